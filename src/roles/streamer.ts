@@ -8,7 +8,7 @@ import { LocalAssignment } from "../pipeline/stream/assignment/local-assignment.
 import { LocalLiveAssignment } from "../pipeline/stream/assignment/local-live-assignment.ts";
 import type { RangeAssignment } from "../pipeline/stream/assignment/range-assignment.ts";
 import { BackPressure } from "../pipeline/stream/back-pressure.ts";
-import { BatchPublisher } from "../pipeline/stream/batch-publisher.ts";
+import { BatchPublisher, type BatchPublisherOptions } from "../pipeline/stream/batch-publisher.ts";
 import { LiveStream } from "../pipeline/stream/live-stream.ts";
 import { showPace } from "../pipeline/stream/pace-instrument.ts";
 import { ReplayStream } from "../pipeline/stream/replay-stream.ts";
@@ -16,7 +16,10 @@ import type { SourceStream } from "../pipeline/stream/source-stream.ts";
 import { StreamRetries } from "../pipeline/stream/stream-retries.ts";
 import { Streamer } from "../pipeline/stream/streamer.ts";
 import type { ServiceLoad } from "../scaling/registry/service-instance.ts";
-import { TargetStream } from "../pipeline/stream/target-stream.ts";
+import { SharedTargets } from "../pipeline/stream/targets/shared-targets.ts";
+import { EtcdTargetAssignment } from "../pipeline/stream/assignment/etcd-target-assignment.ts";
+import { LocalTargetAssignment } from "../pipeline/stream/assignment/local-target-assignment.ts";
+import type { TargetAssignment } from "../pipeline/stream/assignment/target-assignment.ts";
 import { TargetReporter } from "../pipeline/source/exporter/target-reporter.ts";
 import { defined } from "../kit/defined.ts";
 import { openInputs, type StreamedInput } from "./open-source.ts";
@@ -32,10 +35,11 @@ export const streamer: Role = {
     const rounds = etcd === undefined ? undefined : new EtcdRounds(etcd, clock, config.queueTopic);
     const inputs = await openInputs(config, { clock, log, rounds, instanceId });
     const retries = new StreamRetries(shared);
-    const publisher = publisherOf(shared, retries);
+    const publishing = publishingOf(shared, retries);
+    const publisher = new BatchPublisher(publishing);
     const streams: OpenStream[] = [];
     for (const input of inputs) {
-      streams.push({ input, stream: await streamOf(input, { shared, publisher, retries }) });
+      streams.push({ input, stream: await streamOf(input, { shared, publishing, publisher, retries }) });
     }
     return {
       services: [
@@ -80,19 +84,22 @@ function loadOf(streams: readonly OpenStream[]): Pick<ServiceLoad, "targets" | "
 
 interface StreamParts {
   readonly shared: SharedParts;
+  readonly publishing: BatchPublisherOptions;
   readonly publisher: BatchPublisher;
   readonly retries: StreamRetries;
 }
 
-async function streamOf(input: StreamedInput, { shared, publisher, retries }: StreamParts): Promise<SourceStream> {
+async function streamOf(input: StreamedInput, parts: StreamParts): Promise<SourceStream> {
+  const { shared, publishing, publisher, retries } = parts;
   const { config, clock, listener, log } = shared;
   if (input.kind === "live") {
     const assignment = await openLiveAssignment(shared);
     return new LiveStream({ source: input.source, assignment, publisher, retries, log });
   }
   if (input.kind === "targets") {
-    const assignment = await openLiveAssignment(shared);
-    return new TargetStream({ targets: input.targets, assignment, publisher, retries, log });
+    const assignment = await openTargetAssignment(shared, retries);
+    const bufferBytes = config.scrapeBufferMebibytes * 1024 * 1024;
+    return new SharedTargets({ ...publishing, targets: input.targets, assignment, bufferBytes, log });
   }
   const assignment = await openRangeAssignment(shared);
   const { openRound: openSource } = input;
@@ -117,7 +124,15 @@ async function openLiveAssignment(shared: SharedParts): Promise<LiveAssignment> 
   return new EtcdLiveAssignment({ client: etcd, topic, clock, streamerId, leaseSeconds });
 }
 
-function publisherOf(shared: SharedParts, retries: StreamRetries): BatchPublisher {
+/** With etcd, streamers share the targets of exporters. Without etcd, this process has all of them. */
+async function openTargetAssignment(shared: SharedParts, retries: StreamRetries): Promise<TargetAssignment> {
+  const { config, etcd, store, clock, instanceId: streamerId } = shared;
+  if (etcd === undefined) return new LocalTargetAssignment({ store: (await store.open()).store, retries });
+  const { queueTopic: topic, queueLeaseSeconds: leaseSeconds } = config;
+  return new EtcdTargetAssignment({ client: etcd, topic, clock, streamerId, leaseSeconds, retries });
+}
+
+function publishingOf(shared: SharedParts, retries: StreamRetries): BatchPublisherOptions {
   const { config, etcd, queue, clock, listener } = shared;
   const { rateLimitSamplesPerSecond: ratePerSecond, batchSize } = config;
   const bucket = new TokenBucket({
@@ -127,7 +142,7 @@ function publisherOf(shared: SharedParts, retries: StreamRetries): BatchPublishe
   });
   const backPressure = backPressureOf(shared);
   const messageMaxBytes = etcd === undefined ? Infinity : payloadMaxBytes;
-  return new BatchPublisher({ queue, bucket, backPressure, messageMaxBytes, clock, listener, retries });
+  return { queue, bucket, backPressure, messageMaxBytes, clock, listener, retries };
 }
 
 function backPressureOf({ config, clock, registry }: SharedParts): BackPressure {

@@ -91,12 +91,12 @@ export function exerciseQueue(name: string, open: (options: OpenQueueOptions) =>
       });
       const id = receipts[0]?.id as string;
       expect(receipts).toEqual([
-        { id, duplicate: false },
-        { id, duplicate: true },
+        { id, duplicate: false, refused: false },
+        { id, duplicate: true, refused: false },
       ]);
       expect(depth).toBe(1);
       const repeated = await queue.publish([message("same")], { signal: never });
-      expect(repeated).toEqual({ receipts: [{ id, duplicate: true }], depthMessages: 1 });
+      expect(repeated).toEqual({ receipts: [{ id, duplicate: true, refused: false }], depthMessages: 1 });
       expect((await queue.stats()).readyMessages).toBe(1);
     });
 

@@ -16,6 +16,16 @@ export interface NewMessage {
   readonly source: SourceRange;
 }
 
+/** The claim of a message whose source is one of many, so that messages of many sources can be published together. */
+export interface MessageClaim {
+  /** The key of the claim. */
+  readonly ownerKey: string;
+  /** The revision at which this publisher claimed the source. */
+  readonly ownerRevision: string;
+  /** The position that moves with the message; undefined if it stays, because more messages of the same batch follow. */
+  readonly position: { readonly key: string; readonly value: string } | undefined;
+}
+
 /** Where a source's position is stored, and the proof that this publisher may update the position. */
 export interface Checkpoint {
   /** The key of the position. */
@@ -34,12 +44,24 @@ export interface PublishOptions {
   /** Each transaction that adds messages also moves the position to the end of its last message's source range. A queue in
    *  memory ignores the checkpoint. */
   readonly checkpoint?: Checkpoint | undefined;
+  /** The claim of each message, in the order of the messages. A message is added, and its position moves, only while this publisher
+   *  has its claim; the others are added even if one is refused. A queue in memory ignores the claims. */
+  readonly claims?: readonly (MessageClaim | undefined)[] | undefined;
+}
+
+/** What became of a message. */
+export interface Receipt {
+  readonly id: string;
+  /** True if message `id` was already published with the same key; nothing was added. */
+  readonly duplicate: boolean;
+  /** True if the message's claim no longer belongs to this publisher; nothing was added. */
+  readonly refused: boolean;
 }
 
 /** The result of a publish. */
 export interface Published {
-  /** One for each message, in order. `duplicate`: message `id` was already published with the same key; nothing was added. */
-  readonly receipts: readonly { readonly id: string; readonly duplicate: boolean }[];
+  /** One for each message, in order. */
+  readonly receipts: readonly Receipt[];
   /** Messages in the queue afterwards, ready and in flight. */
   readonly depthMessages: number;
 }

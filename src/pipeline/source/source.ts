@@ -54,7 +54,7 @@ export interface LiveSource {
   /** A description for people, such as "simulated fleet of 4 hosts x 8 GPUs". */
   readonly description: string;
   /** Yields batches in the order of their times, each when its time has come, until the signal aborts; a reader that is
-   *  slower than the source misses batches.
+   *  slower than the source misses batches. A reading that is under way at the abort may end within 2 s, and is yielded.
    *  A reading that fails yields no records; an error that is thrown ends the streamer until it is restarted.
    *  @param afterMs the time of the last batch that any process has published: only later batches are read
    *  @throws UnusableSource when the source can no longer be read */

@@ -145,6 +145,36 @@ test("a target whose last scrape is later than the machine's clock says when the
   await reading.end();
 });
 
+describe("a scrape that is under way when its reader stops", () => {
+  /** Begins a scrape whose answer waits, and aborts the read. */
+  async function stopDuringScrape() {
+    const answer = Promise.withResolvers<void>();
+    const text = exposition(dcgmText("h", 300));
+    const opened = openAll(async (request) => {
+      await answer.promise;
+      return text(request);
+    });
+    await opened.clock.advance(intervalMs);
+    await until(() => opened.client.underWay === 1, { everyMs: 1 });
+    return { ...opened, answer, ended: opened.reading.end() };
+  }
+
+  test("is finished, and yielded", async () => {
+    const { answer, ended, reading } = await stopDuringScrape();
+    answer.resolve();
+    await ended;
+    expect(reading.batches.map(({ batch }) => batch.recordCount)).toEqual([2]);
+  });
+
+  test("is missed if it takes too long", async () => {
+    const { answer, ended, reading, clock } = await stopDuringScrape();
+    await clock.advance(2000);
+    await ended;
+    answer.resolve();
+    expect(reading.batches.map((batch) => batch.reading)).toMatchObject([{ outcome: "missed", reason: "stopped" }]);
+  });
+});
+
 describe("scheduled scrapes that were not made are one reading", () => {
   test("that no streamer made, before the first scrape of a new owner", async () => {
     const { source, clock, client, settled } = openAll();

@@ -64,7 +64,8 @@ export class EtcdQueue implements Queue {
     this.acknowledging = new GroupCommit((deliveries) => this.acknowledgeGroup(deliveries), maxNestedTransactions);
   }
 
-  async publish(messages: readonly NewMessage[], { signal, checkpoint }: PublishOptions): Promise<Published> {
+  async publish(messages: readonly NewMessage[], options: PublishOptions): Promise<Published> {
+    const { signal, checkpoint, claims } = options;
     const receipts: Published["receipts"][number][] = [];
     let depth = 0;
     for (let from = 0; from < messages.length;) {
@@ -74,7 +75,7 @@ export class EtcdQueue implements Queue {
         throw error;
       });
       const part = messages.slice(from, from + free);
-      const published = await this.publisher.publish(part, checkpoint);
+      const published = await this.publisher.publish(part, { checkpoint, claims: claims?.slice(from, from + free) });
       this.capacity.recordDepth(published.depthMessages);
       receipts.push(...published.receipts);
       depth = published.depthMessages;

@@ -13,7 +13,15 @@ import {
   put,
   wasCreatedAt,
 } from "../../../etcd/requests.ts";
-import type { Checkpoint, MessageEnvelope, NewMessage, Published } from "../queue.ts";
+import type {
+  Checkpoint,
+  MessageClaim,
+  MessageEnvelope,
+  NewMessage,
+  Published,
+  PublishOptions,
+  Receipt,
+} from "../queue.ts";
 import { envelopeText } from "./envelope.ts";
 import type { QueueKeys } from "./queue-keys.ts";
 
@@ -35,7 +43,11 @@ const windowSeconds = 600;
  *  keys blocks etcd's writes. */
 const leaseSharedMs = 60_000;
 
-type Receipt = Published["receipts"][number];
+/** A message, and the claim that it is published under if it has its own. */
+interface ClaimedMessage {
+  readonly message: NewMessage;
+  readonly claim: MessageClaim | undefined;
+}
 
 /** Adds messages, each idempotency key once, and updates the checkpoint in the same transaction. Messages that do not fit
  *  into one transaction are added in several transactions, each of which updates the checkpoint. */
@@ -46,10 +58,13 @@ export class Publisher {
   constructor(private readonly options: PublisherOptions) {}
 
   /** @throws RangeLost, EtcdUnavailable, EtcdOutOfSpace, EtcdRefused (for example, if a payload is over `payloadMaxBytes`) */
-  async publish(messages: readonly NewMessage[], checkpoint: Checkpoint | undefined): Promise<Published> {
+  async publish(
+    messages: readonly NewMessage[],
+    { checkpoint, claims }: Pick<PublishOptions, "checkpoint" | "claims">,
+  ): Promise<Published> {
     const receipts: Receipt[] = [];
     let depth = 0;
-    for (const group of groupsOf(messages)) {
+    for (const group of groupsOf(messages.map((message, index) => ({ message, claim: claims?.[index] })))) {
       const published = await this.publishGroup(group, checkpoint);
       receipts.push(...published.receipts);
       depth = published.depthMessages;
@@ -57,7 +72,7 @@ export class Publisher {
     return { receipts, depthMessages: depth };
   }
 
-  private async publishGroup(group: readonly NewMessage[], checkpoint: Checkpoint | undefined): Promise<Published> {
+  private async publishGroup(group: readonly ClaimedMessage[], checkpoint: Checkpoint | undefined): Promise<Published> {
     try {
       return await this.tryPublish(group, await this.windowLease(), checkpoint);
     } catch (error) {
@@ -68,17 +83,19 @@ export class Publisher {
   }
 
   private async tryPublish(
-    group: readonly NewMessage[],
+    group: readonly ClaimedMessage[],
     windowLease: string,
     checkpoint: Checkpoint | undefined,
   ): Promise<Published> {
     const { client, keys, topic, clock } = this.options;
     const createdAtMs = clock.nowMs();
-    const envelopes = group.map((message) => envelopeOf(message, { id: this.newId(createdAtMs), topic, createdAtMs }));
-    const adding = group.map(({ payload, idempotencyKey }, index) => {
+    const envelopes = group.map(({ message }) =>
+      envelopeOf(message, { id: this.newId(createdAtMs), topic, createdAtMs }),
+    );
+    const adding = group.map(({ message: { payload, idempotencyKey }, claim }, index) => {
       const envelope = envelopes[index] as MessageEnvelope;
       const key = keys.idempotency(idempotencyKey);
-      return nested(
+      const addition = nested(
         [isAbsent(key)],
         [
           put(key, envelope.id, windowLease),
@@ -87,6 +104,7 @@ export class Publisher {
         ],
         [get(key)],
       );
+      return claim === undefined ? addition : underClaim(claim, addition);
     });
     const { compare, update } = guardOf(checkpoint, group);
     // etcd ignores nested writes when it checks its quota: without this write, etcd would accept messages when it is full
@@ -94,7 +112,9 @@ export class Publisher {
     const result = await client.txn({ compare, success: [...adding, ...update, latest, countPrefix(keys.messages)] });
     if (!result.succeeded)
       throw new RangeLost(`${checkpoint?.ownerKey ?? "the range"} no longer belongs to this streamer`);
-    const receipts = envelopes.map(({ id }, index) => receiptOf(id, result.responses[index]));
+    const receipts = envelopes.map(({ id }, index) =>
+      receiptOf(id, result.responses[index], group[index]?.claim !== undefined),
+    );
     return { receipts, depthMessages: Number(result.responses.at(-1)?.response_range.count) };
   }
 
@@ -109,11 +129,11 @@ export class Publisher {
 
 function guardOf(
   checkpoint: Checkpoint | undefined,
-  group: readonly NewMessage[],
+  group: readonly ClaimedMessage[],
 ): { compare: ICompare[]; update: IRequestOp[] } {
   if (checkpoint === undefined) return { compare: [], update: [] };
   const { key, valueAt, ownerKey, ownerRevision } = checkpoint;
-  const last = group.at(-1) as NewMessage;
+  const { message: last } = group.at(-1) as ClaimedMessage;
   return { compare: [wasCreatedAt(ownerKey, ownerRevision)], update: [put(key, valueAt(last.source.to))] };
 }
 
@@ -125,21 +145,30 @@ function envelopeOf(
   return { ...identity, idempotencyKey, traceId, schemaVersion, encoding, count, source };
 }
 
-function receiptOf(id: string, response: ITxnResponse["responses"][number] | undefined): Receipt {
-  const adding = response?.response_txn;
-  if (adding?.succeeded === true) return { id, duplicate: false };
-  const publishedAs = adding?.responses[0]?.response_range.kvs[0]?.value.toString();
-  return { id: publishedAs ?? id, duplicate: true };
+/** Adds the message and moves its position, or does nothing. */
+function underClaim({ ownerKey, ownerRevision, position }: MessageClaim, addition: IRequestOp): IRequestOp {
+  const moving = position === undefined ? [] : [put(position.key, position.value)];
+  return nested([wasCreatedAt(ownerKey, ownerRevision)], [addition, ...moving]);
 }
 
-/** Cuts messages into groups that each fit into one transaction. No group has an idempotency key twice, because etcd
- *  refuses a transaction that writes a key twice.
+function receiptOf(id: string, response: ITxnResponse["responses"][number] | undefined, isClaimed: boolean): Receipt {
+  const outer = response?.response_txn;
+  if (isClaimed && outer?.succeeded !== true) return { id, duplicate: false, refused: true };
+  const adding = isClaimed ? outer?.responses[0]?.response_txn : outer;
+  if (adding?.succeeded === true) return { id, duplicate: false, refused: false };
+  const publishedAs = adding?.responses[0]?.response_range.kvs[0]?.value.toString();
+  return { id: publishedAs ?? id, duplicate: true, refused: false };
+}
+
+/** Cuts messages into groups that each fit into one transaction. No group writes a key twice, because etcd refuses that.
  *  @throws EtcdRefused if a payload is too large */
-function groupsOf(messages: readonly NewMessage[]): NewMessage[][] {
-  const groups: NewMessage[][] = [];
-  let group: NewMessage[] = [];
+function groupsOf(messages: readonly ClaimedMessage[]): ClaimedMessage[][] {
+  const groups: ClaimedMessage[][] = [];
+  let group: ClaimedMessage[] = [];
+  let written = new Set<string>();
   let bytes = 0;
-  for (const message of messages) {
+  for (const claimed of messages) {
+    const { message, claim } = claimed;
     const size = message.payload.length;
     if (size > payloadMaxBytes) {
       throw new EtcdRefused(
@@ -147,13 +176,16 @@ function groupsOf(messages: readonly NewMessage[]): NewMessage[][] {
       );
     }
     const isFull = bytes + size > transactionMaxBytes || group.length === maxNestedTransactions;
-    const isRepeated = group.some(({ idempotencyKey }) => idempotencyKey === message.idempotencyKey);
-    if (group.length > 0 && (isFull || isRepeated)) {
+    // a position whose key is equal to an idempotency key only ends a group early
+    const writing = [message.idempotencyKey, ...(claim?.position === undefined ? [] : [claim.position.key])];
+    if (group.length > 0 && (isFull || writing.some((key) => written.has(key)))) {
       groups.push(group);
       group = [];
+      written = new Set();
       bytes = 0;
     }
-    group.push(message);
+    group.push(claimed);
+    for (const key of writing) written.add(key);
     bytes += size;
   }
   if (group.length > 0) groups.push(group);

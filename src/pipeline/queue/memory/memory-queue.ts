@@ -13,6 +13,7 @@ import type {
   Published,
   PublishOptions,
   Queue,
+  Receipt,
   QueueStats,
 } from "../queue.ts";
 
@@ -146,11 +147,11 @@ export class MemoryQueue implements Queue, DeadLetters {
     return Promise.resolve(this.deadById.delete(id));
   }
 
-  private async publishOne(message: NewMessage, signal: AbortSignal): Promise<{ id: string; duplicate: boolean }> {
+  private async publishOne(message: NewMessage, signal: AbortSignal): Promise<Receipt> {
     for (;;) {
       this.refuseWhenClosed();
       const publishedAs = this.published.get(message.idempotencyKey);
-      if (publishedAs !== undefined) return { id: publishedAs, duplicate: true };
+      if (publishedAs !== undefined) return { id: publishedAs, duplicate: true, refused: false };
       signal.throwIfAborted();
       if (this.entries.size < this.options.capacityMessages) break;
       await this.wait(this.waitingPublishes, signal);
@@ -163,7 +164,7 @@ export class MemoryQueue implements Queue, DeadLetters {
     this.published.set(message.idempotencyKey, id);
     this.fresh.push(id);
     wakeNext(this.waitingClaims);
-    return { id, duplicate: false };
+    return { id, duplicate: false, refused: false };
   }
 
   private get readyCount(): number {

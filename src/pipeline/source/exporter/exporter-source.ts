@@ -21,6 +21,12 @@ export interface ExporterSourceOptions extends Omit<TargetHealthOptions, "nowMs"
 
 /** A scrape may begin this late, and still has its scheduled time: a busy process is late, and so is a new owner of the target. */
 const latestStartMs = 1000;
+/** A scrape that is under way when its reader stops may take this long; then it is missed. */
+const finishMs = 2000;
+const stopFailure = new ScrapeFailed(
+  "stopped",
+  `the streamer stopped, and the target had not answered ${finishMs / 1000} s later`,
+);
 
 /** An exporter that is scraped on a schedule. Each scheduled scrape gives one batch: its records have the scheduled time, and its
  *  reading says whether it was read or why it was missed. Scrapes that were missed together are one batch. */
@@ -62,7 +68,6 @@ export class ExporterSource implements LiveSource {
         await clock.sleep(Math.max(0, dueMs - clock.nowMs()), signal);
         if (signal.aborted) return;
         const batch = await this.scrape(scrapes, dueMs, signal);
-        if (batch === undefined) return;
         lastMs = dueMs;
         const yieldedMs = clock.nowMs();
         yield batch;
@@ -85,20 +90,27 @@ export class ExporterSource implements LiveSource {
     return lastMs === -Infinity ? 0 : this.schedule.countBetween(lastMs, dueMs);
   }
 
-  /** @returns undefined when the signal aborted: what became of the scrape is not known then */
-  private async scrape(scrapes: Scrapes, timeMs: number, signal: AbortSignal): Promise<LiveBatch | undefined> {
+  /** A scrape that is under way when the signal aborts has a little time to end. */
+  private async scrape(scrapes: Scrapes, timeMs: number, signal: AbortSignal): Promise<LiveBatch> {
+    const { clock, client } = this.options;
     const elapsedMs = stopwatch();
+    const cut = new AbortController();
+    const ended = new AbortController();
+    const onAbort = (): void => void clock.sleep(finishMs, ended.signal).then(() => cut.abort());
+    signal.addEventListener("abort", onAbort, { once: true });
     try {
-      const bytes = await this.options.client.scrape(this.target.url, signal);
-      if (signal.aborted) return undefined;
+      const bytes = await client.scrape(this.target.url, cut.signal);
       const { batch, ...read } = scrapes.read(bytes, timeMs);
       this.health.read({ ...read, timeMs, durationMs: Math.round(elapsedMs()) });
       const frozen = read.frozen === 0 ? {} : { frozen: read.frozen };
       return this.batchAt({ outcome: "read", timeMs, count: 1, ...frozen }, batch);
     } catch (error) {
-      if (signal.aborted) return undefined;
-      const failure = error instanceof ScrapeFailed ? error : this.unreadable(error);
+      const known = error instanceof ScrapeFailed ? error : this.unreadable(error);
+      const failure = cut.signal.aborted ? stopFailure : known;
       return this.missed({ timeMs, count: 1, failure, durationMs: Math.round(elapsedMs()) });
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+      ended.abort();
     }
   }
 

@@ -1,0 +1,90 @@
+import { BatchBuilder } from "../../../domain/batch-builder.ts";
+import type { ReadingFault, SourceReading } from "../../../domain/reading.ts";
+import type { LiveBatch } from "../../source/source.ts";
+import { keyedByInstant, messagesOf, type OutgoingMessage } from "../batch-messages.ts";
+
+/** What a kept scrape needs in addition to its messages, roughly. */
+const overheadBytes = 500;
+
+/** One scrape of a target, or several that were missed for the same reason, until it is published.
+ *  @param Owner the target that it belongs to */
+export class KeptScrape<Owner extends { readonly sourceId: string }> {
+  /** True once it was sent: it may have been published then, and must not change any more. */
+  isSent = false;
+  private encoded: readonly OutgoingMessage[] | undefined;
+
+  constructor(
+    readonly owner: Owner,
+    private live: LiveBatch,
+    private readonly messageMaxBytes: number,
+  ) {
+    // a scrape is kept compressed; one that was missed is small, and may yet be combined with others
+    if (this.missedFor === undefined) this.encoded = this.encode();
+  }
+
+  /** The scheduled time of the scrape; of several, of the last. */
+  get timeMs(): number {
+    return this.live.timeMs;
+  }
+
+  get bytes(): number {
+    if (this.missedFor !== undefined) return overheadBytes;
+    return (this.encoded ?? []).reduce((sum, { message }) => sum + message.payload.length, overheadBytes);
+  }
+
+  get messages(): readonly OutgoingMessage[] {
+    return (this.encoded ??= this.encode());
+  }
+
+  /** The number of scheduled scrapes that it stands for. */
+  get count(): number {
+    return this.live.reading?.count ?? 1;
+  }
+
+  /** Why it was missed; undefined if it was read. */
+  get missedFor(): ReadingFault | undefined {
+    return this.live.reading?.reason;
+  }
+
+  /** Adds a scrape that was missed for the same reason.
+   *  @returns false if this scrape must stay as it is */
+  extend({ live }: KeptScrape<Owner>): boolean {
+    const [earlier, later] = [this.live.reading, live.reading];
+    if (this.isSent || earlier?.reason === undefined || later?.reason !== earlier.reason) return false;
+    this.live = { ...live, reading: { ...later, count: earlier.count + later.count } };
+    this.encoded = undefined;
+    return true;
+  }
+
+  /** The part that is later than an instant; undefined if there is none. */
+  after(timeMs: number): this | undefined {
+    const { reading } = this.live;
+    if (this.timeMs <= timeMs) return undefined;
+    if (reading === undefined || timeMs === -Infinity) return this;
+    const count = Math.min(reading.count, Math.max(1, Math.round((this.timeMs - timeMs) / reading.intervalMs)));
+    if (count < reading.count) {
+      this.live = { ...this.live, reading: { ...reading, count } };
+      this.encoded = undefined;
+    }
+    return this;
+  }
+
+  /** The same scrape without its records, because there is no memory for them. */
+  withoutRecords(message: string): KeptScrape<Owner> {
+    const { timeMs, idempotencyKey, reading } = this.live;
+    const missed: SourceReading = {
+      timeMs,
+      intervalMs: reading?.intervalMs ?? 0,
+      outcome: "missed",
+      reason: "memory_full",
+      message,
+      count: reading?.count ?? 1,
+    };
+    const live = { timeMs, idempotencyKey, batch: new BatchBuilder().build(), reading: missed };
+    return new KeptScrape(this.owner, live, this.messageMaxBytes);
+  }
+
+  private encode(): readonly OutgoingMessage[] {
+    return messagesOf(keyedByInstant(this.owner.sourceId, this.live), this.messageMaxBytes);
+  }
+}

@@ -1,0 +1,192 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import pino from "pino";
+import { type ProvidedEtcd, provideEtcd } from "../../dev/servers/provide-etcd.ts";
+import { until } from "../../dev/until.ts";
+import { EtcdClient } from "../../src/etcd/etcd-client.ts";
+import { prefixRange } from "../../src/etcd/requests.ts";
+import { systemClock as clock } from "../../src/kit/clock.ts";
+import { readEnvelope } from "../../src/pipeline/queue/etcd/envelope.ts";
+import { EtcdQueue } from "../../src/pipeline/queue/etcd/etcd-queue.ts";
+import type { MessageEnvelope } from "../../src/pipeline/queue/queue.ts";
+import { EtcdTargetAssignment } from "../../src/pipeline/stream/assignment/etcd-target-assignment.ts";
+import { TargetKeys } from "../../src/pipeline/stream/assignment/target-keys.ts";
+import { Schedule } from "../../src/pipeline/source/schedule.ts";
+import { runTargets, type RunningTargets } from "../support/target-streamer.ts";
+import { ScheduledSource, ToldTargets } from "../support/told-targets.ts";
+
+const log = pino({ level: "silent" });
+const intervalMs = 500;
+const leaseSeconds = 2;
+let etcd: ProvidedEtcd;
+let client: EtcdClient;
+let topics = 0;
+const run = crypto.randomUUID().slice(0, 8);
+
+beforeAll(async () => {
+  etcd = await provideEtcd();
+  client = new EtcdClient({ endpoints: etcd.endpoints });
+}, 300_000);
+afterAll(async () => {
+  client.close();
+  await etcd.stop();
+});
+
+/** A streamer with connections of its own, as a process has them. */
+class Member {
+  readonly targets: ToldTargets;
+  private readonly client = new EtcdClient({ endpoints: etcd.endpoints });
+  private readonly queue: EtcdQueue;
+  private readonly running: RunningTargets;
+
+  constructor(
+    readonly name: string,
+    topic: string,
+    ids: readonly string[],
+  ) {
+    this.targets = new ToldTargets(ids.map((id) => new ScheduledSource(id, { intervalMs, clock })));
+    this.queue = openQueue(this.client, topic);
+    this.running = runTargets({
+      targets: this.targets,
+      queue: this.queue,
+      openAssignment: (retries) =>
+        new EtcdTargetAssignment({ client: this.client, clock, topic, leaseSeconds, streamerId: name, retries }),
+    });
+  }
+
+  /** From now on, etcd hears nothing of the streamer. */
+  cutOff(): void {
+    this.client.close();
+  }
+
+  async stop(): Promise<void> {
+    await this.running.stop();
+    await this.queue.close();
+    this.client.close();
+  }
+}
+
+function openQueue(of: EtcdClient, topic: string): EtcdQueue {
+  return new EtcdQueue({ client: of, clock, log, leaseSeconds: 5, maxAttempts: 3, capacityMessages: 100_000, topic });
+}
+
+function openPipeline(count: number) {
+  topics += 1;
+  const topic = `shares-${run}-${topics}`;
+  const ids = Array.from({ length: count }, (_, index) => `target-${index}`);
+  return { topic, ids, join: (name: string, known: readonly string[] = ids) => new Member(name, topic, known) };
+}
+
+/** Names of the owners, by target. */
+async function ownersOf(topic: string): Promise<Map<string, string>> {
+  const keys = new TargetKeys(topic);
+  const { kvs } = await client.range(prefixRange(keys.watched));
+  return new Map(
+    kvs.flatMap(({ key, value }) => {
+      const about = keys.read(key);
+      return about?.kind === "owner" ? [[about.id, value.toString()] as const] : [];
+    }),
+  );
+}
+
+/** Waits until members own all targets, each with its even share. */
+async function expectShares(topic: string, shares: Readonly<Record<string, number>>): Promise<void> {
+  const counted = async (): Promise<Record<string, number>> => {
+    const counts: Record<string, number> = {};
+    for (const owner of (await ownersOf(topic)).values()) counts[owner] = (counts[owner] ?? 0) + 1;
+    return counts;
+  };
+  let counts: Record<string, number> = {};
+  const wanted = Object.values(shares).toSorted();
+  const isEven = async (): Promise<boolean> => {
+    counts = await counted();
+    const isKnown = Object.keys(counts).every((name) => name in shares);
+    return isKnown && Object.values(counts).toSorted().join() === wanted.join();
+  };
+  await until(isEven, { timeoutMs: 10_000, everyMs: 50 }).catch(() => expect(counts).toEqual(shares));
+}
+
+interface PublishedScrape {
+  readonly timeMs: number;
+  readonly isRead: boolean;
+}
+
+/** What the queue has of each target, in the order of publishing. */
+async function publishedOf(topic: string): Promise<Map<string, PublishedScrape[]>> {
+  const { kvs } = await client.range(prefixRange(`/queue/${encodeURIComponent(topic)}/messages/`));
+  const published = new Map<string, PublishedScrape[]>();
+  for (const { value } of kvs) {
+    const { source, count } = readEnvelope(value) as MessageEnvelope;
+    const scrapes = published.get(source.sourceId) ?? [];
+    published.set(source.sourceId, [...scrapes, { timeMs: source.from.offset, isRead: count > 0 }]);
+  }
+  return published;
+}
+
+/** Each scheduled time of each target is either published or told as missed. @returns the number of missed times */
+function expectEachTimeOnce(published: ReadonlyMap<string, readonly PublishedScrape[]>): number {
+  let missed = 0;
+  for (const [sourceId, scrapes] of published) {
+    const schedule = new Schedule(sourceId, intervalMs);
+    let lastMs = (scrapes[0]?.timeMs ?? 0) - intervalMs;
+    for (const { timeMs, isRead } of scrapes) {
+      const between = schedule.countBetween(lastMs, timeMs);
+      expect(timeMs).toBeGreaterThan(lastMs);
+      if (isRead) expect({ sourceId, untold: between }).toEqual({ sourceId, untold: 0 });
+      else missed += between + 1;
+      lastMs = timeMs;
+    }
+  }
+  return missed;
+}
+
+test("targets are shared evenly as streamers come, stop and are cut off, and each scheduled time is published or told as missed", async () => {
+  const { topic, ids, join } = openPipeline(20);
+  const a = join("a");
+  await expectShares(topic, { a: 20 });
+  const [b, c] = [join("b"), join("c")];
+  await expectShares(topic, { a: 7, b: 7, c: 6 });
+  await clock.sleep(intervalMs * 2);
+  expect(expectEachTimeOnce(await publishedOf(topic))).toBe(0);
+  await b.stop();
+  await expectShares(topic, { a: 10, c: 10 });
+  await clock.sleep(intervalMs * 2);
+  expect(expectEachTimeOnce(await publishedOf(topic))).toBe(0);
+  c.cutOff();
+  await expectShares(topic, { a: 20 });
+  await clock.sleep(intervalMs * 2);
+  const published = await publishedOf(topic);
+  expect(published.size).toBe(ids.length);
+  expect(expectEachTimeOnce(published)).toBeGreaterThan(0);
+  await Promise.all([a.stop(), c.stop()]);
+  expect((await ownersOf(topic)).size).toBe(0);
+}, 60_000);
+
+test("a streamer that has lost its lease goes on scraping, and publishes what it kept when it has its targets again", async () => {
+  const { topic, ids, join } = openPipeline(5);
+  const a = join("a");
+  await expectShares(topic, { a: 5 });
+  const keys = new TargetKeys(topic);
+  const published = async (): Promise<number> => [...(await publishedOf(topic)).values()].flat().length;
+  await until(async () => (await published()) >= 5);
+  const { kvs } = await client.range({ key: Buffer.from(keys.member("a")) });
+  await client.revokeLease(kvs[0]?.lease ?? "");
+  const before = await published();
+  await until(async () => (await published()) > before + 15, { timeoutMs: 10_000 });
+  expect(expectEachTimeOnce(await publishedOf(topic))).toBe(0);
+  expect((await publishedOf(topic)).size).toBe(ids.length);
+  await a.stop();
+}, 30_000);
+
+test("a target that is removed is released, and its ledger ends; one that only one streamer knows is scraped", async () => {
+  const { topic, ids, join } = openPipeline(4);
+  const a = join("a");
+  const b = join("b", ids.slice(0, 1));
+  await expectShares(topic, { a: 3, b: 1 });
+  const removed = a.targets.current.find(({ sourceId }) => sourceId === "target-3");
+  await until(async () => (await publishedOf(topic)).has("target-3"));
+  a.targets.change([], removed === undefined ? [] : [removed]);
+  await expectShares(topic, { a: 2, b: 1 });
+  const { kvs } = await client.range({ key: Buffer.from(new TargetKeys(topic).latest("target-3")) });
+  expect(kvs[0]?.lease).not.toBe("0");
+  await Promise.all([a.stop(), b.stop()]);
+}, 30_000);

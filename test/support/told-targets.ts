@@ -1,0 +1,67 @@
+import { makeBatch } from "../../dev/make-batch.ts";
+import { BatchBuilder } from "../../src/domain/batch-builder.ts";
+import { aborted } from "../../src/kit/aborted.ts";
+import type { Clock } from "../../src/kit/clock.ts";
+import { Schedule } from "../../src/pipeline/source/schedule.ts";
+import type { LiveBatch, LiveSource } from "../../src/pipeline/source/source.ts";
+import type { SourcesChange, TargetSources } from "../../src/pipeline/source/target-sources.ts";
+
+/** Targets that the test adds and removes. */
+export class ToldTargets implements TargetSources {
+  readonly description = "told";
+  readonly error = undefined;
+  private onChange: ((change: SourcesChange) => void) | undefined;
+
+  constructor(public current: readonly LiveSource[]) {}
+
+  follow(onChange: (change: SourcesChange) => void, signal: AbortSignal): Promise<void> {
+    this.onChange = onChange;
+    onChange({ added: this.current, removed: [] });
+    return aborted(signal);
+  }
+
+  change(added: readonly LiveSource[], removed: readonly LiveSource[] = []): void {
+    this.current = [...this.current.filter((source) => !removed.includes(source)), ...added];
+    this.onChange?.({ added, removed });
+  }
+}
+
+/** A target that answers at once at each scheduled time, with one record. */
+export class ScheduledSource implements LiveSource {
+  readonly description: string;
+  private readonly schedule: Schedule;
+
+  constructor(
+    readonly sourceId: string,
+    private readonly options: { readonly intervalMs: number; readonly clock: Clock },
+  ) {
+    this.description = sourceId;
+    this.schedule = new Schedule(sourceId, options.intervalMs);
+  }
+
+  async *read(afterMs: number, signal: AbortSignal): AsyncIterable<LiveBatch> {
+    const { clock, intervalMs } = this.options;
+    let lastMs = afterMs;
+    for (;;) {
+      const dueMs = this.schedule.nextAfter(Math.max(lastMs, clock.nowMs() - 100));
+      const count = lastMs === -Infinity ? 0 : this.schedule.countBetween(lastMs, dueMs);
+      if (count > 0) yield this.missed(dueMs - intervalMs, count);
+      await clock.sleep(Math.max(0, dueMs - clock.nowMs()), signal);
+      if (signal.aborted) return;
+      lastMs = dueMs;
+      const batch = makeBatch([{ uuid: `GPU-${this.sourceId}`, timeMs: dueMs, metrics: { temperature: 30 } }]);
+      yield {
+        ...{ timeMs: dueMs, idempotencyKey: `${this.sourceId}:${dueMs}`, batch },
+        reading: { timeMs: dueMs, intervalMs, outcome: "read", count: 1 },
+      };
+    }
+  }
+
+  private missed(timeMs: number, count: number): LiveBatch {
+    const { intervalMs } = this.options;
+    return {
+      ...{ timeMs, idempotencyKey: `${this.sourceId}:${timeMs}`, batch: new BatchBuilder().build() },
+      reading: { timeMs, intervalMs, outcome: "missed", reason: "no_streamer", message: "", count },
+    };
+  }
+}
