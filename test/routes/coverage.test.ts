@@ -88,6 +88,21 @@ describe("coverage", () => {
     );
   });
 
+  test("stands beside every aggregate; that of a file has none", async () => {
+    const path = "/api/v1/telemetry/aggregates?resolution=1h&metrics=temperature&start_time=2025-07-18T00:00:00Z";
+    const of = async (group: string, cluster: string) =>
+      (await gateway.json(`${path}&end_time=2025-07-19T00:00:00Z&group_by=${group}&cluster_id=${cluster}`))["data"];
+    const host = { metrics: { temperature: { count: 5 } }, expected: 8 };
+    expect(await of("host", "lab")).toMatchObject([host]);
+    expect(await of("model", "lab")).toMatchObject([host]);
+    expect(await of("gpu", "lab")).toMatchObject([
+      { metrics: { temperature: { count: 2 } }, expected: 4 },
+      { metrics: { temperature: { count: 3 } }, expected: 4 },
+    ]);
+    for (const unknown of (await of("host", "alpha")) as object[]) expect(unknown).not.toHaveProperty("expected");
+    expect(((await of("host", "alpha")) as object[]).length).toBeGreaterThan(0);
+  });
+
   test("with a start after its end is an error", async () => {
     const { error } = await gateway.json(
       "/api/v1/coverage?start_time=2025-07-18T21:00:00Z&end_time=2025-07-18T20:00:00Z",

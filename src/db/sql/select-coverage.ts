@@ -8,7 +8,7 @@ import type { SqlExecutor } from "../client.ts";
 import { Conditions } from "./conditions.ts";
 import { addAttributeConditions } from "./gpu-conditions.ts";
 import { bucketOf } from "./rollup-source.ts";
-import { type HoursParameters, msOf, scheduledDevices, sourceHours } from "./source-hours.ts";
+import { type HoursParameters, msOf, scheduledDevices, sourceHours, sourcesOfDevices } from "./source-hours.ts";
 
 /** The devices of a group that have one source, in one hour. */
 export interface CoveragePart {
@@ -98,7 +98,6 @@ with recursive ids as (
   select (select r.source_id from source_readings r where r.source_id > ids.source_id order by r.source_id limit 1)
   from ids where ids.source_id is not null)
 select source_id from ids where source_id is not null`;
-const sourcesOfDevices = "select distinct source_id from source_devices join devices using (gpu_key)";
 
 function targetParts(filter: CoverageFilter, devices: string, params: HoursParameters): string {
   const isSelecting = Object.values(filter.gpus).some((value) => value !== undefined);

@@ -22,12 +22,11 @@ export interface HoursParameters {
  *
  *  - `spans(source_id, gpu_key, first_ms, until_ms)`: when each device belonged to a source. A source that has reported a device
  *    later than another source ends the span of the other. Otherwise it has no end: a device that vanishes goes on being expected.
- *  - `source_hours(source_id, hour_ms, end_ms, interval_ms, phase_ms, due, pending, ...)`: the hours of each source, from its first
- *    one until now. `due` readings were reported; of `pending` ones, no streamer has said what became of them.
- *
- *  A reading that no streamer has reported is pending when one interval has passed.
- *  @param sourceIds a query for the ids of the sources */
-export function sourceHours(sourceIds: string, { firstHour, lastHour, now }: HoursParameters): string {
+ *  - `sources(source_id, interval_ms, last_ms, first_hour_ms, cutoff_ms, devices)`: the sources as they are now. Nothing is expected
+ *    from `cutoff_ms` on: a reading that no streamer has reported is expected when one interval has passed.
+ *  @param sourceIds a query for the ids of the sources
+ *  @param now the present time, milliseconds since the epoch */
+export function sourceSpans(sourceIds: string, now: string): string {
   return `
 spans as (
   select d.source_id, d.gpu_key, ${msOf("d.first_at")} as first_ms,
@@ -42,7 +41,18 @@ sources as (
   cross join lateral (select * from source_readings r where r.source_id = i.source_id order by hour desc limit 1) newest
   cross join lateral (select hour from source_readings r where r.source_id = i.source_id order by hour limit 1) oldest
   left join (select source_id, max(until_ms) as until_ms, count(*)::float8 as devices from spans group by 1) u
-    on u.source_id = i.source_id),
+    on u.source_id = i.source_id)`;
+}
+
+/** A query for the sources of the devices in the CTE `devices`. */
+export const sourcesOfDevices = "select distinct source_id from source_devices join devices using (gpu_key)";
+
+/** The CTEs of `sourceSpans`, and `source_hours(source_id, hour_ms, end_ms, interval_ms, phase_ms, due, pending, ...)`: the hours of
+ *  each source, from its first one until now. `due` readings were reported; of `pending` ones, no streamer has said what became of
+ *  them.
+ *  @param sourceIds a query for the ids of the sources */
+export function sourceHours(sourceIds: string, { firstHour, lastHour, now }: HoursParameters): string {
+  return `${sourceSpans(sourceIds, now)},
 timed_hours as (
   select s.source_id, s.cutoff_ms, s.last_ms, s.devices, h.hour_ms, r.source_id is null as is_unreported,
     coalesce(r.interval_ms, s.interval_ms) as interval_ms,

@@ -698,6 +698,8 @@ export interface components {
             group: {
                 [key: string]: string;
             };
+            /** @description Records of the group that were due in this time, by the schedules of live sources, to compare with the count of a metric that every record has; absent if it is not known, as for files and namespaces */
+            expected?: number;
             /** @description Each metric by its name in the catalogue; a metric without a value is absent */
             metrics: {
                 [key: string]: {

@@ -1,6 +1,7 @@
 import { type Static, Type } from "@sinclair/typebox";
 import type { AggregateRow } from "../../../domain/query.ts";
 import { formatTimestamp } from "../../../domain/timestamp.ts";
+import { defined } from "../../../kit/defined.ts";
 import { instant, wholeNumber } from "../../schemas/envelope.ts";
 
 /** A summary of a metric's values in one group and one minute or hour. */
@@ -22,6 +23,14 @@ export const aggregateSchema = Type.Object(
       description:
         "The fields that identify the group: cluster_id with hostname, or one of cluster_id, uuid, model_name and namespace",
     }),
+    expected: Type.Optional(
+      wholeNumber({
+        minimum: 1,
+        description:
+          "Records of the group that were due in this time, by the schedules of live sources, to compare with the count of a metric " +
+          "that every record has; absent if it is not known, as for files and namespaces",
+      }),
+    ),
     metrics: Type.Record(Type.String(), summarySchema, {
       description: "Each metric by its name in the catalogue; a metric without a value is absent",
     }),
@@ -41,6 +50,6 @@ export const aggregateSchema = Type.Object(
 );
 
 /** One group in one minute or hour, in the API's shape. */
-export function toApiAggregate({ timeMs, group, metrics }: AggregateRow): Static<typeof aggregateSchema> {
-  return { timestamp: formatTimestamp(timeMs), group: { ...group }, metrics: { ...metrics } };
+export function toApiAggregate({ timeMs, group, expected, metrics }: AggregateRow): Static<typeof aggregateSchema> {
+  return { timestamp: formatTimestamp(timeMs), group: { ...group }, ...defined({ expected }), metrics: { ...metrics } };
 }
