@@ -251,7 +251,7 @@ export const quarantine = pgTable(
     sourceId: text("source_id").notNull(),
     /** For an input that is not a row of a file: the id of its message, and its number among the message's rejected inputs. For a
      *  row of a file, whose byte offset is enough to recognise it when it is read again: empty, or a number if the row is rejected
-     *  for several devices. */
+     *  for several devices. For an input of a live source: the hour, and a hash of its reason, field and series. */
     item: text("item").notNull().default(""),
     byteOffset: offset("byte_offset").notNull(),
     line: offset("line").notNull(),

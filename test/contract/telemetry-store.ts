@@ -92,6 +92,36 @@ export function exerciseTelemetryStore(name: string, open: () => Promise<OpenSto
       ]);
     });
 
+    test("a line that is bad in every reading is in quarantine once an hour, and counted every time", async () => {
+      const { store, queries } = opened;
+      const hour = Date.UTC(2025, 6, 18, 20);
+      const bad = (raw: string, byte: number): RejectedInput => ({ ...rejection(byte), field: raw.slice(0, 4), raw });
+      const onTwoHosts = { ...rejection(1), line: 0, reason: "uuid_on_two_hosts" as const, raw: '{"uuid":"GPU-1"}' };
+      const ofUuid = (uuid: string, at: number) => ({
+        ...rejection(0),
+        line: 0,
+        raw: `{"uuid":"${uuid}","at":"${at}"}`,
+      });
+      for (const [index, timeMs] of [hour, hour + 15_000, hour + 3_599_999, hour + 3_600_000].entries()) {
+        const rejected = [
+          bad(`temp{gpu="0",pod="a}b\\"c"} ${index} # {trace="${index}"} 1`, index),
+          bad(`temp{gpu="1",pod="a}b\\"c"} ${index}`, 90 + index),
+          bad(`open{gpu="1 ${index}`, 180 + index),
+          ...[ofUuid("GPU-1", index), ofUuid("GPU-2", index), onTwoHosts],
+        ];
+        const reading = { timeMs, intervalMs: 15_000, outcome: "read" as const, count: 1 };
+        const batch = { ...makeBatch([], rejected), reading };
+        const { rejected: counted } = await store.ingest(messageOf(`bad-${timeMs}`, batch, { source: "bad target" }));
+        expect(counted).toEqual({ invalid_value: 5, uuid_on_two_hosts: 1 });
+      }
+      const rejections = await queries.quarantine.rejections({ sourceId: "bad target", limit: 100 });
+      const count = (text: string): number => rejections.filter(({ raw }) => raw.includes(text)).length;
+      expect(['gpu="0"', 'temp{gpu="1"', "open{", '"GPU-1","at"', '"GPU-2","at"'].map(count)).toEqual([2, 2, 2, 2, 2]);
+      expect(rejections.filter(({ reason }) => reason === "uuid_on_two_hosts")).toHaveLength(4);
+      const { totals } = await store.progressOf("bad target");
+      expect(totals.rejected).toEqual({ invalid_value: 20, uuid_on_two_hosts: 4 });
+    });
+
     test("a row of a file that is rejected for two devices is kept twice, however often the row is read", async () => {
       const { store, queries } = opened;
       const ofDevice = (uuid: string): RejectedInput => ({ ...rejection(5), message: uuid });

@@ -1,4 +1,5 @@
-import type { RejectedInput } from "../../domain/batch.ts";
+import { createHash } from "node:crypto";
+import type { RecordBatch, RejectedInput } from "../../domain/batch.ts";
 import type { SqlTransaction } from "../client.ts";
 import { numberArray, textArray } from "./array-literal.ts";
 
@@ -13,22 +14,27 @@ on conflict do nothing`;
 interface StoredMessage {
   readonly messageId: string;
   readonly source: { readonly sourceId: string };
+  readonly batch: Pick<RecordBatch, "reading">;
 }
 
 /** Stores a message's rejected inputs. A row of a file is ignored if the same field of the same row is already stored, from
- *  another message. All other inputs are stored: no other message has them. */
+ *  another message. An input of a live source's reading is ignored if its source, reason, field and series are already stored in the
+ *  hour: a line that is bad in one reading is bad in all of them. All other inputs are stored: no other message has them. */
 export function insertQuarantine(
   transaction: SqlTransaction,
-  { messageId, source }: StoredMessage,
+  { messageId, source, batch: { reading } }: StoredMessage,
   rejected: readonly RejectedInput[],
 ): void {
   if (rejected.length === 0) return;
+  const items = itemsOf(rejected, messageId);
+  const inHour = rejected.map((input) => (reading === undefined ? undefined : itemInHour(input, reading.timeMs)));
   const texts = (field: "reason" | "field" | "value" | "message" | "raw"): string =>
     textArray(rejected.map((input) => input[field]));
   transaction.send(text, [
     source.sourceId,
-    textArray(itemsOf(rejected, messageId)),
-    numberArray(rejected.map(({ byte }) => byte)),
+    textArray(items.map((item, index) => inHour[index] ?? item)),
+    // the text of a reading is not kept, and its bytes move with the numbers before them
+    numberArray(rejected.map(({ byte }, index) => (inHour[index] === undefined ? byte : 0))),
     numberArray(rejected.map(({ line }) => line)),
     texts("reason"),
     texts("field"),
@@ -48,4 +54,23 @@ function itemsOf(rejected: readonly RejectedInput[], messageId: string): string[
     timesAt.set(place, times + 1);
     return times === 0 ? "" : `#${times}`;
   });
+}
+
+const hourMs = 3_600_000;
+/** The name and the labels of a sample; without the labels if they do not close. */
+const seriesText = /^\s*[^{\s]*\s*(?:\{(?:[^"}]|"(?:[^"\\]|\\.)*")*\})?/;
+const uuidInJson = /"uuid":"[^"]*"/;
+/** Enough that two series of a source have the same only by an absurd chance. */
+const hashCharacters = 22;
+
+/** What is equal for all inputs of a live source and an hour that have the same reason, field and series.
+ *  @returns undefined for values that two hosts report: they are in quarantine and nowhere else */
+function itemInHour({ line, reason, field, raw }: RejectedInput, timeMs: number): string | undefined {
+  if (reason === "uuid_on_two_hosts") return undefined;
+  const [series = ""] = (line > 0 ? seriesText : uuidInJson).exec(raw) ?? [];
+  const hour = new Date(timeMs - (timeMs % hourMs)).toISOString();
+  const hash = createHash("sha256")
+    .update(JSON.stringify([reason, field, series]))
+    .digest("base64url");
+  return `${hour} ${hash.slice(0, hashCharacters)}`;
 }

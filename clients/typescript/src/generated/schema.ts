@@ -1390,7 +1390,7 @@ export interface components {
             source_id: string;
             /** @description Line in the file, from 1; 0 if the input is not a line of a file */
             line: number;
-            /** @description Offset of the row's first byte in the file; for a record or sample of a message, its index in the message */
+            /** @description Offset of the row's first byte in the file; for a record or sample of a message, its index in the message; 0 for an input of a live source */
             byte: number;
             /**
              * @description Why the input was rejected

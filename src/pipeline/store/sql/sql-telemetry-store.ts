@@ -103,7 +103,7 @@ export class SqlTelemetryStore implements TelemetryStore {
     const written = await this.writer.write(executor, keyed);
     const conflicts = await countConflictsOf(executor, keyed, written.conflicts);
     const allRejected = [...batch.rejected, ...written.rejected];
-    insertQuarantine(executor, message, allRejected);
+    insertQuarantine(executor, { ...message, batch }, allRejected);
     const allReasons = written.rejected.length === 0 ? rejected : countReasons(allRejected);
     setMessageRecords(executor, message.messageId, {
       ...written,

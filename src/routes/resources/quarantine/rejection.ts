@@ -12,7 +12,7 @@ export const rejectionSchema = Type.Object(
     byte: wholeNumber({
       minimum: 0,
       description:
-        "Offset of the row's first byte in the file; for a record or sample of a message, its index in the message",
+        "Offset of the row's first byte in the file; for a record or sample of a message, its index in the message; 0 for an input of a live source",
     }),
     reason: Type.Union(
       rejectReasons.map((reason) => Type.Literal(reason)),
