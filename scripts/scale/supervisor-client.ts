@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Subprocess } from "bun";
 import { messageOf } from "../../src/kit/message-of.ts";
 import type { Settings } from "../supervisor/child-settings.ts";
-import { lastErrorLine, sizeOf } from "../supervisor/log-file.ts";
+import { lastWords, sizeOf } from "../supervisor/log-file.ts";
 import type { Counts } from "../supervisor/managed-role.ts";
 import { isRunning } from "../supervisor/process-identity.ts";
 import type { ScaleResult, Status, StopResult } from "../supervisor/protocol.ts";
@@ -73,7 +73,7 @@ export class SupervisorClient {
       if (status !== undefined) return status;
       if (supervisor.exitCode === 0) supervisor = this.spawn(logFile);
       else if (supervisor.exitCode !== null) {
-        const reason = lastErrorLine(logFile, offset) ?? `it could not write to ${logFile}; the disk may be full`;
+        const reason = lastWords(logFile, offset) ?? `it could not write to ${logFile}; the disk may be full`;
         throw new Error(`the supervisor did not start: ${reason}`);
       }
       await Bun.sleep(50);

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import type { Subprocess } from "bun";
 import { environmentOf, portOf, type Settings, settingsKey, withoutSettings } from "./child-settings.ts";
 import type { Machine } from "./instance.ts";
-import { lastErrorLine, sizeOf } from "./log-file.ts";
+import { lastErrorLine, lastWords, sizeOf } from "./log-file.ts";
 import type { ManagedRole } from "./managed-role.ts";
 import { identify, isRunning, signalProcess } from "./process-identity.ts";
 import type { RunPaths } from "./run-paths.ts";
@@ -58,9 +58,11 @@ export class LocalMachine implements Machine {
     const child = this.children.get(pid);
     this.children.delete(pid);
     if (child?.signalCode) return `it was ended by ${child.signalCode}`;
-    const line = lastErrorLine(this.paths.logFile(name), logOffset);
+    const logFile = this.paths.logFile(name);
+    // an earlier supervisor started it, so that the signal or exit code is not known: its last line may be the one of its start
+    const line = child === undefined ? lastErrorLine(logFile, logOffset) : lastWords(logFile, logOffset);
     const how = child === undefined ? "it ended" : `it ended with exit code ${child.exitCode}`;
-    return line === undefined ? how : `${how}: ${line}`;
+    return line === undefined ? `${how}, and wrote no error to ${logFile}` : `${how}: ${line}`;
   }
 
   remember(name: string, { pid }: SavedProcess): void {

@@ -22,18 +22,30 @@ export function rotateLog(path: string, maxBytes: number): boolean {
   return true;
 }
 
-/** The reason that a process gave in its log before it ended: its last line about an error; if there is none, its last line.
+/** The reason that a process gave in its log before it failed: its last line about an error; if there is none, its last line.
  *  @param offset where the log of this process begins
  *  @returns undefined if the process wrote nothing */
+export function lastWords(path: string, offset: number): string | undefined {
+  return lastErrorLine(path, offset) ?? plainIn(linesOf(path, offset)).at(-1);
+}
+
+/** The last line about an error that a process wrote to its log.
+ *  @param offset where the log of this process begins
+ *  @returns undefined if there is none */
 export function lastErrorLine(path: string, offset: number): string | undefined {
-  const lines = tailOf(path, offset)
+  const lines = linesOf(path, offset);
+  const logged = lines.flatMap((line) => errorMessage(line) ?? []);
+  return logged.at(-1) ?? plainIn(lines).findLast((line) => /error|cannot|refused|failed/i.test(line));
+}
+
+function linesOf(path: string, offset: number): readonly string[] {
+  return tailOf(path, offset)
     .split("\n")
     .map((line) => line.trim())
     .filter((line) => line !== "");
-  const logged = lines.flatMap((line) => errorMessage(line) ?? []);
-  const plain = lines.filter((line) => !line.startsWith("{"));
-  return logged.at(-1) ?? plain.findLast((line) => /error|cannot|refused|failed/i.test(line)) ?? plain.at(-1);
 }
+
+const plainIn = (lines: readonly string[]): readonly string[] => lines.filter((line) => !line.startsWith("{"));
 
 function errorMessage(line: string): string | undefined {
   try {

@@ -11,9 +11,19 @@ const connectTimeoutMs = 2000;
 export function checkSettings(settings: Settings): Config {
   for (const { variable } of Object.values(portSettings)) checkPort(variable, settings[variable]);
   const env = environmentOf({ role: "gateway", number: 1, socket: "data/run/supervisor.sock" }, settings);
-  const config = parseConfig({ ...env, ROLE: "streamer,collector,gateway" });
-  if (config.csvFile !== undefined) checkReadable(config.csvFile);
-  return config;
+  return parseConfig({ ...env, ROLE: "streamer,collector,gateway" });
+}
+
+/** Checks the file that streamers read, if there is one. Only streamers need it: the file of a finished import may be gone.
+ *  @throws Error with a sentence for people */
+export function checkSource({ csvFile }: Config): void {
+  if (csvFile === undefined) return;
+  try {
+    accessSync(csvFile, constants.R_OK);
+  } catch (cause) {
+    const isMissing = (cause as NodeJS.ErrnoException).code === "ENOENT";
+    throw new Error(`CSV_FILE=${csvFile} ${isMissing ? "does not exist" : "cannot be read"}`, { cause });
+  }
 }
 
 /** Checks that etcd and the database accept connections.
@@ -38,15 +48,6 @@ function checkPort(variable: string, text: string | undefined): void {
   const lastPort = 65_535 - maxCount;
   if (text === undefined || (/^\d{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= lastPort)) return;
   throw new Error(`${variable}=${text} is not usable: expected the first port of up to ${maxCount}, 1 to ${lastPort}`);
-}
-
-function checkReadable(csvFile: string): void {
-  try {
-    accessSync(csvFile, constants.R_OK);
-  } catch (cause) {
-    const isMissing = (cause as NodeJS.ErrnoException).code === "ENOENT";
-    throw new Error(`CSV_FILE=${csvFile} ${isMissing ? "does not exist" : "cannot be read"}`, { cause });
-  }
 }
 
 function portOf({ port, protocol }: URL): number {

@@ -2,7 +2,7 @@ import { chmodSync, rmSync } from "node:fs";
 import { Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { isManagedRole, managedRoles, maxCount } from "./managed-role.ts";
-import { checkServers, checkSettings } from "./preflight.ts";
+import { checkServers, checkSettings, checkSource } from "./preflight.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 const count = Type.Integer({ minimum: 0, maximum: maxCount });
@@ -99,17 +99,20 @@ export class SupervisorServer {
     const { supervisor } = this.options;
     const { roles } = supervisor.status;
     const config = checkSettings(supervisor.settingsWith(body.settings));
-    const grows = Object.entries(body.counts).some(
-      ([role, number]) => isManagedRole(role) && number > roles[role].count,
-    );
-    if (grows) await checkServers(config);
+    const growing = Object.entries(body.counts)
+      .filter(([role, number]) => isManagedRole(role) && number > roles[role].count)
+      .map(([role]) => role);
+    if (growing.includes("streamer") || "CSV_FILE" in body.settings) checkSource(config);
+    if (growing.length > 0) await checkServers(config);
     return supervisor.scale(body.counts, body.settings);
   }
 
   private async restart(name: string, body: unknown): Promise<unknown> {
     if (!Value.Check(restartRequest, body)) throw new Refused(400, "expected {settings}");
     const { supervisor } = this.options;
-    await checkServers(checkSettings(supervisor.settingsWith(body.settings)));
+    const config = checkSettings(supervisor.settingsWith(body.settings));
+    if (name.startsWith("streamer-") || "CSV_FILE" in body.settings) checkSource(config);
+    await checkServers(config);
     if (!supervisor.restart(name, body.settings)) throw new Refused(404, `there is no process ${name}`);
     return {};
   }

@@ -4,7 +4,7 @@ import { type ProvidedEtcd, provideEtcd } from "../../dev/servers/provide-etcd.t
 import { until } from "../../dev/until.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import { defaultClusterId, defaultTopic } from "../../src/domain/default-names.ts";
-import { RangeLost } from "../../src/domain/errors.ts";
+import { EtcdUnavailable, RangeLost } from "../../src/domain/errors.ts";
 import { EtcdClient } from "../../src/etcd/etcd-client.ts";
 import { prefixRange } from "../../src/etcd/requests.ts";
 import { retry } from "../../src/kit/retry.ts";
@@ -12,6 +12,8 @@ import { EtcdQueue } from "../../src/pipeline/queue/etcd/etcd-queue.ts";
 import { CheckpointKeys } from "../../src/pipeline/stream/assignment/checkpoint-keys.ts";
 import { EtcdAssignment } from "../../src/pipeline/stream/assignment/etcd-assignment.ts";
 import { EtcdRounds } from "../../src/pipeline/source/csv/etcd-rounds.ts";
+import { StreamRetries } from "../../src/pipeline/stream/stream-retries.ts";
+import { silentListener as listener } from "../../src/pipeline/observe/pipeline-listener.ts";
 import type { ClaimedRange } from "../../src/pipeline/stream/assignment/range-assignment.ts";
 import type { CsvSource } from "../../src/pipeline/source/csv/csv-source.ts";
 import type { RangeBatch } from "../../src/pipeline/source/source.ts";
@@ -127,6 +129,29 @@ test("a claim says how many ranges are left for each streamer that reads", async
   expect((await other.claim(source, never))?.share).toBe(all / 2);
   await mine.finish();
   expect((await assignment.claim(source, never))?.share).toBe((all - 1) / 2);
+  await Promise.all([assignment.close(), other.close(), close()]);
+});
+
+test("a streamer that waits for ranges reports no error of etcd after etcd has answered again", async () => {
+  const { source, assignment, close } = await open();
+  const claimed: ClaimedRange[] = [];
+  const owned = new AbortController();
+  const claimAll = async (): Promise<void> => {
+    for (let range = await assignment.claim(source, owned.signal); range; ) {
+      claimed.push(range);
+      range = await assignment.claim(source, owned.signal, () => owned.abort());
+    }
+  };
+  await claimAll();
+  const other = openAssignment();
+  const ended = new AbortController();
+  const retries = new StreamRetries({ clock: systemClock, listener, log });
+  retries.record(new EtcdUnavailable("etcd does not answer"));
+  const waiting = retries.retrying((answered) => other.claim(source, ended.signal, answered), ended.signal);
+  await until(() => retries.error === undefined);
+  ended.abort();
+  await waiting;
+  expect(claimed.length).toBeGreaterThan(0);
   await Promise.all([assignment.close(), other.close(), close()]);
 });
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import pino from "pino";
 import { type ProvidedEtcd, provideEtcd } from "../../dev/servers/provide-etcd.ts";
 import { defaultTopic } from "../../src/domain/default-names.ts";
-import { RangeLost } from "../../src/domain/errors.ts";
+import { EtcdUnavailable, RangeLost } from "../../src/domain/errors.ts";
 import { EtcdClient } from "../../src/etcd/etcd-client.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import { EtcdQueue } from "../../src/pipeline/queue/etcd/etcd-queue.ts";
@@ -84,6 +84,20 @@ test("a second streamer waits for a source until the first one releases it, and 
   expect(isTaken).toBe(false);
   await mine.release();
   expect((await taking)?.lost.aborted).toBe(false);
+  await Promise.all([assignment.close(), other.close(), close()]);
+});
+
+test("a streamer that waits for a source reports no error of etcd after etcd has answered again", async () => {
+  const { source, assignment, close } = await open();
+  const mine = (await assignment.claim(source, never)) as ClaimedSource;
+  const other = openAssignment();
+  const retries = new StreamRetries({ clock: systemClock, listener, log });
+  retries.record(new EtcdUnavailable("etcd does not answer"));
+  const waiting = retries.retrying((answered) => other.claim(source, never, answered), never);
+  expect(retries.error).toBeDefined();
+  await until(() => retries.error === undefined);
+  await mine.release();
+  await waiting;
   await Promise.all([assignment.close(), other.close(), close()]);
 });
 

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { until } from "../../dev/until.ts";
 import { followLogs } from "../../scripts/scale/follow-logs.ts";
 import { printableLine } from "../../scripts/scale/printable-line.ts";
-import { lastErrorLine, rotateLog } from "../../scripts/supervisor/log-file.ts";
+import { lastErrorLine, lastWords, rotateLog } from "../../scripts/supervisor/log-file.ts";
 
 const dir = await mkdtemp(join(tmpdir(), "telemetry-logs-"));
 afterAll(() => rm(dir, { recursive: true, force: true }));
@@ -29,15 +29,20 @@ test("the reason of an exit is the last error in the log of that process, else i
   const path = join(dir, "reasons.log");
   writeFileSync(path, entry("error", "an earlier process"));
   const offset = readFileSync(path).length;
-  expect(lastErrorLine(path, offset)).toBeUndefined();
+  expect(lastWords(path, offset)).toBeUndefined();
+  appendFileSync(path, "data       PostgreSQL at 127.0.0.1:5432/telemetry\n");
+  expect([lastErrorLine(path, offset), lastWords(path, offset)]).toEqual([
+    undefined,
+    "data       PostgreSQL at 127.0.0.1:5432/telemetry",
+  ]);
   appendFileSync(path, "Cannot listen on 127.0.0.1:8080\n\nBun v1.4.5 (Linux x64)\n");
   expect(lastErrorLine(path, offset)).toBe("Cannot listen on 127.0.0.1:8080");
   appendFileSync(path, entry("error", "the store refused") + entry("info", "stopped"));
   expect(lastErrorLine(path, offset)).toBe("the store refused");
   truncateSync(path, 0);
   appendFileSync(path, "after the rotation\n");
-  expect(lastErrorLine(path, offset)).toBe("after the rotation");
-  expect(lastErrorLine(join(dir, "missing.log"), 0)).toBeUndefined();
+  expect([lastErrorLine(path, offset), lastWords(path, offset)]).toEqual([undefined, "after the rotation"]);
+  expect(lastWords(join(dir, "missing.log"), 0)).toBeUndefined();
 });
 
 test("an entry is shown as time, level and message, without characters that control a terminal", () => {

@@ -187,7 +187,7 @@ describe("figures that are not known", () => {
     const queue = { ...signalsAt({ waiting: 500, age: 50 }).queue, arrivalPerSecond: undefined };
     const missing = decide(inputOf({}, { signals: { ...signalsAt({}), queue } }));
     expect(summary(missing)).toEqual([4, "hold", "signals_missing"]);
-    expect(missing.reason.text).toBe("not known: arrivalPerSecond");
+    expect(missing.reason.text).toBe("not known: arrival_per_second");
     const stale = decide(inputOf({}, { signals: signalsAt({ arrival: 500, age: 50 }, nowMs - 16_000) }));
     expect(summary(stale)).toEqual([4, "hold", "signals_stale"]);
     const ahead = decide(inputOf({}, { signals: signalsAt({ arrival: 500, age: 50 }, nowMs + 16_000) }));

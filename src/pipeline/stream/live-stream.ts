@@ -28,7 +28,7 @@ export class LiveStream implements SourceStream {
   async run(signal: AbortSignal): Promise<void> {
     const { source, assignment, publisher, retries, log } = this.options;
     while (!signal.aborted) {
-      const claimed = await retries.retrying(() => assignment.claim(source, signal), signal);
+      const claimed = await retries.retrying((answered) => assignment.claim(source, signal, answered), signal);
       if (claimed === undefined) return;
       this.current = 1;
       const publishing = publisher.publish(claimed, (stop) => this.batchesOf(claimed, stop), signal);

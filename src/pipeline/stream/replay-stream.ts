@@ -49,7 +49,7 @@ export class ReplayStream implements SourceStream {
     const { assignment, retries, listener } = this.options;
     listener.sourceOpened(source, await retries.retrying(() => assignment.covered(source), signal));
     while (!signal.aborted) {
-      const claimed = await retries.retrying(() => assignment.claim(source, signal), signal);
+      const claimed = await retries.retrying((answered) => assignment.claim(source, signal, answered), signal);
       if (claimed === undefined) break;
       this.current = claimed.share;
       await this.streamRange(source, claimed, signal).finally(() => (this.current = 0));

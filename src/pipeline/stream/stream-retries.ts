@@ -26,10 +26,12 @@ export class StreamRetries {
   }
 
   /** Repeats the operation until it succeeds, throws an error that is not retryable, or the signal aborts.
+   *  @param operation calls `answered` when nothing holds it up any more, although it has not ended: it waits for other streamers
    *  @throws the last error */
-  async retrying<T>(operation: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  async retrying<T>(operation: (answered: () => void) => Promise<T>, signal: AbortSignal): Promise<T> {
     const { clock } = this.options;
-    const result = await retry(operation, { clock, signal, onRetry: (error) => this.record(error) });
+    const attempt = (): Promise<T> => operation(() => this.succeeded());
+    const result = await retry(attempt, { clock, signal, onRetry: (error) => this.record(error) });
     this.succeeded();
     return result;
   }

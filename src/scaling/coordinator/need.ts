@@ -55,19 +55,24 @@ export function readSignals<Required extends string, Optional extends string = n
   const entries = Object.entries<Signal | undefined>({ ...required, ...optional });
   const missing = entries.filter(([name, signal]) => signal === undefined && name in required);
   if (missing.length > 0) {
-    return { hold: { code: "signals_missing", text: `not known: ${missing.map(([name]) => name).join(", ")}` } };
+    return { hold: { code: "signals_missing", text: `not known: ${namesOf(missing)}` } };
   }
   const known = entries.filter((entry): entry is [string, Signal] => entry[1] !== undefined);
   // an instant in the future is as wrong as an old one: this machine's clock was set back
   const stale = known.filter(([, { atMs }]) => Math.abs(nowMs - atMs) > maxSeconds * 1000);
   if (stale.length > 0) {
     return {
-      hold: { code: "signals_stale", text: `older than ${maxSeconds} s: ${stale.map(([name]) => name).join(", ")}` },
+      hold: { code: "signals_stale", text: `older than ${maxSeconds} s: ${namesOf(stale)}` },
     };
   }
   return {
     values: Object.fromEntries(known.map(([name, { value }]) => [name, value])) as SignalValues<Required, Optional>,
   };
+}
+
+/** The names that these signals have in the API. */
+function namesOf(signals: readonly (readonly [string, unknown])[]): string {
+  return signals.map(([name]) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)).join(", ");
 }
 
 type SignalValues<Required extends string, Optional extends string> = Readonly<

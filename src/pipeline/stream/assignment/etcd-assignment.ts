@@ -67,7 +67,11 @@ export class EtcdAssignment implements RangeAssignment {
     return joinRanges(ranges.map(({ planned }) => ({ from: planned.from, to: planned.at })));
   }
 
-  async claim(source: ReplayableSource, signal: AbortSignal): Promise<ClaimedRange | undefined> {
+  async claim(
+    source: ReplayableSource,
+    signal: AbortSignal,
+    onWaiting?: () => void,
+  ): Promise<ClaimedRange | undefined> {
     const keys = new CheckpointKeys(this.options.topic, source.sourceId);
     let releases: ReleaseWatch | undefined;
     try {
@@ -81,6 +85,7 @@ export class EtcdAssignment implements RangeAssignment {
         const claimed = await this.claimFirst(keys, state);
         if (claimed !== undefined) return claimed;
         if (await this.tryFinish(keys, state)) return undefined;
+        onWaiting?.();
         releases ??= new ReleaseWatch(this.options, keys.owners);
         await releases.next(signal, nextRange);
       }

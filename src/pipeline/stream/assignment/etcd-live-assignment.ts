@@ -28,11 +28,16 @@ export class EtcdLiveAssignment implements LiveAssignment {
     this.releases = new OwnerReleases(options, checkpointsPrefix(options.topic));
   }
 
-  async claim({ sourceId }: LiveSource, signal: AbortSignal): Promise<ClaimedSource | undefined> {
+  async claim(
+    { sourceId }: LiveSource,
+    signal: AbortSignal,
+    onWaiting?: () => void,
+  ): Promise<ClaimedSource | undefined> {
     const keys = new LiveKeys(this.options.topic, sourceId);
     while (!signal.aborted) {
       const claimed = await this.tryClaim(keys);
       if (claimed !== undefined) return claimed;
+      onWaiting?.();
       await this.releases.next(keys.owner, signal);
     }
     return undefined;

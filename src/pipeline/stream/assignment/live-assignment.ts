@@ -11,9 +11,10 @@ export interface ClaimedSource extends Claim {
  *  the source. */
 export interface LiveAssignment {
   /** Claims a source; waits while another streamer has it.
+   *  @param onWaiting called whenever the driver has found that another streamer has it
    *  @returns undefined when the signal aborted
    *  @throws an error of the driver */
-  claim(source: LiveSource, signal: AbortSignal): Promise<ClaimedSource | undefined>;
+  claim(source: LiveSource, signal: AbortSignal, onWaiting?: () => void): Promise<ClaimedSource | undefined>;
   /** Releases every claim. Idempotent. */
   close(): Promise<void>;
 }

@@ -19,9 +19,10 @@ export interface RangeAssignment {
   covered(source: ReplayableSource): Promise<readonly Range[]>;
   /** Claims the next range that no streamer has. If other streamers have all ranges that are left, waits until one of them
    *  releases a range or everything is read.
+   *  @param onWaiting called whenever the driver has found that other streamers have all ranges
    *  @returns undefined when nothing is left to read, or the signal aborted
    *  @throws an error of the driver */
-  claim(source: ReplayableSource, signal: AbortSignal): Promise<ClaimedRange | undefined>;
+  claim(source: ReplayableSource, signal: AbortSignal, onWaiting?: () => void): Promise<ClaimedRange | undefined>;
   /** Releases every claim. Idempotent. */
   close(): Promise<void>;
 }
