@@ -75,17 +75,29 @@ async function scale({ counts, isAwaited, waitsForRecords }: ScaleCommand): Prom
   if (started.length > 0) rmSync(paths.stopped, { force: true });
   printScaled({ started, stopping });
   const host = await currentHost();
+  // a command that only stops processes does not wait for those that it leaves alone
+  const isOnlyLess = started.length === 0 && stopping.length > 0;
   const late = await waitUntilReady({
     ...{ client, host, timeoutMs: readyTimeoutMs },
-    isAwaited: (instance) => instance.phase !== "STOPPING" && isAwaited(instance),
+    isAwaited: (instance) => !isOnlyLess && instance.phase !== "STOPPING" && isAwaited(instance),
   });
   await waitUntilGone(stopping);
+  const lost = await stoppedMeanwhile(started);
   const isEmpty =
     waitsForRecords && late.length === 0 && !(await waitForRecords({ client, host, timeoutMs: recordsTimeoutMs }));
   await status();
   if (late.length > 0) print(`\n${listed(late.map(({ name }) => name))} not ready; bun run scale-logs shows the logs`);
+  if (lost.length > 0) print(`\nStopped by another command before this one ended: ${listed(lost)}`);
   if (isEmpty) print(noRecords);
-  return late.length > 0 ? 1 : 0;
+  return late.length + lost.length > 0 ? 1 : 0;
+}
+
+/** Those of the processes that are no longer wanted. */
+async function stoppedMeanwhile(started: readonly string[]): Promise<readonly string[]> {
+  if (await client.isNothingRunning()) return started;
+  const { instances } = await client.status();
+  const wanted = new Set(instances.filter(({ phase }) => phase !== "STOPPING").map(({ name }) => name));
+  return started.filter((name) => !wanted.has(name));
 }
 
 function printScaled({ started, stopping }: Pick<ScaleResult, "started" | "stopping">): void {

@@ -1,5 +1,6 @@
 import { Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
+import type { ManagedRole } from "../supervisor/managed-role.ts";
 import type { ShownInstance, Status } from "../supervisor/protocol.ts";
 import type { SupervisorClient } from "./supervisor-client.ts";
 
@@ -9,6 +10,9 @@ const healthSchema = Type.Object({
   status: Type.String(),
   components: Type.Record(Type.String(), Type.Object({ reason: Type.Optional(Type.String()) })),
 });
+
+const balancerSchema = Type.Object({ backends: Type.Array(Type.Object({ state: Type.String() })) });
+const noGateway = "balancer: no gateway is ready; API_GW_INSTANCES=2 bun run scale-gateways starts two";
 
 /** The health of a process, and the reason of each part that is not ok. */
 export interface Health {
@@ -22,11 +26,12 @@ export function probeHost(host: string | undefined): string {
   return host.includes(":") ? `[${host}]` : host;
 }
 
-/** Asks a process for its health; undefined if it does not answer. */
-export async function readHealth(host: string, port: number): Promise<Health | undefined> {
+/** Asks a process for its health; undefined if it does not answer. A balancer passes /health on to a gateway, so it is asked for its
+ *  gateways. */
+export async function readHealth(host: string, { role, port }: Probed): Promise<Health | undefined> {
   try {
-    const response = await fetch(`http://${host}:${port}/health`, { signal: AbortSignal.timeout(probeTimeoutMs) });
-    const health: unknown = await response.json();
+    const health = await readJson(`http://${host}:${port}/${role === "balancer" ? "balancer/status" : "health"}`);
+    if (role === "balancer") return healthOfBalancer(health);
     if (!Value.Check(healthSchema, health)) return undefined;
     return {
       status: health.status,
@@ -39,10 +44,27 @@ export async function readHealth(host: string, port: number): Promise<Health | u
   }
 }
 
-async function isReady(host: string, port: number): Promise<boolean> {
+/** A process that can be asked. */
+interface Probed {
+  readonly role: ManagedRole;
+  readonly port: number;
+}
+
+async function readJson(url: string): Promise<unknown> {
+  return await (await fetch(url, { signal: AbortSignal.timeout(probeTimeoutMs) })).json();
+}
+
+function healthOfBalancer(status: unknown): Health | undefined {
+  if (!Value.Check(balancerSchema, status)) return undefined;
+  if (status.backends.some(({ state }) => state === "READY")) return { status: "ok", reasons: [] };
+  return { status: "degraded", reasons: [noGateway] };
+}
+
+async function isReady(host: string, probed: Probed): Promise<boolean> {
+  if (probed.role === "balancer") return (await readHealth(host, probed))?.status === "ok";
   try {
     const signal = AbortSignal.timeout(probeTimeoutMs);
-    return (await fetch(`http://${host}:${port}/health/ready`, { signal })).ok;
+    return (await fetch(`http://${host}:${probed.port}/health/ready`, { signal })).ok;
   } catch {
     return false;
   }
@@ -66,7 +88,7 @@ export async function waitUntilReady(options: ReadyOptions): Promise<readonly Sh
   for (;;) {
     const awaited = (await client.status()).instances.filter(isAwaited);
     const ready = await Promise.all(
-      awaited.map(async (each) => isRunningOn(each) && !isOld(each) && (await isReady(host, each.port))),
+      awaited.map(async (each) => isRunningOn(each) && !isOld(each) && (await isReady(host, each))),
     );
     const left = awaited.filter((_, index) => ready[index] !== true);
     const hopeless = left.every(({ is_crash_loop: isLoop }) => isLoop);

@@ -12,8 +12,8 @@ export async function readStatusRows(
 ): Promise<readonly StatusRow[]> {
   const meter = new UsageMeter(instances.flatMap(({ pid }) => pid ?? []));
   const host = probeHost(settings.HOST);
-  const healthOf = async ({ port }: ShownInstance): Promise<Health | undefined> =>
-    port === undefined ? undefined : await readHealth(host, port);
+  const healthOf = async ({ role, port }: ShownInstance): Promise<Health | undefined> =>
+    port === undefined ? undefined : await readHealth(host, { role, port });
   const [loads, healths] = await Promise.all([readLoads(settings), Promise.all(instances.map(healthOf))]);
   const usages = await meter.read();
   return instances.map((instance, index) => {

@@ -31,12 +31,15 @@ export function statusTable(rows: readonly StatusRow[]): string {
 
 /** What is wrong with a process; empty if nothing is. */
 export function problemsOf({ instance, health }: StatusRow): readonly string[] {
-  const { name, is_crash_loop: isLoop, phase, last_error: reason, restarts, outdated } = instance;
+  const { name, is_crash_loop: isLoop, phase, last_error: reason, pid, restarts, outdated } = instance;
   const times = restarts === 1 ? "1 restart" : `${restarts} restarts`;
   return [
     ...(isLoop ? [`${name}: crash loop, ${times}: ${reason ?? "unknown reason"}`] : []),
     ...(!isLoop && phase === "WAITING" && reason !== undefined ? [`${name}: starts again soon: ${reason}`] : []),
     ...(!isLoop && phase === "RUNNING" && restarts > 0 ? [`${name}: ${times}; the last time ${reason}`] : []),
+    ...(!isLoop && phase === "RUNNING" && health === undefined
+      ? [`${name}: does not answer: it starts, or hangs; after kill -9 ${pid} it is started again`]
+      : []),
     ...(health?.reasons ?? []).map((text) => `${name}: ${text}`),
     ...(outdated ? [`${name}: runs with earlier settings; bun run scale-restart applies the newest`] : []),
   ];

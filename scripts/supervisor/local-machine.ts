@@ -47,6 +47,9 @@ export class LocalMachine implements Machine {
   }
 
   isRunning(process: SavedProcess): boolean {
+    const child = this.children.get(process.pid);
+    // the system knows the end of a child a moment before its exit code is known here
+    if (child !== undefined) return child.exitCode === null && child.signalCode === null;
     return isRunning(process);
   }
 

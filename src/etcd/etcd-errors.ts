@@ -19,7 +19,7 @@ import { messageOf } from "../kit/message-of.ts";
  *  @returns `cause` itself if it is a TelemetryError */
 export function translateEtcdError(cause: unknown, operation: string): TelemetryError {
   if (cause instanceof TelemetryError) return cause;
-  const text = messageOf(cause);
+  const text = etcdMessage(cause);
   if (text.includes("database space exceeded")) {
     return new EtcdOutOfSpace(
       `${operation} was refused: etcd's database has reached its quota (alarm NOSPACE). etcd accepts writes again once its history is compacted, its files are defragmented and the alarm is disarmed. If this happens again, raise --quota-backend-bytes.`,
@@ -34,6 +34,15 @@ export function translateEtcdError(cause: unknown, operation: string): Telemetry
   }
   if (isRefusal(cause, text)) return new EtcdRefused(`${operation} was refused: ${text}`, { cause });
   return new EtcdUnavailable(`${operation} failed: ${text}`, { cause });
+}
+
+/** The message of an error of etcd3 or of a stream, without the parts that gRPC leaves empty or says twice:
+ *  "14 UNAVAILABLE: No connection established. Last error: null. Resolution note: ". */
+export function etcdMessage(cause: unknown): string {
+  return messageOf(cause)
+    .replace(/ Last error: null\./g, "")
+    .replace(/\.? Resolution note: (?=:|$)/g, "")
+    .replace(/^(.+): \1$/s, "$1");
 }
 
 function isRefusal(cause: unknown, text: string): boolean {

@@ -2,6 +2,7 @@ import type { IEvent, IWatchResponse } from "etcd3";
 import type { Clock } from "../kit/clock.ts";
 import { EtcdCompacted, EtcdUnavailable } from "../domain/errors.ts";
 import type { EtcdClient } from "./etcd-client.ts";
+import { etcdMessage } from "./etcd-errors.ts";
 import { WatchState } from "./watch-state.ts";
 
 /** A change of a key. */
@@ -135,5 +136,7 @@ export class EtcdWatch {
 }
 
 function broken(client: EtcdClient, cause: Error): Error {
-  return new EtcdUnavailable(`the watch at etcd ${client.description} was interrupted: ${cause.message}`, { cause });
+  return new EtcdUnavailable(`the watch at etcd ${client.description} was interrupted: ${etcdMessage(cause)}`, {
+    cause,
+  });
 }

@@ -117,7 +117,10 @@ test("a role grows and shrinks from the highest number, and the processes that s
   const first = pidOf("collector-1");
   expect((await type("collectors", { COLLECTOR_INSTANCES: "4" })).code).toBe(0);
   const third = pidOf("collector-3");
+  process.kill(first ?? 0, "SIGSTOP");
   const shrunk = await type("collectors", { COLLECTOR_INSTANCES: "2" });
+  process.kill(first ?? 0, "SIGCONT");
+  expect([shrunk.code, shrunk.output]).toEqual([0, expect.stringContaining("collector-1: does not answer")]);
   expect(shrunk.output).toStartWith("Stopping collector-3 and collector-4\n");
   expect([pidOf("collector-1"), pidOf("collector-3"), pidOf("collector-4"), runs(third)]).toEqual([
     first,
@@ -244,6 +247,30 @@ test("two commands at the same time start one supervisor, and both are carried o
   expect(typed.map(({ code }) => code)).toEqual([0, 0, 0]);
   expect(["collector-1", "collector-2", "streamer-1"].map((name) => runs(pidOf(name)))).toEqual([true, true, true]);
   expect((await type("stop")).output).toBe("Stopped streamer-1, collector-1 and collector-2\n");
+}, 180_000);
+
+test("a command whose processes another command stops at once says so, and fails", async () => {
+  const { type, pidOf } = await open({ SHUTDOWN_TIMEOUT_SECONDS: "3" });
+  const first = type("collectors", { COLLECTOR_INSTANCES: "1" });
+  await until(() => pidOf("collector-1") !== undefined);
+  process.kill(pidOf("collector-1") ?? 0, "SIGSTOP");
+  await type("stop");
+  const { code, output } = await first;
+  expect([code, output]).toEqual([
+    1,
+    expect.stringContaining("Stopped by another command before this one ended: collector-1"),
+  ]);
+}, 180_000);
+
+test("the file of a finished import may be gone: only streamers need it", async () => {
+  const { type, folder } = await open();
+  const file = join(folder, "imported.csv");
+  writeFileSync(file, "timestamp\n");
+  expect((await type("collectors", { COLLECTOR_INSTANCES: "1", CSV_FILE: file })).code).toBe(0);
+  rmSync(file);
+  expect((await type("collectors", { COLLECTOR_INSTANCES: "2" })).code).toBe(0);
+  const { code, output } = await type("streamers", { STREAMER_INSTANCES: "1" });
+  expect([code, output]).toEqual([1, `CSV_FILE=${file} does not exist\n`]);
 }, 180_000);
 
 test("socket and pid files that a machine left behind when it lost power mean nothing", async () => {

@@ -41,5 +41,8 @@ test("a crash loop, a kill, a part that is not ok and earlier settings are said"
   expect(problemsOf(row({ outdated: true }))).toEqual([
     "collector-1: runs with earlier settings; bun run scale-restart applies the newest",
   ]);
+  expect(problemsOf(row({}, { health: undefined }))).toEqual([
+    "collector-1: does not answer: it starts, or hangs; after kill -9 4711 it is started again",
+  ]);
   expect(problemsOf(row({}))).toEqual([]);
 });
