@@ -137,7 +137,7 @@ test("a streamer that waits for ranges reports no error of etcd after etcd has a
   const claimed: ClaimedRange[] = [];
   const owned = new AbortController();
   const claimAll = async (): Promise<void> => {
-    for (let range = await assignment.claim(source, owned.signal); range; ) {
+    for (let range = await assignment.claim(source, owned.signal); range;) {
       claimed.push(range);
       range = await assignment.claim(source, owned.signal, () => owned.abort());
     }
