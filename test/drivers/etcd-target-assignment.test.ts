@@ -3,14 +3,16 @@ import pino from "pino";
 import { type ProvidedEtcd, provideEtcd } from "../../dev/servers/provide-etcd.ts";
 import { until } from "../../dev/until.ts";
 import { EtcdClient } from "../../src/etcd/etcd-client.ts";
-import { prefixRange } from "../../src/etcd/requests.ts";
+import { prefixRange, put } from "../../src/etcd/requests.ts";
 import { systemClock as clock } from "../../src/kit/clock.ts";
 import { readEnvelope } from "../../src/pipeline/queue/etcd/envelope.ts";
 import { EtcdQueue } from "../../src/pipeline/queue/etcd/etcd-queue.ts";
 import type { MessageEnvelope } from "../../src/pipeline/queue/queue.ts";
 import { EtcdTargetAssignment } from "../../src/pipeline/stream/assignment/etcd-target-assignment.ts";
+import { latestText } from "../../src/pipeline/stream/assignment/stored-plan.ts";
 import { TargetKeys } from "../../src/pipeline/stream/assignment/target-keys.ts";
 import { Schedule } from "../../src/pipeline/source/schedule.ts";
+import { batchAt, liveMessage } from "../contract/live-assignment.ts";
 import { runTargets, type RunningTargets } from "../support/target-streamer.ts";
 import { ScheduledSource, ToldTargets } from "../support/told-targets.ts";
 
@@ -190,3 +192,34 @@ test("a target that is removed is released, and its ledger ends; one that only o
   expect(kvs[0]?.lease).not.toBe("0");
   await Promise.all([a.stop(), b.stop()]);
 }, 30_000);
+
+test("messages of many targets are published together, and only that of a target which another streamer has is refused", async () => {
+  const { topic } = openPipeline(0);
+  const queue = openQueue(client, topic);
+  const keys = new TargetKeys(topic);
+  const ids = Array.from({ length: 70 }, (_, index) => `target-${index}`);
+  const owners = ids.slice(0, 60).map((id) => put(keys.owner(id), "a"));
+  const { revision } = await client.txn({ success: owners });
+  const { revision: others } = await client.txn({ success: ids.slice(60).map((id) => put(keys.owner(id), "b")) });
+  expect(others).not.toBe(revision);
+  // the first target has two messages, which cannot be in the same transaction
+  const sent = [...ids.map((id) => ({ id, second: 1 })), { id: "target-0", second: 2 }];
+  const messages = sent.map(({ id, second }) => liveMessage(id, batchAt(id, second)));
+  const claims = sent.map(({ id, second }) => ({
+    ...{ ownerKey: keys.owner(id), ownerRevision: revision },
+    position: { key: keys.latest(id), value: latestText(batchAt(id, second).timeMs) },
+  }));
+  const { signal } = new AbortController();
+  const { receipts, depthMessages } = await queue.publish(messages, { signal, claims });
+  const refused = receipts.flatMap((receipt, index) => (receipt.refused ? [sent[index]?.id] : []));
+  expect(refused).toEqual(ids.slice(60));
+  expect(depthMessages).toBe(61);
+  const latestOf = async (id: string): Promise<string | undefined> =>
+    (await client.range({ key: Buffer.from(keys.latest(id)) })).kvs[0]?.value.toString();
+  expect(await latestOf("target-0")).toBe(latestText(batchAt("target-0", 2).timeMs));
+  expect(await latestOf("target-69")).toBeUndefined();
+  const again = await queue.publish(messages, { signal, claims });
+  expect(again.receipts.filter(({ duplicate }) => duplicate)).toHaveLength(61);
+  expect(again.depthMessages).toBe(61);
+  await queue.close();
+});

@@ -5,6 +5,8 @@ export interface KeptScrapesOptions {
   /** The memory for all targets together. */
   readonly maxBytes: number;
   readonly messageMaxBytes: number;
+  /** The memory has become full, or has space again. */
+  readonly onFull: (isFull: boolean) => void;
 }
 
 /** The scrapes of all targets that are not published yet, in the order in which they were read. When the memory is full, the records
@@ -14,6 +16,7 @@ export class KeptScrapes<Owner extends { readonly sourceId: string }> {
   private readonly newest = new Map<Owner, KeptScrape<Owner>>();
   private readonly counts = new Map<Owner, number>();
   private bytes = 0;
+  private isFull = false;
   private changed = Promise.withResolvers<void>();
 
   constructor(private readonly options: KeptScrapesOptions) {}
@@ -36,6 +39,7 @@ export class KeptScrapes<Owner extends { readonly sourceId: string }> {
     let scrape = new KeptScrape(owner, live, messageMaxBytes);
     if (this.bytes + scrape.bytes > maxBytes) {
       if (this.newest.get(owner)?.extend(scrape) === true) return;
+      this.setFull(true);
       scrape = scrape.withoutRecords(fullMemoryText(maxBytes));
       if (this.newest.get(owner)?.extend(scrape) === true) return;
     }
@@ -75,6 +79,7 @@ export class KeptScrapes<Owner extends { readonly sourceId: string }> {
     if (left > 0) this.counts.set(owner, left);
     else this.counts.delete(owner);
     this.bytes -= scrape.bytes;
+    if (this.bytes < this.options.maxBytes / 2) this.setFull(false);
     this.announce();
   }
 
@@ -92,6 +97,11 @@ export class KeptScrapes<Owner extends { readonly sourceId: string }> {
   announce(): void {
     this.changed.resolve();
     this.changed = Promise.withResolvers();
+  }
+
+  private setFull(isFull: boolean): void {
+    if (isFull !== this.isFull) this.options.onFull(isFull);
+    this.isFull = isFull;
   }
 }
 

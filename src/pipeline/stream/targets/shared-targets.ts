@@ -41,7 +41,7 @@ export class SharedTargets implements SourceStream {
 
   constructor(private readonly options: SharedTargetsOptions) {
     const { bufferBytes: maxBytes, messageMaxBytes } = options;
-    this.kept = new KeptScrapes({ maxBytes, messageMaxBytes });
+    this.kept = new KeptScrapes({ maxBytes, messageMaxBytes, onFull: (isFull) => this.logMemory(isFull) });
     this.publisher = new ScrapePublisher({ ...options, kept: this.kept });
   }
 
@@ -77,6 +77,13 @@ export class SharedTargets implements SourceStream {
 
   close(): Promise<void> {
     return this.options.assignment.close();
+  }
+
+  private logMemory(isFull: boolean): void {
+    const { log } = this.options;
+    if (isFull)
+      log.warn("the memory for scrapes that wait to be published (SCRAPE_BUFFER_MIB) is full: later ones are missed");
+    else log.info("the memory for scrapes that wait to be published has space again");
   }
 
   private apply({ added, removed }: SourcesChange): void {
