@@ -6,6 +6,7 @@ import { ExporterSource } from "../../../src/pipeline/source/exporter/exporter-s
 import { Schedule } from "../../../src/pipeline/source/schedule.ts";
 import { ScrapeClient } from "../../../src/pipeline/source/exporter/scrape-client.ts";
 import { readTarget, type Target } from "../../../src/pipeline/source/exporter/target.ts";
+import type { ReceivedExposition } from "../../../src/pipeline/source/exposition/scanned-exposition.ts";
 import type { LiveBatch } from "../../../src/pipeline/source/source.ts";
 import { exerciseLiveSource } from "../../contract/live-source.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
@@ -22,7 +23,7 @@ afterEach(async () => {
 class CountingClient extends ScrapeClient {
   underWay = 0;
 
-  override async scrape(url: string, signal: AbortSignal): Promise<Uint8Array> {
+  override async scrape(url: string, signal: AbortSignal): Promise<ReceivedExposition> {
     this.underWay += 1;
     try {
       return await super.scrape(url, signal);

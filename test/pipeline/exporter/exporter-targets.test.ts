@@ -35,7 +35,7 @@ class ToldDiscovery implements TargetDiscovery {
 
 function follow(...discoveries: ToldDiscovery[]) {
   const log = pino({ level: "silent" });
-  const client = { scrape: () => Promise.resolve(new Uint8Array()) };
+  const client = { scrape: () => Promise.resolve({ bytes: new Uint8Array() }) };
   const options = { client, openReader: () => new LineReader(), clock: new ManualClock(), log };
   const targets = new ExporterTargets({
     discoveries,

@@ -1,11 +1,12 @@
 import type { BatchBuilder } from "../../../src/domain/batch-builder.ts";
 import { metricIndexOf } from "../../../src/domain/metrics.ts";
 import { noWorkload } from "../../../src/domain/gpu.ts";
+import type { ReceivedExposition } from "../../../src/pipeline/source/exposition/scanned-exposition.ts";
 import type { ReadAnswer, TargetReader } from "../../../src/pipeline/source/exporter/target-reader.ts";
 
 /** Reads only lines as `dcgmText` writes them, and rejects all others. It fails at the line BROKEN. */
 export class LineReader implements TargetReader {
-  read(bytes: Uint8Array, timeMs: number, builder: BatchBuilder): ReadAnswer {
+  read({ bytes }: ReceivedExposition, timeMs: number, builder: BatchBuilder): ReadAnswer {
     let [samples, rejected] = [0, 0];
     const uuids = new Set<string>();
     for (const [index, line] of new TextDecoder().decode(bytes).trim().split("\n").entries()) {
@@ -35,6 +36,6 @@ export class LineReader implements TargetReader {
       builder.count("rows");
       samples += 1;
     }
-    return { dialect: "dcgm", devices: uuids.size, samples, ignored: 0, rejected, undecided: 0 };
+    return { dialect: "dcgm", devices: uuids.size, samples, ignored: 0, rejected, undecided: 0, isCut: false };
   }
 }

@@ -47,11 +47,11 @@ async function serveRaw(text: string | Uint8Array, end = true): Promise<string> 
 }
 
 const textOf = async (client: ScrapeClient, url: string): Promise<string> =>
-  new TextDecoder().decode(await client.scrape(url, never));
+  new TextDecoder().decode((await client.scrape(url, never)).bytes);
 
 async function failureOf(client: ScrapeClient, url: string, signal = never): Promise<[string, string]> {
   try {
-    return ["no failure", new TextDecoder().decode(await client.scrape(url, signal))];
+    return ["no failure", new TextDecoder().decode((await client.scrape(url, signal)).bytes)];
   } catch (error) {
     expect(error).toBeInstanceOf(ScrapeFailed);
     const { reason, message } = error as ScrapeFailed;
@@ -91,6 +91,21 @@ describe("an answer is read", () => {
       expect.stringContaining("the last line is not # EOF"),
     ]);
   });
+
+  for (const [contentType, format] of [
+    ["text/plain; version=0.0.4; charset=utf-8; escaping=allow-utf-8", "text"],
+    ["Text/Plain;charset=utf-8;version=0.0.4", "text"],
+    ["application/openmetrics-text; version=1.0.0; charset=utf-8", "openmetrics"],
+    ["APPLICATION/OpenMetrics-Text", "openmetrics"],
+    ["text/plain; charset=utf-8", undefined],
+    ["", undefined],
+  ] as const) {
+    test(`whose format is ${format ?? "not known"}, as the Content-Type ${contentType} says`, async () => {
+      const headers = { "content-type": contentType };
+      const { url } = serve(() => new Response(Buffer.from("up 1\n# EOF\n"), { headers }));
+      expect((await openClient().scrape(url, never)).format).toBe(format as never);
+    });
+  }
 
   test("again on the same connection, and on another one if the exporter has closed it", async () => {
     let connections = 0;
@@ -162,6 +177,14 @@ describe("a scrape fails with its reason and a sentence", () => {
       "closed_early",
       /closed the connection/,
     ],
+    ["an answer without its last byte", `${head}Content-Length: 6\r\n\r\nup 12`, "closed_early", /closed/],
+    [
+      "chunks without the last one",
+      `${head}Transfer-Encoding: chunked\r\n\r\n6\r\nup 12\n\r\n`,
+      "closed_early",
+      /closed/,
+    ],
+    ["a chunk without its last byte", `${head}Transfer-Encoding: chunked\r\n\r\n6\r\nup 12`, "closed_early", /closed/],
     ["half an answer in chunks", `${head}Transfer-Encoding: chunked\r\n\r\n5\r\nup 1\n\r\n`, "closed_early", /closed/],
     ["no answer", "", "closed_early", /closed the connection/],
     ["no HTTP", "SSH-2.0-OpenSSH_9.2\r\n", "not_exposition", /does not answer in HTTP/],

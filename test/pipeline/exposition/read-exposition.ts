@@ -2,6 +2,8 @@ import { BatchBuilder } from "../../../src/domain/batch-builder.ts";
 import type { InputTally, RejectedInput } from "../../../src/domain/batch.ts";
 import { ExpositionReader, type ReadExposition } from "../../../src/pipeline/source/exposition/exposition-reader.ts";
 import type { TargetContext } from "../../../src/pipeline/source/exposition/target-context.ts";
+import type { ExpositionFormat } from "../../../src/pipeline/source/exposition/scanned-exposition.ts";
+import { defined } from "../../../src/kit/defined.ts";
 import { type MergedRecord, recordsIn } from "../../support/merged-records.ts";
 import { valuesOf } from "../devices/read-rows.ts";
 
@@ -16,15 +18,15 @@ export interface Reading extends ReadExposition {
   readonly tally: InputTally;
 }
 
-/** A reader of one target, for expositions one after the other. */
+/** A reader of one target, for expositions one after the other. A text gets the line end that its last line lacks; bytes do not. */
 export function openTarget(context: Partial<TargetContext> = {}) {
   const reader = new ExpositionReader({ ...usual, ...context });
   let timeMs = dueMs - 15_000;
-  return (text: string | Uint8Array): Reading => {
+  return (text: string | Uint8Array, format?: ExpositionFormat): Reading => {
     timeMs += 15_000;
     const builder = new BatchBuilder();
-    const bytes = typeof text === "string" ? new TextEncoder().encode(text) : text;
-    const read = reader.read(bytes, timeMs, builder);
+    const bytes = typeof text === "string" ? new TextEncoder().encode(text.replace(/[^\n]$/, "$&\n")) : text;
+    const read = reader.read(defined({ bytes, format }), timeMs, builder);
     const batch = builder.build();
     return { ...read, records: recordsIn(batch), rejections: batch.rejected, tally: batch.tally };
   };

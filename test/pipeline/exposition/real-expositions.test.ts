@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { sharedData } from "../../support/shared-data.ts";
 import { openTarget, valuesOn } from "./read-exposition.ts";
 
-const read = (path: string) => openTarget()(readFileSync(path));
+const read = (path: string) => openTarget()(readFileSync(path, "utf8"));
 const a100 = "GPU-7099682b-a20d-2bcc-74ab-b9060454d81e";
 
 interface Expected {

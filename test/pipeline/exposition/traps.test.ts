@@ -221,3 +221,29 @@ test("a sample of a known metric without an identity is rejected alone, with wha
   expect(reading).toMatchObject({ samples: 1, rejected: 1 });
   expect(reading.rejections[0]).toMatchObject({ line: 1, byte: 0, reason: "missing_field", field: "UUID" });
 });
+
+describe("the end of an exposition that may have been cut off", () => {
+  const first = sample("DCGM_FI_DEV_GPU_TEMP", 65);
+  const last = sample("DCGM_FI_DEV_POWER_USAGE", 312);
+  const cases: readonly (readonly [
+    what: string,
+    text: string,
+    read: { isCut: boolean; samples: number; rejected: number },
+    format?: "text" | "openmetrics",
+  ])[] = [
+    ["a line end", `${first}\n${last}\n`, { isCut: false, samples: 2, rejected: 0 }],
+    ["a number", `${first}\n${last}`, { isCut: true, samples: 1, rejected: 1 }],
+    ["half of CR LF", `${first}\r\n${last}\r`, { isCut: true, samples: 1, rejected: 1 }],
+    ["a label", `${first}\n${last.slice(0, 60)}`, { isCut: true, samples: 1, rejected: 1 }],
+    ["a comment", `${first}\n# HELP DCGM_FI_DEV_PO`, { isCut: true, samples: 1, rejected: 0 }],
+    ["blanks", `${first}\n  `, { isCut: false, samples: 1, rejected: 0 }],
+    ["# EOF without a line end", `${first}\n# EOF`, { isCut: false, samples: 1, rejected: 0 }],
+    ["OpenMetrics without # EOF", `${first}\n`, { isCut: true, samples: 1, rejected: 0 }, "openmetrics"],
+  ];
+  for (const [what, text, expected, format] of cases) {
+    test(what, () => {
+      const { isCut, samples, rejected } = openTarget()(Buffer.from(text), format);
+      expect({ isCut, samples, rejected }).toEqual(expected);
+    });
+  }
+});

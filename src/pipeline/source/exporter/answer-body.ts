@@ -1,4 +1,5 @@
 import { gunzipSync } from "node:zlib";
+import type { ExpositionFormat, ReceivedExposition } from "../exposition/scanned-exposition.ts";
 import { ScrapeFailed } from "./scrape-failed.ts";
 
 /** An answer as it was received. */
@@ -9,17 +10,24 @@ export interface ReceivedAnswer {
   readonly contentEncoding: string;
 }
 
-/** The text of an answer, decompressed, in UTF-8.
+/** The text of an answer, decompressed, in UTF-8, with the format that its Content-Type names.
  *  @param maxBytes of the decompressed text
  *  @throws ScrapeFailed if it is too large, incomplete or certainly no exposition */
-export function bodyOf(answer: ReceivedAnswer, maxBytes: number): Uint8Array {
+export function expositionOf(answer: ReceivedAnswer, maxBytes: number): ReceivedExposition {
   const body = inUtf8(decompressed(answer, maxBytes), answer.contentType);
   const problem = notExposition(body, answer.contentType);
   if (problem !== undefined) throw new ScrapeFailed("not_exposition", problem);
-  if (answer.contentType.startsWith("application/openmetrics-text") && !endsWithEof(body)) {
+  const format = formatOf(answer.contentType);
+  if (format === "openmetrics" && !endsWithEof(body)) {
     throw new ScrapeFailed("closed_early", "its answer ends in the middle: the last line is not # EOF");
   }
-  return body;
+  return format === undefined ? { bytes: body } : { bytes: body, format };
+}
+
+/** text/plain without a version is what servers say of any file. */
+function formatOf(contentType: string): ExpositionFormat | undefined {
+  if (/^\s*application\/openmetrics-text\s*(?:;|$)/i.test(contentType)) return "openmetrics";
+  return /^\s*text\/plain\s*;(?:.*;)?\s*version\s*=\s*"?0\.0\.\d/i.test(contentType) ? "text" : undefined;
 }
 
 /** What to say about an answer that is larger than the limit. */

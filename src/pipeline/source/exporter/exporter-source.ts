@@ -3,6 +3,7 @@ import type { SourceReading } from "../../../domain/reading.ts";
 import { formatTimestamp } from "../../../domain/timestamp.ts";
 import { type Clock, stopwatch } from "../../../kit/clock.ts";
 import { messageOf } from "../../../kit/message-of.ts";
+import type { ReceivedExposition } from "../exposition/scanned-exposition.ts";
 import type { LiveBatch, LiveSource } from "../source.ts";
 import type { TargetState } from "../target-states.ts";
 import { FrozenReadings } from "./frozen-readings.ts";
@@ -99,8 +100,8 @@ export class ExporterSource implements LiveSource {
     const onAbort = (): void => void clock.sleep(finishMs, ended.signal).then(() => cut.abort());
     signal.addEventListener("abort", onAbort, { once: true });
     try {
-      const bytes = await client.scrape(this.target.url, cut.signal);
-      const { batch, ...read } = scrapes.read(bytes, timeMs);
+      const received = await client.scrape(this.target.url, cut.signal);
+      const { batch, ...read } = scrapes.read(received, timeMs);
       this.health.read({ ...read, timeMs, durationMs: Math.round(elapsedMs()) });
       const frozen = read.frozen === 0 ? {} : { frozen: read.frozen };
       return this.batchAt({ outcome: "read", timeMs, count: 1, ...frozen }, batch);
@@ -142,10 +143,10 @@ class Scrapes {
   ) {}
 
   /** @throws ScrapeFailed if no line is a sample */
-  read(bytes: Uint8Array, timeMs: number) {
+  read(received: ReceivedExposition, timeMs: number) {
     // another one for each answer: after an error, a part of the answer would be left in it
     const builder = new BatchBuilder("Hostname");
-    const answer = this.reader.read(bytes, timeMs, builder);
+    const answer = this.reader.read(received, timeMs, builder);
     const batch = builder.build();
     const { samples, ignored, undecided, rejected } = answer;
     if (samples + ignored + undecided === 0 && rejected > 0) {
@@ -155,7 +156,10 @@ class Scrapes {
         `none of its ${rejected} lines is a sample; the first is ${JSON.stringify(line)}`,
       );
     }
-    return { ...answer, batch, frozen: this.frozen.observe(batch, timeMs) };
+    // samples of a GPU that two hosts report are rejected only now
+    const rejectedLater = batch.rejected.length - rejected;
+    const counts = { samples: samples - rejectedLater, rejected: rejected + rejectedLater };
+    return { ...answer, ...counts, batch, frozen: this.frozen.observe(batch, timeMs) };
   }
 }
 

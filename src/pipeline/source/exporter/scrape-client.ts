@@ -2,8 +2,9 @@ import http, { type IncomingMessage, type RequestOptions } from "node:http";
 import https from "node:https";
 import type { SecureContextOptions } from "node:tls";
 import { stopwatch, systemClock } from "../../../kit/clock.ts";
+import type { ReceivedExposition } from "../exposition/scanned-exposition.ts";
 import { type AnswerMemory } from "./answer-memory.ts";
-import { bodyOf, tooLarge } from "./answer-body.ts";
+import { expositionOf, tooLarge } from "./answer-body.ts";
 import { explainNetworkError, explainStatus, ScrapeFailed } from "./scrape-failed.ts";
 
 /** How scrapes authenticate themselves and the exporters. */
@@ -42,9 +43,9 @@ export class ScrapeClient {
   }
 
   /** Requests a target once.
-   *  @returns the text of the answer, decompressed, in UTF-8
+   *  @returns the text of the answer, decompressed, in UTF-8, and its format if the exporter names it
    *  @throws ScrapeFailed, even when the signal aborts */
-  async scrape(url: string, signal: AbortSignal): Promise<Uint8Array> {
+  async scrape(url: string, signal: AbortSignal): Promise<ReceivedExposition> {
     const { timeoutMs } = this.options;
     const elapsedMs = stopwatch();
     const halt = new AbortController();
@@ -74,16 +75,16 @@ export class ScrapeClient {
   }
 
   /** An exporter may close a kept connection just as the next request is sent on it. */
-  private async requestAgainIfStale(url: string, signal: AbortSignal): Promise<Uint8Array> {
+  private async requestAgainIfStale(url: string, signal: AbortSignal): Promise<ReceivedExposition> {
     const authorization = await this.options.security.authorization();
-    const request = (): Promise<Uint8Array> => this.request(url, authorization, signal);
+    const request = (): Promise<ReceivedExposition> => this.request(url, authorization, signal);
     return request().catch((error: unknown) => {
       if (error instanceof StaleConnection && !signal.aborted) return request();
       throw error;
     });
   }
 
-  private request(url: string, authorization: string | undefined, signal: AbortSignal): Promise<Uint8Array> {
+  private request(url: string, authorization: string | undefined, signal: AbortSignal): Promise<ReceivedExposition> {
     const isSecure = url.startsWith("https:");
     const headers = {
       accept,
@@ -109,7 +110,7 @@ export class ScrapeClient {
     });
   }
 
-  private async receive(answer: IncomingMessage): Promise<Uint8Array> {
+  private async receive(answer: IncomingMessage): Promise<ReceivedExposition> {
     const { maxBytes, memory } = this.options;
     const { statusCode = 0, headers } = answer;
     if (statusCode !== 200) throw explainStatus(statusCode, headers.location);
@@ -125,7 +126,7 @@ export class ScrapeClient {
         if (bytes > maxBytes) throw tooLarge(maxBytes);
       }
       if (!answer.complete) throw Object.assign(new Error("aborted"), { code: "ECONNRESET" });
-      return bodyOf(
+      return expositionOf(
         {
           bytes: chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks),
           contentType: headers["content-type"] ?? "",

@@ -24,7 +24,7 @@ export interface MissedScrapes {
 }
 
 const nothingRead: ReadAnswer & { readonly frozen: number } = {
-  ...{ dialect: undefined, devices: 0, samples: 0, ignored: 0, rejected: 0, undecided: 0, frozen: 0 },
+  ...{ dialect: undefined, devices: 0, samples: 0, ignored: 0, rejected: 0, undecided: 0, frozen: 0, isCut: false },
 };
 
 export interface TargetHealthOptions {
@@ -64,6 +64,8 @@ export class TargetHealth {
       log.info(`${this.target.name} answers again, after ${this.failuresInRow} missed scrapes`);
     if (scrape.frozen > 0 && this.last.frozen === 0) log.warn(`${this.target.name}: ${frozenText(scrape)}`);
     if (scrape.frozen === 0 && this.last.frozen > 0) log.info(`${this.target.name} no longer repeats its readings`);
+    if (scrape.isCut && !this.last.isCut) log.warn(`${this.target.name}: ${cutText}`);
+    if (!scrape.isCut && this.last.isCut) log.info(`the answers of ${this.target.name} are whole again`);
     this.enter("up");
     this.last = scrape;
     this.lastScrapeMs = this.lastReadMs = scrape.timeMs;
@@ -121,11 +123,12 @@ export class TargetHealth {
   private message(): string {
     if (this.state === "waiting") return "not read by this streamer";
     if (this.state === "down") return this.failure?.failure.message ?? "";
-    const { devices, samples, undecided, rejected, frozen } = this.last;
+    const { devices, samples, undecided, rejected, frozen, isCut } = this.last;
     const parts = [`${devices} devices, ${samples} samples in ${this.durationMs ?? 0} ms`];
     if (devices === 0) parts.push("no GPU is among them");
     if (undecided > 0) parts.push(`${undecided} samples whose unit is not known yet`);
     if (rejected > 0) parts.push(`${rejected} lines could not be used`);
+    if (isCut) parts.push(cutText);
     if (frozen > 0) parts.push(frozenText(this.last));
     return parts.join("; ");
   }
@@ -143,6 +146,8 @@ function shownInstant(ms: number | undefined): string | undefined {
 function shownError({ timeMs, failure }: MissedScrapes): NonNullable<TargetState["last_error"]> {
   return { at: formatTimestamp(timeMs), reason: failure.reason, message: failure.message };
 }
+
+const cutText = "its answer ends in the middle of a line and may have been cut off; that line is not used";
 
 function frozenText({ frozen, devices }: Pick<ReadScrape, "frozen" | "devices">): string {
   return `the readings of ${frozen} of ${devices} devices do not change although they are busy; the exporter repeats old ones`;

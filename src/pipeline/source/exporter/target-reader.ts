@@ -1,4 +1,5 @@
 import type { BatchBuilder } from "../../../domain/batch-builder.ts";
+import type { ReceivedExposition } from "../exposition/scanned-exposition.ts";
 
 /** What an answer contained. */
 export interface ReadAnswer {
@@ -13,12 +14,13 @@ export interface ReadAnswer {
   readonly rejected: number;
   /** Samples whose unit is not known yet. */
   readonly undecided: number;
+  /** True if the answer ends in a line, as one that was cut off does. */
+  readonly isCut: boolean;
 }
 
 /** Reads the answers of one target. */
 export interface TargetReader {
   /** Adds the samples of an answer to a batch.
-   *  @param bytes the text of the answer
    *  @param timeMs the time of the records */
-  read(bytes: Uint8Array, timeMs: number, builder: BatchBuilder): ReadAnswer;
+  read(answer: ReceivedExposition, timeMs: number, builder: BatchBuilder): ReadAnswer;
 }

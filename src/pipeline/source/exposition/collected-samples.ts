@@ -1,10 +1,11 @@
 import { type RejectedInput, valueMaxLength } from "../../../domain/batch.ts";
 import { cutText } from "../../../domain/cut-text.ts";
 import type { FieldError } from "../../../domain/field-rules.ts";
-import { carriageReturn, lineFeed } from "../bytes/characters.ts";
+import { carriageReturn, lineFeed, space } from "../bytes/characters.ts";
 import { rawText, shown } from "../bytes/shown-text.ts";
 import { ExpositionScanner } from "./exposition-scanner.ts";
-import type { ExpositionSink, ScannedExposition, ScannedSeries } from "./scanned-exposition.ts";
+import { cutLine } from "./line-errors.ts";
+import type { ExpositionSink, ReceivedExposition, ScannedExposition, ScannedSeries } from "./scanned-exposition.ts";
 
 /** A sample of an exposition, with its place. */
 export interface CollectedSample {
@@ -32,9 +33,19 @@ export class CollectedSamples implements ExpositionSink {
     return this.unreadable;
   }
 
-  scan(bytes: Uint8Array): ScannedExposition {
+  /** A sample in whose line the exposition ends is rejected: its number may be a part of a number. */
+  scan({ bytes, format }: ReceivedExposition): ScannedExposition & { readonly isCut: boolean } {
     this.clear();
-    return this.scanner.scan(bytes, this);
+    const scanned = this.scanner.scan(bytes, this, format);
+    const { endsInLine, sawEnd, lines } = scanned;
+    const last = endsInLine ? this.found.at(-1) : undefined;
+    const cut = last?.line === lines ? last : undefined;
+    if (cut !== undefined) {
+      this.found.pop();
+      this.unreadable.push(rejectionOf(cut, bytes, cutLine(cut.series.name)));
+    }
+    const isWithoutEnd = (endsInLine && !isBlankAfter(bytes)) || format === "openmetrics";
+    return { ...scanned, isCut: cut !== undefined || (isWithoutEnd && !sawEnd) };
   }
 
   sample(series: ScannedSeries, value: number, timestampMs: number | undefined): void {
@@ -50,6 +61,11 @@ export class CollectedSamples implements ExpositionSink {
     this.found = [];
     this.unreadable = [];
   }
+}
+
+/** True if only blanks follow the last line end. */
+function isBlankAfter(bytes: Uint8Array): boolean {
+  return bytes.subarray(bytes.lastIndexOf(lineFeed) + 1).every((byte) => byte <= space);
 }
 
 /** The rejection of a sample that was collected from these bytes. */

@@ -10,7 +10,7 @@ import { SampleRecorder } from "../labels/sample-recorder.ts";
 import { CollectedSamples, type CollectedSample, rejectionOf } from "./collected-samples.ts";
 import { JoinedIdentities } from "./joined-identities.ts";
 import { RatioDecision } from "./ratio-decision.ts";
-import type { MetricFamily, ScannedSeries } from "./scanned-exposition.ts";
+import type { MetricFamily, ReceivedExposition, ScannedSeries } from "./scanned-exposition.ts";
 import { type SeriesSubject, SeriesSubjects } from "./series-subject.ts";
 import { SpellingRanks } from "./spelling-ranks.ts";
 import type { TargetContext } from "./target-context.ts";
@@ -25,12 +25,14 @@ export interface ReadExposition {
   readonly samples: number;
   /** Number of samples that are not about GPUs, or repeat a metric in another spelling. */
   readonly ignored: number;
-  /** Number of lines and samples that were rejected. */
+  /** Number of lines and samples that were rejected. The batch may have more: if two hosts report one GPU, the samples of one of them
+   *  are rejected when the batch is built, and `samples` has them. */
   readonly rejected: number;
   /** Number of those that were rejected because the unit of DCGM_FI_DEV_GPU_UTIL_RATIO is not decided yet. */
   readonly undecided: number;
-  /** True if the text ends within a line, as one that was cut off does: its last number may be a part of a number. */
-  readonly endsInLine: boolean;
+  /** True if the text ends in a line, or is OpenMetrics without `# EOF`: it was probably cut off. A sample in that line is
+   *  rejected. */
+  readonly isCut: boolean;
 }
 
 interface Counts {
@@ -64,9 +66,9 @@ export class ExpositionReader {
 
   /** Adds the samples of an exposition to a batch.
    *  @param timeMs when the exposition was due: the instant of all samples, except those with an earlier timestamp of their own */
-  read(bytes: Uint8Array, timeMs: number, builder: BatchBuilder): ReadExposition {
+  read(exposition: ReceivedExposition, timeMs: number, builder: BatchBuilder): ReadExposition {
     const { collected } = this;
-    const { families, endsInLine } = collected.scan(bytes);
+    const { families, isCut } = collected.scan(exposition);
     this.join(collected.samples);
     const names = new Set(collected.samples.map(({ series }) => series.name));
     const unit = this.decideRatio(names, families);
@@ -76,7 +78,7 @@ export class ExpositionReader {
       builder.reject(input);
       counts.rejected += 1;
     }
-    const samples = new ExpositionSamples({ builder, bytes, timeMs, unit, counts });
+    const samples = new ExpositionSamples({ builder, bytes: exposition.bytes, timeMs, unit, counts });
     const ranks = new SpellingRanks(names);
     for (const sample of ranks.inOrder(collected.samples)) {
       const subject = this.subjectOf(sample.series, families);
@@ -87,7 +89,7 @@ export class ExpositionReader {
     }
     collected.clear();
     const { devices, ...others } = counts;
-    return { dialect: dialectOf(names), devices: devices.size, ...others, endsInLine };
+    return { dialect: dialectOf(names), devices: devices.size, ...others, isCut };
   }
 
   /** Learns what new series say about devices. If that changes what is known, all series are looked at again. */

@@ -14,6 +14,16 @@ export function malformedLine(problem: string, value: string): FieldError {
   };
 }
 
+/** The exposition ends in the line. */
+export function cutLine(name: string): FieldError {
+  return {
+    reason: "malformed_line",
+    field: name,
+    value: "",
+    message: `The exposition ends in this line of ${quoted(name)}, without a line end. It may have been cut off, so the number may be a part of a number; the last line of an exposition has a line end, too.`,
+  };
+}
+
 /** A quote or brace opens in the line and does not close. */
 export function unclosedLabels(): FieldError {
   return {

@@ -6,6 +6,13 @@ export type ExpositionFormat = "text" | "openmetrics";
 /** The name and the value of a label, without escapes. */
 export type Label = readonly [name: string, value: string];
 
+/** The text of an exposition as it was received. */
+export interface ReceivedExposition {
+  readonly bytes: Uint8Array;
+  /** As the sender names it; without a name, an exposition that ends with `# EOF` is OpenMetrics. */
+  readonly format?: ExpositionFormat;
+}
+
 /** What a sample is a value of. */
 export interface ScannedSeries {
   /** The name of the metric, as the exporter writes it: `DCGM_FI_DEV_GPU_TEMP`. */

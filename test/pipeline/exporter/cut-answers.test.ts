@@ -1,0 +1,77 @@
+import { afterEach, expect, test } from "bun:test";
+import pino from "pino";
+import type { RecordBatch } from "../../../src/domain/batch.ts";
+import { ExporterSource } from "../../../src/pipeline/source/exporter/exporter-source.ts";
+import { AnswerMemory } from "../../../src/pipeline/source/exporter/answer-memory.ts";
+import { ScrapeClient } from "../../../src/pipeline/source/exporter/scrape-client.ts";
+import { readTarget, type Target } from "../../../src/pipeline/source/exporter/target.ts";
+import { ExpositionReader } from "../../../src/pipeline/source/exposition/exposition-reader.ts";
+import { recordsIn } from "../../support/merged-records.ts";
+import { ManualClock } from "../../support/manual-clock.ts";
+import { startRawServer } from "./raw-server.ts";
+
+const closing: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close();
+});
+
+const security = { tls: {}, insecure: false, authorization: () => Promise.resolve(undefined) };
+const gpu = (uuid: string, host = "node-7"): string => `{gpu="0",UUID="${uuid}",device="nvidia0",Hostname="${host}"}`;
+
+/** A target that sends the body after these headers and closes the connection, as HTTP/1.0 does: only its text says where it ends. */
+async function openTarget(first: string, headers = "") {
+  let body = first;
+  const server = await startRawServer((socket) => socket.end(`HTTP/1.1 200 OK\r\n${headers}\r\n${body}`));
+  const client = new ScrapeClient({ timeoutMs: 2000, maxBytes: 1e6, memory: new AnswerMemory(1e8), security });
+  const clock = new ManualClock(Date.UTC(2026, 0, 1));
+  const lines: string[] = [];
+  const log = pino({ base: null }, { write: (line: string) => lines.push((JSON.parse(line) as { msg: string }).msg) });
+  const target = readTarget({ address: server.address }, "lab") as Target;
+  const openReader = ({ name, host }: Target) => new ExpositionReader({ target: name, host, labels: {} });
+  const source = new ExporterSource(target, { client, openReader, clock, intervalMs: 15_000, streamer: "s", log });
+  const halt = new AbortController();
+  const batches = source.read(-Infinity, halt.signal)[Symbol.asyncIterator]();
+  closing.push(
+    () => (halt.abort(), batches.return?.()),
+    () => client.close(),
+    () => server.close(),
+  );
+  const next = async (text = body): Promise<RecordBatch> => {
+    body = text;
+    const read = batches.next();
+    await clock.advance(15_000);
+    return ((await read).value as { batch: RecordBatch }).batch;
+  };
+  return { next, source, lines };
+}
+
+const whole = `DCGM_FI_DEV_GPU_TEMP${gpu("GPU-1")} 65\nDCGM_FI_DEV_POWER_USAGE${gpu("GPU-1")} 312.5\n`;
+
+test("the last number of an answer that was cut off is rejected, not stored as a smaller one, and the target says so", async () => {
+  const { next, source, lines } = await openTarget(whole.slice(0, -4));
+  const { rejected, ...batch } = await next();
+  expect(recordsIn({ rejected, ...batch }).map(({ metrics }) => [...metrics])).toEqual([[["temperature", 65]]]);
+  expect(rejected).toMatchObject([{ line: 2, reason: "malformed_line", field: "DCGM_FI_DEV_POWER_USAGE" }]);
+  expect(rejected[0]?.raw).toEndWith(" 31");
+  expect(source.state()).toMatchObject({ state: "up", samples: 1, rejected: 1 });
+  expect(source.state().message).toContain("its answer ends in the middle of a line and may have been cut off");
+  await next();
+  expect((await next(whole)).rejected).toEqual([]);
+  expect(source.state().message).not.toContain("cut off");
+  expect(lines.filter((line) => /cut off|whole again/.test(line))).toHaveLength(2);
+});
+
+test("the figure of rejected samples is that of the batch, even if two hosts report one GPU", async () => {
+  const text = ["node-7", "node-8"].map((host) => `DCGM_FI_DEV_GPU_TEMP${gpu("GPU-1", host)} 65\n`).join("");
+  const { next, source } = await openTarget(`${text}DCGM_FI_DEV_GPU_TEMP{gpu="x"} 1\n`);
+  const { rejected } = await next();
+  expect(rejected.map(({ reason }) => reason)).toContain("uuid_on_two_hosts");
+  expect(source.state()).toMatchObject({ samples: 1, rejected: rejected.length });
+});
+
+test("the Content-Type decides what a timestamp means, even without a sign of OpenMetrics in the text", async () => {
+  const at = Date.UTC(2025, 0, 1);
+  const line = (time: number): string => `DCGM_FI_DEV_GPU_TEMP${gpu("GPU-1")} 65 ${time}\n`;
+  const { next } = await openTarget(`${line(at)}# EOF\n`, "Content-Type: text/plain; version=0.0.4\r\n");
+  expect([...(await next()).timesMs]).toEqual([at]);
+});
