@@ -4,6 +4,8 @@ import { pipeline } from "node:stream/promises";
 import { SimulatedFleet } from "../src/pipeline/source/simulated/simulated-fleet.ts";
 import { parseArguments, type SimulateArguments, usage } from "./simulate/arguments.ts";
 import { fleetCsv } from "./simulate/fleet-csv.ts";
+import { isServe, parseServeArguments, serveUsage } from "./simulate/serve-arguments.ts";
+import { serveFleet } from "./simulate/serve-fleet.ts";
 
 /** Writes the CSV part by part, as fast as `out` accepts it, so that memory does not grow with the file's size. */
 async function writeFleet(args: SimulateArguments, out: Writable): Promise<{ rows: number; bytes: number }> {
@@ -22,7 +24,9 @@ async function writeFleet(args: SimulateArguments, out: Writable): Promise<{ row
 }
 
 async function simulate(): Promise<void> {
-  const args = parseArguments(process.argv.slice(2));
+  const given = process.argv.slice(2);
+  if (isServe(given)) return serve(given);
+  const args = parseArguments(given);
   if (args === undefined) {
     process.stdout.write(usage);
     return;
@@ -32,6 +36,12 @@ async function simulate(): Promise<void> {
   const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(1);
   const target = args.out === "-" ? "standard output" : args.out;
   process.stderr.write(`${rows} rows, ${bytes} bytes to ${target} in ${seconds} s\n`);
+}
+
+async function serve(given: readonly string[]): Promise<void> {
+  const args = parseServeArguments(given);
+  if (args === undefined) process.stdout.write(serveUsage);
+  else await serveFleet(args);
 }
 
 try {

@@ -1,8 +1,10 @@
 import { parseArgs } from "node:util";
 import { parseTimestamp } from "../../src/domain/timestamp.ts";
 import type { DeviceShares } from "../../src/pipeline/source/simulated/devices/device-shares.ts";
+import { milliseconds, shareOptions, sharesOf, shareUsage, wholeNumber } from "./argument-values.ts";
 
-export const usage = `Writes the telemetry of a simulated fleet as a CSV file in dcgm-exporter's long layout.
+export const usage = `Writes the telemetry of a simulated fleet as a CSV file in dcgm-exporter's long layout. With --serve, serves it as exporters instead:
+bun run simulate --serve --help
 
   bun run simulate --out FILE [--hosts N] [--gpus-per-host N] [--seconds N] [--interval SPAN] [--seed N] [--start TIME]
 
@@ -14,14 +16,7 @@ export const usage = `Writes the telemetry of a simulated fleet as a CSV file in
   --seed N            seed of all random choices, which makes the file reproducible; 0 to 4294967295 (1)
   --start TIME        instant of the first reading, RFC 3339 (2025-01-01T00:00:00Z)
 
-Shares of the GPUs, 0 to 1 (0), of which the exporter writes more than one row for a metric; --mig, --time-slicing and --vgpu
-exclude each other:
-
-  --mig SHARE           GPUs with MIG instances, which are created, destroyed and cut to other profiles
-  --time-slicing SHARE  GPUs that several pods share
-  --vgpu SHARE          GPUs that several virtual GPUs share
-  --series SHARE        GPUs with values for each NVLink, XID code, clock event and health watch
-`;
+${shareUsage}`;
 
 /** The fleet to simulate, and the file to write. */
 export interface SimulateArguments {
@@ -44,10 +39,7 @@ const options = {
   interval: { type: "string", default: "1s" },
   seed: { type: "string", default: "1" },
   start: { type: "string", default: "2025-01-01T00:00:00Z" },
-  mig: { type: "string", default: "0" },
-  "time-slicing": { type: "string", default: "0" },
-  vgpu: { type: "string", default: "0" },
-  series: { type: "string", default: "0" },
+  ...shareOptions,
 } as const;
 
 /** @returns the arguments, with the defaults of those that are absent; undefined for --help
@@ -69,45 +61,10 @@ export function parseArguments(args: string[]): SimulateArguments | undefined {
   };
 }
 
-function sharesOf(values: Readonly<Record<"mig" | "time-slicing" | "vgpu" | "series", string>>): DeviceShares {
-  const shares = {
-    mig: share("--mig", values.mig),
-    timeSlicing: share("--time-slicing", values["time-slicing"]),
-    vgpu: share("--vgpu", values.vgpu),
-    series: share("--series", values.series),
-  };
-  // 0.1 + 0.2 + 0.7 is more than 1 by a rounding error
-  if (shares.mig + shares.timeSlicing + shares.vgpu < 1 + 1e-9) return shares;
-  throw new TypeError("--mig, --time-slicing and --vgpu are not usable: expected a sum of at most 1");
-}
-
-function share(name: string, text: string): number {
-  const value = /^(?:\d+(?:\.\d+)?|\.\d+)$/.test(text) ? Number(text) : NaN;
-  if (value >= 0 && value <= 1) return value;
-  throw new TypeError(`${name} ${JSON.stringify(text)} is not usable: expected a share from 0 to 1, such as 0.25`);
-}
-
 function fileName(text: string | undefined): string {
   if (text === undefined || text === "")
     throw new TypeError("--out is missing: name the file to write, or - for standard output");
   return text;
-}
-
-function wholeNumber(name: string, text: string, [min, max]: readonly [number, number]): number {
-  const value = /^\d+$/.test(text) ? Number(text) : NaN;
-  if (value >= min && value <= max) return value;
-  throw new TypeError(`${name} ${JSON.stringify(text)} is not usable: expected a whole number from ${min} to ${max}`);
-}
-
-const millisecondsPerUnit: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-
-function milliseconds(name: string, text: string): number {
-  const [, amount = "", unit = ""] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text) ?? [];
-  const value = Math.round(Number(amount) * (millisecondsPerUnit[unit] ?? NaN));
-  if (value >= 100 && value <= 3_600_000) return value;
-  throw new TypeError(
-    `${name} ${JSON.stringify(text)} is not usable: expected a time with its unit (ms, s, m, h) from 100ms to 1h`,
-  );
 }
 
 function instant(name: string, text: string): number {
