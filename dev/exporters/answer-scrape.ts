@@ -49,7 +49,7 @@ function halfThenReset(text: string): ReadableStream {
     async start(controller) {
       controller.enqueue(new TextEncoder().encode(firstHalf(text)));
       await Bun.sleep(resetAfterMs);
-      controller.error(new Error("reset"));
+      controller.error();
     },
   });
 }

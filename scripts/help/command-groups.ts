@@ -49,7 +49,7 @@ export const commandGroups: readonly CommandGroup[] = [
     commands: {
       telemetry: "GPUs, records, queue on the command line (-- --help)",
       targets: "exporters that are scraped: state, age, gaps, last error",
-      simulate: "write the CSV file of a simulated fleet (-- --help)",
+      simulate: "a simulated fleet: a CSV file or exporters (-- --help)",
       verify: "compare a CSV file with the store (-- --csv FILE)",
       "load-test": "send requests to a gateway; a table of rates and times",
     },

@@ -3,8 +3,8 @@ import { parseTimestamp } from "../../src/domain/timestamp.ts";
 import type { DeviceShares } from "../../src/pipeline/source/simulated/devices/device-shares.ts";
 import { milliseconds, shareOptions, sharesOf, shareUsage, wholeNumber } from "./argument-values.ts";
 
-export const usage = `Writes the telemetry of a simulated fleet as a CSV file in dcgm-exporter's long layout. With --serve, serves it as exporters instead:
-bun run simulate --serve --help
+export const usage = `Writes the telemetry of a simulated fleet as a CSV file in dcgm-exporter's long layout.
+bun run simulate --serve --help: the fleet as exporters that can be scraped.
 
   bun run simulate --out FILE [--hosts N] [--gpus-per-host N] [--seconds N] [--interval SPAN] [--seed N] [--start TIME]
 
