@@ -12,7 +12,7 @@ const gpuInfoHead = headOf("nvidia_smi_gpu_info", "What a GPU is; always 1.", "g
 const migInfoHead = headOf("nvidia_smi_mig_info", "What a MIG instance is; always 1.", "gauge");
 
 /** The output of nvidia_gpu_exporter: the series have only the uuid, without its prefix; one series describes the GPU. It knows
- *  nothing of pods, and nvidia-smi has no utilization of a GPU that is divided. */
+ *  no pods, and nvidia-smi has no utilization of a GPU that is divided. */
 export function nvidiaGpuExporterText(gpus: readonly ReadGpu[]): string {
   let text = gpuInfoHead;
   for (const { gpu } of gpus) {
