@@ -114,6 +114,19 @@ test("nvidia_gpu_exporter: what describes a GPU is joined, and a GPU that nothin
   expect(moved.records[0]?.gpu).toMatchObject({ gpuId: 1 });
 });
 
+test("nvidia_gpu_exporter: texts that it prints as numbers are no metrics; states and limits are", () => {
+  const info = `nvidia_smi_gpu_info{uuid="${bare}",index="0",name="NVIDIA GeForce RTX 2080 SUPER",pci_bus_id="00000000:71:00.0"} 1`;
+  const texts = ["name", "inforom_oem", "inforom_ecc", "pci_bus", "pci_device_id", "pci_domain", "serial", "count"];
+  const numbers = { pstate: "5", pcie_link_gen_current: "1", power_limit_watts: "250", ecc_mode_current: "1" };
+  const lines = [...texts.map((name) => smi(name, "7")), ...Object.entries(numbers).map(([name, n]) => smi(name, n))];
+  const reading = openTarget()([info, ...lines].join("\n"));
+  expect(valuesOn(reading, uuid)).toEqual(
+    Object.fromEntries(Object.entries(numbers).map(([name, n]) => [`nvidia_smi_${name}`, Number(n)])),
+  );
+  expect(reading).toMatchObject({ samples: 4, ignored: 9, rejected: 0 });
+  expect(reading.records[0]?.gpu.properties).toMatchObject({ pci_bus_id: "00000000:71:00.0" });
+});
+
 test("nvidia_gpu_exporter: the series of MIG instances belong to the instances", () => {
   const reading = openTarget()(
     [

@@ -25,8 +25,10 @@ const maxTexts = 500;
 const ownNames: ReadonlySet<string> = new Set(["localhost", "localhost.localdomain", "127.0.0.1", "::1", "0.0.0.0"]);
 /** The uuid of nvidia_gpu_exporter, which cuts NVIDIA's prefix off. */
 const bareUuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-/** Series of nvidia_gpu_exporter that describe devices or processes: they are no metrics of a GPU. */
-const notMetrics = /^nvidia_smi_(?:gpu_info|mig_info|compute_app_.*|index)$/;
+/** Series of nvidia_gpu_exporter that describe devices or processes: they are no metrics of a GPU. Of a text that it takes for a
+ *  number, it prints what it reads as one: 2080 for "GeForce RTX 2080 SUPER", 7809 for the PCI device 0x1E81, 1.1 for the version 1.10. */
+const notMetrics =
+  /^nvidia_smi_(?:gpu_info|mig_info|compute_app_.*|index|count|name|(?:gpu_)?serial|minor_number|board_id|(?:driver|vbios|cuda)_version|compute_cap|inforom_.*|pci_(?:bus|bus_id|device|device_id|domain|sub_device_id))$/;
 /** Labels that this file reads, besides those that parseLabels takes for columns. */
 const readLabels: ReadonlySet<string> = new Set([
   ...["gpu_uuid", "card_model", "gpu_instance_id", "compute_instance_id", "mig_uuid", "profile", "index", "name"],
