@@ -26,7 +26,7 @@ import {
   type OpenLiveAssignment,
 } from "../contract/live-assignment.ts";
 
-const log = pino({ level: "silent" });
+const silent = pino({ level: "silent" });
 const never = new AbortController().signal;
 /** Distinguishes the sources of this test run from those of other runs in the same etcd. */
 const run = crypto.randomUUID().slice(0, 8);
@@ -52,7 +52,7 @@ function open(): Promise<OpenLiveAssignment & { readonly queue: EtcdQueue }> {
   const queue = new EtcdQueue({
     client,
     clock: systemClock,
-    log,
+    log: silent,
     leaseSeconds: 5,
     maxAttempts: 3,
     capacityMessages: 1000,
@@ -91,7 +91,7 @@ test("a streamer that waits for a source reports no error of etcd after etcd has
   const { source, assignment, close } = await open();
   const mine = (await assignment.claim(source, never)) as ClaimedSource;
   const other = openAssignment();
-  const retries = new StreamRetries({ clock: systemClock, listener, log });
+  const retries = new StreamRetries({ clock: systemClock, listener, log: silent });
   retries.record(new EtcdUnavailable("etcd does not answer"));
   const waiting = retries.retrying((answered) => other.claim(source, never, answered), never);
   expect(retries.error).toBeDefined();
@@ -99,6 +99,26 @@ test("a streamer that waits for a source reports no error of etcd after etcd has
   await mine.release();
   await waiting;
   await Promise.all([assignment.close(), other.close(), close()]);
+});
+
+test("a streamer that waits because another one has the source says so once, in the log and in its health", async () => {
+  const { source, queue, close } = await open();
+  const lines: string[] = [];
+  const log = pino({}, { write: (line: string) => lines.push(line) });
+  const reading = fleetStreamer(queue, source.sourceId, 17);
+  await reading.start();
+  await until(async () => (await queue.stats()).readyMessages > 0);
+  const waiting = fleetStreamer(queue, source.sourceId, 17, log);
+  await waiting.start();
+  await until(() => waiting.activity() !== undefined);
+  expect(waiting.activity()).toMatch(/^streamer test reads .*; this one waits until that one stops$/);
+  expect(waiting.error()).toBeUndefined();
+  await systemClock.sleep(1600); // longer than the pause after which a waiting streamer checks again
+  expect(lines.filter((line) => line.includes("streamer test reads"))).toHaveLength(1);
+  await reading.stop(AbortSignal.timeout(5000));
+  await until(() => waiting.activity()?.includes("waits") !== true);
+  await waiting.stop(AbortSignal.timeout(5000));
+  await close();
 });
 
 test("a streamer whose lease ended publishes nothing more, and its successor repeats none of its batches", async () => {
@@ -127,7 +147,7 @@ test("a batch that is published twice with the same key is one message", async (
 });
 
 /** Streamers share only the queue and etcd, as if each ran in its own process. */
-function fleetStreamer(queue: EtcdQueue, clusterId: string, batchMaxSamples: number): Streamer {
+function fleetStreamer(queue: EtcdQueue, clusterId: string, batchMaxSamples: number, log = silent): Streamer {
   const fleet = { hosts: 2, gpusPerHost: 4, seed: 1, intervalMs: 50, clusterId };
   const retries = new StreamRetries({ clock: systemClock, listener, log });
   const publisher = new BatchPublisher({

@@ -18,6 +18,8 @@ export interface LiveStreamOptions {
  *  unpublished when this process stops or loses the source is dropped, because a live source cannot be read again. */
 export class LiveStream implements SourceStream {
   private current = 0;
+  /** The streamer that has the source, while this one waits for it. */
+  private owner: string | undefined;
 
   constructor(private readonly options: LiveStreamOptions) {}
 
@@ -25,10 +27,16 @@ export class LiveStream implements SourceStream {
     return this.current;
   }
 
+  get waiting(): string | undefined {
+    if (this.owner === undefined) return undefined;
+    return `streamer ${this.owner} reads ${this.options.source.sourceId}; this one waits until that one stops`;
+  }
+
   async run(signal: AbortSignal): Promise<void> {
-    const { source, assignment, publisher, retries, log } = this.options;
+    const { source, publisher, retries, log } = this.options;
     while (!signal.aborted) {
-      const claimed = await retries.retrying((answered) => assignment.claim(source, signal, answered), signal);
+      const claimed = await retries.retrying((answered) => this.claim(signal, answered), signal);
+      this.owner = undefined;
       if (claimed === undefined) return;
       this.current = 1;
       const publishing = publisher.publish(claimed, (stop) => this.batchesOf(claimed, stop), signal);
@@ -40,6 +48,16 @@ export class LiveStream implements SourceStream {
 
   close(): Promise<void> {
     return this.options.assignment.close();
+  }
+
+  private claim(signal: AbortSignal, answered: () => void): Promise<ClaimedSource | undefined> {
+    const { assignment, source, log } = this.options;
+    return assignment.claim(source, signal, (owner) => {
+      answered();
+      const isNews = owner !== this.owner;
+      this.owner = owner;
+      if (isNews) log.info(`${source.description}: ${this.waiting}`);
+    });
   }
 
   private async *batchesOf({ afterMs }: ClaimedSource, stop: AbortSignal): AsyncIterable<KeyedBatch> {

@@ -29,7 +29,7 @@ export class Streamer extends BaseService {
 
   override activity(): string | undefined {
     const { pace, depthMessages } = this.options.publisher.backPressure;
-    if (pace === 1) return undefined;
+    if (pace === 1) return this.options.stream.waiting;
     return `slowed to ${Math.round(pace * 100)} % of full speed: the queue holds ${depthMessages} messages`;
   }
 

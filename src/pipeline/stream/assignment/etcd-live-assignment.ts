@@ -31,13 +31,13 @@ export class EtcdLiveAssignment implements LiveAssignment {
   async claim(
     { sourceId }: LiveSource,
     signal: AbortSignal,
-    onWaiting?: () => void,
+    onWaiting?: (owner: string) => void,
   ): Promise<ClaimedSource | undefined> {
     const keys = new LiveKeys(this.options.topic, sourceId);
     while (!signal.aborted) {
       const claimed = await this.tryClaim(keys);
-      if (claimed !== undefined) return claimed;
-      onWaiting?.();
+      if (typeof claimed !== "string") return claimed;
+      onWaiting?.(claimed);
       await this.releases.next(keys.owner, signal);
     }
     return undefined;
@@ -48,14 +48,16 @@ export class EtcdLiveAssignment implements LiveAssignment {
     await this.lease.close();
   }
 
-  private tryClaim(keys: LiveKeys): Promise<ClaimedSource | undefined> {
+  /** @returns the id of the streamer that has the source, if one has it */
+  private tryClaim(keys: LiveKeys): Promise<ClaimedSource | string> {
     const { client, streamerId } = this.options;
     return this.lease.change(async (session) => {
       const claimed = await client.txn({
         compare: [isAbsent(keys.owner)],
         success: [put(keys.owner, streamerId, session.leaseId), get(keys.latest)],
+        failure: [get(keys.owner)],
       });
-      if (!claimed.succeeded) return undefined;
+      if (!claimed.succeeded) return String(claimed.responses[0]?.response_range.kvs[0]?.value ?? "");
       const latest = claimed.responses[1]?.response_range.kvs[0];
       const isMine = wasCreatedAt(keys.owner, claimed.revision);
       const removal = { compare: [isMine], success: [remove(keys.owner)] };

@@ -11,10 +11,14 @@ export interface ClaimedSource extends Claim {
  *  the source. */
 export interface LiveAssignment {
   /** Claims a source; waits while another streamer has it.
-   *  @param onWaiting called whenever the driver has found that another streamer has it
+   *  @param onWaiting called with the owner's id whenever the driver has found that another streamer has it
    *  @returns undefined when the signal aborted
    *  @throws an error of the driver */
-  claim(source: LiveSource, signal: AbortSignal, onWaiting?: () => void): Promise<ClaimedSource | undefined>;
+  claim(
+    source: LiveSource,
+    signal: AbortSignal,
+    onWaiting?: (owner: string) => void,
+  ): Promise<ClaimedSource | undefined>;
   /** Releases every claim. Idempotent. */
   close(): Promise<void>;
 }
