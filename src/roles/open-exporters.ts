@@ -15,6 +15,8 @@ import { ExporterTargets } from "../pipeline/source/exporter/exporter-targets.ts
 import { ScrapeClient, type ScrapeSecurity } from "../pipeline/source/exporter/scrape-client.ts";
 import type { Target } from "../pipeline/source/exporter/target.ts";
 import { ExpositionReader } from "../pipeline/source/exposition/exposition-reader.ts";
+import type { TargetContext } from "../pipeline/source/exposition/target-context.ts";
+import { SharedTexts } from "../pipeline/source/labels/shared-texts.ts";
 
 interface ExporterParts {
   readonly clock: Clock;
@@ -39,6 +41,8 @@ export function openExporters(config: Config, parts: ExporterParts): ExporterTar
   const timeoutMs = config.dcgmTimeoutMs ?? Math.min(timeoutMaxMs, Math.round((intervalMs * 2) / 3));
   const memory = new AnswerMemory(Math.max(answersMaxBytes, maxBytes));
   const client = new ScrapeClient({ timeoutMs, maxBytes, memory, security: securityOf(config) });
+  const texts = new SharedTexts();
+  const openReader = (target: Target): ExpositionReader => new ExpositionReader(contextOf(target), texts);
   const options = { client, openReader, clock, intervalMs, streamer, log };
   return new ExporterTargets({ discoveries, open: (target) => new ExporterSource(target, options) });
 }
@@ -52,10 +56,10 @@ function discoveriesOf(config: Config, { clock, log }: ExporterParts): readonly 
   ];
 }
 
-function openReader({ name: target, host, clusterId, labels }: Target): ExpositionReader {
+function contextOf({ name: target, host, clusterId, labels }: Target): TargetContext {
   // an exporter on this machine may not know its name, and localhost is the name of every machine
   const isOwn = /^(?:localhost|127\.[0-9.]+|::1)$/.test(host);
-  return new ExpositionReader({ target, host: isOwn ? hostname() : host, clusterId, labels });
+  return { target, host: isOwn ? hostname() : host, clusterId, labels };
 }
 
 function securityOf(config: Config): ScrapeSecurity {

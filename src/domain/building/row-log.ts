@@ -16,15 +16,18 @@ export interface LoggedValue extends InputPlace {
 /** Takes the place of a series number if a row adds no value. */
 export const noSeries = -1;
 
+/** Small, because each scrape has a log of its own. */
+const firstLength = 64;
+
 /** Remembers which row has added which value, for rows that turn out to be unusable after others have been read. It is
  *  written for every value and hardly ever read, so its entries are in columns. */
 export class RowLog {
   private length = 0;
-  private records = new Int32Array(1024);
-  private series = new Int32Array(1024);
-  private values = new Float64Array(1024);
-  private lines = new Float64Array(1024);
-  private bytes = new Float64Array(1024);
+  private records = new Int32Array(firstLength);
+  private series = new Int32Array(firstLength);
+  private values = new Float64Array(firstLength);
+  private lines = new Float64Array(firstLength);
+  private bytes = new Float64Array(firstLength);
   private line = 0;
   private byte = 0;
 

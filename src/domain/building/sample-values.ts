@@ -4,9 +4,12 @@ import { metrics } from "../metrics.ts";
 /** The number of a series in one batch: the index of a catalogue metric; custom series are numbered after the catalogue. */
 export type SeriesNumber = number;
 
+/** Small, because a scrape has 8 records. */
+const firstLength = 16;
+
 /** A column of doubles that grows. A record without a value has NaN. */
 class Column {
-  private values = new Float64Array(1024).fill(NaN);
+  private values = new Float64Array(firstLength).fill(NaN);
 
   get(record: number): number {
     return record < this.values.length ? (this.values[record] as number) : NaN;

@@ -6,6 +6,7 @@ import { AnswerMemory } from "../../../src/pipeline/source/exporter/answer-memor
 import { ScrapeClient } from "../../../src/pipeline/source/exporter/scrape-client.ts";
 import { readTarget, type Target } from "../../../src/pipeline/source/exporter/target.ts";
 import { ExpositionReader } from "../../../src/pipeline/source/exposition/exposition-reader.ts";
+import { SharedTexts } from "../../../src/pipeline/source/labels/shared-texts.ts";
 import { recordsIn } from "../../support/merged-records.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { startRawServer } from "./raw-server.ts";
@@ -27,7 +28,8 @@ async function openTarget(first: string, headers = "") {
   const lines: string[] = [];
   const log = pino({ base: null }, { write: (line: string) => lines.push((JSON.parse(line) as { msg: string }).msg) });
   const target = readTarget({ address: server.address }, "lab") as Target;
-  const openReader = ({ name, host }: Target) => new ExpositionReader({ target: name, host, labels: {} });
+  const texts = new SharedTexts();
+  const openReader = ({ name, host }: Target) => new ExpositionReader({ target: name, host, labels: {} }, texts);
   const source = new ExporterSource(target, { client, openReader, clock, intervalMs: 15_000, streamer: "s", log });
   const halt = new AbortController();
   const batches = source.read(-Infinity, halt.signal)[Symbol.asyncIterator]();

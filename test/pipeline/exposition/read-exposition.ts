@@ -1,6 +1,7 @@
 import { BatchBuilder } from "../../../src/domain/batch-builder.ts";
 import type { InputTally, RejectedInput } from "../../../src/domain/batch.ts";
 import { ExpositionReader, type ReadExposition } from "../../../src/pipeline/source/exposition/exposition-reader.ts";
+import { SharedTexts } from "../../../src/pipeline/source/labels/shared-texts.ts";
 import type { TargetContext } from "../../../src/pipeline/source/exposition/target-context.ts";
 import type { ExpositionFormat } from "../../../src/pipeline/source/exposition/scanned-exposition.ts";
 import { defined } from "../../../src/kit/defined.ts";
@@ -20,7 +21,7 @@ export interface Reading extends ReadExposition {
 
 /** A reader of one target, for expositions one after the other. A text gets the line end that its last line lacks; bytes do not. */
 export function openTarget(context: Partial<TargetContext> = {}) {
-  const reader = new ExpositionReader({ ...usual, ...context });
+  const reader = new ExpositionReader({ ...usual, ...context }, new SharedTexts());
   let timeMs = dueMs - 15_000;
   return (text: string | Uint8Array, format?: ExpositionFormat): Reading => {
     timeMs += 15_000;

@@ -5,7 +5,14 @@ import { carriageReturn, lineFeed, space } from "../bytes/characters.ts";
 import { rawText, shown } from "../bytes/shown-text.ts";
 import { ExpositionScanner } from "./exposition-scanner.ts";
 import { cutLine } from "./line-errors.ts";
-import type { ExpositionSink, ReceivedExposition, ScannedExposition, ScannedSeries } from "./scanned-exposition.ts";
+import {
+  type ExpositionSink,
+  type ReceivedExposition,
+  type ScannedExposition,
+  type ScannedSeries,
+  usualLimits,
+} from "./scanned-exposition.ts";
+import type { SharedTexts } from "../labels/shared-texts.ts";
 
 /** A sample of an exposition, with its place. */
 export interface CollectedSample {
@@ -20,9 +27,13 @@ export interface CollectedSample {
 
 /** Collects the samples of an exposition, in the order of its lines. */
 export class CollectedSamples implements ExpositionSink {
-  private readonly scanner = new ExpositionScanner();
+  private readonly scanner: ExpositionScanner;
   private found: CollectedSample[] = [];
   private unreadable: RejectedInput[] = [];
+
+  constructor(texts: SharedTexts) {
+    this.scanner = new ExpositionScanner(usualLimits, texts);
+  }
 
   get samples(): readonly CollectedSample[] {
     return this.found;

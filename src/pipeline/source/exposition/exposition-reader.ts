@@ -6,6 +6,7 @@ import { decidedRatio, type RatioUnit } from "../../../domain/dialects/ratio-sca
 import type { Dialect, Spelling } from "../../../domain/dialects/spelling.ts";
 import type { FieldError } from "../../../domain/field-rules.ts";
 import { judgeNumber, readValue } from "../../../domain/value-text.ts";
+import type { SharedTexts } from "../labels/shared-texts.ts";
 import { SampleRecorder } from "../labels/sample-recorder.ts";
 import { CollectedSamples, type CollectedSample, rejectionOf } from "./collected-samples.ts";
 import { JoinedIdentities } from "./joined-identities.ts";
@@ -53,15 +54,17 @@ const compoundSuffix = /_(?:bucket|sum|count|gsum|gcount|created|info)$/;
  *  workloads hold the device. The rules are those for rows of a CSV (source/labels/). What series of one exposition say about a GPU
  *  is joined, so an exposition is collected before it is added to a batch. */
 export class ExpositionReader {
-  private readonly collected = new CollectedSamples();
+  private readonly collected: CollectedSamples;
   private readonly identities = new JoinedIdentities();
   private readonly subjects: SeriesSubjects;
   private readonly ratio = new RatioDecision();
   /** What is known of the series of earlier expositions, which are the same objects. */
   private known = new WeakMap<ScannedSeries, SeriesSubject | FieldError | "ignored">();
 
-  constructor(context: TargetContext) {
-    this.subjects = new SeriesSubjects(context, this.identities);
+  /** @param texts for all targets of a process, which repeat most of them */
+  constructor(context: TargetContext, texts: SharedTexts) {
+    this.collected = new CollectedSamples(texts);
+    this.subjects = new SeriesSubjects(context, this.identities, texts);
   }
 
   /** Adds the samples of an exposition to a batch.

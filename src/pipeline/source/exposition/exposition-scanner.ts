@@ -6,12 +6,13 @@ import { viewOf } from "../bytes/byte-arena.ts";
 import { carriageReturn, hashSign, lineFeed, openBrace, space } from "../bytes/characters.ts";
 import { decimalAt } from "../bytes/fast-decimal.ts";
 import { rawText, shown } from "../bytes/shown-text.ts";
-import { readLabelSet } from "./label-set.ts";
+import { SharedTexts } from "../labels/shared-texts.ts";
+import { readLabelSet, sharedLabelSet } from "./label-set.ts";
 import { type ExpositionBytes, type KnownLine, type LabelSet, LineCache } from "./line-cache.ts";
 import { invalidName, lineTooLarge, malformedLine, notText, tooLong, unclosedLabels } from "./line-errors.ts";
 import { LineKey } from "./line-key.ts";
 import { afterLineEnd, isBlank, LineReader, metricName } from "./line-reader.ts";
-import { Families, readComment } from "./metadata.ts";
+import { Families, readComment, sharedMetadata } from "./metadata.ts";
 import { readSampleRest, type SampleRules } from "./sample-rest.ts";
 import {
   type ExpositionFormat,
@@ -53,7 +54,11 @@ export class ExpositionScanner {
   private samples = 0;
   private sawEnd = false;
 
-  constructor(limits: ExpositionLimits = usualLimits) {
+  /** @param texts for all scanners of a process, which read the same names and labels */
+  constructor(
+    limits: ExpositionLimits = usualLimits,
+    private readonly texts = new SharedTexts(),
+  ) {
     this.cache = new LineCache(limits);
     this.rules = { format: "text", limits };
   }
@@ -197,7 +202,9 @@ export class ExpositionScanner {
   }
 
   private readLabels(): LabelSet | FieldError {
-    return readLabelSet(new LineReader(this.input.bytes, this.key.tail.start, this.endOfLine()), this.rules.limits);
+    const { input, key, rules, texts } = this;
+    const read = readLabelSet(new LineReader(input.bytes, key.tail.start, this.endOfLine()), rules.limits);
+    return "reason" in read ? read : sharedLabelSet(read, texts);
   }
 
   private readName(): string | FieldError {
@@ -206,7 +213,7 @@ export class ExpositionScanner {
     if (length === 0) return malformedLine("the name of the metric is missing", "");
     const name = this.input.bytes.toString("utf8", start, end);
     if (!metricName.test(name)) return invalidName("metric", name);
-    return length > maxNameBytes ? tooLong("", name, maxNameBytes) : name;
+    return length > maxNameBytes ? tooLong("", name, maxNameBytes) : this.texts.shared(name);
   }
 
   /** @param at the comment's # */
@@ -220,8 +227,9 @@ export class ExpositionScanner {
     const error = known === undefined ? this.lineError() : undefined;
     if (error !== undefined) return this.reject(error);
     if ("reason" in read) return this.reject(read);
-    if (known === undefined) cache.add(key, input, { series: undefined, metadata: read, labelSet: undefined });
-    this.families.add(read);
+    const metadata = known ?? sharedMetadata(read, this.texts);
+    if (known === undefined) cache.add(key, input, { series: undefined, metadata, labelSet: undefined });
+    this.families.add(metadata);
     return this.nextLine();
   }
 

@@ -1,5 +1,6 @@
 import { closeBrace, comma, equalsSign, openBrace, quote } from "../bytes/characters.ts";
 import type { FieldError } from "../../../domain/field-rules.ts";
+import type { SharedTexts } from "../labels/shared-texts.ts";
 import type { LabelSet } from "./line-cache.ts";
 import { invalidName, malformedLine, repeatedLabel, tooLong, tooManyLabels, unclosedLabels } from "./line-errors.ts";
 import type { LineReader } from "./line-reader.ts";
@@ -31,6 +32,14 @@ export function readLabelSet(line: LineReader, limits: ExpositionLimits): LabelS
     if (!line.take(closeBrace)) return unexpected(line, "after a label, a comma or the closing brace must follow");
     return { labels, metricName };
   }
+}
+
+/** The same, with texts that scanners share. */
+export function sharedLabelSet({ labels, metricName }: LabelSet, texts: SharedTexts): LabelSet {
+  return {
+    labels: labels.map(([name, value]) => [texts.shared(name), texts.shared(value)]),
+    metricName: metricName === undefined ? undefined : texts.shared(metricName),
+  };
 }
 
 /** A label, or the name of the metric without a value. */

@@ -115,14 +115,13 @@ function noLine(): Pick<KnownLine, "next"> {
 }
 
 /** A head or tail. */
-interface Text {
-  readonly piece: Piece;
+interface Text extends Piece {
   /** Another text with the same hash. */
   readonly other: Text | undefined;
   /** The number of other texts with the same hash that can be reached from this one. */
   readonly others: number;
-  /** The lines of which this text is the tail, by their heads. */
-  lines: Map<Text, KnownLine> | undefined;
+  /** The lines of which this text is the tail. */
+  lines: TailLines | undefined;
   labelSet: LabelSet | undefined;
   /** The name of the metric, of a text that is a head. */
   name: string | undefined;
@@ -134,6 +133,28 @@ const maxOthers = 8;
 /** The bytes of texts that a generation keeps for each series that it may have. Most series share their labels with others, and their
  *  name with others. */
 const bytesPerSeries = 256;
+
+/** More lines than an exporter has of a device; so many are found as fast as in a map. */
+const maxFew = 64;
+
+/** The lines of a tail. A map takes 100 bytes for each line, so only the lines of a tail that has very many are in one. */
+class TailLines {
+  private readonly few: KnownLine[] = [];
+  private many: Map<Piece, KnownLine> | undefined;
+
+  find(head: Piece): KnownLine | undefined {
+    return this.many === undefined ? this.few.find((line) => line.head === head) : this.many.get(head);
+  }
+
+  /** Adds a line whose head no line has. */
+  add(line: KnownLine): void {
+    if (this.many !== undefined) this.many.set(line.head, line);
+    else if (this.few.push(line) > maxFew) {
+      this.many = new Map(this.few.map((each) => [each.head, each]));
+      this.few.length = 0;
+    }
+  }
+}
 
 class Generation {
   private readonly arena: ByteArena;
@@ -155,7 +176,7 @@ class Generation {
 
   find({ head, tail }: LineKey, { view }: ExpositionBytes): KnownLine | undefined {
     const foundHead = this.text(this.heads, head, view);
-    return foundHead === undefined ? undefined : this.text(this.tails, tail, view)?.lines?.get(foundHead);
+    return foundHead === undefined ? undefined : this.text(this.tails, tail, view)?.lines?.find(foundHead);
   }
 
   labelSet(tail: Span, { view }: ExpositionBytes): LabelSet | undefined {
@@ -173,16 +194,16 @@ class Generation {
     if (key.head.length > 0) head.name ??= content.series?.name;
     const { series, metadata } = content;
     const { byteCount } = key;
-    const line: KnownLine = { head: head.piece, tail: tail.piece, byteCount, series, metadata, next: undefined };
-    tail.lines ??= new Map();
-    tail.lines.set(head, line);
+    const line: KnownLine = { head, tail, byteCount, series, metadata, next: undefined };
+    tail.lines ??= new TailLines();
+    tail.lines.add(line);
     this.lineCount += 1;
     return line;
   }
 
   private text(texts: ReadonlyMap<number, Text>, { start, length, hash }: Span, view: DataView): Text | undefined {
     let text = texts.get(hash);
-    while (text !== undefined && (text.piece.length !== length || !this.arena.isAt(text.piece, view, start))) {
+    while (text !== undefined && (text.length !== length || !this.arena.isAt(text, view, start))) {
       text = text.other;
     }
     return text;
@@ -193,7 +214,15 @@ class Generation {
     const same = texts.get(hash);
     const other = same !== undefined && same.others < maxOthers ? same : undefined;
     const others = other === undefined ? 0 : other.others + 1;
-    const text: Text = { piece, other, others, lines: undefined, labelSet: undefined, name: undefined };
+    const text: Text = {
+      start: piece.start,
+      length: piece.length,
+      other,
+      others,
+      lines: undefined,
+      labelSet: undefined,
+      name: undefined,
+    };
     texts.set(hash, text);
     return text;
   }

@@ -1,4 +1,5 @@
 import { hashSign, quote } from "../bytes/characters.ts";
+import type { SharedTexts } from "../labels/shared-texts.ts";
 import type { FieldError } from "../../../domain/field-rules.ts";
 import { quoted } from "../../../domain/cut-text.ts";
 import { invalidName, tooLong, unclosedLabels } from "./line-errors.ts";
@@ -37,6 +38,12 @@ export function readComment(line: LineReader, limits: ExpositionLimits): Metadat
   if (keyword === "UNIT") return { family, said: { unit: word } };
   const type = typeByText.get(word);
   return type === undefined ? unknownType(family, word) : { family, said: { type } };
+}
+
+/** The same, with texts that scanners share. */
+export function sharedMetadata({ family, said }: Metadata, texts: SharedTexts): Metadata {
+  const { help } = said;
+  return { family: texts.shared(family), said: help === undefined ? said : { help: texts.shared(help) } };
 }
 
 function readFamilyName(line: LineReader, limits: ExpositionLimits): string | FieldError {

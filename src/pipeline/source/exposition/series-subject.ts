@@ -7,6 +7,7 @@ import { meansNoValue } from "../../../domain/value.ts";
 import { GpuCache, type RowSubject } from "../labels/gpu-cache.ts";
 import { identityError } from "../labels/identity-error.ts";
 import { exportedPrefix, type LabelCell } from "../labels/labels.ts";
+import type { SharedTexts } from "../labels/shared-texts.ts";
 import { namedSeries, type NamedSeries } from "../labels/series-labels.ts";
 import { isExporterName, workloadOfLabels } from "../labels/workload-of-labels.ts";
 import { type JoinedIdentities, labelOf } from "./joined-identities.ts";
@@ -19,8 +20,6 @@ export interface SeriesSubject extends Omit<RowSubject, "series">, NamedSeries {
   readonly name: string;
 }
 
-/** Enough for the texts of a host's devices; each target has its own. */
-const maxTexts = 500;
 /** Names by which a machine calls itself, which tell nothing about it. */
 const ownNames: ReadonlySet<string> = new Set(["localhost", "localhost.localdomain", "127.0.0.1", "::1", "0.0.0.0"]);
 /** The uuid of nvidia_gpu_exporter, which cuts NVIDIA's prefix off. */
@@ -44,8 +43,9 @@ export class SeriesSubjects {
   constructor(
     private readonly context: TargetContext,
     private readonly identities: JoinedIdentities,
+    texts: SharedTexts,
   ) {
-    this.gpus = new GpuCache(context.clusterId ?? defaultClusterId, maxTexts);
+    this.gpus = new GpuCache(context.clusterId ?? defaultClusterId, texts);
     this.contextLabels = Object.entries(context.labels);
   }
 

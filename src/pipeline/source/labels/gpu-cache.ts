@@ -55,15 +55,11 @@ export class GpuCache {
    *  metric have the same cells. */
   readonly rows = new RecentTexts<RowSubject>(cellsMaxLength);
   private readonly byAttributes = boundedBy<Gpu>(keysMaxLength);
-  private readonly texts: SharedTexts;
 
-  /** @param maxTexts the number of texts that GPUs may share: about 20 bytes are reserved for each */
   constructor(
     private readonly clusterId: string,
-    maxTexts = 50_000,
-  ) {
-    this.texts = new SharedTexts(maxTexts);
-  }
+    private readonly texts = new SharedTexts(),
+  ) {}
 
   deviceOf(cells: GpuCells): RowDevice {
     const labels = parseLabels(cells.labels, cells.labelCells);
