@@ -54,6 +54,7 @@ export class EtcdTargetAssignment implements TargetAssignment {
   private readonly released = new Map<string, string>();
   private readonly releasing: GroupCommit<Release, void>;
   private known: ReadonlySet<string> = new Set();
+  private members: ReadonlySet<string> = new Set();
   private session: LeaseSession | undefined;
   private board: TargetBoard | undefined;
   private isLeaving = false;
@@ -136,10 +137,14 @@ export class EtcdTargetAssignment implements TargetAssignment {
   private view(board: TargetBoard, isStalled: boolean): Parameters<typeof shareChanges>[0] {
     const { known, giving, adrift, unwanted, held, options } = this;
     const { streamerId: me, clock } = options;
+    const members = new Set([...board.members, me]);
+    // a process that was frozen, and is there again, wants its share
+    if (members.symmetricDifference(this.members).size > 0) unwanted.clear();
+    this.members = members;
     for (const [id, untilMs] of unwanted) if (clock.nowMs() >= untilMs) unwanted.delete(id);
     return {
       ...{ me, known, giving, adrift, isStalled },
-      members: new Set([...board.members, me]),
+      members,
       unwanted: new Set(unwanted.keys()),
       ownerOf: (id) => (held.has(id) ? me : ownerName(board.owners.get(id)?.streamerId, me)),
     };
