@@ -6,6 +6,7 @@ import { runPaths } from "../supervisor/run-paths.ts";
 import { coordinatorNotes } from "./coordinator-notes.ts";
 import { followLogs, logNames } from "./follow-logs.ts";
 import { probeHost, waitUntilReady } from "./probe.ts";
+import { endLost, lostProcesses, lostText, unknownText } from "./lost-processes.ts";
 import { countForRole, countsForAll } from "./requested-counts.ts";
 import { readStatusRows } from "./read-status-rows.ts";
 import { problemsOf, statusTable } from "./status-table.ts";
@@ -71,6 +72,12 @@ interface ScaleCommand {
 }
 
 async function scale({ counts, isAwaited, waitsForRecords }: ScaleCommand): Promise<number> {
+  const unknown = await lostProcesses(paths, client);
+  if (unknown.length > 0) {
+    // they have the ports that new processes would get
+    print(lostText(unknown));
+    return 1;
+  }
   const { started, stopping } = await client.scale(counts, settingsIn(env));
   if (started.length > 0) rmSync(paths.stopped, { force: true });
   printScaled({ started, stopping });
@@ -113,7 +120,7 @@ async function waitUntilGone(names: readonly string[]): Promise<void> {
 
 async function status(): Promise<number> {
   if (await client.isNothingRunning()) {
-    print(nothingRuns);
+    print(await nothingText());
     return 1;
   }
   const shown = await client.status();
@@ -125,8 +132,17 @@ async function status(): Promise<number> {
   if (notes.length > 0) print(`\n${notes.join("\n")}`);
   const problems = [...rows.flatMap(problemsOf), ...(error === undefined ? [] : [error])];
   if (problems.length > 0) print(`\n${problems.join("\n")}`);
-  const isBad = instances.length === 0 || instances.some(({ is_crash_loop: isLoop }) => isLoop);
+  const lost = await lostProcesses(paths, client);
+  if (lost.length > 0) print(`\n${lostText(lost)}`);
+  const isBad = instances.length === 0 || lost.length > 0 || instances.some(({ is_crash_loop: isLoop }) => isLoop);
   return isBad ? 1 : 0;
+}
+
+/** For a command that finds no supervisor. */
+async function nothingText(): Promise<string> {
+  const lost = await lostProcesses(paths, client);
+  if (lost.length > 0) return lostText(lost);
+  return [nothingRuns, unknownText(paths, process.platform) ?? []].flat().join("\n");
 }
 
 async function logs(): Promise<number> {
@@ -140,7 +156,7 @@ async function logs(): Promise<number> {
   process.stdout.on("error", () => ended.abort());
   const isOver = (): Promise<boolean> => client.isNothingRunning();
   await followLogs({ folder: paths.logs, print, isOver, signal: ended.signal });
-  if (!ended.signal.aborted) print(`\n${nothingRuns}`);
+  if (!ended.signal.aborted) print(`\n${await nothingText()}`);
   return 0;
 }
 
@@ -148,7 +164,7 @@ async function logs(): Promise<number> {
  *  connected to it. */
 async function restart(): Promise<number> {
   if (await client.isNothingRunning()) {
-    print(nothingRuns);
+    print(await nothingText());
     return 1;
   }
   const { instances } = await client.status();
@@ -171,8 +187,14 @@ async function restart(): Promise<number> {
 }
 
 async function stop(): Promise<number> {
-  if (await client.isNothingRunning()) print("Nothing runs.");
-  else printStopped(await client.stop());
+  const isNothing = await client.isNothingRunning();
+  const known = isNothing ? { stopped: [], killed: [] } : await client.stop();
+  const lost = await lostProcesses(paths, client);
+  const ended = await endLost(lost);
+  for (const { name } of lost) rmSync(paths.pidFile(name), { force: true });
+  if (isNothing && lost.length === 0)
+    print(["Nothing runs.", unknownText(paths, process.platform) ?? []].flat().join("\n"));
+  else printStopped({ stopped: [...known.stopped, ...ended.stopped], killed: [...known.killed, ...ended.killed] });
   mkdirSync(paths.folder, { recursive: true });
   writeFileSync(paths.stopped, "");
   return 0;

@@ -26,6 +26,16 @@ export class SupervisorClient {
     return (await this.tryStatus()) === undefined;
   }
 
+  /** The ids of the processes that the supervisor, or the state of an earlier one, has. */
+  async knownPids(): Promise<ReadonlySet<number>> {
+    const status = await this.tryStatus();
+    const saved = status === undefined ? new StateFile(this.paths.state).read() : undefined;
+    const known = saved?.instances.flatMap(({ process: left }) =>
+      left !== undefined && isRunning(left) ? [left] : [],
+    );
+    return new Set((known ?? status?.instances ?? []).flatMap(({ pid }) => pid ?? []));
+  }
+
   /** @throws Error with a sentence for people */
   async status(): Promise<Status> {
     return (await this.tryStatus()) ?? (await this.start());

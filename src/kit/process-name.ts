@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 
 /** Linux keeps this many characters of a process's name. */
-const nameMaxLength = 15;
+export const nameMaxLength = 15;
 
 /** Names this process for `pgrep`, `top` and `ps -o comm`. */
 export function nameProcess(name: string): void {

@@ -288,17 +288,24 @@ test("socket and pid files that a machine left behind when it lost power mean no
   expect((await type("stop")).output).toBe("Stopped streamer-1\n");
 }, 180_000);
 
-test("after the state file is lost, earlier processes are left alone, and their ports are said to be in use", async () => {
+test("after the state file is lost, earlier processes are named, not doubled, and ended by a stop; a stranger with a pid file is left alone", async () => {
   const { type, pidOf, folder } = await open();
   await type("collectors", { COLLECTOR_INSTANCES: "1" });
   const [supervisor = 0, collector = 0] = ["supervisor", "collector-1"].map(pidOf);
   process.kill(supervisor, "SIGKILL");
   await until(() => !runs(supervisor));
-  rmSync(join(folder, "run/supervisor.json"));
-  const { code, output } = await type("collectors", { COLLECTOR_INSTANCES: "1" });
-  expect([code, runs(collector)]).toEqual([1, true]);
-  expect(output).toMatch(/collector-1: crash loop, \d+ restarts: port \d+ is used by another process/);
-  process.kill(collector, "SIGTERM");
+  writeFileSync(join(folder, "run/supervisor.json"), '{"counts":');
+  // all but the name of a process of this folder
+  const env = { SUPERVISOR_SOCKET: join(folder, "run/supervisor.sock"), INSTANCE_NAME: "collector-2" };
+  const stranger = Bun.spawn(["sleep", "600"], { env });
+  writeFileSync(join(folder, "run/collector-2.pid"), `${stranger.pid}\n`);
+  const named = expect.stringContaining(`\n  collector-1, pid ${collector}\nbun run scale-stop ends everything`);
+  expect(await type("status")).toEqual({ code: 1, output: named });
+  expect(await type("collectors", { COLLECTOR_INSTANCES: "1" })).toEqual({ code: 1, output: named });
+  expect(runs(collector)).toBe(true);
+  expect((await type("stop")).output).toBe("Stopped collector-1\n");
+  expect([runs(collector), stranger.exitCode]).toEqual([false, null]);
+  stranger.kill();
 }, 180_000);
 
 test("when the folders of a running pipeline are deleted, the commands still reach it", async () => {
