@@ -299,7 +299,9 @@ test("after the state file is lost, earlier processes are named, not doubled, an
   const env = { SUPERVISOR_SOCKET: join(folder, "run/supervisor.sock"), INSTANCE_NAME: "collector-2" };
   const stranger = Bun.spawn(["sleep", "600"], { env });
   writeFileSync(join(folder, "run/collector-2.pid"), `${stranger.pid}\n`);
-  const named = expect.stringContaining(`\n  collector-1, pid ${collector}\nbun run scale-stop ends everything`);
+  const named = expect.stringContaining(
+    `\n  collector-1, pid ${collector}\nbun run scale-stop ends everything`,
+  ) as string;
   expect(await type("status")).toEqual({ code: 1, output: named });
   expect(await type("collectors", { COLLECTOR_INSTANCES: "1" })).toEqual({ code: 1, output: named });
   expect(runs(collector)).toBe(true);
