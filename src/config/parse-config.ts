@@ -28,6 +28,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
   const errors: string[] = [];
   const values: Record<string, unknown> = {};
   for (const { key, schema } of settings) {
+    if (isOutranked(schema.env, env)) continue;
     const text = textOf(schema, env, errors);
     const value = text === undefined ? (structuredClone(schema.default) as unknown) : fromText(schema, text);
     if (value === undefined) continue;
@@ -159,6 +160,12 @@ function scalingErrors(config: Config): string[] {
     errors.push("ROLE=coordinator needs ETCD_ENDPOINTS: without etcd, it sees no other process");
   }
   return errors;
+}
+
+/** A secret in the environment outranks the file of that secret. */
+function isOutranked(name: string, env: Readonly<Record<string, string | undefined>>): boolean {
+  const secret = settings.find(({ schema }) => schema.secret === true && `${schema.env}_FILE` === name);
+  return secret !== undefined && (env[secret.schema.env] ?? "") !== "";
 }
 
 const invalidText = Symbol("a text that does not have the setting's form");

@@ -1,10 +1,7 @@
-import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import type { Logger } from "pino";
 import type { Config } from "../config/parse-config.ts";
-import { UnusableSource } from "../domain/errors.ts";
 import type { Clock } from "../kit/clock.ts";
-import { defined } from "../kit/defined.ts";
 import { AnswerMemory } from "../pipeline/source/exporter/answer-memory.ts";
 import { fileDiscovery } from "../pipeline/source/exporter/discovery/file-discovery.ts";
 import { srvDiscovery } from "../pipeline/source/exporter/discovery/srv-discovery.ts";
@@ -12,11 +9,12 @@ import { StaticDiscovery } from "../pipeline/source/exporter/discovery/static-di
 import type { TargetDiscovery } from "../pipeline/source/exporter/discovery/target-discovery.ts";
 import { ExporterSource } from "../pipeline/source/exporter/exporter-source.ts";
 import { ExporterTargets } from "../pipeline/source/exporter/exporter-targets.ts";
-import { ScrapeClient, type ScrapeSecurity } from "../pipeline/source/exporter/scrape-client.ts";
+import { ScrapeClient } from "../pipeline/source/exporter/scrape-client.ts";
 import type { Target } from "../pipeline/source/exporter/target.ts";
 import { ExpositionReader } from "../pipeline/source/exposition/exposition-reader.ts";
 import type { TargetContext } from "../pipeline/source/exposition/target-context.ts";
 import { SharedTexts } from "../pipeline/source/labels/shared-texts.ts";
+import { scrapeSecurityOf } from "./scrape-security.ts";
 
 interface ExporterParts {
   readonly clock: Clock;
@@ -40,11 +38,12 @@ export function openExporters(config: Config, parts: ExporterParts): ExporterTar
   const maxBytes = dcgmMaxAnswerMebibytes * 1024 * 1024;
   const timeoutMs = config.dcgmTimeoutMs ?? Math.min(timeoutMaxMs, Math.round((intervalMs * 2) / 3));
   const memory = new AnswerMemory(Math.max(answersMaxBytes, maxBytes));
-  const client = new ScrapeClient({ timeoutMs, maxBytes, memory, security: securityOf(config) });
+  const { security, error } = scrapeSecurityOf(config, parts);
+  const client = new ScrapeClient({ timeoutMs, maxBytes, memory, security });
   const texts = new SharedTexts();
   const openReader = (target: Target): ExpositionReader => new ExpositionReader(contextOf(target), texts);
   const options = { client, openReader, clock, intervalMs, streamer, log };
-  return new ExporterTargets({ discoveries, open: (target) => new ExporterSource(target, options) });
+  return new ExporterTargets({ discoveries, open: (target) => new ExporterSource(target, options), error });
 }
 
 function discoveriesOf(config: Config, { clock, log }: ExporterParts): readonly TargetDiscovery[] {
@@ -60,25 +59,4 @@ function contextOf({ name: target, host, clusterId, labels }: Target): TargetCon
   // an exporter on this machine may not know its name, and localhost is the name of every machine
   const isOwn = /^(?:localhost|127\.[0-9.]+|::1)$/.test(host);
   return { target, host: isOwn ? hostname() : host, clusterId, labels };
-}
-
-function securityOf(config: Config): ScrapeSecurity {
-  const { dcgmUsername: user, dcgmPassword: password = "", dcgmBearerToken: token, dcgmTlsInsecure: insecure } = config;
-  const basic = user === undefined ? undefined : `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
-  const authorization = token === undefined ? basic : `Bearer ${token}`;
-  const tls = defined({
-    ca: pemOf("DCGM_CA_FILE", config.dcgmCaFile),
-    cert: pemOf("DCGM_CERT_FILE", config.dcgmCertFile),
-    key: pemOf("DCGM_KEY_FILE", config.dcgmKeyFile),
-  });
-  return { tls, insecure, authorization: () => Promise.resolve(authorization) };
-}
-
-function pemOf(setting: string, path: string | undefined): string | undefined {
-  if (path === undefined) return undefined;
-  try {
-    return readFileSync(path, "utf8");
-  } catch (cause) {
-    throw new UnusableSource(`${setting}=${path} cannot be read: ${(cause as Error).message}`, { cause });
-  }
 }

@@ -84,4 +84,6 @@ export const exporterSettings = {
       description: "Bearer token for the exporters",
     }),
   ),
+  dcgmPasswordFile: path("DCGM_PASSWORD_FILE", "File with that password, read again when it changes"),
+  dcgmBearerTokenFile: path("DCGM_BEARER_TOKEN_FILE", "File with that token, read again when it changes"),
 };

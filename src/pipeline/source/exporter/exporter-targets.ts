@@ -9,6 +9,8 @@ export interface ExporterTargetsOptions {
   /** If several have a target, the first of them decides how it is read. */
   readonly discoveries: readonly TargetDiscovery[];
   readonly open: (target: Target) => ExporterSource;
+  /** What is wrong with all scrapes, besides the discoveries; undefined if nothing is. */
+  readonly error?: () => string | undefined;
 }
 
 interface KnownTarget {
@@ -32,7 +34,8 @@ export class ExporterTargets implements TargetSources {
   }
 
   get error(): string | undefined {
-    return this.options.discoveries.find(({ error }) => error !== undefined)?.error;
+    const { discoveries, error: errorOfScrapes } = this.options;
+    return discoveries.find(({ error }) => error !== undefined)?.error ?? errorOfScrapes?.();
   }
 
   /** What this process knows about each target. */
