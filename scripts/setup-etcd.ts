@@ -11,6 +11,10 @@ import {
   runningServer,
   serversFolder,
 } from "./setup-etcd/server-files.ts";
+import { ownProcesses } from "./supervisor/own-processes.ts";
+import { isRunning } from "./supervisor/process-identity.ts";
+import { runPaths } from "./supervisor/run-paths.ts";
+import { StateFile } from "./supervisor/saved-state.ts";
 import { takeLock } from "./supervisor/supervisor-lock.ts";
 
 const usage = `Starts etcd and TimescaleDB in the background and returns when they answer; does nothing if they already do.
@@ -72,6 +76,20 @@ async function stop(): Promise<void> {
     const hasRun = await stopServer(server);
     print(hasRun ? `${server.title} has stopped` : `${server.title} was not running`);
   }
+  const names = processesHere().sort();
+  if (names.length > 0)
+    print(`Still running, and in need of both: ${names.join(", ")}; bun run scale-stop stops them.`);
+}
+
+/** The names of the processes that the scale commands of this folder have started. */
+function processesHere(): string[] {
+  const { socket, state } = runPaths(process.env);
+  const own = ownProcesses(socket);
+  if (own !== undefined) return own.map(({ name }) => name);
+  const saved = new StateFile(state).read()?.instances ?? [];
+  return saved.flatMap(({ role, number, process: left }) =>
+    left !== undefined && isRunning(left) ? [`${role}-${number}`] : [],
+  );
 }
 
 /** Runs a command while no other setup-etcd or stop-etcd of this folder runs. */

@@ -7,9 +7,10 @@ import { coordinatorNotes } from "./coordinator-notes.ts";
 import { followLogs, logNames } from "./follow-logs.ts";
 import { probeHost, waitUntilReady } from "./probe.ts";
 import { endLost, lostProcesses, lostText, unknownText } from "./lost-processes.ts";
+import { problemsIn } from "./problems-in.ts";
 import { countForRole, countsForAll } from "./requested-counts.ts";
 import { readStatusRows } from "./read-status-rows.ts";
-import { problemsOf, statusTable } from "./status-table.ts";
+import { statusTable } from "./status-table.ts";
 import { SupervisorClient } from "./supervisor-client.ts";
 import { waitForRecords } from "./wait-for-records.ts";
 
@@ -130,7 +131,7 @@ async function status(): Promise<number> {
   print(instances.length === 0 ? nothingRuns : statusTable(rows));
   const notes = coordinatorNotes(shown, settings, Date.now());
   if (notes.length > 0) print(`\n${notes.join("\n")}`);
-  const problems = [...rows.flatMap(problemsOf), ...(error === undefined ? [] : [error])];
+  const problems = [...(await problemsIn(rows, settings)), ...(error === undefined ? [] : [error])];
   if (problems.length > 0) print(`\n${problems.join("\n")}`);
   const lost = await lostProcesses(paths, client);
   if (lost.length > 0) print(`\n${lostText(lost)}`);

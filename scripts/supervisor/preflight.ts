@@ -28,13 +28,10 @@ export function checkSource({ csvFile }: Config): void {
 
 /** Checks that etcd and the database accept connections.
  *  @throws Error with a sentence for people */
-export async function checkServers({ etcdEndpoints = [], databaseUrl = "" }: Config): Promise<void> {
-  const members = etcdEndpoints.map((url) => new URL(url));
-  if (!(await Promise.all(members.map(answers))).includes(true)) {
-    throw new Error(
-      `etcd does not answer at ${etcdEndpoints.join(",")}: start it with bun run setup-etcd, or set ETCD_ENDPOINTS`,
-    );
-  }
+export async function checkServers(config: Config): Promise<void> {
+  const { databaseUrl = "" } = config;
+  const problem = await etcdProblem(config);
+  if (problem !== undefined) throw new Error(problem);
   // URLs with several hosts or a socket are left to the processes
   const database = URL.canParse(databaseUrl) ? new URL(databaseUrl) : undefined;
   if (database !== undefined && database.hostname !== "" && !(await answers(database))) {
@@ -42,6 +39,13 @@ export async function checkServers({ etcdEndpoints = [], databaseUrl = "" }: Con
       `the database does not answer at ${database.hostname}:${portOf(database)}: start it with bun run setup-etcd, or set DATABASE_URL`,
     );
   }
+}
+
+/** Says for people that no member of etcd accepts a connection; undefined if one does. */
+export async function etcdProblem({ etcdEndpoints = [] }: Config): Promise<string | undefined> {
+  const members = etcdEndpoints.map((url) => new URL(url));
+  if ((await Promise.all(members.map(answers))).includes(true)) return undefined;
+  return `etcd does not answer at ${etcdEndpoints.join(",")}: start it with bun run setup-etcd, or set ETCD_ENDPOINTS`;
 }
 
 function checkPort(variable: string, text: string | undefined): void {

@@ -164,3 +164,16 @@ function markStopped(): void {
   mkdirSync(join(folder, "data/run"), { recursive: true });
   writeFileSync(join(folder, "data/run/stopped"), "");
 }
+
+test.skipIf(process.platform !== "linux")("stop-etcd names the processes of this folder that still run", async () => {
+  const kit = join(import.meta.dir, "../../src/kit/process-name.ts");
+  const text = `(await import("${kit}")).nameProcess("nexus-collector"); console.log("named"); await Bun.sleep(60_000)`;
+  const env = { SUPERVISOR_SOCKET: join(folder, "data/run/supervisor.sock"), INSTANCE_NAME: "collector-1" };
+  const collector = Bun.spawn([process.execPath, "-e", text], { env, stdout: "pipe" });
+  await collector.stdout.getReader().read();
+  const { output } = await setup("stop");
+  collector.kill();
+  expect(output).toEndWith("Still running, and in need of both: collector-1; bun run scale-stop stops them.\n");
+  await collector.exited;
+  expect((await setup("stop")).output).not.toContain("Still running");
+});
