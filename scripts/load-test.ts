@@ -39,7 +39,9 @@ function countOf(name: string, text: string): number {
 /** @returns the errors */
 async function runLevel(url: string, name: string, level: Level): Promise<readonly string[]> {
   const operations = await operationsOf(url);
-  print(`${name}: ${level.clients} clients at the same time, ${level.operations} requests of each kind`);
+  print(
+    `${name}: ${level.clients} ${level.clients === 1 ? "client" : "clients"} at the same time, ${level.operations} requests of each kind`,
+  );
   const measured = [];
   for (const operation of operations) measured.push(await measure(url, operation, level));
   print(`${levelTable(measured)}\n`);

@@ -176,7 +176,7 @@ describe("a coordinator", () => {
       [4, "set_by_command"],
       [5, "above_maximum"],
     ]);
-    expect(idle?.[2]?.reason).toEndWith("; a command set 9 0 s ago");
+    expect(idle?.[2]?.reason).toEndWith("; 0 s ago, a command set 9");
     around.stats = { readyMessages: 100, oldestAgeMs: 9000 };
     await around.clock.advance(5000);
     const busy = (await around.records.read(1)).state?.newest[1];

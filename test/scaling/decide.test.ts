@@ -64,7 +64,7 @@ describe("collectors", () => {
       return decide(inputOf(figures, { memory: { ...memory, belowSinceMs: long, changedAtMs: long }, command }));
     };
     expect(summary(decidedAfter(599, 4))).toEqual([4, "hold", "set_by_command"]);
-    expect(decidedAfter(120, 4).reason.text).toEndWith("; a command set 4 120 s ago (kept for 600 s)");
+    expect(decidedAfter(120, 4).reason.text).toEndWith("; 120 s ago, a command set 4 (kept for 600 s)");
     expect(summary(decidedAfter(599, 6))).toEqual([4, "hold", "set_by_command"]);
     expect(summary(decidedAfter(599, 3))).toEqual([3, "down", "load_fell"]);
     expect(summary(decidedAfter(600, 4))).toEqual([3, "down", "load_fell"]);
@@ -237,6 +237,16 @@ describe("streamers", () => {
     expect(streamers({ streamerCpu: 30, targets: 601 })).toEqual([7, "up", "load"]);
     expect(streamers({ streamerCpu: 30, ranges: 101 })).toEqual([6, "up", "load"]);
     expect(streamers({ streamerCpu: 95 })).toEqual([6, "up", "load"]);
+  });
+
+  test("say how many there are, as a person would: 1 target, 2 ranges", () => {
+    const textOf = (figures: Figures): string =>
+      decide(inputOf({ streamerCpu: 30, ...figures }, { role: "streamer", memory: { desired: 4, current: 4 } })).reason
+        .text;
+    expect([textOf({ targets: 1 }), textOf({ ranges: 2 })]).toEqual([
+      expect.stringMatching(/^1 target, a/) as string,
+      expect.stringMatching(/^2 ranges, a/) as string,
+    ]);
   });
 
   test("are not more than the live sources that they read", () => {

@@ -79,7 +79,10 @@ function noGain({ memory, current }: NeedInput, figures: QueueFigures): Reason |
   const { failing, drainPerSecond, waiting } = figures;
   const expected = stuckShare * (memory.ratePerSecond ?? 0) * current;
   if (failing !== undefined && current > 0 && failing >= current && drainPerSecond <= expected) {
-    return { code: "no_gain", text: `all ${current} collectors report an error, and ${shown(waiting)} messages wait` };
+    return {
+      code: "no_gain",
+      text: `${current === 1 ? "the collector reports" : `all ${current} collectors report`} an error; messages waiting: ${shown(waiting)}`,
+    };
   }
   if (memory.noGain === undefined) {
     // a step whose gain is not known yet, and collectors that store less than they should

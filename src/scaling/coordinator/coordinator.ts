@@ -11,6 +11,7 @@ import { decideAll, type Requested, type RequestedRole } from "./deciding.ts";
 import type { Observed } from "./gather.ts";
 import { OwnClock } from "./own-clock.ts";
 import { type ScaledRole, scaledRoles, type ScalingPolicy } from "./policy.ts";
+import { counted } from "./reason.ts";
 import type { ScalingInstruments } from "./scaling-instruments.ts";
 import type { Memories, ScalingRecords } from "./scaling-records.ts";
 import type { ScalingDecision } from "./scaling-state.ts";
@@ -158,7 +159,7 @@ export class Coordinator extends BaseService {
       const { command } = requested[role] ?? {};
       if (command === undefined || command.atMs <= (memories[role]?.decidedAtMs ?? 0)) continue;
       const { commandHoldSeconds: seconds } = this.options.policy.steps;
-      const text = `a command set ${command.count} ${role}s; this coordinator does not go below that for ${seconds} s`;
+      const text = `a command set ${counted(command.count, role)}; this coordinator does not go below that for ${seconds} s`;
       this.options.log.info({ role, count: command.count }, text);
     }
   }

@@ -6,7 +6,7 @@ import { decide } from "./decide.ts";
 import { liveOf, type Observed, signalsOf } from "./gather.ts";
 import type { RoleMemory } from "./memory.ts";
 import { type ScaledRole, scaledRoles, type ScalingPolicy } from "./policy.ts";
-import { shown } from "./reason.ts";
+import { commandText } from "./reason.ts";
 import type { Memories, ScalingUpdate } from "./scaling-records.ts";
 import type { ScalingDecision } from "./scaling-state.ts";
 import { showPolicy, showSignals } from "./show-state.ts";
@@ -115,5 +115,5 @@ function outcomeOf(role: ScaledRole, input: DecidingInput, signals: ScalingSigna
 function afterCommand(command: CommandedCount | undefined, nowMs: number, { steps }: ScalingPolicy): string {
   const seconds = command === undefined ? Infinity : (nowMs - command.atMs) / 1000;
   if (command === undefined || seconds > steps.commandHoldSeconds) return "";
-  return `; a command set ${command.count} ${shown(seconds)} s ago`;
+  return `; ${commandText(command.count, seconds)}`;
 }

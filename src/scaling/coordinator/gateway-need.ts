@@ -1,5 +1,5 @@
 import { type Need, type NeedInput, readSignals, type RoleNeed } from "./need.ts";
-import { shown } from "./reason.ts";
+import { counted, shown } from "./reason.ts";
 
 /** The gateways that clients, processor time and latency need. Latency counts only while the gateways are busy: if they are
  *  not, the store is slow, and more gateways would not help.
@@ -21,7 +21,7 @@ export function gatewayNeed(input: NeedInput): RoleNeed {
       isSlow && isBusy ? input.base + 1 : 0,
     ),
     upCode: "load",
-    text: `${shown(values.clients)} clients, a gateway uses ${shown(values.cpuPercent)} % of a core (target ${gateway.cpuPercent} %)${latencyText}`,
+    text: `${counted(values.clients, "client")}, a gateway uses ${shown(values.cpuPercent)} % of a core (target ${gateway.cpuPercent} %)${latencyText}`,
     urgent: isSlow && isBusy,
   };
   return { need };

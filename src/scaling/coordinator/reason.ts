@@ -38,3 +38,14 @@ export interface Reason {
 export function shown(value: number): string {
   return String(Math.round(value * 10) / 10);
 }
+
+/** A figure and what it counts: "1 target", "2.5 targets". */
+export function counted(value: number, thing: string): string {
+  const figure = shown(value);
+  return figure === "1" ? `1 ${thing}` : `${figure} ${thing}s`;
+}
+
+/** Says that a command set the count; in whole seconds. */
+export function commandText(count: number, secondsAgo: number): string {
+  return `${Math.round(secondsAgo)} s ago, a command set ${count}`;
+}

@@ -1,6 +1,6 @@
 import type { Need, NeedInput } from "./need.ts";
 import type { CountLimits } from "./policy.ts";
-import { type Reason, shown } from "./reason.ts";
+import { commandText, type Reason, shown } from "./reason.ts";
 
 /** A count, and why. */
 export interface Steered {
@@ -59,7 +59,7 @@ function commanded({ base, nowMs, policy, command }: NeedInput, need: Need): Rea
   if (command === undefined || base > command.count) return undefined;
   const seconds = secondsSince(command.atMs, nowMs);
   if (seconds >= holdSeconds) return undefined;
-  const text = `${need.text}; a command set ${command.count} ${shown(seconds)} s ago (kept for ${holdSeconds} s)`;
+  const text = `${need.text}; ${commandText(command.count, seconds)} (kept for ${holdSeconds} s)`;
   return { code: "set_by_command", text };
 }
 

@@ -1,5 +1,5 @@
 import { type Need, type NeedInput, readSignals, type RoleNeed } from "./need.ts";
-import { shown } from "./reason.ts";
+import { counted, shown } from "./reason.ts";
 
 /** The streamers that targets, ranges and processor time need. While the queue slows the streamers, their figures do not
  *  show what they need, and more streamers would not publish more: the count is kept.
@@ -38,8 +38,8 @@ function textOf(
   cpuTarget: number,
 ): string {
   const parts = [
-    targets === undefined ? [] : [`${shown(targets)} targets`],
-    ranges === undefined ? [] : [`${shown(ranges)} ranges`],
+    targets === undefined ? [] : [counted(targets, "target")],
+    ranges === undefined ? [] : [counted(ranges, "range")],
     [`a streamer uses ${shown(cpuPercent)} % of a core (target ${cpuTarget} %)`],
   ];
   return parts.flat().join(", ");
