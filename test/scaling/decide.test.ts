@@ -234,7 +234,7 @@ describe("streamers", () => {
     summary(decide(inputOf(figures, { role: "streamer", memory: { desired: 4, current: 4 } })));
 
   test("rise with targets, ranges and processor time", () => {
-    expect(streamers({ streamerCpu: 30, targets: 601 })).toEqual([7, "up", "load"]);
+    expect(streamers({ streamerCpu: 30, targets: 6001 })).toEqual([7, "up", "load"]);
     expect(streamers({ streamerCpu: 30, ranges: 101 })).toEqual([6, "up", "load"]);
     expect(streamers({ streamerCpu: 95 })).toEqual([6, "up", "load"]);
   });
