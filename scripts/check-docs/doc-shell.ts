@@ -10,11 +10,14 @@ const servers = [
   // waits for the end of the import, because the next commands read its data
   { kind: "main", command: /^CSV_FILE=\S+ bun run (dev|start)$/, stops: ["main", "role"], isUp: /records stored/ },
   { kind: "main", command: /bun run (dev|start)$/, stops: ["main", "role"], isUp: /health\s+http/ },
+  { kind: "exporters", command: /^bun run simulate --serve /, stops: ["exporters"], isUp: /exporters \(/ },
   { kind: "services", command: /bun run services$/, stops: ["main", "role", "services"], isUp: /Ctrl-C/ },
 ] as const;
 
 /** Commands that may use client programs. A reader has these programs, but the machine that checks the documents may not. */
 const usesTools = /^(?:export|etcdctl|psql|pg_dump|pg_restore)\b/;
+
+const documentedPorts = ["8080", "8081", "8082", "9400"];
 
 const timeoutMs = 120_000;
 
@@ -90,10 +93,10 @@ export class DocShell {
     await Promise.all(children.map(({ exited }) => exited));
   }
 
-  /** Replaces the documents' ports, 8080 to 8082, with free ones. */
+  /** Replaces the documents' ports, 8080 to 8082 and 9400, with free ones. */
   private async withPorts(command: string): Promise<string> {
-    if (this.ports.length === 0) this.ports = await freePorts(3);
-    return command.replace(/\b808([012])\b/g, (_, index) => String(this.ports[Number(index)]));
+    if (this.ports.length === 0) this.ports = await freePorts(documentedPorts.length);
+    return command.replace(/\b(?:808[012]|9400)\b/g, (port) => String(this.ports[documentedPorts.indexOf(port)]));
   }
 
   private async environment(): Promise<Record<string, string>> {

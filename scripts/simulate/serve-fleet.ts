@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { serveExporters } from "../../dev/exporters/serve-exporters.ts";
 import type { ServeArguments } from "./serve-arguments.ts";
 
-/** Serves exporters until SIGINT or SIGTERM, and says on standard error where they are.
+/** Serves exporters until SIGINT or SIGTERM, and says where they are.
  *  @throws Error if a port is taken or the file of targets cannot be written */
 export async function serveFleet({ exporters: options, targetsFile }: ServeArguments): Promise<void> {
   const exporters = serveExporters(options);
@@ -10,7 +10,7 @@ export async function serveFleet({ exporters: options, targetsFile }: ServeArgum
     if (targetsFile !== undefined) writeFileSync(targetsFile, exporters.targetsFile);
     const [first, last] = [exporters.targets[0], exporters.targets.at(-1)];
     const to = first === last ? "" : ` to http://${last?.address}${last?.path}`;
-    process.stderr.write(
+    process.stdout.write(
       `${exporters.targets.length} exporters (${options.dialect}): http://${first?.address}${first?.path}${to}\n` +
         (targetsFile === undefined ? "" : `DCGM_TARGETS_FILE=${targetsFile} names them all\n`) +
         `faults: curl -X PUT --data-binary 'slow:2s:0.1' http://${first?.address}/-/faults\n`,
