@@ -62,7 +62,8 @@ const arbitraryRow = fc
 function batchOf(rows: readonly Row[], run: string): RecordBatch {
   const builder = new BatchBuilder();
   for (const { gpu, timeMs, workload, name, value } of rows) {
-    const gpuIndex = builder.gpuIndex({ ...gpu, uuid: run + gpu.uuid });
+    // a cluster of its own: the slots of the hot tier would belong to the GPUs of other runs
+    const gpuIndex = builder.gpuIndex({ ...gpu, uuid: run + gpu.uuid, clusterId: run });
     const record = builder.record(gpuIndex, timeMs, builder.workloadIndex(workload));
     const metricIndex = metricIndexOf(name);
     if (name === "") builder.describe(record);

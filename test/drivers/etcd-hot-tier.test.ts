@@ -105,6 +105,7 @@ describe("in etcd", () => {
         {
           ...{ uuid: "GPU-host a-0", timestamp: "2025-07-18T20:42:34Z" },
           ...{ gpu_id: 0, device: "nvidia0", model_name: "NVIDIA H100", metrics: { temperature: 0 } },
+          ...{ driver_version: "535", properties: { job: "x" } },
         },
       ],
     });
@@ -162,7 +163,9 @@ describe("in etcd", () => {
     const [dataKey = ""] = await keys(`${root}/hosts/host%20b/data/`);
     const own = { cluster_id: "c/1", hostname: "host a", gpu_id: 5, device: "nvidia5", model_name: "NVIDIA H100" };
     const record = { uuid: "GPU-5", timestamp: "2025-07-18T20:42:34Z", metrics: { temperature: 1 } };
-    expect(await documentAt(dataKey)).toEqual({ records: [{ ...record, ...own }] });
+    const now = { hostname: "host b", gpu_id: 3, first_seen_at: record.timestamp, as_of: "2025-07-18T20:42:35Z" };
+    const element = { ...record, ...own, gpu: expect.objectContaining(now) as unknown };
+    expect(await documentAt(dataKey)).toEqual({ records: [element] });
     // as versions wrote it that did not write the place of a record
     await client.txn({ success: [put(dataKey, JSON.stringify({ records: [record] }))] });
     const follower = new Follower(tier);

@@ -179,8 +179,9 @@ export class DocumentCache {
     for (const record of records) this.cacheRecord(record);
   }
 
-  /** Advances a state to the instant of a newer record. The attributes stay, because a record that changes attributes also
-   *  changes a document. The fields that the record leaves open get an instant of their own. */
+  /** Advances a state to the instant of a newer record, if a version wrote the record that did not write what it says about the GPU.
+   *  The attributes stay, because such a record changes a document if it changes attributes. The fields that the record leaves open
+   *  get an instant of their own. */
   private cacheRecord({ record, openSinceMs }: DataRecord): void {
     const { uuid, timeMs } = record;
     const known = this.gpus.get(uuid);

@@ -126,7 +126,7 @@ export class Flusher {
   private entryOf({ writesRecord, writesState, isDisplaced, update, state }: GpuPlan): string | undefined {
     if (writesState) return stateEntry(state);
     if (!writesRecord) return undefined;
-    const entry = dataEntry(update.record, state, isDisplaced);
+    const entry = dataEntry(update, state, isDisplaced);
     const bytes = Buffer.byteLength(entry);
     if (bytes <= entryMaxBytes) return entry;
     const about = `the newest record of GPU ${update.record.uuid} has ${bytes} bytes`;

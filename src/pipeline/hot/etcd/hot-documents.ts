@@ -1,6 +1,8 @@
 import { type Gpu, type Occupants, occupantsOf, type Workload } from "../../../domain/gpu.ts";
 import { formatTimestamp } from "../../../domain/timestamp.ts";
+import { versionOf } from "../contested-version.ts";
 import type { GpuState, NewestRecord, ReportedGpu } from "../hot-tier.ts";
+import type { GpuUpdate } from "../newest-of-batch.ts";
 
 // Writes and reads the hot tier's documents in etcd, which are JSON. Reading never throws.
 
@@ -63,11 +65,13 @@ export function boardDocument(slot: string, { asOfMs }: GpuState): string {
   return JSON.stringify({ slot, as_of: formatTimestamp(asOfMs) });
 }
 
-/** A record as an element of the data of the host that the GPU is on.
+/** A record as an element of the data of the host that the GPU is on. It has all that the update says about the GPU, because the
+ *  documents do not always: another process may have changed them since they were cached, and may change them before this one does.
  *  @param state the GPU's state as of the record, or of a later record without values
  *  @param isDisplaced true if the document of the GPU's slot names another board: the element then has the state */
-export function dataEntry(record: NewestRecord, state: GpuState, isDisplaced: boolean): string {
-  const { uuid, timeMs, reported, metrics, custom, occupants } = record;
+export function dataEntry(update: GpuUpdate, state: GpuState, isDisplaced: boolean): string {
+  const { uuid, timeMs, reported, metrics, custom, occupants } = update.record;
+  const { driverVersion, properties } = update.state.gpu;
   const [workload] = occupants;
   return JSON.stringify({
     uuid,
@@ -78,9 +82,17 @@ export function dataEntry(record: NewestRecord, state: GpuState, isDisplaced: bo
     ...(workload === undefined ? {} : { workload }),
     ...(occupants.length < 2 ? {} : { occupants }),
     ...(state.asOfMs === timeMs ? openFields(state.openSinceMs) : {}),
-    ...versionField(record),
-    ...(isDisplaced ? { gpu: JSON.parse(gpuDocument(state)) as unknown } : {}),
+    ...versionField(update.record),
+    ...(isDisplaced || !isOfRecord(update)
+      ? { gpu: JSON.parse(gpuDocument(state)) as unknown }
+      : { ...(driverVersion === "" ? {} : { driver_version: driverVersion }), properties }),
   });
+}
+
+/** True if the state is what the record alone says about the GPU, apart from the instant of the GPU's oldest record. */
+function isOfRecord({ record: { reported, timeMs }, state: { gpu, asOfMs, openSinceMs } }: GpuUpdate): boolean {
+  const names = ["clusterId", "hostname", "gpuId", "device", "modelName"] as const;
+  return asOfMs === timeMs && openSinceMs.size === 0 && names.every((name) => gpu[name] === reported[name]);
 }
 
 /** The state of a GPU as an element of a host's data, without a record. */
@@ -122,11 +134,24 @@ export function readData(value: Buffer, host: HostPlace): { records: DataRecord[
   const elements = parsed(value)?.records;
   for (const element of Array.isArray(elements) ? (elements as unknown[]) : []) {
     const fields = asObject(element);
-    const [record, gpu] = [recordOf(fields, host), gpuOf(asObject(fields?.gpu))];
+    const record = recordOf(fields, host);
+    const gpu = gpuOf(asObject(fields?.gpu)) ?? stateIn(fields, record);
     if (record !== undefined) records.push({ record, openSinceMs: openSinceIn(fields) });
     if (gpu !== undefined) gpus.push(gpu);
   }
   return { records, gpus };
+}
+
+/** What an element's record says about its GPU.
+ *  @returns undefined if the element was written by a version that did not write it, or has the whole state instead */
+function stateIn(fields: Fields | undefined, record: NewestRecord | undefined): GpuState | undefined {
+  const { driver_version: driverVersion, properties } = fields ?? {};
+  if (record === undefined || !isTexts(properties)) return undefined;
+  const { uuid, reported, timeMs } = record;
+  const { gpuId, ...place } = reported;
+  if (gpuId === undefined) return undefined;
+  const gpu = { uuid, ...place, gpuId, driverVersion: textIn(driverVersion), properties };
+  return { gpu, asOfMs: timeMs, firstSeenAtMs: timeMs, openSinceMs: new Map(), ...versionOf(record) };
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -136,13 +161,10 @@ function gpuOf(fields: Fields | undefined): GpuState | undefined {
   const { uuid, cluster_id: clusterId, hostname, gpu_id: gpuId, device, model_name: modelName } = fields;
   const { driver_version: driverVersion, first_seen_at: firstSeenAt, as_of: asOf } = fields;
   const texts = { uuid, clusterId, hostname, device, modelName, driverVersion };
-  const properties = asObject(fields.properties);
+  const { properties } = fields;
   const [firstSeenAtMs, asOfMs] = [instantOf(firstSeenAt), instantOf(asOf)];
   const isWhole =
-    Object.values(texts).every((text) => typeof text === "string") &&
-    typeof gpuId === "number" &&
-    properties !== undefined &&
-    Object.values(properties).every((text) => typeof text === "string");
+    Object.values(texts).every((text) => typeof text === "string") && typeof gpuId === "number" && isTexts(properties);
   if (!isWhole || firstSeenAtMs === undefined || asOfMs === undefined) return undefined;
   return {
     ...{ gpu: { ...texts, gpuId, properties } as Gpu, firstSeenAtMs, asOfMs, openSinceMs: openSinceIn(fields) },
@@ -191,6 +213,12 @@ function occupantsIn({ workload, occupants }: Fields): Occupants {
 function workloadOf(fields: Fields | undefined): Workload[] {
   if (fields === undefined) return [];
   return [{ container: textIn(fields.container), pod: textIn(fields.pod), namespace: textIn(fields.namespace) }];
+}
+
+function isTexts(value: unknown): value is Readonly<Record<string, string>> {
+  const fields = asObject(value);
+  for (const name in fields) if (typeof fields[name] !== "string") return false;
+  return fields !== undefined;
 }
 
 function textIn(value: unknown): string {
