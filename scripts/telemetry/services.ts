@@ -1,9 +1,9 @@
-import Table from "cli-table3";
 import { answerOf } from "gpu-telemetry-client";
+import { fixedTable, type FixedColumn } from "./fixed-table.ts";
 import { cellOf, type Output, print } from "./output.ts";
 
 /** The columns of the table: with their borders, they are 80 characters wide. */
-const columns = [
+const columns: readonly FixedColumn[] = [
   { title: "instance", width: 16, align: "left" },
   { title: "roles", width: 11, align: "left" },
   { title: "state", width: 8, align: "left" },
@@ -11,21 +11,14 @@ const columns = [
   { title: "samples/s", width: 9, align: "right" },
   { title: "CPU%", width: 4, align: "right" },
   { title: "MiB", width: 5, align: "right" },
-] as const;
+];
 
 /** Prints the running processes. A text that is wider than its column goes on in the next line. */
 export async function services(output: Output, { role }: { readonly role?: string }): Promise<void> {
   const query = role === undefined ? {} : { role: role as "collector" };
   const { data, as_of: asOf } = await answerOf(output.gateway.GET("/api/v1/services", { params: { query } }));
   if (output.asJson) return print(JSON.stringify(data, null, 2));
-  const table = new Table({
-    head: columns.map(({ title }) => title),
-    colWidths: columns.map(({ width }) => width),
-    colAligns: columns.map(({ align }) => align),
-    style: { head: [], border: [], compact: true, "padding-left": 0, "padding-right": 0 },
-    wordWrap: true,
-    wrapOnWordBoundary: false,
-  });
+  const table = fixedTable(columns);
   for (const { name, roles, state, url, load } of data) {
     const { samples_per_second: samples, cpu_percent: cpu, rss_bytes: bytes } = load;
     const figures = [samples, cpu, bytes === undefined ? undefined : bytes / 1024 / 1024];

@@ -1,9 +1,9 @@
-import Table from "cli-table3";
 import { answerOf } from "gpu-telemetry-client";
+import { fixedTable, type FixedColumn } from "./fixed-table.ts";
 import { cellOf, type Output, print } from "./output.ts";
 
 /** The columns of the table: with their borders, they are 80 characters wide. */
-const columns = [
+const columns: readonly FixedColumn[] = [
   { title: "target", width: 30, align: "left" },
   { title: "state", width: 7, align: "left" },
   { title: "dialect", width: 15, align: "left" },
@@ -11,7 +11,7 @@ const columns = [
   { title: "GPUs", width: 4, align: "right" },
   { title: "gaps", width: 6, align: "right" },
   { title: "ms", width: 5, align: "right" },
-] as const;
+];
 
 /** What the command accepts. */
 export interface TargetsOptions {
@@ -28,14 +28,7 @@ export async function targets(output: Output, { state, cluster }: TargetsOptions
   };
   const { data, as_of: asOf } = await answerOf(output.gateway.GET("/api/v1/targets", { params: { query } }));
   if (output.asJson) return print(JSON.stringify(data, null, 2));
-  const table = new Table({
-    head: columns.map(({ title }) => title),
-    colWidths: columns.map(({ width }) => width),
-    colAligns: columns.map(({ align }) => align),
-    style: { head: [], border: [], compact: true, "padding-left": 0, "padding-right": 0 },
-    wordWrap: true,
-    wrapOnWordBoundary: false,
-  });
+  const table = fixedTable(columns);
   for (const { target, state, dialect, last_read_at: readAt, devices, gaps, duration_ms: ms, frozen } of data) {
     const shownState = frozen > 0 ? "frozen" : state;
     table.push([
