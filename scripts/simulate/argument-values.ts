@@ -45,7 +45,7 @@ export function wholeNumber(name: string, text: string, [min, max]: readonly [nu
 
 const millisecondsPerUnit: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
-/** Reads a time from 100ms to 1h. @throws TypeError if the text is none */
+/** Reads a time from 100ms to 1h. @throws TypeError if the text is not such a time */
 export function milliseconds(name: string, text: string): number {
   const [, amount = "", unit = ""] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text) ?? [];
   const value = Math.round(Number(amount) * (millisecondsPerUnit[unit] ?? NaN));

@@ -22,7 +22,7 @@ export function rotateLog(path: string, maxBytes: number): boolean {
   return true;
 }
 
-/** The reason that a process gave in its log before it failed: its last line about an error; if there is none, its last line.
+/** The reason that a process gave in its log before it failed: its last line about an error, or its last line if no line is about an error.
  *  @param offset where the log of this process begins
  *  @returns undefined if the process wrote nothing */
 export function lastWords(path: string, offset: number): string | undefined {

@@ -2,11 +2,12 @@ import type { BatchBuilder } from "../../../src/domain/batch-builder.ts";
 import { metricIndexOf } from "../../../src/domain/metrics.ts";
 import { noWorkload } from "../../../src/domain/gpu.ts";
 import type { ReceivedExposition } from "../../../src/pipeline/source/exposition/scanned-exposition.ts";
-import type { ReadAnswer, TargetReader } from "../../../src/pipeline/source/exporter/target-reader.ts";
+import type { TargetReader } from "../../../src/pipeline/source/exporter/target-reader.ts";
+import type { ReadExposition } from "../../../src/pipeline/source/exposition/exposition-reader.ts";
 
 /** Reads only lines as `dcgmText` writes them, and rejects all others. It fails at the line BROKEN. */
 export class LineReader implements TargetReader {
-  read({ bytes }: ReceivedExposition, timeMs: number, builder: BatchBuilder): ReadAnswer {
+  read({ bytes }: ReceivedExposition, timeMs: number, builder: BatchBuilder): ReadExposition {
     let [samples, rejected] = [0, 0];
     const uuids = new Set<string>();
     for (const [index, line] of new TextDecoder().decode(bytes).trim().split("\n").entries()) {

@@ -4,10 +4,10 @@ import { defined } from "../../../kit/defined.ts";
 import type { TargetState } from "../target-states.ts";
 import type { ScrapeFailed } from "./scrape-failed.ts";
 import { sourceIdOf, type Target } from "./target.ts";
-import type { ReadAnswer } from "./target-reader.ts";
+import type { ReadExposition } from "../exposition/exposition-reader.ts";
 
 /** A scrape that was read. */
-export interface ReadScrape extends ReadAnswer {
+export interface ReadScrape extends ReadExposition {
   readonly timeMs: number;
   readonly durationMs: number;
   readonly frozen: number;
@@ -23,7 +23,7 @@ export interface MissedScrapes {
   readonly durationMs?: number;
 }
 
-const nothingRead: ReadAnswer & { readonly frozen: number } = {
+const nothingRead: ReadExposition & { readonly frozen: number } = {
   ...{ dialect: undefined, devices: 0, samples: 0, ignored: 0, rejected: 0, undecided: 0, frozen: 0, isCut: false },
 };
 
@@ -42,7 +42,7 @@ export interface TargetHealthOptions {
 export class TargetHealth {
   private state: TargetState["state"] = "waiting";
   private sinceMs: number;
-  private last: (ReadAnswer & { readonly frozen: number }) | ReadScrape = nothingRead;
+  private last: (ReadExposition & { readonly frozen: number }) | ReadScrape = nothingRead;
   private lastScrapeMs: number | undefined;
   private lastReadMs: number | undefined;
   private durationMs: number | undefined;

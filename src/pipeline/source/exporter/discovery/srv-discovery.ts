@@ -29,7 +29,7 @@ export function srvDiscovery({ name, clusterId, servers, clock, log }: SrvDiscov
   const [, scheme = "http", record = name, path] = /^(https?):\/\/([^/]+)(\/.*)?$/.exec(name) ?? [];
   const labels = { __scheme__: scheme, ...(path === undefined ? {} : { __metrics_path__: path }) };
   const read = async (): Promise<readonly Target[]> => {
-    // another resolver each time: a resolver remembers answers, even that there is none
+    // a new resolver each time: a resolver caches answers, also the answer that a name does not exist
     const resolver = new Resolver();
     if (servers !== undefined) resolver.setServers(servers);
     // the machine's clock: a query takes real time even if a test controls the pauses
