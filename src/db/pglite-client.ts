@@ -5,6 +5,7 @@ import { migrate } from "drizzle-orm/pglite/migrator";
 import { SchemaAhead, StoreRejected, StoreUnavailable, TelemetryError } from "../domain/errors.ts";
 import type { SqlClient, SqlExecutor, SqlTransaction } from "./client.ts";
 import { textOf, unavailable } from "./error-hints.ts";
+import { PGliteStatements } from "./pglite-statements.ts";
 import { checkNotAhead, migrationsFolder, newestKnownMigrationMs, readNewestMigrationMs } from "./migrations.ts";
 import { SentStatements } from "./sent-statements.ts";
 import { isUniqueViolation, isDataError } from "./sqlstate.ts";
@@ -78,11 +79,14 @@ const reserveMebibytes = 32;
  *  because `query` does not check the free space. */
 class PGliteClient implements SqlClient {
   private closing: Promise<void> | undefined;
+  private readonly statements: PGliteStatements;
 
   constructor(
     private readonly database: PGlite,
     private readonly dataDir: string,
-  ) {}
+  ) {
+    this.statements = new PGliteStatements(database);
+  }
 
   query<Row>(text: string, params: readonly unknown[] = []): Promise<Row[]> {
     return this.translated(() => executorOn(this.database).query<Row>(text, params));
@@ -94,9 +98,8 @@ class PGliteClient implements SqlClient {
       return this.database.transaction((transaction) => {
         const sent = new SentStatements();
         const statements: SqlTransaction = {
-          query: async <Row>(text: string, params: readonly unknown[] = []) =>
-            (await transaction.query<Row>(text, [...params])).rows,
-          send: (text, params = []) => sent.add(transaction.query(text, [...params])),
+          query: <Row>(text: string, params: readonly unknown[] = []) => this.statements.query<Row>(text, params),
+          send: (text, params = []) => sent.add(this.statements.query(text, params)),
           copy: (into, rows) => copyIn(transaction, into, rows),
         };
         return sent.finish(
@@ -143,19 +146,17 @@ class PGliteClient implements SqlClient {
 
 /** @returns false, with nothing stored, if a row's key exists already */
 async function copyIn(transaction: Transaction, into: string, rows: Uint8Array): Promise<boolean> {
-  await transaction.exec("savepoint copied");
+  // PGlite provides the value of the option `blob` as this file
+  const copy = `copy ${into} from '/dev/blob' with (format binary)`;
+  const blob = new Blob([rows]);
   try {
-    // PGlite provides the value of the option `blob` as this file
-    await transaction.query(`copy ${into} from '/dev/blob' with (format binary)`, [], {
-      blob: new Blob([rows as Uint8Array<ArrayBuffer>]),
-    });
+    await transaction.exec(`savepoint copied; ${copy}; release savepoint copied`, { blob });
+    return true;
   } catch (error) {
     if (!isUniqueViolation(error)) throw error;
     await transaction.exec("rollback to savepoint copied");
     return false;
   }
-  await transaction.exec("release savepoint copied");
-  return true;
 }
 
 interface PGliteError {

@@ -136,6 +136,23 @@ export function exerciseSqlClient(name: string, open: () => Promise<SqlClient>):
       expect(await rowsOf("sent_refused")).toHaveLength(2);
     });
 
+    test("a statement that a transaction has refused runs in the next one, as do more statements than a driver keeps", async () => {
+      const half = (value: number) => (transaction: SqlTransaction) =>
+        transaction.query<{ half: number }>("select 2 / $1::int as half", [value]);
+      expect(await errorOf(client.transaction(half(0)))).toMatchObject(rejected);
+      const failing = client.transaction(async (transaction) => {
+        await transaction.query("select 1 / 0").catch(() => undefined);
+        return transaction.query("select 'first prepared after an error' as text");
+      });
+      expect(await errorOf(failing)).toBeInstanceOf(Error);
+      const texts = await client.transaction(async (transaction) => {
+        for (let each = 0; each < 250; each += 1) await transaction.query(`select ${each}`);
+        return transaction.query("select 'first prepared after an error' as text");
+      });
+      expect(texts).toEqual([{ text: "first prepared after an error" }]);
+      expect(await client.transaction(half(1))).toEqual([{ half: 2 }]);
+    });
+
     test("statements in order see what the earlier ones have done, and a later one's error does not undo them", async () => {
       await makeTable("in_order");
       const failing = client.inOrder((executor) =>
