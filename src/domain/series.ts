@@ -21,6 +21,12 @@ export const seriesLabels: readonly string[] = [
   "link_status",
   "clock_type",
   "clock_index",
+  "link_index",
+  "hbm_index",
+  "xcc_index",
+  "vcn_index",
+  "jpeg_index",
+  "afid_index",
 ];
 
 /** @returns the name of a series label in lower case; undefined for any other label */

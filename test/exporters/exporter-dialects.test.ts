@@ -89,6 +89,14 @@ describe("a scrape of a simulated exporter gives the records of the simulator's 
     });
   }
 
+  test("4.6: with all metrics; the utilization as soon as a value above 1 tells that it is a percentage", async () => {
+    const { readings } = await read("4.6");
+    expect(differences(simulated(), readings, { within: printed49 })).toEqual([]);
+    expect(readings.map((reading) => [reading.dialect, reading.rejections])).toEqual(
+      readings.map(() => ["dcgm-4.9", []]),
+    );
+  });
+
   test("nvidia_gpu_exporter: with what nvidia-smi has, but no workloads", async () => {
     const expected = simulated().map((record) => ({ ...record, occupants: [] }));
     const { readings } = await read("nvidia_gpu_exporter");
@@ -126,6 +134,30 @@ describe("a scrape of a simulated exporter gives the records of the simulator's 
     expect(differences(simulated(), readings, { without })).toEqual([]);
     expect(readings.map(({ dialect, rejections }) => [dialect, rejections])).toEqual(readings.map(() => ["amd", []]));
   });
+});
+
+test("amd: each part of a divided GPU is a device with its memory and workload; the first has the values of the board", async () => {
+  const shares = { ...noShares, mig: 1 };
+  const expected = simulated(shares);
+  const { readings } = await read("amd", { shares });
+  const found = new Map(readings.flatMap(({ records }) => records).map((record) => [record.gpu.uuid, record]));
+  const boards = expected.filter(({ gpu }) => !gpu.uuid.includes(":mig:"));
+  expect(boards.some(({ gpu }) => found.has(gpu.uuid))).toBe(true);
+  for (const { gpu, metrics: values } of boards.filter((board) => !found.has(board.gpu.uuid))) {
+    const parts = expected.filter((record) => record.gpu.uuid.startsWith(`${gpu.uuid}:mig:`));
+    const serial = `AMD-${gpu.uuid.slice(-12)}`;
+    const read = parts.map((_, part) => found.get(part === 0 ? serial : `${serial}-${part}`));
+    const memory = "memory_used_mb";
+    expect(read.map((record) => [record?.metrics.get(memory), record?.occupants])).toEqual(
+      parts.map((part) => [part.metrics.get(memory), part.occupants]),
+    );
+    expect(read.map((record) => record?.metrics.get("power_draw"))).toEqual(
+      parts.map((_, part) => (part === 0 ? values.get("power_draw") : undefined)),
+    );
+    expect(read.map((record) => record?.gpu.modelName)).toEqual(parts.map(() => gpu.modelName));
+  }
+  const places = [...found.values()].map(({ gpu }) => `${gpu.hostname} ${gpu.gpuId}`);
+  expect(new Set(places).size).toBe(places.length);
 });
 
 test("dcgm-exporter prints 26 metrics of each GPU, integers without a point and doubles with six decimals", async () => {

@@ -105,7 +105,10 @@ const amdFields: readonly SpellingRow[] = [
   ["GPU_ECC_CORRECT_TOTAL", "ecc_sbe_aggregate_total", same, "uint64"],
   ["GPU_ECC_UNCORRECT_TOTAL", "ecc_dbe_aggregate_total", same, "uint64"],
 ];
+// the exporter has written the type without its prefix since 1.4.2
 const amdClocks: readonly SpellingRow[] = [
+  [`{clock_type="system"}`, "sm_clock_mhz", same, "uint16"],
+  [`{clock_type="memory"}`, "memory_clock_mhz", same, "uint16"],
   [`{clock_type="GPU_CLOCK_TYPE_SYSTEM"}`, "sm_clock_mhz", same, "uint16"],
   [`{clock_type="GPU_CLOCK_TYPE_MEMORY"}`, "memory_clock_mhz", same, "uint16"],
 ];

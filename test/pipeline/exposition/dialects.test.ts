@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { openTarget, valuesOn } from "./read-exposition.ts";
 
@@ -174,6 +174,76 @@ test("AMD's exporter: names in lower case, with a prefix, microjoules, and the s
       properties: { serial: "SN-2" },
     },
     occupants: ["n/p/c"],
+  });
+});
+
+describe("AMD's exporter from 1.4.2 on", () => {
+  const labels = (more: Readonly<Record<string, string>>): string =>
+    Object.entries({
+      ...{ card_model: "102-G30211-0C", card_series: "AMD Instinct MI300X OAM", card_vendor: "AMD", gpu_id: "47" },
+      ...{ gpu_partition_id: "0", hostname: "node-a", serial_number: "692409005296", ...more },
+    })
+      .map(([name, value]) => `${name}="${value}"`)
+      .join(",");
+  const amd = (name: string, value: number, more: Readonly<Record<string, string>> = {}) =>
+    `${name}{${labels(more)}} ${value}\n`;
+
+  test("the series is the model's name, and the part number a property", () => {
+    const [record] = openTarget()(amd("gpu_power_usage", 120)).records;
+    expect(record?.gpu).toMatchObject({ modelName: "AMD Instinct MI300X OAM", gpuId: 47 });
+    expect(record?.gpu.properties).toMatchObject({ card_model: "102-G30211-0C", serial: "692409005296" });
+  });
+
+  test("clocks whose type has no prefix are SM and memory clocks; other types keep their name", () => {
+    const text =
+      amd("gpu_clock", 1533, { clock_type: "system", clock_index: "0" }) +
+      amd("gpu_clock", 1292, { clock_type: "memory", clock_index: "8" }) +
+      amd("gpu_clock", 29, { clock_type: "video", clock_index: "9" });
+    expect(valuesOn(openTarget()(text), "AMD-692409005296")).toEqual({
+      ...{ sm_clock_mhz: 1533, memory_clock_mhz: 1292, 'gpu_clock{clock_index="9",clock_type="video"}': 29 },
+      ...{ 'sm_clock_mhz{clock_index="0"}': 1533, 'memory_clock_mhz{clock_index="8"}': 1292 },
+    });
+  });
+
+  test("values that an index tells apart are all kept, and the index is no property of the GPU", () => {
+    const text = [
+      ...[0, 1].map((link) => amd("gpu_xgmi_link_rx", 10 + link, { link_index: String(link) })),
+      ...[0, 1].map((xcc) => amd("gpu_gfx_busy_instantaneous", 20 + xcc, { xcc_index: String(xcc) })),
+      ...[0, 1].map((hbm) => amd("gpu_hbm_temperature", 30 + hbm, { hbm_index: String(hbm) })),
+      amd("gpu_afid_errors", 30, { afid_index: "0", severity: "fatal" }),
+      amd("gpu_power_usage", 120, { kfd_process_id: "17,19" }),
+    ].join("");
+    const reading = openTarget()(text);
+    expect(reading.tally).toMatchObject({ conflicts: 0, duplicates: 0 });
+    expect(valuesOn(reading, "AMD-692409005296")).toEqual({
+      ...{ 'gpu_xgmi_link_rx{link_index="0"}': 10, 'gpu_xgmi_link_rx{link_index="1"}': 11, power_draw: 120 },
+      ...{ 'gpu_gfx_busy_instantaneous{xcc_index="0"}': 20, 'gpu_gfx_busy_instantaneous{xcc_index="1"}': 21 },
+      ...{ 'gpu_hbm_temperature{hbm_index="0"}': 30, 'gpu_hbm_temperature{hbm_index="1"}': 31 },
+      'gpu_afid_errors{afid_index="0"}': 30,
+    });
+    const properties = ["card_model", "card_vendor", "gpu_partition_id", "serial"];
+    expect(Object.keys(reading.records[0]?.gpu.properties ?? {})).toEqual(properties);
+  });
+
+  test("each part of a divided GPU is a device; a GPU that cannot be divided is one, whatever its serial number's part says", () => {
+    const parts = ["0", "1", "7", "NA"].map((part) => amd("gpu_used_vram", 100, { gpu_partition_id: part }));
+    const devices = parts.map((part) =>
+      openTarget()(part)
+        .records.map(({ gpu }) => gpu.uuid)
+        .join(),
+    );
+    expect(devices).toEqual(["AMD-692409005296", "AMD-692409005296-1", "AMD-692409005296-7", "AMD-692409005296"]);
+  });
+
+  test.each(["N/A", "", "0", "unknown"])("a serial number of %p identifies no GPU", (serial) => {
+    const reading = openTarget()(amd("gpu_power_usage", 120, { serial_number: serial }));
+    expect(reading.records).toEqual([]);
+    expect(reading.rejections).toMatchObject([{ reason: "missing_field", field: "UUID" }]);
+  });
+
+  test("a uuid that says that there is none gives way to the serial number", () => {
+    const reading = openTarget()(amd("gpu_power_usage", 120, { gpu_uuid: "N/A" }));
+    expect(reading.records.map(({ gpu }) => gpu.uuid)).toEqual(["AMD-692409005296"]);
   });
 });
 

@@ -2,7 +2,13 @@ import type { Dialect } from "../../../domain/dialects/spelling.ts";
 import { dialectOfName } from "../../../domain/dialects/dialect-of.ts";
 import { spellingOf } from "../../../domain/dialects/spelling-of.ts";
 import { defaultClusterId } from "../../../domain/default-names.ts";
-import { type FieldError, invalidText, missingField, parseGpuId } from "../../../domain/field-rules.ts";
+import {
+  type FieldError,
+  invalidText,
+  missingField,
+  missingIdentity,
+  parseGpuId,
+} from "../../../domain/field-rules.ts";
 import { meansNoValue } from "../../../domain/value.ts";
 import { GpuCache, type RowSubject } from "../labels/gpu-cache.ts";
 import { identityError } from "../labels/identity-error.ts";
@@ -30,8 +36,20 @@ const notMetrics =
   /^nvidia_smi_(?:gpu_info|mig_info|compute_app_.*|index|count|name|(?:gpu_)?serial|minor_number|board_id|(?:driver|vbios|cuda)_version|compute_cap|inforom_.*|pci_(?:bus|bus_id|device|device_id|domain|sub_device_id))$/;
 /** Labels that this file reads, besides those that parseLabels takes for columns. */
 const readLabels: ReadonlySet<string> = new Set([
-  ...["gpu_uuid", "card_model", "gpu_instance_id", "compute_instance_id", "mig_uuid", "profile", "index", "name"],
+  ...[
+    "gpu_uuid",
+    "card_series",
+    "card_model",
+    "gpu_instance_id",
+    "compute_instance_id",
+    "mig_uuid",
+    "profile",
+    "index",
+    "name",
+  ],
 ]);
+/** Labels of AMD's exporter that differ with a value, and so describe no GPU: how bad an error is, and the processes on the GPU. */
+const valueLabels: ReadonlySet<string> = new Set(["severity", "kfd_process_id"]);
 /** AMD's names of labels that others have too. */
 const otherNames: ReadonlyMap<string, string> = new Map([["serial_number", "serial"]]);
 
@@ -78,12 +96,17 @@ export class SeriesSubjects {
   }
 
   private identityOf({ labels }: ScannedSeries, dialect: Dialect): Identity {
-    const ownUuid = labelOf(labels, "uuid") || labelOf(labels, "gpu_uuid") || amdUuid(labels, dialect);
+    const named = labelOf(labels, "uuid") || labelOf(labels, "gpu_uuid");
+    const ownUuid = named === "" || meansNoValue(named) ? amdUuid(labels, dialect) || named : named;
     const instance = dialect === "nvidia_gpu_exporter" ? labelOf(labels, "gpu_instance_id") : "";
     const joined = this.identities.gpu(ownUuid);
     const all = [...this.contextLabels, ...joined, ...labels];
     const last = (...names: readonly string[]): string => lastLabel(all, names);
+    const series = last("modelname", "model_name", "card_series");
+    // of AMD's exporter: a part number such as 102-G30211-0C if the series has a label of its own, otherwise the name
+    const model = last("card_model");
     const cells = all.flatMap(([label, value]) => propertyOf(label, value));
+    if (series !== "" && model !== "") cells.push(["card_model", model]);
     if (instance !== "") {
       cells.push(["GPU_I_ID", instance], ["GPU_I_PROFILE", this.identities.profile(ownUuid, instance)]);
     }
@@ -92,7 +115,7 @@ export class SeriesSubjects {
       hostname: this.hostOf(last("hostname")),
       gpuText: last("gpu", "gpu_id") || lastLabel(joined, ["index"]),
       device: last("device"),
-      modelName: last("modelname", "model_name", "card_model") || lastLabel(joined, ["name"]),
+      modelName: series || model || lastLabel(joined, ["name"]),
       cells,
     };
   }
@@ -134,16 +157,18 @@ function nameError(name: string): FieldError | undefined {
 /** An empty label is no label in Prometheus, but an empty exported_pod shows that `pod` is the exporter's own. */
 function propertyOf(label: string, value: string): LabelCell[] {
   const name = label.toLowerCase();
-  if (readLabels.has(name) || (meansNoValue(value) && !name.startsWith(exportedPrefix))) return [];
+  if (readLabels.has(name) || valueLabels.has(name) || (meansNoValue(value) && !name.startsWith(exportedPrefix)))
+    return [];
   return [[otherNames.get(name) ?? label, value]];
 }
 
-/** AMD's exporter has no uuid unless it is configured. A part of a divided GPU has the serial number of the GPU. */
+/** AMD's exporter has no uuid unless it is configured. A part of a divided GPU has the serial number of the GPU; the first part is the
+ *  one that has the values of the whole board. A GPU that cannot be divided has the part `NA`. */
 function amdUuid(labels: readonly LabelCell[], dialect: Dialect): string {
   const serial = dialect === "amd" ? labelOf(labels, "serial_number") : "";
-  if (serial === "") return "";
+  if (missingIdentity("serial_number", serial, "uuid") !== undefined) return "";
   const part = labelOf(labels, "gpu_partition_id");
-  return part === "" || part === "0" ? `AMD-${serial}` : `AMD-${serial}-${part}`;
+  return /^[1-9]\d*$/.test(part) ? `AMD-${serial}-${part}` : `AMD-${serial}`;
 }
 
 /** The last value that is not empty, of labels in lower case. */

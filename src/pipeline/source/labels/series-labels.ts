@@ -14,7 +14,13 @@ const subjects: readonly (readonly [labels: readonly string[], names: RegExp])[]
   [["window_size_in_ms"], /xid|clocks?_?event/i],
   [["health_watch", "health_error_code"], /health/i],
   [["peer_gpu", "link_status"], /p2p/i],
-  [["clock_type", "clock_index"], /gpu_clock/i],
+  [["clock_type", "clock_index"], /gpu_(?:min_|max_)?clock/i],
+  [["link_index"], /link/i],
+  [["hbm_index"], /hbm/i],
+  [["xcc_index"], /busy|violation/i],
+  [["vcn_index"], /vcn/i],
+  [["jpeg_index"], /jpeg/i],
+  [["afid_index"], /afid/i],
 ];
 
 /** True if the label can tell apart series of the metric. A row of the long form has one metric, so its labels are about that one;
