@@ -39,7 +39,7 @@ export class LiveKeys {
 }
 
 /** The prefix of the checkpoints and owners of all sources in a pipeline. */
-export function checkpointsPrefix(topic: string): string {
+function checkpointsPrefix(topic: string): string {
   return `${pipelineRoot(topic)}/checkpoints/`;
 }
 

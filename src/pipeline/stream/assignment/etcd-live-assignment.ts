@@ -1,8 +1,8 @@
 import { get, isAbsent, put, remove, wasCreatedAt } from "../../../etcd/requests.ts";
 import type { LiveSource } from "../../source/source.ts";
-import { checkpointsPrefix, LiveKeys } from "./checkpoint-keys.ts";
+import { LiveKeys } from "./checkpoint-keys.ts";
 import type { ClaimedSource, LiveAssignment } from "./live-assignment.ts";
-import { OwnerReleases } from "./owner-releases.ts";
+import { ReleaseWatch } from "./release-watch.ts";
 import { latestText, readLatest } from "./stored-plan.ts";
 import { endLeaseOnError, StreamerLease, type StreamerLeaseOptions } from "./streamer-lease.ts";
 
@@ -21,11 +21,9 @@ export interface EtcdLiveAssignmentOptions extends StreamerLeaseOptions {
  *  A source: FREE -claim-> OWNED -release, or end of lease-> FREE. */
 export class EtcdLiveAssignment implements LiveAssignment {
   private readonly lease: StreamerLease;
-  private readonly releases: OwnerReleases;
 
   constructor(private readonly options: EtcdLiveAssignmentOptions) {
     this.lease = new StreamerLease(options);
-    this.releases = new OwnerReleases(options, checkpointsPrefix(options.topic));
   }
 
   async claim(
@@ -34,18 +32,23 @@ export class EtcdLiveAssignment implements LiveAssignment {
     onWaiting?: (owner: string) => void,
   ): Promise<ClaimedSource | undefined> {
     const keys = new LiveKeys(this.options.topic, sourceId);
-    while (!signal.aborted) {
-      const claimed = await this.tryClaim(keys);
-      if (typeof claimed !== "string") return claimed;
-      onWaiting?.(claimed);
-      await this.releases.next(keys.owner, signal);
+    let releases: ReleaseWatch | undefined;
+    try {
+      while (!signal.aborted) {
+        const claimed = await this.tryClaim(keys);
+        if (typeof claimed !== "string") return claimed;
+        onWaiting?.(claimed);
+        releases ??= new ReleaseWatch(this.options, keys.owner);
+        await releases.next(signal);
+      }
+      return undefined;
+    } finally {
+      await releases?.close();
     }
-    return undefined;
   }
 
-  async close(): Promise<void> {
-    await this.releases.close();
-    await this.lease.close();
+  close(): Promise<void> {
+    return this.lease.close();
   }
 
   /** @returns the id of the streamer that has the source, if one has it */

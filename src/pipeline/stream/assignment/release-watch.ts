@@ -11,7 +11,7 @@ export class ReleaseWatch {
   private wake: () => void = () => undefined;
   private readonly watch: EtcdWatch;
 
-  /** @param ownerPrefix prefix of the keys whose deletion is a release */
+  /** @param ownerPrefix the owner key, or the prefix of the owner keys, whose deletion is a release */
   constructor(
     private readonly options: { readonly client: EtcdClient; readonly clock: Clock },
     ownerPrefix: string,
@@ -23,13 +23,18 @@ export class ReleaseWatch {
       clock,
       range,
       deletionsOnly: true,
-      list: async () => (await client.range({ ...range, count_only: true })).header.revision,
+      list: async () => {
+        const { header } = await client.range({ ...range, count_only: true });
+        // releases before this revision are not reported
+        this.wake();
+        return header.revision;
+      },
       onEvents: () => this.wake(),
       onInterrupted: () => this.wake(),
     });
   }
 
-  /** Resolves at the next release, when the watch is interrupted, when `otherEvent` resolves, when the signal aborts, or
+  /** Resolves at the next release, when the watch is listed or interrupted, when `otherEvent` resolves, when the signal aborts, or
    *  after a second. */
   async next(signal: AbortSignal, otherEvent?: Promise<void>): Promise<void> {
     const woken = new AbortController();

@@ -3,10 +3,14 @@ import type { EtcdClient } from "../../../etcd/etcd-client.ts";
 import { type EtcdEvent, EtcdWatch } from "../../../etcd/etcd-watch.ts";
 import { prefixRange } from "../../../etcd/requests.ts";
 import { type Clock, stopwatch } from "../../../kit/clock.ts";
+import { readMember } from "./stored-member.ts";
 import type { TargetKeys } from "./target-keys.ts";
+import { targetHash, TargetSet } from "./target-set.ts";
 
 /** Who has a target. */
 export interface TargetOwnership {
+  /** The target's hash. */
+  readonly hash: number;
   readonly streamerId: string;
   /** The revision at which the owner claimed it. */
   readonly revision: string;
@@ -20,14 +24,17 @@ export interface TargetBoardOptions {
   readonly onChange: () => void;
 }
 
-/** The owners and members in etcd, as one watch reports them. */
+/** The owners and members in etcd, and the sets of targets that the members know, as one watch reports them. */
 export class TargetBoard {
   readonly owners = new Map<string, TargetOwnership>();
-  readonly members = new Set<string>();
+  /** The digest of the targets that each member knows; undefined if the member does not say it. */
+  readonly members = new Map<string, string | undefined>();
   /** Milliseconds since a process last claimed a target or became a member, or since the board was first listed. */
   sinceLastClaim = stopwatch();
   /** The revision up to which changes are known; undefined until the board has been listed. */
   revision: bigint | undefined;
+  /** By digest. A set stays as long as a member knows these targets, whichever member has published it. */
+  private readonly sets = new Map<string, TargetSet>();
   private readonly watch: EtcdWatch;
 
   constructor(private readonly options: TargetBoardOptions) {
@@ -41,6 +48,12 @@ export class TargetBoard {
       onEvents: (events) => this.apply(events),
       onInterrupted: () => undefined,
     });
+  }
+
+  /** The targets that a member knows; undefined if that is not known. */
+  setOf(member: string): TargetSet | undefined {
+    const digest = this.members.get(member);
+    return digest === undefined ? undefined : this.sets.get(digest);
   }
 
   close(): Promise<void> {
@@ -72,6 +85,8 @@ export class TargetBoard {
 
   private changed(revision: string): void {
     if (this.revision === undefined) this.sinceLastClaim = stopwatch();
+    const digests = new Set(this.members.values());
+    for (const digest of this.sets.keys()) if (!digests.has(digest)) this.sets.delete(digest);
     this.revision = BigInt(revision);
     this.options.onChange();
   }
@@ -79,14 +94,20 @@ export class TargetBoard {
   private put({ key, value, create_revision: revision, lease: leaseId }: IKeyValue): void {
     const about = this.options.keys.read(key);
     if (about === undefined) return;
+    const { kind, id } = about;
+    if (kind === "set") {
+      const set = TargetSet.read(value);
+      if (set !== undefined) this.sets.set(set.digest, set);
+      return;
+    }
     this.sinceLastClaim = stopwatch();
-    if (about.kind === "member") this.members.add(about.id);
-    else this.owners.set(about.id, { streamerId: value.toString(), revision, leaseId });
+    if (kind === "member") this.members.set(id, readMember(value));
+    else this.owners.set(id, { hash: targetHash(id), streamerId: value.toString(), revision, leaseId });
   }
 
   private remove(key: Buffer): void {
     const about = this.options.keys.read(key);
     if (about?.kind === "member") this.members.delete(about.id);
-    else if (about !== undefined) this.owners.delete(about.id);
+    else if (about?.kind === "owner") this.owners.delete(about.id);
   }
 }

@@ -3,15 +3,17 @@ import { LiveKeys } from "./checkpoint-keys.ts";
 
 /** The etcd keys of a pipeline's targets; docs/etcd-message-queue.md explains them. */
 export class TargetKeys {
-  /** Owners and members, so that one watch follows both. */
+  /** Owners, members and their sets, so that one watch follows all. */
   readonly watched: string;
   private readonly owners: string;
   private readonly members: string;
+  private readonly sets: string;
 
   constructor(private readonly topic: string) {
     this.watched = `${pipelineRoot(topic)}/shares/`;
     this.owners = `${this.watched}owners/`;
     this.members = `${this.watched}members/`;
+    this.sets = `${this.watched}sets/`;
   }
 
   owner(sourceId: string): string {
@@ -22,17 +24,32 @@ export class TargetKeys {
     return this.members + encodeURIComponent(streamerId);
   }
 
+  /** The targets that a member knows. */
+  set(streamerId: string): string {
+    return this.sets + encodeURIComponent(streamerId);
+  }
+
   /** The position of a target has the key that any live source has. */
   latest(sourceId: string): string {
     return new LiveKeys(this.topic, sourceId).latest;
   }
 
   /** What a watched key is about. */
-  read(key: Buffer): { readonly kind: "owner" | "member"; readonly id: string } | undefined {
+  read(key: Buffer): WatchedKey | undefined {
     const text = key.toString();
-    for (const [kind, prefix] of [["owner", this.owners] as const, ["member", this.members] as const]) {
-      if (text.startsWith(prefix)) return { kind, id: decodeURIComponent(text.slice(prefix.length)) };
+    const prefixes = { owner: this.owners, member: this.members, set: this.sets };
+    for (const kind of kinds) {
+      if (text.startsWith(prefixes[kind])) return { kind, id: decodeURIComponent(text.slice(prefixes[kind].length)) };
     }
     return undefined;
   }
+}
+
+const kinds = ["owner", "member", "set"] as const;
+
+/** A watched key. */
+export interface WatchedKey {
+  readonly kind: (typeof kinds)[number];
+  /** The target of an owner key; the streamer of the others. */
+  readonly id: string;
 }

@@ -1,19 +1,24 @@
 import { createHash } from "node:crypto";
+import { fairQuotas, type TargetGroup } from "./fair-quotas.ts";
+import type { TargetSet } from "./target-set.ts";
 
 /** What a process knows about the targets and about the processes that share them. */
 export interface ShareView {
   /** This process. */
   readonly me: string;
-  /** The processes that share the targets, this one included. */
-  readonly members: ReadonlySet<string>;
-  /** The targets that this process knows: other processes may know others, while a file of targets is distributed. */
-  readonly known: Iterable<string>;
+  /** The processes that share the targets, this one included, with the targets that each of them knows: they differ while a file of
+   *  targets is distributed. A process with `undefined` may know any target. */
+  readonly members: ReadonlyMap<string, TargetSet | undefined>;
+  /** The targets that this process knows, with their hashes. */
+  readonly known: ReadonlyMap<string, number>;
   /** The process that has a target; undefined if none has it. It need not be a member: a process that stops has its targets until
    *  it has finished their scrapes. */
   readonly ownerOf: (target: string) => string | undefined;
+  /** The owners of all targets, by the targets' hashes; without those that this process is about to release. */
+  readonly owners: ReadonlyMap<number, string>;
   /** Targets that this process has, and is about to release. */
   readonly giving: ReadonlySet<string>;
-  /** Targets that no other process claimed when this process had released them: perhaps no other knows them. */
+  /** Targets that no other process claimed although they were another one's share. */
   readonly unwanted: ReadonlySet<string>;
   /** Targets that this process had until it lost its lease: it has scrapes of them, so it claims them before others. */
   readonly adrift: ReadonlySet<string>;
@@ -21,55 +26,80 @@ export interface ShareView {
   readonly isStalled: boolean;
 }
 
-/** The changes that a process makes, so that each target has one owner and all owners have equally many. */
+/** The changes that a process makes, so that each target has one owner that knows it, and all owners have equally many. */
 export interface ShareChanges {
   /** In the order in which this process claims them. */
   readonly claim: readonly string[];
   readonly release: readonly string[];
 }
 
-/** A process's share is the number of targets divided by the number of members. If that is no whole number, the members that have
- *  most have the greater shares, so that only the excess moves. A process below its share claims free targets; one that is above
- *  releases the excess. Each process decides by itself, with what it knows: when all know the same and all changes are made, no process
- *  has more than one target more than another, and nothing changes any more. */
+/** A process has a quota of the targets that the same processes know (fair-quotas.ts): below it, it claims free ones of them; above it,
+ *  it releases the excess. So a target goes only to a process that knows it, and only the excess moves. Each process decides by itself,
+ *  with what it sees: when all see the same and all changes are made, the targets are shared as evenly as possible, and nothing changes
+ *  any more. */
 export function shareChanges(view: ShareView): ShareChanges {
-  const { me, ownerOf, giving, unwanted, adrift, isStalled } = view;
-  const known = [...view.known];
-  const mine = known.filter((target) => ownerOf(target) === me && !giving.has(target));
-  const room = shareOf(view, known, mine.length) - mine.length;
-  if (room < 0) {
-    return {
-      claim: [],
-      release: ordered(
+  const { me, known, ownerOf, giving, unwanted, adrift, isStalled } = view;
+  const groups = groupsOf(view);
+  const quotas = fairQuotas([...new Set(groups.values())]);
+  const targetsOf = Map.groupBy(known.keys(), (target) => groups.get(known.get(target) ?? NaN));
+  const [claim, release]: [string[], string[]] = [[], []];
+  for (const [group, targets] of targetsOf) {
+    const mine = targets.filter((target) => ownerOf(target) === me && !giving.has(target));
+    const free = targets.filter((target) => ownerOf(target) === undefined);
+    const room = (group === undefined ? 0 : (quotas.get(group)?.get(me) ?? 0)) - mine.length;
+    const excess = -room - mine.filter((target) => unwanted.has(target)).length;
+    if (excess > 0) release.push(...ordered(me, without(mine, unwanted)).slice(-excess));
+    const wanted = [
+      ...ordered(
         me,
-        mine.filter((target) => !unwanted.has(target)),
-      ).slice(room),
-    };
+        free.filter((target) => adrift.has(target)),
+      ),
+      ...ordered(me, without(free, adrift)),
+    ];
+    claim.push(...(isStalled ? wanted : wanted.slice(0, Math.max(0, room))));
   }
-  const free = known.filter((target) => ownerOf(target) === undefined);
-  const first = ordered(
-    me,
-    free.filter((target) => adrift.has(target)),
-  );
-  const others = ordered(
-    me,
-    free.filter((target) => !adrift.has(target)),
-  );
-  const claim = [...first, ...others];
-  return { claim: isStalled ? claim : claim.slice(0, room), release: [] };
+  return { claim: [...claim.filter((target) => adrift.has(target)), ...without(claim, adrift)], release };
 }
 
-function shareOf({ me, members, ownerOf }: ShareView, known: readonly string[], mine: number): number {
-  const counts = new Map([...members].map((member) => [member, 0]));
-  for (const target of known) {
-    const owner = ownerOf(target);
-    const count = owner === undefined ? undefined : counts.get(owner);
-    if (owner !== undefined && count !== undefined) counts.set(owner, count + 1);
+/** Targets that the same members know. */
+interface CountedGroup extends TargetGroup {
+  readonly held: Map<string, number>;
+  free: number;
+}
+
+/** The group of each target that a member knows, by the target's hash. */
+function groupsOf({ members, owners }: ShareView): Map<number, CountedGroup> {
+  const sets = [...distinctSets(members)];
+  const groups = new Map<string, CountedGroup>();
+  const groupOf = new Map<number, CountedGroup>();
+  for (const [index, { hashes }] of sets.entries()) {
+    for (const hash of hashes) {
+      if (groupOf.has(hash)) continue;
+      const later = sets.slice(index).filter((set) => set.hashes.has(hash));
+      const id = later.map(({ digest }) => digest).join();
+      let group = groups.get(id);
+      if (group === undefined) {
+        const knowing = [...members].filter(([, set]) => set === undefined || set.hashes.has(hash));
+        groups.set(id, (group = { members: knowing.map(([member]) => member).sort(), held: new Map(), free: 0 }));
+      }
+      groupOf.set(hash, group);
+      const owner = owners.get(hash);
+      if (owner !== undefined && group.members.includes(owner)) group.held.set(owner, (group.held.get(owner) ?? 0) + 1);
+      else group.free += 1;
+    }
   }
-  counts.set(me, mine);
-  const ahead = [...counts].filter(([member, count]) => count > mine || (count === mine && member < me)).length;
-  const smaller = Math.floor(known.length / counts.size);
-  return ahead < known.length % counts.size ? smaller + 1 : smaller;
+  return groupOf;
+}
+
+/** In an order that is the same in every process. */
+function distinctSets(members: ShareView["members"]): Iterable<TargetSet> {
+  const sets = new Map<string, TargetSet>();
+  for (const set of members.values()) if (set !== undefined) sets.set(set.digest, set);
+  return [...sets.values()].sort((a, b) => (a.digest < b.digest ? -1 : 1));
+}
+
+function without(targets: readonly string[], left: ReadonlySet<string>): string[] {
+  return targets.filter((target) => !left.has(target));
 }
 
 /** An order that differs from process to process: processes that claim at the same time seldom claim the same target. */
