@@ -139,7 +139,7 @@ export class EtcdTargetAssignment implements TargetAssignment {
     return isMine ? this.knownSet : board.setOf(member);
   }
 
-  /** When members or what they know change, targets that nobody wanted may be wanted: a process that was frozen, and is there again,
+  /** When members or what they know change, targets that no process wanted may be wanted: a process that was frozen, and is there again,
    *  wants its share. */
   private noteMembers(board: TargetBoard): void {
     const members = new Set([...board.members].map(([member, digest]) => `${member} ${digest}`));
