@@ -42,6 +42,14 @@ function peakRssOf(pid: number): number {
   return Number(kibibytes ?? 0) * 1024;
 }
 
+/** Processor seconds that all processes of the machine have used together. */
+export function machineCpuSeconds(): number {
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] = textOf("/proc/stat")
+    .split("\n", 1)
+    .flatMap((line) => line.split(/\s+/).slice(1).map(Number));
+  return (user + nice + system + irq + softirq) / ticksPerSecond;
+}
+
 /** The fields of /proc/PID/stat that follow the process's name; the name may contain spaces. */
 function statOf(pid: number): string[] {
   return textOf(`/proc/${pid}/stat`).split(") ").at(-1)?.split(" ") ?? [];
