@@ -23,9 +23,17 @@ export async function coverage(output: Output, options: CoverageOptions): Promis
   showRows(rows, ["timestamp", ...groups, "devices", "received", "late", "missed", "basis"], { ...output, next });
 }
 
+interface CoverageRow extends Row {
+  readonly missed: object;
+  readonly maintenance: number;
+  readonly expected?: number;
+  readonly received: number;
+}
+
 /** The received of the expected readings in one cell, and the reasons in another. */
-function shownRow(row: Row & { readonly missed: object; readonly expected?: number; readonly received: number }): Row {
+function shownRow(row: CoverageRow): Row {
   const missed = Object.entries(row.missed).map(([reason, count]) => `${String(count)} ${reason.replaceAll("_", " ")}`);
+  if (row.maintenance > 0) missed.push(`not expected in maintenance: ${row.maintenance}`);
   const expected = row.expected === undefined ? "an unknown number" : String(row.expected);
   return { ...row, received: `${row.received} of ${expected}`, missed: missed.join(", ") };
 }

@@ -48,6 +48,8 @@ export interface CoverageRow extends CoveragePlace {
   /** Undefined if it is not known for all devices. */
   readonly expected: number | undefined;
   readonly received: number;
+  /** Readings that were due under maintenance and not received. They are not expected. */
+  readonly maintenance: number;
   /** Reason -> expected readings that were not received; only reasons that occur. */
   readonly missed: Readonly<Partial<Record<MissingReason, number>>>;
   /** Received readings that were stored later than one interval after their time. */

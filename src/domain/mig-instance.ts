@@ -50,6 +50,11 @@ export function migPartOf(uuid: string): string {
   return migInstanceOf(uuid) === undefined ? "" : uuid.slice(uuid.indexOf(separator));
 }
 
+/** What the uuids of a GPU's MIG instances begin with. */
+export function migUuidPrefix(parentUuid: string): string {
+  return `${encoded(parentUuid)}${separator}`;
+}
+
 /** A regular expression, for PostgreSQL and JavaScript, that matches the uuids of a GPU's MIG instances. */
 export function migUuidPattern(parentUuid: string): string {
   const prefix = encoded(parentUuid).replace(/[.+]/g, (character) => `\\${character}`);

@@ -38,5 +38,21 @@ export function exerciseHistoryRetention(name: string, open: () => Promise<OpenS
       expect(await storedDays()).toEqual([1, 0.1]);
       expect(await queries.fleet.gpus({ uuids: ["retained"] })).toHaveLength(1);
     });
+
+    test("a maintenance that ended long ago is deleted, one of yesterday and one without an end remain", async () => {
+      const { inventory, retention } = opened;
+      const span = (subject: { uuid?: string; hostname?: string }, days: number, toMs?: number) =>
+        inventory.change({ subject, action: "maintenance", fromMs: Date.now() - days * dayMs, toMs, note: "" });
+      await span({ uuid: "retained" }, 400, Date.now() - 300 * dayMs);
+      const item = async (uuid: string) => (await inventory.items({ uuid, limit: 1 })).items[0];
+      expect((await item("retained"))?.changedAtMs).toBeDefined();
+      await retention.deleteOlder({ ...forEver, raw: 100 });
+      expect((await item("retained"))?.changedAtMs).toBeUndefined();
+      await span({ uuid: "retained" }, 400, Date.now() - dayMs);
+      await span({ hostname: "host-a" }, 400);
+      await retention.deleteOlder({ ...forEver, raw: 100 });
+      expect(await item("")).toMatchObject({ state: "maintenance" });
+      expect((await item("retained"))?.changedAtMs).toBeDefined();
+    });
   });
 }

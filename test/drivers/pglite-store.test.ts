@@ -3,6 +3,7 @@ import { exerciseCoverage } from "../contract/coverage.ts";
 import { exerciseDevicesInStore } from "../contract/devices-in-store.ts";
 import { exerciseGpuStateHistory } from "../contract/gpu-state-history.ts";
 import { exerciseHistoryRetention } from "../contract/history-retention.ts";
+import { exerciseInventory } from "../contract/inventory.ts";
 import { exerciseTelemetryQueries } from "../contract/telemetry-queries.ts";
 import { exerciseTelemetryStore } from "../contract/telemetry-store.ts";
 import { openMemoryStore } from "../support/open-store.ts";
@@ -18,3 +19,4 @@ exerciseGpuStateHistory("PGlite", openShared, openShared);
 
 exerciseHistoryRetention("PGlite", openMemoryStore);
 exerciseCoverage("PGlite", openMemoryStore);
+exerciseInventory("PGlite", openMemoryStore);

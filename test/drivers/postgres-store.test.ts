@@ -6,6 +6,7 @@ import { exerciseCoverage } from "../contract/coverage.ts";
 import { exerciseDevicesInStore } from "../contract/devices-in-store.ts";
 import { exerciseGpuStateHistory } from "../contract/gpu-state-history.ts";
 import { exerciseHistoryRetention } from "../contract/history-retention.ts";
+import { exerciseInventory } from "../contract/inventory.ts";
 import { exerciseTelemetryQueries } from "../contract/telemetry-queries.ts";
 import { exerciseTelemetryStore } from "../contract/telemetry-store.ts";
 import { createDatabase } from "../support/postgres-database.ts";
@@ -35,6 +36,9 @@ exerciseTelemetryQueries("PostgreSQL", inDatabase("plain_queries", { plain: true
 
 exerciseCoverage("TimescaleDB", inDatabase("timescale_coverage", {}));
 exerciseCoverage("PostgreSQL", inDatabase("plain_coverage", { plain: true }));
+
+exerciseInventory("TimescaleDB", inDatabase("timescale_inventory", {}));
+exerciseInventory("PostgreSQL", inDatabase("plain_inventory", { plain: true }));
 
 for (const [name, options] of [
   ["TimescaleDB", {}],

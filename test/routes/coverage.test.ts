@@ -30,7 +30,16 @@ afterAll(() => stored.close());
 describe("coverage", () => {
   const host = {
     ...{ timestamp: "2025-07-18T20:00:00Z", cluster_id: "lab", hostname: "gpu-01", devices: 2 },
-    ...{ expected: 8, received: 5, missing: 3, missed: { timeout: 2, absent: 1 }, late: 5, frozen: 0, quarantined: 0 },
+    ...{
+      expected: 8,
+      received: 5,
+      missing: 3,
+      missed: { timeout: 2, absent: 1 },
+      maintenance: 0,
+      late: 5,
+      frozen: 0,
+      quarantined: 0,
+    },
     ...{ basis: "schedule", interval_seconds: 900 },
   };
 
@@ -84,7 +93,7 @@ describe("coverage", () => {
     expect(await ndjson.text()).toBe(`${JSON.stringify(host)}\n`);
     const csv = await gateway.get(path, { headers: { accept: "text/csv" } });
     expect((await csv.text()).split("\n")[1]).toBe(
-      '2025-07-18T20:00:00Z,lab,gpu-01,,,2,8,5,3,"{""timeout"":2,""absent"":1}",5,0,0,schedule,900',
+      '2025-07-18T20:00:00Z,lab,gpu-01,,,2,8,5,3,"{""timeout"":2,""absent"":1}",0,5,0,0,schedule,900',
     );
   });
 

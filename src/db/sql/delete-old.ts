@@ -59,3 +59,20 @@ with deleted as (
 select count(*)::int as deleted from deleted`;
   return (await executor.query<{ deleted: number }>(text, [days, maxRows]))[0]?.deleted ?? 0;
 }
+
+/** Deletes at most `maxRows` of what was said of hosts and devices and ended before `days`. The last decommissioning of each remains,
+ *  because the inventory says when it came back. @returns the number of deleted spans */
+export async function deleteOldSpans(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
+  const text = `
+with deleted as (
+  delete from inventory_spans where id in (
+    select s.id from inventory_spans s
+    where least(s.to_at, s.returned_at) < now() - make_interval(days => $1::int) and (s.state = 'maintenance' or exists (
+      select from inventory_spans o where o.uuid = s.uuid and o.cluster_id = s.cluster_id and o.hostname = s.hostname
+        and o.state = s.state and o.id > s.id))
+    limit $2::int)
+  returning 1
+)
+select count(*)::int as deleted from deleted`;
+  return (await executor.query<{ deleted: number }>(text, [days, maxRows]))[0]?.deleted ?? 0;
+}

@@ -6,6 +6,7 @@ import {
 } from "../../domain/coverage.ts";
 import type { SqlExecutor } from "../client.ts";
 import { Conditions } from "./conditions.ts";
+import { currentDevices, deviceStates, excusedDevices, excusedSources } from "./device-states.ts";
 import { addAttributeConditions } from "./gpu-conditions.ts";
 import { bucketOf } from "./rollup-source.ts";
 import { type HoursParameters, msOf, scheduledDevices, sourceHours, sourcesOfDevices } from "./source-hours.ts";
@@ -21,6 +22,8 @@ export interface CoveragePart {
   readonly received: number;
   /** Expected readings that were not received. */
   readonly missing: number;
+  /** Readings that were due under maintenance and not received; they are not expected. */
+  readonly maintenance: number;
   /** True if it was learned from the records what is expected. */
   readonly isLearned: boolean;
   readonly intervalMs: number | null;
@@ -84,7 +87,7 @@ function page(
   const text = `
 ${parts},
 places as (select p.*, dense_rank() over (order by ${bucket}, p.names) as place from parts p ${condition.after("where")})
-select hour_ms::float8 as "timeMs", to_jsonb(names) as "group", devices::float8 as devices, expected, received, missing,
+select hour_ms::float8 as "timeMs", to_jsonb(names) as "group", devices::float8 as devices, expected, received, missing, maintenance,
   is_learned as "isLearned", interval_ms as "intervalMs", source_id as "sourceId", pending, late, frozen, quarantined, missed
 from places where place <= ${condition.param(limit + 1)} order by place, hour_ms, source_id`;
   return { text };
@@ -104,10 +107,14 @@ function targetParts(filter: CoverageFilter, devices: string, params: HoursParam
   return `
 with ${devices},
 ${sourceHours(isSelecting ? sourcesOfDevices : everySource, params)},
+${deviceStates(`select gpu_key from (${currentDevices("select source_id from sources")}) d`)},
+${excusedSources},
 parts as (
-  select hour_ms, array[source_id] collate "C" as names, devices, due + pending as expected, received,
-    due + pending - received as missing, false as is_learned, interval_ms, source_id, pending, late, frozen, quarantined, missed
-  from source_hours where due + pending > 0)`;
+  select hour_ms, array[source_id] collate "C" as names, devices, due + pending - coalesce(x.excused, 0) as expected, received,
+    due + pending - received - coalesce(x.excused, 0) as missing, coalesce(x.maintenance, 0) as maintenance, false as is_learned,
+    interval_ms, source_id, pending, late, frozen, quarantined, missed
+  from source_hours left join excused x using (source_id, hour_ms)
+  where due + pending > coalesce(x.excused, 0) or x.maintenance > 0)`;
 }
 
 function deviceParts({ groupBy }: CoverageFilter, devices: string, params: HoursParameters): string {
@@ -123,21 +130,26 @@ counts as (
     and t.time < to_timestamp((${params.lastHour}::float8 + ${coverageHourMs}) / 1000.0)
   group by 1, 2),
 ${learnedDevices(params)},
-device_hours as (
-  select gpu_key, hour_ms, coalesce(s.expected, l.expected) as expected, coalesce(c.received, 0) as received,
+${deviceStates("select gpu_key from devices")},
+${excusedDevices(params)},
+due_hours as (
+  select gpu_key, hour_ms, coalesce(s.expected, l.expected) as due, coalesce(c.received, 0) as received,
     s.gpu_key is null as is_learned, s.source_id, l.step_ms
   from scheduled s
   full join learned l using (gpu_key, hour_ms)
   full join counts c using (gpu_key, hour_ms)),
+device_hours as (
+  select u.*, due - least(due, coalesce(x.excused, 0)) as expected, least(due, coalesce(x.maintenance, 0)) as maintenance
+  from due_hours u left join excused x using (gpu_key, hour_ms)),
 summed as (
   select x.hour_ms, array[${columns}] collate "C" as names, x.source_id, x.is_learned, count(*) as devices,
     case when bool_or(x.expected is null) then null else sum(x.expected) end as expected, sum(x.received) as received,
-    sum(greatest(0, x.expected - x.received)) as missing,
+    sum(greatest(0, x.expected - x.received)) as missing, sum(x.maintenance) as maintenance,
     case when min(x.step_ms) = max(x.step_ms) then min(x.step_ms) end as step_ms
-  from device_hours x join devices d using (gpu_key) where x.expected is distinct from 0 or x.received > 0
+  from device_hours x join devices d using (gpu_key) where x.expected is distinct from 0 or x.received > 0 or x.maintenance > 0
   group by x.hour_ms, ${columns}, x.source_id, x.is_learned),
 parts as (
-  select u.hour_ms, u.names, u.devices, u.expected, u.received, coalesce(u.missing, 0) as missing, u.is_learned,
+  select u.hour_ms, u.names, u.devices, u.expected, u.received, coalesce(u.missing, 0) as missing, u.maintenance, u.is_learned,
     coalesce(h.interval_ms, u.step_ms) as interval_ms, u.source_id, h.pending, h.late, h.frozen, h.quarantined, h.missed
   from summed u left join source_hours h on h.source_id = u.source_id and h.hour_ms = u.hour_ms)`;
 }
@@ -163,7 +175,7 @@ learned_spans as (
   from steps s cross join usual join devices d using (gpu_key)
   cross join lateral (select time from telemetry t where t.gpu_key = s.gpu_key order by time desc limit 1) last),
 learned as (
-  select gpu_key, h.hour_ms, step_ms,
+  select gpu_key, h.hour_ms, step_ms, greatest(h.hour_ms, first_ms) as from_ms, least(h.hour_ms + ${coverageHourMs}, last_ms + 1) as to_ms,
     floor((least(h.hour_ms + ${coverageHourMs - 1}, last_ms) - greatest(h.hour_ms, first_ms)) / step_ms) + 1 as expected
   from learned_spans
   join generate_series(${firstHour}::float8::int8, ${lastHour}::float8::int8, ${coverageHourMs}) as h(hour_ms)

@@ -1,6 +1,7 @@
 import type { AggregateFilter, Grouping } from "../../domain/query.ts";
 import type { SqlExecutor } from "../client.ts";
 import { Conditions } from "./conditions.ts";
+import { deviceStates } from "./device-states.ts";
 import { addAttributeConditions } from "./gpu-conditions.ts";
 import { msOf, sourcesOfDevices, sourceSpans } from "./source-hours.ts";
 
@@ -41,15 +42,18 @@ with devices as materialized (
     ${msOf("g.first_seen_at")} as first_ms, ${msOf("g.last_seen_at + interval '10 minutes'")} as last_ms
   from gpus g ${selected.after("where")}),
 ${sourceSpans(sourcesOfDevices, msOf("now()"))},
+${deviceStates("select gpu_key from devices")},
 scheduled as (
   select d.names, s.interval_ms, s.last_ms - floor(s.last_ms / s.interval_ms) * s.interval_ms as phase_ms,
-    greatest(p.first_ms, s.first_hour_ms, ${from}::float8) as from_ms, least(p.until_ms, s.cutoff_ms, 1e15) as to_ms
-  from spans p join devices d using (gpu_key) join sources s using (source_id)
+    greatest(p.first_ms, s.first_hour_ms, ${from}::float8, ${msOf("lower(part)")}) as from_ms,
+    least(p.until_ms, s.cutoff_ms, 1e15, ${msOf("upper(part)")}) as to_ms
+  from spans p join devices d using (gpu_key) join sources s using (source_id) left join device_states o using (gpu_key)
+  cross join lateral unnest(tstzmultirange(tstzrange(null, null)) - coalesce(o.gone + o.maintained, '{}')) as part
   where greatest(p.first_ms, s.first_hour_ms) < ${to}::float8 and p.until_ms > ${from}::float8)
 select names as "group", count(*)::float8 as devices, interval_ms as "intervalMs", phase_ms as "phaseMs", from_ms as "fromMs",
   to_ms as "toMs"
 from (
-  select * from scheduled
+  select * from scheduled where from_ms < to_ms
   union all
   select d.names, null, 0, d.first_ms, d.last_ms from devices d
   where d.first_ms < ${to}::float8 and d.last_ms >= ${from}::float8 and not exists (select from spans p where p.gpu_key = d.gpu_key)) x

@@ -5,8 +5,9 @@ export function msOf(instant: string): string {
   return `(extract(epoch from ${instant}) * 1000)::float8`;
 }
 
-/** The number of scheduled times `k * interval + phase` from one instant up to another one, which is not included. */
-function scheduledBetween(from: string, to: string, alias: string): string {
+/** An SQL expression: the number of scheduled times `k * interval + phase` from one instant up to another one, which is not included.
+ *  @param alias has the columns `interval_ms` and `phase_ms` */
+export function scheduledBetween(from: string, to: string, alias: string): string {
   const before = (instant: string): string => `ceil((${instant} - ${alias}.phase_ms) / ${alias}.interval_ms)`;
   return `greatest(0, ${before(to)} - ${before(from)})`;
 }
@@ -75,7 +76,7 @@ source_hours as (
  *  source of the row is the newest of these. */
 export const scheduledDevices = `
 span_hours as (
-  select s.gpu_key, s.until_ms, h.*,
+  select s.gpu_key, s.first_ms, s.until_ms, h.*,
     case when s.first_ms <= h.hour_ms and s.until_ms >= h.end_ms then h.due + h.pending
       else least(h.due + h.pending, ${scheduledBetween("greatest(h.hour_ms, s.first_ms)", "least(h.end_ms, s.until_ms)", "h")})
       end as expected

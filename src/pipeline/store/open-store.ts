@@ -1,5 +1,6 @@
 import type { DatabaseChange } from "./database-change.ts";
 import type { HistoryRetention } from "./history-retention.ts";
+import type { Inventory } from "./inventory.ts";
 import type { StoreIdentity } from "./store-identity.ts";
 import type { TelemetryQueries } from "./telemetry-queries.ts";
 import type { TelemetryStore } from "./telemetry-store.ts";
@@ -15,6 +16,7 @@ export interface OpenStore {
   readonly identity: StoreIdentity;
   readonly store: TelemetryStore;
   readonly queries: TelemetryQueries;
+  readonly inventory: Inventory;
   readonly retention: HistoryRetention;
   readonly close: () => Promise<void>;
 }

@@ -879,6 +879,7 @@ export interface components {
          *         "timeout": 3,
          *         "absent": 1
          *       },
+         *       "maintenance": 0,
          *       "late": 2,
          *       "frozen": 0,
          *       "quarantined": 0,
@@ -913,6 +914,8 @@ export interface components {
             missed: {
                 [key: string]: number;
             };
+            /** @description Readings that were due under maintenance and not received; they are not expected */
+            maintenance: number;
             /** @description Received readings that were stored later than one interval after their time */
             late: number;
             /** @description Readings of the group's sources in which the exporter repeated a device's values; absent by device */
@@ -3985,6 +3988,7 @@ export interface operations {
                      *             "timeout": 3,
                      *             "absent": 1
                      *           },
+                     *           "maintenance": 0,
                      *           "late": 2,
                      *           "frozen": 0,
                      *           "quarantined": 0,

@@ -40,6 +40,7 @@ function rowOf(parts: readonly CoveragePart[], { groupBy, step, range }: Coverag
     devices: devicesIn(parts),
     expected: isKnown ? sumOf(({ expected }) => expected ?? 0) : undefined,
     received: sumOf(({ received }) => received),
+    maintenance: sumOf(({ maintenance }) => maintenance),
     missed,
     late: sumOf((part) => Math.min((part.late ?? 0) * devicesOf(part), part.received)),
     frozen: ofDevice ? undefined : sumOf(({ frozen }) => frozen ?? 0),

@@ -3,6 +3,7 @@ import type { DatabaseEngine } from "../../../db/engine.ts";
 import type { OpenStore } from "../open-store.ts";
 import { DatabaseWatch, type DatabaseWatchOptions } from "./database-watch.ts";
 import { SqlHistoryRetention } from "./sql-history-retention.ts";
+import { SqlInventory } from "./sql-inventory.ts";
 import { SqlStoreIdentity } from "./sql-store-identity.ts";
 import { SqlTelemetryQueries } from "./sql-telemetry-queries.ts";
 import { SqlTelemetryStore } from "./sql-telemetry-store.ts";
@@ -21,13 +22,14 @@ export function openSqlDrivers({
   reader,
   engine,
   ...watched
-}: SqlDatabase): Pick<OpenStore, "identity" | "store" | "queries" | "retention" | "notice"> {
+}: SqlDatabase): Pick<OpenStore, "identity" | "store" | "queries" | "inventory" | "retention" | "notice"> {
   const watch = new DatabaseWatch({ ...watched, client: writer });
   return {
     notice: () => watch.notice(),
     identity: new SqlStoreIdentity(writer),
     store: new SqlTelemetryStore(writer, watch),
     queries: new SqlTelemetryQueries(reader, engine),
+    inventory: new SqlInventory(writer, reader),
     retention: new SqlHistoryRetention(writer, engine),
   };
 }

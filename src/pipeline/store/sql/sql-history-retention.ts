@@ -4,6 +4,7 @@ import {
   deleteOldConflicts,
   deleteOldReadings,
   deleteOldRows,
+  deleteOldSpans,
   dropOldChunks,
   tryRetentionLock,
 } from "../../../db/sql/delete-old.ts";
@@ -29,6 +30,7 @@ export class SqlHistoryRetention implements HistoryRetention {
       if (raw !== undefined) deleted.push(raw);
       await this.inSteps(keepDays.raw, deleteOldConflicts);
       await this.inSteps(keepDays.raw, deleteOldReadings);
+      await this.inSteps(keepDays.raw, deleteOldSpans);
     }
     for (const resolution of ["1m", "1h"] as const) {
       if (!hasMaterializedRollups || keepDays[resolution] === 0) continue;

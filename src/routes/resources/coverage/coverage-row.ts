@@ -33,6 +33,10 @@ export const coverageSchema = Type.Object(
         `Reason -> number of missing readings: ${readingFaults.join(", ")}; absent: the source was read without the device; ` +
         "unreported: no streamer has said yet what became of them",
     }),
+    maintenance: wholeNumber({
+      minimum: 0,
+      description: "Readings that were due under maintenance and not received; they are not expected",
+    }),
     late: wholeNumber({
       minimum: 0,
       description: "Received readings that were stored later than one interval after their time",
@@ -73,6 +77,7 @@ export const coverageSchema = Type.Object(
         received: 236,
         missing: 4,
         missed: { timeout: 3, absent: 1 },
+        maintenance: 0,
         late: 2,
         frozen: 0,
         quarantined: 0,
@@ -93,7 +98,20 @@ const groupFields: Readonly<Record<CoverageGrouping, readonly string[]>> = {
 
 /** The coverage of a group, in the API's shape. */
 export function toApiCoverage(row: CoverageRow, groupBy: CoverageGrouping): Static<typeof coverageSchema> {
-  const { timeMs, group, devices, expected, received, missed, late, frozen, quarantined, basis, intervalMs } = row;
+  const {
+    timeMs,
+    group,
+    devices,
+    expected,
+    received,
+    missed,
+    maintenance,
+    late,
+    frozen,
+    quarantined,
+    basis,
+    intervalMs,
+  } = row;
   return {
     timestamp: formatTimestamp(timeMs),
     ...Object.fromEntries(groupFields[groupBy].map((name, index) => [name, group[index] ?? ""])),
@@ -102,6 +120,7 @@ export function toApiCoverage(row: CoverageRow, groupBy: CoverageGrouping): Stat
     received,
     missing: Object.values(missed).reduce((sum, count) => sum + count, 0),
     missed: { ...missed },
+    maintenance,
     late,
     ...defined({ frozen, quarantined }),
     basis,

@@ -1,0 +1,118 @@
+import { coverageHourMs } from "../../domain/coverage.ts";
+import { returnGraceMs } from "../../domain/inventory.ts";
+import { bucketOf } from "./rollup-source.ts";
+import { type HoursParameters, msOf, scheduledBetween } from "./source-hours.ts";
+
+const grace = `interval '${returnGraceMs / 1000} seconds'`;
+
+/** An SQL expression: what the uuid of a MIG instance begins with, as `migUuidPrefix` has it; NULL for a GPU. */
+export function migPrefixOf(uuid: string): string {
+  return `substring(${uuid} from '^[A-Za-z0-9._+%-]+:mig:')`;
+}
+
+/** An SQL expression: when a device came back after its decommissioning; NULL if it did not. The instant at which a GPU was last
+ *  seen spares the search in the records of the others.
+ *  @param span alias of its row of `inventory_spans`
+ *  @param gpu alias of its row of `gpus` */
+export function returnOf(span: string, gpu: string): string {
+  return `case when ${span}.state = 'decommissioned' and ${gpu}.last_seen_at > ${span}.from_at + ${grace} then (
+    select time from telemetry where gpu_key = ${gpu}.gpu_key and time > ${span}.from_at + ${grace} order by time limit 1) end`;
+}
+
+/** An SQL expression: when a span ends for a device; NULL if it has no end. */
+export function endFor(span: string, gpu: string): string {
+  return `least(${span}.to_at, coalesce(case when ${span}.uuid = ${gpu}.uuid then ${span}.returned_at end, ${returnOf(span, gpu)}))`;
+}
+
+/** CTE `device_states(gpu_key, gone, maintained)`: when devices were or will be decommissioned and under maintenance, as multiranges;
+ *  only devices of which that was said. A MIG instance has the spans of its GPU, and every device those of its host's maintenance.
+ *  With a host, its devices were decommissioned one by one.
+ *  @param gpuKeys a query for the devices */
+export function deviceStates(gpuKeys: string): string {
+  const spansBy = (condition: string): string => `
+  select g.gpu_key, s.state, tstzrange(s.from_at, ${endFor("s", "g")}) as span
+  from inventory_spans s join gpus g on ${condition} where g.gpu_key in (${gpuKeys})`;
+  return `
+state_spans as (
+  ${spansBy("g.uuid = s.uuid")}
+  union all ${spansBy(`s.uuid <> '' and ${migPrefixOf("g.uuid")} = s.mig_prefix`)}
+  union all ${spansBy("s.uuid = '' and s.state = 'maintenance' and g.cluster_id = s.cluster_id and g.hostname = s.hostname")}),
+device_states as (
+  select gpu_key, coalesce(range_agg(span) filter (where state = 'decommissioned'), '{}') as gone,
+    coalesce(range_agg(span) filter (where state = 'maintenance'), '{}') as maintained
+  from state_spans where not isempty(span) group by gpu_key)`;
+}
+
+/** A query for parts of time without overlaps: `(<key>, state, from_ms, to_ms)`. What is both gone and under maintenance is gone.
+ *  @param key the column that identifies whose time it is */
+function partsOf(table: string, key: string): string {
+  const parts = (state: string, spans: string): string => `
+  select ${key}, '${state}' as state, coalesce(${msOf("lower(part)")}, '-infinity') as from_ms,
+    coalesce(${msOf("upper(part)")}, 'infinity') as to_ms
+  from ${table} cross join lateral unnest(${spans}) as part`;
+  return `${parts("decommissioned", "gone")} union all ${parts("maintenance", "maintained - gone")}`;
+}
+
+/** CTEs that follow `device_states`, `span_hours`, and `learned`: `excused(gpu_key, hour_ms, excused, maintenance)`, the readings of
+ *  each device and hour that were due while it was gone or under maintenance, and were not received. `maintenance` has those of
+ *  maintenance alone. What was received then was due, and counts like everything else. */
+export function excusedDevices({ firstHour, lastHour }: HoursParameters): string {
+  const learnedBefore = (instant: string): string =>
+    `ceil((least(greatest(${instant}, l.from_ms), l.to_ms) - l.from_ms) / l.step_ms)`;
+  return `
+parts_off as materialized (${partsOf("device_states", "gpu_key")}),
+due_off as (
+  select h.gpu_key, h.hour_ms, o.state,
+    case when o.from_ms <= greatest(h.hour_ms, h.first_ms) and o.to_ms >= least(h.end_ms, h.until_ms) then h.expected
+      else least(h.expected, ${scheduledBetween(
+        "greatest(h.hour_ms, h.first_ms, o.from_ms)",
+        "least(h.end_ms, h.until_ms, o.to_ms)",
+        "h",
+      )}) end as due
+  from span_hours h join parts_off o using (gpu_key)
+  union all
+  select l.gpu_key, l.hour_ms, o.state, ${learnedBefore("o.to_ms")} - ${learnedBefore("o.from_ms")}
+  from learned l join parts_off o using (gpu_key) where l.step_ms is not null),
+received_off as (
+  select t.gpu_key, ${msOf(bucketOf("1h", "t.time"))} as hour_ms, o.state, count(*)::float8 as received
+  from parts_off o join telemetry t using (gpu_key)
+  where t.time >= to_timestamp(${firstHour}::float8 / 1000.0)
+    and t.time < to_timestamp((${lastHour}::float8 + ${coverageHourMs}) / 1000.0)
+    and ${msOf("t.time")} >= o.from_ms and ${msOf("t.time")} < o.to_ms
+  group by 1, 2, 3),
+excused as (
+  select gpu_key, hour_ms, sum(left_out) as excused, coalesce(sum(left_out) filter (where state = 'maintenance'), 0) as maintenance
+  from (
+    select gpu_key, hour_ms, state, greatest(0, d.due - coalesce(r.received, 0)) as left_out
+    from (select gpu_key, hour_ms, state, sum(due) as due from due_off group by 1, 2, 3) d
+    left join received_off r using (gpu_key, hour_ms, state)) x
+  group by gpu_key, hour_ms)`;
+}
+
+/** CTEs that follow `device_states` and `source_hours`: `excused(source_id, hour_ms, excused, maintenance)`, as for devices, where
+ *  every device of the source was gone or under maintenance. It is not known when in the hour a reading was missed; it is taken as
+ *  excused if that many were due then. */
+export const excusedSources = `
+source_states as (
+  select source_id, range_intersect_agg(gone) as gone, range_intersect_agg(gone + maintained) as maintained
+  from (
+    select d.source_id, coalesce(gone, '{}') as gone, coalesce(maintained, '{}') as maintained
+    from (${currentDevices("select source_id from sources")}) d left join device_states using (gpu_key)) each
+  group by source_id),
+parts_off as (${partsOf("source_states", "source_id")}),
+excused as (
+  select source_id, hour_ms, least(missing, sum(due)) as excused,
+    least(missing, coalesce(sum(due) filter (where state = 'maintenance'), 0)) as maintenance
+  from (
+    select h.source_id, h.hour_ms, o.state, h.due + h.pending - h.received as missing,
+      case when o.from_ms <= h.hour_ms and o.to_ms >= h.end_ms then h.due + h.pending
+        else ${scheduledBetween("greatest(h.hour_ms, o.from_ms)", "least(h.end_ms, o.to_ms)", "h")} end as due
+    from source_hours h join parts_off o using (source_id)) x
+  group by source_id, hour_ms, missing)`;
+
+/** A query for `(source_id, gpu_key)`: the devices that sources have and that no other source has reported since. */
+export function currentDevices(sourceIds: string): string {
+  return `
+  select d.source_id, d.gpu_key from source_devices d where d.source_id in (${sourceIds})
+    and not exists (select from source_devices o where o.gpu_key = d.gpu_key and o.last_at > d.last_at + interval '10 minutes')`;
+}

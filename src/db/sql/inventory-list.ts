@@ -1,0 +1,62 @@
+import { migPrefixOf, returnOf } from "./device-states.ts";
+
+/** Joins a list of items with the spans that hold for each: its own, for a device those of its GPU and the maintenance of its host,
+ *  and for a device that has never reported the decommissioning of its host. */
+const matchedSpans = `
+matched as (
+  select i.cluster_id, i.hostname, i.uuid, s.state, s.from_at, s.to_at, s.note, s.changed_at,
+    coalesce(case when s.uuid = i.uuid then s.returned_at end, ${returnOf("s", "i")}) as returned_at
+  from (
+    select i.*, s.id from items i join inventory_spans s on s.uuid = i.uuid where i.uuid <> ''
+    union all
+    select i.*, s.id from items i join inventory_spans s on s.mig_prefix = ${migPrefixOf("i.uuid")} and s.uuid <> ''
+    union all
+    select i.*, s.id from items i join inventory_spans s on s.uuid = '' and s.cluster_id = i.cluster_id and s.hostname = i.hostname
+    where i.uuid = '' or s.state = 'maintenance' or i.first_seen_at is null) i
+  join inventory_spans s using (id))`;
+
+/** What is said of an item now, or next; decommissioning before maintenance. The time is that of the statement: that of a transaction
+ *  may be earlier than what has been said while it waited for its turn. */
+const saidNow = `
+said as (
+  select distinct on (cluster_id, hostname, uuid) cluster_id, hostname, uuid, from_at, least(to_at, returned_at) as to_at, note,
+    case when from_at <= statement_timestamp() then state else 'active' end as state
+  from matched where least(to_at, returned_at) is null or (least(to_at, returned_at) > statement_timestamp() and to_at is distinct from from_at)
+  order by cluster_id, hostname, uuid, from_at > statement_timestamp(), case when from_at > statement_timestamp() then from_at end, state = 'maintenance',
+    least(to_at, returned_at) desc nulls first),
+changes as (
+  select cluster_id, hostname, uuid, max(changed_at) as changed_at, max(returned_at) as returned_at from matched group by 1, 2, 3)`;
+
+const items = `
+declared_devices as (
+  select uuid, max(mig_prefix) as mig_prefix, (array_agg(cluster_id order by declared_by))[1] as cluster_id,
+    (array_agg(hostname order by declared_by))[1] as hostname, array_agg(declared_by order by declared_by) as declared_by,
+    min(declared_at) as declared_at
+  from inventory_items where uuid <> '' group by uuid),
+declared_hosts as (
+  select cluster_id, hostname, max(gpus) as gpus, array_agg(distinct declared_by order by declared_by) as declared_by,
+    min(declared_at) as declared_at
+  from inventory_items group by 1, 2),
+seen_instances as (
+  select ${migPrefixOf("uuid")} as mig_prefix, min(first_seen_at) as first_seen_at, max(last_seen_at) as last_seen_at
+  from gpus where ${migPrefixOf("uuid")} is not null group by 1),
+seen_hosts as (
+  select cluster_id, hostname, count(distinct coalesce(${migPrefixOf("uuid")}, uuid || ':mig:')) filter (where uuid !~* '^MIG-') as gpus_seen,
+    min(first_seen_at) as first_seen_at, max(last_seen_at) as last_seen_at
+  from gpus group by 1, 2),
+items as (
+  select coalesce(g.cluster_id, i.cluster_id) as cluster_id, coalesce(g.hostname, i.hostname) as hostname,
+    coalesce(g.uuid, i.uuid) as uuid, g.gpu_key, null::int as gpus, null::int8 as gpus_seen, i.declared_by, i.declared_at,
+    coalesce(g.first_seen_at, m.first_seen_at) as first_seen_at, coalesce(g.last_seen_at, m.last_seen_at) as last_seen_at
+  from gpus g full join declared_devices i on i.uuid = g.uuid left join seen_instances m on m.mig_prefix = i.mig_prefix
+  union all
+  select coalesce(g.cluster_id, i.cluster_id), coalesce(g.hostname, i.hostname), '', null, i.gpus, coalesce(g.gpus_seen, 0),
+    i.declared_by, i.declared_at, g.first_seen_at, g.last_seen_at
+  from seen_hosts g full join declared_hosts i on i.cluster_id = g.cluster_id and i.hostname = g.hostname)`;
+
+/** CTEs: `inventory`, every host and device that ought to be there, with its state. */
+export const inventoryCtes = `${items},${matchedSpans},${saidNow},
+inventory as (
+  select i.cluster_id, i.hostname, i.uuid, i.gpus, i.gpus_seen, i.declared_by, i.declared_at, i.first_seen_at, i.last_seen_at,
+    coalesce(s.state, 'active') as state, s.from_at, s.to_at, coalesce(s.note, '') as note, c.changed_at, c.returned_at
+  from items i left join said s using (cluster_id, hostname, uuid) left join changes c using (cluster_id, hostname, uuid))`;

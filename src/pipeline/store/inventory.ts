@@ -1,0 +1,28 @@
+import type {
+  DeclaredChanges,
+  DeclaredItem,
+  InventoryChange,
+  InventoryCounts,
+  InventoryFilter,
+  InventoryOutcome,
+  InventoryPage,
+  InventorySubject,
+  ReturnedItem,
+} from "../../domain/inventory.ts";
+
+/** The hosts and devices that ought to be there: those that have reported, and those that were declared. Changes run one at a time,
+ *  in whatever process. Every call throws StoreUnavailable if the store does not answer. */
+export interface Inventory {
+  items(filter: InventoryFilter): Promise<InventoryPage>;
+  counts(): Promise<InventoryCounts>;
+  /** Sets what is said of a host or device. The same change a second time changes nothing. */
+  change(change: InventoryChange): Promise<InventoryOutcome>;
+  /** Adds what operators declare, beside what they have declared before. Of two items of one device or host, the last counts. */
+  declare(items: readonly DeclaredItem[]): Promise<DeclaredChanges>;
+  /** Withdraws what operators have declared of a host or device; it remains if it has reported or if the file has it. */
+  withdraw(subject: InventorySubject): Promise<DeclaredChanges>;
+  /** Replaces what the file has declared. */
+  replaceFile(items: readonly DeclaredItem[]): Promise<DeclaredChanges>;
+  /** What has reported again although it was decommissioned, since the last call in any process: each return once. */
+  noteReturned(): Promise<readonly ReturnedItem[]>;
+}
