@@ -1,6 +1,7 @@
 import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 import { exerciseCoverage } from "../contract/coverage.ts";
 import { exerciseDevicesInStore } from "../contract/devices-in-store.ts";
+import { exerciseExpectedDevices } from "../contract/expected-devices.ts";
 import { exerciseGpuStateHistory } from "../contract/gpu-state-history.ts";
 import { exerciseHistoryRetention } from "../contract/history-retention.ts";
 import { exerciseInventory } from "../contract/inventory.ts";
@@ -20,3 +21,4 @@ exerciseGpuStateHistory("PGlite", openShared, openShared);
 exerciseHistoryRetention("PGlite", openMemoryStore);
 exerciseCoverage("PGlite", openMemoryStore);
 exerciseInventory("PGlite", openMemoryStore);
+exerciseExpectedDevices("PGlite", openMemoryStore);

@@ -4,6 +4,7 @@ import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-st
 import { exerciseAnyOrder } from "../contract/any-order.ts";
 import { exerciseCoverage } from "../contract/coverage.ts";
 import { exerciseDevicesInStore } from "../contract/devices-in-store.ts";
+import { exerciseExpectedDevices } from "../contract/expected-devices.ts";
 import { exerciseGpuStateHistory } from "../contract/gpu-state-history.ts";
 import { exerciseHistoryRetention } from "../contract/history-retention.ts";
 import { exerciseInventory } from "../contract/inventory.ts";
@@ -38,7 +39,9 @@ exerciseCoverage("TimescaleDB", inDatabase("timescale_coverage", {}));
 exerciseCoverage("PostgreSQL", inDatabase("plain_coverage", { plain: true }));
 
 exerciseInventory("TimescaleDB", inDatabase("timescale_inventory", {}));
+exerciseExpectedDevices("TimescaleDB", inDatabase("timescale_expected", {}));
 exerciseInventory("PostgreSQL", inDatabase("plain_inventory", { plain: true }));
+exerciseExpectedDevices("PostgreSQL", inDatabase("plain_expected", { plain: true }));
 
 for (const [name, options] of [
   ["TimescaleDB", {}],

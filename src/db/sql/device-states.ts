@@ -20,7 +20,7 @@ export function returnOf(span: string, gpu: string): string {
 }
 
 /** An SQL expression: when a span ends for a device; NULL if it has no end. */
-export function endFor(span: string, gpu: string): string {
+function endFor(span: string, gpu: string): string {
   return `least(${span}.to_at, coalesce(case when ${span}.uuid = ${gpu}.uuid then ${span}.returned_at end, ${returnOf(span, gpu)}))`;
 }
 
