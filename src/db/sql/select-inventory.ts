@@ -41,7 +41,7 @@ function itemOf(row: Row): InventoryItem {
     name,
     value === null ? undefined : typeof value === "number" ? Math.round(value) : value,
   ]);
-  return Object.fromEntries(fields) as unknown as InventoryItem;
+  return Object.fromEntries(fields);
 }
 
 const isGpu = "uuid <> '' and uuid !~* '^MIG-' and uuid not like '%:mig:%'";
