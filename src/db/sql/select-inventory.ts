@@ -37,11 +37,23 @@ function conditionsOf({ clusterId, hostname, uuid, kind, state, seen, after }: I
 
 /** Instants are whole milliseconds; a field that is NULL is undefined. */
 function itemOf(row: Row): InventoryItem {
-  const fields = Object.entries(row).map(([name, value]) => [
-    name,
-    value === null ? undefined : typeof value === "number" ? Math.round(value) : value,
-  ]);
-  return Object.fromEntries(fields);
+  const { clusterId, hostname, uuid, state, note, declaredBy } = row;
+  return {
+    ...{ clusterId, hostname, uuid, state, note, declaredBy },
+    fromMs: whole(row.fromMs),
+    toMs: whole(row.toMs),
+    changedAtMs: whole(row.changedAtMs),
+    declaredAtMs: whole(row.declaredAtMs),
+    gpus: row.gpus ?? undefined,
+    gpusSeen: row.gpusSeen ?? undefined,
+    firstSeenAtMs: whole(row.firstSeenAtMs),
+    lastSeenAtMs: whole(row.lastSeenAtMs),
+    returnedAtMs: whole(row.returnedAtMs),
+  };
+}
+
+function whole(value: number | null): number | undefined {
+  return value === null ? undefined : Math.round(value);
 }
 
 const isGpu = "uuid <> '' and uuid !~* '^MIG-' and uuid not like '%:mig:%'";
