@@ -4,7 +4,10 @@ import { Conditions } from "./conditions.ts";
 import { inventoryCtes } from "./inventory-list.ts";
 import { msOf } from "./source-hours.ts";
 
-type Row = { readonly [Name in keyof InventoryItem]: Exclude<InventoryItem[Name], undefined> | null };
+/** A field that may be undefined is NULL in a row. */
+type Row = {
+  readonly [Name in keyof InventoryItem]: undefined extends InventoryItem[Name] ? number | null : InventoryItem[Name];
+};
 
 const place = 'cluster_id collate "C", hostname collate "C", uuid collate "C"';
 
