@@ -60,7 +60,7 @@ select count(*)::int as deleted from deleted`;
   return (await executor.query<{ deleted: number }>(text, [days, maxRows]))[0]?.deleted ?? 0;
 }
 
-/** Deletes at most `maxRows` of what was said of hosts and devices and ended before `days`. The last decommissioning of each remains,
+/** Deletes at most `maxRows` of the spans of hosts and devices that ended before `days`. The last decommissioning of each remains,
  *  because the inventory says when it came back. @returns the number of deleted spans */
 export async function deleteOldSpans(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
   const text = `

@@ -119,7 +119,7 @@ order by s.id limit 1`;
   return (await executor.query<OpenSpan>(text, [uuid, clusterId, hostname]))[0];
 }
 
-/** Changes the note of a maintenance that was said before: of the same begin, or if it is to begin now, of one that has begun.
+/** Changes the note of a maintenance that was said before: of the same begin, or if it is to begin now, of one that lasts now.
  *  @returns false if there is none that ends at the same time */
 export async function repeatMaintenance(
   executor: SqlExecutor,
@@ -147,7 +147,7 @@ where (id = $1::int8 or host_span_id = $1::int8) and to_at is null and returned_
   await executor.query(text, [id, fromMs, note]);
 }
 
-/** Ends what was said of a host or device: spans end at the instant, and those that would begin then or later are deleted. The
+/** Ends the spans of a host or device: they end at the instant, and those that would begin then or later are deleted. The
  *  devices that were decommissioned with the host are restored with it; a host is restored with one of these devices. */
 export async function endSpans(
   executor: SqlExecutor,

@@ -15,10 +15,10 @@ matched as (
     where i.uuid = '' or s.state = 'maintenance' or i.first_seen_at is null) i
   join inventory_spans s using (id))`;
 
-/** What is said of an item now, or next; decommissioning before maintenance. The time is that of the statement: that of a transaction
- *  may be earlier than what has been said while it waited for its turn. */
-const saidNow = `
-said as (
+/** The span that holds for an item now, or else its next maintenance; decommissioning before maintenance. The time is that of the
+ *  statement: a span that the transaction has added begins after its start, because it waited for its turn. */
+const presentSpans = `
+present as (
   select distinct on (cluster_id, hostname, uuid) cluster_id, hostname, uuid, from_at, least(to_at, returned_at) as to_at, note,
     case when from_at <= statement_timestamp() then state else 'active' end as state
   from matched where least(to_at, returned_at) is null or (least(to_at, returned_at) > statement_timestamp() and to_at is distinct from from_at)
@@ -55,8 +55,8 @@ items as (
   from seen_hosts g full join declared_hosts i on i.cluster_id = g.cluster_id and i.hostname = g.hostname)`;
 
 /** CTEs: `inventory`, every host and device that ought to be there, with its state. */
-export const inventoryCtes = `${items},${matchedSpans},${saidNow},
+export const inventoryCtes = `${items},${matchedSpans},${presentSpans},
 inventory as (
   select i.cluster_id, i.hostname, i.uuid, i.gpus, i.gpus_seen, i.declared_by, i.declared_at, i.first_seen_at, i.last_seen_at,
     coalesce(s.state, 'active') as state, s.from_at, s.to_at, coalesce(s.note, '') as note, c.changed_at, c.returned_at
-  from items i left join said s using (cluster_id, hostname, uuid) left join changes c using (cluster_id, hostname, uuid))`;
+  from items i left join present s using (cluster_id, hostname, uuid) left join changes c using (cluster_id, hostname, uuid))`;

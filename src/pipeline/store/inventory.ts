@@ -15,9 +15,9 @@ import type {
 export interface Inventory {
   items(filter: InventoryFilter): Promise<InventoryPage>;
   counts(): Promise<InventoryCounts>;
-  /** Sets what is said of a host or device. The same change a second time changes nothing. */
+  /** Changes the state of a host or device. The same change a second time changes nothing. */
   change(change: InventoryChange): Promise<InventoryOutcome>;
-  /** Adds what operators declare, beside what they have declared before. Of two items of one device or host, the last counts. */
+  /** Adds what operators declare to what they have declared before. Of two items of one device or host, the last counts. */
   declare(items: readonly DeclaredItem[]): Promise<DeclaredChanges>;
   /** Withdraws what operators have declared of a host or device; it remains if it has reported or if the file has it. */
   withdraw(subject: InventorySubject): Promise<DeclaredChanges>;
