@@ -37,6 +37,15 @@ export class LineReader implements TargetReader {
       builder.count("rows");
       samples += 1;
     }
-    return { dialect: "dcgm", devices: uuids.size, samples, ignored: 0, rejected, undecided: 0, isCut: false };
+    return {
+      dialect: "dcgm",
+      devices: uuids.size,
+      samples,
+      ignored: 0,
+      rejected,
+      undecided: 0,
+      sampleLines: samples,
+      isCut: false,
+    };
   }
 }

@@ -81,6 +81,21 @@ describe("an answer is read", () => {
     expect(await textOf(openClient(), serve(latin1).url)).toBe('up{city="Zürich"} 1\n');
   });
 
+  test.each([
+    ["utf-16le", "\u{FEFF}"],
+    ["utf-16be", "\u{FEFF}"],
+  ] as const)("in %s, which only its first bytes tell", async (charset, mark) => {
+    const bytes = Buffer.from(`${mark}up{city="Zürich"} 1\n`, "utf16le");
+    const body = charset === "utf-16le" ? bytes : bytes.swap16();
+    const server = serve(() => new Response(body, { headers: { "content-type": "text/plain; charset=utf-8" } }));
+    expect(await textOf(openClient(), server.url)).toBe('up{city="Zürich"} 1\n');
+  });
+
+  test("that is compressed without a word about it", async () => {
+    const server = serve(() => new Response(gzipSync("up 1\n")));
+    expect(await textOf(openClient(), server.url)).toBe("up 1\n");
+  });
+
   test("that is OpenMetrics and ends with # EOF", async () => {
     const headers = { "content-type": "application/openmetrics-text; version=1.0.0; charset=utf-8" };
     const server = serve(() => new Response("up 1\n# EOF\n", { headers }));
@@ -145,6 +160,16 @@ describe("a scrape fails with its reason and a sentence", () => {
     ["HTML", () => new Response("<!doctype html>", html), "not_exposition", /a web page/],
     ["HTML that is said to be text", () => new Response("\n  <html>"), "not_exposition", /a web page/],
     ["JSON", () => Response.json({ up: 1 }), "not_exposition", /JSON/],
+    [
+      "Protobuf",
+      () =>
+        new Response(Buffer.from([0x0a, 0x02, 0x75, 0x70]), {
+          headers: { "content-type": "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily" },
+        }),
+      "not_exposition",
+      /Protobuf, although text was asked for/,
+    ],
+    ["blank lines", () => new Response("\r\n \n"), "not_exposition", /empty; the exporter/],
     ["nothing", () => new Response(""), "not_exposition", /empty; the exporter may have lost its host engine/],
     ["a large answer", () => new Response("x".repeat(1024 * 1024 + 1)), "too_large", /larger than 1 MiB/],
     ["a gzip bomb", () => new Response(zeros, gzip), "too_large", /larger than 1 MiB/],

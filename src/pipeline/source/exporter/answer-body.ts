@@ -37,8 +37,10 @@ export function tooLarge(maxBytes: number): ScrapeFailed {
 }
 
 function decompressed({ bytes, contentEncoding }: ReceivedAnswer, maxBytes: number): Uint8Array {
-  if (contentEncoding === "" || contentEncoding === "identity") return bytes;
-  if (contentEncoding !== "gzip" && contentEncoding !== "x-gzip") {
+  // servers of files send a compressed file as it is
+  const isUnsaid = bytes[0] === 0x1f && bytes[1] === 0x8b;
+  if (!isUnsaid && (contentEncoding === "" || contentEncoding === "identity")) return bytes;
+  if (!isUnsaid && contentEncoding !== "gzip" && contentEncoding !== "x-gzip") {
     throw new ScrapeFailed("not_exposition", `its answer has the encoding ${contentEncoding}; only gzip is accepted`);
   }
   try {
@@ -53,7 +55,8 @@ function decompressed({ bytes, contentEncoding }: ReceivedAnswer, maxBytes: numb
 }
 
 function inUtf8(body: Uint8Array, contentType: string): Uint8Array {
-  const [, charset = "utf-8"] = /;\s*charset\s*=\s*"?([^";\s]+)/i.exec(contentType) ?? [];
+  const [, said = "utf-8"] = /;\s*charset\s*=\s*"?([^";\s]+)/i.exec(contentType) ?? [];
+  const charset = utf16Of(body) ?? said;
   if (/^(?:utf-?8|us-ascii)$/i.test(charset)) return body;
   try {
     return new TextEncoder().encode(new TextDecoder(charset as "utf-8").decode(body));
@@ -62,16 +65,23 @@ function inUtf8(body: Uint8Array, contentType: string): Uint8Array {
   }
 }
 
+/** The character set that a mark at the beginning names: such a text is no UTF-8, whatever the header says. */
+function utf16Of([first, second]: Uint8Array): string | undefined {
+  if (first === 0xff && second === 0xfe) return "utf-16le";
+  return first === 0xfe && second === 0xff ? "utf-16be" : undefined;
+}
+
 const lessThan = 0x3c;
 
 /** Says why a body is certainly no exposition; undefined if it may be one. */
 function notExposition(body: Uint8Array, contentType: string): string | undefined {
+  const type = contentType.split(";")[0]?.trim().toLowerCase() ?? "";
+  if (type.includes("protobuf")) return "its answer is Protobuf, although text was asked for";
   const first = body.find((byte) => byte > 0x20 && byte < 0x80);
   if (first === undefined) return "its answer is empty; the exporter may have lost its host engine";
-  if (first === lessThan || contentType.startsWith("text/html")) {
+  if (first === lessThan || type === "text/html") {
     return "its answer is a web page, not an exposition; is /metrics its path?";
   }
-  const type = contentType.split(";")[0]?.trim().toLowerCase() ?? "";
   return type.startsWith("application/json") ? "its answer is JSON, not an exposition" : undefined;
 }
 

@@ -1,4 +1,6 @@
 import { BatchBuilder } from "../../../domain/batch-builder.ts";
+import type { RejectedInput } from "../../../domain/batch.ts";
+import { dialectOfName } from "../../../domain/dialects/dialect-of.ts";
 import type { SourceReading } from "../../../domain/reading.ts";
 import { formatTimestamp } from "../../../domain/timestamp.ts";
 import { type Clock, stopwatch } from "../../../kit/clock.ts";
@@ -142,20 +144,14 @@ class Scrapes {
     private readonly frozen: FrozenReadings,
   ) {}
 
-  /** @throws ScrapeFailed if no line is a sample */
+  /** @throws ScrapeFailed if no line is a sample and the lines are not merely comments */
   read(received: ReceivedExposition, timeMs: number) {
     // another one for each answer: after an error, a part of the answer would be left in it
     const builder = new BatchBuilder("Hostname");
     const answer = this.reader.read(received, timeMs, builder);
     const batch = builder.build();
-    const { samples, ignored, undecided, rejected } = answer;
-    if (samples + ignored + undecided === 0 && rejected > 0) {
-      const line = batch.rejected[0]?.raw.slice(0, shownCharacters) ?? "";
-      throw new ScrapeFailed(
-        "not_exposition",
-        `none of its ${rejected} lines is a sample; the first is ${JSON.stringify(line)}`,
-      );
-    }
+    const { samples, sampleLines, rejected } = answer;
+    if (sampleLines === 0) noSamples(batch.rejected, answer.isCut);
     // samples of a GPU that two hosts report are rejected only now
     const rejectedLater = batch.rejected.length - rejected;
     const counts = { samples: samples - rejectedLater, rejected: rejected + rejectedLater };
@@ -164,6 +160,23 @@ class Scrapes {
 }
 
 const shownCharacters = 60;
+/** The beginning of a sample with labels, or a sample without them. */
+const sampleBegins = /^\s*[a-zA-Z_:][\w:]*(?:\{|[ \t]+[-+.\d])/;
+
+/** @param isCut true if the text ends in a line
+ *  @throws ScrapeFailed unless nothing is wrong with an answer without samples: its lines are comments */
+function noSamples(rejected: readonly RejectedInput[], isCut: boolean): void {
+  const last = rejected.at(-1)?.raw ?? "";
+  if (isCut && (rejected.length === 0 || sampleBegins.test(last) || dialectOfName(last.trim()) !== undefined)) {
+    throw new ScrapeFailed("closed_early", "its answer ends in the middle of a line, before the first whole sample");
+  }
+  if (rejected.length === 0) return;
+  const first = JSON.stringify(rejected[0]?.raw.slice(0, shownCharacters) ?? "");
+  const count = rejected.length;
+  const problem =
+    count === 1 ? "its only line is no sample: " : `none of its ${count} lines is a sample; the first is `;
+  throw new ScrapeFailed("not_exposition", problem + first);
+}
 
 /** Explains scrapes for which there was no attempt.
  *  @param heldUpMs how long the batch before them waited to be published */

@@ -24,7 +24,8 @@ export interface MissedScrapes {
 }
 
 const nothingRead: ReadExposition & { readonly frozen: number } = {
-  ...{ dialect: undefined, devices: 0, samples: 0, ignored: 0, rejected: 0, undecided: 0, frozen: 0, isCut: false },
+  ...{ dialect: undefined, devices: 0, samples: 0, ignored: 0, rejected: 0, undecided: 0, frozen: 0 },
+  ...{ sampleLines: 0, isCut: false },
 };
 
 export interface TargetHealthOptions {

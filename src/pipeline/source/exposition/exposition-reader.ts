@@ -31,6 +31,8 @@ export interface ReadExposition {
   readonly rejected: number;
   /** Number of those that were rejected because the unit of DCGM_FI_DEV_GPU_UTIL_RATIO is not decided yet. */
   readonly undecided: number;
+  /** Number of lines that are whole samples, whatever became of them. */
+  readonly sampleLines: number;
   /** True if the text ends in a line, or is OpenMetrics without `# EOF`: it was probably cut off. A sample in that line is
    *  rejected. */
   readonly isCut: boolean;
@@ -90,9 +92,10 @@ export class ExpositionReader {
       else if (ranks.isTaken(subject)) counts.ignored += 1;
       else if (samples.add(sample, subject)) ranks.take(subject);
     }
+    const sampleLines = collected.samples.length;
     collected.clear();
     const { devices, ...others } = counts;
-    return { dialect: dialectOf(names), devices: devices.size, ...others, isCut };
+    return { dialect: dialectOf(names), devices: devices.size, ...others, sampleLines, isCut };
   }
 
   /** Learns what new series say about devices. If that changes what is known, all series are looked at again. */
