@@ -44,7 +44,20 @@ describe("DCGM_FI_DEV_GPU_UTIL_RATIO is a percentage in DCGM 4.6 and a ratio in 
     // a percentage of DCGM 4.6 has no decimals
     expect(target(textOf(sample(ratio, 0.87)))).toMatchObject({ undecided: 1, samples: 0 });
     expect(utilization(target(textOf(sample(ratio, 0.87), sample("DCGM_FI_DEV_FB_USED_BYTES", 0))))).toBe(87);
-    expect(target(textOf(sample(ratio, 1)))).toMatchObject({ undecided: 0, samples: 1 });
+    // a 1 without a name that only DCGM 4.7 has may be of another exporter
+    expect(target(textOf(sample(ratio, 1)))).toMatchObject({ undecided: 1, samples: 0 });
+    expect(utilization(target(textOf(sample(ratio, 1), sample("DCGM_FI_DEV_FB_USED_BYTES", 0))))).toBe(100);
+  });
+
+  test("an exporter with other names is another one: its 1 is not read in the unit of the former", () => {
+    const target = openTarget();
+    expect(utilization(target(textOf(sample(ratio, 0.5), sample("DCGM_FI_DEV_FB_USED_BYTES", 0))))).toBe(50);
+    const of46 = [sample(ratio, 1), sample("DCGM_FI_DEV_FB_USED", 0)];
+    expect(target(textOf(...of46))).toMatchObject({ undecided: 1, samples: 1 });
+    expect(
+      utilization(target(textOf(...of46, sample(ratio, 37).replace('gpu="0",UUID="GPU-1"', 'gpu="1",UUID="GPU-2"')))),
+    ).toBe(1);
+    expect(utilization(target(textOf(...of46)))).toBe(1);
   });
 
   test("the older name, whose unit is certain, counts if the exporter has both", () => {

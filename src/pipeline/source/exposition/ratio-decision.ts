@@ -16,17 +16,27 @@ export interface RatioEvidence {
  *  1. names that only DCGM 4.7 has: a ratio;
  *  2. the HELP of the metric;
  *  3. a value above 1 and up to 100: a percentage;
- *  4. what was decided before. A percentage that only values have told is doubted again when a value has decimals: the percentages of
- *     DCGM 4.6 are integers, so the exporter has been replaced. */
+ *  4. what was decided before, as long as nothing says that the exporter has been replaced: the percentages of DCGM 4.6 are integers,
+ *     so a value with decimals is none; a 1 is either, so it needs the names with which the unit was decided. */
 export class RatioDecision {
-  private decided: RatioUnit | undefined;
+  private decided: { readonly unit: RatioUnit; readonly names: ReadonlySet<string> } | undefined;
 
   /** @returns the unit; undefined if nothing has decided it yet */
-  decide({ names, help, values }: RatioEvidence): RatioUnit | undefined {
-    const found = ratioUnitOf(names) ?? unitIn(help) ?? unitOf(values);
-    const isDoubted = this.decided === "percent" && values.some((value) => !Number.isInteger(value));
-    this.decided = found ?? (isDoubted ? undefined : this.decided);
-    return this.decided;
+  decide(evidence: RatioEvidence): RatioUnit | undefined {
+    const names = new Set(evidence.names);
+    const found = ratioUnitOf(names) ?? unitIn(evidence.help) ?? unitOf(evidence.values);
+    if (found === undefined) return this.remembered(names, evidence.values);
+    this.decided = { unit: found, names };
+    return found;
+  }
+
+  private remembered(names: ReadonlySet<string>, values: readonly number[]): RatioUnit | undefined {
+    const hasDecimals = values.some((value) => !Number.isInteger(value));
+    if (hasDecimals && this.decided?.unit === "percent") this.decided = undefined;
+    const { decided } = this;
+    if (decided === undefined) return undefined;
+    const isSame = names.size === decided.names.size && names.isSubsetOf(decided.names);
+    return hasDecimals || isSame ? decided.unit : undefined;
   }
 }
 
