@@ -97,6 +97,17 @@ test.each([
   expect(reading.records[0]?.occupants).toEqual(dialect === "nvidia_gpu_exporter" ? [] : ["ml/job-7/trainer"]);
 });
 
+test("labels that two exporters share name a device for each of them", () => {
+  const shared = `{gpu="3",uuid="${bare}",serial_number="S1",hostname="node-7"} 7`;
+  const reading = openTarget()(
+    `dcgm_gpu_temp${shared}\ngpu_power_usage${shared}\nnvidia_smi_memory_used_bytes${shared}\n`,
+  );
+  expect(reading.records.map(({ gpu, metrics }) => [gpu.uuid, [...metrics.keys()]])).toEqual([
+    [bare, ["temperature", "power_draw"]],
+    [uuid, ["memory_used_mb"]],
+  ]);
+});
+
 test("nvidia_gpu_exporter: what describes a GPU is joined, and a GPU that nothing describes is rejected", () => {
   const target = openTarget();
   const early = target(`${smi("temperature_gpu", "59")}\n`);

@@ -97,6 +97,11 @@ describe("dcgm-exporter's text of a machine gives its devices, values, occupants
       expect(gpu.driverVersion).toMatch(/^52[05]\./);
     }
     expect(reading).toMatchObject({ ignored: 0, undecided: 0, rejected: rejected.length });
+    // the file itself has no line end, so its last number may be a part of one
+    const { rejections, samples } = openTarget()(readFileSync(path));
+    const [line, raw] = [rejections.at(-1)?.line, readFileSync(path, "utf8").split("\n").at(-1)];
+    expect(rejections.at(-1)).toMatchObject({ reason: "malformed_line", raw });
+    expect([samples, line]).toEqual([reading.samples - 1, readFileSync(path, "utf8").split("\n").length]);
   });
 
   const h100 = sharedData("exposition", "h100-8gpu.prom");
@@ -115,6 +120,13 @@ describe("dcgm-exporter's text of a machine gives its devices, values, occupants
       [6, 29, 68.529],
       [7, 28, 69.468],
     ]);
+    const others = reading.records.map(({ metrics }) => [
+      metrics.get("gpu_utilization"),
+      metrics.get("memory_utilization"),
+    ]);
+    // the text ends at the sixth GPU's memory
+    expect(others).toEqual([0, 1, 2, 3, 4, 5, 6, 7].map((gpu) => [0, gpu < 6 ? 0 : undefined]));
+    expect(reading.records.every(({ custom, occupants }) => custom.size + occupants.length === 0)).toBe(true);
     expect(reading.records[7]?.gpu).toMatchObject({
       uuid: "GPU-b60b817a-a091-c492-4211-92b276d697e6",
       hostname: "ip-100-64-171-120.ec2.internal",

@@ -104,7 +104,9 @@ export class ExpositionReader {
     for (const { series } of samples) {
       if (!this.known.has(series)) hasChanged = this.identities.learn(series) || hasChanged;
     }
-    if (hasChanged) this.known = new WeakMap();
+    if (!hasChanged) return;
+    this.known = new WeakMap();
+    this.subjects.forget();
   }
 
   private subjectOf(

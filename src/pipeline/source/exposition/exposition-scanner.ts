@@ -53,6 +53,8 @@ export class ExpositionScanner {
   private lines = 0;
   private samples = 0;
   private sawEnd = false;
+  /** True if the whole exposition is UTF-8 without NUL bytes; undefined as long as nothing needs to know it. */
+  private isText: boolean | undefined;
 
   /** @param texts for all scanners of a process, which read the same names and labels */
   constructor(
@@ -114,6 +116,7 @@ export class ExpositionScanner {
     this.lines = 0;
     this.samples = 0;
     this.sawEnd = false;
+    this.isText = undefined;
     this.cache.rewind();
     this.families.rewind();
   }
@@ -241,8 +244,13 @@ export class ExpositionScanner {
   /** The error of a line that is too long or no text. */
   private lineError(): FieldError | undefined {
     const { maxLineBytes } = this.rules.limits;
-    const line = this.input.bytes.subarray(this.start, this.endOfLine());
-    if (line.length > maxLineBytes) return lineTooLarge(maxLineBytes);
+    const { bytes } = this.input;
+    const end = this.endOfLine();
+    if (end - this.start > maxLineBytes) return lineTooLarge(maxLineBytes);
+    // one look at all bytes is faster than one at each line
+    this.isText ??= isUtf8(bytes) && !bytes.includes(0);
+    if (this.isText) return undefined;
+    const line = bytes.subarray(this.start, end);
     if (line.includes(0)) return notText("nul_byte");
     return isUtf8(line) ? undefined : notText("invalid_utf8");
   }

@@ -143,7 +143,9 @@ class TailLines {
   private many: Map<Piece, KnownLine> | undefined;
 
   find(head: Piece): KnownLine | undefined {
-    return this.many === undefined ? this.few.find((line) => line.head === head) : this.many.get(head);
+    if (this.many !== undefined) return this.many.get(head);
+    for (const line of this.few) if (line.head === head) return line;
+    return undefined;
   }
 
   /** Adds a line whose head no line has. */

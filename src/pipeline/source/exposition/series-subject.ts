@@ -57,6 +57,7 @@ const otherNames: ReadonlyMap<string, string> = new Map([["serial_number", "seri
 export class SeriesSubjects {
   private readonly gpus: GpuCache;
   private readonly contextLabels: readonly LabelCell[];
+  private described = new WeakMap<ScannedSeries["labels"], Described>();
 
   constructor(
     private readonly context: TargetContext,
@@ -68,37 +69,50 @@ export class SeriesSubjects {
   }
 
   /** @returns undefined for a series that is not about a GPU; the error of one that is, but does not tell which */
-  subjectOf(series: ScannedSeries): SeriesSubject | FieldError | undefined {
-    const { name } = series;
+  subjectOf({ name, labels }: ScannedSeries): SeriesSubject | FieldError | undefined {
     const dialect = dialectOfName(name);
     if (dialect === undefined || notMetrics.test(name)) return undefined;
-    const identity = this.identityOf(series, dialect);
+    const { hasUuid, found } = this.describedBy(labels, dialect);
     // exporters have such metrics of themselves, of CPUs and of switches
-    if (identity.uuid === "" && spellingOf(name) === undefined) return undefined;
-    const gpuId = this.gpuIdOf(identity);
-    if (typeof gpuId !== "number") return gpuId;
-    const error = nameError(name) ?? errorOf(identity);
-    if (error !== undefined) return error;
-    return this.withDevice(series, { ...identity, gpuId });
+    if (!hasUuid && spellingOf(name) === undefined) return undefined;
+    if ("reason" in found) return found;
+    const { device, board, workload, series } = found;
+    return invalidText("__name__", name) ?? { name, device, board, workload, ...namedSeries(name, series) };
   }
 
-  private withDevice(
-    { name }: ScannedSeries,
-    identity: Identity & { readonly gpuId: number },
-  ): SeriesSubject | FieldError {
-    const { uuid, hostname, gpuId, device, modelName, cells } = identity;
+  /** Call it when `identities` have changed. */
+  forget(): void {
+    this.described = new WeakMap();
+  }
+
+  /** A GPU's series have the same labels, which are read once. */
+  private describedBy(labels: ScannedSeries["labels"], dialect: Dialect): Described {
+    const known = this.described.get(labels);
+    const exporter = dialect === "amd" || dialect === "nvidia_gpu_exporter" ? dialect : "dcgm";
+    if (known?.exporter === exporter) return known;
+    const identity = this.identityOf(labels, exporter);
+    const described = { exporter, hasUuid: identity.uuid !== "", found: this.deviceOf(identity) } as const;
+    this.described.set(labels, described);
+    return described;
+  }
+
+  private deviceOf(identity: Identity): RowSubject | FieldError {
+    const gpuId = this.gpuIdOf(identity);
+    if (typeof gpuId !== "number") return gpuId;
+    const error = errorOf(identity);
+    if (error !== undefined) return error;
+    const { uuid, hostname, device, modelName, cells } = identity;
     const found = this.gpus.deviceOf({ uuid, hostname, gpuId, device, modelName, labels: "", labelCells: cells });
     const uuidError = invalidText("uuid", found.device.uuid);
     if (uuidError !== undefined) return uuidError;
     const workload = workloadOfLabels(found);
-    if ("reason" in workload) return workload;
-    return { name, device: found.device, board: found.board, workload, ...namedSeries(name, found.series) };
+    return "reason" in workload ? workload : { ...found, workload };
   }
 
-  private identityOf({ labels }: ScannedSeries, dialect: Dialect): Identity {
+  private identityOf(labels: ScannedSeries["labels"], exporter: Exporter): Identity {
     const named = labelOf(labels, "uuid") || labelOf(labels, "gpu_uuid");
-    const ownUuid = named === "" || meansNoValue(named) ? amdUuid(labels, dialect) || named : named;
-    const instance = dialect === "nvidia_gpu_exporter" ? labelOf(labels, "gpu_instance_id") : "";
+    const ownUuid = named === "" || meansNoValue(named) ? amdUuid(labels, exporter) || named : named;
+    const instance = exporter === "nvidia_gpu_exporter" ? labelOf(labels, "gpu_instance_id") : "";
     const joined = this.identities.gpu(ownUuid);
     const all = [...this.contextLabels, ...joined, ...labels];
     const last = (...names: readonly string[]): string => lastLabel(all, names);
@@ -111,7 +125,7 @@ export class SeriesSubjects {
       cells.push(["GPU_I_ID", instance], ["GPU_I_PROFILE", this.identities.profile(ownUuid, instance)]);
     }
     return {
-      uuid: bareUuid.test(ownUuid) && dialect === "nvidia_gpu_exporter" ? `GPU-${ownUuid}` : ownUuid,
+      uuid: bareUuid.test(ownUuid) && exporter === "nvidia_gpu_exporter" ? `GPU-${ownUuid}` : ownUuid,
       hostname: this.hostOf(last("hostname")),
       gpuText: last("gpu", "gpu_id") || lastLabel(joined, ["index"]),
       device: last("device"),
@@ -133,6 +147,17 @@ export class SeriesSubjects {
   }
 }
 
+/** The exporters whose labels differ: the releases of dcgm-exporter count as one. */
+type Exporter = Extract<Dialect, "dcgm" | "nvidia_gpu_exporter" | "amd">;
+
+/** What labels say of their device. */
+interface Described {
+  /** That of the series that have the labels. */
+  readonly exporter: Exporter;
+  readonly hasUuid: boolean;
+  readonly found: RowSubject | FieldError;
+}
+
 /** What a series says of its device, with what is joined. */
 interface Identity {
   readonly uuid: string;
@@ -150,10 +175,6 @@ function errorOf({ uuid, hostname, device, modelName }: Identity): FieldError | 
   ]);
 }
 
-function nameError(name: string): FieldError | undefined {
-  return invalidText("__name__", name);
-}
-
 /** An empty label is no label in Prometheus, but an empty exported_pod shows that `pod` is the exporter's own. */
 function propertyOf(label: string, value: string): LabelCell[] {
   const name = label.toLowerCase();
@@ -164,8 +185,8 @@ function propertyOf(label: string, value: string): LabelCell[] {
 
 /** AMD's exporter has no uuid unless it is configured. A part of a divided GPU has the serial number of the GPU; the first part is the
  *  one that has the values of the whole board. A GPU that cannot be divided has the part `NA`. */
-function amdUuid(labels: readonly LabelCell[], dialect: Dialect): string {
-  const serial = dialect === "amd" ? labelOf(labels, "serial_number") : "";
+function amdUuid(labels: readonly LabelCell[], exporter: Exporter): string {
+  const serial = exporter === "amd" ? labelOf(labels, "serial_number") : "";
   if (missingIdentity("serial_number", serial, "uuid") !== undefined) return "";
   const part = labelOf(labels, "gpu_partition_id");
   return /^[1-9]\d*$/.test(part) ? `AMD-${serial}-${part}` : `AMD-${serial}`;
