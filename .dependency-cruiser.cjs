@@ -60,8 +60,8 @@ module.exports = {
     pipelineRoom("upkeep", interfacesOf("store")),
     layer("terminal", "^src/terminal/", ["^src/(kit|domain|terminal)/", interfacesOf("source|queue|store|observe")]),
     layer("scaling", "^src/scaling/", ["^src/(kit|domain|etcd|scaling)/", interfacesOf("queue|observe")]),
-    // Rooms that are not built yet: docs/architecture.md says what each will contain.
     layer("access", "^src/access/", ["^src/(kit|domain|db|etcd|access)/"]),
+    // Rooms that are not built yet: docs/architecture.md says what each will contain.
     layer("faults", "^src/faults/", ["^src/(kit|domain|db|etcd|faults)/", interfacesOf("store|hot")]),
     layer("usage", "^src/usage/", ["^src/(kit|domain|db|usage)/", interfacesOf("store")]),
     layer("dashboard", "^src/dashboard/", ["^src/dashboard/", "^clients/typescript/src/"]),
@@ -70,7 +70,7 @@ module.exports = {
     routesRoom("http", ["schemas"], "^src/access/[^/]+\\.ts$"),
     routesRoom("fleet", ["schemas"], interfacesOf("store|hot")),
     routesRoom("answers", ["schemas", "http", "fleet"], interfacesOf("queue|store")),
-    routesRoom("live", ["schemas", "http", "fleet"], interfacesOf("store")),
+    routesRoom("live", ["schemas", "http", "fleet"], interfacesOf("store"), shownRooms),
     routesRoom(
       "graphql-kit",
       ["schemas", "http", "fleet", "answers", "live"],
@@ -95,7 +95,7 @@ module.exports = {
     routesRoom("graphql", ["schemas", "http", "fleet", "answers", "graphql-kit", "resources"]),
     layer("client", "^clients/typescript/", ["^clients/typescript/"]),
     layer("config", "^src/config/", ["^src/(kit|domain|config)/"]),
-    layer("app", "^src/app\\.ts$", ["^src/routes/(http|live|operations)/"]),
+    layer("app", "^src/app\\.ts$", ["^src/routes/(http|live|operations)/", "^src/access/[^/]+\\.ts$"]),
     layer("roles", "^src/roles/", [
       "^src/(kit|domain|config|db|etcd|pipeline|terminal|routes|roles|access|scaling|faults|usage|dashboard)/",
     ]),

@@ -2,18 +2,22 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { createGatewayClient, GatewayError, GatewayUnreachable, SubscriptionRefused } from "gpu-telemetry-client";
 import { changes } from "./telemetry/changes.ts";
 import { coverage } from "./telemetry/coverage.ts";
+import { keyHeaders } from "./gateway/key-headers.ts";
+import { TelemetryError } from "../src/domain/errors.ts";
 import { history } from "./telemetry/history.ts";
 import { deadLetters, deleteLetter, queue, redriveLetter, rejections } from "./telemetry/pipeline.ts";
 import { gpus, hosts, latest, series } from "./telemetry/fleet.ts";
+import { createKey, type KeyOptions, listKeys, makeKey, revokeKey, rotateKey, UsageError } from "./telemetry/keys.ts";
 import type { Output } from "./telemetry/output.ts";
 import { scaling } from "./telemetry/scaling.ts";
 import { services } from "./telemetry/services.ts";
 import { targets } from "./telemetry/targets.ts";
 import { watch } from "./telemetry/watch.ts";
 
-// bun run telemetry -- gpus|hosts|latest|history|coverage|changes|watch|series|services|targets|scaling|queue|rejections|dead-letters
+// bun run telemetry -- gpus|hosts|latest|history|coverage|changes|watch|series|services|targets|scaling|queue|rejections|dead-letters|keys
 //   [--json] [--url http://localhost:8080]
-// Shows the data of a gateway: tables for people, JSON for programs. Also redrives and deletes dead letters. Exits with 1 if
+// A gateway that needs a key gets the one of TELEMETRY_KEY, or of the file TELEMETRY_KEY_FILE.
+// Shows the data of a gateway: tables for people, JSON for programs. Also redrives and deletes dead letters, and administers keys. Exits with 1 if
 // the gateway refuses a request, with 2 if no gateway answers.
 
 function gatewayUrl(text: string): string {
@@ -34,12 +38,18 @@ const program = new Command("telemetry")
 
 function output(): Output {
   const { url, json } = program.opts<{ url: string; json: boolean }>();
-  return { gateway: createGatewayClient({ baseUrl: url }), url, asJson: json };
+  const headers = keyHeaders(process.env);
+  return { gateway: createGatewayClient({ baseUrl: url, headers }), url, headers, asJson: json };
 }
 
 const parseCount = (text: string): number => {
   if (/^\d{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= 10_000) return Number(text);
   throw new InvalidArgumentError("Expected a whole number from 1 to 10000.");
+};
+
+const parseSeconds = (text: string): number => {
+  if (/^\d{1,7}$/.test(text) && Number(text) <= 2_592_000) return Number(text);
+  throw new InvalidArgumentError("Expected a whole number from 0 to 2592000.");
 };
 
 const onlyGpu = ["--gpu <uuid>", "only this GPU or MIG instance"] as const;
@@ -167,6 +177,39 @@ letters
   .description("delete a dead letter")
   .action((id: string) => deleteLetter(output(), id));
 
+const keys = program
+  .command("keys")
+  .description("keys for the API; a gateway's own answer needs a key with the scope admin");
+/** Adds a command that makes a key. */
+function making(name: string, description: string): Command {
+  return keys
+    .command(name)
+    .description(description)
+    .requiredOption("--name <text>", "what the key is for")
+    .requiredOption("--scopes <names>", "what the key may do: read, write, operate, admin, with commas between them")
+    .option("--expires <time>", `when the key ends; ${rfc3339}`);
+}
+making("create", "create a key, and print it; it is shown only now")
+  .option("--direct", "store it in DATABASE_URL or DATA_DIR without a gateway; for the first key", false)
+  .action((options: KeyOptions) => createKey(output(), options));
+making("make", "make a key and its line for AUTH_KEYS_FILE; store nothing").action((options: KeyOptions) =>
+  makeKey(output(), options),
+);
+keys
+  .command("list")
+  .description("stored keys, newest first, without their secrets")
+  .option("--limit <count>", "maximum number of rows", parseCount)
+  .action((options) => listKeys(output(), options as object));
+keys
+  .command("revoke <id>")
+  .description("end a key everywhere within 5 s, with the connections that it has open")
+  .action((id: string) => revokeKey(output(), id));
+keys
+  .command("rotate <id>")
+  .description("replace a key by a new one, and print that; the old one ends after the overlap")
+  .option("--overlap <seconds>", "how long the old key stays valid (3600)", parseSeconds)
+  .action((id: string, options: { overlap?: number }) => rotateKey(output(), id, options));
+
 // the reader of a pipe, such as head, has closed it
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(0);
@@ -176,7 +219,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 try {
   await program.parseAsync();
 } catch (error) {
-  const expected = [GatewayError, GatewayUnreachable, SubscriptionRefused];
+  const expected = [GatewayError, GatewayUnreachable, SubscriptionRefused, TelemetryError, UsageError];
   if (!expected.some((each) => error instanceof each)) throw error;
   process.stderr.write(`${(error as Error).message}\n`);
   process.exitCode = error instanceof GatewayUnreachable ? 2 : 1;

@@ -1,5 +1,7 @@
 import { type AnyElysia, Elysia } from "elysia";
 import type { Logger } from "pino";
+import type { Access } from "./access/access.ts";
+import { accessCheck } from "./routes/http/access/access-check.ts";
 import { closedConnections } from "./routes/http/closed-connections.ts";
 import { errorHandling } from "./routes/http/error-handling.ts";
 import { requestUrl } from "./routes/http/request-url.ts";
@@ -12,6 +14,7 @@ export interface AppOptions extends HealthOptions, PrometheusOptions {
   /** The roles' routes. `app` returns the composed app, which has all of its routes only after `composeApp` has returned. */
   readonly routes: (app: () => AnyElysia) => readonly AnyElysia[];
   readonly webSocket: { readonly wsIdleTimeoutMs: number };
+  readonly access: Access;
   readonly log: Logger;
 }
 
@@ -26,6 +29,7 @@ export function composeApp(options: AppOptions): Elysia {
   app.use(requestUrl());
   app.use(closedConnections(options.draining));
   app.use(httpInstruments(options.registry));
+  app.use(accessCheck({ access: options.access, routes: () => app.routes }));
   app.use(healthRoutes(options));
   app.use(prometheusRoutes(options));
   for (const routes of options.routes(() => app)) app.use(routes);

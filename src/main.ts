@@ -44,6 +44,7 @@ async function main(): Promise<void> {
       url: `http://${urlHost(config.host)}:${app.server?.port}`,
       roles: opened.roles.map(({ banner }) => banner),
       store: opened.shared.store.current?.description,
+      access: opened.access.notice,
       queue: config.etcdEndpoints?.join(", "),
     }),
   );
@@ -74,14 +75,15 @@ function healthOf(config: Config, { shared, roles, services }: OpenRoles, draini
   };
 }
 
-function makeApp({ shared, roles }: OpenRoles, health: HealthOptions, stopping: AbortSignal): App {
+function makeApp({ shared, roles, access }: OpenRoles, health: HealthOptions, stopping: AbortSignal): App {
   const { services } = health;
   return composeApp({
     ...health,
     webSocket: shared.config,
     registry: shared.registry,
     log: shared.log,
-    routes: (app) => roles.flatMap((role) => role.routes({ app, services, version, stopping })),
+    access: access.access,
+    routes: (app) => roles.flatMap((role) => role.routes({ app, services, version, stopping, access })),
   });
 }
 
@@ -118,7 +120,11 @@ const closingMs = 1000;
  *  process that drains, they have until the deadline. The shared parts have the rest of the shutdown's time; what is not closed by
  *  then ends with the process.
  *  @param elapsedMs the time since the signal */
-async function stop(app: App, { services, shared }: Omit<OpenRoles, "roles">, elapsedMs: () => number): Promise<void> {
+async function stop(
+  app: App,
+  { services, shared }: Pick<OpenRoles, "services" | "shared">,
+  elapsedMs: () => number,
+): Promise<void> {
   const { shutdownTimeoutSeconds, shutdownDrainSeconds } = shared.config;
   const timeoutMs = shutdownTimeoutSeconds * 1000;
   const deadlineMs = timeoutMs - Math.min(closingMs, timeoutMs / 5);

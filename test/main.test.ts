@@ -127,10 +127,10 @@ test(
       ["127.0.0.1", "127.0.0.1", "0.0.0.0"],
       ["0.0.0.0", "127.0.0.1"],
     ] as const) {
-      const first = await startGateway(`first on ${firstHost}`, { HOST: firstHost });
+      const first = await startGateway(`first on ${firstHost}`, { HOST: firstHost, AUTH: "off" });
       const { port } = new URL(await urlOf(first));
       for (const HOST of secondHosts) {
-        const second = await startGateway(`${HOST} after ${firstHost}`, { PORT: port, HOST });
+        const second = await startGateway(`${HOST} after ${firstHost}`, { PORT: port, HOST, AUTH: "off" });
         expect(await second.subprocess.exited).toBe(1);
         expect(second.output()).toContain(`${HOST}:${port} (HOST, PORT): the port is already in use`);
       }

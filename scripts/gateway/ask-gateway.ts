@@ -1,3 +1,5 @@
+import { keyHeaders } from "./key-headers.ts";
+
 /** A successful answer of a gateway. */
 export interface GatewayAnswer {
   readonly count: number;
@@ -13,7 +15,10 @@ export function gatewayUrl(env: Readonly<Record<string, string | undefined>>): s
 /** Requests a list, or an object, of a gateway.
  *  @throws Error with a sentence for people, if no gateway answers or it refuses the request */
 export async function askGateway(url: string, path: string): Promise<GatewayAnswer> {
-  const response = await fetch(`${url}${path}`, { signal: AbortSignal.timeout(30_000) }).catch((cause: unknown) => {
+  const response = await fetch(`${url}${path}`, {
+    headers: keyHeaders(process.env),
+    signal: AbortSignal.timeout(30_000),
+  }).catch((cause: unknown) => {
     throw new Error(`no gateway answers at ${url}; start one with make scale-local, or set TELEMETRY_URL`, {
       cause,
     });

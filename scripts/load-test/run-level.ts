@@ -1,3 +1,5 @@
+import { keyHeaders } from "../gateway/key-headers.ts";
+
 /** A request that the load test sends. */
 export interface Operation {
   /** The name in the table. */
@@ -42,10 +44,15 @@ export async function measure(url: string, operation: Operation, { clients, oper
 
 /** @returns undefined if the answer is complete and a success, also in its body */
 async function errorOf(url: string, { path, json }: Operation): Promise<string | undefined> {
-  const post = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(json) };
+  const headers = keyHeaders(process.env);
+  const post = {
+    method: "POST",
+    headers: { ...headers, "content-type": "application/json" },
+    body: JSON.stringify(json),
+  };
   try {
     const signal = AbortSignal.timeout(timeoutMs);
-    const response = await fetch(`${url}${path}`, json === undefined ? { signal } : { ...post, signal });
+    const response = await fetch(`${url}${path}`, json === undefined ? { headers, signal } : { ...post, signal });
     const text = await response.text();
     const body = JSON.parse(text) as {
       readonly success?: boolean;

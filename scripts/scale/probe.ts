@@ -1,5 +1,6 @@
 import { Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
+import { keyHeaders } from "../gateway/key-headers.ts";
 import type { ManagedRole } from "../supervisor/managed-role.ts";
 import type { ShownInstance, Status } from "../supervisor/protocol.ts";
 import type { SupervisorClient } from "./supervisor-client.ts";
@@ -51,7 +52,9 @@ interface Probed {
 }
 
 async function readJson(url: string): Promise<unknown> {
-  return await (await fetch(url, { signal: AbortSignal.timeout(probeTimeoutMs) })).json();
+  return await (
+    await fetch(url, { headers: keyHeaders(process.env), signal: AbortSignal.timeout(probeTimeoutMs) })
+  ).json();
 }
 
 function healthOfBalancer(status: unknown): Health | undefined {

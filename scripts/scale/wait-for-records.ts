@@ -1,3 +1,4 @@
+import { keyHeaders } from "../gateway/key-headers.ts";
 import { Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import type { ManagedRole } from "../supervisor/managed-role.ts";
@@ -37,8 +38,8 @@ function firstOf(instances: readonly ShownInstance[], role: ManagedRole): ShownI
 
 async function showsGpu(host: string, port: number): Promise<boolean> {
   try {
-    const signal = AbortSignal.timeout(requestTimeoutMs);
-    const list: unknown = await (await fetch(`http://${host}:${port}/api/v1/gpus?limit=1`, { signal })).json();
+    const init = { headers: keyHeaders(process.env), signal: AbortSignal.timeout(requestTimeoutMs) };
+    const list: unknown = await (await fetch(`http://${host}:${port}/api/v1/gpus?limit=1`, init)).json();
     return Value.Check(listSchema, list) && list.count > 0;
   } catch {
     return false;

@@ -6,6 +6,8 @@ import type { Workload } from "../../src/domain/gpu.ts";
 export interface Output {
   readonly gateway: GatewayClient;
   readonly url: string;
+  /** Sent with every request; the key, if there is one. */
+  readonly headers: Readonly<Record<string, string>>;
   readonly asJson: boolean;
 }
 

@@ -1,4 +1,5 @@
 import { Type } from "@sinclair/typebox";
+import { accessSettings } from "./settings/access-settings.ts";
 import { apiSettings } from "./settings/api-settings.ts";
 import { coordinatorSettings } from "./settings/coordinator-settings.ts";
 import { balancerSettings } from "./settings/balancer-settings.ts";
@@ -21,6 +22,7 @@ export const configSchema = Type.Object({
   ...storeSettings,
   ...queueSettings,
   ...apiSettings,
+  ...accessSettings,
   ...scalingSettings,
   ...coordinatorSettings,
   ...balancerSettings,

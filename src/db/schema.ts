@@ -267,3 +267,5 @@ export const quarantine = pgTable(
   },
   (table) => [unique("quarantine_place").on(table.sourceId, table.item, table.byteOffset, table.field)],
 );
+
+export { accessKeys, accessTickets, auditLog } from "./access-tables.ts";

@@ -118,6 +118,26 @@ export class DataDirUnusable extends TelemetryError {
   readonly retryable = false;
 }
 
+/** A gateway that would be open to the network has no key. An operator has to give it one. */
+export class AuthMissing extends TelemetryError {
+  readonly code = "auth_missing";
+  readonly retryable = false;
+
+  constructor() {
+    super(
+      "auth_missing: this gateway needs a key (it listens beyond loopback, or AUTH=required), and there is none. Set " +
+        "AUTH_BOOTSTRAP_KEY_FILE or AUTH_KEYS_FILE, or store a key with 'bun run telemetry -- keys create --direct'; or type " +
+        "AUTH=off to let everyone who reaches the port read and change everything (docs/security.md)",
+    );
+  }
+}
+
+/** The stored keys cannot be read, so a key cannot be checked. */
+export class KeysUnavailable extends TelemetryError {
+  readonly code = "keys_unavailable";
+  readonly retryable = true;
+}
+
 /** Environment variables are unusable or contradict each other. The message lists the errors. */
 export class InvalidConfig extends TelemetryError {
   readonly code = "invalid_config";

@@ -20,6 +20,7 @@ import { LiveFeed } from "../routes/live/live-feed.ts";
 import { liveRoutes } from "../routes/live/live-routes.ts";
 import type { LiveSettings } from "../routes/live/live-settings.ts";
 import { docsRoutes } from "../routes/openapi/openapi-routes.ts";
+import type { AccessAdministration } from "./open-access.ts";
 import type { ProcessParts } from "./role.ts";
 
 export interface HttpOptions extends RateLimitOptions {
@@ -27,7 +28,7 @@ export interface HttpOptions extends RateLimitOptions {
   readonly corsOrigins: readonly string[] | undefined;
 }
 
-export interface GatewayOptions extends ProcessParts {
+export interface GatewayOptions extends Omit<ProcessParts, "access"> {
   readonly fleet: Fleet;
   readonly queries: TelemetryQueries;
   readonly queue: Pick<Queue, "stats">;
@@ -35,6 +36,7 @@ export interface GatewayOptions extends ProcessParts {
   readonly serviceRegistry: Pick<ServiceRegistry, "list">;
   readonly targetStates: Pick<TargetStates, "list">;
   readonly scaling: Pick<ScalingRecords, "read">;
+  readonly administration: AccessAdministration;
   readonly http: HttpOptions;
   readonly graphql: GraphqlSettings;
   readonly webSocket: LiveSettings;

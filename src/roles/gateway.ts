@@ -34,6 +34,7 @@ export const gateway: Role = {
           ...process,
           queries,
           fleet,
+          administration: process.access.administer(opened.client),
           deadLetters: shared.queue.deadLetters,
           scaling: shared.scaling.records,
           webSocket: config,

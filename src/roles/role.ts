@@ -3,6 +3,7 @@ import type { RoleName } from "../domain/role-name.ts";
 import type { Service } from "../kit/service.ts";
 import type { ServiceLoad } from "../scaling/registry/service-instance.ts";
 import type { RoleBanner } from "../terminal/banner.ts";
+import type { OpenAccess } from "./open-access.ts";
 import type { SharedParts } from "./shared-parts.ts";
 
 /** A part of the pipeline that a process can run. The setting ROLE names the roles of a process. */
@@ -36,6 +37,7 @@ export interface ProcessParts {
   /** The services of all roles. */
   readonly services: readonly Service[];
   readonly version: string;
+  readonly access: OpenAccess;
   /** Aborted when the process is about to stop: long-lived connections must then end. */
   readonly stopping: AbortSignal;
 }

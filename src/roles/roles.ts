@@ -1,6 +1,7 @@
 import type { RoleName } from "../domain/role-name.ts";
 import type { Config } from "../config/parse-config.ts";
 import type { Service } from "../kit/service.ts";
+import { type OpenAccess, openAccess } from "./open-access.ts";
 import type { OpenRole, Role } from "./role.ts";
 import { openSharedParts, type SharedParts, type Surroundings } from "./shared-parts.ts";
 
@@ -19,6 +20,7 @@ export interface OpenRoles {
   readonly roles: readonly OpenRole[];
   /** In the order of starting: a service that receives data starts before the one that sends it. */
   readonly services: readonly Service[];
+  readonly access: OpenAccess;
 }
 
 /** Opens the roles that the configuration names.
@@ -34,5 +36,6 @@ export async function openRoles(config: Config, surroundings: Surroundings): Pro
   // one after another: a source that cannot be read must be reported before a store is opened
   for (const role of chosen) roles.push(await role.open(shared));
   const services = [...shared.services, ...roles.toReversed().flatMap((role) => role.services)];
-  return { shared, roles, services };
+  const access = openAccess(shared);
+  return { shared, roles, services: [...access.services, ...services], access };
 }

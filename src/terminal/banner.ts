@@ -11,13 +11,16 @@ export function bannerText(options: {
   readonly roles: readonly RoleBanner[];
   /** Where the data is stored; undefined if this process opened no store. */
   readonly store: string | undefined;
+  /** Who may use the process; undefined if only its machine can reach it. */
+  readonly access: string | undefined;
   /** The endpoints of etcd; undefined if the queue is in this process's memory. */
   readonly queue: string | undefined;
 }): string {
-  const { url, roles, store, queue } = options;
+  const { url, roles, store, access, queue } = options;
   const pages = [...roles.flatMap((role) => role.pages), ["health", "/health"], ["metrics", "/metrics"]] as const;
   const facts = [
     ...roles.flatMap((role) => role.facts),
+    ...(access === undefined ? [] : [["access", access] as const]),
     ...(queue === undefined ? [] : [["queue", `etcd at ${queue}`] as const]),
     ...(store === undefined ? [] : [["data", store] as const]),
   ];

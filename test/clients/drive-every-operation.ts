@@ -44,6 +44,7 @@ export async function driveEveryOperation(baseUrl: string, cluster_id: string): 
 }
 
 /** The path parameters of a dead letter that does not exist. */
+const noKey = { params: { path: { key_id: "none" } } };
 const noLetter = { params: { path: { id: "01K0F3Z8Q4W5X6Y7Z8A9B0C1D2" } } };
 
 /** @returns the answer's count; 0 if the gateway answers not_found */
@@ -119,6 +120,12 @@ function callsOf(gateway: GatewayClient, cluster_id: string): Record<Operation, 
       countIfFound(gateway.GET("/api/v1/pipeline/dead-letters/{id}", noLetter)),
     "delete /api/v1/pipeline/dead-letters/{id}": () =>
       countIfFound(gateway.DELETE("/api/v1/pipeline/dead-letters/{id}", noLetter)),
+    "get /api/v1/keys": () => counted(gateway.GET("/api/v1/keys")),
+    "post /api/v1/keys": () =>
+      counted(gateway.POST("/api/v1/keys", { params: { query: { name: "ci", scopes: "read" } } })),
+    "delete /api/v1/keys/{key_id}": () => countIfFound(gateway.DELETE("/api/v1/keys/{key_id}", noKey)),
+    "post /api/v1/keys/{key_id}/rotate": () => countIfFound(gateway.POST("/api/v1/keys/{key_id}/rotate", noKey)),
+    "post /api/v1/tickets": () => counted(gateway.POST("/api/v1/tickets")),
     "post /api/v1/pipeline/dead-letters/{id}/redrive": () =>
       countIfFound(gateway.POST("/api/v1/pipeline/dead-letters/{id}/redrive", noLetter)),
   };

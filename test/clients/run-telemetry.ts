@@ -5,11 +5,16 @@ interface CommandResult {
   readonly errors: string;
 }
 
-/** Runs scripts/telemetry.ts against the gateway at this port. */
-export async function runTelemetry(port: number, args: readonly string[]): Promise<CommandResult> {
+/** Runs scripts/telemetry.ts against the gateway at this port.
+ *  @param env more of its environment */
+export async function runTelemetry(
+  port: number,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<CommandResult> {
   const child = Bun.spawn([process.execPath, "scripts/telemetry.ts", ...args], {
     cwd: `${import.meta.dir}/../..`,
-    env: { ...process.env, TELEMETRY_URL: `http://127.0.0.1:${port}`, NO_COLOR: "1" },
+    env: { ...process.env, TELEMETRY_URL: `http://127.0.0.1:${port}`, NO_COLOR: "1", ...env },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",

@@ -6,6 +6,7 @@ import { exerciseCoverage } from "../contract/coverage.ts";
 import { exerciseDevicesInStore } from "../contract/devices-in-store.ts";
 import { exerciseExpectedDevices } from "../contract/expected-devices.ts";
 import { exerciseGpuStateHistory } from "../contract/gpu-state-history.ts";
+import { exerciseKeyStore } from "../contract/key-store.ts";
 import { exerciseHistoryRetention } from "../contract/history-retention.ts";
 import { exerciseInventory } from "../contract/inventory.ts";
 import { exerciseTelemetryQueries } from "../contract/telemetry-queries.ts";
@@ -34,6 +35,8 @@ exerciseDevicesInStore("PostgreSQL", inDatabase("plain_devices", { plain: true }
 
 exerciseTelemetryQueries("TimescaleDB", inDatabase("timescale_queries", {}));
 exerciseTelemetryQueries("PostgreSQL", inDatabase("plain_queries", { plain: true }));
+
+exerciseKeyStore("PostgreSQL", inDatabase("plain_keys", { plain: true }));
 
 exerciseCoverage("TimescaleDB", inDatabase("timescale_coverage", {}));
 exerciseCoverage("PostgreSQL", inDatabase("plain_coverage", { plain: true }));

@@ -2,6 +2,9 @@ import { afterAll, beforeAll } from "bun:test";
 import pino from "pino";
 import { Registry } from "prom-client";
 import { type ProvidedEtcd, provideEtcd } from "../../dev/servers/provide-etcd.ts";
+import { KeyDirectory } from "../../src/access/key-directory.ts";
+import { OpenDoor } from "../../src/access/open-door.ts";
+import { SqlKeyStore } from "../../src/access/sql/sql-key-store.ts";
 import { systemClock as clock } from "../../src/kit/clock.ts";
 import { defaultClusterId, defaultTopic } from "../../src/domain/default-names.ts";
 import { EtcdUnavailable } from "../../src/domain/errors.ts";
@@ -213,6 +216,16 @@ exerciseService("etcd's upkeep", () => {
   const { part, calls } = counted(client);
   const options = { instanceId: crypto.randomUUID(), historySeconds: 60 };
   return { service: new EtcdUpkeep({ ...options, client: part, clock, log }), calls };
+});
+exerciseService("the keys in memory", () => {
+  const { part: store, calls } = counted(new SqlKeyStore(opened.client));
+  const options = { bootstrapKey: undefined, file: undefined, maxAgeMs: 1000, needsKeys: false };
+  return { service: new KeyDirectory({ ...options, store, monotonicMs: clock.nowMs, clock, log }), calls };
+});
+exerciseService("the notice that nothing is protected", () => {
+  let calls = 0;
+  const countingLog = pino({ hooks: { logMethod: () => (calls += 1) } });
+  return { service: new OpenDoor(countingLog), calls: () => calls };
 });
 exerciseService("the history's upkeep", () => {
   const { part: retention, calls } = counted(opened.retention);

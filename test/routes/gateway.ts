@@ -8,6 +8,8 @@ import { BatchBuilder } from "../../src/domain/batch-builder.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import type { Gpu, Workload } from "../../src/domain/gpu.ts";
 import { metricIndexOf } from "../../src/domain/metrics.ts";
+import { openToAll } from "../../src/access/access.ts";
+import { administrationOf } from "../../src/roles/open-access.ts";
 import { type GatewayOptions, gatewayRoutes } from "../../src/roles/gateway-routes.ts";
 import type { Fleet } from "../../src/routes/fleet/fleet.ts";
 import { FleetProjection } from "../../src/routes/fleet/fleet-projection.ts";
@@ -116,7 +118,7 @@ export async function openFleetStore(records: readonly FleetRecord[] = fleet): P
 /** A gateway over a store.
  *  @param options parts that replace those of the gateway */
 export function gatewayOver(
-  { store, queries }: Pick<FleetStore, "store" | "queries">,
+  { store, queries, client }: Pick<FleetStore, "store" | "queries" | "client">,
   options: TestOptions = {},
 ): TestGateway {
   const clock = options.clock ?? systemClock;
@@ -135,6 +137,8 @@ export function gatewayOver(
     serviceRegistry: new MemoryServiceRegistry(clock),
     targetStates: new MemoryTargetStates(clock),
     scaling: new MemoryScalingRecords("one"),
+    access: openToAll,
+    administration: administrationOf(client, undefined),
     graphql: { introspection: true, graphiql: true },
     services: [],
     registry: new Registry(),

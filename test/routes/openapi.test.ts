@@ -98,6 +98,9 @@ describe("the OpenAPI document", () => {
       "/api/v1/gpus/{uuid}/telemetry",
       "/api/v1/hosts",
       "/api/v1/hosts/{hostname}/gpus",
+      "/api/v1/keys",
+      "/api/v1/keys/{key_id}",
+      "/api/v1/keys/{key_id}/rotate",
       "/api/v1/metrics",
       "/api/v1/metrics/series",
       "/api/v1/pipeline",
@@ -112,6 +115,7 @@ describe("the OpenAPI document", () => {
       "/api/v1/telemetry",
       "/api/v1/telemetry/aggregates",
       "/api/v1/telemetry/latest",
+      "/api/v1/tickets",
       "/health",
       "/health/live",
       "/health/ready",
@@ -155,10 +159,18 @@ describe("the OpenAPI document", () => {
       gpu_id: "0",
       figure: "backlog",
     };
+    const queries: Record<string, string> = {
+      "get /api/v1/telemetry/aggregates": "?group_by=host&start_time=2025-07-18T00:00:00Z",
+      "post /api/v1/keys": "?name=ci&scopes=read",
+    };
     for (const [path, { responses }, method] of operations()) {
       // a dead letter can be redriven or deleted only once
       pathValues["id"] = (path.endsWith("/redrive") ? deadLetters[1] : deadLetters[0]) ?? "";
-      const query = path.endsWith("/aggregates") ? `?group_by=host&start_time=2025-07-18T00:00:00Z` : "";
+      if (path.includes("{key_id}")) {
+        const created = await gateway.get("/api/v1/keys?name=other&scopes=read", { method: "POST" });
+        pathValues["key_id"] = ((await created.json()) as { data: { id: string } }).data.id;
+      }
+      const query = queries[`${method} ${path}`] ?? "";
       const response = await gateway.get(
         path.replace(/\{(\w+)\}/g, (_, name: string) => valueOf(name, pathValues)) + query,
         {

@@ -1,3 +1,4 @@
+import type { SqlClient } from "../../db/client.ts";
 import type { DatabaseChange } from "./database-change.ts";
 import type { HistoryRetention } from "./history-retention.ts";
 import type { Inventory } from "./inventory.ts";
@@ -18,5 +19,7 @@ export interface OpenStore {
   readonly queries: TelemetryQueries;
   readonly inventory: Inventory;
   readonly retention: HistoryRetention;
+  /** The database itself, for data that is not telemetry. */
+  readonly client: SqlClient;
   readonly close: () => Promise<void>;
 }

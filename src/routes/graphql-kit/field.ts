@@ -1,4 +1,6 @@
 import type { GraphQLFieldConfig, GraphQLOutputType } from "graphql";
+import type { Scope } from "../../access/scope.ts";
+import { requireScope } from "../http/access/require-scope.ts";
 import type { Parameters, ValuesOf } from "../http/parameters/parameter.ts";
 import type { FleetIndex } from "../fleet/fleet-index.ts";
 import type { GraphqlContext, OperationContext } from "./operation-context.ts";
@@ -13,6 +15,8 @@ export type SizeOf = (args: Readonly<Record<string, unknown>>, fleet: FleetIndex
 interface FieldDeclaration<Takes extends Parameters, Source> {
   readonly type: GraphQLOutputType;
   readonly description: string;
+  /** What the caller needs to read the field; `operate` or more for a field that changes something. */
+  readonly scope: Scope;
   /** The parameters, named as in REST; the resolver gets their values under the same names. */
   readonly takes: Takes;
   readonly size?: SizeOf;
@@ -40,13 +44,15 @@ export function schemaKit(relationsOf: (typeName: string) => FieldMap): SchemaKi
   return {
     types: new OutputTypes(enums, relationsOf),
     enums,
-    field: ({ type, description, takes, size, resolve }) => ({
+    field: ({ type, description, scope, takes, size, resolve }) => ({
       type,
       description,
       args: argumentsOf(takes, enums),
-      extensions: size === undefined ? {} : { size },
-      resolve: (source, args, { operation }) =>
-        resolve(source as never, parametersOf(takes, args as Readonly<Record<string, unknown>>), operation),
+      extensions: size === undefined ? { scope } : { scope, size },
+      resolve: (source, args, { operation }) => {
+        requireScope(operation.caller, scope);
+        return resolve(source as never, parametersOf(takes, args as Readonly<Record<string, unknown>>), operation);
+      },
     }),
   };
 }

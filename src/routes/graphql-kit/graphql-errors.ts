@@ -12,6 +12,7 @@ export type GraphqlCode =
   | "GRAPHQL_VALIDATION_FAILED"
   | "BAD_REQUEST"
   | "BAD_USER_INPUT"
+  | "FORBIDDEN"
   | "NOT_FOUND"
   | "OPERATION_TOO_LARGE"
   | "QUERY_TOO_COSTLY"
@@ -22,10 +23,12 @@ export type GraphqlCode =
 const graphqlCodeOf: Readonly<Partial<Record<ErrorCode, GraphqlCode>>> = {
   invalid_parameter: "BAD_USER_INPUT",
   unknown_parameter: "BAD_USER_INPUT",
+  forbidden: "FORBIDDEN",
   not_found: "NOT_FOUND",
   query_too_costly: "QUERY_TOO_COSTLY",
   no_room: "SERVICE_UNAVAILABLE",
   store_unavailable: "SERVICE_UNAVAILABLE",
+  keys_unavailable: "SERVICE_UNAVAILABLE",
   queue_unavailable: "SERVICE_UNAVAILABLE",
 };
 

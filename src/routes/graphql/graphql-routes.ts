@@ -4,6 +4,8 @@ import type { DocumentNode } from "graphql";
 import { LRUCache } from "lru-cache";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
+import { hiddenDetail } from "../http/access/access-rule.ts";
+import { callerOf } from "../http/access/callers.ts";
 import { FleetView } from "../fleet/fleet-index.ts";
 import { toGraphqlError } from "../graphql-kit/graphql-errors.ts";
 import { Admission } from "../graphql-kit/live/admission.ts";
@@ -43,7 +45,7 @@ const documentCacheOptions = {
   sizeCalculation: (_: unknown, document: string): number => document.length + 1,
 };
 
-/** GraphQL at /graphql: GET, POST and WebSocket (graphql-transport-ws). Browsers get GraphiQL, unless the settings switch it
+/** GraphQL at /graphql: GET, POST and WebSocket (graphql-transport-ws), for any key: each field has its scope. Browsers get GraphiQL, unless the settings switch it
  *  off. */
 export function graphqlRoutes(options: GraphqlOptions) {
   const { registry, stopping, wsMaxConnections } = options;
@@ -57,7 +59,7 @@ export function graphqlRoutes(options: GraphqlOptions) {
     log: options.log,
   });
   subscriptionInstruments(registry, { connections: () => sockets.count, subscriptions: () => admission.count });
-  return new Elysia({ name: "graphql", detail: { hide: true } })
+  return new Elysia({ name: "graphql", detail: hiddenDetail({ scope: "any" }) })
     .onBeforeHandle(({ request, server }) => {
       if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") return undefined;
       sockets.upgrade(request, server);
@@ -90,7 +92,7 @@ function yogaOptions(
   const contexts = new WeakMap<Request, OperationContext>();
   return {
     context: ({ request }: { readonly request: Request }) => {
-      const operation = new OperationContext(parts, view);
+      const operation = new OperationContext(parts, view, callerOf(request));
       contexts.set(request, operation);
       return { operation };
     },

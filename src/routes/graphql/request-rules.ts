@@ -1,5 +1,6 @@
 import { GraphQLError, NoSchemaIntrospectionCustomRule } from "graphql";
 import type { Plugin } from "graphql-yoga";
+import { withCallerOf } from "../http/access/callers.ts";
 import { graphqlError } from "../graphql-kit/graphql-errors.ts";
 
 const bodyTypes = ["application/json", "application/graphql"];
@@ -10,7 +11,9 @@ export function requestRules({ introspection }: { readonly introspection: boolea
     onRequest: (event) => {
       const { request } = event;
       // HEAD is executed as GET, and gets the answer without its body
-      if (request.method === "HEAD") event.setRequest(new Request(request.url, { headers: request.headers }));
+      if (request.method === "HEAD") {
+        event.setRequest(withCallerOf(request, new Request(request.url, { headers: request.headers })));
+      }
       const [type = ""] = (request.headers.get("content-type") ?? "").split(";");
       if (request.method === "POST" && !bodyTypes.includes(type.trim().toLowerCase()))
         event.endResponse(unsupported(type));

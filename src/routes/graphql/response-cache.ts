@@ -1,4 +1,5 @@
 import type { Plugin } from "graphql-yoga";
+import { callerOf, withCallerOf } from "../http/access/callers.ts";
 import { CachedBody, ResponseCache } from "../http/response-cache.ts";
 import { graphqlError } from "../graphql-kit/graphql-errors.ts";
 import type { FleetView } from "../fleet/fleet-index.ts";
@@ -25,7 +26,7 @@ export function responseCache(view: FleetView, contextOf: (request: Request) => 
       const body = responses.get(key);
       if (body !== undefined) return event.endResponse(await body.answerTo(request, {}));
       // a body can be read only once, so a new request with the same text replaces this one
-      const readable = request.method === "POST" ? withBody(request, sent) : request;
+      const readable = request.method === "POST" ? withCallerOf(request, withBody(request, sent)) : request;
       requests.set(readable, { key, version });
       event.setRequest(readable);
     },
@@ -44,7 +45,16 @@ export function responseCache(view: FleetView, contextOf: (request: Request) => 
 
 function keyOf(request: Request, body: string): string {
   const { headers, method, url } = request;
-  return [method, headers.get("accept"), headers.get("content-type"), url.slice(url.indexOf("?") + 1), body].join("\n");
+  // an answer is another one for a caller with other scopes
+  const { scopes } = callerOf(request).grant;
+  return [
+    scopes.join(),
+    method,
+    headers.get("accept"),
+    headers.get("content-type"),
+    url.slice(url.indexOf("?") + 1),
+    body,
+  ].join("\n");
 }
 
 function withBody({ url, method, headers, signal }: Request, body: string): Request {

@@ -12,17 +12,20 @@ export type ErrorCode =
   | "unsupported_media_type"
   | "too_many_requests"
   | "query_too_costly"
+  | "unauthenticated"
+  | "forbidden"
   | "upgrade_required"
   | "no_room"
   | "store_unavailable"
   | "queue_unavailable"
+  | "keys_unavailable"
   | "figure_unknown"
   | "internal_error";
 
 /** An error that becomes an error response (in `errorHandling`), or an error of a GraphQL operation (in `graphql-errors.ts`). */
 export class ApiError extends Error {
   constructor(
-    readonly status: 400 | 404 | 405 | 406 | 413 | 415 | 426 | 429 | 500 | 503,
+    readonly status: 400 | 401 | 403 | 404 | 405 | 406 | 413 | 415 | 426 | 429 | 500 | 503,
     readonly code: ErrorCode,
     readonly text: { readonly message: string; readonly details: Readonly<Record<string, unknown>> },
   ) {

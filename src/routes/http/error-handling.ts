@@ -1,6 +1,13 @@
 import { Elysia } from "elysia";
 import type { Logger } from "pino";
-import { EtcdOutOfSpace, EtcdUnavailable, QueryTooCostly, QueueClosed, StoreUnavailable } from "../../domain/errors.ts";
+import {
+  EtcdOutOfSpace,
+  EtcdUnavailable,
+  KeysUnavailable,
+  QueryTooCostly,
+  QueueClosed,
+  StoreUnavailable,
+} from "../../domain/errors.ts";
 import { ApiError, shown } from "./api-error.ts";
 import { allowedMethods, type RoutePattern } from "./route-table.ts";
 
@@ -65,6 +72,12 @@ function apiErrorOf(code: string | number, error: unknown): ApiError {
     return new ApiError(503, "queue_unavailable", {
       message: "The queue does not answer; check whether the change was made, and try again",
       details: { reason: error.message },
+    });
+  }
+  if (error instanceof KeysUnavailable) {
+    return new ApiError(503, error.code, {
+      message: "Keys cannot be checked, because the store does not answer; try again",
+      details: {},
     });
   }
   if (error instanceof QueryTooCostly) {

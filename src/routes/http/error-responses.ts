@@ -5,6 +5,17 @@ export const errorResponses = {
     message: 'limit="0" is not usable; expected a whole number from 1 to 10000',
     details: { parameter: "limit", value: "0", expected: "a whole number from 1 to 10000" },
   }),
+  401: errorResponse("The request has no valid key", {
+    code: "unauthenticated",
+    message: "This needs a key; send it as Authorization: Bearer KEY, or as the password of Basic authentication",
+    details: {},
+  }),
+  403: errorResponse("The key lacks the scope that the operation needs", {
+    code: "forbidden",
+    message:
+      'The key "grafana" has the scope read; this needs operate (change the pipeline: redrive and delete dead letters)',
+    details: { needed: "operate", scopes: ["read"] },
+  }),
   404: errorResponse("The object that the path names does not exist", {
     code: "not_found",
     message: 'There is no GPU with uuid "GPU-0"',

@@ -2,6 +2,7 @@ import { defined } from "../../kit/defined.ts";
 import { type TSchema, Type } from "@sinclair/typebox";
 import { listAnswer, listAsOfAnswer, pageAnswer, partAnswer, rowsAnswer, singleAnswer } from "../schemas/envelope.ts";
 import { exampleOf, nameOf } from "../schemas/named-schema.ts";
+import { type AccessRule, ruleMember } from "./access/access-rule.ts";
 import type { ErrorStatus } from "./error-responses.ts";
 
 /** The groups of operations in the OpenAPI document. */
@@ -11,6 +12,7 @@ export const tags = [
   { name: "telemetry", description: "Records of all GPUs" },
   { name: "input", description: "Metrics that records may have, and inputs that were rejected" },
   { name: "pipeline", description: "State of the pipeline, and its dead letters" },
+  { name: "access", description: "Keys, tickets for WebSockets, and the audit log" },
   { name: "operations", description: "For operators and monitoring" },
 ] as const;
 
@@ -20,6 +22,8 @@ interface OperationText {
   readonly tag: (typeof tags)[number]["name"];
   readonly summary: string;
   readonly description: string;
+  /** What the operation asks of its callers. */
+  readonly access: AccessRule;
   readonly errors: readonly ErrorStatus[];
   /** Responses carry an ETag; a client that has the current response gets 304. */
   readonly etag?: true;
@@ -46,11 +50,22 @@ interface Documented {
 
 /** Makes the documentation of a route, for its `detail`. Responses are not checked at run time, because checking a page of
  *  10,000 records is slow; tests check them. */
-export function operation({ id, tag, summary, description, errors, etag, ...success }: OperationText & Success) {
+export function operation({
+  id,
+  tag,
+  summary,
+  description,
+  access,
+  errors,
+  etag,
+  ...success
+}: OperationText & Success) {
   const isByRow = "alsoAsRows" in success;
   // the rate limit does not apply to the operators' paths
   const all: ErrorStatus[] = [
     ...errors,
+    ...(access.scope === "open" ? [] : [401 as const]),
+    ...(access.scope === "open" || access.scope === "any" ? [] : [403 as const]),
     ...(isByRow ? [406 as const] : []),
     ...(tag === "operations" ? [] : [429 as const]),
   ];
@@ -60,6 +75,8 @@ export function operation({ id, tag, summary, description, errors, etag, ...succ
     tags: [tag] as string[],
     summary,
     description,
+    [ruleMember]: access,
+    security: access.scope === "open" ? [] : securityNeeded,
     responses: {
       200: isByRow ? { ...success200, content: { ...success200.content, ...rowContents } } : success200,
       ...others,
@@ -68,6 +85,9 @@ export function operation({ id, tag, summary, description, errors, etag, ...succ
     } as Record<string, { description: string }>,
   };
 }
+
+/** Either of the two carries a key. */
+const securityNeeded: Record<string, string[]>[] = [{ bearer: [] }, { basic: [] }];
 
 const notModified = { description: "The response that If-None-Match names is still current; no body" };
 

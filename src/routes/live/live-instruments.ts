@@ -20,7 +20,7 @@ export interface LiveState {
 }
 
 /** All reasons. Each reason's counter is exposed from the start, with the value 0. */
-const closeReasons: readonly CloseReason[] = ["client", "broken", "idle", "too_large", "slow", "shutdown"];
+const closeReasons: readonly CloseReason[] = ["client", "broken", "idle", "too_large", "slow", "shutdown", "key_ended"];
 
 /** Registers the instruments of /ws.
  *  @param state called when the registry is read */

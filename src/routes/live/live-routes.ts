@@ -1,6 +1,7 @@
 import { Elysia } from "elysia";
 import { accepts } from "../http/parameters/accepts.ts";
-import { noQuery } from "../http/parameters/common.ts";
+import { hiddenDetail } from "../http/access/access-rule.ts";
+import { optional, text } from "../http/parameters/parameter.ts";
 import { type LiveOptions, LiveSockets } from "./live-sockets.ts";
 
 /** Two limits, in bytes. Bun closes a connection that sends a longer message. Bun buffers at most this many bytes for a
@@ -18,7 +19,10 @@ export function socketSettings({ wsIdleTimeoutMs }: { readonly wsIdleTimeoutMs: 
   };
 }
 
-/** /ws: sends newest records as they arrive.
+/** A browser, which can send no key with a WebSocket, has a ticket of POST /api/v1/tickets. */
+const ticketQuery = { ticket: optional(text({ maxLength: 64, description: "A ticket, which opens one connection" })) };
+
+/** /ws: sends newest records as they arrive, to any key: each message has its scope.
  *
  *  This is a plain route, because Elysia's own WebSocket route makes several objects for each message and hides the
  *  message's text. Bun calls the methods of the object that the upgrade passes as `data`. */
@@ -32,6 +36,6 @@ export function liveRoutes(options: LiveOptions) {
       set.status = 101;
     },
     // hidden, because an operation without a 2xx answer would be an error in the document; docs/websocket.md describes /ws
-    { ...accepts(noQuery), detail: { hide: true } },
+    { ...accepts(ticketQuery), detail: hiddenDetail({ scope: "any" }) },
   );
 }

@@ -1,13 +1,18 @@
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
+import type { Caller } from "../../access/caller.ts";
 import type { Clock } from "../../kit/clock.ts";
+import { defined } from "../../kit/defined.ts";
 import type { HistoryQueries } from "../../pipeline/store/telemetry-queries.ts";
 import type { Fleet } from "../fleet/fleet.ts";
+import { callerOf } from "../http/access/callers.ts";
+import { requireScope } from "../http/access/require-scope.ts";
 import { ApiError } from "../http/api-error.ts";
 import type { LiveFeed } from "./live-feed.ts";
 import { type LiveInstruments, liveInstruments, type LiveState } from "./live-instruments.ts";
 import type { LiveSettings } from "./live-settings.ts";
 import { type CloseReason, LiveSocket, type SocketOwner } from "./live-socket.ts";
+import { messageScopes } from "./messages.ts";
 import type { ReadMessage } from "./read-message.ts";
 import { SharedTopics } from "./shared-topic.ts";
 import { Subscriptions } from "./subscriptions.ts";
@@ -37,10 +42,16 @@ const checkEveryMs = 100;
  *  messages. */
 const uncheckedLength = 256 * 1024;
 
+const keyEnded = "the key was revoked or has expired";
+
 /** Owns the connections to /ws: limits their number, checks which ones are behind, and closes all of them when the
  *  process is about to stop. */
 export class LiveSockets implements SocketOwner {
   private readonly sockets = new Set<LiveSocket>();
+  /** Who has opened each socket. */
+  private readonly callers = new WeakMap<LiveSocket, Caller>();
+  /** Functions that remove a socket from its caller, which ends it. */
+  private readonly departures = new WeakMap<LiveSocket, () => void>();
   private readonly instruments: LiveInstruments;
   private readonly subscriptions: Subscriptions;
   private server: SocketServer | undefined;
@@ -77,16 +88,21 @@ export class LiveSockets implements SocketOwner {
       throw this.refusal("connections", message);
     }
     this.server = server ?? undefined;
-    if (server?.upgrade(request, { data: new LiveSocket(this) }) !== true) throw upgradeRequired();
+    const socket = new LiveSocket(this);
+    this.callers.set(socket, callerOf(request));
+    if (server?.upgrade(request, { data: socket }) !== true) throw upgradeRequired();
   }
 
   onOpened(socket: LiveSocket): void {
     this.sockets.add(socket);
+    const leave = this.callers.get(socket)?.onEnd(() => socket.end("key_ended", 1008, keyEnded));
+    if (leave !== undefined) this.departures.set(socket, leave);
     if (!this.isWatching) void this.watch();
   }
 
   onClosed(socket: LiveSocket, reason: CloseReason): void {
     this.sockets.delete(socket);
+    this.departures.get(socket)?.();
     this.instruments.closed.inc({ reason });
   }
 
@@ -96,12 +112,26 @@ export class LiveSockets implements SocketOwner {
 
   onMessage(socket: LiveSocket, read: ReadMessage): void {
     try {
-      this.subscriptions.handle(socket, read);
+      this.subscriptions.handle(socket, this.checked(socket, read));
     } catch (error) {
       this.options.log.error({ err: error as Error }, "a message over /ws could not be handled");
       this.instruments.errors.inc({ code: "internal_error" });
       const message = "The message failed inside the server; its log says why";
       socket.send({ type: "error", code: "internal_error", message, details: {} });
+    }
+  }
+
+  /** @returns an error instead of a message that the socket's caller may not send */
+  private checked(socket: LiveSocket, read: ReadMessage): ReadMessage {
+    const scope = "message" in read ? messageScopes[read.message.type] : "any";
+    const caller = this.callers.get(socket);
+    if (!("message" in read) || scope === "any" || caller === undefined) return read;
+    try {
+      requireScope(caller, scope);
+      return read;
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      return { error: { code: error.code, ...error.text, ...defined({ id: read.message.id }) } };
     }
   }
 

@@ -1,4 +1,5 @@
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
+import type { Scope } from "../../access/scope.ts";
 import { metrics } from "../../domain/metrics.ts";
 import { selectorMaxLength } from "../../domain/series-selector.ts";
 import { nameMaxLength, wholeNumber } from "../schemas/envelope.ts";
@@ -109,6 +110,13 @@ export const clientMessages = {
     { additionalProperties: false, description: "Requests a pong" },
   ),
 } as const satisfies Record<string, TSchema>;
+
+/** What a client's key needs for each of its messages; `any`: nothing but to be valid. */
+export const messageScopes: Readonly<Record<keyof typeof clientMessages, Scope | "any">> = {
+  subscribe: "read",
+  unsubscribe: "any",
+  ping: "any",
+};
 
 const optionalFlag = (description: string) => Type.Optional(Type.Literal(true, { description }));
 

@@ -40,6 +40,10 @@ export function openApiDocument(app: AnyElysia, version: string): Json {
     components: {
       schemas: normaliseAll(namedSchemas),
       responses: errorResponses,
+      securitySchemes: {
+        bearer: { type: "http", scheme: "bearer", description: "A key, such as gtp_3f9ac02b1d_..." },
+        basic: { type: "http", scheme: "basic", description: "A key as the password; the user is ignored" },
+      },
     },
   };
   // The round trip through JSON drops TypeBox's symbols and undefined values, and copies objects that are shared.

@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { type AnyElysia, Elysia } from "elysia";
 import { stringify } from "yaml";
+import { hiddenDetail } from "../http/access/access-rule.ts";
 import { ApiError, shown } from "../http/api-error.ts";
 import { openApiDocument } from "./document.ts";
 import type { Json } from "./normalise.ts";
@@ -32,7 +33,7 @@ export function docsRoutes({ app, version }: { readonly app: () => AnyElysia; re
     "swagger.yaml": () => text(yaml(), "application/yaml"),
     "swagger-initializer.js": () => text(swaggerInitializer, "text/javascript; charset=utf-8"),
   };
-  return new Elysia({ name: "docs", detail: { hide: true } })
+  return new Elysia({ name: "docs", detail: hiddenDetail({ scope: "any", page: "docs" }) })
     .get("/docs", () => redirectToPage())
     .get("/swagger", ({ request }) => {
       // Elysia does not distinguish /swagger from /swagger/, and the page's relative links need the slash.

@@ -35,8 +35,9 @@ export interface HealthOptions {
  *  etcd. */
 const dispensable: ReadonlySet<string> = new Set(["fleet", "etcd"]);
 /** The services whose errors do not make a process unready, because it does its other work: while the registration has an error,
- *  others do not see the process; while nvidia-smi has one, GPUs of the process's own machine are not read. */
-const notNeeded: ReadonlySet<string> = new Set(["registry", "nvidia-smi"]);
+ *  others do not see the process; while access has one, it knows the keys
+ *  that it has read before; while nvidia-smi has one, GPUs of the process's own machine are not read. */
+const notNeeded: ReadonlySet<string> = new Set(["registry", "nvidia-smi", "access"]);
 /** A part that does not answer within this time counts as down. */
 const probeTimeoutMs = 2000;
 
@@ -165,6 +166,7 @@ const mainPartName = "The store (in a process without a store, the queue)";
 const healthDetail = operation({
   id: "getHealth",
   tag: "operations",
+  access: { scope: "read", page: "health" },
   summary: "State of the process and its parts",
   description: "200 if the status is ok or degraded, 503 if it is down. Each part that is not ok has a reason.",
   plain: healthSchema,
@@ -175,6 +177,7 @@ const healthDetail = operation({
 const liveDetail = operation({
   id: "getLiveness",
   tag: "operations",
+  access: { scope: "open" },
   summary: "Whether the process answers",
   description: "For a liveness probe: 200 while the process runs, regardless of the state of its parts.",
   plain: probeSchema,
@@ -184,6 +187,7 @@ const liveDetail = operation({
 const readyDetail = operation({
   id: "getReadiness",
   tag: "operations",
+  access: { scope: "open" },
   summary: "Whether the process should get traffic",
   description:
     "For a readiness probe: 200 while the store (in a process without a store, the queue) answers and the services have " +

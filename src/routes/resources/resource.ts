@@ -1,5 +1,7 @@
 import type { TObject } from "@sinclair/typebox";
 import type { AnyElysia } from "elysia";
+import type { KeyAdministration } from "../../access/key-administration.ts";
+import type { Tickets } from "../../access/tickets.ts";
 import type { Clock } from "../../kit/clock.ts";
 import type { Service } from "../../kit/service.ts";
 import type { Queue } from "../../pipeline/queue/queue.ts";
@@ -37,6 +39,8 @@ export interface ResourceParts {
   readonly targetStates: Pick<TargetStates, "list">;
   /** The coordinator's decisions. */
   readonly scaling: Pick<ScalingRecords, "read">;
+  /** Makes and revokes keys and tickets. */
+  readonly administration: { readonly keys: KeyAdministration; readonly tickets: Tickets };
   readonly clock: Clock;
 }
 

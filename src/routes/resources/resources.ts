@@ -1,3 +1,4 @@
+import { access } from "./access/access.ts";
 import { catalogue } from "./catalogue/catalogue.ts";
 import { coverage } from "./coverage/coverage.ts";
 import { gpus } from "./gpus/gpus.ts";
@@ -22,4 +23,5 @@ export const resources: readonly Resource[] = [
   services,
   targets,
   scaling,
+  access,
 ];

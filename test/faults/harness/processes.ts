@@ -112,6 +112,7 @@ export function makePipeline(options: PipelineOptions): { streamers: Worker[]; c
     ROLE: "collector",
     DATABASE_URL: databaseUrl,
     HOST: servers.collectorHosts[index]?.address ?? "127.0.0.1",
+    AUTH: "off",
     PORT: String(servers.collectorPorts[index]),
   });
   return {

@@ -42,7 +42,7 @@ beforeAll(async () => {
     metrics: { temperature: index % 3 },
   }));
   await store.ingest(messageOf("fleet", makeBatch(records)));
-  gateway = gatewayOver({ store, queries });
+  gateway = gatewayOver({ store, queries, client });
   await gateway.get("/health/live");
 });
 afterAll(() => client.close());

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { createClient } from "graphql-ws";
+import { anyone } from "../../../src/access/access.ts";
 import { Admission } from "../../../src/routes/graphql-kit/live/admission.ts";
 import { liveRecords } from "../../../src/routes/graphql-kit/live/live-records.ts";
 import { LiveFeed } from "../../../src/routes/live/live-feed.ts";
@@ -145,12 +146,12 @@ test("subscriptions beyond the limit are refused until one has ended; a stopping
   const stopping = new AbortController();
   const admission = new Admission(1, stopping.signal);
   const feed = new LiveFeed(gateway.fleet);
-  const first = admission.admit(liveRecords(feed, {}));
-  expect(() => admission.admit(liveRecords(feed, {}))).toThrow("accepts at most 1 subscriptions");
+  const first = admission.admit(liveRecords(feed, {}), anyone);
+  expect(() => admission.admit(liveRecords(feed, {}), anyone)).toThrow("accepts at most 1 subscriptions");
   void first.return?.();
-  void admission.admit(liveRecords(feed, {})).return?.();
+  void admission.admit(liveRecords(feed, {}), anyone).return?.();
   stopping.abort();
-  expect(() => admission.admit(liveRecords(feed, {}))).toThrow("stopping");
+  expect(() => admission.admit(liveRecords(feed, {}), anyone)).toThrow("stopping");
 });
 
 test("a stopping gateway closes its WebSockets with code 1012", async () => {

@@ -665,10 +665,138 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Stored keys
+         * @description Stored keys, the newest first, with those that are revoked or have expired; never their secrets.
+         */
+        get: operations["listKeys"];
+        put?: never;
+        /**
+         * Create a key
+         * @description Stores a new key. The answer has the key itself, which is shown only now.
+         */
+        post: operations["createKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys/{key_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke a key
+         * @description Within 5 s, every gateway refuses the key and ends its WebSockets, subscriptions and exports. A key that was revoked stays revoked.
+         */
+        delete: operations["revokeKey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys/{key_id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replace a key
+         * @description Stores a new key with the name, scopes and expiry of a valid one, which itself ends after the overlap. The answer has the new key itself, which is shown only now.
+         */
+        post: operations["rotateKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tickets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A ticket for a WebSocket
+         * @description A browser can send no key with a WebSocket. A ticket in the URL (/ws?ticket=... or /graphql?ticket=...) opens one connection for the key that asked for it, at any gateway.
+         */
+        post: operations["createTicket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * @description A key, without its secret
+         * @example {
+         *       "id": "3f9ac02b1d",
+         *       "name": "grafana",
+         *       "scopes": [
+         *         "read"
+         *       ],
+         *       "created_at": "2025-07-18T20:42:34Z",
+         *       "last_used_at": "2025-07-18T20:50:02Z"
+         *     }
+         */
+        AccessKey: {
+            /** @description Identifies the key; the part of it between gtp_ and the secret */
+            id: string;
+            /** @description What the key is for */
+            name: string;
+            /** @description What the key may do; no scope implies another one */
+            scopes: ("read" | "write" | "operate" | "admin")[];
+            /**
+             * Format: date-time
+             * @description When the key was created
+             * @example 2025-07-18T20:42:34Z
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When the key expires; absent: never
+             * @example 2025-07-18T20:42:34Z
+             */
+            expires_at?: string;
+            /**
+             * Format: date-time
+             * @description When the key was revoked; absent: it is not
+             * @example 2025-07-18T20:42:34Z
+             */
+            revoked_at?: string;
+            /**
+             * Format: date-time
+             * @description When the key was last used, to about a minute; absent: never
+             * @example 2025-07-18T20:42:34Z
+             */
+            last_used_at?: string;
+        };
         /**
          * @description Telemetry of a group in a minute or an hour
          * @example {
@@ -1300,6 +1428,63 @@ export interface components {
             description: string;
             /** @description Other names of the metric: those of DCGM, other exporters and nvidia-smi. Requests and inputs may use them; a value under such a name is converted from its unit */
             spellings: string[];
+        };
+        /**
+         * @description A new key
+         * @example {
+         *       "key": "gtp_3f9ac02b1d_...",
+         *       "id": "3f9ac02b1d",
+         *       "name": "grafana",
+         *       "scopes": [
+         *         "read"
+         *       ],
+         *       "created_at": "2025-07-18T20:42:34Z"
+         *     }
+         */
+        NewAccessKey: {
+            /** @description The key itself; it is not stored, and is shown only now */
+            key: string;
+            /** @description Identifies the key; the part of it between gtp_ and the secret */
+            id: string;
+            /** @description What the key is for */
+            name: string;
+            /** @description What the key may do; no scope implies another one */
+            scopes: ("read" | "write" | "operate" | "admin")[];
+            /**
+             * Format: date-time
+             * @description When the key was created
+             * @example 2025-07-18T20:42:34Z
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When the key expires; absent: never
+             * @example 2025-07-18T20:42:34Z
+             */
+            expires_at?: string;
+            /**
+             * Format: date-time
+             * @description When the key was revoked; absent: it is not
+             * @example 2025-07-18T20:42:34Z
+             */
+            revoked_at?: string;
+            /**
+             * Format: date-time
+             * @description When the key was last used, to about a minute; absent: never
+             * @example 2025-07-18T20:42:34Z
+             */
+            last_used_at?: string;
+            /** @description The key that this one replaces */
+            replaces?: {
+                /** @description Identifies the key; the part of it between gtp_ and the secret */
+                id: string;
+                /**
+                 * Format: date-time
+                 * @description When it expires
+                 * @example 2025-07-18T20:42:34Z
+                 */
+                expires_at: string;
+            };
         };
         /**
          * @description State of the pipeline
@@ -2081,6 +2266,19 @@ export interface components {
             /** @description Profile of the MIG instance (GPU_I_PROFILE); empty if the input does not have it; absent for a GPU */
             mig_profile?: string;
         };
+        /**
+         * @description Opens one WebSocket
+         * @example {
+         *       "ticket": "wTm2...",
+         *       "expires_in_seconds": 30
+         *     }
+         */
+        Ticket: {
+            /** @description Goes into the URL of one WebSocket, as the parameter ticket */
+            ticket: string;
+            /** @description How long the ticket opens a connection, if it is not used */
+            expires_in_seconds: number;
+        };
     };
     responses: {
         /** @description A parameter is unknown, or its value is not usable */
@@ -2099,6 +2297,49 @@ export interface components {
                  *           "parameter": "limit",
                  *           "value": "0",
                  *           "expected": "a whole number from 1 to 10000"
+                 *         }
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The request has no valid key */
+        401: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "success": false,
+                 *       "error": {
+                 *         "code": "unauthenticated",
+                 *         "message": "This needs a key; send it as Authorization: Bearer KEY, or as the password of Basic authentication",
+                 *         "details": {}
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The key lacks the scope that the operation needs */
+        403: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "success": false,
+                 *       "error": {
+                 *         "code": "forbidden",
+                 *         "message": "The key \"grafana\" has the scope read; this needs operate (change the pipeline: redrive and delete dead letters)",
+                 *         "details": {
+                 *           "needed": "operate",
+                 *           "scopes": [
+                 *             "read"
+                 *           ]
                  *         }
                  *       }
                  *     }
@@ -2269,6 +2510,7 @@ export interface components {
     headers: never;
     pathItems: never;
 }
+export type AccessKey = components['schemas']['AccessKey'];
 export type Aggregate = components['schemas']['Aggregate'];
 export type Cluster = components['schemas']['Cluster'];
 export type ClusterStats = components['schemas']['ClusterStats'];
@@ -2280,6 +2522,7 @@ export type GpuChanges = components['schemas']['GpuChanges'];
 export type Health = components['schemas']['Health'];
 export type Host = components['schemas']['Host'];
 export type Metric = components['schemas']['Metric'];
+export type NewAccessKey = components['schemas']['NewAccessKey'];
 export type Pipeline = components['schemas']['Pipeline'];
 export type Probe = components['schemas']['Probe'];
 export type Rejection = components['schemas']['Rejection'];
@@ -2289,7 +2532,10 @@ export type Series = components['schemas']['Series'];
 export type ServiceInstance = components['schemas']['ServiceInstance'];
 export type Target = components['schemas']['Target'];
 export type TelemetryRecord = components['schemas']['TelemetryRecord'];
+export type Ticket = components['schemas']['Ticket'];
 export type Response400 = components['responses']['400'];
+export type Response401 = components['responses']['401'];
+export type Response403 = components['responses']['403'];
 export type Response404 = components['responses']['404'];
 export type Response406 = components['responses']['406'];
 export type Response413 = components['responses']['413'];
@@ -2339,6 +2585,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
             500: components["responses"]["500"];
             /** @description The store (in a process without a store, the queue) does not answer, and the process cannot serve from memory */
             503: {
@@ -2466,6 +2714,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
             500: components["responses"]["500"];
         };
     };
@@ -2566,6 +2816,8 @@ export interface operations {
                 content?: never;
             };
             400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
             406: components["responses"]["406"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
@@ -2631,6 +2883,8 @@ export interface operations {
                 content?: never;
             };
             400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
             404: components["responses"]["404"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
@@ -2738,6 +2992,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
             404: components["responses"]["404"];
             406: components["responses"]["406"];
             429: components["responses"]["429"];
@@ -2818,6 +3074,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
             404: components["responses"]["404"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
@@ -2874,6 +3132,8 @@ export interface operations {
                 content?: never;
             };
             400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
             503: components["responses"]["503"];
@@ -2933,6 +3193,8 @@ export interface operations {
                 content?: never;
             };
             400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
             404: components["responses"]["404"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
@@ -2991,6 +3253,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
             404: components["responses"]["404"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
@@ -3052,6 +3316,8 @@ export interface operations {
                 content?: never;
             };
             400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
             404: components["responses"]["404"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
@@ -3116,6 +3382,8 @@ export interface operations {
                 content?: never;
             };
             400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
             404: components["responses"]["404"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
@@ -3188,6 +3456,8 @@ export interface operations {
                 content?: never;
             };
             400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
             404: components["responses"]["404"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
@@ -3263,6 +3533,8 @@ export interface operations {
                 content?: never;
             };
             400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
             404: components["responses"]["404"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
@@ -3380,6 +3652,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
             404: components["responses"]["404"];
             406: components["responses"]["406"];
             429: components["responses"]["429"];
@@ -3478,6 +3752,8 @@ export interface operations {
                 content?: never;
             };
             400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
             406: components["responses"]["406"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
@@ -3545,6 +3821,8 @@ export interface operations {
                 content?: never;
             };
             400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
             404: components["responses"]["404"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
@@ -3676,6 +3954,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
             406: components["responses"]["406"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
@@ -3795,6 +4075,8 @@ export interface operations {
                 content?: never;
             };
             400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
             406: components["responses"]["406"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
@@ -3898,6 +4180,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
             503: components["responses"]["503"];
@@ -4012,6 +4296,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
             406: components["responses"]["406"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
@@ -4069,6 +4355,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
         };
@@ -4165,6 +4453,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
             503: components["responses"]["503"];
@@ -4222,6 +4512,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
             503: components["responses"]["503"];
@@ -4278,6 +4570,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
             503: components["responses"]["503"];
@@ -4341,6 +4635,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
             503: components["responses"]["503"];
@@ -4398,6 +4694,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
             404: components["responses"]["404"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
@@ -4456,6 +4754,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
             404: components["responses"]["404"];
             413: components["responses"]["413"];
             415: components["responses"]["415"];
@@ -4516,6 +4816,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
             404: components["responses"]["404"];
             413: components["responses"]["413"];
             415: components["responses"]["415"];
@@ -4598,6 +4900,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
             503: components["responses"]["503"];
@@ -4683,6 +4987,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
             503: components["responses"]["503"];
@@ -4785,6 +5091,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
             503: components["responses"]["503"];
@@ -4820,7 +5128,286 @@ export interface operations {
                 };
             };
             400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
             404: components["responses"]["404"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    listKeys: {
+        parameters: {
+            query?: {
+                /** @description At most this many keys, the newest ones; 1 to 10000, default 100 */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "count": 1,
+                     *       "data": [
+                     *         {
+                     *           "id": "3f9ac02b1d",
+                     *           "name": "grafana",
+                     *           "scopes": [
+                     *             "read"
+                     *           ],
+                     *           "created_at": "2025-07-18T20:42:34Z",
+                     *           "last_used_at": "2025-07-18T20:50:02Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        /** @description Elements in data */
+                        count: number;
+                        data: components["schemas"]["AccessKey"][];
+                    };
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    createKey: {
+        parameters: {
+            query: {
+                /**
+                 * @description What the key is for
+                 * @example grafana
+                 */
+                name: string;
+                /**
+                 * @description What the key may do: names from read, write, operate, admin, separated by commas; none implies another
+                 * @example read
+                 */
+                scopes: string;
+                /**
+                 * @description When the key expires; absent: never
+                 * @example 2025-07-18T20:42:34Z
+                 */
+                expires_at?: string;
+                /** @description Not usable yet: a key sees all GPUs */
+                selector?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "count": 1,
+                     *       "data": {
+                     *         "key": "gtp_3f9ac02b1d_...",
+                     *         "id": "3f9ac02b1d",
+                     *         "name": "grafana",
+                     *         "scopes": [
+                     *           "read"
+                     *         ],
+                     *         "created_at": "2025-07-18T20:42:34Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        /** @enum {number} */
+                        count: 1;
+                        data: components["schemas"]["NewAccessKey"];
+                    };
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    revokeKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The key's id
+                 * @example 3f9ac02b1d
+                 */
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "count": 1,
+                     *       "data": {
+                     *         "id": "3f9ac02b1d",
+                     *         "name": "grafana",
+                     *         "scopes": [
+                     *           "read"
+                     *         ],
+                     *         "created_at": "2025-07-18T20:42:34Z",
+                     *         "last_used_at": "2025-07-18T20:50:02Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        /** @enum {number} */
+                        count: 1;
+                        data: components["schemas"]["AccessKey"];
+                    };
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    rotateKey: {
+        parameters: {
+            query?: {
+                /** @description How long the old key stays valid, at most 30 days; default 3600 */
+                overlap_seconds?: number;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The key's id
+                 * @example 3f9ac02b1d
+                 */
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "count": 1,
+                     *       "data": {
+                     *         "key": "gtp_3f9ac02b1d_...",
+                     *         "id": "3f9ac02b1d",
+                     *         "name": "grafana",
+                     *         "scopes": [
+                     *           "read"
+                     *         ],
+                     *         "created_at": "2025-07-18T20:42:34Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        /** @enum {number} */
+                        count: 1;
+                        data: components["schemas"]["NewAccessKey"];
+                    };
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    createTicket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "count": 1,
+                     *       "data": {
+                     *         "ticket": "wTm2...",
+                     *         "expires_in_seconds": 30
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        /** @enum {number} */
+                        count: 1;
+                        data: components["schemas"]["Ticket"];
+                    };
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
             503: components["responses"]["503"];

@@ -22,7 +22,7 @@ export function openSqlDrivers({
   reader,
   engine,
   ...watched
-}: SqlDatabase): Pick<OpenStore, "identity" | "store" | "queries" | "inventory" | "retention" | "notice"> {
+}: SqlDatabase): Pick<OpenStore, "identity" | "store" | "queries" | "inventory" | "retention" | "client" | "notice"> {
   const watch = new DatabaseWatch({ ...watched, client: writer });
   return {
     notice: () => watch.notice(),
@@ -30,6 +30,7 @@ export function openSqlDrivers({
     store: new SqlTelemetryStore(writer, watch),
     queries: new SqlTelemetryQueries(reader, engine),
     inventory: new SqlInventory(writer, reader),
+    client: writer,
     retention: new SqlHistoryRetention(writer, engine),
   };
 }

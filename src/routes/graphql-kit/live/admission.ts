@@ -1,3 +1,4 @@
+import type { Caller } from "../../../access/caller.ts";
 import { graphqlError } from "../graphql-errors.ts";
 
 /** Limits the total number of GraphQL subscriptions of all clients, and ends them when the process is about to stop. */
@@ -18,9 +19,9 @@ export class Admission {
     return this.admitted.size;
   }
 
-  /** Counts a subscription until `return` or `throw` of its iterator is called.
+  /** Counts a subscription until `return` or `throw` of its iterator is called. It ends with its caller.
    *  @throws GraphQLError if there are too many subscriptions, or the process is stopping; `events` is then ended */
-  admit<Event>(events: AsyncIterableIterator<Event>): AsyncIterableIterator<Event> {
+  admit<Event>(events: AsyncIterableIterator<Event>, caller: Caller): AsyncIterableIterator<Event> {
     const max = this.maxSubscriptions;
     if (this.admitted.size >= max || this.stopping.aborted) {
       void events.return?.();
@@ -29,7 +30,11 @@ export class Admission {
         : `This gateway accepts at most ${max} subscriptions at a time; try again when one has ended`;
       throw graphqlError("TOO_MANY_SUBSCRIPTIONS", message, { max });
     }
-    const leave = (): void => void this.admitted.delete(counted);
+    let removeListener = (): void => undefined;
+    const leave = (): void => {
+      this.admitted.delete(counted);
+      removeListener();
+    };
     const counted: AsyncIterableIterator<Event> = {
       next: () => events.next(),
       return: async (value) => {
@@ -43,6 +48,7 @@ export class Admission {
       [Symbol.asyncIterator]: () => counted,
     };
     this.admitted.add(counted);
+    removeListener = caller.onEnd(() => void counted.return?.());
     return counted;
   }
 }

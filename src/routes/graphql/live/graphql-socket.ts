@@ -8,6 +8,7 @@ import {
   type SubscribePayload,
 } from "graphql-ws";
 import type { Logger } from "pino";
+import { callerOf } from "../../http/access/callers.ts";
 import { ApiError } from "../../http/api-error.ts";
 import { graphqlError } from "../../graphql-kit/graphql-errors.ts";
 
@@ -90,6 +91,8 @@ export class GraphqlSockets {
       throw new ApiError(503, "no_room", { message, details: {} });
     }
     const socket = new GraphqlSocket(request, this.protocol, {
+      onOpened: () =>
+        callerOf(request).onEnd(() => socket.end(CloseCode.Forbidden, "the key was revoked or has expired")),
       onEnd: () => this.sockets.delete(socket),
       onError: (error) => log.error({ err: error }, "a message to /graphql failed"),
     });
@@ -143,16 +146,24 @@ interface Connection {
   readonly onClosed: (code: number, reason: string) => void;
 }
 
+interface SocketOwner {
+  /** @returns a function that is called when the socket has closed */
+  readonly onOpened: () => () => void;
+  readonly onEnd: () => void;
+  readonly onError: (error: Error) => void;
+}
+
 /** One client's connection. Bun calls open, message, drain and close. */
 export class GraphqlSocket {
   /** Undefined until Bun has opened the socket. */
   private connection: Connection | undefined;
   private readonly onDrained: (() => void)[] = [];
+  private leave: () => void = () => undefined;
 
   constructor(
     private readonly request: Request,
     private readonly protocol: Server<{ readonly request: Request }>,
-    private readonly owner: { readonly onEnd: () => void; readonly onError: (error: Error) => void },
+    private readonly owner: SocketOwner,
   ) {}
 
   open(wire: Wire): void {
@@ -167,6 +178,7 @@ export class GraphqlSocket {
       { request: this.request },
     );
     this.connection = { wire, onMessage, onClosed: (code, reason) => void onClosed(code, reason) };
+    this.leave = this.owner.onOpened();
   }
 
   message(_wire: Wire, data: string | Uint8Array): void {
@@ -188,6 +200,7 @@ export class GraphqlSocket {
   close(_wire: Wire, code: number, reason: string): void {
     this.drain();
     this.owner.onEnd();
+    this.leave();
     this.connection?.onClosed(code, reason);
   }
 

@@ -1,4 +1,5 @@
 import { stringify } from "csv-stringify/sync";
+import { callerOf } from "../access/callers.ts";
 import type { Row } from "./columns.ts";
 import { compressedStream } from "./compress.ts";
 import { encodingOf, type Format } from "./negotiate.ts";
@@ -17,21 +18,10 @@ export interface RowAnswer {
 const contentTypes = { csv: "text/csv; charset=utf-8; header=present", ndjson: "application/x-ndjson" } as const;
 
 /** Streams an answer part by part, with one part in memory at a time. An error before the first part becomes an error
- *  response; a later error aborts the stream. */
+ *  response; a later error aborts the stream, as does the end of the caller. */
 export async function rowAnswer({ request, format, columns, parts }: RowAnswer): Promise<Response> {
   const texts = textsOf(await parts.next(), parts, format === "csv" ? columns : undefined);
-  const body = new ReadableStream<Uint8Array>(
-    {
-      pull: async (controller) => {
-        // for a HEAD request, Bun reads the whole stream to find its length; stop once the client has disconnected
-        const { done, value } = request.signal.aborted ? await texts.return() : await texts.next();
-        if (done === true) controller.close();
-        else controller.enqueue(new TextEncoder().encode(value));
-      },
-      cancel: () => texts.return().then(() => undefined),
-    },
-    { highWaterMark: 0 },
-  );
+  const body = bodyOf(texts, request);
   const encoding = encodingOf(request);
   const headers = {
     "content-type": contentTypes[format],
@@ -40,6 +30,39 @@ export async function rowAnswer({ request, format, columns, parts }: RowAnswer):
   };
   if (encoding === undefined) return new Response(body, { headers });
   return new Response(compressedStream(body, encoding), { headers: { ...headers, "content-encoding": encoding } });
+}
+
+function bodyOf(texts: AsyncGenerator<string, void>, request: Request): ReadableStream<Uint8Array> {
+  const caller = callerOf(request);
+  let leave = (): void => undefined;
+  const end = async (): Promise<void> => {
+    leave();
+    await texts.return();
+  };
+  return new ReadableStream<Uint8Array>(
+    {
+      start: (controller) => {
+        leave = caller.onEnd(() => {
+          controller.error(new Error("the key was revoked or has expired"));
+          void end();
+        });
+      },
+      pull: async (controller) => {
+        // for a HEAD request, Bun reads the whole stream to find its length; stop once the client has disconnected
+        if (request.signal.aborted) await end();
+        const { done, value } = await texts.next().catch((error: unknown) => {
+          leave();
+          throw error;
+        });
+        if (caller.hasEnded) return;
+        if (done !== true) return controller.enqueue(new TextEncoder().encode(value));
+        leave();
+        controller.close();
+      },
+      cancel: end,
+    },
+    { highWaterMark: 0 },
+  );
 }
 
 /** The texts of the parts. Empty texts are left out, because a stream does not pull again after an empty text.

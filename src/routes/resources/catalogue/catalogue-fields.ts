@@ -9,6 +9,7 @@ import { recordsRead, seriesQuery, seriesSeen } from "./series-query.ts";
 export function catalogueFields({ types, field }: SchemaKit): FieldMap {
   return {
     metrics: field({
+      scope: "read",
       type: types.listOf(metricSchema),
       description: "The metrics catalogue",
       takes: noQuery,
@@ -16,6 +17,7 @@ export function catalogueFields({ types, field }: SchemaKit): FieldMap {
       resolve: () => metrics.map(toApiMetric),
     }),
     series: field({
+      scope: "read",
       type: types.listOf(seriesSchema),
       description:
         `Labelled series, and metrics outside the catalogue, ordered by name: those of the newest ${recordsRead} records that ` +

@@ -22,6 +22,7 @@ export function catalogueRoutes(queries: HistoryQueries) {
 const detail = operation({
   id: "listMetrics",
   tag: "input",
+  access: { scope: "read" },
   summary: "The metrics catalogue",
   description: "Every metric of the catalogue, with unit, range, scope, fold and DCGM's name.",
   list: metricSchema,
@@ -31,6 +32,7 @@ const detail = operation({
 const seriesDetail = operation({
   id: "listSeries",
   tag: "input",
+  access: { scope: "read" },
   summary: "Labelled series, and metrics outside the catalogue",
   description:
     `The names that the custom of records has, ordered by name: those of the newest ${recordsRead} records that match the ` +

@@ -35,6 +35,7 @@ export function seriesRelations({ types, field }: SchemaKit): Readonly<Record<st
   return {
     TelemetryRecord: {
       series: field({
+        scope: "read",
         type: types.listOf(seriesValueSchema),
         description:
           "The record's labelled series and metrics outside the catalogue, the entries of custom with their labels",

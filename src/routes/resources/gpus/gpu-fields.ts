@@ -16,6 +16,7 @@ const gpuChangesQuery = { uuid, ...changesQuery };
 export function gpuFields({ types, field }: SchemaKit): FieldMap {
   return {
     gpus: field({
+      scope: "read",
       type: types.listOf(gpuSchema),
       description:
         "GPUs that have reported telemetry, ordered by hostname and index, each followed by its MIG instances",
@@ -24,6 +25,7 @@ export function gpuFields({ types, field }: SchemaKit): FieldMap {
       resolve: (_, query, context) => gpuPage(query, context).gpus,
     }),
     gpuPage: field({
+      scope: "read",
       type: new GraphQLNonNull(gpuPageType(types)),
       description:
         "The same GPUs as the field gpus, with the number of all selected GPUs and the cursor of the next part",
@@ -32,12 +34,14 @@ export function gpuFields({ types, field }: SchemaKit): FieldMap {
       resolve: (_, query, context) => gpuPage(query, context),
     }),
     gpu: field({
+      scope: "read",
       type: types.of(gpuSchema),
       description: "The GPU or MIG instance with this uuid; null if it does not exist",
       takes: { uuid },
       resolve: (_, query, { fleet }) => fleet.gpu(query.uuid),
     }),
     gpuChanges: field({
+      scope: "read",
       type: types.of(gpuChangesSchema),
       description:
         "A GPU's places and attributes over time, and the workloads that held it; null if the GPU has no state in the range",

@@ -34,6 +34,7 @@ export function gpuRoutes(answers: FleetAnswers) {
 const listDetail = operation({
   id: "listGpus",
   tag: "gpus",
+  access: { scope: "read" },
   summary: "All GPUs",
   description:
     "Every GPU that has reported telemetry, itself or through its MIG instances, and matches the parameters, ordered by " +
@@ -47,6 +48,7 @@ const listDetail = operation({
 const gpuDetail = operation({
   id: "getGpu",
   tag: "gpus",
+  access: { scope: "read" },
   summary: "One GPU",
   description: "The GPU or MIG instance with this uuid.",
   single: gpuSchema,

@@ -14,6 +14,7 @@ export function hierarchyFields(kit: SchemaKit): FieldMap {
 function hostFields({ types, field }: SchemaKit): FieldMap {
   return {
     hosts: field({
+      scope: "read",
       type: types.listOf(hostSchema),
       description: "Hosts with a selected GPU; a host's counts cover all its GPUs",
       takes: gpuSelection,
@@ -24,6 +25,7 @@ function hostFields({ types, field }: SchemaKit): FieldMap {
       },
     }),
     host: field({
+      scope: "read",
       type: types.of(hostSchema),
       description: "The host with this name in the cluster; null if it does not exist",
       takes: { cluster_id: clusterId, hostname },
@@ -35,6 +37,7 @@ function hostFields({ types, field }: SchemaKit): FieldMap {
 function clusterFields({ types, field }: SchemaKit): FieldMap {
   return {
     clusters: field({
+      scope: "read",
       type: types.listOf(clusterSchema),
       description: "Clusters with a GPU that has reported telemetry, ordered by id",
       takes: noQuery,
@@ -42,6 +45,7 @@ function clusterFields({ types, field }: SchemaKit): FieldMap {
       resolve: (_, __, { fleet }) => fleet.clusters,
     }),
     cluster: field({
+      scope: "read",
       type: types.of(clusterSchema),
       description: "The cluster with this id; null if it does not exist",
       takes: { id: clusterId },

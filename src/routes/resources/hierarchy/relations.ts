@@ -18,6 +18,7 @@ export function hierarchyRelations(kit: SchemaKit): Readonly<Record<string, Fiel
 function ofCluster({ types, field }: SchemaKit): FieldMap {
   return {
     hosts: field({
+      scope: "read",
       type: types.listOf(hostSchema),
       description: "The cluster's hosts, ordered by hostname",
       takes: noQuery,
@@ -25,6 +26,7 @@ function ofCluster({ types, field }: SchemaKit): FieldMap {
       resolve: ({ id }: ApiCluster, _, { fleet }) => fleet.hostsOf(id),
     }),
     gpus: field({
+      scope: "read",
       type: types.listOf(gpuSchema),
       description: "The cluster's GPUs, ordered by hostname and index, each followed by its MIG instances",
       takes: noQuery,
@@ -32,6 +34,7 @@ function ofCluster({ types, field }: SchemaKit): FieldMap {
       resolve: ({ id }: ApiCluster, _, { fleet }) => fleet.hostsOf(id).flatMap((host) => fleet.gpusOf(host)),
     }),
     stats: field({
+      scope: "read",
       type: types.of(clusterStatsSchema),
       description: "Statistics of the cluster",
       takes: noQuery,
@@ -44,12 +47,14 @@ function ofCluster({ types, field }: SchemaKit): FieldMap {
 function ofHost({ types, field }: SchemaKit): FieldMap {
   return {
     cluster: field({
+      scope: "read",
       type: new GraphQLNonNull(types.of(clusterSchema)),
       description: "The cluster that the host belongs to",
       takes: noQuery,
       resolve: ({ cluster_id }: ApiHost, _, { fleet }) => fleet.cluster(cluster_id),
     }),
     gpus: field({
+      scope: "read",
       type: types.listOf(gpuSchema),
       description: "The host's GPUs, ordered by index, each followed by its MIG instances",
       takes: noQuery,
@@ -62,12 +67,14 @@ function ofHost({ types, field }: SchemaKit): FieldMap {
 function ofGpu({ types, field }: SchemaKit): FieldMap {
   return {
     host: field({
+      scope: "read",
       type: new GraphQLNonNull(types.of(hostSchema)),
       description: "The host that the GPU is in",
       takes: noQuery,
       resolve: (gpu: ApiGpu, _, { fleet }) => fleet.host(gpu),
     }),
     parent: field({
+      scope: "read",
       type: types.of(gpuSchema),
       description:
         "The GPU that the MIG instance is a part of; null for a GPU, and if the input does not name the instance's GPU",
@@ -75,6 +82,7 @@ function ofGpu({ types, field }: SchemaKit): FieldMap {
       resolve: ({ parent_uuid }: ApiGpu, _, { fleet }) => parent_uuid && fleet.gpu(parent_uuid),
     }),
     instances: field({
+      scope: "read",
       type: types.listOf(gpuSchema),
       description: "The GPU's MIG instances, those since deleted included",
       takes: noQuery,

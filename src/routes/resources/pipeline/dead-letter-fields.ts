@@ -8,6 +8,7 @@ import { deadLetterSchema } from "../../schemas/dead-letter.ts";
 export function deadLetterFields({ types, field }: SchemaKit): FieldMap {
   return {
     deadLetters: field({
+      scope: "read",
       type: new GraphQLNonNull(pageType(types)),
       description: "Dead letters, oldest first",
       takes: deadLettersQuery,
@@ -15,6 +16,7 @@ export function deadLetterFields({ types, field }: SchemaKit): FieldMap {
       resolve: (_, { limit, cursor }, { allParts }) => allParts.deadLetters.page(limit, cursor),
     }),
     deadLetter: field({
+      scope: "read",
       type: types.of(deadLetterSchema),
       description: "The dead letter with this id; an error if it does not exist",
       takes: letterParams,
@@ -27,12 +29,14 @@ export function deadLetterFields({ types, field }: SchemaKit): FieldMap {
 export function deadLetterMutations({ types, field }: SchemaKit): FieldMap {
   return {
     redriveDeadLetter: field({
+      scope: "operate",
       type: new GraphQLNonNull(types.of(deadLetterSchema)),
       description: "Puts a message back into the queue with 0 attempts; returns the dead letter as it was",
       takes: letterParams,
       resolve: (_, { id }, { allParts }) => allParts.deadLetters.redrive(id),
     }),
     redriveDeadLetters: field({
+      scope: "operate",
       type: types.listOf(deadLetterSchema),
       description:
         "Puts the messages of the oldest dead letters back into the queue, at most limit messages; returns the dead letters as they were",
@@ -41,6 +45,7 @@ export function deadLetterMutations({ types, field }: SchemaKit): FieldMap {
       resolve: (_, { limit }, { allParts }) => allParts.deadLetters.redriveOldest(limit),
     }),
     deleteDeadLetter: field({
+      scope: "operate",
       type: new GraphQLNonNull(types.of(deadLetterSchema)),
       description: "Deletes a message permanently, with the records that it carries; returns the dead letter as it was",
       takes: letterParams,

@@ -65,6 +65,7 @@ export function pipelineRoutes({ queue, deadLetters, services, queries }: Pipeli
 const pipelineDetail = operation({
   id: "getPipeline",
   tag: "pipeline",
+  access: { scope: "read" },
   summary: "State of the pipeline",
   description:
     "The depth of the queue, the numbers of rejected inputs and of conflicting values, and the services of the process that answers.",
@@ -75,6 +76,7 @@ const pipelineDetail = operation({
 const listDetail = operation({
   id: "listDeadLetters",
   tag: "pipeline",
+  access: { scope: "read" },
   summary: "Dead letters",
   description:
     "Messages whose deliveries failed, oldest first, each with the error of the last delivery; next_cursor continues " +
@@ -86,6 +88,7 @@ const listDetail = operation({
 const showDetail = operation({
   id: "getDeadLetter",
   tag: "pipeline",
+  access: { scope: "read" },
   summary: "One dead letter",
   description: "A message whose deliveries failed, with the error of the last delivery.",
   single: deadLetterSchema,
@@ -95,6 +98,7 @@ const showDetail = operation({
 const redriveDetail = operation({
   id: "redriveDeadLetter",
   tag: "pipeline",
+  access: { scope: "operate" },
   summary: "Deliver a message again",
   description: "Puts the message back into the queue with 0 attempts. Returns the dead letter as it was.",
   single: deadLetterSchema,
@@ -104,6 +108,7 @@ const redriveDetail = operation({
 const deleteDetail = operation({
   id: "deleteDeadLetter",
   tag: "pipeline",
+  access: { scope: "operate" },
   summary: "Delete a message permanently",
   description:
     "The message's records are lost, unless they are already stored or their source is read again. Returns the dead letter as it was.",

@@ -7,6 +7,7 @@ import { rejectionSchema, toApiRejection } from "./rejection.ts";
 export function quarantineFields({ types, field }: SchemaKit): FieldMap {
   return {
     quarantine: field({
+      scope: "read",
       type: types.listOf(rejectionSchema),
       description: "Inputs that were rejected, newest first",
       takes: quarantineQuery,

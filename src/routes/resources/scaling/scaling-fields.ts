@@ -7,6 +7,7 @@ import { scalingSchema, toApiScaling } from "./scaling-state.ts";
 export function scalingFields({ types, field }: SchemaKit): FieldMap {
   return {
     scaling: field({
+      scope: "read",
       type: new GraphQLNonNull(types.of(scalingSchema)),
       description: "How many processes each role should have, and why",
       takes: scalingQuery,

@@ -9,6 +9,7 @@ const assumedProcesses = 50;
 export function servicesFields({ types, field }: SchemaKit): FieldMap {
   return {
     services: field({
+      scope: "read",
       type: types.listOf(serviceInstanceSchema),
       description: "Running processes of the pipeline, ordered by name",
       takes: servicesQuery,

@@ -9,6 +9,7 @@ const assumedTargets = 200;
 export function targetsFields({ types, field }: SchemaKit): FieldMap {
   return {
     targets: field({
+      scope: "read",
       type: types.listOf(targetStateSchema),
       description: "Exporters that the pipeline scrapes, ordered by cluster and target",
       takes: targetsQuery,

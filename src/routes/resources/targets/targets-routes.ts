@@ -49,6 +49,7 @@ export function selectedTargets(
 const detail = operation({
   id: "listTargets",
   tag: "pipeline",
+  access: { scope: "read" },
   summary: "Exporters that the pipeline scrapes",
   description:
     "Each target with its state in words, its dialect, its last scrape and its gaps, ordered by cluster and target. The figures are " +

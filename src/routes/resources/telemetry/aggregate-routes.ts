@@ -22,6 +22,7 @@ export function aggregateRoutes(queries: AggregateQueries, clock: Clock) {
 const detail = operation({
   id: "aggregateTelemetry",
   tag: "telemetry",
+  access: { scope: "read" },
   summary: "Aggregated telemetry",
   description:
     "The average, lowest and highest value and the number of values of each metric, by minute or hour and by GPU, host, cluster, " +

@@ -4,6 +4,7 @@ import type { StoredRecord } from "../../../domain/query.ts";
 import type { FieldMap, SchemaKit } from "../../graphql-kit/field.ts";
 import { badInput } from "../../graphql-kit/graphql-errors.ts";
 import { liveRecords } from "../../graphql-kit/live/live-records.ts";
+import { requireScope } from "../../http/access/require-scope.ts";
 import { argumentsOf, parametersOf } from "../../graphql-kit/types/arguments.ts";
 import { gpuSelection } from "../../http/parameters/common.ts";
 import { selectorOf } from "../../schemas/gpu-selector.ts";
@@ -27,10 +28,13 @@ export function liveFields({ types, enums }: SchemaKit): FieldMap {
       description:
         "The newest record of each selected GPU as it arrives, and again when more of its metrics arrive. " +
         "A client that reads too slowly gets only the newest record of each GPU",
+      extensions: { scope: "read" },
       args: { ...argumentsOf(filters, enums), ...uuidsArgument },
       subscribe: (_, args, { operation }) => {
-        const { feed, admission } = operation.allParts;
-        return admission.admit(liveRecords(feed, selectorIn(args as Readonly<Record<string, unknown>>)));
+        const { allParts, caller } = operation;
+        requireScope(caller, "read");
+        const records = liveRecords(allParts.feed, selectorIn(args as Readonly<Record<string, unknown>>));
+        return allParts.admission.admit(records, caller);
       },
       resolve: (record) => toApiRecord(record as StoredRecord),
     },

@@ -19,6 +19,7 @@ const aggregatesQuery = { ...aggregateQuery, limit: aggregateLimit({ maximum: li
 export function telemetryFields({ types, enums, field }: SchemaKit): FieldMap {
   return {
     latestTelemetry: field({
+      scope: "read",
       type: types.listOf(telemetryRecordSchema),
       description: "The newest record of each selected GPU, ordered by hostname and index",
       takes: gpuPageQuery,
@@ -26,6 +27,7 @@ export function telemetryFields({ types, enums, field }: SchemaKit): FieldMap {
       resolve: (_, query, context) => gpuPage(query, context).gpus.flatMap((gpu) => newestOf(gpu, context)),
     }),
     telemetry: field({
+      scope: "read",
       type: new GraphQLNonNull(pageType({ types, enums })),
       description: "Records of the selected GPUs; if there are more than limit, only the newest",
       takes: telemetryQuery,
@@ -33,6 +35,7 @@ export function telemetryFields({ types, enums, field }: SchemaKit): FieldMap {
       resolve: (_, query, context) => telemetryPage(query, context),
     }),
     aggregates: field({
+      scope: "read",
       type: new GraphQLNonNull(aggregatesType({ types, enums })),
       description: "Telemetry aggregated by minute or hour and by GPU, host, cluster, model or namespace",
       takes: aggregatesQuery,

@@ -15,12 +15,14 @@ export function telemetryRelations({ types, field }: SchemaKit): Readonly<Record
   return {
     Gpu: {
       latest: field({
+        scope: "read",
         type: types.of(telemetryRecordSchema),
         description: "The GPU's newest record, from memory",
         takes: noQuery,
         resolve: (gpu: ApiGpu, _, context) => newestOf(gpu, context)[0],
       }),
       telemetry: field({
+        scope: "read",
         type: types.listOf(telemetryRecordSchema),
         description:
           "The GPU's records in the range; if there are more than limit, only the newest. Query.telemetry returns older ones",
@@ -35,6 +37,7 @@ export function telemetryRelations({ types, field }: SchemaKit): Readonly<Record
     },
     TelemetryRecord: {
       gpu: field({
+        scope: "read",
         type: types.of(gpuSchema),
         description: "The GPU as it is now",
         takes: noQuery,

@@ -1,0 +1,115 @@
+import { answerOf } from "gpu-telemetry-client";
+import { type CreatedKey, KeyAdministration } from "../../src/access/key-administration.ts";
+import { keyFileLine } from "../../src/access/file/keys-file.ts";
+import { makeKeyText } from "../../src/access/key-text.ts";
+import { isScope, type Scope, scopes } from "../../src/access/scope.ts";
+import { SqlKeyStore } from "../../src/access/sql/sql-key-store.ts";
+import { parseConfig } from "../../src/config/parse-config.ts";
+import { formatTimestamp, readInstant } from "../../src/domain/timestamp.ts";
+import { defined } from "../../src/kit/defined.ts";
+import { openPGliteStore } from "../../src/pipeline/store/sql/open-pglite-store.ts";
+import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
+import { cellOf, type Output, print, showRows } from "./output.ts";
+
+const columns = ["id", "name", "scopes", "created_at", "expires_at", "revoked_at", "last_used_at"];
+
+/** The options of the commands that make a key. */
+export interface KeyOptions {
+  readonly name: string;
+  readonly scopes: string;
+  readonly expires?: string;
+  readonly direct?: boolean;
+}
+
+/** Creates a key, and prints it alone on standard output, so that a script can take it. */
+export async function createKey(output: Output, options: KeyOptions): Promise<void> {
+  if (options.direct === true) {
+    const { key, text } = await createDirectly(options);
+    return showNew(output, { key: text, id: key.id, name: key.name, scopes: key.scopes });
+  }
+  const query = defined({ name: options.name, scopes: options.scopes, expires_at: options.expires });
+  const { data } = await answerOf(output.gateway.POST("/api/v1/keys", { params: { query } }));
+  showNew(output, data);
+}
+
+export async function listKeys(output: Output, { limit }: { readonly limit?: number }): Promise<void> {
+  const query = limit === undefined ? {} : { limit };
+  const { data } = await answerOf(output.gateway.GET("/api/v1/keys", { params: { query } }));
+  showRows(
+    data.map((key) => (output.asJson ? key : { ...key, scopes: key.scopes.join(",") })),
+    columns,
+    output,
+  );
+}
+
+export async function revokeKey(output: Output, id: string): Promise<void> {
+  const { data } = await answerOf(output.gateway.DELETE("/api/v1/keys/{key_id}", { params: { path: { key_id: id } } }));
+  showRows([data], ["id", "name", "revoked_at"], output);
+}
+
+export async function rotateKey(output: Output, id: string, { overlap }: { readonly overlap?: number }): Promise<void> {
+  const query = defined({ overlap_seconds: overlap });
+  const path = { key_id: id };
+  const { data } = await answerOf(output.gateway.POST("/api/v1/keys/{key_id}/rotate", { params: { path, query } }));
+  const { replaces } = data;
+  showNew(output, data);
+  if (replaces !== undefined) process.stderr.write(`the key ${cellOf(replaces.id)} ends at ${replaces.expires_at}\n`);
+}
+
+/** Makes a key for AUTH_KEYS_FILE, and stores nothing. */
+export function makeKey(output: Output, { name, scopes: granted, expires }: KeyOptions): void {
+  const { id, text, sha256 } = makeKeyText();
+  const line = keyFileLine({ id, name, sha256, scopes: scopesIn(granted), expiresAtMs: expiryIn(expires) });
+  if (output.asJson) return print(JSON.stringify({ key: text, line }));
+  print(text);
+  process.stderr.write("the line for AUTH_KEYS_FILE, which does not contain the key:\n");
+  print(line);
+}
+
+/** Stores a key in the database of the settings, without a gateway: in the one at DATABASE_URL, or in DATA_DIR while no process
+ *  uses it. */
+async function createDirectly({ name, scopes: granted, expires }: KeyOptions): Promise<CreatedKey> {
+  const request = { name, scopes: scopesIn(granted), expiresAtMs: expiryIn(expires) };
+  const { databaseUrl: url, dataDir, migrateOnStart: migrate } = parseConfig(process.env);
+  const opened = await (url === undefined ? openPGliteStore({ dataDir }) : openPostgresStore({ url, migrate }));
+  try {
+    return await new KeyAdministration(new SqlKeyStore(opened.client), () => Promise.resolve()).create(request);
+  } finally {
+    await opened.close();
+  }
+}
+
+interface ShownKey {
+  readonly key: string;
+  readonly id: string;
+  readonly name: string;
+  readonly scopes: readonly string[];
+}
+
+function showNew({ asJson }: Output, key: ShownKey): void {
+  if (asJson) return print(JSON.stringify(key, null, 2));
+  const { id, name, scopes: granted, key: text } = key;
+  process.stderr.write(`the key ${id} (${cellOf(name)}: ${granted.join(", ")}), which is shown only now:\n`);
+  print(text);
+}
+
+/** @throws UsageError */
+function scopesIn(text: string): Scope[] {
+  const granted = [...new Set(text.split(","))];
+  if (granted.every(isScope)) return granted;
+  throw new UsageError(
+    `--scopes ${text} is not usable; expected names from ${scopes.join(", ")}, with commas between them`,
+  );
+}
+
+/** @throws UsageError */
+function expiryIn(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const read = readInstant(text);
+  if ("problem" in read) throw new UsageError(`--expires ${text} is not usable: ${read.problem}`);
+  if (read.ms > Date.now()) return read.ms;
+  throw new UsageError(`--expires ${text} is not usable: ${formatTimestamp(read.ms)} has passed`);
+}
+
+/** An option has a value that is not usable. */
+export class UsageError extends Error {}

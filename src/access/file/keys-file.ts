@@ -1,0 +1,108 @@
+import { readFile, stat } from "node:fs/promises";
+import { formatTimestamp, readInstant } from "../../domain/timestamp.ts";
+import { quoted } from "../../domain/cut-text.ts";
+import { messageOf } from "../../kit/message-of.ts";
+import { keyIdPattern } from "../key-text.ts";
+import type { CheckedKey } from "../key-store.ts";
+import { isScope, scopes } from "../scope.ts";
+
+/** The largest file that is read: about 10,000 keys. */
+const fileMaxBytes = 4 * 1024 * 1024;
+const nameMaxLength = 256;
+const members: ReadonlySet<string> = new Set(["id", "name", "sha256", "scopes", "expires"]);
+
+/** The keys of a file, and what is wrong with its other entries. */
+export interface KeysInFile {
+  readonly keys: readonly CheckedKey[];
+  readonly problems: readonly string[];
+}
+
+/** A file with the hashes of keys: a JSON array of entries, or an entry on each line. */
+export class KeysFile {
+  private text: string | undefined;
+  private last: KeysInFile = { keys: [], problems: [] };
+
+  constructor(readonly path: string) {}
+
+  /** Reads the file, if it has changed. While it cannot be read, the keys of the last reading stay, and a problem says so. */
+  async read(): Promise<KeysInFile> {
+    try {
+      const { size } = await stat(this.path);
+      if (size > fileMaxBytes) throw new Error(`it has ${size} bytes, more than ${fileMaxBytes}`);
+      const text = await readFile(this.path, "utf8");
+      if (text !== this.text) this.last = readKeys(text);
+      this.text = text;
+      return this.last;
+    } catch (error) {
+      const kept = this.text === undefined ? "" : `; the ${this.last.keys.length} keys of the last reading stay valid`;
+      return {
+        keys: this.last.keys,
+        problems: [`AUTH_KEYS_FILE=${this.path} cannot be read: ${messageOf(error)}${kept}`],
+      };
+    }
+  }
+}
+
+/** The line of AUTH_KEYS_FILE for a key. */
+export function keyFileLine({ id, name, sha256, scopes: granted, expiresAtMs }: CheckedKey): string {
+  const expires = expiresAtMs === undefined ? {} : { expires: formatTimestamp(expiresAtMs) };
+  return JSON.stringify({ id, name, sha256, scopes: granted, ...expires });
+}
+
+/** Reads the entries of a file; an entry that is not usable is left out, and named in a problem. */
+export function readKeys(text: string): KeysInFile {
+  const keys = new Map<string, CheckedKey>();
+  const problems: string[] = [];
+  for (const { place, value } of entriesIn(text)) {
+    const read = readEntry(value);
+    if (typeof read === "string") problems.push(`${place}: ${read}`);
+    else if (keys.has(read.id)) problems.push(`${place}: another entry has the id ${quoted(read.id)}`);
+    else keys.set(read.id, read);
+  }
+  return { keys: [...keys.values()], problems };
+}
+
+/** An entry's place and its value; a text that is not JSON has a problem instead. */
+type Entry = { readonly place: string; readonly value: unknown };
+
+const notJson = Symbol("not JSON");
+
+function entriesIn(text: string): Entry[] {
+  const whole = parsed(text);
+  if (Array.isArray(whole))
+    return whole.map((value, index) => ({ place: `entry ${index + 1}`, value: value as unknown }));
+  const lines = text.split("\n").map((line, index) => ({ place: `line ${index + 1}`, text: line.trim() }));
+  return lines.flatMap((line) => (line.text === "" ? [] : [{ place: line.place, value: parsed(line.text) }]));
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return notJson;
+  }
+}
+
+/** @returns the key, or what is wrong with the entry. No text of the entry is shown except its id: it may be a secret. */
+function readEntry(value: unknown): CheckedKey | string {
+  if (value === notJson) return "it is not JSON";
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return "it is not a JSON object";
+  const { id, name, sha256, scopes: granted, expires } = value as Readonly<Record<string, unknown>>;
+  if (typeof id !== "string" || !keyIdPattern.test(id)) return "its id is not 1 to 32 characters of a-z and 0-9";
+  const of = `the key ${quoted(id)}`;
+  if ("selector" in value) return `${of} has a selector, which is not enforced yet: it would see everything`;
+  const unknown = Object.keys(value).find((member) => !members.has(member));
+  if (unknown !== undefined) return `${of} has the unknown member ${quoted(unknown)}`;
+  if (typeof name !== "string" || name === "" || name.length > nameMaxLength) {
+    return `${of} has no name of 1 to ${nameMaxLength} characters`;
+  }
+  if (typeof sha256 !== "string" || !/^[0-9a-f]{64}$/i.test(sha256)) return `${of} has no sha256 of 64 hex digits`;
+  if (!Array.isArray(granted) || granted.length === 0 || !granted.every(isScope)) {
+    return `${of} has no list of scopes from ${scopes.join(", ")}`;
+  }
+  const key = { id, name, sha256: sha256.toLowerCase(), scopes: [...new Set(granted)], expiresAtMs: undefined };
+  if (expires === undefined) return key;
+  const instant = typeof expires === "string" ? readInstant(expires) : undefined;
+  if (instant === undefined || "problem" in instant) return `${of} has an expiry that is not RFC 3339 with zone`;
+  return { ...key, expiresAtMs: instant.ms };
+}

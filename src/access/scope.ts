@@ -1,0 +1,18 @@
+/** What a key may do. No scope implies another one: a key that may do several things has several scopes. A key with `admin` can
+ *  create keys with any scope, and the audit log then shows that it did. */
+export const scopes = ["read", "write", "operate", "admin"] as const;
+
+export type Scope = (typeof scopes)[number];
+
+/** The meaning of each scope, for people. */
+export const scopeMeanings: Readonly<Record<Scope, string>> = {
+  read: "read the fleet, its history and the pipeline's state",
+  write: "push telemetry",
+  operate: "change the pipeline: redrive and delete dead letters",
+  admin: "create, list and revoke keys",
+};
+
+/** @returns false if the text is not the name of a scope */
+export function isScope(text: unknown): text is Scope {
+  return scopes.some((scope) => scope === text);
+}

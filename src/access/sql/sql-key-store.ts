@@ -1,0 +1,72 @@
+import type { SqlClient, SqlExecutor } from "../../db/client.ts";
+import {
+  insertKey,
+  type KeyRow,
+  selectKeys,
+  selectValidKeys,
+  updateExpiry,
+  updateLastUsed,
+  updateRevoked,
+} from "../../db/sql/access-keys.ts";
+import { StoreRejected } from "../../domain/errors.ts";
+import { type CheckedKey, type KeyStore, maxKeys, type StoredKey, type Successor } from "../key-store.ts";
+import { isScope } from "../scope.ts";
+
+/** Keeps keys in SQL. */
+export class SqlKeyStore implements KeyStore {
+  constructor(private readonly client: SqlClient) {}
+
+  async valid(): Promise<CheckedKey[]> {
+    return (await selectValidKeys(this.client)).map((row) => ({ ...grantOf(row), sha256: row.sha256 }));
+  }
+
+  async list(limit: number): Promise<StoredKey[]> {
+    return (await selectKeys(this.client, limit)).map(storedKeyOf);
+  }
+
+  create(key: CheckedKey): Promise<StoredKey> {
+    return this.client.transaction((executor) => insert(executor, key));
+  }
+
+  async revoke(id: string): Promise<StoredKey | undefined> {
+    const row = await this.client.transaction((executor) => updateRevoked(executor, id));
+    return row && storedKeyOf(row);
+  }
+
+  replace(id: string, { overlapSeconds, ...by }: Successor) {
+    return this.client.transaction(async (executor) => {
+      const row = await updateExpiry(executor, id, overlapSeconds);
+      if (row === undefined) return undefined;
+      const old = storedKeyOf(row);
+      const { name, scopes } = old;
+      return {
+        old,
+        next: await insert(executor, { ...by, name, scopes, expiresAtMs: row.wasExpiringAtMs ?? undefined }),
+      };
+    });
+  }
+
+  async used(uses: ReadonlyMap<string, number>): Promise<void> {
+    await this.client.transaction((executor) => updateLastUsed(executor, uses));
+  }
+}
+
+async function insert(executor: SqlExecutor, key: CheckedKey): Promise<StoredKey> {
+  const row = await insertKey(executor, { ...key, expiresAtMs: key.expiresAtMs ?? null }, maxKeys);
+  if (row !== undefined) return storedKeyOf(row);
+  throw new StoreRejected(`there are ${maxKeys} keys that are not revoked: revoke those that are no longer used`);
+}
+
+/** A scope that only a newer program knows is left out. */
+function grantOf({ id, name, scopes, expiresAtMs }: KeyRow) {
+  return { id, name, scopes: scopes.filter(isScope), expiresAtMs: expiresAtMs ?? undefined };
+}
+
+function storedKeyOf(row: KeyRow): StoredKey {
+  return {
+    ...grantOf(row),
+    createdAtMs: row.createdAtMs,
+    revokedAtMs: row.revokedAtMs ?? undefined,
+    lastUsedAtMs: row.lastUsedAtMs ?? undefined,
+  };
+}

@@ -1,0 +1,17 @@
+/** The key in an Authorization header: `Bearer KEY`, or `Basic` with the key as the password. Basic is what Prometheus, Grafana and
+ *  browsers can do; its user is ignored.
+ *  Source: https://www.rfc-editor.org/rfc/rfc9110#section-11.4 ("case-insensitive token to identify the authentication scheme")
+ *  @returns undefined if the header has no key */
+export function keyIn(authorization: string): string | undefined {
+  const [, scheme = "", credentials = ""] = /^(bearer|basic) +([\w.~+/=-]+) *$/i.exec(authorization) ?? [];
+  if (scheme.toLowerCase() === "bearer") return credentials;
+  if (scheme === "") return undefined;
+  const pair = Buffer.from(credentials, "base64").toString("utf8");
+  const colonAt = pair.indexOf(":");
+  return colonAt === -1 ? undefined : pair.slice(colonAt + 1);
+}
+
+/** The ticket in the query of a WebSocket's URL; undefined if there is none. */
+export function ticketIn(url: string): string | undefined {
+  return /[?&]ticket=([\w-]+)(?:&|$)/.exec(url)?.[1];
+}

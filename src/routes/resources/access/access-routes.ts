@@ -1,0 +1,184 @@
+import { Elysia } from "elysia";
+import type { KeyAdministration } from "../../../access/key-administration.ts";
+import type { StoredKey } from "../../../access/key-store.ts";
+import { isScope, scopes } from "../../../access/scope.ts";
+import { type Tickets, ticketLifeSeconds } from "../../../access/tickets.ts";
+import type { Clock } from "../../../kit/clock.ts";
+import type { Instant } from "../../../domain/timestamp.ts";
+import { callerOf } from "../../http/access/callers.ts";
+import { InvalidParameter, notFound } from "../../http/api-error.ts";
+import { operation } from "../../http/operation.ts";
+import { accepts, acceptsAt } from "../../http/parameters/accepts.ts";
+import { limit, nameOf, noQuery } from "../../http/parameters/common.ts";
+import {
+  instant,
+  integer,
+  listOf,
+  optional,
+  type Parameter,
+  text,
+  withDefault,
+} from "../../http/parameters/parameter.ts";
+import { list, single } from "../../schemas/envelope.ts";
+import { accessKeySchema, newAccessKeySchema, ticketSchema, toApiKey, endOf } from "./access-key.ts";
+
+/** A selector will bind a key to some GPUs. A key that was created with one must not see everything until then. */
+const selector: Parameter<undefined> = {
+  ...optional(text({ maxLength: 4096, description: "Not usable yet: a key sees all GPUs" })),
+  expected: "no selector",
+  read: () => ({ problem: "selectors are not enforced yet, so the key would see all GPUs" }),
+  absent: { value: undefined },
+};
+
+const createQuery = {
+  name: text({ maxLength: 256, description: "What the key is for", example: "grafana" }),
+  scopes: listOf(scopes, {
+    noun: "scope",
+    source: scopes.join(", "),
+    maxItems: scopes.length,
+    meaningOf: (item) => item,
+    description: ({ listSuffix }) =>
+      `What the key may do: names from ${scopes.join(", ")}${listSuffix}; none implies another`,
+    example: "read",
+  }),
+  expires_at: optional(instant("When the key expires; absent: never")),
+  selector,
+};
+
+const keyParams = { key_id: nameOf("The key's id", "3f9ac02b1d") };
+
+const rotateQuery = {
+  overlap_seconds: withDefault(
+    integer({
+      minimum: 0,
+      maximum: 2_592_000,
+      description: "How long the old key stays valid, at most 30 days; default 3600",
+    }),
+    3600,
+  ),
+};
+
+const noStore = { "cache-control": "no-store" };
+
+/** The routes of keys. */
+export function keyRoutes(keys: KeyAdministration, clock: Clock) {
+  return new Elysia({ name: "keys", prefix: "/api/v1/keys" })
+    .get("", async ({ query }) => list((await keys.list(query.limit)).map(toApiKey)), {
+      ...accepts(listQuery),
+      detail: listDetail,
+    })
+    .post(
+      "",
+      async ({ query, set }) => {
+        const expiresAtMs = expiryIn(query, clock.nowMs());
+        const { key, text: secret } = await keys.create({
+          ...query,
+          scopes: query.scopes.filter(isScope),
+          expiresAtMs,
+        });
+        Object.assign(set.headers, noStore);
+        return single({ key: secret, ...toApiKey(key) });
+      },
+      { ...accepts(createQuery), detail: createDetail },
+    )
+    .delete("/:key_id", async ({ params }) => single(toApiKey(await revoked(keys, params.key_id))), {
+      ...acceptsAt(keyParams, noQuery),
+      detail: revokeDetail,
+    })
+    .post(
+      "/:key_id/rotate",
+      async ({ params: { key_id: id }, query, set }) => {
+        const rotated = await keys.rotate(id, query.overlap_seconds);
+        if (rotated === undefined) throw notFound("valid stored key", { id });
+        Object.assign(set.headers, noStore);
+        return single({ key: rotated.text, ...toApiKey(rotated.key), replaces: endOf(rotated.old) });
+      },
+      { ...acceptsAt(keyParams, rotateQuery), detail: rotateDetail },
+    );
+}
+
+/** The route that gives tickets for WebSockets. */
+export function ticketRoutes(tickets: Tickets) {
+  return new Elysia({ name: "tickets", prefix: "/api/v1/tickets" }).post(
+    "",
+    async ({ request, set }) => {
+      const ticket = await tickets.issue(callerOf(request));
+      Object.assign(set.headers, noStore);
+      return single({ ticket, expires_in_seconds: ticketLifeSeconds });
+    },
+    { ...accepts(noQuery), detail: ticketDetail },
+  );
+}
+
+/** @throws ApiError 404 if there is no such key */
+async function revoked(keys: KeyAdministration, id: string): Promise<StoredKey> {
+  const key = await keys.revoke(id);
+  if (key === undefined) throw notFound("stored key", { id });
+  return key;
+}
+
+const listQuery = { limit: limit({ meaning: "At most this many keys, the newest ones" }) };
+
+/** @throws InvalidParameter if the expiry is not in the future */
+function expiryIn({ expires_at: expiry }: { readonly expires_at: Instant | undefined }, nowMs: number) {
+  if (expiry !== undefined && expiry.ms <= nowMs) {
+    const expected = "an instant in the future";
+    throw new InvalidParameter({ parameter: "expires_at", value: expiry.text, problem: "it has passed", expected });
+  }
+  return expiry?.ms;
+}
+
+const listDetail = operation({
+  id: "listKeys",
+  tag: "access",
+  access: { scope: "admin" },
+  summary: "Stored keys",
+  description: "Stored keys, the newest first, with those that are revoked or have expired; never their secrets.",
+  list: accessKeySchema,
+  errors: [400, 500, 503],
+});
+
+const createDetail = operation({
+  id: "createKey",
+  tag: "access",
+  access: { scope: "admin" },
+  summary: "Create a key",
+  description: "Stores a new key. The answer has the key itself, which is shown only now.",
+  single: newAccessKeySchema,
+  errors: [400, 413, 415, 500, 503],
+});
+
+const revokeDetail = operation({
+  id: "revokeKey",
+  tag: "access",
+  access: { scope: "admin" },
+  summary: "Revoke a key",
+  description:
+    "Within 5 s, every gateway refuses the key and ends its WebSockets, subscriptions and exports. A key that was revoked stays revoked.",
+  single: accessKeySchema,
+  errors: [400, 404, 413, 415, 500, 503],
+});
+
+const rotateDetail = operation({
+  id: "rotateKey",
+  tag: "access",
+  access: { scope: "admin" },
+  summary: "Replace a key",
+  description:
+    "Stores a new key with the name, scopes and expiry of a valid one, which itself ends after the overlap. The answer has the new " +
+    "key itself, which is shown only now.",
+  single: newAccessKeySchema,
+  errors: [400, 404, 413, 415, 500, 503],
+});
+
+const ticketDetail = operation({
+  id: "createTicket",
+  tag: "access",
+  access: { scope: "any" },
+  summary: "A ticket for a WebSocket",
+  description:
+    "A browser can send no key with a WebSocket. A ticket in the URL (/ws?ticket=... or /graphql?ticket=...) opens one connection " +
+    "for the key that asked for it, at any gateway.",
+  single: ticketSchema,
+  errors: [400, 413, 415, 500, 503],
+});

@@ -1,0 +1,104 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { makeKeyText } from "../../src/access/key-text.ts";
+import type { KeyStore } from "../../src/access/key-store.ts";
+import type { Scope } from "../../src/access/scope.ts";
+import { SqlKeyStore } from "../../src/access/sql/sql-key-store.ts";
+import { SqlTicketStore } from "../../src/access/sql/sql-ticket-store.ts";
+import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
+
+const odd = "Robert'); drop table access_keys;-- \u202e \\ \"";
+
+/** The contract of the stores of keys and of tickets. */
+export function exerciseKeyStore(name: string, open: () => Promise<OpenStore>): void {
+  describe(`${name} keeps the contract of keys and tickets`, () => {
+    let opened: OpenStore;
+    let keys: KeyStore;
+    beforeAll(async () => {
+      opened = await open();
+      keys = new SqlKeyStore(opened.client);
+    });
+    afterAll(() => opened.close());
+
+    async function create(more: { name?: string; scopes?: readonly Scope[]; expiresAtMs?: number } = {}) {
+      const { id, sha256 } = makeKeyText();
+      const key = { id, sha256, name: "ci", scopes: ["read"] as readonly Scope[], expiresAtMs: undefined, ...more };
+      return { key, stored: await keys.create(key) };
+    }
+    const validOf = async (id: string) => (await keys.valid()).find((key) => key.id === id);
+    const listed = async (id: string) => (await keys.list(100)).find((key) => key.id === id);
+
+    test("a key is valid as it was created, with a name that is SQL", async () => {
+      const { key, stored } = await create({ name: odd, scopes: ["read", "operate"] });
+      expect(await validOf(key.id)).toEqual(key);
+      const { sha256: _, ...grant } = key;
+      expect(stored).toMatchObject({ ...grant, revokedAtMs: undefined, lastUsedAtMs: undefined });
+      expect(Math.abs(stored.createdAtMs - Date.now())).toBeLessThan(60_000);
+      expect(await listed(key.id)).toEqual(stored);
+    });
+
+    test("an expired key is not valid by the database's clock, and stays in the list", async () => {
+      const { key } = await create({ expiresAtMs: Date.now() - 60_000 });
+      expect(await validOf(key.id)).toBeUndefined();
+      expect(await listed(key.id)).toMatchObject({ expiresAtMs: key.expiresAtMs });
+    });
+
+    test("a revoked key is not valid, and stays revoked as of the first time", async () => {
+      const { key } = await create();
+      const first = await keys.revoke(key.id);
+      expect(first?.revokedAtMs).toBeNumber();
+      expect(await keys.revoke(key.id)).toEqual(first);
+      expect(await validOf(key.id)).toBeUndefined();
+      expect(await keys.revoke("nosuchkey")).toBeUndefined();
+    });
+
+    test("a replaced key ends after the overlap, and its successor has its name, scopes and expiry", async () => {
+      const expiresAtMs = Date.now() + 86_400_000;
+      const { key } = await create({ name: "old", scopes: ["write"], expiresAtMs });
+      const next = makeKeyText();
+      const replaced = await keys.replace(key.id, { id: next.id, sha256: next.sha256, overlapSeconds: 600 });
+      expect(replaced?.next).toMatchObject({ id: next.id, name: "old", scopes: ["write"], expiresAtMs });
+      expect(Math.abs((replaced?.old.expiresAtMs ?? 0) - Date.now() - 600_000)).toBeLessThan(60_000);
+      expect(await validOf(key.id)).toBeDefined();
+      expect(await validOf(next.id)).toMatchObject({ sha256: next.sha256 });
+      await keys.revoke(key.id);
+      const third = makeKeyText();
+      expect(await keys.replace(key.id, { id: third.id, sha256: third.sha256, overlapSeconds: 600 })).toBeUndefined();
+      expect(await validOf(third.id)).toBeUndefined();
+    });
+
+    test("a key that expires before the overlap has passed is not kept alive by it", async () => {
+      const expiresAtMs = Date.now() + 60_000;
+      const { key } = await create({ expiresAtMs });
+      const next = makeKeyText();
+      const replaced = await keys.replace(key.id, { id: next.id, sha256: next.sha256, overlapSeconds: 86_400 });
+      expect(replaced?.old.expiresAtMs).toBe(expiresAtMs);
+    });
+
+    test("the last use that is noted is the latest one", async () => {
+      const { key } = await create();
+      const usedAtMs = Date.UTC(2026, 0, 2, 3, 4, 5);
+      await keys.used(new Map([[key.id, usedAtMs]]));
+      await keys.used(new Map([[key.id, usedAtMs - 1000]]));
+      expect(await listed(key.id)).toMatchObject({ lastUsedAtMs: usedAtMs });
+    });
+
+    test("a key that has a selector is not valid: a program that cannot enforce it would show it everything", async () => {
+      const { key } = await create();
+      await opened.client.query(`update access_keys set selector = '{"clusters":["a"]}' where id = $1`, [key.id]);
+      expect(await validOf(key.id)).toBeUndefined();
+    });
+
+    test("a ticket is taken once, and not after its life", async () => {
+      const tickets = new SqlTicketStore(opened.client);
+      await tickets.add("a".repeat(64), "k1", 30);
+      expect(await Promise.all([tickets.take("a".repeat(64)), tickets.take("a".repeat(64))])).toContainAllValues([
+        "k1",
+        undefined,
+      ]);
+      await tickets.add("b".repeat(64), "k1", 0);
+      expect(await tickets.take("b".repeat(64))).toBeUndefined();
+      await tickets.add("c".repeat(64), "k1", 30);
+      expect(await opened.client.query("select sha256 from access_tickets")).toEqual([{ sha256: "c".repeat(64) }]);
+    });
+  });
+}
