@@ -25,6 +25,7 @@ import {
 } from "./gpu-columns.ts";
 
 // drizzle-kit finds these tables here
+export { accessKeys, accessTickets, auditLog } from "./access-tables.ts";
 export { inventoryItems, inventorySpans } from "./inventory-tables.ts";
 
 const instant = (name: string) => timestamp(name, { withTimezone: true, mode: "date" });
@@ -267,5 +268,3 @@ export const quarantine = pgTable(
   },
   (table) => [unique("quarantine_place").on(table.sourceId, table.item, table.byteOffset, table.field)],
 );
-
-export { accessKeys, accessTickets, auditLog } from "./access-tables.ts";
