@@ -36,8 +36,8 @@ export async function watch(output: Output, options: WatchOptions): Promise<void
   let isSubscribed = false;
   const live = liveTelemetry({
     baseUrl: output.url,
-    // Bun's own option, which the types of browsers do not have
-    connect: (url) => new WebSocket(url, { headers: output.headers } as never),
+    // an option of Bun
+    connect: (url) => new WebSocket(url, { headers: output.headers }),
     filters,
     onUpdate: (update) => {
       if (shownCount >= count) return;

@@ -187,7 +187,7 @@ test("when a key was used is written once a minute, for the keys that were used"
 test("a gateway without any key does not start; one that has keys, or cannot read them yet, does", async () => {
   const empty = await openMemoryStore();
   const none = directoryWith({ store: new SqlKeyStore(empty.client), needsKeys: true });
-  expect(none.start()).rejects.toThrow("auth_missing");
+  await expect(none.start()).rejects.toThrow("auth_missing");
   await none.stop(AbortSignal.abort());
   const valid = (): ReturnType<KeyStore["valid"]> => Promise.reject(new StoreUnavailable("away"));
   const away: KeyStore = Object.assign(new SqlKeyStore(empty.client), { valid });

@@ -42,7 +42,7 @@ async function opened(socket: WebSocket): Promise<boolean> {
 const closed = (socket: WebSocket): Promise<CloseEvent> => new Promise((resolve) => (socket.onclose = resolve));
 const revoke = (id: string): Promise<unknown> => secured.parts.administration.keys.revoke(id);
 const bunSocket = (path: string, headers: Record<string, string>, protocols: string[] = []): WebSocket =>
-  new WebSocket(`ws://${origin}${path}`, { headers, protocols } as never);
+  new WebSocket(`ws://${origin}${path}`, { headers, protocols });
 async function ticketOf(headers: Record<string, string>): Promise<string> {
   const answer = await fetch(`http://${origin}/api/v1/tickets`, { method: "POST", headers });
   return ((await answer.json()) as { data: { ticket: string } }).data.ticket;
@@ -139,7 +139,7 @@ test("an export breaks off when its key is revoked, although its reader takes no
   const reader = (answer.body as ReadableStream<Uint8Array>).getReader();
   expect((await reader.read()).done).toBe(false);
   await revoke(id);
-  expect(reader.read()).rejects.toThrow("the key was revoked or has expired");
+  await expect(reader.read()).rejects.toThrow("the key was revoked or has expired");
   const whole = await secured.create("read");
   const text = await (await gateway.get(path, { headers: { ...whole.headers, accept } })).text();
   expect(text.trim().split("\n")).toHaveLength(rows);
