@@ -75,6 +75,9 @@ async function freeMebibytesOf(dataDir: string): Promise<number> {
  *  MiB. Without space for the log, PostgreSQL exits, but PGlite loops for ever and blocks the process. */
 const reserveMebibytes = 32;
 
+/** Plans are kept: one that was made while the tables were empty would read all of their rows, however many there are later. */
+const keyedPlans = "select set_config('enable_seqscan', 'off', true)";
+
 /** PGlite: PostgreSQL inside the process, with one connection that runs one statement at a time. Write only in a transaction,
  *  because `query` does not check the free space. */
 class PGliteClient implements SqlClient {
@@ -102,6 +105,7 @@ class PGliteClient implements SqlClient {
           send: (text, params = []) => sent.add(this.statements.query(text, params)),
           copy: (into, rows) => copyIn(transaction, into, rows),
         };
+        statements.send(keyedPlans);
         return sent.finish(
           () => work(statements),
           () => Promise.resolve(),

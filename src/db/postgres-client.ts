@@ -43,7 +43,8 @@ export class PostgresClient implements SqlClient {
     this.url = parsePostgresUrl(url);
     this.clock = clock;
     this.callTimeoutMs = timeoutMs + extraMs;
-    this.pool = new PostgresPool({ url: this.url, maxConnections, clock, statementTimeoutMs: timeoutMs });
+    const byKey = queryLimit === undefined;
+    this.pool = new PostgresPool({ url: this.url, maxConnections, clock, statementTimeoutMs: timeoutMs, byKey });
   }
 
   /** Host, port and database, for messages: never the password. */

@@ -12,7 +12,13 @@ export interface PostgresConnectionOptions {
   readonly url: PostgresUrl;
   /** After this time, the server cancels a statement, and ends a session that leaves a transaction idle; 0: never. */
   readonly statementTimeoutMs: number;
+  /** For a connection that reads and writes rows by their keys: its plans use the indexes. */
+  readonly byKey?: boolean;
 }
+
+/** A plan is kept for as long as the connection. One that was made while the tables were empty would read all of their rows, however
+ *  many there are later. */
+const keyedPlans = { enable_seqscan: "off", jit: "off" } as const;
 
 /** A server on the same continent answers within 100 ms. The margin is for a server to which many clients connect at the
  *  same time. */
@@ -43,10 +49,10 @@ export class PostgresConnection implements SqlTransaction {
   private hasEnded = false;
 
   constructor(private readonly options: PostgresConnectionOptions) {
-    const { url, statementTimeoutMs } = options;
+    const { url, statementTimeoutMs, byKey = false } = options;
     const timeouts = { statement_timeout: statementTimeoutMs, idle_in_transaction_session_timeout: statementTimeoutMs };
-    // a pooler refuses settings that it does not know, and postgres.js omits a 0: in both cases, each transaction sets the
-    // timeouts
+    const session = { ...timeouts, ...(byKey ? keyedPlans : {}) };
+    // a pooler refuses settings that it does not know, and postgres.js omits a 0: in both cases, each transaction sets them
     const perTransaction = url.isPooled || statementTimeoutMs === 0;
     const settings = {
       max: 1,
@@ -60,11 +66,11 @@ export class PostgresConnection implements SqlTransaction {
       onnotice: () => undefined,
       onclose: () => this.lose(),
       socket: () => this.openSocket(),
-      connection: { application_name: "gpu-telemetry-pipeline", ...(perTransaction ? {} : timeouts) },
+      connection: { application_name: "gpu-telemetry-pipeline", ...(perTransaction ? {} : session) },
     };
     this.sql = postgres(url.href, settings);
     // behind a pooler, a setting made outside a transaction may end up in another client's session
-    const local = Object.entries(timeouts).map(([name, ms]) => `set local ${name} = ${ms}`);
+    const local = Object.entries(session).map(([name, value]) => `set local ${name} = ${value}`);
     this.begin = perTransaction ? ["begin", ...local].join("; ") : "begin";
   }
 
@@ -117,6 +123,7 @@ export class PostgresConnection implements SqlTransaction {
     if (command !== "COMMIT") throw new StoreUnavailable(`${this.options.url.place} has undone a transaction`);
   }
 
+  /** postgres.js does not prepare a statement without parameters. */
   private run(text: string, params: readonly unknown[]): Promise<postgres.RowList<postgres.Row[]>> {
     if (this.hasEnded) return Promise.reject(this.lostError());
     const values = params.map((value) => (typeof value === "number" ? String(value) : value));

@@ -136,6 +136,15 @@ export function exerciseSqlClient(name: string, open: () => Promise<SqlClient>):
       expect(await rowsOf("sent_refused")).toHaveLength(2);
     });
 
+    test("a transaction finds rows by their keys, whatever the size of the table when its plans are made", async () => {
+      await makeTable("keyed");
+      await client.query("analyze keyed");
+      const plan = await client.transaction((transaction) =>
+        transaction.query("explain select value from keyed where id = $1::int8", [1]),
+      );
+      expect(JSON.stringify(plan)).toContain("Index");
+    });
+
     test("a statement that a transaction has refused runs in the next one, as do more statements than a driver keeps", async () => {
       const half = (value: number) => (transaction: SqlTransaction) =>
         transaction.query<{ half: number }>("select 2 / $1::int as half", [value]);

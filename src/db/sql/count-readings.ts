@@ -27,6 +27,18 @@ on conflict (source_id, hour) do update set
   missed = case when excluded.missed = '{}' then source_readings.missed else source_readings.missed || jsonb_build_object(
     $3::text, coalesce((source_readings.missed ->> $3::text)::int8, 0) + excluded.due) end`;
 
+// almost every message has one reading that was read: without arrays, its statement takes half the time
+const oneHourText = `
+insert into source_readings as r
+  (source_id, hour, interval_ms, first_at, last_at, due, received, late, frozen, quarantined, missed)
+values ($1, to_timestamp($2::float8 / 1000.0), $3::float8, to_timestamp($4::float8 / 1000.0), to_timestamp($5::float8 / 1000.0), $6, $6,
+  case when clock_timestamp() > to_timestamp(($5::float8 + $3::float8) / 1000.0) then $6::int8 else 0 end, $7, $8, '{}')
+on conflict (source_id, hour) do update set
+  interval_ms = case when excluded.last_at < r.last_at then r.interval_ms else excluded.interval_ms end,
+  first_at = least(r.first_at, excluded.first_at), last_at = greatest(r.last_at, excluded.last_at),
+  due = r.due + excluded.due, received = r.received + excluded.received, late = r.late + excluded.late,
+  frozen = r.frozen + excluded.frozen, quarantined = r.quarantined + excluded.quarantined`;
+
 /** Adds a message's readings to the hours in which they were due.
  *  @param quarantined the number of the message's rejected inputs */
 export function countReadings(
@@ -37,6 +49,13 @@ export function countReadings(
   if (reading.count === 0 && quarantined === 0) return;
   const { intervalMs, outcome, reason, frozen = 0 } = reading;
   const hours = hoursOf(reading);
+  const [newest] = hours;
+  if (outcome === "read" && hours.length === 1 && newest !== undefined) {
+    const { hour, firstMs, lastMs, due } = newest;
+    const repeated = due === 0 ? 0 : frozen;
+    transaction.send(oneHourText, [sourceId, hour, intervalMs, firstMs, lastMs, due, repeated, quarantined]);
+    return;
+  }
   const fault = outcome === "read" ? null : (reason ?? "no_streamer");
   transaction.send(text, [
     sourceId,

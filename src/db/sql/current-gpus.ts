@@ -86,7 +86,8 @@ function reportOf(row: CurrentRow): CurrentReport | undefined {
 /** Reads the sequence that counts the changes of GPUs, and which database has it. Other transactions see a new number before the
  *  transaction that changes the GPUs commits, and read the number without a lock. */
 export async function readGpuRevision(executor: SqlExecutor): Promise<GpuRevision> {
+  // each message reads it: with a parameter, it is a prepared statement, and planned once
   const query = `
-select (case when is_called then last_value else 0 end)::float8 as revision, ${incarnation} as incarnation from gpu_revision`;
-  return (await executor.query<GpuRevision>(query))[0] ?? { revision: 0, incarnation: "" };
+select (case when is_called then last_value else $1::int8 end)::float8 as revision, ${incarnation} as incarnation from gpu_revision`;
+  return (await executor.query<GpuRevision>(query, [0]))[0] ?? { revision: 0, incarnation: "" };
 }
