@@ -146,6 +146,7 @@ program
   .command("targets")
   .description("exporters that the pipeline scrapes: dialect, age, gaps and last error of each")
   .option("--state <name>", "only targets in this state: up, down or waiting")
+  .option("--kind <name>", "only live sources of this kind: exporter, nvidia_smi or simulated")
   .option("--cluster <id>", "only of this cluster")
   .action((options) => targets(output(), options as object));
 program

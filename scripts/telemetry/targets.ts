@@ -16,23 +16,24 @@ const columns: readonly FixedColumn[] = [
 /** What the command accepts. */
 export interface TargetsOptions {
   readonly state?: string;
+  readonly kind?: string;
   readonly cluster?: string;
 }
 
-/** Prints the exporters that the pipeline scrapes, and the last error of each that has one. A text that is wider than its column goes on
+/** As many as the API gives at once. */
+const pageTargets = 10_000;
+
+/** Prints the exporters that the pipeline scrapes and its other live sources, and the last error of each that has one. A text that is wider than its column goes on
  *  in the next line. */
-export async function targets(output: Output, { state, cluster }: TargetsOptions): Promise<void> {
-  const query = {
-    ...(state === undefined ? {} : { state: state as "down" }),
-    ...(cluster === undefined ? {} : { cluster_id: cluster }),
-  };
-  const { data, as_of: asOf } = await answerOf(output.gateway.GET("/api/v1/targets", { params: { query } }));
+export async function targets(output: Output, options: TargetsOptions): Promise<void> {
+  const { data, asOf } = await allTargets(output, options);
   if (output.asJson) return print(JSON.stringify(data, null, 2));
   const table = fixedTable(columns);
-  for (const { target, state, dialect, last_read_at: readAt, devices, gaps, duration_ms: ms, frozen } of data) {
+  for (const { target, kind, state, dialect, last_read_at: readAt, devices, gaps, duration_ms: ms, frozen } of data) {
     const shownState = frozen > 0 ? "frozen" : state;
+    const shownDialect = kind === "exporter" ? dialect : kind;
     table.push([
-      ...[target, shownState, dialect].map(cellOf),
+      ...[target, shownState, shownDialect].map(cellOf),
       ageOf(readAt, asOf),
       ...[devices, gaps, ms].map((figure) => (figure === undefined ? "" : String(figure))),
     ]);
@@ -43,6 +44,27 @@ export async function targets(output: Output, { state, cluster }: TargetsOptions
     if (state === "down" || frozen > 0) print(cellOf(`${target}: ${message}`));
     else if (error !== undefined) print(cellOf(`${target}: until ${error.at}: ${error.message}`));
   }
+}
+
+/** Reads the list in parts. */
+async function allTargets(output: Output, { state, kind, cluster }: TargetsOptions) {
+  const selection = {
+    ...(state === undefined ? {} : { state: state as "down" }),
+    ...(kind === undefined ? {} : { kind: kind as "exporter" }),
+    ...(cluster === undefined ? {} : { cluster_id: cluster }),
+  };
+  const read = (cursor: { readonly cursor?: string }) => {
+    const query = { ...selection, ...cursor, limit: pageTargets };
+    return answerOf(output.gateway.GET("/api/v1/targets", { params: { query } }));
+  };
+  let answer = await read({});
+  const data = [...answer.data];
+  const { as_of: asOf } = answer;
+  while (answer.next_cursor !== undefined) {
+    answer = await read({ cursor: answer.next_cursor });
+    data.push(...answer.data);
+  }
+  return { data, asOf };
 }
 
 /** The time since the last scrape that was read, in its largest unit. */

@@ -46,3 +46,14 @@ export interface SourceReading {
   /** The number of devices whose values the exporter has repeated for a minute; absent: none, or not known. */
   readonly frozen?: number;
 }
+
+/** Readings that were read and then dropped. */
+export interface DroppedReading {
+  readonly timeMs: number;
+  readonly reason: ReadingFault;
+  readonly message: string;
+  readonly count: number;
+}
+
+/** Receives each number of due readings that this process has missed. */
+export type OnMissed = (reason: ReadingFault, count: number) => void;

@@ -13,6 +13,7 @@ import { ScrapeClient } from "../pipeline/source/exporter/scrape-client.ts";
 import type { Target } from "../pipeline/source/exporter/target.ts";
 import { ExpositionReader } from "../pipeline/source/exposition/exposition-reader.ts";
 import type { TargetContext } from "../pipeline/source/exposition/target-context.ts";
+import type { OnMissed } from "../domain/reading.ts";
 import { SharedTexts } from "../pipeline/source/labels/shared-texts.ts";
 import { scrapeSecurityOf } from "./scrape-security.ts";
 
@@ -21,6 +22,7 @@ interface ExporterParts {
   readonly log: Logger;
   /** Identifies this process. */
   readonly instanceId: string;
+  readonly onMissed: OnMissed;
 }
 
 const timeoutMaxMs = 10_000;
@@ -33,7 +35,7 @@ const answersMaxBytes = 256 * 1024 * 1024;
 export function openExporters(config: Config, parts: ExporterParts): ExporterTargets | undefined {
   const discoveries = discoveriesOf(config, parts);
   if (discoveries.length === 0) return undefined;
-  const { clock, log, instanceId } = parts;
+  const { clock, log, instanceId, onMissed } = parts;
   const { dcgmIntervalMs: intervalMs, dcgmMaxAnswerMebibytes, instanceName: streamer = instanceId } = config;
   const maxBytes = dcgmMaxAnswerMebibytes * 1024 * 1024;
   const timeoutMs = config.dcgmTimeoutMs ?? Math.min(timeoutMaxMs, Math.round((intervalMs * 2) / 3));
@@ -42,7 +44,7 @@ export function openExporters(config: Config, parts: ExporterParts): ExporterTar
   const client = new ScrapeClient({ timeoutMs, maxBytes, memory, security });
   const texts = new SharedTexts();
   const openReader = (target: Target): ExpositionReader => new ExpositionReader(contextOf(target), texts);
-  const options = { client, openReader, clock, intervalMs, streamer, log };
+  const options = { client, openReader, clock, intervalMs, streamer, log, onMissed };
   return new ExporterTargets({ discoveries, open: (target) => new ExporterSource(target, options), error });
 }
 

@@ -11,7 +11,9 @@ import { openExporters } from "./open-exporters.ts";
 import { SmiCommand } from "../pipeline/source/nvidia-smi/smi-command.ts";
 import { CsvSource, type Playing } from "../pipeline/source/csv/csv-source.ts";
 import { SimulatedSource } from "../pipeline/source/simulated/simulated-source.ts";
-import type { LiveSource, ReplayableSource } from "../pipeline/source/source.ts";
+import type { ReplayableSource } from "../pipeline/source/source.ts";
+import { ObservedSource } from "../pipeline/source/states/observed-source.ts";
+import type { OnMissed } from "../domain/reading.ts";
 
 interface SourceParts {
   readonly clock: Clock;
@@ -20,6 +22,7 @@ interface SourceParts {
   readonly rounds: EtcdRounds | undefined;
   /** Identifies this process. */
   readonly instanceId: string;
+  readonly onMissed: OnMissed;
 }
 
 /** An input of a streamer: a file, round by round, or a live source. */
@@ -30,7 +33,7 @@ export type StreamedInput = {
   readonly error: () => string | undefined;
 } & (
   | ReplayableInput
-  | { readonly kind: "live"; readonly source: LiveSource }
+  | { readonly kind: "live"; readonly source: ObservedSource }
   | { readonly kind: "targets"; readonly targets: ExporterTargets }
 );
 
@@ -65,7 +68,7 @@ export async function openInputs(config: Config, parts: SourceParts): Promise<re
   if (targets !== undefined)
     inputs.push({ name: exporterService, error: () => targets.error, kind: "targets", targets });
   if (inputs.length > 0) return inputs;
-  return [{ name: mainService, error: noError, kind: "live", source: simulatedSource(config, parts) }];
+  return [{ name: mainService, error: noError, kind: "live", source: simulatedInput(config, parts) }];
 }
 
 async function fileInput(config: Config, path: string, parts: SourceParts): Promise<StreamedInput> {
@@ -98,20 +101,31 @@ function hostOfFile({ sourceHostname, etcdEndpoints }: Config): string | undefin
 }
 
 /** nvidia-smi on this machine, or a command in its place. It may take as long as the interval, but at most 30 s. */
-function smiInput(config: Config, command: string, { clock, log }: SourceParts): StreamedInput {
+function smiInput(config: Config, command: string, parts: SourceParts): StreamedInput {
+  const { clock, log } = parts;
   const { clusterId, nvidiaSmiIntervalMs: intervalMs, sourceHostname = hostname() } = config;
   const timeoutMs = Math.min(intervalMs, smiTimeoutMaxMs);
   const program = new SmiCommand({ command: /^(?:true|1)$/i.test(command) ? "nvidia-smi" : command, timeoutMs, clock });
   const source = new SmiSource({ program, clusterId, hostname: sourceHostname, intervalMs, clock, log });
-  return { name: smiService, error: () => source.error, kind: "live", source };
+  const subject = { kind: "nvidia_smi", name: sourceHostname, clusterId, dialect: "nvidia-smi" } as const;
+  const observed = new ObservedSource({ ...observing(config, parts), source, subject, intervalMs });
+  return { name: smiService, error: () => source.error, kind: "live", source: observed };
 }
 
-function simulatedSource(config: Config, { clock }: SourceParts): SimulatedSource {
+function observing({ instanceName }: Config, { clock, onMissed, instanceId }: SourceParts) {
+  return { clock, onMissed, streamer: instanceName ?? instanceId };
+}
+
+function simulatedInput(config: Config, parts: SourceParts): ObservedSource {
+  const { clock } = parts;
   const { simHosts: hosts, simGpusPerHost: gpusPerHost, simSeed: seed, simIntervalMs: intervalMs, clusterId } = config;
   const { simMig: mig, simTimeSlicing: timeSlicing, simVgpu: vgpu, simSeries: series } = config;
   const shares = { mig, timeSlicing, vgpu, series };
   const batchMaxSamples = config.batchSize;
-  return new SimulatedSource({ hosts, gpusPerHost, seed, intervalMs, clusterId, shares, clock, batchMaxSamples });
+  const fleet = { hosts, gpusPerHost, seed, intervalMs, clusterId, shares };
+  const source = new SimulatedSource({ ...fleet, clock, batchMaxSamples });
+  const subject = { kind: "simulated", name: source.description, clusterId, dialect: undefined } as const;
+  return new ObservedSource({ ...observing(config, parts), source, subject, intervalMs });
 }
 
 /** Streamers that share a file through etcd agree on the round that is played, and on its start. */

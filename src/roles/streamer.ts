@@ -17,11 +17,15 @@ import { StreamRetries } from "../pipeline/stream/stream-retries.ts";
 import { Streamer } from "../pipeline/stream/streamer.ts";
 import type { ServiceLoad } from "../scaling/registry/service-instance.ts";
 import { SharedTargets } from "../pipeline/stream/targets/shared-targets.ts";
+import { EtcdOldPositions } from "../pipeline/stream/assignment/etcd-old-positions.ts";
 import { EtcdTargetAssignment } from "../pipeline/stream/assignment/etcd-target-assignment.ts";
 import { LocalTargetAssignment } from "../pipeline/stream/assignment/local-target-assignment.ts";
 import type { TargetAssignment } from "../pipeline/stream/assignment/target-assignment.ts";
-import { TargetReporter } from "../pipeline/source/exporter/target-reporter.ts";
+import { TargetReporter } from "../pipeline/source/states/target-reporter.ts";
+import type { TargetState } from "../pipeline/source/target-states.ts";
 import { defined } from "../kit/defined.ts";
+import { gapCounter } from "../pipeline/observe/gap-counter.ts";
+import { PositionUpkeep } from "../pipeline/stream/position-upkeep.ts";
 import { openInputs, type StreamedInput } from "./open-source.ts";
 import type { Role } from "./role.ts";
 import type { SharedParts } from "./shared-parts.ts";
@@ -33,7 +37,8 @@ export const streamer: Role = {
   async open(shared) {
     const { config, etcd, clock, log, instanceId } = shared;
     const rounds = etcd === undefined ? undefined : new EtcdRounds(etcd, clock, config.queueTopic);
-    const inputs = await openInputs(config, { clock, log, rounds, instanceId });
+    const onMissed = gapCounter(shared.registry);
+    const inputs = await openInputs(config, { clock, log, rounds, instanceId, onMissed });
     const retries = new StreamRetries(shared);
     const publishing = publishingOf(shared, retries);
     const publisher = new BatchPublisher(publishing);
@@ -46,7 +51,8 @@ export const streamer: Role = {
         ...streams.map(({ input: { name, error: sourceError }, stream }) => {
           return new Streamer({ name, stream, publisher, retries, sourceError, log });
         }),
-        ...inputs.flatMap((input) => reporterOf(input, shared)),
+        ...reporterOf(inputs, shared),
+        ...positionUpkeep(shared),
       ],
       banner: { pages: [], facts: inputs.map((input) => ["source", descriptionOf(input)]) },
       servesFromMemory: () => false,
@@ -67,10 +73,24 @@ function descriptionOf(input: StreamedInput): string {
   return input.kind === "live" ? input.source.description : input.first.description;
 }
 
-/** The service that reports what this process knows about its exporters. */
-function reporterOf(input: StreamedInput, { targetStates: states, clock, log }: SharedParts): TargetReporter[] {
-  if (input.kind !== "targets") return [];
-  return [new TargetReporter({ states, read: () => input.targets.states(), clock, log })];
+/** The service that reports what this process knows about its live sources, if it has any. */
+function reporterOf(
+  inputs: readonly StreamedInput[],
+  { targetStates: states, clock, log }: SharedParts,
+): TargetReporter[] {
+  if (inputs.every(({ kind }) => kind === "replayable")) return [];
+  return [new TargetReporter({ states, read: () => inputs.flatMap(statesOf), clock, log })];
+}
+
+/** Live sources have positions in etcd. */
+function positionUpkeep({ etcd, config: { queueTopic }, clock, log }: SharedParts): PositionUpkeep[] {
+  if (etcd === undefined) return [];
+  return [new PositionUpkeep({ positions: new EtcdOldPositions(etcd, queueTopic), clock, log })];
+}
+
+function statesOf(input: StreamedInput): readonly TargetState[] {
+  if (input.kind === "targets") return input.targets.states();
+  return input.kind === "live" ? [input.source.state()] : [];
 }
 
 /** What the streams have to read now: targets of live sources, ranges of files. */

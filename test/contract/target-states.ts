@@ -14,6 +14,7 @@ export interface OpenTargetStates {
 export function stateOf(target: string, more: Partial<TargetState> = {}): TargetState {
   return {
     source_id: `scrape:lab:${target}`,
+    kind: "exporter",
     target,
     cluster_id: "lab",
     labels: [{ name: "rack", value: "r1" }],
@@ -27,7 +28,7 @@ export function stateOf(target: string, more: Partial<TargetState> = {}): Target
     last_read_at: "2025-07-18T20:50:04.250Z",
     duration_ms: 12,
     ...{ devices: 8, samples: 208, ignored: 31, rejected: 0, undecided: 0, frozen: 0 },
-    ...{ scrapes: 31, gaps: 1, consecutive_failures: 0 },
+    ...{ scrapes: 31, gaps: 1, gap_reasons: [{ reason: "timeout", count: 1 }], consecutive_failures: 0 },
     last_error: { at: "2025-07-18T20:42:19Z", reason: "timeout", message: "no complete answer within 10 s" },
     ...more,
   };

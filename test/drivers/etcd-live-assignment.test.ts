@@ -6,6 +6,11 @@ import { EtcdUnavailable, RangeLost } from "../../src/domain/errors.ts";
 import { EtcdClient } from "../../src/etcd/etcd-client.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import { EtcdQueue } from "../../src/pipeline/queue/etcd/etcd-queue.ts";
+import { prefixRange, put } from "../../src/etcd/requests.ts";
+import { CheckpointKeys, LiveKeys } from "../../src/pipeline/stream/assignment/checkpoint-keys.ts";
+import { EtcdOldPositions } from "../../src/pipeline/stream/assignment/etcd-old-positions.ts";
+import { latestText } from "../../src/pipeline/stream/assignment/stored-plan.ts";
+import { TargetKeys } from "../../src/pipeline/stream/assignment/target-keys.ts";
 import { EtcdLiveAssignment } from "../../src/pipeline/stream/assignment/etcd-live-assignment.ts";
 import { TokenBucket } from "../../src/kit/token-bucket.ts";
 import { silentListener as listener } from "../../src/pipeline/observe/pipeline-listener.ts";
@@ -210,4 +215,22 @@ test("a streamer owns its sources under one lease; another one waits for them, a
   await one.close();
   expect((await taking).every((claimed) => claimed?.lost.aborted === false)).toBe(true);
   await other.close();
+});
+
+test("positions of sources that no streamer has read for long are removed, unless a streamer has the source again", async () => {
+  const topic = `positions-${run}`;
+  const [oldMs, newMs] = [Date.UTC(2025, 0, 1), Date.UTC(2025, 2, 1)];
+  const old = ["scrape:lab:gone:9400", "nvidia-smi:lab:gone"];
+  const kept = ["scrape:lab:gpu1:9400", "scrape:lab:claimed:9400", "nvidia-smi:lab:claimed"];
+  const keysOf = (id: string): LiveKeys => new LiveKeys(topic, id);
+  const positions = [...old, ...kept].map((id) =>
+    put(keysOf(id).latest, latestText(id === "scrape:lab:gpu1:9400" ? newMs : oldMs)),
+  );
+  const owners = [new TargetKeys(topic).owner("scrape:lab:claimed:9400"), keysOf("nvidia-smi:lab:claimed").owner];
+  const plan = new CheckpointKeys(topic, "csv:fleet.csv").plan;
+  await client.txn({ success: [...positions, ...owners.map((key) => put(key, "s")), put(plan, "{}")] });
+  expect(await new EtcdOldPositions(client, topic).remove(Date.UTC(2025, 1, 1))).toBe(2);
+  const { kvs } = await client.range(prefixRange(`/pipelines/${topic}/checkpoints/`));
+  const expected = [...kept.map((id) => keysOf(id).latest), keysOf("nvidia-smi:lab:claimed").owner, plan];
+  expect(kvs.map(({ key }) => key.toString()).toSorted()).toEqual(expected.toSorted());
 });

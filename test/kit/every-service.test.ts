@@ -18,10 +18,11 @@ import { EtcdQueue } from "../../src/pipeline/queue/etcd/etcd-queue.ts";
 import { MemoryQueue } from "../../src/pipeline/queue/memory/memory-queue.ts";
 import type { Queue } from "../../src/pipeline/queue/queue.ts";
 import type { CsvSource } from "../../src/pipeline/source/csv/csv-source.ts";
-import { TargetReporter } from "../../src/pipeline/source/exporter/target-reporter.ts";
+import { TargetReporter } from "../../src/pipeline/source/states/target-reporter.ts";
 import { SimulatedSource } from "../../src/pipeline/source/simulated/simulated-source.ts";
 import { EtcdTargetStates } from "../../src/pipeline/source/states/etcd/etcd-target-states.ts";
 import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
+import { EtcdOldPositions } from "../../src/pipeline/stream/assignment/etcd-old-positions.ts";
 import { EtcdAssignment } from "../../src/pipeline/stream/assignment/etcd-assignment.ts";
 import { EtcdLiveAssignment } from "../../src/pipeline/stream/assignment/etcd-live-assignment.ts";
 import type { LiveAssignment } from "../../src/pipeline/stream/assignment/live-assignment.ts";
@@ -36,6 +37,7 @@ import type { SourceStream } from "../../src/pipeline/stream/source-stream.ts";
 import { StreamRetries } from "../../src/pipeline/stream/stream-retries.ts";
 import { Streamer } from "../../src/pipeline/stream/streamer.ts";
 import { EtcdUpkeep } from "../../src/pipeline/upkeep/etcd-upkeep.ts";
+import { PositionUpkeep } from "../../src/pipeline/stream/position-upkeep.ts";
 import { HistoryUpkeep } from "../../src/pipeline/upkeep/history-upkeep.ts";
 import { Backends, type WatchEntries } from "../../src/scaling/balancer/backends.ts";
 import { Balancer } from "../../src/scaling/balancer/balancer.ts";
@@ -168,6 +170,12 @@ exerciseService("what a streamer reports about its targets", () => {
   const instanceId = crypto.randomUUID();
   const states = new EtcdTargetStates({ client: part, topic: defaultTopic, instanceId, leaseSeconds: 5, clock });
   return { service: new TargetReporter({ states, read: () => [stateOf("a:9400")], clock, log }), calls };
+});
+exerciseService("the removal of positions of sources that are gone", () => {
+  const { part, calls } = counted(client);
+  const sleep: typeof clock.sleep = (ms, signal) => clock.sleep(Math.min(ms, 5), signal);
+  const positions = new EtcdOldPositions(part, defaultTopic);
+  return { service: new PositionUpkeep({ positions, clock: { ...clock, sleep }, log }), calls };
 });
 exerciseService("a gateway's comparison of its store with the topic's", () => {
   let calls = 0;

@@ -15,6 +15,7 @@ import { namedSchemas } from "../../src/routes/openapi/components.ts";
 import {
   listAnswer,
   listAsOfAnswer,
+  partAsOfAnswer,
   pageAnswer,
   partAnswer,
   rowsAnswer,
@@ -254,7 +255,7 @@ function checkOf(schema: Json): TSchema {
   };
   if (data?.items !== undefined) {
     const item = named(data.items.$ref);
-    if (rest.as_of !== undefined) return listAsOfAnswer(item);
+    if (rest.as_of !== undefined) return rest.next_cursor === undefined ? listAsOfAnswer(item) : partAsOfAnswer(item);
     if (rest.next_cursor !== undefined) return rest.resolution === undefined ? partAnswer(item) : pageAnswer(item);
     return rest.resolution === undefined ? listAnswer(item) : rowsAnswer(item);
   }

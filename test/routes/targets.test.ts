@@ -33,6 +33,29 @@ describe("the exporters that are scraped", () => {
     });
   });
 
+  test("come in parts, in an order in which gpu2 is before gpu10", async () => {
+    const first = await gateway.json("/api/v1/targets?limit=1");
+    expect(first["data"]).toEqual([up]);
+    const second = await gateway.json(`/api/v1/targets?limit=1&cursor=${String(first["next_cursor"])}`);
+    expect(second["data"]).toEqual([down]);
+    const { as_of: asOf, ...last } = await gateway.json(`/api/v1/targets?cursor=${String(second["next_cursor"])}`);
+    expect(last).toEqual({ success: true, count: 1, data: [elsewhere] });
+    expect(asOf).toBeDefined();
+    const unusable = await gateway.json(`/api/v1/targets?cursor=${btoa("7:8")}`);
+    expect(unusable["error"]).toMatchObject({ code: "invalid_parameter" });
+    const query = `{ targetPage(limit: 1, cursor: "${String(second["next_cursor"])}") { targets { target kind } nextCursor } }`;
+    expect(await gateway.json(`/graphql?query=${encodeURIComponent(query)}`)).toEqual({
+      data: { targetPage: { targets: [{ target: "gpu1:9400", kind: "exporter" }], nextCursor: null } },
+    });
+  });
+
+  test("are listed with other live sources, which can be chosen", async () => {
+    const smi = stateOf("box", { kind: "nvidia_smi", source_id: "nvidia-smi:lab:box", dialect: "nvidia-smi" });
+    await targetStates.report([elsewhere, smi, down, up]);
+    expect((await gateway.json("/api/v1/targets?kind=nvidia_smi"))["data"]).toEqual([smi]);
+    await targetStates.report([elsewhere, down, up]);
+  });
+
   test("are the same in GraphQL", async () => {
     const query =
       "{ targets(state: down) { target state gaps dialect labels { name value } lastError { reason message } } }";

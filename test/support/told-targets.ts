@@ -4,12 +4,15 @@ import { aborted } from "../../src/kit/aborted.ts";
 import type { Clock } from "../../src/kit/clock.ts";
 import { Schedule } from "../../src/pipeline/source/schedule.ts";
 import type { LiveBatch, LiveSource } from "../../src/pipeline/source/source.ts";
+import type { DroppedReading } from "../../src/domain/reading.ts";
 import type { SourcesChange, TargetSources } from "../../src/pipeline/source/target-sources.ts";
 
 /** Targets that the test adds and removes. */
 export class ToldTargets implements TargetSources {
   readonly description = "told";
   readonly error = undefined;
+  /** The counts of readings that were dropped, by source and reason. */
+  readonly drops = new Map<string, number>();
   private onChange: ((change: SourcesChange) => void) | undefined;
 
   constructor(public current: readonly LiveSource[]) {}
@@ -18,6 +21,11 @@ export class ToldTargets implements TargetSources {
     this.onChange = onChange;
     onChange({ added: this.current, removed: [] });
     return aborted(signal);
+  }
+
+  dropped(sourceId: string, { reason, count }: DroppedReading): void {
+    const key = `${sourceId} ${reason}`;
+    this.drops.set(key, (this.drops.get(key) ?? 0) + count);
   }
 
   change(added: readonly LiveSource[], removed: readonly LiveSource[] = []): void {

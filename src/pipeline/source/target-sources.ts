@@ -1,4 +1,5 @@
 import type { LiveSource } from "./source.ts";
+import type { DroppedReading } from "../../domain/reading.ts";
 
 /** Sources that have come or gone. A source that reads its target differently than before is removed and added. */
 export interface SourcesChange {
@@ -19,4 +20,6 @@ export interface TargetSources {
    *  @param onChange must not throw
    *  @returns when the signal has aborted; `onChange` is not called after that */
   follow(onChange: (change: SourcesChange) => void, signal: AbortSignal): Promise<void>;
+  /** Scrapes of a source were read, but could not be published, and are missed. */
+  dropped(sourceId: string, reading: DroppedReading): void;
 }

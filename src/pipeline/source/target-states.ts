@@ -7,6 +7,9 @@ const instant = (description: string) =>
 /** The states of a target. */
 export const targetStateNames = ["up", "down", "waiting"] as const;
 
+/** The kinds of live sources. */
+export const targetKinds = ["exporter", "nvidia_smi", "simulated"] as const;
+
 /** A label of a target. */
 const targetLabelSchema = Type.Object(
   { name: Type.String({ description: "Name of the label" }), value: Type.String({ description: "Its value" }) },
@@ -33,11 +36,32 @@ const targetErrorSchema = Type.Object(
   },
 );
 
-/** What a streamer says about a target: an element of /api/v1/targets. */
+/** Readings that were missed for one reason. */
+const targetGapsSchema = Type.Object(
+  {
+    reason: Type.String({ description: "Why they were missed: timeout, memory_full ..." }),
+    count: wholeNumber("How many they are"),
+  },
+  {
+    $id: "TargetGaps",
+    additionalProperties: false,
+    description: "The scheduled readings of a target that were missed for one reason",
+    examples: [{ reason: "http_status", count: 2 }],
+  },
+);
+
+/** What a streamer says about a target or another live source: an element of /api/v1/targets. */
 export const targetStateSchema = Type.Object(
   {
     source_id: Type.String({ description: "Identifies the target's source: cluster and target" }),
-    target: Type.String({ description: "host:port, or the URL of a target that is not http://host:port/metrics" }),
+    kind: Type.Union([Type.Literal("exporter"), Type.Literal("nvidia_smi"), Type.Literal("simulated")], {
+      description: "exporter: it is scraped; nvidia_smi: the GPUs of a machine; simulated: the simulated fleet",
+    }),
+    target: Type.String({
+      description:
+        "Of an exporter, host:port, or the URL of a target that is not http://host:port/metrics; of nvidia_smi, the host; of the " +
+        "simulated fleet, its size",
+    }),
     cluster_id: Type.String({ description: "Cluster that the target's GPUs belong to" }),
     labels: Type.Array(targetLabelSchema, { description: "Labels of the target, from DCGM_TARGETS_FILE" }),
     state: Type.Union([Type.Literal("up"), Type.Literal("down"), Type.Literal("waiting")], {
@@ -61,17 +85,21 @@ export const targetStateSchema = Type.Object(
       "Busy devices whose readings the exporter repeats: all fast series have had the same value for long",
     ),
     scrapes: wholeNumber("Scrapes that were read since the process began to read the target"),
-    gaps: wholeNumber("Scheduled scrapes that were missed since then"),
+    gaps: wholeNumber(
+      "Scheduled scrapes that were missed since then, including those that were read and then dropped because nothing could be published",
+    ),
+    gap_reasons: Type.Array(targetGapsSchema, { description: "The gaps by reason" }),
     consecutive_failures: wholeNumber("Scrapes in a row that failed, up to the last"),
     last_error: Type.Optional(targetErrorSchema),
   },
   {
     $id: "Target",
     additionalProperties: false,
-    description: "An exporter that the pipeline scrapes",
+    description: "An exporter that the pipeline scrapes, or another live source that it reads",
     examples: [
       {
         source_id: "scrape:local-cluster:mtv5-dgx1-hgpu-001:9400",
+        kind: "exporter",
         target: "mtv5-dgx1-hgpu-001:9400",
         cluster_id: "local-cluster",
         labels: [{ name: "rack", value: "r1" }],
@@ -85,7 +113,7 @@ export const targetStateSchema = Type.Object(
         last_read_at: "2025-07-18T20:50:04Z",
         duration_ms: 12,
         ...{ devices: 8, samples: 208, ignored: 31, rejected: 0, undecided: 0, frozen: 0 },
-        ...{ scrapes: 31, gaps: 0, consecutive_failures: 0 },
+        ...{ scrapes: 31, gaps: 0, gap_reasons: [], consecutive_failures: 0 },
       },
     ],
   },
@@ -123,9 +151,23 @@ export function newestStates(states: Iterable<TargetState>): readonly TargetStat
     const other = newest.get(state.source_id);
     if (other === undefined || isNewer(state, other)) newest.set(state.source_id, state);
   }
-  return [...newest.values()].sort(
-    (a, b) => byName.compare(a.cluster_id, b.cluster_id) || byName.compare(a.target, b.target),
-  );
+  return [...newest.values()].sort((a, b) => compareTargetPlaces(targetPlace(a), targetPlace(b)));
+}
+
+/** A target's place in the list. */
+export type TargetPlace = readonly [cluster: string, target: string, sourceId: string];
+
+/** The place of a target in the list. */
+export function targetPlace({ cluster_id: cluster, target, source_id: sourceId }: TargetState): TargetPlace {
+  return [cluster, target, sourceId];
+}
+
+/** The order of the list: by cluster, then by target, with numbers by their values. */
+export function compareTargetPlaces(a: TargetPlace, b: TargetPlace): number {
+  const [byCluster, byTarget] = [byName.compare(a[0], b[0]), byName.compare(a[1], b[1])];
+  if (byCluster !== 0 || byTarget !== 0) return byCluster || byTarget;
+  // names such as a1 and a01 are equal for people
+  return a[2] < b[2] ? -1 : Number(a[2] > b[2]);
 }
 
 function isNewer(state: TargetState, other: TargetState): boolean {

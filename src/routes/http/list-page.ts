@@ -7,23 +7,24 @@ export interface ListPage<Element> {
   readonly next: string | undefined;
 }
 
-interface Paging {
+interface Paging<At extends Place> {
   /** The maximum number of elements in the part; if absent, all. */
   readonly limit?: number | undefined;
   /** The part begins after this place; if absent, at the start of the list. */
-  readonly cursor?: Place | undefined;
+  readonly cursor?: At | undefined;
+  /** The order of the list; if absent, numbers by value and texts by their code units. */
+  readonly compare?: (a: At, b: At) => number;
 }
 
 /** Cuts a part out of a list. A cursor is the place of the last element of the previous part, so a cursor stays valid
  *  when elements are added or removed.
  *  @param elements in the order of their places */
-export function pageOf<Element>(
+export function pageOf<Element, At extends Place>(
   elements: readonly Element[],
-  placeOf: (element: Element) => Place,
-  { limit = Infinity, cursor }: Paging,
+  placeOf: (element: Element) => At,
+  { limit = Infinity, cursor, compare = comparePlaces }: Paging<At>,
 ): ListPage<Element> {
-  const rest =
-    cursor === undefined ? elements : elements.filter((element) => comparePlaces(placeOf(element), cursor) > 0);
+  const rest = cursor === undefined ? elements : elements.filter((element) => compare(placeOf(element), cursor) > 0);
   const part = rest.slice(0, limit);
   const last = part.at(-1);
   return {

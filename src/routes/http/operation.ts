@@ -1,6 +1,14 @@
 import { defined } from "../../kit/defined.ts";
 import { type TSchema, Type } from "@sinclair/typebox";
-import { listAnswer, listAsOfAnswer, pageAnswer, partAnswer, rowsAnswer, singleAnswer } from "../schemas/envelope.ts";
+import {
+  listAnswer,
+  listAsOfAnswer,
+  pageAnswer,
+  partAnswer,
+  partAsOfAnswer,
+  rowsAnswer,
+  singleAnswer,
+} from "../schemas/envelope.ts";
 import { exampleOf, nameOf } from "../schemas/named-schema.ts";
 import { type AccessRule, ruleMember } from "./access/access-rule.ts";
 import type { ErrorStatus } from "./error-responses.ts";
@@ -30,11 +38,12 @@ interface OperationText {
 }
 
 /** The body of a successful response, with the schema of its elements or of its object. In the envelope: a `list`, a list with
- *  the instant at which it was read (`listAsOf`), a `part` of a list, a `page` of history, `rows` of aggregates, or a `single` object. Without the envelope: a `plain` object in
+ *  the instant at which it was read (`listAsOf`), a `part` of a list, a part with that instant (`partAsOf`), a `page` of history, `rows` of aggregates, or a `single` object. Without the envelope: a `plain` object in
  *  JSON, or plain text, with `text` as the example. With `alsoAsRows`, the elements are also available as CSV and NDJSON. */
 type Success =
   | { readonly list: TSchema; readonly alsoAsRows?: true }
   | { readonly listAsOf: TSchema }
+  | { readonly partAsOf: TSchema }
   | { readonly part: TSchema; readonly alsoAsRows?: true }
   | { readonly page: TSchema; readonly alsoAsRows?: true }
   | { readonly rows: TSchema }
@@ -113,9 +122,10 @@ function successResponses(success: Success): Record<number, Documented> & { 200:
     return { 200: json("Success", listAnswer(refTo(success.list)), example) };
   }
   if ("listAsOf" in success) {
-    const data = [exampleOf(success.listAsOf)];
-    const example = { success: true, count: 1, as_of: "2025-07-18T20:50:02Z", data };
-    return { 200: json("Success", listAsOfAnswer(refTo(success.listAsOf)), example) };
+    return { 200: json("Success", listAsOfAnswer(refTo(success.listAsOf)), exampleAsOf(success.listAsOf)) };
+  }
+  if ("partAsOf" in success) {
+    return { 200: json("Success", partAsOfAnswer(refTo(success.partAsOf)), exampleAsOf(success.partAsOf)) };
   }
   if ("part" in success) {
     const example = { success: true, count: 1, data: [exampleOf(success.part)] };
@@ -132,6 +142,10 @@ function successResponses(success: Success): Record<number, Documented> & { 200:
   }
   const example = { success: true, count: 1, data: exampleOf(success.single) };
   return { 200: json("Success", singleAnswer(refTo(success.single)), example) };
+}
+
+function exampleAsOf(item: TSchema): unknown {
+  return { success: true, count: 1, as_of: "2025-07-18T20:50:02Z", data: [exampleOf(item)] };
 }
 
 function json(description: string, schema: TSchema, example: unknown): Documented {

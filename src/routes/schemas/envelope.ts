@@ -36,17 +36,18 @@ export function listAsOfAnswer(item: TSchema) {
   );
 }
 
+const nextCursor = Type.Optional(
+  Type.String({ description: "Cursor of the next part; absent at the end of the list" }),
+);
+
 /** The response that carries a list or a part of it. */
 export function partAnswer(item: TSchema) {
-  return Type.Object(
-    {
-      ...listAnswer(item).properties,
-      next_cursor: Type.Optional(
-        Type.String({ description: "Cursor of the next part; absent at the end of the list" }),
-      ),
-    },
-    { additionalProperties: false },
-  );
+  return Type.Object({ ...listAnswer(item).properties, next_cursor: nextCursor }, { additionalProperties: false });
+}
+
+/** The response that carries a part of a list as it is at an instant. */
+export function partAsOfAnswer(item: TSchema) {
+  return Type.Object({ ...listAsOfAnswer(item).properties, next_cursor: nextCursor }, { additionalProperties: false });
 }
 
 const resolution = Type.Union(

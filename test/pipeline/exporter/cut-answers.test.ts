@@ -30,7 +30,15 @@ async function openTarget(first: string, headers = "") {
   const target = readTarget({ address: server.address }, "lab") as Target;
   const texts = new SharedTexts();
   const openReader = ({ name, host }: Target) => new ExpositionReader({ target: name, host, labels: {} }, texts);
-  const source = new ExporterSource(target, { client, openReader, clock, intervalMs: 15_000, streamer: "s", log });
+  const source = new ExporterSource(target, {
+    client,
+    openReader,
+    clock,
+    intervalMs: 15_000,
+    streamer: "s",
+    log,
+    onMissed: () => undefined,
+  });
   const halt = new AbortController();
   const batches = source.read(-Infinity, halt.signal)[Symbol.asyncIterator]();
   closing.push(

@@ -40,7 +40,15 @@ function openSource(address: string, clock: ManualClock, lines: string[] = []) {
   const target = readTarget({ address, labels: { rack: "r1" } }, "lab") as Target;
   const log = pino({ base: null }, { write: (line: string) => lines.push((JSON.parse(line) as { msg: string }).msg) });
   const openReader = (): LineReader => new LineReader();
-  const source = new ExporterSource(target, { client, openReader, clock, intervalMs, streamer: "streamer-1", log });
+  const source = new ExporterSource(target, {
+    client,
+    openReader,
+    clock,
+    intervalMs,
+    streamer: "streamer-1",
+    log,
+    onMissed: () => undefined,
+  });
   return { source, client, settled: () => until(() => client.underWay === 0, { everyMs: 1 }).then(() => undefined) };
 }
 

@@ -39,7 +39,8 @@ function follow(...discoveries: ToldDiscovery[]) {
   const options = { client, openReader: () => new LineReader(), clock: new ManualClock(), log };
   const targets = new ExporterTargets({
     discoveries,
-    open: (target) => new ExporterSource(target, { ...options, intervalMs: 15_000, streamer: "s" }),
+    open: (target) =>
+      new ExporterSource(target, { ...options, intervalMs: 15_000, streamer: "s", onMissed: () => undefined }),
   });
   const changes: { added: string[]; removed: string[] }[] = [];
   const halt = new AbortController();

@@ -17,6 +17,7 @@ const openWith = (env: Record<string, string>): Promise<readonly StreamedInput[]
     log: pino({ level: "silent" }),
     rounds: undefined,
     instanceId: "test",
+    onMissed: () => undefined,
   });
 
 const xml = folder.write(smiXml([{}], { timestamp: "Fri Aug  4 11:44:30 2023" }), "gpus.xml");

@@ -44,7 +44,12 @@ function drain(kept: KeptScrapes<Owner>, afterMs = -Infinity): ReturnType<typeof
 
 describe("scrapes that wait to be published", () => {
   test("are kept in order, each target's at most once in a batch", () => {
-    const kept = new KeptScrapes<Owner>({ maxBytes: 1e6, messageMaxBytes: 1e6, onFull: () => undefined });
+    const kept = new KeptScrapes<Owner>({
+      maxBytes: 1e6,
+      messageMaxBytes: 1e6,
+      onFull: () => undefined,
+      onDropped: () => undefined,
+    });
     kept.add(owner, scrape(1));
     kept.add(other, scrape(1, other));
     kept.add(owner, scrape(2));
@@ -59,8 +64,10 @@ describe("scrapes that wait to be published", () => {
 
   test("that do not fit into the memory are missed, those that follow each other as one", () => {
     const states: boolean[] = [];
+    const dropped: number[] = [];
     const onFull = (isFull: boolean): void => void states.push(isFull);
-    const kept = new KeptScrapes<Owner>({ maxBytes: 1000, messageMaxBytes: 1e6, onFull });
+    const onDropped = (_: Owner, { timeMs }: { readonly timeMs: number }): void => void dropped.push(timeMs / 1000);
+    const kept = new KeptScrapes<Owner>({ maxBytes: 1000, messageMaxBytes: 1e6, onFull, onDropped });
     for (const second of [1, 2, 3, 4]) kept.add(owner, scrape(second));
     expect(kept.usedBytes).toBeLessThan(2000);
     expect(drain(kept)).toEqual([
@@ -69,10 +76,16 @@ describe("scrapes that wait to be published", () => {
     ]);
     expect([kept.size, kept.usedBytes]).toEqual([0, 0]);
     expect(states).toEqual([true, false]);
+    expect(dropped).toEqual([2, 3, 4]);
   });
 
   test("and were missed for another reason keep it while the memory is full", () => {
-    const kept = new KeptScrapes<Owner>({ maxBytes: 1100, messageMaxBytes: 1e6, onFull: () => undefined });
+    const kept = new KeptScrapes<Owner>({
+      maxBytes: 1100,
+      messageMaxBytes: 1e6,
+      onFull: () => undefined,
+      onDropped: () => undefined,
+    });
     kept.add(owner, missed(1, 1, "timeout"));
     kept.add(owner, missed(2, 1, "timeout"));
     kept.add(owner, missed(3, 1, "timeout"));
@@ -85,7 +98,12 @@ describe("scrapes that wait to be published", () => {
   });
 
   test("do not change after they were sent: they may have been published", () => {
-    const kept = new KeptScrapes<Owner>({ maxBytes: 100, messageMaxBytes: 1e6, onFull: () => undefined });
+    const kept = new KeptScrapes<Owner>({
+      maxBytes: 100,
+      messageMaxBytes: 1e6,
+      onFull: () => undefined,
+      onDropped: () => undefined,
+    });
     kept.add(owner, scrape(1));
     for (const sent of kept.next(limits, () => -Infinity)) sent.isSent = true;
     kept.add(owner, scrape(2));
@@ -96,7 +114,12 @@ describe("scrapes that wait to be published", () => {
   });
 
   test("are not published again where another streamer has published: only the later part is", () => {
-    const kept = new KeptScrapes<Owner>({ maxBytes: 1e6, messageMaxBytes: 1e6, onFull: () => undefined });
+    const kept = new KeptScrapes<Owner>({
+      maxBytes: 1e6,
+      messageMaxBytes: 1e6,
+      onFull: () => undefined,
+      onDropped: () => undefined,
+    });
     kept.add(owner, scrape(1));
     kept.add(owner, missed(6, 5, "no_streamer"));
     kept.add(owner, scrape(7));
@@ -107,7 +130,12 @@ describe("scrapes that wait to be published", () => {
   });
 
   test("of a target that this process may not publish are passed over, until they are dropped", () => {
-    const kept = new KeptScrapes<Owner>({ maxBytes: 1e6, messageMaxBytes: 1e6, onFull: () => undefined });
+    const kept = new KeptScrapes<Owner>({
+      maxBytes: 1e6,
+      messageMaxBytes: 1e6,
+      onFull: () => undefined,
+      onDropped: () => undefined,
+    });
     kept.add(owner, scrape(1));
     kept.add(other, scrape(1, other));
     const next = kept.next(limits, (of) => (of === owner ? undefined : -Infinity));

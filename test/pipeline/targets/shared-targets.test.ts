@@ -78,9 +78,10 @@ test("an error of one target that cannot be retried ends the stream with this er
 test("while the queue is full, scrapes are kept up to the memory for them; each later one is told as missed, none is silent", async () => {
   const intervalMs = 50;
   const sources = ["a", "b", "c"].map((id) => new ScheduledSource(id, { intervalMs, clock }));
-  const { queue, stop, ready } = open(sources, { capacityMessages: 1, bufferBytes: 8000 });
+  const { queue, targets, stop, ready } = open(sources, { capacityMessages: 1, bufferBytes: 8000 });
   await until(async () => (await ready()) === 1);
   await clock.sleep(intervalMs * 20);
+  expect([...targets.drops.keys()].toSorted()).toEqual(["a memory_full", "b memory_full", "c memory_full"]);
   const times = new Map<string, { timeMs: number; isRead: boolean }[]>();
   const drainUntilMs = clock.nowMs() + 3000;
   while (clock.nowMs() < drainUntilMs) {

@@ -613,8 +613,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Exporters that the pipeline scrapes
-         * @description Each target with its state in words, its dialect, its last scrape and its gaps, ordered by cluster and target. The figures are those of the streamer that reads the target, at most 5 s old; they count from when it began to read it. Without etcd, the list has only the targets of the process that answers.
+         * Exporters that the pipeline scrapes, and its other live sources
+         * @description Each target with its state in words, its dialect, its last scrape and its gaps, ordered by cluster and target; nvidia-smi and the simulated fleet, too, whose readings count as scrapes. The figures are those of the streamer that reads the target, at most 5 s old; they count from when it began to read it. Without etcd, the list has only the targets of the process that answers.
          */
         get: operations["listTargets"];
         put?: never;
@@ -1950,9 +1950,10 @@ export interface components {
             };
         };
         /**
-         * @description An exporter that the pipeline scrapes
+         * @description An exporter that the pipeline scrapes, or another live source that it reads
          * @example {
          *       "source_id": "scrape:local-cluster:mtv5-dgx1-hgpu-001:9400",
+         *       "kind": "exporter",
          *       "target": "mtv5-dgx1-hgpu-001:9400",
          *       "cluster_id": "local-cluster",
          *       "labels": [
@@ -1978,13 +1979,19 @@ export interface components {
          *       "frozen": 0,
          *       "scrapes": 31,
          *       "gaps": 0,
+         *       "gap_reasons": [],
          *       "consecutive_failures": 0
          *     }
          */
         Target: {
             /** @description Identifies the target's source: cluster and target */
             source_id: string;
-            /** @description host:port, or the URL of a target that is not http://host:port/metrics */
+            /**
+             * @description exporter: it is scraped; nvidia_smi: the GPUs of a machine; simulated: the simulated fleet
+             * @enum {string}
+             */
+            kind: "exporter" | "nvidia_smi" | "simulated";
+            /** @description Of an exporter, host:port, or the URL of a target that is not http://host:port/metrics; of nvidia_smi, the host; of the simulated fleet, its size */
             target: string;
             /** @description Cluster that the target's GPUs belong to */
             cluster_id: string;
@@ -2042,8 +2049,15 @@ export interface components {
             frozen: number;
             /** @description Scrapes that were read since the process began to read the target */
             scrapes: number;
-            /** @description Scheduled scrapes that were missed since then */
+            /** @description Scheduled scrapes that were missed since then, including those that were read and then dropped because nothing could be published */
             gaps: number;
+            /** @description The gaps by reason */
+            gap_reasons: {
+                /** @description Why they were missed: timeout, memory_full ... */
+                reason: string;
+                /** @description How many they are */
+                count: number;
+            }[];
             /** @description Scrapes in a row that failed, up to the last */
             consecutive_failures: number;
             /**
@@ -4916,10 +4930,22 @@ export interface operations {
                  */
                 state?: "up" | "down" | "waiting";
                 /**
+                 * @description Only live sources of this kind: exporter, nvidia_smi, simulated
+                 * @example exporter
+                 */
+                kind?: "exporter" | "nvidia_smi" | "simulated";
+                /**
                  * @description Only targets of this cluster
                  * @example local-cluster
                  */
                 cluster_id?: string;
+                /** @description At most this many; 1 to 10000, default 1000 */
+                limit?: number;
+                /**
+                 * @description next_cursor of the previous answer; returns the targets that follow
+                 * @example WyJsb2NhbC1jbHVzdGVyIiwibXR2NS1kZ3gxLWhncHUtMDAxOjk0MDAiLCJzY3JhcGU6bG9jYWwtY2x1c3RlcjptdHY1LWRneDEtaGdwdS0wMDE6OTQwMCJd
+                 */
+                cursor?: string;
             };
             header?: never;
             path?: never;
@@ -4941,6 +4967,7 @@ export interface operations {
                      *       "data": [
                      *         {
                      *           "source_id": "scrape:local-cluster:mtv5-dgx1-hgpu-001:9400",
+                     *           "kind": "exporter",
                      *           "target": "mtv5-dgx1-hgpu-001:9400",
                      *           "cluster_id": "local-cluster",
                      *           "labels": [
@@ -4966,6 +4993,7 @@ export interface operations {
                      *           "frozen": 0,
                      *           "scrapes": 31,
                      *           "gaps": 0,
+                     *           "gap_reasons": [],
                      *           "consecutive_failures": 0
                      *         }
                      *       ]
@@ -4983,6 +5011,8 @@ export interface operations {
                          * @example 2025-07-18T20:42:34Z
                          */
                         as_of: string;
+                        /** @description Cursor of the next part; absent at the end of the list */
+                        next_cursor?: string;
                     };
                 };
             };

@@ -1,7 +1,8 @@
+import type { Logger } from "pino";
 import { BatchBuilder } from "../../../domain/batch-builder.ts";
 import type { RejectedInput } from "../../../domain/batch.ts";
 import { dialectOfName } from "../../../domain/dialects/dialect-of.ts";
-import type { SourceReading } from "../../../domain/reading.ts";
+import type { DroppedReading, SourceReading } from "../../../domain/reading.ts";
 import { formatTimestamp } from "../../../domain/timestamp.ts";
 import { type Clock, stopwatch } from "../../../kit/clock.ts";
 import { messageOf } from "../../../kit/message-of.ts";
@@ -13,10 +14,11 @@ import { Schedule } from "../schedule.ts";
 import type { ScrapeClient } from "./scrape-client.ts";
 import { ScrapeFailed } from "./scrape-failed.ts";
 import { sourceIdOf, type Target } from "./target.ts";
-import { type MissedScrapes, TargetHealth, type TargetHealthOptions } from "./target-health.ts";
+import { type MissedScrapes, SourceHealth, type SourceHealthOptions } from "../states/source-health.ts";
 import type { TargetReader } from "./target-reader.ts";
 
-export interface ExporterSourceOptions extends Omit<TargetHealthOptions, "nowMs"> {
+export interface ExporterSourceOptions extends Omit<SourceHealthOptions, "nowMs" | "log"> {
+  readonly log: Logger;
   readonly client: Pick<ScrapeClient, "scrape">;
   readonly openReader: (target: Target) => TargetReader;
   readonly clock: Clock;
@@ -37,7 +39,7 @@ export class ExporterSource implements LiveSource {
   readonly sourceId: string;
   readonly description: string;
   private readonly schedule: Schedule;
-  private readonly health: TargetHealth;
+  private readonly health: SourceHealth;
 
   constructor(
     readonly target: Target,
@@ -46,12 +48,20 @@ export class ExporterSource implements LiveSource {
     this.sourceId = sourceIdOf(target);
     this.description = `exporter ${target.name}`;
     this.schedule = new Schedule(this.sourceId, options.intervalMs);
-    this.health = new TargetHealth(target, { ...options, nowMs: () => options.clock.nowMs() });
+    this.health = new SourceHealth(
+      { ...target, kind: "exporter", sourceId: this.sourceId },
+      { ...options, nowMs: () => options.clock.nowMs() },
+    );
   }
 
   /** What this process knows about the target. */
   state(): TargetState {
     return this.health.show();
+  }
+
+  /** Scrapes that were read could not be published. */
+  dropped(reading: DroppedReading): void {
+    this.health.dropped(reading);
   }
 
   async *read(afterMs: number, signal: AbortSignal): AsyncIterable<LiveBatch> {

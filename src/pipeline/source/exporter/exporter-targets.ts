@@ -1,4 +1,5 @@
 import type { LiveSource } from "../source.ts";
+import type { DroppedReading } from "../../../domain/reading.ts";
 import type { TargetState } from "../target-states.ts";
 import type { SourcesChange, TargetSources } from "../target-sources.ts";
 import type { TargetDiscovery } from "./discovery/target-discovery.ts";
@@ -41,6 +42,10 @@ export class ExporterTargets implements TargetSources {
   /** What this process knows about each target. */
   states(): TargetState[] {
     return [...this.known.values()].map(({ source }) => source.state());
+  }
+
+  dropped(sourceId: string, reading: DroppedReading): void {
+    this.known.get(sourceId)?.source.dropped(reading);
   }
 
   async follow(onChange: (change: SourcesChange) => void, signal: AbortSignal): Promise<void> {

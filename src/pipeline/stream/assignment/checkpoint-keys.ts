@@ -34,12 +34,20 @@ export class LiveKeys {
   constructor(topic: string, sourceId: string) {
     const root = checkpointRoot(topic, sourceId);
     this.owner = `${root}live/owner`;
-    this.latest = `${root}live/latest`;
+    this.latest = `${root}${latestName}`;
   }
 }
 
+const latestName = "live/latest";
+
+/** The id of the live source whose position a key of the pipeline has; undefined if it is another key. */
+export function sourceOfLatest(topic: string, key: string): string | undefined {
+  const [source, ...rest] = key.slice(checkpointsPrefix(topic).length).split("/");
+  return source !== undefined && rest.join("/") === latestName ? decodeURIComponent(source) : undefined;
+}
+
 /** The prefix of the checkpoints and owners of all sources in a pipeline. */
-function checkpointsPrefix(topic: string): string {
+export function checkpointsPrefix(topic: string): string {
   return `${pipelineRoot(topic)}/checkpoints/`;
 }
 

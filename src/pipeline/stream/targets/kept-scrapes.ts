@@ -1,12 +1,15 @@
 import type { LiveBatch } from "../../source/source.ts";
+import type { DroppedReading } from "../../../domain/reading.ts";
 import { KeptScrape } from "./kept-scrape.ts";
 
-export interface KeptScrapesOptions {
+export interface KeptScrapesOptions<Owner> {
   /** The memory for all targets together. */
   readonly maxBytes: number;
   readonly messageMaxBytes: number;
   /** The memory has become full, or has space again. */
   readonly onFull: (isFull: boolean) => void;
+  /** A scrape that was read is dropped, because it does not fit. */
+  readonly onDropped: (owner: Owner, reading: DroppedReading) => void;
 }
 
 /** The scrapes of all targets that are not published yet, in the order in which they were read. When the memory is full, the records
@@ -19,7 +22,7 @@ export class KeptScrapes<Owner extends { readonly sourceId: string }> {
   private isFull = false;
   private changed = Promise.withResolvers<void>();
 
-  constructor(private readonly options: KeptScrapesOptions) {}
+  constructor(private readonly options: KeptScrapesOptions<Owner>) {}
 
   get size(): number {
     return this.scrapes.size;
@@ -40,7 +43,10 @@ export class KeptScrapes<Owner extends { readonly sourceId: string }> {
     if (this.bytes + scrape.bytes > maxBytes) {
       if (this.newest.get(owner)?.extend(scrape) === true) return;
       this.setFull(true);
-      scrape = scrape.withoutRecords(fullMemoryText(maxBytes));
+      const message = fullMemoryText(maxBytes);
+      const { timeMs, count, missedFor } = scrape;
+      if (missedFor === undefined) this.options.onDropped(owner, { timeMs, reason: "memory_full", message, count });
+      scrape = scrape.withoutRecords(message);
       if (this.newest.get(owner)?.extend(scrape) === true) return;
     }
     this.scrapes.add(scrape);

@@ -41,7 +41,11 @@ export class SharedTargets implements SourceStream {
 
   constructor(private readonly options: SharedTargetsOptions) {
     const { bufferBytes: maxBytes, messageMaxBytes } = options;
-    this.kept = new KeptScrapes({ maxBytes, messageMaxBytes, onFull: (isFull) => this.logMemory(isFull) });
+    this.kept = new KeptScrapes({
+      ...{ maxBytes, messageMaxBytes },
+      onFull: (isFull) => this.logMemory(isFull),
+      onDropped: ({ sourceId }, reading) => options.targets.dropped(sourceId, reading),
+    });
     this.publisher = new ScrapePublisher({ ...options, kept: this.kept });
   }
 

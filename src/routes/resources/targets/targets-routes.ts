@@ -1,48 +1,21 @@
 import { Elysia } from "elysia";
-import {
-  type ListedTargets,
-  type TargetState,
-  targetStateNames,
-  type TargetStates,
-  targetStateSchema,
-} from "../../../pipeline/source/target-states.ts";
+import { defined } from "../../../kit/defined.ts";
+import { type TargetStates, targetStateSchema } from "../../../pipeline/source/target-states.ts";
 import { operation } from "../../http/operation.ts";
 import { accepts } from "../../http/parameters/accepts.ts";
-import { nameOf } from "../../http/parameters/common.ts";
-import { choice, optional, type ValuesOf } from "../../http/parameters/parameter.ts";
 import { listAsOf } from "../../schemas/envelope.ts";
+import { targetPage, targetPageQuery } from "./targets-query.ts";
 
-/** The parameters of requests for targets. */
-export const targetsQuery = {
-  state: optional(
-    choice(targetStateNames, {
-      description: `Only targets in this state: ${targetStateNames.join(", ")}`,
-      example: "down",
-    }),
-  ),
-  cluster_id: optional(nameOf("Only targets of this cluster", "local-cluster")),
-};
-
-/** The route that lists the exporters that the pipeline scrapes. */
+/** The route that lists the exporters that the pipeline scrapes, and its other live sources. */
 export function targetsRoutes(states: Pick<TargetStates, "list">) {
   return new Elysia({ name: "targets", prefix: "/api/v1/targets" }).get(
     "",
     async ({ query }) => {
       const listed = await states.list();
-      return listAsOf(selectedTargets(listed, query), listed.asOfMs);
+      const { elements, next } = targetPage(listed, query);
+      return { ...listAsOf(elements, listed.asOfMs), ...defined({ next_cursor: next }) };
     },
-    { ...accepts(targetsQuery), detail },
-  );
-}
-
-/** The targets that a query selects. */
-export function selectedTargets(
-  { targets }: ListedTargets,
-  { state, cluster_id: clusterId }: ValuesOf<typeof targetsQuery>,
-): readonly TargetState[] {
-  return targets.filter(
-    (target) =>
-      (state === undefined || target.state === state) && (clusterId === undefined || target.cluster_id === clusterId),
+    { ...accepts(targetPageQuery), detail },
   );
 }
 
@@ -50,11 +23,11 @@ const detail = operation({
   id: "listTargets",
   tag: "pipeline",
   access: { scope: "read" },
-  summary: "Exporters that the pipeline scrapes",
+  summary: "Exporters that the pipeline scrapes, and its other live sources",
   description:
-    "Each target with its state in words, its dialect, its last scrape and its gaps, ordered by cluster and target. The figures are " +
-    "those of the streamer that reads the target, at most 5 s old; they count from when it began to read it. Without etcd, the list " +
-    "has only the targets of the process that answers.",
-  listAsOf: targetStateSchema,
+    "Each target with its state in words, its dialect, its last scrape and its gaps, ordered by cluster and target; nvidia-smi and the " +
+    "simulated fleet, too, whose readings count as scrapes. The figures are those of the streamer that reads the target, at most 5 s " +
+    "old; they count from when it began to read it. Without etcd, the list has only the targets of the process that answers.",
+  partAsOf: targetStateSchema,
   errors: [400, 500, 503],
 });

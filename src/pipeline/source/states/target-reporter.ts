@@ -6,7 +6,7 @@ import type { TargetState, TargetStates } from "../target-states.ts";
 
 export interface TargetReporterOptions {
   readonly states: TargetStates;
-  /** What this process knows about each target. */
+  /** What this process knows about each target and each other live source. */
   readonly read: () => readonly TargetState[];
   readonly clock: Clock;
   readonly log: Logger;
@@ -17,7 +17,7 @@ const reportMs = 5000;
 /** The time that etcd may take to delete the states. If it takes longer, they disappear when their lease ends. */
 const removalMs = 1000;
 
-/** Reports what this process knows about its targets, for the API and the command line. */
+/** Reports what this process knows about its live sources, for the API and the command line. */
 export class TargetReporter extends BaseService {
   private readonly failing = this.repeatedError({
     prefix: "the states of the targets may be old",
