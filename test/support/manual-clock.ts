@@ -33,6 +33,13 @@ export class ManualClock implements Clock {
     });
   }
 
+  /** Advances the time as a frozen process sees it: those that are to wake meanwhile wake at the end. */
+  async freeze(ms: number): Promise<void> {
+    await settle();
+    this.timeMs += ms;
+    await this.advance(0);
+  }
+
   /** Advances the time, wakes sleepers in the order of their times, and runs the work that they start. */
   async advance(ms: number): Promise<void> {
     const target = this.timeMs + ms;
@@ -42,7 +49,7 @@ export class ManualClock implements Clock {
         .filter(({ wakeAtMs }) => wakeAtMs <= target)
         .sort((a, b) => a.wakeAtMs - b.wakeAtMs)[0];
       if (next === undefined) break;
-      this.timeMs = next.wakeAtMs;
+      this.timeMs = Math.max(this.timeMs, next.wakeAtMs);
       next.wake();
       await settle();
     }

@@ -209,6 +209,18 @@ describe("scheduled scrapes that were not made are one reading", () => {
     expect(successor.batches[0]).toMatchObject({ timeMs: dueMs, reading: { outcome: "read" } });
   });
 
+  test("that were due while the process was frozen", async () => {
+    const { reading, clock, client } = openAll();
+    const { timeMs } = await reading.next();
+    await clock.freeze(3 * intervalMs + 2000);
+    await until(() => reading.batches.length === 2, { everyMs: 1 });
+    expect(client.underWay).toBe(0);
+    const [, gap] = reading.batches;
+    expect(gap).toMatchObject({ timeMs: timeMs + 3 * intervalMs, reading: { reason: "no_streamer", count: 3 } });
+    expect(gap?.reading?.message).toBe("the streamer was held up for 45 s");
+    expect((await reading.next()).reading).toMatchObject({ outcome: "read", timeMs: timeMs + 4 * intervalMs });
+  });
+
   test("while nothing could be published", async () => {
     const { source, clock, reading } = openAll();
     await reading.end();

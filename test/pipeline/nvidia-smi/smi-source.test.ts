@@ -84,6 +84,13 @@ class Readings {
     await this.opened.clock.advance(advanceMs);
     return (await next).value as LiveBatch;
   }
+
+  /** The next batch of a process that is frozen for this time while it waits. */
+  async nextAfterFreeze(ms: number): Promise<LiveBatch> {
+    const next = this.batches.next();
+    await this.opened.clock.freeze(ms);
+    return (await next).value as LiveBatch;
+  }
 }
 
 const document = await script("nvidia-smi", `cat <<'END'\n${xml}END`);
@@ -230,6 +237,15 @@ test("readings that no process attempted are reported as missed, once", async ()
   const gap = await readings.next(0);
   expect(gap.reading).toMatchObject({ outcome: "missed", reason: "no_streamer", count: 10 });
   expect((await readings.next()).reading).toMatchObject({ outcome: "read", count: 1 });
+});
+
+test("readings that were due while the process was frozen are missed, not read later", async () => {
+  const opened = await openSource(document);
+  const readings = new Readings(opened);
+  const { timeMs } = await readings.next();
+  const gap = await readings.nextAfterFreeze(3 * intervalMs + 2000);
+  expect(gap).toMatchObject({ timeMs: timeMs + 3 * intervalMs, reading: { outcome: "missed", count: 3 } });
+  expect(gap.reading).toMatchObject({ reason: "no_streamer", message: "the streamer was held up" });
 });
 
 test("after the clock was set back, the source says when the next reading is due", async () => {

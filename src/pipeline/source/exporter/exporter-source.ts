@@ -80,6 +80,11 @@ export class ExporterSource implements LiveSource {
         this.noteClock(dueMs);
         await clock.sleep(Math.max(0, dueMs - clock.nowMs()), signal);
         if (signal.aborted) return;
+        if (clock.nowMs() - dueMs > latestStartMs) {
+          // the process was frozen: what the exporter says now is not what it would have said then
+          heldUpMs = 0;
+          continue;
+        }
         const batch = await this.scrape(scrapes, dueMs, signal);
         lastMs = dueMs;
         const yieldedMs = clock.nowMs();

@@ -27,6 +27,13 @@ export interface SmiSourceOptions {
 /** A reading may begin this late, and still has its scheduled time: a busy process is late. */
 const latestStartMs = 1000;
 
+/** Why there was no attempt to read. */
+const skippedFor = {
+  "no streamer": { reason: "no_streamer", message: "no streamer ran on the machine" },
+  "held up": { reason: "no_streamer", message: "the streamer was held up" },
+  "memory full": { reason: "memory_full", message: "the readings before were not published in time" },
+} as const;
+
 /** The GPUs of a machine, read on a schedule with nvidia-smi. Every scheduled reading gives one batch: its records have the
  *  scheduled time, and its reading says whether it was read or why it was missed. A reading that fails does not end the source. */
 export class SmiSource implements LiveSource {
@@ -49,14 +56,20 @@ export class SmiSource implements LiveSource {
 
   async *read(afterMs: number, signal: AbortSignal): AsyncIterable<LiveBatch> {
     const { clock } = this.options;
-    let lastMs = afterMs;
+    let [lastMs, isHeldUp] = [afterMs, false];
     while (!signal.aborted) {
       const dueMs = this.schedule.nextAfter(Math.max(lastMs, clock.nowMs() - latestStartMs));
       const gap = lastMs === -Infinity ? 0 : this.schedule.countBetween(lastMs, dueMs);
-      if (gap > 0) yield this.skipped(dueMs - this.schedule.intervalMs, gap, lastMs === afterMs);
+      if (gap > 0) {
+        const cause = lastMs === afterMs ? "no streamer" : isHeldUp ? "held up" : "memory full";
+        yield this.skipped(dueMs - this.schedule.intervalMs, gap, cause);
+      }
       this.noteClock(dueMs);
       await clock.sleep(Math.max(0, dueMs - clock.nowMs()), signal);
       if (signal.aborted) return;
+      // a process that was frozen would read values of another time
+      isHeldUp = clock.nowMs() - dueMs > latestStartMs;
+      if (isHeldUp) continue;
       const batch = await this.readAt(dueMs, signal);
       if (batch === undefined) return;
       lastMs = dueMs;
@@ -110,10 +123,8 @@ export class SmiSource implements LiveSource {
   }
 
   /** Readings for which there was no attempt. */
-  private skipped(timeMs: number, count: number, isFirst: boolean): LiveBatch {
-    const reason = isFirst ? "no_streamer" : "memory_full";
-    const message = isFirst ? "no streamer ran on the machine" : "the readings before were not published in time";
-    return this.batchOf(new BatchBuilder(), { timeMs, outcome: "missed", reason, message, count });
+  private skipped(timeMs: number, count: number, cause: keyof typeof skippedFor): LiveBatch {
+    return this.batchOf(new BatchBuilder(), { timeMs, outcome: "missed", ...skippedFor[cause], count });
   }
 
   private batchOf(builder: BatchBuilder, reading: Omit<SourceReading, "intervalMs">): LiveBatch {
