@@ -106,7 +106,7 @@ export class EtcdTargetAssignment implements TargetAssignment {
     const isEnough = (): boolean => this.isLeaving || signal.aborted;
     if (isEnough()) return;
     await claims.reconcile(board, session, { owner, known });
-    const isStalled = board.sinceLastClaim() >= stallMs;
+    const isStalled = board.sinceLastChange() >= stallMs;
     const { claim, release } = shareChanges(this.view(board, isStalled));
     await claims.claim(claim, session, { owner, isEnough });
     if (isStalled) for (const id of claim) this.unwanted.set(id, this.options.clock.nowMs() + unwantedMs);

@@ -29,8 +29,8 @@ export class TargetBoard {
   readonly owners = new Map<string, TargetOwnership>();
   /** The digest of the targets that each member knows; undefined if the member does not say it. */
   readonly members = new Map<string, string | undefined>();
-  /** Milliseconds since a process last claimed a target or became a member, or since the board was first listed. */
-  sinceLastClaim = stopwatch();
+  /** Milliseconds since a process last claimed or released a target, since one came or left, or since the board was first listed. */
+  sinceLastChange = stopwatch();
   /** The revision up to which changes are known; undefined until the board has been listed. */
   revision: bigint | undefined;
   /** By digest. A set stays as long as a member knows these targets, whichever member has published it. */
@@ -84,7 +84,7 @@ export class TargetBoard {
   }
 
   private changed(revision: string): void {
-    if (this.revision === undefined) this.sinceLastClaim = stopwatch();
+    if (this.revision === undefined) this.sinceLastChange = stopwatch();
     const digests = new Set(this.members.values());
     for (const digest of this.sets.keys()) if (!digests.has(digest)) this.sets.delete(digest);
     this.revision = BigInt(revision);
@@ -100,14 +100,17 @@ export class TargetBoard {
       if (set !== undefined) this.sets.set(set.digest, set);
       return;
     }
-    this.sinceLastClaim = stopwatch();
+    this.sinceLastChange = stopwatch();
     if (kind === "member") this.members.set(id, readMember(value));
     else this.owners.set(id, { hash: targetHash(id), streamerId: value.toString(), revision, leaseId });
   }
 
   private remove(key: Buffer): void {
     const about = this.options.keys.read(key);
-    if (about?.kind === "member") this.members.delete(about.id);
-    else if (about?.kind === "owner") this.owners.delete(about.id);
+    if (about === undefined || about.kind === "set") return;
+    // a target that was free for no time yet is not one that nobody wants
+    this.sinceLastChange = stopwatch();
+    if (about.kind === "member") this.members.delete(about.id);
+    else this.owners.delete(about.id);
   }
 }

@@ -22,7 +22,7 @@ export interface ShareView {
   readonly unwanted: ReadonlySet<string>;
   /** Targets that this process had until it lost its lease: it has scrapes of them, so it claims them before others. */
   readonly adrift: ReadonlySet<string>;
-  /** True if no process has claimed a target for long, so that those that are free may be claimed by any. */
+  /** True if nothing has changed for long, so that targets that are free may be claimed by any. */
   readonly isStalled: boolean;
 }
 
