@@ -40,6 +40,11 @@ export function put(key: string, value: string | Uint8Array, leaseId?: string): 
   return { request_put: { key: Buffer.from(key), value: bytes, ...(leaseId === undefined ? {} : { lease: leaseId }) } };
 }
 
+/** Writes the key unless it exists. */
+export function putIfAbsent(key: string, value: string): IRequestOp {
+  return nested([isAbsent(key)], [put(key, value)]);
+}
+
 /** Reads the key with its value. */
 export function get(key: string): IRequestOp {
   return { request_range: { key: Buffer.from(key) } };

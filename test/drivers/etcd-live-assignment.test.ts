@@ -142,6 +142,16 @@ test("a streamer whose lease ended publishes nothing more, and its successor rep
   await Promise.all([assignment.close(), other.close(), close()]);
 });
 
+test("a streamer that publishes nothing leaves the time of its claim: the readings since then are missed", async () => {
+  const { source, assignment, close } = await open();
+  const beforeMs = systemClock.nowMs();
+  await ((await assignment.claim(source, never)) as ClaimedSource).release();
+  const afterMs = systemClock.nowMs();
+  const other = openAssignment();
+  expect((await other.claim(source, never))?.afterMs).toBeWithin(beforeMs, afterMs + 1);
+  await Promise.all([assignment.close(), other.close(), close()]);
+});
+
 test("a batch that is published twice with the same key is one message", async () => {
   const { source, assignment, settle, queue, close } = await open();
   const claimed = (await assignment.claim(source, never)) as ClaimedSource;

@@ -8,6 +8,8 @@ import { systemClock as clock } from "../../src/kit/clock.ts";
 import { readEnvelope } from "../../src/pipeline/queue/etcd/envelope.ts";
 import { EtcdQueue } from "../../src/pipeline/queue/etcd/etcd-queue.ts";
 import type { MessageEnvelope } from "../../src/pipeline/queue/queue.ts";
+import { silentListener } from "../../src/pipeline/observe/pipeline-listener.ts";
+import { StreamRetries } from "../../src/pipeline/stream/stream-retries.ts";
 import { EtcdTargetAssignment } from "../../src/pipeline/stream/assignment/etcd-target-assignment.ts";
 import { latestText } from "../../src/pipeline/stream/assignment/stored-plan.ts";
 import { TargetKeys } from "../../src/pipeline/stream/assignment/target-keys.ts";
@@ -176,6 +178,16 @@ test("targets are shared evenly as streamers come, stop and are cut off, and eac
   expect((await ownersOf(topic)).size).toBe(0);
 }, 60_000);
 
+test("what a streamer leaves is shared evenly, also if nothing had changed for long", async () => {
+  const { topic, join } = openPipeline(60);
+  const [a, b, c] = [join("a"), join("b"), join("c")];
+  await expectShares(topic, { a: 20, b: 20, c: 20 });
+  await clock.sleep(3200); // longer than free targets wait for the one whose share they are
+  await c.stop();
+  await expectShares(topic, { a: 30, b: 30 });
+  await Promise.all([a.stop(), b.stop()]);
+}, 30_000);
+
 test("a streamer that has lost its lease goes on scraping, and publishes what it kept when it has its targets again", async () => {
   const { topic, ids, join } = openPipeline(5);
   const a = join("a");
@@ -191,6 +203,32 @@ test("a streamer that has lost its lease goes on scraping, and publishes what it
   expect((await publishedOf(topic)).size).toBe(ids.length);
   await a.stop();
 }, 30_000);
+
+test("a streamer that dies before it has published anything leaves the time of its claim: the scrapes since then are missed", async () => {
+  const { topic, ids } = openPipeline(1);
+  const claimBy = async (streamerId: string): Promise<number> => {
+    const of = new EtcdClient({ endpoints: etcd.endpoints });
+    const retries = new StreamRetries({ clock, listener: silentListener, log });
+    const assignment = new EtcdTargetAssignment({ client: of, clock, topic, leaseSeconds, streamerId, retries });
+    assignment.know(new Set(ids));
+    const halt = new AbortController();
+    const { promise, resolve } = Promise.withResolvers<number>();
+    const running = assignment.run(
+      { claimed: ({ afterMs }) => resolve(afterMs), excess: () => undefined, taken: () => undefined },
+      halt.signal,
+    );
+    const afterMs = await promise;
+    halt.abort();
+    await running;
+    await assignment.close();
+    of.close();
+    return afterMs;
+  };
+  const beforeMs = clock.nowMs();
+  const firstMs = await claimBy("a");
+  expect(firstMs).toBeWithin(beforeMs, clock.nowMs() + 1);
+  expect(await claimBy("b")).toBe(firstMs);
+});
 
 test("a target that is removed is released, and its ledger ends", async () => {
   const { topic, join } = openPipeline(4);

@@ -1,4 +1,4 @@
-import { get, isAbsent, put, remove, wasCreatedAt } from "../../../etcd/requests.ts";
+import { get, isAbsent, put, putIfAbsent, remove, wasCreatedAt } from "../../../etcd/requests.ts";
 import type { LiveSource } from "../../source/source.ts";
 import { LiveKeys } from "./checkpoint-keys.ts";
 import type { ClaimedSource, LiveAssignment } from "./live-assignment.ts";
@@ -53,11 +53,13 @@ export class EtcdLiveAssignment implements LiveAssignment {
 
   /** @returns the id of the streamer that has the source, if one has it */
   private tryClaim(keys: LiveKeys): Promise<ClaimedSource | string> {
-    const { client, streamerId } = this.options;
+    const { client, clock, streamerId } = this.options;
     return this.lease.change(async (session) => {
+      // if this streamer dies before it has published anything, the next one knows since when readings are missing
+      const start = latestText(clock.nowMs());
       const claimed = await client.txn({
         compare: [isAbsent(keys.owner)],
-        success: [put(keys.owner, streamerId, session.leaseId), get(keys.latest)],
+        success: [put(keys.owner, streamerId, session.leaseId), get(keys.latest), putIfAbsent(keys.latest, start)],
         failure: [get(keys.owner)],
       });
       if (!claimed.succeeded) return String(claimed.responses[0]?.response_range.kvs[0]?.value ?? "");

@@ -3,7 +3,8 @@ import type { Claim } from "./claim.ts";
 
 /** A live source that only this streamer reads and publishes now. */
 export interface ClaimedSource extends Claim {
-  /** Time of the last batch that any process has published; -Infinity if there is none. */
+  /** Time of the last batch that any process has published. If there is none: -Infinity for the first claim of the source; for a later
+   *  one, the time of the first claim if it is known. */
   readonly afterMs: number;
 }
 

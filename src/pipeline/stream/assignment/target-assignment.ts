@@ -3,7 +3,8 @@ import type { MessageClaim } from "../../queue/queue.ts";
 /** A target that only this process scrapes and publishes now. */
 export interface TargetClaim {
   readonly sourceId: string;
-  /** Scheduled time of the last scrape that any process has published; -Infinity if there is none. */
+  /** Scheduled time of the last scrape that any process has published. If there is none: when a process first claimed the target,
+   *  or -Infinity if no other process can know. */
   readonly afterMs: number;
   /** What a message of this claim needs to be published; undefined if no other process can have the target.
    *  @param timeMs the position after the message; undefined if the position stays */

@@ -1,7 +1,8 @@
 import { GroupCommit } from "../../../kit/group-commit.ts";
 import type { EtcdClient } from "../../../etcd/etcd-client.ts";
 import type { LeaseSession } from "../../../etcd/lease-session.ts";
-import { get, isAbsent, nested, put, remove, wasCreatedAt } from "../../../etcd/requests.ts";
+import type { Clock } from "../../../kit/clock.ts";
+import { get, isAbsent, nested, put, putIfAbsent, remove, wasCreatedAt } from "../../../etcd/requests.ts";
 import { latestText, readLatest } from "./stored-plan.ts";
 import type { TargetClaim, TargetOwner } from "./target-assignment.ts";
 import type { TargetBoard } from "./target-board.ts";
@@ -9,6 +10,7 @@ import type { TargetKeys } from "./target-keys.ts";
 
 export interface TargetClaimsOptions {
   readonly client: EtcdClient;
+  readonly clock: Clock;
   readonly keys: TargetKeys;
   /** The value of the owner keys. */
   readonly streamerId: string;
@@ -143,17 +145,20 @@ export class TargetClaims {
     }
   }
 
+  /** The ledger of a target without a position begins with its first claim: if its owner loses it before anything is published, the
+   *  next owner knows since when scrapes are missing. */
   private async claimGroup(ids: readonly string[], session: LeaseSession, owner: TargetOwner): Promise<void> {
-    const { client, keys, streamerId } = this.options;
+    const { client, clock, keys, streamerId } = this.options;
+    const start = latestText(clock.nowMs());
     const claims = ids.map((id) => {
-      const key = keys.owner(id);
-      return nested([isAbsent(key)], [put(key, streamerId, session.leaseId), get(keys.latest(id))]);
+      const [key, latest] = [keys.owner(id), keys.latest(id)];
+      return nested([isAbsent(key)], [put(key, streamerId, session.leaseId), putIfAbsent(latest, start), get(latest)]);
     });
     const { responses, revision } = await client.txn({ success: claims });
     if (session.signal.aborted) return;
     ids.forEach((id, index) => {
       const claimed = responses[index]?.response_txn;
-      const latest = claimed?.responses[1]?.response_range.kvs[0]?.value;
+      const latest = claimed?.responses[2]?.response_range.kvs[0]?.value;
       if (claimed?.succeeded === true) this.hold({ id, revision, latest, owner });
     });
   }
