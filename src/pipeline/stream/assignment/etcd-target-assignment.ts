@@ -23,8 +23,9 @@ const settleMs = 50;
 const recheckMs = 1000;
 /** Targets that are free for this long although they are the share of other processes are claimed by any process. */
 const stallMs = 3000;
-/** A target that no other process wanted is not released again for this time. */
-const unwantedMs = 60_000;
+/** A target that no other process wanted is not released again for this time: `known` if all members say which targets they know, so
+ *  that the one whose share it was did not see etcd's changes for a while. */
+const unwantedMs = { known: 10_000, unknown: 60_000 };
 
 /** Shares targets through etcd. A process that has a target holds the target's owner key, under the one lease of the process. Each
  *  member has a key under its lease, too, so a process that dies leaves its targets and its share at the same time. Each process
@@ -107,9 +108,10 @@ export class EtcdTargetAssignment implements TargetAssignment {
     if (isEnough()) return;
     await claims.reconcile(board, session, { owner, known });
     const isStalled = board.sinceLastChange() >= stallMs;
-    const { claim, release } = shareChanges(this.view(board, isStalled));
+    const view = this.view(board, isStalled);
+    const { claim, release } = shareChanges(view);
     await claims.claim(claim, session, { owner, isEnough });
-    if (isStalled) for (const id of claim) this.unwanted.set(id, this.options.clock.nowMs() + unwantedMs);
+    if (isStalled) this.noteUnwanted(claim, view);
     for (const id of release) {
       claims.give(id);
       owner.excess(id);
@@ -132,6 +134,12 @@ export class EtcdTargetAssignment implements TargetAssignment {
       members: new Map([...board.members.keys(), me].map((member) => [member, this.setOf(member, board)])),
       unwanted: new Set(unwanted.keys()),
     };
+  }
+
+  private noteUnwanted(ids: readonly string[], { members }: ShareView): void {
+    const areKnown = [...members.values()].every((set) => set !== undefined);
+    const untilMs = this.options.clock.nowMs() + unwantedMs[areKnown ? "known" : "unknown"];
+    for (const id of ids) this.unwanted.set(id, untilMs);
   }
 
   private setOf(member: string, board: TargetBoard): TargetSet | undefined {
