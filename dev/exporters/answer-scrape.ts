@@ -6,9 +6,9 @@ import type { SimulatedExporter } from "./simulated-exporter.ts";
 
 /** An exporter of the fleet, with its faults. */
 export interface ScrapedExporter {
-  readonly exporter: SimulatedExporter;
+  readonly exporter: Pick<SimulatedExporter, "text" | "gzip">;
   readonly faults: ExporterFaults;
-  readonly fleet: ServedFleet;
+  readonly fleet: Pick<ServedFleet, "catchUp">;
   readonly clock: Clock;
 }
 

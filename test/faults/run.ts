@@ -1,9 +1,11 @@
 import { parseArgs } from "node:util";
 import { startServers } from "./harness/processes.ts";
-import { runSeed, type SeedResult } from "./harness/run-seed.ts";
+import { runSeed, type SeedOptions, type SeedResult } from "./harness/run-seed.ts";
 import { faultKinds } from "./harness/scenario.ts";
+import { runScrapes, scrapingStreamers, type ScrapesResult } from "./harness/scrapes/run-scrapes.ts";
 
-// bun run test:faults [--seed N] [--seeds N] [--seconds N] [--minutes N] [--first KIND]
+// bun run test:faults [--scrapes] [--seed N] [--seeds N] [--seconds N] [--minutes N] [--first KIND]
+// Imports a file while faults are inflicted; with --scrapes, scrapes 100 exporters with 1, 3 and 1 streamers.
 // Runs --seeds seeds, starting with --seed, each with --seconds of faults. With --minutes, runs seeds until that time is up, and
 // ignores --seeds. Stops at the first seed that fails, and prints its history. --first sets the kind of each seed's first fault,
 // such as cluster-disk. The same seed with the same options inflicts the same faults at the same times.
@@ -15,22 +17,44 @@ const { values } = parseArgs({
     seconds: { type: "string", default: "8" },
     minutes: { type: "string" },
     first: { type: "string" },
+    scrapes: { type: "boolean", default: false },
   },
 });
 
-function report({ seed, faults, violations, history, observations, seconds, logFolder }: SeedResult): void {
+/** What was seen in a seed, in words. */
+type Seen = Omit<SeedResult, "observations"> & { readonly seen: string };
+
+async function run(options: SeedOptions): Promise<Seen> {
+  if (values.scrapes) {
+    const result = await runScrapes(options);
+    return { ...result, seen: scrapesText(result) };
+  }
+  const result = await runSeed(options);
+  return { ...result, seen: `I4 observed ${result.observations} times` };
+}
+
+function scrapesText({ figures, takenOverAfterMs }: ScrapesResult): string {
+  if (figures === undefined) return "not judged";
+  const { scheduled, received, late, missed } = figures;
+  const reasons = Object.entries(missed).map(([reason, count]) => `${count} ${reason}`);
+  const takenOver = `${(takenOverAfterMs / 1000).toFixed(1)} s until a killed streamer's targets were taken over`;
+  return `${scheduled} scrapes: ${received} received (${late} late), missed: ${reasons.join(", ")}; ${takenOver}`;
+}
+
+function report({ seed, faults, violations, history, seen, seconds, logFolder }: Seen): void {
   const counts = Object.entries(Object.groupBy(faults, ({ kind }) => kind)).map(
     ([kind, all]) => `${all?.length} ${kind}`,
   );
-  const verdict = violations.length === 0 ? "held" : "FAILED";
+  const verdict = `${values.scrapes ? "I5, I6, I9" : "I1-I7, I10"} ${violations.length === 0 ? "held" : "FAILED"}`;
   process.stdout.write(
-    `seed ${seed}: I1-I7, I10 ${verdict}, ${faults.length} faults (${counts.join(", ")}), I4 observed ${observations} times, ${seconds.toFixed(0)} s\n`,
+    `seed ${seed}: ${verdict}, ${faults.length} faults (${counts.join(", ")}), ${seen}, ${seconds.toFixed(0)} s\n`,
   );
   if (violations.length === 0) return;
   process.stdout.write(`${history.map((line) => `  ${line}`).join("\n")}\n`);
   process.stdout.write(`${violations.map((line) => `  ! ${line}`).join("\n")}\n  logs: ${logFolder}\n`);
+  const options = [values.scrapes ? " --scrapes" : "", first === undefined ? "" : ` --first ${first}`];
   process.stdout.write(
-    `  again: bun run test:faults --seed ${seed} --seeds 1 --seconds ${values.seconds}${first === undefined ? "" : ` --first ${first}`}\n`,
+    `  again: bun run test:faults --seed ${seed} --seeds 1 --seconds ${values.seconds}${options.join("")}\n`,
   );
 }
 
@@ -41,13 +65,13 @@ const minutes = values.minutes === undefined ? undefined : Number(values.minutes
 const startedAtMs = Date.now();
 const isOver = (ran: number): boolean =>
   minutes === undefined ? ran >= Number(values.seeds) : Date.now() - startedAtMs >= minutes * 60_000;
-const servers = await startServers();
+const servers = await startServers(values.scrapes ? scrapingStreamers : 0);
 let faults = 0;
 let ran = 0;
 let failed = false;
 try {
   while (!failed && !isOver(ran)) {
-    const result = await runSeed({ servers, seed: firstSeed + ran, durationMs: Number(values.seconds) * 1000, first });
+    const result = await run({ servers, seed: firstSeed + ran, durationMs: Number(values.seconds) * 1000, first });
     report(result);
     faults += result.faults.length;
     failed = result.violations.length > 0;

@@ -1,6 +1,6 @@
 import { collectors, etcdMembers, type Servers, streamers } from "./processes.ts";
 import { databaseSignals, inflict } from "./inflict.ts";
-import { drawScenario, type Fault, type FaultKind, faultKinds } from "./scenario.ts";
+import { drawScenario, type Fault, type FaultKind, faultKinds, kindsOfScrapes } from "./scenario.ts";
 import type { Victims } from "./victims.ts";
 
 export interface DisturbanceOptions {
@@ -26,18 +26,24 @@ export function drawFaults({ network }: Servers, options: DisturbanceOptions): F
     ...{ database: databaseSignals.length, "tables-disk": 1, "cluster-disk": 1, failover: 1, restore: 1 },
     "second-pipeline": 1,
   };
-  const possible = network === undefined ? faultKinds.filter((kind) => !kind.startsWith("partition")) : faultKinds;
+  const ofFiles = faultKinds.filter((kind) => !kindsOfScrapes.has(kind));
+  const possible = network === undefined ? ofFiles.filter((kind) => !kind.startsWith("partition")) : ofFiles;
   const kinds = options.first === "second-pipeline" ? possible.filter((kind) => !losesData(kind)) : possible;
   return drawScenario({ ...options, kinds, targets });
 }
 
-/** Inflicts every fault at its time; resolves when all have healed. An error of the harness counts as a violation. */
-export async function disturb(faults: readonly Fault[], victims: Omit<Victims, "atDatabase">): Promise<void> {
+/** Inflicts every fault at its time; resolves when all have healed. An error of the harness counts as a violation.
+ *  @param special inflicts the faults that only some runs have. It returns undefined for others */
+export async function disturb(
+  faults: readonly Fault[],
+  victims: Omit<Victims, "atDatabase">,
+  special: (fault: Fault) => Promise<void> | undefined = () => undefined,
+): Promise<void> {
   const atDatabase = oneAfterTheOther();
   await Promise.all(
     faults.map(async (fault) => {
       await Bun.sleep(fault.atMs);
-      await inflict(fault, { ...victims, atDatabase }).catch((error: Error) =>
+      await (special(fault) ?? inflict(fault, { ...victims, atDatabase })).catch((error: Error) =>
         victims.reportViolations(`the harness: ${fault.kind}: ${error.message}`),
       );
     }),

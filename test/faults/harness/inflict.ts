@@ -37,9 +37,16 @@ export async function inflict(fault: Fault, victims: Victims): Promise<void> {
       await waitAndRecord(`start ${member?.name}`);
       return member?.start();
     }
+    case "etcd":
+      record(`kill -9 all members of etcd for ${fault.lastsMs} ms`);
+      await Promise.all(servers.etcd.members.map((member) => member.kill()));
+      await waitAndRecord("start all members of etcd");
+      await Promise.all(servers.etcd.members.map((member) => member.start()));
+      return;
     case "partition-etcd":
-    case "partition-collector": {
-      const hosts = fault.kind === "partition-etcd" ? servers.etcdHosts : servers.collectorHosts;
+    case "partition-collector":
+    case "partition-streamer": {
+      const hosts = hostsOf(servers)[fault.kind];
       const host = hosts[fault.target];
       record(`cut off ${fault.kind.slice("partition-".length)} ${fault.target} for ${fault.lastsMs} ms`);
       await host?.cutOff();
@@ -65,7 +72,17 @@ export async function inflict(fault: Fault, victims: Victims): Promise<void> {
     case "failover":
     case "restore":
       return victims.atDatabase(() => failOver(fault, victims));
+    case "exporters":
+      throw new Error("this run has no exporters");
   }
+}
+
+function hostsOf({ etcdHosts, collectorHosts, streamerHosts }: Servers) {
+  return {
+    "partition-etcd": etcdHosts,
+    "partition-collector": collectorHosts,
+    "partition-streamer": streamerHosts,
+  } as const;
 }
 
 /** The index of the member that leads now; 0 if no member reports that it leads. */

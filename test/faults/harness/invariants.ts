@@ -80,21 +80,28 @@ export async function checkPositions(ledger: Ledger, database: PostgresClient): 
 
 /** I6: after all processes have ended, etcd has no message, payload, claim, attempt, dead letter, range, range owner or planner
  *  of the run. */
-export async function checkLeftovers(
-  etcd: EtcdClient,
-  queue: QueueKeys,
-  checkpoints: CheckpointKeys,
-): Promise<string[]> {
-  const places = {
+export function checkLeftovers(etcd: EtcdClient, queue: QueueKeys, checkpoints: CheckpointKeys): Promise<string[]> {
+  return checkNoKeys(etcd, {
+    ...queuePlaces(queue),
+    ranges: checkpoints.ranges,
+    "range owners": checkpoints.owners,
+    planner: checkpoints.planner,
+  });
+}
+
+/** The prefixes of a queue's keys that must not be left. */
+export function queuePlaces(queue: QueueKeys): Readonly<Record<string, string>> {
+  return {
     messages: queue.messages,
     payloads: queue.payloads,
     claims: queue.claims,
     attempts: queue.attempts,
     "dead letters": queue.dead,
-    ranges: checkpoints.ranges,
-    "range owners": checkpoints.owners,
-    planner: checkpoints.planner,
   };
+}
+
+/** I6 for keys with these prefixes. */
+export async function checkNoKeys(etcd: EtcdClient, places: Readonly<Record<string, string>>): Promise<string[]> {
   const wrong: string[] = [];
   for (const [what, prefix] of Object.entries(places)) {
     const { count, kvs } = await etcd.range({ ...prefixRange(prefix), keys_only: true });

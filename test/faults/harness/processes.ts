@@ -16,6 +16,8 @@ export interface Servers {
   readonly etcdHosts: readonly TestHost[];
   /** The hosts of the collectors, in the order of the collectors; empty without a network. */
   readonly collectorHosts: readonly TestHost[];
+  /** The hosts of the streamers of scrapes, in their order; empty without a network. */
+  readonly streamerHosts: readonly TestHost[];
   /** The port of each collector, for its /health. */
   readonly collectorPorts: readonly number[];
   stop(): Promise<void>;
@@ -29,9 +31,10 @@ export const streamers = 2;
 const diskBytes = { cluster: 256 * 1024 ** 2, tables: 128 * 1024 ** 2 };
 
 /** Starts three members of etcd, and one PostgreSQL on small disks. Each member and each collector gets a host of its own if this
- *  machine allows it. */
-export async function startServers(): Promise<Servers> {
-  const network = await makeNetwork(etcdMembers + collectors);
+ *  machine allows it.
+ *  @param streamerHosts the number of streamers that get one, too */
+export async function startServers(streamerHosts = 0): Promise<Servers> {
+  const network = await makeNetwork(etcdMembers + collectors + streamerHosts);
   const hosts = network?.hosts ?? [];
   const etcdHosts = hosts.slice(0, etcdMembers);
   const etcd = await startEtcd({
@@ -47,14 +50,17 @@ export async function startServers(): Promise<Servers> {
     await Promise.all([etcd.stop(), database.stop()]);
     await network?.remove();
   };
-  return { etcd, database, network, etcdHosts, collectorHosts: hosts.slice(etcdMembers), collectorPorts, stop };
+  const collectorHosts = hosts.slice(etcdMembers, etcdMembers + collectors);
+  const others = hosts.slice(etcdMembers + collectors);
+  return { etcd, database, network, etcdHosts, collectorHosts, streamerHosts: others, collectorPorts, stop };
 }
 
 /** Starts one member of etcd and one PostgreSQL, on this machine's own disk and network. */
 export async function startPlainServers(): Promise<Servers> {
   const [etcd, database] = await Promise.all([startEtcd({ members: 1 }), startPostgres()]);
   const stop = async (): Promise<void> => void (await Promise.all([etcd.stop(), database.stop()]));
-  return { etcd, database, network: undefined, etcdHosts: [], collectorHosts: [], collectorPorts: [], stop };
+  const noHosts = { network: undefined, etcdHosts: [], collectorHosts: [], streamerHosts: [], collectorPorts: [] };
+  return { etcd, database, ...noHosts, stop };
 }
 
 export interface PipelineOptions {
@@ -69,7 +75,11 @@ export interface PipelineOptions {
 }
 
 /** The settings of every process of a pipeline. Its topic is also the name of its cluster. */
-export function pipelineEnvironment({ servers, topic, leaseSeconds }: PipelineOptions): Record<string, string> {
+export function pipelineEnvironment({
+  servers,
+  topic,
+  leaseSeconds,
+}: Pick<PipelineOptions, "servers" | "topic" | "leaseSeconds">): Record<string, string> {
   return {
     ETCD_ENDPOINTS: servers.etcd.endpoints.join(","),
     QUEUE_TOPIC: topic,

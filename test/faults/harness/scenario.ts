@@ -13,7 +13,8 @@ export interface Fault {
  *  `partition-etcd` and `partition-collector` disconnect a host. `database` stops the database, `tables-disk` fills the disk of
  *  its tables, and `cluster-disk` fills the disk of its other data and its write-ahead log. `failover` kills the database, and a
  *  standby that had lagged takes over; `restore` kills it, and an older backup takes over.
- *  `second-pipeline` starts another pipeline on the same etcd. */
+ *  `second-pipeline` starts another pipeline on the same etcd. Only for scrapes: `etcd` kills all members of etcd,
+ *  `partition-streamer` disconnects a streamer, and `exporters` stops a part of the exporters. */
 export const faultKinds = [
   "kill",
   "terminate",
@@ -27,15 +28,22 @@ export const faultKinds = [
   "failover",
   "restore",
   "second-pipeline",
+  "etcd",
+  "partition-streamer",
+  "exporters",
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
+
+/** The kinds that only runs with scrapes have. */
+export const kindsOfScrapes: ReadonlySet<FaultKind> = new Set(["etcd", "partition-streamer", "exporters"] as const);
 
 export interface ScenarioOptions {
   readonly seed: number;
   readonly durationMs: number;
   readonly leaseSeconds: number;
   readonly kinds: readonly FaultKind[];
-  readonly targets: Readonly<Record<FaultKind, number>>;
+  /** The number of possible targets of each kind. */
+  readonly targets: Readonly<Partial<Record<FaultKind, number>>>;
   /** The kind of the first fault; absent: drawn at random. */
   readonly first?: FaultKind | undefined;
 }
@@ -43,7 +51,7 @@ export interface ScenarioOptions {
 /** Groups of kinds. Only one fault of a group may be active at a time: with two of three members down, etcd does not answer, and
  *  there is only one database. */
 const exclusive: readonly (readonly FaultKind[])[] = [
-  ["leader", "partition-etcd"],
+  ["leader", "partition-etcd", "etcd"],
   ["database", "tables-disk", "cluster-disk", "failover", "restore"],
 ];
 
@@ -57,7 +65,7 @@ export function drawScenario({ seed, durationMs, leaseSeconds, kinds, targets, f
   while (atMs < durationMs) {
     const drawn = kinds[Math.floor(random() * kinds.length)] as FaultKind;
     const kind = faults.length === 0 ? (first ?? drawn) : drawn;
-    const target = Math.floor(random() * targets[kind]);
+    const target = Math.floor(random() * (targets[kind] ?? 1));
     const lastsMs = durationOf(kind, random(), leaseSeconds);
     const group = exclusive.findIndex((members) => members.includes(kind));
     const key = group === -1 ? `${kind}/${target}` : `group ${group}`;
@@ -81,6 +89,8 @@ function durationOf(kind: FaultKind, chance: number, leaseSeconds: number): numb
       return Math.round(leaseSeconds * 1000 * (1.1 + chance)); // longer than the lease, so that other processes take over
     case "partition-etcd":
     case "partition-collector":
+    case "partition-streamer":
+    case "etcd":
       return Math.round(500 + chance * leaseSeconds * 2000);
     default:
       return Math.round(200 + chance * 2500);

@@ -6,24 +6,24 @@ import { CsvSource } from "../../../src/pipeline/source/csv/csv-source.ts";
 import { CheckpointKeys } from "../../../src/pipeline/stream/assignment/checkpoint-keys.ts";
 import type { Servers } from "./processes.ts";
 
-/** The database, topic and checkpoints that only one run uses, and clients for them. */
-export interface SeedRun {
+/** The database and topic that only one run uses, and clients for them. */
+export interface PlainRun {
   readonly etcd: EtcdClient;
   readonly database: PostgresClient;
   readonly databaseUrl: string;
   readonly topic: string;
-  readonly clusterId: string;
   readonly queue: QueueKeys;
-  readonly checkpoints: CheckpointKeys;
   close(): Promise<void>;
 }
 
-/** Creates the run's database, and opens clients that read the run's data from outside its processes.
- *  @param options `clusterId`: absent, the topic is also the name of the cluster */
-export async function openSeedRun(
-  servers: Servers,
-  { seed, csvFile, clusterId }: { readonly seed: number; readonly csvFile: string; readonly clusterId?: string },
-): Promise<SeedRun> {
+/** A run that reads a file: it also has checkpoints. */
+export interface SeedRun extends PlainRun {
+  readonly clusterId: string;
+  readonly checkpoints: CheckpointKeys;
+}
+
+/** Creates the run's database, and opens clients that read the run's data from outside its processes. */
+export async function openPlainRun(servers: Servers, seed: number): Promise<PlainRun> {
   const name = `run_${seed}_${Date.now().toString(36)}`;
   const admin = new PostgresClient({ url: servers.database.url, maxConnections: 1, clock: systemClock });
   const tablespace = servers.database.disks === undefined ? "" : "tablespace tables";
@@ -36,9 +36,7 @@ export async function openSeedRun(
     database,
     databaseUrl,
     topic: name,
-    clusterId: clusterId ?? name,
     queue: new QueueKeys(name),
-    checkpoints: new CheckpointKeys(name, await CsvSource.fileId(csvFile)),
     close: async () => {
       etcd.close();
       await database.close();
@@ -46,4 +44,15 @@ export async function openSeedRun(
       await admin.close();
     },
   };
+}
+
+/** Opens a run that reads a file.
+ *  @param options `clusterId`: absent, the topic is also the name of the cluster */
+export async function openSeedRun(
+  servers: Servers,
+  { seed, csvFile, clusterId }: { readonly seed: number; readonly csvFile: string; readonly clusterId?: string },
+): Promise<SeedRun> {
+  const run = await openPlainRun(servers, seed);
+  const checkpoints = new CheckpointKeys(run.topic, await CsvSource.fileId(csvFile));
+  return { ...run, clusterId: clusterId ?? run.topic, checkpoints };
 }

@@ -38,6 +38,11 @@ export class Worker {
     return this.options.host;
   }
 
+  /** The id of the process; undefined before the first start. It is a part of the name that the process has in etcd. */
+  get pid(): number | undefined {
+    return this.process?.pid;
+  }
+
   /** The URL of the process; undefined until it has started. */
   get url(): string | undefined {
     return this.printedUrl;
