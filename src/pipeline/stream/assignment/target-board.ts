@@ -108,7 +108,7 @@ export class TargetBoard {
   private remove(key: Buffer): void {
     const about = this.options.keys.read(key);
     if (about === undefined || about.kind === "set") return;
-    // a target that was free for no time yet is not one that nobody wants
+    // the process whose share the free target is gets the time to claim it
     this.sinceLastChange = stopwatch();
     if (about.kind === "member") this.members.delete(about.id);
     else this.owners.delete(about.id);
