@@ -31,6 +31,8 @@ export type StreamedInput = {
   readonly name: string;
   /** Returns why the source gives no telemetry now, for people; undefined if it gives some. */
   readonly error: () => string | undefined;
+  /** Returns what people should know about the source though it gives telemetry; absent: nothing. */
+  readonly activity?: () => string | undefined;
 } & (
   | ReplayableInput
   | { readonly kind: "live"; readonly source: ObservedSource }
@@ -65,8 +67,10 @@ export async function openInputs(config: Config, parts: SourceParts): Promise<re
   if (csvFile !== undefined) inputs.push(await fileInput(config, csvFile, parts));
   if (command !== undefined && !/^(?:false|0)$/i.test(command)) inputs.push(smiInput(config, command, parts));
   const targets = openExporters(config, parts);
-  if (targets !== undefined)
-    inputs.push({ name: exporterService, error: () => targets.error, kind: "targets", targets });
+  if (targets !== undefined) {
+    const [error, activity] = [() => targets.error, () => targets.activity];
+    inputs.push({ name: exporterService, error, activity, kind: "targets", targets });
+  }
   if (inputs.length > 0) return inputs;
   return [{ name: mainService, error: noError, kind: "live", source: simulatedInput(config, parts) }];
 }

@@ -48,8 +48,16 @@ export const streamer: Role = {
     }
     return {
       services: [
-        ...streams.map(({ input: { name, error: sourceError }, stream }) => {
-          return new Streamer({ name, stream, publisher, retries, sourceError, log });
+        ...streams.map(({ input: { name, error: sourceError, activity: sourceActivity }, stream }) => {
+          return new Streamer({
+            name,
+            stream,
+            publisher,
+            retries,
+            sourceError,
+            log,
+            ...defined({ sourceActivity }),
+          });
         }),
         ...reporterOf(inputs, shared),
         ...positionUpkeep(shared),

@@ -12,6 +12,8 @@ export interface StreamerOptions {
   readonly retries: StreamRetries;
   /** Returns why the source gives no telemetry now, though it is tried again and again; undefined if it gives some. */
   readonly sourceError: () => string | undefined;
+  /** Returns what people should know about the source though it gives telemetry; absent: nothing. */
+  readonly sourceActivity?: () => string | undefined;
   readonly log: Logger;
 }
 
@@ -29,7 +31,7 @@ export class Streamer extends BaseService {
 
   override activity(): string | undefined {
     const { pace, depthMessages } = this.options.publisher.backPressure;
-    if (pace === 1) return this.options.stream.waiting;
+    if (pace === 1) return this.options.stream.waiting ?? this.options.sourceActivity?.();
     return `slowed to ${Math.round(pace * 100)} % of full speed: the queue holds ${depthMessages} messages`;
   }
 

@@ -39,6 +39,18 @@ export class ExporterTargets implements TargetSources {
     return discoveries.find(({ error }) => error !== undefined)?.error ?? errorOfScrapes?.();
   }
 
+  /** How many of the targets that this process reads are down, with the error of the first of them; undefined if all are up. */
+  get activity(): string | undefined {
+    const states = this.states();
+    const down = states.filter(({ state }) => state === "down");
+    const [first] = down;
+    if (first === undefined) return undefined;
+    const read = states.filter(({ state }) => state !== "waiting").length;
+    const share =
+      read === 1 ? "its only target is" : `${down.length} of ${read} targets ${down.length === 1 ? "is" : "are"}`;
+    return `${share} down: ${first.target}: ${first.message}`;
+  }
+
   /** What this process knows about each target. */
   states(): TargetState[] {
     return [...this.known.values()].map(({ source }) => source.state());
