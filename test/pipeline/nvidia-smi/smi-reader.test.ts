@@ -174,6 +174,18 @@ test("processes are counted by program, without folders, arguments and process i
   });
 });
 
+test("a process in an instance that is not listed counts for the GPU, and a memory that no GPU has is missing", () => {
+  const body = `<mig_devices>${migXml(0, 3, 100)}</mig_devices><processes>${processXml("train", "90 MiB", "3")}
+    ${processXml("left", "5 MiB", "9")}${processXml("odd", "18446744073709551615 MiB")}${processXml("odd", "17592186044415 MiB")}</processes>`;
+  const { batch, records } = readXml(smiXml([{ body }]));
+  expect(batch.rejected).toEqual([]);
+  expect(records.map(valuesOf)).toMatchObject([
+    { processes: 3, 'process_memory_used_mb{process="left"}': 5, 'processes{process="odd"}': 2 },
+    { processes: 1, 'process_memory_used_mb{process="train"}': 90 },
+  ]);
+  expect(valuesOf(records[0])).not.toHaveProperty('process_memory_used_mb{process="odd"}');
+});
+
 test("programs beyond the 64 with the most memory are counted together", () => {
   const processes = Array.from({ length: 200 }, (_, index) => processXml(`job-${index}`, `${index} MiB`));
   const { records } = readXml(smiXml([{ body: `<processes>${processes.join("")}</processes>` }]));

@@ -123,7 +123,7 @@ describe("a machine whose GPUs cannot be read says why in one sentence, and is r
     permission: [`echo "Insufficient Permissions" >&2; exit 4`, /this user may not read the GPUs/],
     silent: ["exit 12", /code 12 and printed nothing - NVIDIA's library is missing/],
     html: ["echo '<html></html>'", /gave no XML and printed: <html>/],
-    cut: [`cat <<'END' | head -c 300\n${xml}END`, /gave no XML and printed: <\?xml/],
+    cut: [`cat <<'END' | head -c 300\n${xml}END`, /gave only a part of its XML and printed: <\?xml/],
     killed: ["kill -KILL $$", /was ended by a signal and printed nothing/],
   };
   for (const [name, [body, sentence]] of Object.entries(scripts)) {

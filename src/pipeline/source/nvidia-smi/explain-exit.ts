@@ -53,5 +53,7 @@ export function explainExit(name: string, { exitCode, output, errors }: Printed)
     knownFailures.find((failure) => failure.exitCode === exitCode);
   const ending = exitCode === -1 ? "was ended by a signal" : `ended with code ${exitCode}`;
   const said = text === "" ? "and printed nothing" : `and printed: ${text}`;
-  return `${name} ${exitCode === 0 ? "gave no XML" : ending} ${said}${known ? ` - ${known.explanation}` : ""}`;
+  const isPart = output.includes("<nvidia_smi_log");
+  const given = exitCode === 0 ? `gave ${isPart ? "only a part of its" : "no"} XML` : ending;
+  return `${name} ${given} ${said}${known ? ` - ${known.explanation}` : ""}`;
 }

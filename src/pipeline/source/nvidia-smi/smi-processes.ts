@@ -1,5 +1,6 @@
 import { shortened } from "../../../domain/cut-text.ts";
 import { isNoInstanceId } from "../../../domain/field-rules.ts";
+import { metricIndexOf, metrics } from "../../../domain/metrics.ts";
 import { meansNoNumber } from "../../../domain/value.ts";
 import { type MeasuredText, readMeasured } from "./measured-text.ts";
 import { elementIn, elementsIn, type SmiElement, textAt } from "./smi-document.ts";
@@ -28,9 +29,13 @@ const programMaxLength = 64;
 /** The program of processes whose name nvidia-smi cannot see: in containers, it prints `[Not Found]`. */
 const unknownProgram = "unknown";
 const otherPrograms = "other";
+/** No GPU has as much. */
+const maxMebibytes = metrics[metricIndexOf("memory_used_mb") ?? -1]?.max ?? Infinity;
 
-/** The processes of a GPU and its MIG instances; undefined if nvidia-smi does not know them. */
-export function processesOf(gpu: SmiElement): readonly SmiProcess[] | undefined {
+/** The processes of a GPU and its MIG instances; undefined if nvidia-smi does not know them. A process in an instance that the document
+ *  does not list, such as one that was removed meanwhile, counts for the whole GPU.
+ *  @param instanceIds those of the listed MIG instances */
+export function processesOf(gpu: SmiElement, instanceIds: readonly string[]): readonly SmiProcess[] | undefined {
   const list = elementIn(gpu, "processes");
   const text = textAt(gpu, "processes");
   if (list === undefined) return text === "" || text?.toLowerCase() === "none" ? [] : undefined;
@@ -38,10 +43,16 @@ export function processesOf(gpu: SmiElement): readonly SmiProcess[] | undefined 
     const instanceId = textAt(process, "gpu_instance_id") ?? "";
     return {
       program: programOf(textAt(process, "process_name") ?? ""),
-      instanceId: isNoInstanceId(instanceId) ? undefined : instanceId,
-      memory: readMeasured(textAt(process, "used_memory") ?? "", "MiB"),
+      instanceId: instanceIds.includes(instanceId) && !isNoInstanceId(instanceId) ? instanceId : undefined,
+      memory: memoryIn(textAt(process, "used_memory") ?? ""),
     };
   });
+}
+
+/** The memory of a process. Drivers print all bits set, as bytes or as MiB, for one that they do not know. */
+function memoryIn(text: string): MeasuredText {
+  const memory = readMeasured(text, "MiB");
+  return typeof memory === "number" && memory > maxMebibytes ? "missing" : memory;
 }
 
 /** Adds up the processes of each program, most memory first; of more than 64 programs, those with the least memory are `other`. */

@@ -61,6 +61,10 @@ function instancesOf(gpu: SmiElement): readonly SmiElement[] {
   return devices === undefined ? [] : elementsIn(devices, "mig_device");
 }
 
+function instanceIdOf(instance: SmiElement): string {
+  return textAt(instance, "gpu_instance_id") ?? "";
+}
+
 interface GpuElementParts {
   readonly log: SmiLog;
   readonly context: SmiContext;
@@ -95,15 +99,16 @@ class GpuElementReader {
     const driverVersion = known(log.driverVersion);
     const properties = propertiesOf(this.element);
     const gpu = { uuid, clusterId, hostname, gpuId, device: `nvidia${gpuId}`, modelName, driverVersion, properties };
-    const processes = processesOf(this.element);
+    const instances = instancesOf(this.element);
+    const processes = processesOf(this.element, instances.map(instanceIdOf));
     this.readDevice(this.element, gpu, ofInstance(processes, undefined));
-    for (const instance of instancesOf(this.element)) this.readInstance(instance, gpu, { listed, processes });
+    for (const instance of instances) this.readInstance(instance, gpu, { listed, processes });
   }
 
   private readInstance(instance: SmiElement, gpu: Gpu, { listed, processes }: InstanceParts): void {
     const { builder, context } = this.parts;
     builder.count("rows");
-    const instanceId = textAt(instance, "gpu_instance_id") ?? "";
+    const instanceId = instanceIdOf(instance);
     const index = textAt(instance, "index") ?? "";
     const profile = context.list === undefined ? "" : listed?.profiles.get(index);
     if (isNoInstanceId(instanceId)) {
