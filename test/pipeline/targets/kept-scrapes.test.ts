@@ -1,12 +1,21 @@
+import { heapStats } from "bun:jsc";
 import { describe, expect, test } from "bun:test";
 import { makeBatch } from "../../../dev/make-batch.ts";
 import { BatchBuilder } from "../../../src/domain/batch-builder.ts";
+import { metrics as metricsOfCatalogue } from "../../../src/domain/metrics.ts";
 import type { SourceReading } from "../../../src/domain/reading.ts";
 import type { LiveBatch } from "../../../src/pipeline/source/source.ts";
 import type { KeptScrape } from "../../../src/pipeline/stream/targets/kept-scrape.ts";
 import { KeptScrapes } from "../../../src/pipeline/stream/targets/kept-scrapes.ts";
 
 const intervalMs = 1000;
+const metricNames = metricsOfCatalogue.map(({ name }) => name);
+
+function heapBytes(): number {
+  Bun.gc(true);
+  return heapStats().heapSize;
+}
+
 const owner = { sourceId: "scrape:lab:a:9400" };
 const other = { sourceId: "scrape:lab:b:9400" };
 type Owner = typeof owner;
@@ -77,6 +86,25 @@ describe("scrapes that wait to be published", () => {
     expect([kept.size, kept.usedBytes]).toEqual([0, 0]);
     expect(states).toEqual([true, false]);
     expect(dropped).toEqual([2, 3, 4]);
+  });
+
+  test("take about as much memory as is counted: only their compressed messages are kept", () => {
+    const kept = new KeptScrapes<Owner>({
+      maxBytes: 1e9,
+      messageMaxBytes: 1e6,
+      onFull: () => undefined,
+      onDropped: () => undefined,
+    });
+    const metrics = Object.fromEntries(metricNames.slice(0, 26).map((name, index) => [name, index]));
+    const keep = (second: number): void => {
+      const timeMs = second * 1000;
+      const batch = makeBatch(Array.from({ length: 8 }, (_, gpu) => ({ uuid: `GPU-${gpu}`, timeMs, metrics })));
+      kept.add(owner, { ...scrape(second), batch });
+    };
+    keep(1);
+    const [heapBefore, countedBefore] = [heapBytes(), kept.usedBytes];
+    for (let second = 2; second < 502; second += 1) keep(second);
+    expect(heapBytes() - heapBefore).toBeLessThan(3 * (kept.usedBytes - countedBefore));
   });
 
   test("and were missed for another reason keep it while the memory is full", () => {

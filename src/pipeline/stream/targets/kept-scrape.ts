@@ -6,6 +6,8 @@ import { keyedByInstant, messagesOf, type OutgoingMessage } from "../batch-messa
 /** What a kept scrape needs in addition to its messages, roughly. */
 const overheadBytes = 500;
 
+const noRecords = new BatchBuilder().build();
+
 /** One scrape of a target, or several that were missed for the same reason, until it is published.
  *  @param Owner the target that it belongs to */
 export class KeptScrape<Owner extends { readonly sourceId: string }> {
@@ -18,8 +20,10 @@ export class KeptScrape<Owner extends { readonly sourceId: string }> {
     private live: LiveBatch,
     private readonly messageMaxBytes: number,
   ) {
-    // a scrape is kept compressed; one that was missed is small, and may yet be combined with others
-    if (this.missedFor === undefined) this.encoded = this.encode();
+    // a scrape is kept compressed, without its records; one that was missed has none, and may yet be combined with others
+    if (this.missedFor !== undefined) return;
+    this.encoded = this.encode();
+    this.live = { ...live, batch: noRecords };
   }
 
   /** The scheduled time of the scrape; of several, of the last. */
@@ -80,7 +84,7 @@ export class KeptScrape<Owner extends { readonly sourceId: string }> {
       message,
       count: reading?.count ?? 1,
     };
-    const live = { timeMs, idempotencyKey, batch: new BatchBuilder().build(), reading: missed };
+    const live = { timeMs, idempotencyKey, batch: noRecords, reading: missed };
     return new KeptScrape(this.owner, live, this.messageMaxBytes);
   }
 
