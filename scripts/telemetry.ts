@@ -4,6 +4,7 @@ import { changes } from "./telemetry/changes.ts";
 import { coverage } from "./telemetry/coverage.ts";
 import { keyHeaders } from "./gateway/key-headers.ts";
 import { TelemetryError } from "../src/domain/errors.ts";
+import { addInventory } from "./telemetry/inventory-command.ts";
 import { history } from "./telemetry/history.ts";
 import { deadLetters, deleteLetter, queue, redriveLetter, rejections } from "./telemetry/pipeline.ts";
 import { gpus, hosts, latest, series } from "./telemetry/fleet.ts";
@@ -14,10 +15,10 @@ import { services } from "./telemetry/services.ts";
 import { targets } from "./telemetry/targets.ts";
 import { watch } from "./telemetry/watch.ts";
 
-// bun run telemetry -- gpus|hosts|latest|history|coverage|changes|watch|series|services|targets|scaling|queue|rejections|dead-letters|keys
+// bun run telemetry -- gpus|hosts|latest|history|coverage|inventory|changes|watch|series|services|targets|scaling|queue|rejections|dead-letters|keys
 //   [--json] [--url http://localhost:8080]
 // A gateway that needs a key gets the one of TELEMETRY_KEY, or of the file TELEMETRY_KEY_FILE.
-// Shows the data of a gateway: tables for people, JSON for programs. Also redrives and deletes dead letters, and administers keys. Exits with 1 if
+// Shows the data of a gateway: tables for people, JSON for programs. Also redrives and deletes dead letters, changes the inventory, and administers keys. Exits with 1 if
 // the gateway refuses a request, with 2 if no gateway answers.
 
 function gatewayUrl(text: string): string {
@@ -115,6 +116,7 @@ program
   .option("--end <time>", "up to the hour that has this time")
   .option("--limit <count>", "maximum number of rows", parseCount)
   .action((options) => coverage(output(), options as object));
+addInventory(program, output, parseCount);
 program
   .command("changes")
   .description("places, attributes and workloads of a GPU, and when they changed")

@@ -8,7 +8,7 @@ export type Scope = (typeof scopes)[number];
 export const scopeMeanings: Readonly<Record<Scope, string>> = {
   read: "read the fleet, its history and the pipeline's state",
   write: "push telemetry",
-  operate: "change the pipeline: redrive and delete dead letters",
+  operate: "change the pipeline: redrive and delete dead letters, change the inventory",
   admin: "create, list and revoke keys",
 };
 

@@ -87,6 +87,8 @@ export type InventoryOutcome =
   | { readonly kind: "several_clusters"; readonly clusterIds: readonly string[] }
   /** It was to be decommissioned as of an instant after which it has reported. */
   | { readonly kind: "has_reported"; readonly uuid: string; readonly lastSeenAtMs: number }
+  /** What was to be withdrawn was not declared by an operator. */
+  | { readonly kind: "not_declared" }
   /** The end of a maintenance is not after its begin, which is the present time unless it was given. */
   | { readonly kind: "ends_before_begin"; readonly fromMs: number };
 

@@ -10,6 +10,8 @@ import type { ScalingRecords } from "../scaling/coordinator/scaling-records.ts";
 import { DeadLetterAnswers } from "../routes/answers/dead-letters.ts";
 import { FleetAnswers } from "../routes/answers/fleet-answers.ts";
 import { HistoryAnswers } from "../routes/answers/history-answers.ts";
+import type { Inventory } from "../pipeline/store/inventory.ts";
+import { InventoryAnswers } from "../routes/answers/inventory-answers.ts";
 import type { Fleet } from "../routes/fleet/fleet.ts";
 import { type GraphqlSettings, graphqlRoutes } from "../routes/graphql/graphql-routes.ts";
 import { compression } from "../routes/http/compression.ts";
@@ -31,6 +33,7 @@ export interface HttpOptions extends RateLimitOptions {
 export interface GatewayOptions extends Omit<ProcessParts, "access"> {
   readonly fleet: Fleet;
   readonly queries: TelemetryQueries;
+  readonly inventory: Inventory;
   readonly queue: Pick<Queue, "stats">;
   readonly deadLetters: DeadLetters;
   readonly serviceRegistry: Pick<ServiceRegistry, "list">;
@@ -61,6 +64,7 @@ function api(options: GatewayOptions): AnyElysia {
     ...options,
     answers: new FleetAnswers(fleet),
     history: new HistoryAnswers(queries.history, clock),
+    inventory: new InventoryAnswers(options.inventory),
     deadLetters: new DeadLetterAnswers(options.deadLetters),
     feed: new LiveFeed(fleet),
   };

@@ -12,7 +12,7 @@ export const gateway: Role = {
   async open(shared) {
     const { config, etcd } = shared;
     const opened = await (etcd === undefined ? shared.store.open() : shared.store.openLate());
-    const { queries } = opened;
+    const { queries, inventory } = opened;
     const compare = comparingWithTopic(shared, opened);
     await compareBeforeStart(compare);
     showServices(shared.serviceRegistry, shared.registry);
@@ -33,6 +33,7 @@ export const gateway: Role = {
           ...shared,
           ...process,
           queries,
+          inventory,
           fleet,
           administration: process.access.administer(opened.client),
           deadLetters: shared.queue.deadLetters,

@@ -111,6 +111,7 @@ function callsOf(gateway: GatewayClient, cluster_id: string): Record<Operation, 
     "get /api/v1/services": () => counted(gateway.GET("/api/v1/services")),
     "get /api/v1/targets": () => counted(gateway.GET("/api/v1/targets")),
     "get /api/v1/coverage": () => counted(gateway.GET("/api/v1/coverage", { params: { query: window } })),
+    ...inventoryCalls(gateway, cluster_id),
     "get /api/v1/quarantine": () => counted(gateway.GET("/api/v1/quarantine")),
     "get /api/v1/pipeline": async () => (await answerOf(gateway.GET("/api/v1/pipeline"))).data.queue.dead,
     "get /api/v1/scaling": async () => (await answerOf(gateway.GET("/api/v1/scaling"))).data.decisions.length,
@@ -128,5 +129,22 @@ function callsOf(gateway: GatewayClient, cluster_id: string): Record<Operation, 
     "post /api/v1/tickets": () => counted(gateway.POST("/api/v1/tickets")),
     "post /api/v1/pipeline/dead-letters/{id}/redrive": () =>
       countIfFound(gateway.POST("/api/v1/pipeline/dead-letters/{id}/redrive", noLetter)),
+  };
+}
+
+type InventoryOperation = Extract<Operation, `${string} /api/v1/inventory${string}`>;
+
+/** Declares a host and puts it through every state. */
+function inventoryCalls(gateway: GatewayClient, cluster_id: string): Record<InventoryOperation, () => Promise<number>> {
+  const host = { params: { query: { cluster_id, hostname: "not-there-yet" } } };
+  const declared = { params: { query: { ...host.params.query, gpus: 8 } } };
+  const counted = async (call: Parameters<typeof answerOf<{ count: number }>>[0]) => (await answerOf(call)).count;
+  return {
+    "get /api/v1/inventory": () => counted(gateway.GET("/api/v1/inventory")),
+    "post /api/v1/inventory/declare": () => counted(gateway.POST("/api/v1/inventory/declare", declared)),
+    "post /api/v1/inventory/maintenance": () => counted(gateway.POST("/api/v1/inventory/maintenance", host)),
+    "post /api/v1/inventory/decommission": () => counted(gateway.POST("/api/v1/inventory/decommission", host)),
+    "post /api/v1/inventory/restore": () => counted(gateway.POST("/api/v1/inventory/restore", host)),
+    "delete /api/v1/inventory": () => counted(gateway.DELETE("/api/v1/inventory", host)),
   };
 }

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { makeBatch, messageOf } from "../../dev/make-batch.ts";
 import { until } from "../../dev/until.ts";
 import { type LiveGateway, openLiveGateway } from "../routes/live/live-gateway.ts";
 import { addTwoDeadLetters } from "../routes/gateway.ts";
@@ -11,6 +12,8 @@ import { MemoryLeaderElection } from "../../src/scaling/election/memory/memory-l
 import { decisionAt, updateAt } from "../contract/scaling-records.ts";
 import { instanceOf } from "../contract/service-registry.ts";
 import { systemClock } from "../../src/kit/clock.ts";
+import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
+import { openMemoryStore } from "../support/open-store.ts";
 import { runTelemetry } from "./run-telemetry.ts";
 
 const queue = new MemoryQueue({
@@ -25,8 +28,13 @@ const targetStates = new MemoryTargetStates(systemClock);
 const scaling = new MemoryScalingRecords("one");
 let gateway: LiveGateway;
 let letters: string[];
+let stored: OpenStore;
 beforeAll(async () => {
-  gateway = await openLiveGateway({ queue, deadLetters: queue, serviceRegistry, targetStates, scaling });
+  stored = await openMemoryStore();
+  const record = { uuid: "GPU-cli", hostname: "host-cli", timeMs: Date.UTC(2025, 6, 18), metrics: { temperature: 41 } };
+  await stored.store.ingest(messageOf("inventory", makeBatch([record])));
+  const { inventory } = stored;
+  gateway = await openLiveGateway({ queue, deadLetters: queue, serviceRegistry, targetStates, scaling, inventory });
   letters = await addTwoDeadLetters(queue);
   await gateway.publish({
     uuid: "GPU-cli",
@@ -35,7 +43,10 @@ beforeAll(async () => {
     hostname: "host-cli",
   });
 });
-afterAll(() => gateway.close());
+afterAll(async () => {
+  await gateway.close();
+  await stored.close();
+});
 
 /** Runs scripts/telemetry.ts against the gateway. */
 const run = (...args: string[]) => runTelemetry(gateway.port, args);
@@ -56,6 +67,24 @@ test("prints GPUs as a table and as JSON, hosts as JSON, and newest records as a
 test("watch prints the newest record of a GPU", async () => {
   const watching = await run("watch", "--gpu", "GPU-cli", "--count", "1");
   expect(watching.text).toContain("2025-07-18T00:00:00Z GPU-cli temperature=41 power_draw=300.5");
+});
+
+test("lists the inventory, and takes hosts and devices through its states by their names", async () => {
+  expect(await jsonOf("inventory")).toMatchObject([{ kind: "host" }, { kind: "device", uuid: "GPU-cli" }]);
+  expect((await run("inventory", "list", "--kind", "device")).text).toContain("GPU-cli");
+  const to = ["--to", "2099-01-01T00:00:00Z", "--note", "fans"];
+  expect(await jsonOf("inventory", "maintenance", "host-cli", ...to)).toMatchObject([
+    { state: "maintenance", note: "fans" },
+  ]);
+  expect(await jsonOf("inventory", "restore", "host-cli")).toMatchObject([{ hostname: "host-cli", state: "active" }]);
+  expect(await jsonOf("inventory", "decommission", "GPU-cli")).toMatchObject([
+    { uuid: "GPU-cli", state: "decommissioned" },
+  ]);
+  expect(await jsonOf("inventory", "restore", "GPU-cli")).toMatchObject([{ uuid: "GPU-cli", state: "active" }]);
+  expect(await jsonOf("inventory", "declare", "host-cli", "--gpus", "8")).toMatchObject([{ gpus: 8, gpus_seen: 1 }]);
+  expect(await jsonOf("inventory", "withdraw", "host-cli")).toMatchObject([{ gpus: 8 }]);
+  const unknown = await run("inventory", "decommission", "host-cl");
+  expect([unknown.status, unknown.errors]).toEqual([1, expect.stringContaining("similar: host-cli")]);
 });
 
 test("prints the queue, and lists, redrives and deletes dead letters", async () => {

@@ -118,7 +118,7 @@ export async function openFleetStore(records: readonly FleetRecord[] = fleet): P
 /** A gateway over a store.
  *  @param options parts that replace those of the gateway */
 export function gatewayOver(
-  { store, queries, client }: Pick<FleetStore, "store" | "queries" | "client">,
+  { store, queries, inventory, client }: Pick<FleetStore, "store" | "queries" | "inventory" | "client">,
   options: TestOptions = {},
 ): TestGateway {
   const clock = options.clock ?? systemClock;
@@ -131,6 +131,7 @@ export function gatewayOver(
   const parts = {
     fleet: projection as Fleet | undefined,
     queries,
+    inventory,
     http: { rateLimitPerSecond: 0, trustsForwardedFor: false, corsOrigins: undefined },
     queue,
     deadLetters: queue,

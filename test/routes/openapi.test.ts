@@ -99,6 +99,11 @@ describe("the OpenAPI document", () => {
       "/api/v1/gpus/{uuid}/telemetry",
       "/api/v1/hosts",
       "/api/v1/hosts/{hostname}/gpus",
+      "/api/v1/inventory",
+      "/api/v1/inventory/declare",
+      "/api/v1/inventory/decommission",
+      "/api/v1/inventory/maintenance",
+      "/api/v1/inventory/restore",
       "/api/v1/keys",
       "/api/v1/keys/{key_id}",
       "/api/v1/keys/{key_id}/rotate",
@@ -162,8 +167,14 @@ describe("the OpenAPI document", () => {
     };
     const queries: Record<string, string> = {
       "get /api/v1/telemetry/aggregates": "?group_by=host&start_time=2025-07-18T00:00:00Z",
+      "post /api/v1/inventory/declare": "?hostname=declared&cluster_id=alpha&gpus=8",
+      "post /api/v1/inventory/maintenance": "?gpu_uuid=GPU-host-a-0",
+      "post /api/v1/inventory/decommission": "?gpu_uuid=GPU-host-a-0",
+      "post /api/v1/inventory/restore": "?gpu_uuid=GPU-host-a-0",
+      "delete /api/v1/inventory": "?hostname=withdrawn",
       "post /api/v1/keys": "?name=ci&scopes=read",
     };
+    await gateway.get("/api/v1/inventory/declare?hostname=withdrawn&cluster_id=alpha&gpus=8", { method: "POST" });
     for (const [path, { responses }, method] of operations()) {
       // a dead letter can be redriven or deleted only once
       pathValues["id"] = (path.endsWith("/redrive") ? deadLetters[1] : deadLetters[0]) ?? "";

@@ -19,8 +19,9 @@ export interface Inventory {
   change(change: InventoryChange): Promise<InventoryOutcome>;
   /** Adds what operators declare to what they have declared before. Of two items of one device or host, the last counts. */
   declare(items: readonly DeclaredItem[]): Promise<DeclaredChanges>;
-  /** Withdraws what operators have declared of a host or device; it remains if it has reported or if the file has it. */
-  withdraw(subject: InventorySubject): Promise<DeclaredChanges>;
+  /** Withdraws what operators have declared of a host or device; it remains if it has reported or if the file has it.
+   *  @returns the item as it was */
+  withdraw(subject: InventorySubject): Promise<InventoryOutcome>;
   /** Replaces what the file has declared. */
   replaceFile(items: readonly DeclaredItem[]): Promise<DeclaredChanges>;
   /** What has reported again although it was decommissioned, since the last call in any process: each return once. */

@@ -5,6 +5,7 @@ import type { TelemetryQueries } from "../../pipeline/store/telemetry-queries.ts
 import type { ServiceRegistry } from "../../scaling/registry/service-registry.ts";
 import type { ScalingRecords } from "../../scaling/coordinator/scaling-records.ts";
 import type { DeadLetterAnswers } from "../answers/dead-letters.ts";
+import type { InventoryAnswers } from "../answers/inventory-answers.ts";
 import type { HistoryAnswers } from "../answers/history-answers.ts";
 import type { FleetIndex, FleetView } from "../fleet/fleet-index.ts";
 import type { Fleet } from "../fleet/fleet.ts";
@@ -18,6 +19,7 @@ export interface GraphqlParts {
   readonly queries: TelemetryQueries;
   readonly history: HistoryAnswers;
   readonly deadLetters: DeadLetterAnswers;
+  readonly inventory: InventoryAnswers;
   readonly feed: LiveFeed;
   readonly scaling: Pick<ScalingRecords, "read">;
   readonly admission: Admission;

@@ -18,6 +18,10 @@ export const tags = [
   { name: "gpus", description: "GPUs and their telemetry" },
   { name: "hierarchy", description: "Clusters, their hosts, and the hosts' GPUs" },
   { name: "telemetry", description: "Records of all GPUs" },
+  {
+    name: "inventory",
+    description: "Hosts and devices that ought to be there: declared, under maintenance, decommissioned",
+  },
   { name: "input", description: "Metrics that records may have, and inputs that were rejected" },
   { name: "pipeline", description: "State of the pipeline, and its dead letters" },
   { name: "access", description: "Keys, tickets for WebSockets, and the audit log" },

@@ -11,6 +11,7 @@ import type { ServiceRegistry } from "../../scaling/registry/service-registry.ts
 import type { ScalingRecords } from "../../scaling/coordinator/scaling-records.ts";
 import type { DeadLetterAnswers } from "../answers/dead-letters.ts";
 import type { FleetAnswers } from "../answers/fleet-answers.ts";
+import type { InventoryAnswers } from "../answers/inventory-answers.ts";
 import type { HistoryAnswers } from "../answers/history-answers.ts";
 import type { FieldMap, SchemaKit } from "../graphql-kit/field.ts";
 
@@ -29,6 +30,7 @@ export interface ResourceParts {
   readonly answers: FleetAnswers;
   readonly history: HistoryAnswers;
   readonly deadLetters: DeadLetterAnswers;
+  readonly inventory: InventoryAnswers;
   readonly queries: TelemetryQueries;
   readonly queue: Pick<Queue, "stats">;
   /** The services of this process. */

@@ -3,6 +3,7 @@ import { catalogue } from "./catalogue/catalogue.ts";
 import { coverage } from "./coverage/coverage.ts";
 import { gpus } from "./gpus/gpus.ts";
 import { hierarchy } from "./hierarchy/hierarchy.ts";
+import { inventory } from "./inventory/inventory.ts";
 import { pipeline } from "./pipeline/pipeline.ts";
 import { quarantine } from "./quarantine/quarantine.ts";
 import type { Resource } from "./resource.ts";
@@ -17,6 +18,7 @@ export const resources: readonly Resource[] = [
   hierarchy,
   telemetry,
   coverage,
+  inventory,
   catalogue,
   quarantine,
   pipeline,

@@ -27,7 +27,7 @@ beforeAll(async () => {
     close: () => client.close(),
   };
   const engine = await detectEngine(client);
-  const { store, queries } = openSqlDrivers({
+  const opened = openSqlDrivers({
     writer: client,
     reader: counting,
     engine: () => engine,
@@ -41,8 +41,8 @@ beforeAll(async () => {
     timeMs: Date.UTC(2025, 6, 18) + (index % 3) * 1000,
     metrics: { temperature: index % 3 },
   }));
-  await store.ingest(messageOf("fleet", makeBatch(records)));
-  gateway = gatewayOver({ store, queries, client });
+  await opened.store.ingest(messageOf("fleet", makeBatch(records)));
+  gateway = gatewayOver({ ...opened, client });
   await gateway.get("/health/live");
 });
 afterAll(() => client.close());

@@ -441,6 +441,110 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/inventory": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Hosts and devices that ought to be there
+         * @description Every host and device that has reported or was declared, with its state, ordered by cluster and host; a host comes before its devices.
+         */
+        get: operations["listInventory"];
+        put?: never;
+        post?: never;
+        /**
+         * Withdraw a declaration
+         * @description Deletes what operators have declared of a host or device. It remains in the inventory if it has reported, or if the file declares it. Returns the item as it was.
+         */
+        delete: operations["withdrawDeclaration"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/inventory/maintenance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Put a host or device under maintenance
+         * @description While it lasts, what the devices do not report is not missing. Further ones are added to those before: they last until the last one ends. Returns the item as it is now.
+         */
+        post: operations["startMaintenance"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/inventory/decommission": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decommission a host or device
+         * @description From then on, nothing is expected of it: of a host, of the devices that it has now. A device comes back with its first record that is more than 10 minutes younger. A device that is decommissioned already stays so; start_time, if given, replaces the former one.
+         */
+        post: operations["decommission"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/inventory/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End maintenance and decommissioning
+         * @description Of a host, also of the devices that were decommissioned with it. A device of a host under maintenance remains so until its host is restored.
+         */
+        post: operations["restore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/inventory/declare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Declare a device, or the number of a host's GPUs
+         * @description It is then expected before it reports for the first time. A later declaration of the same host or device replaces it.
+         */
+        post: operations["declare"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/metrics": {
         parameters: {
             query?: never;
@@ -1374,6 +1478,95 @@ export interface components {
             mig_instances?: number;
             /** @description MIG instances whose status is active; absent if mig_instances is */
             active_mig_instances?: number;
+        };
+        /**
+         * @description A host or device that ought to be there
+         * @example {
+         *       "kind": "host",
+         *       "cluster_id": "lab",
+         *       "hostname": "gpu-01",
+         *       "state": "maintenance",
+         *       "from": "2025-07-18T20:00:00Z",
+         *       "to": "2025-07-18T22:00:00Z",
+         *       "note": "new fans",
+         *       "changed_at": "2025-07-18T19:58:12Z",
+         *       "declared_by": [
+         *         "file"
+         *       ],
+         *       "declared_at": "2025-07-01T08:00:00Z",
+         *       "gpus": 8,
+         *       "gpus_seen": 8,
+         *       "first_seen_at": "2025-07-01T08:10:00Z",
+         *       "last_seen_at": "2025-07-18T19:59:45Z"
+         *     }
+         */
+        InventoryItem: {
+            /**
+             * @description A host, or a GPU or MIG instance
+             * @enum {string}
+             */
+            kind: "host" | "device";
+            /** @description Cluster of the host */
+            cluster_id: string;
+            /** @description The host, or the host that the device is in */
+            hostname: string;
+            /** @description UUID of the GPU or MIG instance; absent for a host */
+            uuid?: string;
+            /**
+             * @description active: it ought to report; maintenance: it need not report for a while; decommissioned: it is gone until it reports again
+             * @enum {string}
+             */
+            state: "active" | "maintenance" | "decommissioned";
+            /**
+             * Format: date-time
+             * @description When the state began; if it is active, when its next maintenance begins. Absent if it has always been active
+             * @example 2025-07-18T20:42:34Z
+             */
+            from?: string;
+            /**
+             * Format: date-time
+             * @description When that ends; absent if it has no end
+             * @example 2025-07-18T20:42:34Z
+             */
+            to?: string;
+            /** @description What the operator wrote; absent if nothing */
+            note?: string;
+            /**
+             * Format: date-time
+             * @description When an operator last changed this, by the clock of the store
+             * @example 2025-07-18T20:42:34Z
+             */
+            changed_at?: string;
+            /** @description file and operator: INVENTORY_FILE, the API; empty if it only has reported */
+            declared_by: string[];
+            /**
+             * Format: date-time
+             * @description When it was first declared
+             * @example 2025-07-18T20:42:34Z
+             */
+            declared_at?: string;
+            /** @description Declared number of GPUs of a host */
+            gpus?: number;
+            /** @description GPUs of a host that have reported, decommissioned ones included */
+            gpus_seen?: number;
+            /**
+             * Format: date-time
+             * @description When its oldest record was measured; absent if it has never reported
+             * @example 2025-07-18T20:42:34Z
+             */
+            first_seen_at?: string;
+            /**
+             * Format: date-time
+             * @description When its newest record was measured, or up to 10 minutes before
+             * @example 2025-07-18T20:42:34Z
+             */
+            last_seen_at?: string;
+            /**
+             * Format: date-time
+             * @description When it reported again although it was decommissioned
+             * @example 2025-07-18T20:42:34Z
+             */
+            returned_at?: string;
         };
         /**
          * @description A metric of the catalogue
@@ -2535,6 +2728,7 @@ export type Gpu = components['schemas']['Gpu'];
 export type GpuChanges = components['schemas']['GpuChanges'];
 export type Health = components['schemas']['Health'];
 export type Host = components['schemas']['Host'];
+export type InventoryItem = components['schemas']['InventoryItem'];
 export type Metric = components['schemas']['Metric'];
 export type NewAccessKey = components['schemas']['NewAccessKey'];
 export type Pipeline = components['schemas']['Pipeline'];
@@ -4313,6 +4507,519 @@ export interface operations {
             401: components["responses"]["401"];
             403: components["responses"]["403"];
             406: components["responses"]["406"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    listInventory: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Only hosts, or only devices
+                 * @example device
+                 */
+                kind?: "host" | "device";
+                /**
+                 * @description Only items in this state: active, maintenance, decommissioned
+                 * @example maintenance
+                 */
+                state?: "active" | "maintenance" | "decommissioned";
+                /**
+                 * @description yes: only what has reported; never: only what was declared and has never reported
+                 * @example never
+                 */
+                seen?: "yes" | "never";
+                /**
+                 * @description Only items of this cluster
+                 * @example lab
+                 */
+                cluster_id?: string;
+                /**
+                 * @description Only this host, and its devices
+                 * @example gpu-01
+                 */
+                hostname?: string;
+                /**
+                 * @description Only the device with this UUID
+                 * @example GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4
+                 */
+                gpu_uuid?: string;
+                /** @description At most this many; 1 to 10000, default 1000 */
+                limit?: number;
+                /**
+                 * @description next_cursor of the previous answer; returns the items that follow
+                 * @example WyJsYWIiLCJncHUtMDEiLCJHUFUtNzVjYTgzNmYtMTJhMC05ZmJlLTEzYTItMTc3MzNhNWY2OGU0Il0
+                 */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "count": 1,
+                     *       "data": [
+                     *         {
+                     *           "kind": "host",
+                     *           "cluster_id": "lab",
+                     *           "hostname": "gpu-01",
+                     *           "state": "maintenance",
+                     *           "from": "2025-07-18T20:00:00Z",
+                     *           "to": "2025-07-18T22:00:00Z",
+                     *           "note": "new fans",
+                     *           "changed_at": "2025-07-18T19:58:12Z",
+                     *           "declared_by": [
+                     *             "file"
+                     *           ],
+                     *           "declared_at": "2025-07-01T08:00:00Z",
+                     *           "gpus": 8,
+                     *           "gpus_seen": 8,
+                     *           "first_seen_at": "2025-07-01T08:10:00Z",
+                     *           "last_seen_at": "2025-07-18T19:59:45Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        /** @description Elements in data */
+                        count: number;
+                        data: components["schemas"]["InventoryItem"][];
+                        /** @description Cursor of the next part; absent at the end of the list */
+                        next_cursor?: string;
+                    };
+                    "text/csv": string;
+                    "application/x-ndjson": string;
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            406: components["responses"]["406"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    withdrawDeclaration: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Cluster of the host; needed only if several clusters have a host of this name
+                 * @example lab
+                 */
+                cluster_id?: string;
+                /**
+                 * @description The host, with the devices in it
+                 * @example gpu-01
+                 */
+                hostname?: string;
+                /**
+                 * @description The device instead, with its MIG instances
+                 * @example GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4
+                 */
+                gpu_uuid?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "count": 1,
+                     *       "data": {
+                     *         "kind": "host",
+                     *         "cluster_id": "lab",
+                     *         "hostname": "gpu-01",
+                     *         "state": "maintenance",
+                     *         "from": "2025-07-18T20:00:00Z",
+                     *         "to": "2025-07-18T22:00:00Z",
+                     *         "note": "new fans",
+                     *         "changed_at": "2025-07-18T19:58:12Z",
+                     *         "declared_by": [
+                     *           "file"
+                     *         ],
+                     *         "declared_at": "2025-07-01T08:00:00Z",
+                     *         "gpus": 8,
+                     *         "gpus_seen": 8,
+                     *         "first_seen_at": "2025-07-01T08:10:00Z",
+                     *         "last_seen_at": "2025-07-18T19:59:45Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        /** @enum {number} */
+                        count: 1;
+                        data: components["schemas"]["InventoryItem"];
+                    };
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    startMaintenance: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Cluster of the host; needed only if several clusters have a host of this name
+                 * @example lab
+                 */
+                cluster_id?: string;
+                /**
+                 * @description The host, with the devices in it
+                 * @example gpu-01
+                 */
+                hostname?: string;
+                /**
+                 * @description The device instead, with its MIG instances
+                 * @example GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4
+                 */
+                gpu_uuid?: string;
+                /**
+                 * @description RFC 3339 with zone; when it begins. Default now, by the clock of the store
+                 * @example 2025-07-18T20:42:34Z
+                 */
+                start_time?: string;
+                /**
+                 * @description RFC 3339 with zone; when it ends. Default: when it is restored
+                 * @example 2025-07-18T20:42:34Z
+                 */
+                end_time?: string;
+                /**
+                 * @description For people: why, or which ticket
+                 * @example new fans, ticket 4711
+                 */
+                note?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "count": 1,
+                     *       "data": {
+                     *         "kind": "host",
+                     *         "cluster_id": "lab",
+                     *         "hostname": "gpu-01",
+                     *         "state": "maintenance",
+                     *         "from": "2025-07-18T20:00:00Z",
+                     *         "to": "2025-07-18T22:00:00Z",
+                     *         "note": "new fans",
+                     *         "changed_at": "2025-07-18T19:58:12Z",
+                     *         "declared_by": [
+                     *           "file"
+                     *         ],
+                     *         "declared_at": "2025-07-01T08:00:00Z",
+                     *         "gpus": 8,
+                     *         "gpus_seen": 8,
+                     *         "first_seen_at": "2025-07-01T08:10:00Z",
+                     *         "last_seen_at": "2025-07-18T19:59:45Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        /** @enum {number} */
+                        count: 1;
+                        data: components["schemas"]["InventoryItem"];
+                    };
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    decommission: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Cluster of the host; needed only if several clusters have a host of this name
+                 * @example lab
+                 */
+                cluster_id?: string;
+                /**
+                 * @description The host, with the devices in it
+                 * @example gpu-01
+                 */
+                hostname?: string;
+                /**
+                 * @description The device instead, with its MIG instances
+                 * @example GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4
+                 */
+                gpu_uuid?: string;
+                /**
+                 * @description RFC 3339 with zone; since when it is gone, which may be in the past. Default now, by the clock of the store
+                 * @example 2025-07-18T20:42:34Z
+                 */
+                start_time?: string;
+                /**
+                 * @description For people: why, or which ticket
+                 * @example new fans, ticket 4711
+                 */
+                note?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "count": 1,
+                     *       "data": {
+                     *         "kind": "host",
+                     *         "cluster_id": "lab",
+                     *         "hostname": "gpu-01",
+                     *         "state": "maintenance",
+                     *         "from": "2025-07-18T20:00:00Z",
+                     *         "to": "2025-07-18T22:00:00Z",
+                     *         "note": "new fans",
+                     *         "changed_at": "2025-07-18T19:58:12Z",
+                     *         "declared_by": [
+                     *           "file"
+                     *         ],
+                     *         "declared_at": "2025-07-01T08:00:00Z",
+                     *         "gpus": 8,
+                     *         "gpus_seen": 8,
+                     *         "first_seen_at": "2025-07-01T08:10:00Z",
+                     *         "last_seen_at": "2025-07-18T19:59:45Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        /** @enum {number} */
+                        count: 1;
+                        data: components["schemas"]["InventoryItem"];
+                    };
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    restore: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Cluster of the host; needed only if several clusters have a host of this name
+                 * @example lab
+                 */
+                cluster_id?: string;
+                /**
+                 * @description The host, with the devices in it
+                 * @example gpu-01
+                 */
+                hostname?: string;
+                /**
+                 * @description The device instead, with its MIG instances
+                 * @example GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4
+                 */
+                gpu_uuid?: string;
+                /**
+                 * @description RFC 3339 with zone; when maintenance and decommissioning end. What begins later is dropped. Default now
+                 * @example 2025-07-18T20:42:34Z
+                 */
+                end_time?: string;
+                /**
+                 * @description For people: why, or which ticket
+                 * @example new fans, ticket 4711
+                 */
+                note?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "count": 1,
+                     *       "data": {
+                     *         "kind": "host",
+                     *         "cluster_id": "lab",
+                     *         "hostname": "gpu-01",
+                     *         "state": "maintenance",
+                     *         "from": "2025-07-18T20:00:00Z",
+                     *         "to": "2025-07-18T22:00:00Z",
+                     *         "note": "new fans",
+                     *         "changed_at": "2025-07-18T19:58:12Z",
+                     *         "declared_by": [
+                     *           "file"
+                     *         ],
+                     *         "declared_at": "2025-07-01T08:00:00Z",
+                     *         "gpus": 8,
+                     *         "gpus_seen": 8,
+                     *         "first_seen_at": "2025-07-01T08:10:00Z",
+                     *         "last_seen_at": "2025-07-18T19:59:45Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        /** @enum {number} */
+                        count: 1;
+                        data: components["schemas"]["InventoryItem"];
+                    };
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    declare: {
+        parameters: {
+            query: {
+                /**
+                 * @description Cluster of the host; needed unless one cluster has reported a host of this name
+                 * @example lab
+                 */
+                cluster_id?: string;
+                /**
+                 * @description The host, or the host that the device is in
+                 * @example gpu-01
+                 */
+                hostname: string;
+                /**
+                 * @description UUID of the device that ought to report
+                 * @example GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4
+                 */
+                gpu_uuid?: string;
+                /** @description Number of the host's GPUs that ought to report, 1 to 1024 */
+                gpus?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "count": 1,
+                     *       "data": {
+                     *         "kind": "host",
+                     *         "cluster_id": "lab",
+                     *         "hostname": "gpu-01",
+                     *         "state": "maintenance",
+                     *         "from": "2025-07-18T20:00:00Z",
+                     *         "to": "2025-07-18T22:00:00Z",
+                     *         "note": "new fans",
+                     *         "changed_at": "2025-07-18T19:58:12Z",
+                     *         "declared_by": [
+                     *           "file"
+                     *         ],
+                     *         "declared_at": "2025-07-01T08:00:00Z",
+                     *         "gpus": 8,
+                     *         "gpus_seen": 8,
+                     *         "first_seen_at": "2025-07-01T08:10:00Z",
+                     *         "last_seen_at": "2025-07-18T19:59:45Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        /** @enum {number} */
+                        count: 1;
+                        data: components["schemas"]["InventoryItem"];
+                    };
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
             503: components["responses"]["503"];

@@ -53,8 +53,7 @@ export class SqlInventory implements Inventory {
       if (!("place" in found)) return found;
       const refusal = await apply(transaction, found.place, { ...change, nowMs });
       if (refusal !== undefined) return refusal;
-      const [item] = await selectInventory(transaction, { ...found.place, limit: 1 });
-      return { kind: "changed", item: item as InventoryItem };
+      return changedItem(transaction, found.place);
     });
   }
 
@@ -65,12 +64,14 @@ export class SqlInventory implements Inventory {
     });
   }
 
-  withdraw(subject: InventorySubject): Promise<DeclaredChanges> {
+  withdraw(subject: InventorySubject): Promise<InventoryOutcome> {
     return this.writer.transaction(async (transaction) => {
       await lockInventory(transaction);
       const found = await onlyOne(transaction, subject);
-      const deleted = "place" in found ? await deleteDeclared(transaction, found.place, "operator") : 0;
-      return { added: 0, changed: 0, deleted };
+      if (!("place" in found)) return found;
+      const changed = await changedItem(transaction, found.place);
+      const deleted = await deleteDeclared(transaction, found.place, "operator");
+      return deleted === 0 ? { kind: "not_declared" } : changed;
     });
   }
 
@@ -101,6 +102,13 @@ async function onlyOne(transaction: SqlTransaction, subject: InventorySubject): 
   }
   if (places.length === 1) return { place };
   return { kind: "several_clusters", clusterIds: places.map(({ clusterId }) => clusterId) };
+}
+
+async function changedItem(transaction: SqlTransaction, place: InventoryPlace): Promise<InventoryOutcome> {
+  // of a device, the list may have another place than the inventory's file
+  const filter = place.uuid === "" ? place : { uuid: place.uuid };
+  const [item] = await selectInventory(transaction, { ...filter, limit: 1 });
+  return item === undefined ? { kind: "unknown", near: [] } : { kind: "changed", item };
 }
 
 /** @returns why the change is refused; undefined if it was made */

@@ -12,6 +12,8 @@ const nameByValues: ReadonlyMap<string, string> = new Map([
   ["cluster|host|gpu|model|namespace", "Grouping"],
   ["device|host|cluster|target", "CoverageGrouping"],
   ["hour|total", "CoverageStep"],
+  ["host|device", "InventoryKind"],
+  ["active|maintenance|decommissioned", "InventoryState"],
 ]);
 
 const metricNames = metrics.map(({ name }) => name);

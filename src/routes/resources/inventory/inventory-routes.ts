@@ -1,0 +1,125 @@
+import { Elysia } from "elysia";
+import { defined } from "../../../kit/defined.ts";
+import type { InventoryAnswers } from "../../answers/inventory-answers.ts";
+import { formatOf } from "../../http/formats/negotiate.ts";
+import { rowAnswer } from "../../http/formats/row-answer.ts";
+import { operation } from "../../http/operation.ts";
+import { accepts } from "../../http/parameters/accepts.ts";
+import { list, single } from "../../schemas/envelope.ts";
+import { inventoryItemSchema } from "../../schemas/inventory-item.ts";
+import {
+  declarationOf,
+  declareQuery,
+  decommissionQuery,
+  inventoryChangeOf,
+  inventoryFilterOf,
+  inventoryQuery,
+  inventorySubjectOf,
+  maintenanceQuery,
+  restoreQuery,
+  subjectQuery,
+} from "./inventory-query.ts";
+
+/** The routes of the inventory. */
+export function inventoryRoutes(inventory: InventoryAnswers) {
+  return new Elysia({ name: "inventory", prefix: "/api/v1/inventory" })
+    .get(
+      "",
+      async ({ request, query }) => {
+        const format = formatOf(request);
+        const { items, next } = await inventory.page(inventoryFilterOf(query));
+        if (format === "json") return { ...list(items), ...defined({ next_cursor: next }) };
+        const columns = Object.keys(inventoryItemSchema.properties);
+        return rowAnswer({ request, format, columns, parts: onePart(items) });
+      },
+      { ...accepts(inventoryQuery), detail: listDetail },
+    )
+    .post(
+      "/maintenance",
+      async ({ query }) => single(await inventory.change(inventoryChangeOf("maintenance", query))),
+      { ...accepts(maintenanceQuery), detail: maintenanceDetail },
+    )
+    .post(
+      "/decommission",
+      async ({ query }) => single(await inventory.change(inventoryChangeOf("decommission", query))),
+      { ...accepts(decommissionQuery), detail: decommissionDetail },
+    )
+    .post("/restore", async ({ query }) => single(await inventory.change(inventoryChangeOf("restore", query))), {
+      ...accepts(restoreQuery),
+      detail: restoreDetail,
+    })
+    .post("/declare", async ({ query }) => single(await inventory.declare(declarationOf(query))), {
+      ...accepts(declareQuery),
+      detail: declareDetail,
+    })
+    .delete("", async ({ query }) => single(await inventory.withdraw(inventorySubjectOf(query))), {
+      ...accepts(subjectQuery),
+      detail: withdrawDetail,
+    });
+}
+
+async function* onePart<Row>(rows: readonly Row[]): AsyncGenerator<readonly Row[], void> {
+  yield await Promise.resolve(rows);
+}
+
+const listDetail = operation({
+  id: "listInventory",
+  tag: "inventory",
+  access: { scope: "read" },
+  summary: "Hosts and devices that ought to be there",
+  description:
+    "Every host and device that has reported or was declared, with its state, ordered by cluster and host; a host comes before its devices.",
+  part: inventoryItemSchema,
+  alsoAsRows: true,
+  errors: [400, 500, 503],
+});
+
+const changed = {
+  tag: "inventory",
+  access: { scope: "operate" },
+  single: inventoryItemSchema,
+  errors: [400, 404, 413, 415, 500, 503],
+} as const;
+
+const maintenanceDetail = operation({
+  ...changed,
+  id: "startMaintenance",
+  summary: "Put a host or device under maintenance",
+  description:
+    "While it lasts, what the devices do not report is not missing. Further ones are added to those before: they last until the " +
+    "last one ends. Returns the item as it is now.",
+});
+
+const decommissionDetail = operation({
+  ...changed,
+  id: "decommission",
+  summary: "Decommission a host or device",
+  description:
+    "From then on, nothing is expected of it: of a host, of the devices that it has now. A device comes back with its first record " +
+    "that is more than 10 minutes younger. A device that is decommissioned already stays so; start_time, if given, replaces the former one.",
+});
+
+const restoreDetail = operation({
+  ...changed,
+  id: "restore",
+  summary: "End maintenance and decommissioning",
+  description:
+    "Of a host, also of the devices that were decommissioned with it. A device of a host under maintenance remains so until its host is restored.",
+});
+
+const declareDetail = operation({
+  ...changed,
+  id: "declare",
+  summary: "Declare a device, or the number of a host's GPUs",
+  description:
+    "It is then expected before it reports for the first time. A later declaration of the same host or device replaces it.",
+});
+
+const withdrawDetail = operation({
+  ...changed,
+  id: "withdrawDeclaration",
+  summary: "Withdraw a declaration",
+  description:
+    "Deletes what operators have declared of a host or device. It remains in the inventory if it has reported, or if the file " +
+    "declares it. Returns the item as it was.",
+});
