@@ -13,7 +13,7 @@ export const errorResponses = {
   403: errorResponse("The key lacks the scope that the operation needs", {
     code: "forbidden",
     message:
-      'The key "grafana" has the scope read; this needs operate (change the pipeline: redrive and delete dead letters)',
+      'The key "grafana" has the scope read; this needs operate (change the pipeline: redrive and delete dead letters, change the inventory)',
     details: { needed: "operate", scopes: ["read"] },
   }),
   404: errorResponse("The object that the path names does not exist", {

@@ -2541,7 +2541,7 @@ export interface components {
                  *       "success": false,
                  *       "error": {
                  *         "code": "forbidden",
-                 *         "message": "The key \"grafana\" has the scope read; this needs operate (change the pipeline: redrive and delete dead letters)",
+                 *         "message": "The key \"grafana\" has the scope read; this needs operate (change the pipeline: redrive and delete dead letters, change the inventory)",
                  *         "details": {
                  *           "needed": "operate",
                  *           "scopes": [
