@@ -42,7 +42,11 @@ export function inventoryFields({ types, field }: SchemaKit): FieldMap {
 }
 
 /** The mutations of the inventory; each returns the item as it is then. */
-export function inventoryMutations({ types, field }: SchemaKit): FieldMap {
+export function inventoryMutations(kit: SchemaKit): FieldMap {
+  return { ...stateMutations(kit), ...declarationMutations(kit) };
+}
+
+function stateMutations({ types, field }: SchemaKit): FieldMap {
   const item = new GraphQLNonNull(types.of(inventoryItemSchema));
   return {
     startMaintenance: field({
@@ -67,6 +71,12 @@ export function inventoryMutations({ types, field }: SchemaKit): FieldMap {
       takes: restoreQuery,
       resolve: (_, query, { allParts }) => allParts.inventory.change(inventoryChangeOf("restore", query)),
     }),
+  };
+}
+
+function declarationMutations({ types, field }: SchemaKit): FieldMap {
+  const item = new GraphQLNonNull(types.of(inventoryItemSchema));
+  return {
     declare: field({
       scope: "operate",
       type: item,
