@@ -1,10 +1,14 @@
 import type { SqlClient } from "../../../db/client.ts";
 import { type CurrentGpu, readCurrentGpus, readGpuRevision } from "../../../db/sql/current-gpus.ts";
 import { awaitChanges } from "../../../db/sql/gpu-states.ts";
+import { GroupCommit } from "../../../kit/group-commit.ts";
 
 /** The cache is cleared above this size, so that decommissioned GPUs do not accumulate: three times the largest fleet
  *  that was measured (100,000 GPUs). */
 const maxGpus = 300_000;
+
+/** The maximum number of batches that share a read: more than all workers of a collector can have at a time. */
+const maxBatches = 1024;
 
 /** A cache of the newest states of the database's GPUs, so that a batch without changes does not read them. Records never get a
  *  key from it: their keys follow from the uuids.
@@ -18,8 +22,9 @@ export class GpuDirectory {
   private revision = -1;
   private incarnation = "";
   private cacheVersion = 0;
-  /** The last read. Each read waits for the previous read, so that only one at a time changes the cache. */
-  private reading: Promise<void> = Promise.resolve();
+  /** One read at a time changes the cache. Batches that arrive meanwhile share the next read: each read waits for all changes under
+   *  way, and those of a new fleet would otherwise be made one by one. */
+  private readonly reads = new GroupCommit((uuids: readonly (readonly string[])[]) => this.readAll(uuids), maxBatches);
 
   constructor(private readonly client: SqlClient) {}
 
@@ -45,9 +50,7 @@ export class GpuDirectory {
   async refresh(batch: GpuLookup): Promise<void> {
     const isComplete = !batch.gpus().includes(undefined);
     if (isComplete && (await this.isCurrent())) return;
-    const reading = this.reading.then(() => this.read(batch.uuids));
-    this.reading = reading.catch(() => undefined);
-    await reading;
+    await this.reads.submit(batch.uuids);
   }
 
   private async isCurrent(): Promise<boolean> {
@@ -69,6 +72,11 @@ export class GpuDirectory {
     this.gpus = new Map();
     this.revision = -1;
     this.cacheVersion += 1;
+  }
+
+  private async readAll(batches: readonly (readonly string[])[]): Promise<undefined[]> {
+    await this.read(batches.flat());
+    return batches.map(() => undefined);
   }
 
   private async read(batchUuids: readonly string[]): Promise<void> {
