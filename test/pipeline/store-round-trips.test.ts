@@ -73,11 +73,16 @@ function watched(watchedClient: SqlClient): SqlClient {
   };
 }
 
-async function storeAt(second: number, workload: Workload = { container: "c", pod: "first", namespace: "n" }) {
+async function storeAt(
+  second: number,
+  workload: Workload = { container: "c", pod: "first", namespace: "n" },
+  hostname = "host-a",
+) {
+  const prefix = hostname === "host-a" ? "GPU" : `GPU-${hostname}`;
   const records = Array.from({ length: 8 }, (_, gpu) => {
-    return { uuid: `GPU-${gpu}`, timeMs: second * 1000, metrics: { temperature: second }, workload };
+    return { uuid: `${prefix}-${gpu}`, timeMs: second * 1000, metrics: { temperature: second }, workload, hostname };
   });
-  await store.ingest(messageOf(`at ${second}`, makeBatch(records)));
+  await store.ingest(messageOf(`at ${second} of ${hostname}`, makeBatch(records)));
 }
 
 const answers = (statements: readonly string[]): number => statements.filter((each) => each === "(answer)").length;
@@ -99,4 +104,12 @@ test("late records whose GPUs do not change lock no GPU, and announce no change"
   await storeAt(5);
   expect(seen.filter((text) => isLock(text) || text.includes("nextval"))).toEqual([]);
   expect(await client.query("select from gpu_workloads")).toHaveLength(16);
+});
+
+test("messages of new hosts that are stored at once share their waits for the changes of others", async () => {
+  const hostnames = Array.from({ length: 8 }, (_, index) => `new-${index}`);
+  await Promise.all(hostnames.map((hostname) => storeAt(40, undefined, hostname)));
+  const waits = seen.filter((text) => text.includes("pg_advisory_xact_lock("));
+  // that of the first message, and one for all messages that were stored meanwhile
+  expect(waits).toHaveLength(2);
 });
