@@ -124,6 +124,27 @@ test("a GPU that appears once for each pod that shares it has one record with al
   expect(reading.tally).toMatchObject({ duplicates: 1, conflicts: 0 });
 });
 
+test("a shared GPU whose exporter adds what each pod uses keeps the value of the whole GPU, and each pod's", () => {
+  const pod = (name: string, vgpu: number) =>
+    `,pod="${name}",namespace="ml",container="c",pod_uid="u-${name}",vgpu="${vgpu}"`;
+  const name = "DCGM_FI_DEV_FB_USED";
+  const lines = [
+    sample(name, 30_000),
+    sample(name, 9000, pod("a", 0)),
+    sample(name, 20_000, pod("b", 1)),
+    sample(name, 0, pod("c", 2)),
+  ];
+  for (const ordered of [lines, lines.toReversed()]) {
+    const reading = openTarget()(textOf(...ordered));
+    expect(valuesOn(reading, "GPU-1")).toEqual({
+      ...{ memory_used_mb: 30_000, 'memory_used_mb{vgpu="0"}': 9000 },
+      ...{ 'memory_used_mb{vgpu="1"}': 20_000, 'memory_used_mb{vgpu="2"}': 0 },
+    });
+    expect(reading.records[0]?.occupants).toEqual(["ml/a/c", "ml/b/c", "ml/c/c"]);
+    expect(reading.tally.conflicts).toBe(0);
+  }
+});
+
 test("the board's values that repeat for each MIG instance are the GPU's, once", () => {
   const mig = (id: number) => `,GPU_I_ID="${id}",GPU_I_PROFILE="1g.10gb",pod="p${id}",namespace="ml",container="c"`;
   const reading = openTarget()(
@@ -195,12 +216,14 @@ test("what is not about GPUs is ignored and counted: Go's metrics, histograms, t
       "process_cpu_seconds_total 5",
       "# TYPE DCGM_EXP_LATENCY histogram",
       'DCGM_EXP_LATENCY_bucket{UUID="GPU-1",gpu="0",le="1"} 3',
+      "# TYPE DCGM_EXP_XID counter",
+      'DCGM_EXP_XID_created{UUID="GPU-1",gpu="0"} 1795690800.5',
       'DCGM_FI_DEV_CPU_UTIL_TOTAL{cpu="0",Hostname="node-7"} 5',
       'DCGM_FI_DEV_NVSWITCH_TEMP{nvswitch="1",Hostname="node-7"} 40',
       sample("DCGM_FI_DEV_GPU_TEMP", 60),
     ),
   );
-  expect(reading).toMatchObject({ samples: 1, ignored: 5, rejected: 0, devices: 1 });
+  expect(reading).toMatchObject({ samples: 1, ignored: 6, rejected: 0, devices: 1 });
 });
 
 test("a link has only its GPU's uuid; the index comes from other series", () => {

@@ -51,6 +51,8 @@ const compound: ReadonlySet<MetricFamily["type"]> = new Set([
   ...(["histogram", "gaugehistogram", "summary", "info", "stateset"] as const),
 ]);
 const compoundSuffix = /_(?:bucket|sum|count|gsum|gcount|created|info)$/;
+/** When a counter began; some client libraries print it for each. */
+const createdSuffix = /_created$/;
 
 /** Reads the expositions of one target into batches: which device a sample is about, which metric it is and in which unit, which
  *  workloads hold the device. The rules are those for rows of a CSV (source/labels/). What series of one exposition say about a GPU
@@ -209,6 +211,8 @@ function errorOf({ name }: SeriesSubject, spelling: Spelling | undefined, value:
 }
 
 function isCompound(name: string, families: ReadonlyMap<string, MetricFamily>): boolean {
-  const family = families.get(name) ?? families.get(name.replace(compoundSuffix, ""));
-  return family !== undefined && compound.has(family.type);
+  const own = families.get(name);
+  const family = own ?? families.get(name.replace(compoundSuffix, ""));
+  if (family === undefined) return false;
+  return compound.has(family.type) || (own === undefined && family.type === "counter" && createdSuffix.test(name));
 }
