@@ -1,3 +1,4 @@
+import { hostNamesOf } from "../src/config/host-names-of.ts";
 import { parseConfig } from "../src/config/parse-config.ts";
 import { openEtcd } from "../src/etcd/open-etcd.ts";
 import { systemClock as clock } from "../src/kit/clock.ts";
@@ -39,7 +40,7 @@ async function balance(): Promise<void> {
   })();
   const responseTimeoutMs = config.balancerResponseTimeoutSeconds * 1000;
   const backends = new Backends({ watch, responseTimeoutMs, clock, log });
-  const services = [backends, new Balancer({ backends, host, port, clock, log })];
+  const services = [backends, new Balancer({ backends, host, hosts: hostNamesOf(config), port, clock, log })];
   await startAll(services);
   await stopRequested;
   await stopAll(services, AbortSignal.timeout(config.shutdownTimeoutSeconds * 1000));

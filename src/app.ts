@@ -1,5 +1,7 @@
 import { type AnyElysia, Elysia } from "elysia";
 import type { Logger } from "pino";
+import { answerHeaders } from "./routes/http/door/answer-headers.ts";
+import { door, type DoorOptions } from "./routes/http/door/door.ts";
 import type { Access } from "./access/access.ts";
 import { accessCheck } from "./routes/http/access/access-check.ts";
 import { closedConnections } from "./routes/http/closed-connections.ts";
@@ -14,6 +16,7 @@ export interface AppOptions extends HealthOptions, PrometheusOptions {
   /** The roles' routes. `app` returns the composed app, which has all of its routes only after `composeApp` has returned. */
   readonly routes: (app: () => AnyElysia) => readonly AnyElysia[];
   readonly webSocket: { readonly wsIdleTimeoutMs: number };
+  readonly door: DoorOptions;
   readonly access: Access;
   readonly log: Logger;
 }
@@ -27,8 +30,10 @@ export function composeApp(options: AppOptions): Elysia {
   // first, because a hook applies only to routes that are added after it
   app.use(errorHandling({ routes: () => app.routes, log: options.log }));
   app.use(requestUrl());
+  app.use(answerHeaders({ variesByOrigin: options.door.corsOrigins !== undefined }));
   app.use(closedConnections(options.draining));
   app.use(httpInstruments(options.registry));
+  app.use(door(options.door));
   app.use(accessCheck({ access: options.access, routes: () => app.routes }));
   app.use(healthRoutes(options));
   app.use(prometheusRoutes(options));

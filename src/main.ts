@@ -4,6 +4,7 @@ import { type Config, parseConfig } from "./config/parse-config.ts";
 import { stopwatch, systemClock } from "./kit/clock.ts";
 import { endsWithin } from "./kit/within.ts";
 import { TelemetryError } from "./domain/errors.ts";
+import { hostNamesOf } from "./config/host-names-of.ts";
 import { openRegistration } from "./roles/open-registration.ts";
 import { openRoles, type OpenRoles } from "./roles/roles.ts";
 import { nameProcess } from "./kit/process-name.ts";
@@ -82,6 +83,7 @@ function makeApp({ shared, roles, access }: OpenRoles, health: HealthOptions, st
     webSocket: shared.config,
     registry: shared.registry,
     log: shared.log,
+    door: { hosts: hostNamesOf(shared.config), corsOrigins: shared.config.corsOrigins },
     access: access.access,
     routes: (app) => roles.flatMap((role) => role.routes({ app, services, version, stopping, access })),
   });

@@ -53,7 +53,7 @@ async function startOurs(): Promise<{ port: number; publish: Publish }> {
   const settings = parseConfig({});
   const app = new Elysia({ websocket: socketSettings(settings) }).use(
     liveRoutes({
-      ...{ feed, fleet, settings, log, clock: systemClock, registry: new Registry() },
+      ...{ feed, fleet, settings, limit: undefined, log, clock: systemClock, registry: new Registry() },
       queries: { records: () => Promise.resolve({ elements: [], next: undefined }) },
       stopping: new AbortController().signal,
     }),

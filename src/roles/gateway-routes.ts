@@ -14,9 +14,10 @@ import type { Inventory } from "../pipeline/store/inventory.ts";
 import { InventoryAnswers } from "../routes/answers/inventory-answers.ts";
 import type { Fleet } from "../routes/fleet/fleet.ts";
 import { type GraphqlSettings, graphqlRoutes } from "../routes/graphql/graphql-routes.ts";
+import { OriginRule } from "../routes/http/door/origin-rule.ts";
 import { compression } from "../routes/http/compression.ts";
 import { crossOrigin } from "../routes/http/cross-origin.ts";
-import { type RateLimitOptions, rateLimit } from "../routes/http/rate-limit.ts";
+import { RateLimit, type RateLimitOptions, rateLimit } from "../routes/http/rate-limit.ts";
 import { resources } from "../routes/resources/resources.ts";
 import { LiveFeed } from "../routes/live/live-feed.ts";
 import { liveRoutes } from "../routes/live/live-routes.ts";
@@ -51,17 +52,20 @@ export interface GatewayOptions extends Omit<ProcessParts, "access"> {
 /** The API with its documentation, behind the rate limit and the headers for other origins, if these are configured. */
 export function gatewayRoutes(options: GatewayOptions): readonly AnyElysia[] {
   const { http } = options;
+  const limit = http.rateLimitPerSecond > 0 ? new RateLimit(http) : undefined;
   return [
-    ...(http.rateLimitPerSecond > 0 ? [rateLimit(http)] : []),
+    ...(limit === undefined ? [] : [rateLimit(limit)]),
     ...(http.corsOrigins === undefined ? [] : [crossOrigin(http.corsOrigins)]),
-    api(options),
+    api(options, limit),
   ];
 }
 
-function api(options: GatewayOptions): AnyElysia {
+function api(options: GatewayOptions, limit: RateLimit | undefined): AnyElysia {
   const { fleet, queries, clock, webSocket } = options;
   const parts = {
     ...options,
+    limit,
+    origins: new OriginRule(options.http.corsOrigins),
     answers: new FleetAnswers(fleet),
     history: new HistoryAnswers(queries.history, clock),
     inventory: new InventoryAnswers(options.inventory),

@@ -8,6 +8,7 @@ import { SqlKeyStore } from "../../src/access/sql/sql-key-store.ts";
 import { systemClock as clock } from "../../src/kit/clock.ts";
 import { defaultClusterId, defaultTopic } from "../../src/domain/default-names.ts";
 import { EtcdUnavailable } from "../../src/domain/errors.ts";
+import { HostNames } from "../../src/kit/host-names.ts";
 import { StoreCheck } from "../../src/roles/store-check.ts";
 import { TokenBucket } from "../../src/kit/token-bucket.ts";
 import { Collector } from "../../src/pipeline/collect/collector.ts";
@@ -215,8 +216,9 @@ exerciseService("a balancer", () => {
   let calls = 0;
   const countingLog = pino({ hooks: { logMethod: () => (calls += 1) } });
   const backends = new Backends({ watch: noGatewayAnswers, responseTimeoutMs: 1000, clock, log });
+  const hosts = new HostNames({ listensOn: "127.0.0.1", own: [], allowed: [] });
   return {
-    service: new Balancer({ backends, host: "127.0.0.1", port: 0, clock, log: countingLog }),
+    service: new Balancer({ backends, host: "127.0.0.1", hosts, port: 0, clock, log: countingLog }),
     calls: () => calls,
   };
 });

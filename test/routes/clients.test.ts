@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { until } from "../../dev/until.ts";
 import { gatewayOver, openFleetStore } from "./gateway.ts";
+import { openLiveGateway } from "./live/live-gateway.ts";
 
 let stored: Awaited<ReturnType<typeof openFleetStore>>;
 beforeAll(async () => void (stored = await openFleetStore()));
@@ -35,6 +37,54 @@ test("unless X-Forwarded-For is trusted, a client is identified by its address a
   const statuses = [await ask("a"), await ask("b"), await ask("c")].map(({ status }) => status);
   await app.stop(true);
   expect(statuses).toEqual([200, 200, 429]);
+});
+
+test("a port, and another address of the same IPv6 network, do not make another client", async () => {
+  const limits = { ...http, rateLimitPerSecond: 1, trustsForwardedFor: true };
+  for (const addresses of [
+    ["1.2.3.4", "1.2.3.4:5678", "1.2.3.4:99", "::ffff:1.2.3.4"],
+    ["2001:db8::1", "[2001:db8::2]", "[2001:db8::3]:5678", "2001:DB8:0:0:ffff::9"],
+  ]) {
+    const gateway = gatewayOver(stored, { http: limits });
+    const answers = addresses.map((address) =>
+      gateway.get("/api/v1/clusters", { headers: { "x-forwarded-for": address } }),
+    );
+    expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([200, 429, 429, 429]);
+  }
+});
+
+/** Sends messages over a socket to a gateway that allows one client four requests a second, the upgrade included.
+ *  @returns the answers */
+async function answersOverSocket(path: string, protocols: string[], messages: readonly object[]): Promise<string[]> {
+  const live = await openLiveGateway({ http: { ...http, rateLimitPerSecond: 4 } });
+  const socket = new WebSocket(`ws://127.0.0.1:${live.port}${path}`, protocols);
+  const received: string[] = [];
+  socket.onmessage = ({ data }) => void received.push(String(data));
+  await new Promise((resolve) => (socket.onopen = resolve));
+  for (const message of messages) socket.send(JSON.stringify(message));
+  await until(() => received.filter((text) => !text.includes('"complete"')).length >= messages.length);
+  socket.close();
+  await live.close();
+  return received;
+}
+
+test("messages to /ws count like requests", async () => {
+  const pings = Array.from({ length: 10 }, (_, id) => ({ type: "ping", id: String(id) }));
+  const answers = await answersOverSocket("/ws", [], pings);
+  expect(answers.filter((text) => text.includes('"pong"')).length).toBe(3);
+  expect(JSON.parse(answers.at(-1) ?? "")).toMatchObject({
+    ...{ type: "error", code: "too_many_requests", id: "9" },
+    details: { client: "127.0.0.1", per_second: 4, retry_after_seconds: 1 },
+  });
+});
+
+test("operations over the sockets of /graphql count like requests", async () => {
+  const payload = { query: "{ __typename }" };
+  const operations = Array.from({ length: 10 }, (_, id) => ({ id: String(id), type: "subscribe", payload }));
+  const hello = { type: "connection_init" };
+  const answers = await answersOverSocket("/graphql", ["graphql-transport-ws"], [hello, ...operations]);
+  expect(answers.filter((text) => text.includes('"__typename"')).length).toBe(3);
+  expect(answers.filter((text) => text.includes('"TOO_MANY_REQUESTS"')).length).toBe(7);
 });
 
 test("pages of the listed origins may read responses; pages of other origins may not", async () => {

@@ -6,6 +6,7 @@ import { parseConfig } from "../../src/config/parse-config.ts";
 import type { RejectedInput } from "../../src/domain/batch.ts";
 import { BatchBuilder } from "../../src/domain/batch-builder.ts";
 import { systemClock } from "../../src/kit/clock.ts";
+import { HostNames } from "../../src/kit/host-names.ts";
 import type { Gpu, Workload } from "../../src/domain/gpu.ts";
 import { metricIndexOf } from "../../src/domain/metrics.ts";
 import { openToAll } from "../../src/access/access.ts";
@@ -128,11 +129,12 @@ export function gatewayOver(
   const hotTier = new MemoryHotTier({ onCoalesced: () => undefined });
   const projection = new FleetProjection({ hotTier, store: queries.fleet, clock, log });
   const started = projection.start();
+  const http = options.http ?? { rateLimitPerSecond: 0, trustsForwardedFor: false, corsOrigins: undefined };
   const parts = {
     fleet: projection as Fleet | undefined,
     queries,
     inventory,
-    http: { rateLimitPerSecond: 0, trustsForwardedFor: false, corsOrigins: undefined },
+    http,
     queue,
     deadLetters: queue,
     serviceRegistry: new MemoryServiceRegistry(clock),
@@ -142,6 +144,7 @@ export function gatewayOver(
     administration: administrationOf(client, undefined),
     graphql: { introspection: true, graphiql: true },
     services: [],
+    door: { hosts: new HostNames({ listensOn: "127.0.0.1", own: [], allowed: [] }), corsOrigins: http.corsOrigins },
     registry: new Registry(),
     version: "1.2.3",
     webSocket: parseConfig({}),

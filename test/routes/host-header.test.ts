@@ -1,11 +1,14 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import net from "node:net";
 import { upgradeRequest } from "../../dev/web-socket-frames.ts";
+import { HostNames } from "../../src/kit/host-names.ts";
 import { gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
 
 // fetch() always sends the Host that belongs to the address, so these tests write their requests to a socket.
 
 const http = { rateLimitPerSecond: 0, trustsForwardedFor: false, corsOrigins: undefined };
+/** These tests are about the routes behind the door; security/door.test.ts is about the hosts that it refuses. */
+const door = { hosts: new HostNames({ listensOn: "127.0.0.1", own: [], allowed: ["*"] }), corsOrigins: undefined };
 const host = (value: string): string => `Host: ${value}\r\n`;
 
 /** Host headers that a proxy, a probe or a service's short name produces, and ones that are no host at all. */
@@ -41,7 +44,7 @@ async function listening(opened: TestGateway): Promise<number> {
 
 beforeAll(async () => {
   stored = await openFleetStore();
-  gateway = gatewayOver(stored);
+  gateway = gatewayOver(stored, { door });
   port = await listening(gateway);
 });
 afterAll(async () => {
@@ -127,7 +130,7 @@ test("a query without a path, an empty target and one that is no path are refuse
 });
 
 test("a process without a gateway answers /health and /metrics under every Host, and with a fragment", async () => {
-  const collector = gatewayOver(stored, { fleet: undefined });
+  const collector = gatewayOver(stored, { door, fleet: undefined });
   const collectorPort = await listening(collector);
   for (const header of hosts.map(host)) {
     for (const target of ["/health/live", "/health/live#x", "/metrics#/health", "http://h/metrics#x"]) {
@@ -172,7 +175,7 @@ test("a Host of up to three characters does not change what POST, HEAD, OPTIONS 
 
 test("a client's requests are limited under every Host and without one; probes of /health and /metrics are not", async () => {
   for (const headers of [host("x"), host("db:1"), host(""), host("a:99999")]) {
-    const limited = gatewayOver(stored, { http: { ...http, rateLimitPerSecond: 2 } });
+    const limited = gatewayOver(stored, { door, http: { ...http, rateLimitPerSecond: 2 } });
     const limitedPort = await listening(limited);
     const statuses = async (path: string): Promise<string[]> => {
       const answers = Array.from({ length: 4 }, () => send(get(path, headers), limitedPort));

@@ -10,7 +10,7 @@ export const apiSettings = {
     maximum: 1_000_000,
     unit: "requests/s",
     description:
-      "Maximum number of requests a second that a gateway accepts from one client address, not counting /health and /metrics; 0: no limit",
+      "Maximum number of requests and of messages over sockets a second that a gateway accepts from one client, not counting /health and /metrics; 0: no limit",
   }),
   httpTrustForwardedFor: Type.Boolean({
     env: "HTTP_TRUST_FORWARDED_FOR",
@@ -23,7 +23,8 @@ export const apiSettings = {
       form: "list",
       elements: "http://host, https://host or *",
       minItems: 1,
-      description: "Origins whose pages may read from a gateway, such as https://host, or *; absent: only its own",
+      description:
+        "Origins whose pages may use a gateway, such as https://host; *: every page may read; absent: only its own",
     }),
   ),
   graphqlIntrospection: Type.Boolean({

@@ -24,6 +24,16 @@ export const processSettings = {
     maximum: 65_535,
     description: "Port to listen on; 0: any free port",
   }),
+  allowedHosts: Type.Optional(
+    Type.Array(Type.String({ pattern: "^(?:\\*|(?:\\*\\.)?[A-Za-z0-9_.-]+|[0-9A-Fa-f:.]+)$" }), {
+      env: "ALLOWED_HOSTS",
+      form: "list",
+      elements: "a name, *.domain, an address or *",
+      minItems: 1,
+      description:
+        "Further names under which the process answers, such as gpus.example.org or *.example.org; *: every name, which lets any web page that a user opens reach the process by DNS rebinding",
+    }),
+  ),
   logLevel: Type.Union(
     (["fatal", "error", "warn", "info", "debug", "trace"] as const).map((level) => Type.Literal(level)),
     { env: "LOG_LEVEL", default: "info", description: "Least severe level that is logged" },

@@ -6,6 +6,7 @@ import type { HistoryQueries } from "../../pipeline/store/telemetry-queries.ts";
 import { recordColumns, type Row } from "../http/formats/columns.ts";
 import { formatOf } from "../http/formats/negotiate.ts";
 import { rowAnswer } from "../http/formats/row-answer.ts";
+import { headOf } from "../http/formats/head-of.ts";
 import { encodeCursor } from "../http/parameters/cursor.ts";
 import { toApiRecord, toApiRollup } from "../schemas/telemetry-record.ts";
 import { type HistoryRequest, historyRequestOf, type HistoryValues } from "./history-request.ts";
@@ -34,6 +35,7 @@ export class HistoryAnswers {
   async answer(request: Request, gpus: GpuSelector, values: HistoryValues): Promise<HistoryAnswer | Response> {
     const format = formatOf(request);
     const requested = historyRequestOf(values, gpus, this.clock.nowMs());
+    if (request.method === "HEAD") return headOf(request, format);
     if (format === "json") return this.part(requested);
     const parts = requested.isUnlimited ? this.all(requested) : this.onePart(requested);
     const columns = format === "csv" ? recordColumns(requested.metrics?.names, await this.queries.deviceKinds()) : [];

@@ -17,6 +17,7 @@ export type GraphqlCode =
   | "OPERATION_TOO_LARGE"
   | "QUERY_TOO_COSTLY"
   | "TOO_MANY_SUBSCRIPTIONS"
+  | "TOO_MANY_REQUESTS"
   | "SERVICE_UNAVAILABLE"
   | "INTERNAL_SERVER_ERROR";
 
@@ -25,6 +26,8 @@ const graphqlCodeOf: Readonly<Partial<Record<ErrorCode, GraphqlCode>>> = {
   unknown_parameter: "BAD_USER_INPUT",
   forbidden: "FORBIDDEN",
   not_found: "NOT_FOUND",
+  too_many_requests: "TOO_MANY_REQUESTS",
+  cross_origin: "FORBIDDEN",
   query_too_costly: "QUERY_TOO_COSTLY",
   no_room: "SERVICE_UNAVAILABLE",
   store_unavailable: "SERVICE_UNAVAILABLE",

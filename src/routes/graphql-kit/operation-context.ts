@@ -50,6 +50,11 @@ export class OperationContext {
     return !this.usesMoreThanFleet;
   }
 
+  /** Notes that the same operation of another client may have another answer. */
+  dependsOnSender(): void {
+    this.usesMoreThanFleet = true;
+  }
+
   /** The fleet as it is now. @throws StoreUnavailable while the fleet is not loaded */
   get fleet(): FleetIndex {
     return this.view.now();

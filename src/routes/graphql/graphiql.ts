@@ -1,27 +1,49 @@
 import type { Plugin } from "graphql-yoga";
+import { pageHeaders } from "../http/door/answer-headers.ts";
 
-/** The headers of GraphiQL's page. The policy forbids the browser to load anything from another server. It allows inline
- *  scripts and styles, and the workers that the editor creates. */
-const pageHeaders = {
-  "content-type": "text/html; charset=utf-8",
-  "content-security-policy":
-    "default-src 'none'; script-src 'unsafe-inline' blob:; worker-src blob:; style-src 'unsafe-inline'; img-src 'self' data:; font-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-  "x-content-type-options": "nosniff",
-};
-
-/** Renders GraphiQL as one page. Its source is 9 MB, and is therefore imported at the first request for the page. */
-export async function renderGraphiql(): Promise<string> {
-  const { renderGraphiQL } = await import("@graphql-yoga/render-graphiql");
-  return renderGraphiQL({ title: "GPU telemetry pipeline: GraphQL", subscriptionsProtocol: "WS" });
+/** GraphiQL's page, and what it may load. */
+interface Graphiql {
+  readonly page: string;
+  readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Replaces the headers of HTML responses with `pageHeaders`. */
+let rendering: Promise<Graphiql> | undefined;
+
+/** GraphiQL as one page. Its source is 9 MB, and is therefore imported at the first request for the page.
+ *
+ *  The browser may load nothing from another server, and may run no script but the page's own, which its hash names, and the workers
+ *  that the editor makes from it. */
+function graphiql(): Promise<Graphiql> {
+  return (rendering ??= render());
+}
+
+async function render(): Promise<Graphiql> {
+  const { renderGraphiQL } = await import("@graphql-yoga/render-graphiql");
+  const page = renderGraphiQL({ title: "GPU telemetry pipeline: GraphQL", subscriptionsProtocol: "WS" });
+  const scripts = `${hashOfScript(page)} blob:`;
+  const sources = `script-src ${scripts}; worker-src blob:; style-src 'unsafe-inline'; img-src 'self' data:; font-src data:`;
+  return { page, headers: pageHeaders(sources) };
+}
+
+/** The source expression of the page's only script, which ends where a browser ends it.
+ *  Source: https://www.w3.org/TR/CSP3/#match-element-to-source-list */
+function hashOfScript(page: string): string {
+  const from = page.indexOf("<script>") + "<script>".length;
+  const script = page.slice(from, page.indexOf("</script", from));
+  return `'sha256-${new Bun.CryptoHasher("sha256").update(script).digest("base64")}'`;
+}
+
+/** Renders GraphiQL's page for Yoga. */
+export const renderGraphiql = async (): Promise<string> => (await graphiql()).page;
+
+/** Replaces the headers of HTML responses with those of GraphiQL's page. */
 export function guardedPage(): Plugin {
   return {
-    onResponse: (event) => {
+    onResponse: async (event) => {
       const { response } = event;
       if (response.headers.get("content-type")?.startsWith("text/html") !== true) return;
-      event.setResponse(new Response(response.body, { status: response.status, headers: pageHeaders }));
+      const { headers } = await graphiql();
+      event.setResponse(new Response(response.body, { status: response.status, headers }));
     },
   };
 }

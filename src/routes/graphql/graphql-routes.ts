@@ -7,6 +7,8 @@ import type { Registry } from "prom-client";
 import { hiddenDetail } from "../http/access/access-rule.ts";
 import { callerOf } from "../http/access/callers.ts";
 import { FleetView } from "../fleet/fleet-index.ts";
+import type { OriginRule } from "../http/door/origin-rule.ts";
+import type { RateLimit } from "../http/rate-limit.ts";
 import { toGraphqlError } from "../graphql-kit/graphql-errors.ts";
 import { Admission } from "../graphql-kit/live/admission.ts";
 import { type GraphqlParts, OperationContext } from "../graphql-kit/operation-context.ts";
@@ -14,6 +16,7 @@ import { guardedPage, renderGraphiql } from "./graphiql.ts";
 import { operationLimits } from "./limits/operation-limits.ts";
 import { GraphqlSockets, type Yoga } from "./live/graphql-socket.ts";
 import { subscriptionInstruments } from "./live/subscription-instruments.ts";
+import { readerMutations } from "./reader-mutations.ts";
 import { requestRules } from "./request-rules.ts";
 import { responseCache } from "./response-cache.ts";
 import { makeSchema } from "./schema.ts";
@@ -30,6 +33,10 @@ export interface GraphqlOptions extends Omit<GraphqlParts, "admission"> {
   readonly wsMaxConnections: number;
   /** Aborted when the process is about to stop. */
   readonly stopping: AbortSignal;
+  /** Counts the operations over sockets like requests; undefined: no limit. */
+  readonly limit: RateLimit | undefined;
+  /** Tells which operations come from pages that may only read. */
+  readonly origins: OriginRule;
   readonly registry: Registry;
   readonly log: Logger;
 }
@@ -56,6 +63,7 @@ export function graphqlRoutes(options: GraphqlOptions) {
     yoga: () => instance.current,
     maxConnections: wsMaxConnections,
     stopping,
+    limit: options.limit,
     log: options.log,
   });
   subscriptionInstruments(registry, { connections: () => sockets.count, subscriptions: () => admission.count });
@@ -84,7 +92,7 @@ class YogaInstance {
 }
 
 function yogaOptions(
-  parts: GraphqlParts & { readonly log: Logger },
+  parts: GraphqlParts & Pick<GraphqlOptions, "log" | "origins">,
   settings: GraphqlSettings,
   instance: YogaInstance,
 ) {
@@ -107,6 +115,7 @@ function yogaOptions(
       guardedPage(),
       responseCache(view, (request) => contexts.get(request)),
       operationLimits(view),
+      readerMutations(parts.origins),
     ],
     logging: false,
     landingPage: false,

@@ -1,19 +1,18 @@
 import { GraphQLError, NoSchemaIntrospectionCustomRule } from "graphql";
 import type { Plugin } from "graphql-yoga";
-import { withCallerOf } from "../http/access/callers.ts";
+import { headAnswer } from "../http/head-answer.ts";
 import { graphqlError } from "../graphql-kit/graphql-errors.ts";
+
+const answerType = "application/graphql-response+json; charset=utf-8";
 
 const bodyTypes = ["application/json", "application/graphql"];
 
-/** Checks requests beyond GraphQL's own rules, and adds codes to the errors of parsing and validation. */
+/** Checks requests beyond GraphQL's own rules, executes nothing for HEAD, and adds codes to the errors of parsing and validation. */
 export function requestRules({ introspection }: { readonly introspection: boolean }): Plugin {
   return {
     onRequest: (event) => {
       const { request } = event;
-      // HEAD is executed as GET, and gets the answer without its body
-      if (request.method === "HEAD") {
-        event.setRequest(withCallerOf(request, new Request(request.url, { headers: request.headers })));
-      }
+      if (request.method === "HEAD") return event.endResponse(headAnswer(request, { "content-type": answerType }));
       const [type = ""] = (request.headers.get("content-type") ?? "").split(";");
       if (request.method === "POST" && !bodyTypes.includes(type.trim().toLowerCase()))
         event.endResponse(unsupported(type));

@@ -5,9 +5,11 @@ import { restSpelling, spelled, type Spelling, type Text } from "./parameters/sp
 export type ErrorCode =
   | "invalid_parameter"
   | "unknown_parameter"
+  | "cross_origin"
   | "not_found"
   | "method_not_allowed"
   | "not_acceptable"
+  | "host_not_allowed"
   | "too_large"
   | "unsupported_media_type"
   | "too_many_requests"
@@ -25,7 +27,7 @@ export type ErrorCode =
 /** An error that becomes an error response (in `errorHandling`), or an error of a GraphQL operation (in `graphql-errors.ts`). */
 export class ApiError extends Error {
   constructor(
-    readonly status: 400 | 401 | 403 | 404 | 405 | 406 | 413 | 415 | 426 | 429 | 500 | 503,
+    readonly status: 400 | 401 | 403 | 404 | 405 | 406 | 413 | 415 | 421 | 426 | 429 | 500 | 503,
     readonly code: ErrorCode,
     readonly text: { readonly message: string; readonly details: Readonly<Record<string, unknown>> },
   ) {

@@ -1,10 +1,17 @@
 import { cors } from "@elysiajs/cors";
 
-/** Lets pages of these origins read answers; `*` means every origin. */
+/** Headers of requests that pages may set. */
+const allowedHeaders = ["accept", "authorization", "content-type", "if-none-match"];
+
+/** Lets pages of these origins read answers; `*` means every origin, but then without the cookies and passwords that the browser
+ *  has for this one. */
 export function crossOrigin(origins: readonly string[]) {
+  const isForAll = origins.includes("*");
   return cors({
-    origin: origins.includes("*") ? true : [...origins],
+    origin: isForAll ? "*" : [...origins],
+    credentials: !isForAll,
     methods: ["GET", "HEAD", "POST", "DELETE"],
+    allowedHeaders,
     exposeHeaders: ["etag", "retry-after"],
   });
 }

@@ -10,12 +10,15 @@ export const errorResponses = {
     message: "This needs a key; send it as Authorization: Bearer KEY, or as the password of Basic authentication",
     details: {},
   }),
-  403: errorResponse("The key lacks the scope that the operation needs", {
-    code: "forbidden",
-    message:
-      'The key "grafana" has the scope read; this needs operate (change the pipeline: redrive and delete dead letters, change the inventory)',
-    details: { needed: "operate", scopes: ["read"] },
-  }),
+  403: errorResponse(
+    "The key lacks the scope that the operation needs, or a page of another origin asks (`cross_origin`) that CORS_ORIGINS does not list",
+    {
+      code: "forbidden",
+      message:
+        'The key "grafana" has the scope read; this needs operate (change the pipeline: redrive and delete dead letters, change the inventory)',
+      details: { needed: "operate", scopes: ["read"] },
+    },
+  ),
   404: errorResponse("The object that the path names does not exist", {
     code: "not_found",
     message: 'There is no GPU with uuid "GPU-0"',
@@ -35,6 +38,12 @@ export const errorResponses = {
     code: "unsupported_media_type",
     message: 'A body of type "text/xml" is not supported: this path needs no body, and accepts application/json',
     details: { content_type: "text/xml", supported: ["application/json"] },
+  }),
+  421: errorResponse("The Host header is not a name of this service", {
+    code: "host_not_allowed",
+    message:
+      'There is no service under the name "other.example" here; if it is a name of this service, add it to ALLOWED_HOSTS',
+    details: { host: "other.example", setting: "ALLOWED_HOSTS" },
   }),
   429: errorResponse("The client sends too many requests; Retry-After says when to retry", {
     code: "too_many_requests",

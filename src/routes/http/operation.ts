@@ -77,8 +77,7 @@ export function operation({
   // the rate limit does not apply to the operators' paths
   const all: ErrorStatus[] = [
     ...errors,
-    ...(access.scope === "open" ? [] : [401 as const]),
-    ...(access.scope === "open" || access.scope === "any" ? [] : [403 as const]),
+    ...(access.scope === "open" ? [] : ([401, 403, 421] as const)),
     ...(isByRow ? [406 as const] : []),
     ...(tag === "operations" ? [] : [429 as const]),
   ];

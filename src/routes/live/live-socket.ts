@@ -58,7 +58,11 @@ export class LiveSocket {
   private readonly byId = new Map<string, Subscription>();
   private lastId = 0;
 
-  constructor(private readonly owner: SocketOwner) {}
+  /** @param client whose messages are counted; undefined if they are not */
+  constructor(
+    private readonly owner: SocketOwner,
+    readonly client?: string,
+  ) {}
 
   get stateName(): SocketState["name"] {
     return this.state.name;

@@ -8,6 +8,7 @@ import type { Fleet } from "../fleet/fleet.ts";
 import { callerOf } from "../http/access/callers.ts";
 import { requireScope } from "../http/access/require-scope.ts";
 import { ApiError } from "../http/api-error.ts";
+import type { RateLimit } from "../http/rate-limit.ts";
 import type { LiveFeed } from "./live-feed.ts";
 import { type LiveInstruments, liveInstruments, type LiveState } from "./live-instruments.ts";
 import type { LiveSettings } from "./live-settings.ts";
@@ -22,6 +23,8 @@ export interface LiveOptions {
   readonly fleet: Fleet;
   readonly queries: Pick<HistoryQueries, "records">;
   readonly settings: LiveSettings;
+  /** Counts the clients' messages like requests; undefined: no limit. */
+  readonly limit: RateLimit | undefined;
   /** Aborted when the process is about to stop. */
   readonly stopping: AbortSignal;
   readonly registry: Registry;
@@ -32,6 +35,7 @@ export interface LiveOptions {
 /** The part of Bun's server that this module uses. */
 interface SocketServer {
   upgrade(request: Request, options: { readonly data: LiveSocket }): boolean;
+  requestIP(request: Request): { readonly address: string } | null;
   publish(topic: string, text: string): unknown;
 }
 
@@ -88,7 +92,7 @@ export class LiveSockets implements SocketOwner {
       throw this.refusal("connections", message);
     }
     this.server = server ?? undefined;
-    const socket = new LiveSocket(this);
+    const socket = new LiveSocket(this, this.options.limit?.clientOf(request, server));
     this.callers.set(socket, callerOf(request));
     if (server?.upgrade(request, { data: socket }) !== true) throw upgradeRequired();
   }
@@ -111,6 +115,19 @@ export class LiveSockets implements SocketOwner {
   }
 
   onMessage(socket: LiveSocket, read: ReadMessage): void {
+    const { limit } = this.options;
+    if (limit === undefined || socket.client === undefined) this.handle(socket, read);
+    else void this.handleWithin(limit, socket, read);
+  }
+
+  private async handleWithin(limit: RateLimit, socket: LiveSocket, read: ReadMessage): Promise<void> {
+    const refused = await limit.count(socket.client ?? "");
+    if (socket.stateName === "CLOSED") return;
+    if (refused === undefined) this.handle(socket, read);
+    else this.subscriptions.refuse(socket, read, refused);
+  }
+
+  private handle(socket: LiveSocket, read: ReadMessage): void {
     try {
       this.subscriptions.handle(socket, this.checked(socket, read));
     } catch (error) {

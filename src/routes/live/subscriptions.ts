@@ -1,9 +1,11 @@
 import { type GpuSelector, selectsGpu } from "../../domain/gpu-selector.ts";
 import type { StoredRecord } from "../../domain/query.ts";
 import type { Clock } from "../../kit/clock.ts";
+import { defined } from "../../kit/defined.ts";
 import type { HistoryQueries } from "../../pipeline/store/telemetry-queries.ts";
 import type { Fleet, FleetMember } from "../fleet/fleet.ts";
 import { firstMsOf, readInstant } from "../../domain/timestamp.ts";
+import type { ApiError } from "../http/api-error.ts";
 import type { LiveInstruments } from "./live-instruments.ts";
 import type { LiveSettings } from "./live-settings.ts";
 import type { LiveSocket } from "./live-socket.ts";
@@ -50,6 +52,12 @@ export class Subscriptions {
     if (message.type === "subscribe") this.subscribe(socket, message);
     else if (message.type === "unsubscribe") this.unsubscribe(socket, message.id);
     else socket.send(message.id === undefined ? { type: "pong" } : { type: "pong", id: message.id });
+  }
+
+  /** Answers a message with an error instead of what it asks for. */
+  refuse(socket: LiveSocket, read: ReadMessage, { code, text }: ApiError): void {
+    const id = "error" in read ? read.error.id : read.message.id;
+    this.sendError(socket, { code, message: text.message, details: text.details, ...defined({ id }) });
   }
 
   private subscribe(socket: LiveSocket, message: Subscribe): void {

@@ -3,6 +3,7 @@ import { type AnyElysia, Elysia } from "elysia";
 import { stringify } from "yaml";
 import { hiddenDetail } from "../http/access/access-rule.ts";
 import { ApiError, shown } from "../http/api-error.ts";
+import { pageHeaders } from "../http/door/answer-headers.ts";
 import { openApiDocument } from "./document.ts";
 import type { Json } from "./normalise.ts";
 import { swaggerInitializer, swaggerPage } from "./swagger-page.ts";
@@ -14,13 +15,8 @@ const assets: Readonly<Record<string, () => string>> = {
   "favicon-32x32.png": () => import.meta.resolve("swagger-ui-dist/favicon-32x32.png"),
 };
 
-/** The headers of the page. The policy forbids the browser to load anything from another server. */
-const pageHeaders = {
-  "content-type": "text/html; charset=utf-8",
-  "content-security-policy":
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-  "x-content-type-options": "nosniff",
-};
+/** What the page may load: nothing from another server, and no script in the page itself. */
+const headers = pageHeaders("script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:");
 
 /** The OpenAPI document as JSON and YAML, and a page that shows it without files from other servers.
  *  @param app returns the app; called at the first request for the document, when the app is complete */
@@ -37,16 +33,13 @@ export function docsRoutes({ app, version }: { readonly app: () => AnyElysia; re
     .get("/docs", () => redirectToPage())
     .get("/swagger", ({ request }) => {
       // Elysia does not distinguish /swagger from /swagger/, and the page's relative links need the slash.
-      return new URL(request.url).pathname.endsWith("/")
-        ? new Response(swaggerPage, { headers: pageHeaders })
-        : redirectToPage();
+      return new URL(request.url).pathname.endsWith("/") ? new Response(swaggerPage, { headers }) : redirectToPage();
     })
     .get("/swagger/:file", ({ params: { file } }) => {
       const make = Object.hasOwn(files, file) ? files[file] : undefined;
       if (make !== undefined) return make();
       const asset = Object.hasOwn(assets, file) ? assets[file] : undefined;
-      if (asset !== undefined)
-        return new Response(Bun.file(fileURLToPath(asset())), { headers: { "x-content-type-options": "nosniff" } });
+      if (asset !== undefined) return new Response(Bun.file(fileURLToPath(asset())));
       throw new ApiError(404, "not_found", {
         message: `There is no file ${shown(file)}; the documentation is at /swagger/`,
         details: { resource: "file", file: shown(file) },
@@ -63,7 +56,7 @@ function yamlOf(document: Json): string {
 }
 
 function text(body: string, type: string): Response {
-  return new Response(body, { headers: { "content-type": type, "x-content-type-options": "nosniff" } });
+  return new Response(body, { headers: { "content-type": type } });
 }
 
 /** Returns a function that keeps the first result of `make`, and returns it at every call. */

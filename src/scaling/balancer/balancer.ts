@@ -3,8 +3,9 @@ import type { Logger } from "pino";
 import { BaseService } from "../../kit/base-service.ts";
 import type { Clock } from "../../kit/clock.ts";
 import { aborted } from "../../kit/aborted.ts";
+import type { HostNames } from "../../kit/host-names.ts";
 import type { Backends } from "./backends.ts";
-import { errorResponse, invalidHost } from "./error-response.ts";
+import { errorResponse, hostNotAllowed, invalidHost } from "./error-response.ts";
 import { forward } from "./forward.ts";
 import { openRelay } from "./open-relay.ts";
 import { hasUsableHost, withoutConnectionHeaders } from "./request-headers.ts";
@@ -13,6 +14,8 @@ import type { SocketRelay } from "./socket-relay.ts";
 export interface BalancerOptions {
   readonly backends: Backends;
   readonly host: string;
+  /** The names under which the balancer answers for itself; gateways check the names for what they answer. */
+  readonly hosts: HostNames;
   /** 0: any free port. */
   readonly port: number;
   readonly clock: Clock;
@@ -76,7 +79,7 @@ export class Balancer extends BaseService {
 
   private async answer(request: Request, server: Server<SocketRelay>): Promise<Response | undefined> {
     if (!hasUsableHost(request)) return invalidHost(request);
-    if (new URL(request.url).pathname === statusPath) return this.status();
+    if (new URL(request.url).pathname === statusPath) return this.status(request);
     const address = server.requestIP(request)?.address ?? "unknown";
     const { backends } = this.options;
     const isHandshake = request.headers.get("upgrade")?.toLowerCase() === "websocket";
@@ -109,7 +112,9 @@ export class Balancer extends BaseService {
     return errorResponse({ status: 503, code: "no_room", message, details: {} });
   }
 
-  private status(): Response {
+  private status(request: Request): Response {
+    const host = request.headers.get("host");
+    if (host !== null && !this.options.hosts.includes(host)) return hostNotAllowed(host);
     const backends = this.options.backends.list().map(({ name, url, state, open }) => ({ name, url, state, open }));
     return Response.json({ backends });
   }

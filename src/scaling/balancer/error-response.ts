@@ -1,7 +1,7 @@
 /** An error that the balancer itself answers, in the envelope of the API. */
 interface BalancerError {
-  readonly status: 400 | 502 | 503 | 504;
-  readonly code: "invalid_host" | "gateway_failed" | "no_gateway" | "no_room" | "gateway_timeout";
+  readonly status: 400 | 421 | 502 | 503 | 504;
+  readonly code: "invalid_host" | "host_not_allowed" | "gateway_failed" | "no_gateway" | "no_room" | "gateway_timeout";
   readonly message: string;
   readonly details: Readonly<Record<string, unknown>>;
 }
@@ -29,6 +29,16 @@ export function invalidHost({ headers }: Request): Response {
     code: "invalid_host",
     message: "The Host header is not usable; expected one host name or address, with or without a port",
     details: { value: headers.get("host") },
+  });
+}
+
+/** Refuses a request under a name that is not the balancer's own. */
+export function hostNotAllowed(host: string): Response {
+  return errorResponse({
+    status: 421,
+    code: "host_not_allowed",
+    message: "There is no balancer under this Host; if it is a name of this one, add it to ALLOWED_HOSTS",
+    details: { host, setting: "ALLOWED_HOSTS" },
   });
 }
 

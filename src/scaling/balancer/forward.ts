@@ -94,7 +94,7 @@ async function send(outgoing: Outgoing, backend: Backend, { clock, responseTimeo
   try {
     const url = `${backend.url}${outgoing.pathAndQuery}`;
     const options = { method, headers, body, signal: ending.signal, redirect: "manual", decompress: false } as const;
-    return { response: await passedOn(await fetch(url, options), end) };
+    return { response: await passedOn(await fetch(url, options), { isHead: method === "HEAD", end }) };
   } catch (error) {
     end();
     if (signal.aborted) return { response: new Response(null, { status: clientClosedRequest }) };
@@ -110,11 +110,16 @@ async function send(outgoing: Outgoing, backend: Backend, { clock, responseTimeo
 }
 
 /** @param end called when the body has been read, has failed, or is no longer wanted */
-async function passedOn(response: Response, end: () => void): Promise<Response> {
+async function passedOn(
+  response: Response,
+  { isHead, end }: { readonly isHead: boolean; readonly end: () => void },
+): Promise<Response> {
   const { status, statusText, body } = response;
   const init = { status, statusText, headers: withoutConnectionHeaders(response.headers) };
   if (body !== null && Number(init.headers.get("content-length") ?? Infinity) > shortBodyMaxBytes)
     return new Response(counted(body, end), init);
+  // a gateway need not know the length of what GET would get; Bun would say that it is 0
+  if (isHead && !init.headers.has("content-length")) init.headers.set("transfer-encoding", "chunked");
   const whole = body === null ? null : await response.arrayBuffer();
   end();
   return new Response(whole, init);

@@ -1,5 +1,6 @@
 import pino, { type Logger } from "pino";
 import { until } from "../../../dev/until.ts";
+import { HostNames } from "../../../src/kit/host-names.ts";
 import { systemClock as clock } from "../../../src/kit/clock.ts";
 import { startAll, stopAll } from "../../../src/kit/run-services.ts";
 import type { BackendEntry } from "../../../src/scaling/balancer/backend.ts";
@@ -33,7 +34,8 @@ export async function openBalancer(urls: readonly string[], facts: BalancerFacts
     return Promise.resolve();
   };
   const backends = new Backends({ watch, responseTimeoutMs, clock, log });
-  const balancer = new Balancer({ backends, host: "127.0.0.1", port: 0, clock, log });
+  const hosts = new HostNames({ listensOn: "127.0.0.1", own: [], allowed: [] });
+  const balancer = new Balancer({ backends, host: "127.0.0.1", hosts, port: 0, clock, log });
   const services = [backends, balancer];
   await startAll(services);
   await until(() => backends.list().filter(({ state }) => state === "READY").length === ready);

@@ -10,6 +10,7 @@ import {
 import type { Logger } from "pino";
 import { callerOf } from "../../http/access/callers.ts";
 import { ApiError } from "../../http/api-error.ts";
+import type { RateLimit } from "../../http/rate-limit.ts";
 import { graphqlError } from "../../graphql-kit/graphql-errors.ts";
 
 /** Yoga's functions for one operation, which apply all plugins. */
@@ -33,6 +34,14 @@ interface SocketServer {
     request: Request,
     options: { readonly data: GraphqlSocket; readonly headers: Record<string, string> },
   ): boolean;
+  requestIP(request: Request): { readonly address: string } | null;
+}
+
+/** What is known of the client of a connection. */
+interface Client {
+  readonly request: Request;
+  /** Whose operations are counted. */
+  readonly counted: string | undefined;
 }
 
 type Wire = Pick<Bun.ServerWebSocket<GraphqlSocket>, "send" | "close" | "getBufferedAmount">;
@@ -52,6 +61,8 @@ export interface GraphqlSocketsOptions {
   readonly maxConnections: number;
   /** Aborted when the process is about to stop. */
   readonly stopping: AbortSignal;
+  /** Counts operations like requests; undefined: no limit. */
+  readonly limit: RateLimit | undefined;
   readonly log: Logger;
 }
 
@@ -59,17 +70,16 @@ export interface GraphqlSocketsOptions {
  *  Source: https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md */
 export class GraphqlSockets {
   private readonly sockets = new Set<GraphqlSocket>();
-  private readonly protocol: Server<{ readonly request: Request }>;
+  private readonly protocol: Server<Client>;
 
   constructor(private readonly options: GraphqlSocketsOptions) {
-    const { yoga, stopping } = options;
+    const { stopping } = options;
     this.protocol = makeServer({
       execute: (args) => operationOf(args).execute(args),
       subscribe: (args) => operationOf(args).subscribe(args),
-      onSubscribe: ({ extra, subscriptions }, _, params) =>
-        Object.keys(subscriptions).length > maxOperations
-          ? [graphqlError("TOO_MANY_SUBSCRIPTIONS", `A connection may run ${maxOperations} operations at a time`)]
-          : prepare(yoga().getEnveloped({ request: extra.request, params }), params),
+      onSubscribe: async ({ extra, subscriptions }, _, params) =>
+        (await this.refusalOf(extra, Object.keys(subscriptions).length)) ??
+        prepare(options.yoga().getEnveloped({ request: extra.request, params }), params),
     });
     stopping.addEventListener("abort", () => {
       for (const socket of this.sockets) socket.end(serviceRestart, "this gateway is stopping; connect again");
@@ -90,7 +100,8 @@ export class GraphqlSockets {
         : `There are ${maxConnections} connections to /graphql already, as many as WS_MAX_CONNECTIONS allows`;
       throw new ApiError(503, "no_room", { message, details: {} });
     }
-    const socket = new GraphqlSocket(request, this.protocol, {
+    const client = { request, counted: this.options.limit?.clientOf(request, server) };
+    const socket = new GraphqlSocket(client, this.protocol, {
       onOpened: () =>
         callerOf(request).onEnd(() => socket.end(CloseCode.Forbidden, "the key was revoked or has expired")),
       onEnd: () => this.sockets.delete(socket),
@@ -101,6 +112,16 @@ export class GraphqlSockets {
     if (server?.upgrade(request, { data: socket, headers }) === true) return;
     this.sockets.delete(socket);
     throw new ApiError(400, "invalid_parameter", { message: "This request is not a WebSocket handshake", details: {} });
+  }
+
+  /** @returns why an operation is not begun; undefined if it may begin
+   *  @param running operations of the connection, this one included */
+  private async refusalOf({ counted }: Client, running: number): Promise<GraphQLError[] | undefined> {
+    if (running > maxOperations) {
+      return [graphqlError("TOO_MANY_SUBSCRIPTIONS", `A connection may run ${maxOperations} operations at a time`)];
+    }
+    const refused = counted === undefined ? undefined : await this.options.limit?.count(counted);
+    return refused && [graphqlError("TOO_MANY_REQUESTS", refused.text.message, refused.text.details)];
   }
 }
 
@@ -161,8 +182,8 @@ export class GraphqlSocket {
   private leave: () => void = () => undefined;
 
   constructor(
-    private readonly request: Request,
-    private readonly protocol: Server<{ readonly request: Request }>,
+    private readonly client: Client,
+    private readonly protocol: Server<Client>,
     private readonly owner: SocketOwner,
   ) {}
 
@@ -170,12 +191,12 @@ export class GraphqlSocket {
     let onMessage: Connection["onMessage"] = () => Promise.resolve();
     const onClosed = this.protocol.opened(
       {
-        protocol: this.request.headers.get("sec-websocket-protocol")?.split(",")[0]?.trim() ?? "",
+        protocol: this.client.request.headers.get("sec-websocket-protocol")?.split(",")[0]?.trim() ?? "",
         send: (text) => this.send(wire, text),
         close: (code, reason) => wire.close(code, reason),
         onMessage: (handler) => void (onMessage = handler),
       },
-      { request: this.request },
+      this.client,
     );
     this.connection = { wire, onMessage, onClosed: (code, reason) => void onClosed(code, reason) };
     this.leave = this.owner.onOpened();

@@ -2,6 +2,7 @@ import { stringify } from "csv-stringify/sync";
 import { callerOf } from "../access/callers.ts";
 import type { Row } from "./columns.ts";
 import { compressedStream } from "./compress.ts";
+import { headOf, rowHeaders } from "./head-of.ts";
 import { encodingOf, type Format } from "./negotiate.ts";
 
 /** Rows that arrive in parts, and the format to write them in. */
@@ -15,21 +16,15 @@ export interface RowAnswer {
   readonly parts: AsyncGenerator<readonly Row[], void>;
 }
 
-const contentTypes = { csv: "text/csv; charset=utf-8; header=present", ndjson: "application/x-ndjson" } as const;
-
 /** Streams an answer part by part, with one part in memory at a time. An error before the first part becomes an error
- *  response; a later error aborts the stream, as does the end of the caller. */
+ *  response; a later error aborts the stream, as does the end of the caller. For a HEAD request, no part is read. */
 export async function rowAnswer({ request, format, columns, parts }: RowAnswer): Promise<Response> {
+  if (request.method === "HEAD") return headOf(request, format);
   const texts = textsOf(await parts.next(), parts, format === "csv" ? columns : undefined);
   const body = bodyOf(texts, request);
   const encoding = encodingOf(request);
-  const headers = {
-    "content-type": contentTypes[format],
-    "cache-control": "no-cache",
-    vary: "accept, accept-encoding",
-  };
-  if (encoding === undefined) return new Response(body, { headers });
-  return new Response(compressedStream(body, encoding), { headers: { ...headers, "content-encoding": encoding } });
+  const sent = encoding === undefined ? body : compressedStream(body, encoding);
+  return new Response(sent, { headers: rowHeaders(request, format) });
 }
 
 function bodyOf(texts: AsyncGenerator<string, void>, request: Request): ReadableStream<Uint8Array> {
@@ -48,8 +43,6 @@ function bodyOf(texts: AsyncGenerator<string, void>, request: Request): Readable
         });
       },
       pull: async (controller) => {
-        // for a HEAD request, Bun reads the whole stream to find its length; stop once the client has disconnected
-        if (request.signal.aborted) await end();
         const { done, value } = await texts.next().catch((error: unknown) => {
           leave();
           throw error;

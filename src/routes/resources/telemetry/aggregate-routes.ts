@@ -1,6 +1,7 @@
 import { Elysia } from "elysia";
 import type { Clock } from "../../../kit/clock.ts";
 import type { AggregateQueries } from "../../../pipeline/store/telemetry-queries.ts";
+import { headOf } from "../../http/formats/head-of.ts";
 import { operation } from "../../http/operation.ts";
 import { accepts } from "../../http/parameters/accepts.ts";
 import { aggregateFilterOf, aggregateQuery } from "./aggregate-query.ts";
@@ -10,8 +11,9 @@ import { aggregateSchema, toApiAggregate } from "./aggregate.ts";
 export function aggregateRoutes(queries: AggregateQueries, clock: Clock) {
   return new Elysia({ name: "aggregates", prefix: "/api/v1/telemetry" }).get(
     "/aggregates",
-    async ({ query }) => {
+    async ({ request, query }) => {
       const filter = aggregateFilterOf(query, clock.nowMs());
+      if (request.method === "HEAD") return headOf(request);
       const rows = await queries.byGroup(filter);
       return { success: true, count: rows.length, resolution: filter.resolution, data: rows.map(toApiAggregate) };
     },

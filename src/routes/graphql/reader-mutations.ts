@@ -1,0 +1,23 @@
+import { getOperationAST, OperationTypeNode } from "graphql";
+import type { Plugin } from "graphql-yoga";
+import { shown } from "../http/api-error.ts";
+import type { OriginRule } from "../http/door/origin-rule.ts";
+import type { GraphqlContext } from "../graphql-kit/operation-context.ts";
+import { graphqlError } from "../graphql-kit/graphql-errors.ts";
+
+/** Refuses the mutations of pages that may only read. The door lets them in, because only the document says whether an operation
+ *  changes something.
+ *  @returns a plugin that needs the request in the context, for a socket the one that opened it */
+export function readerMutations(origins: OriginRule): Plugin<GraphqlContext & { readonly request: Request }> {
+  return {
+    onExecute: ({ args: { document, operationName, contextValue }, setResultAndStopExecution }) => {
+      const { request, operation } = contextValue;
+      if (origins.senderOf(request.headers) !== "reader") return;
+      if (getOperationAST(document, operationName)?.operation !== OperationTypeNode.MUTATION) return;
+      operation.dependsOnSender();
+      const origin = shown(request.headers.get("origin") ?? "");
+      const message = `A page of ${origin} may only read here; if it may change something, add its origin to CORS_ORIGINS`;
+      setResultAndStopExecution({ errors: [graphqlError("FORBIDDEN", message, { origin, setting: "CORS_ORIGINS" })] });
+    },
+  };
+}

@@ -1,0 +1,49 @@
+import { Elysia } from "elysia";
+import { withoutLength } from "../head-answer.ts";
+
+/** Headers of every answer. A page has a policy of its own; whatever else a browser shows by mistake may load and run nothing.
+ *  Source: https://cheatsheetseries.owasp.org/cheatsheets/REST_Security_Cheat_Sheet.html#security-headers */
+const headersOfAll = {
+  "x-content-type-options": "nosniff",
+  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+  "referrer-policy": "same-origin",
+  // for requests without CORS: images, scripts and frames of other pages
+  "cross-origin-resource-policy": "same-origin",
+} as const;
+
+/** The headers of a page that this process serves.
+ *  @param sources what the page may load, as directives of its content security policy */
+export function pageHeaders(sources: string): Record<string, string> {
+  return {
+    "content-type": "text/html; charset=utf-8",
+    "content-security-policy": `default-src 'none'; ${sources}; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+    "cross-origin-opener-policy": "same-origin",
+  };
+}
+
+type Handle = (...given: unknown[]) => Response | undefined | Promise<Response | undefined>;
+
+/** Adds the headers that every answer has, errors included.
+ *  @param variesByOrigin true if answers say which origins may read them */
+export function answerHeaders({ variesByOrigin }: { readonly variesByOrigin: boolean }) {
+  const finish = (request: Request, response: Response | undefined): Response | undefined => {
+    if (response === undefined) return undefined;
+    const { headers } = response;
+    for (const [name, value] of Object.entries(headersOfAll)) if (!headers.has(name)) headers.set(name, value);
+    if (variesByOrigin) headers.set("vary", withOrigin(headers.get("vary")));
+    if (request.method === "HEAD") withoutLength(request, response);
+    return response;
+  };
+  return new Elysia({ name: "answer-headers" }).wrap((handle, request) => (...given: unknown[]) => {
+    const response = (handle as unknown as Handle)(...given);
+    return response instanceof Promise
+      ? response.then((settled) => finish(request, settled))
+      : finish(request, response);
+  });
+}
+
+/** A Vary header with Origin among its names. The `*` that the CORS plugin writes would forbid every cache. */
+function withOrigin(vary: string | null): string {
+  const names = (vary ?? "").split(",").map((name) => name.trim());
+  return ["origin", ...names.filter((name) => !["", "*", "origin"].includes(name.toLowerCase()))].join(", ");
+}

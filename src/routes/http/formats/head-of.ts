@@ -1,0 +1,25 @@
+import { defined } from "../../../kit/defined.ts";
+import { headAnswer } from "../head-answer.ts";
+import { encodingOf, type Format } from "./negotiate.ts";
+
+const contentTypes = {
+  json: "application/json",
+  csv: "text/csv; charset=utf-8; header=present",
+  ndjson: "application/x-ndjson",
+} as const;
+
+/** The headers of a list that is written row by row. */
+export function rowHeaders(request: Request, format: Format): Record<string, string> {
+  return {
+    "content-type": contentTypes[format],
+    "cache-control": "no-cache",
+    vary: "accept, accept-encoding",
+    ...defined({ "content-encoding": encodingOf(request) }),
+  };
+}
+
+/** The answer to a HEAD request for something that is read from the store. Its parameters have been checked, but nothing is read: whoever
+ *  asks for headers alone would otherwise cost as much as a whole export. */
+export function headOf(request: Request, format: Format = "json"): Response {
+  return headAnswer(request, format === "json" ? { "content-type": contentTypes.json } : rowHeaders(request, format));
+}
