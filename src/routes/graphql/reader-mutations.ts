@@ -1,17 +1,24 @@
-import { getOperationAST, OperationTypeNode } from "graphql";
+import { type DocumentNode, getOperationAST, OperationTypeNode } from "graphql";
 import type { Plugin } from "graphql-yoga";
 import { shown } from "../http/api-error.ts";
 import type { OriginRule } from "../http/door/origin-rule.ts";
 import type { GraphqlContext } from "../graphql-kit/operation-context.ts";
 import { graphqlError } from "../graphql-kit/graphql-errors.ts";
 
+/** The arguments of an execution, whose types Yoga does not know. */
+interface MutationArguments {
+  readonly document: DocumentNode;
+  readonly operationName?: string | null;
+  readonly contextValue: unknown;
+}
+
 /** Refuses the mutations of pages that may only read. The door lets them in, because only the document says whether an operation
- *  changes something.
- *  @returns a plugin that needs the request in the context, for a socket the one that opened it */
-export function readerMutations(origins: OriginRule): Plugin<GraphqlContext & { readonly request: Request }> {
+ *  changes something. For a socket, the request in the context is the one that opened it. */
+export function readerMutations(origins: OriginRule): Plugin {
   return {
-    onExecute: ({ args: { document, operationName, contextValue }, setResultAndStopExecution }) => {
-      const { request, operation } = contextValue;
+    onExecute: ({ args, setResultAndStopExecution }) => {
+      const { document, operationName, contextValue } = args as MutationArguments;
+      const { request, operation } = contextValue as GraphqlContext & { readonly request: Request };
       if (origins.senderOf(request.headers) !== "reader") return;
       if (getOperationAST(document, operationName)?.operation !== OperationTypeNode.MUTATION) return;
       operation.dependsOnSender();
