@@ -1,23 +1,39 @@
 import type { Plugin } from "graphql-yoga";
 import { pageHeaders } from "../http/door/answer-headers.ts";
 
-/** GraphiQL's page, and what it may load. */
-interface Graphiql {
+interface Rendered {
   readonly page: string;
   readonly headers: Readonly<Record<string, string>>;
 }
-
-let rendering: Promise<Graphiql> | undefined;
 
 /** GraphiQL as one page. Its source is 9 MB, and is therefore imported at the first request for the page.
  *
  *  The browser may load nothing from another server, and may run no script but the page's own, which its hash names, and the workers
  *  that the editor makes from it. */
-function graphiql(): Promise<Graphiql> {
-  return (rendering ??= render());
+export class GraphiqlPage {
+  private rendering: Promise<Rendered> | undefined;
+
+  /** The page, for Yoga. */
+  readonly render = async (): Promise<string> => (await this.rendered()).page;
+
+  /** Replaces the headers of HTML responses with those of the page. */
+  plugin(): Plugin {
+    return {
+      onResponse: async (event) => {
+        const { response } = event;
+        if (response.headers.get("content-type")?.startsWith("text/html") !== true) return;
+        const { headers } = await this.rendered();
+        event.setResponse(new Response(response.body, { status: response.status, headers }));
+      },
+    };
+  }
+
+  private rendered(): Promise<Rendered> {
+    return (this.rendering ??= render());
+  }
 }
 
-async function render(): Promise<Graphiql> {
+async function render(): Promise<Rendered> {
   const { renderGraphiQL } = await import("@graphql-yoga/render-graphiql");
   const page = renderGraphiQL({ title: "GPU telemetry pipeline: GraphQL", subscriptionsProtocol: "WS" });
   const scripts = `${hashOfScript(page)} blob:`;
@@ -31,19 +47,4 @@ function hashOfScript(page: string): string {
   const from = page.indexOf("<script>") + "<script>".length;
   const script = page.slice(from, page.indexOf("</script", from));
   return `'sha256-${new Bun.CryptoHasher("sha256").update(script).digest("base64")}'`;
-}
-
-/** Renders GraphiQL's page for Yoga. */
-export const renderGraphiql = async (): Promise<string> => (await graphiql()).page;
-
-/** Replaces the headers of HTML responses with those of GraphiQL's page. */
-export function guardedPage(): Plugin {
-  return {
-    onResponse: async (event) => {
-      const { response } = event;
-      if (response.headers.get("content-type")?.startsWith("text/html") !== true) return;
-      const { headers } = await graphiql();
-      event.setResponse(new Response(response.body, { status: response.status, headers }));
-    },
-  };
 }

@@ -12,7 +12,7 @@ import type { RateLimit } from "../http/rate-limit.ts";
 import { toGraphqlError } from "../graphql-kit/graphql-errors.ts";
 import { Admission } from "../graphql-kit/live/admission.ts";
 import { type GraphqlParts, OperationContext } from "../graphql-kit/operation-context.ts";
-import { guardedPage, renderGraphiql } from "./graphiql.ts";
+import { GraphiqlPage } from "./graphiql.ts";
 import { operationLimits } from "./limits/operation-limits.ts";
 import { GraphqlSockets, type Yoga } from "./live/graphql-socket.ts";
 import { subscriptionInstruments } from "./live/subscription-instruments.ts";
@@ -97,6 +97,7 @@ function yogaOptions(
   instance: YogaInstance,
 ) {
   const view = new FleetView(parts.fleet);
+  const graphiql = new GraphiqlPage();
   const contexts = new WeakMap<Request, OperationContext>();
   return {
     context: ({ request }: { readonly request: Request }) => {
@@ -112,7 +113,7 @@ function yogaOptions(
     plugins: [
       instance,
       requestRules(settings),
-      guardedPage(),
+      graphiql.plugin(),
       responseCache(view, (request) => contexts.get(request)),
       operationLimits(view),
       readerMutations(parts.origins),
@@ -121,7 +122,7 @@ function yogaOptions(
     landingPage: false,
     multipart: false,
     graphiql: settings.graphiql,
-    renderGraphiQL: renderGraphiql,
+    renderGraphiQL: graphiql.render,
     // responseCache reads the body, and has its own limit
     maxRequestBodySize: false as const,
   };

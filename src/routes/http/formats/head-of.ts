@@ -18,8 +18,8 @@ export function rowHeaders(request: Request, format: Format): Record<string, str
   };
 }
 
-/** The answer to a HEAD request for something that is read from the store. Its parameters have been checked, but nothing is read: whoever
- *  asks for headers alone would otherwise cost as much as a whole export. */
+/** The answer to a HEAD request for something that is read from the store. Its parameters have been checked, but nothing is read: otherwise,
+ *  a request for headers alone would cost as much as a whole export. */
 export function headOf(request: Request, format: Format = "json"): Response {
   return headAnswer(request, format === "json" ? { "content-type": contentTypes.json } : rowHeaders(request, format));
 }
