@@ -11,8 +11,8 @@ import { SampleRecorder } from "../labels/sample-recorder.ts";
 import { CollectedSamples, type CollectedSample, rejectionOf } from "./collected-samples.ts";
 import { JoinedIdentities } from "./joined-identities.ts";
 import { RatioDecision } from "./ratio-decision.ts";
-import type { MetricFamily, ReceivedExposition, ScannedSeries } from "./scanned-exposition.ts";
-import { type SeriesSubject, SeriesSubjects } from "./series-subject.ts";
+import type { MetricFamily, ReceivedExposition } from "./scanned-exposition.ts";
+import { type DeviceSubject, type MetricSubject, SeriesSubjects } from "./series-subject.ts";
 import { SpellingRanks } from "./spelling-ranks.ts";
 import type { TargetContext } from "./target-context.ts";
 
@@ -50,6 +50,8 @@ interface Counts {
 const compound: ReadonlySet<MetricFamily["type"]> = new Set([
   ...(["histogram", "gaugehistogram", "summary", "info", "stateset"] as const),
 ]);
+/** More than exporters have. */
+const maxNames = 10_000;
 const compoundSuffix = /_(?:bucket|sum|count|gsum|gcount|created|info)$/;
 /** When a counter began; some client libraries print it for each. */
 const createdSuffix = /_created$/;
@@ -62,8 +64,9 @@ export class ExpositionReader {
   private readonly identities = new JoinedIdentities();
   private readonly subjects: SeriesSubjects;
   private readonly ratio = new RatioDecision();
-  /** What is known of the series of earlier expositions, which are the same objects. */
-  private known = new WeakMap<ScannedSeries, SeriesSubject | FieldError | "ignored">();
+  /** The metrics of earlier expositions by their names; "ignored" if a name is none of a GPU. What is known of their devices is kept by
+   *  the labels, which series share: an object for each series would take a fifth of a target's memory. */
+  private readonly metrics = new Map<string, MetricSubject | "ignored">();
 
   /** @param texts for all targets of a process, which repeat most of them */
   constructor(context: TargetContext, texts: SharedTexts) {
@@ -76,7 +79,8 @@ export class ExpositionReader {
   read(exposition: ReceivedExposition, timeMs: number, builder: BatchBuilder): ReadExposition {
     const { collected } = this;
     const { families, isCut } = collected.scan(exposition);
-    this.join(collected.samples);
+    // if new series change what is known of devices, all series are looked at again
+    if (this.identities.learnAll(collected.samples)) this.subjects.forget();
     const names = new Set(collected.samples.map(({ series }) => series.name));
     const unit = this.decideRatio(names, families);
     const counts: Counts = { samples: 0, ignored: 0, rejected: 0, undecided: 0, devices: new Set() };
@@ -88,11 +92,16 @@ export class ExpositionReader {
     const samples = new ExpositionSamples({ builder, bytes: exposition.bytes, timeMs, unit, counts });
     const ranks = new SpellingRanks(names);
     for (const sample of ranks.inOrder(collected.samples)) {
-      const subject = this.subjectOf(sample.series, families);
-      if (subject === "ignored") counts.ignored += 1;
-      else if ("reason" in subject) samples.reject(sample, subject);
-      else if (ranks.isTaken(subject)) counts.ignored += 1;
-      else if (samples.add(sample, subject)) ranks.take(subject);
+      const { name, labels } = sample.series;
+      const metric = this.metricOf(name, families);
+      const device = metric === "ignored" ? undefined : this.subjects.deviceOf(labels, metric);
+      if (metric === "ignored" || device === undefined) counts.ignored += 1;
+      else if ("reason" in device) samples.reject(sample, device);
+      else {
+        const series = this.subjects.seriesOf(metric, device);
+        if (ranks.isTaken(series, device)) counts.ignored += 1;
+        else if (samples.add(sample, series, device)) ranks.take(series, device);
+      }
     }
     const sampleLines = collected.samples.length;
     collected.clear();
@@ -100,26 +109,14 @@ export class ExpositionReader {
     return { dialect: dialectOf(names), devices: devices.size, ...others, sampleLines, isCut };
   }
 
-  /** Learns what new series say about devices. If that changes what is known, all series are looked at again. */
-  private join(samples: readonly CollectedSample[]): void {
-    let hasChanged = false;
-    for (const { series } of samples) {
-      if (!this.known.has(series)) hasChanged = this.identities.learn(series) || hasChanged;
-    }
-    if (!hasChanged) return;
-    this.known = new WeakMap();
-    this.subjects.forget();
-  }
-
-  private subjectOf(
-    series: ScannedSeries,
-    families: ReadonlyMap<string, MetricFamily>,
-  ): SeriesSubject | FieldError | "ignored" {
-    const known = this.known.get(series);
+  private metricOf(name: string, families: ReadonlyMap<string, MetricFamily>): MetricSubject | "ignored" {
+    const known = this.metrics.get(name);
     if (known !== undefined) return known;
-    const subject = isCompound(series.name, families) ? "ignored" : (this.subjects.subjectOf(series) ?? "ignored");
-    this.known.set(series, subject);
-    return subject;
+    const metric = isCompound(name, families) ? "ignored" : (this.subjects.metricOf(name) ?? "ignored");
+    // an exporter whose names change for ever
+    if (this.metrics.size >= maxNames) this.metrics.clear();
+    this.metrics.set(name, metric);
+    return metric;
   }
 
   private decideRatio(names: ReadonlySet<string>, families: ReadonlyMap<string, MetricFamily>): RatioUnit | undefined {
@@ -151,13 +148,13 @@ class ExpositionSamples {
   }
 
   /** @returns whether the sample has a value that is stored */
-  add(sample: CollectedSample, subject: SeriesSubject): boolean {
+  add(sample: CollectedSample, of: MetricSubject, subject: DeviceSubject): boolean {
     const { builder, counts, timeMs } = this.parts;
-    const spelling = this.decided(subject.spelling);
-    const value = judged(subject, spelling, sample.value);
+    const spelling = this.decided(of.spelling);
+    const value = judged(of, spelling, sample.value);
     if (typeof value === "string" && value !== "missing") {
       if (value === "undecided") counts.undecided += 1;
-      this.reject(sample, errorOf(subject, spelling, sample.value));
+      this.reject(sample, errorOf(of, spelling, sample.value));
       return false;
     }
     builder.count("rows");
@@ -166,7 +163,7 @@ class ExpositionSamples {
       return false;
     }
     builder.moveTo(sample.line, sample.byte);
-    const { metric, labels, name } = subject;
+    const { metric, labels, name } = of;
     const isPast = sample.timestampMs !== undefined && sample.timestampMs <= timeMs;
     const at = { subject, timeMs: isPast ? sample.timestampMs : timeMs };
     const error = this.recorder.add(name, { metric, labels, value }, at);
@@ -193,12 +190,12 @@ class ExpositionSamples {
   }
 }
 
-function judged({ name }: SeriesSubject, spelling: Spelling | undefined, value: number): JudgedReading {
+function judged({ name }: MetricSubject, spelling: Spelling | undefined, value: number): JudgedReading {
   if (Number.isNaN(value)) return "missing";
   return spelling === undefined ? judgeNumber(name, value) : judgeReading(spelling, value);
 }
 
-function errorOf({ name }: SeriesSubject, spelling: Spelling | undefined, value: number): FieldError {
+function errorOf({ name }: MetricSubject, spelling: Spelling | undefined, value: number): FieldError {
   const text = String(value);
   const read = readValue(spelling ?? name, text);
   if (typeof read === "object") return { ...read, field: name, value: text };

@@ -44,7 +44,7 @@ const eofAtEnd = /(?:^|\n)# EOF\s*$/;
 export class ExpositionScanner {
   private readonly cache: LineCache;
   private readonly key = new LineKey();
-  private readonly families = new Families();
+  private readonly families: Families;
   private input: ExpositionBytes = { bytes: noBytes, view: viewOf(noBytes) };
   private rules: SampleRules;
   private sink: ExpositionSink = nowhere;
@@ -62,6 +62,7 @@ export class ExpositionScanner {
     private readonly texts = new SharedTexts(),
   ) {
     this.cache = new LineCache(limits);
+    this.families = new Families(texts);
     this.rules = { format: "text", limits };
   }
 

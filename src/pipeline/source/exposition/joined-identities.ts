@@ -4,6 +4,7 @@ import type { ScannedSeries } from "./scanned-exposition.ts";
 const maxIdentities = 10_000;
 /** Series whose value is always 1, and whose labels describe a device. */
 const gpuInfo = "nvidia_smi_gpu_info";
+const prefix = "nvidia_smi_";
 const migInfo = "nvidia_smi_mig_info";
 /** The labels of a GPU that describe it, in series that have its index. */
 const described = new Set(["gpu", "device", "modelname", "pci_bus_id", "hostname"]);
@@ -12,12 +13,26 @@ const described = new Set(["gpu", "device", "modelname", "pci_bus_id", "hostname
  *  NVLinks in dcgm-exporter. It is remembered from exposition to exposition. */
 export class JoinedIdentities {
   private readonly byKey = new Map<string, readonly LabelCell[]>();
+  /** The labels of series that say the same under each of their names, and that were seen since the last change. */
+  private seen = new WeakSet<ScannedSeries["labels"]>();
 
-  /** @returns whether something changed */
-  learn({ name, labels }: ScannedSeries): boolean {
-    const isInfo = name === gpuInfo || name === migInfo;
+  /** Learns what the series of an exposition say. @returns whether something changed */
+  learnAll(samples: readonly { readonly series: ScannedSeries }[]): boolean {
+    let hasChanged = false;
+    for (const { series } of samples) {
+      const { name, labels } = series;
+      const isInfo = name === gpuInfo || name === migInfo;
+      if (!isInfo && (this.seen.has(labels) || name.startsWith(prefix))) continue;
+      hasChanged = this.learn(series, isInfo) || hasChanged;
+      if (!isInfo) this.seen.add(labels);
+    }
+    if (hasChanged) this.seen = new WeakSet();
+    return hasChanged;
+  }
+
+  private learn({ name, labels }: ScannedSeries, isInfo: boolean): boolean {
     const uuid = labelOf(labels, "uuid");
-    if (uuid === "" || (!isInfo && (name.startsWith("nvidia_smi_") || labelOf(labels, "gpu") === ""))) return false;
+    if (uuid === "" || (!isInfo && labelOf(labels, "gpu") === "")) return false;
     const key = name === migInfo ? instanceKey(uuid, labelOf(labels, "gpu_instance_id")) : uuid;
     const found = isInfo ? labels : labels.filter(([label]) => described.has(label.toLowerCase()));
     const known = this.byKey.get(key);

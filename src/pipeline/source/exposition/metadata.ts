@@ -40,10 +40,12 @@ export function readComment(line: LineReader, limits: ExpositionLimits): Metadat
   return type === undefined ? unknownType(family, word) : { family, said: { type } };
 }
 
-/** The same, with texts that scanners share. */
+/** The same as an object that scanners share. */
 export function sharedMetadata({ family, said }: Metadata, texts: SharedTexts): Metadata {
-  const { help } = said;
-  return { family: texts.shared(family), said: help === undefined ? said : { help: texts.shared(help) } };
+  return texts.sharedObject(["metadata", family, said], () => {
+    const { help } = said;
+    return { family: texts.shared(family), said: help === undefined ? said : { help: texts.shared(help) } };
+  });
 }
 
 function readFamilyName(line: LineReader, limits: ExpositionLimits): string | FieldError {
@@ -71,6 +73,8 @@ export class Families {
   private hasChanged = false;
   private families: ReadonlyMap<string, MetricFamily> = new Map();
 
+  constructor(private readonly texts: SharedTexts) {}
+
   /** Call it before the first comment of an exposition. */
   rewind(): void {
     this.count = 0;
@@ -90,13 +94,17 @@ export class Families {
     if (!this.hasChanged && this.count === this.comments.length) return this.families;
     this.comments.length = this.count;
     this.hasChanged = false;
-    const families = new Map<string, MetricFamily>();
-    for (const { family, said } of this.comments) {
-      families.set(family, { ...(families.get(family) ?? saidNothing), ...said });
-    }
-    this.families = families;
-    return families;
+    this.families = this.texts.sharedObject(["families", this.comments], () => familiesOf(this.comments));
+    return this.families;
   }
+}
+
+function familiesOf(comments: readonly Metadata[]): ReadonlyMap<string, MetricFamily> {
+  const families = new Map<string, MetricFamily>();
+  for (const { family, said } of comments) {
+    families.set(family, { ...(families.get(family) ?? saidNothing), ...said });
+  }
+  return families;
 }
 
 const saidNothing: MetricFamily = { type: "unknown", help: "", unit: "" };

@@ -9,6 +9,7 @@ import {
   missingIdentity,
   parseGpuId,
 } from "../../../domain/field-rules.ts";
+import { hasLabels } from "../../../domain/series-of-metric.ts";
 import { meansNoValue } from "../../../domain/value.ts";
 import { GpuCache, type RowSubject } from "../labels/gpu-cache.ts";
 import { identityError } from "../labels/identity-error.ts";
@@ -20,10 +21,19 @@ import { type JoinedIdentities, labelOf } from "./joined-identities.ts";
 import type { ScannedSeries } from "./scanned-exposition.ts";
 import type { TargetContext } from "./target-context.ts";
 
-/** What the samples of a series are values of. */
-export interface SeriesSubject extends Omit<RowSubject, "series">, NamedSeries {
+/** What the name of a series says: all series of that name share it. */
+export interface MetricSubject extends NamedSeries {
   /** The name of the metric in the exposition. */
   readonly name: string;
+  readonly exporter: Exporter;
+  /** True if the catalogue has the name itself, whatever the labels say. */
+  readonly isSpelled: boolean;
+}
+
+/** What the labels of a series say: all series with these labels share it. */
+export interface DeviceSubject extends RowSubject {
+  /** The series of labels that tell series apart, by the names of their metrics. */
+  readonly named: Map<string, MetricSubject>;
 }
 
 /** Names by which a machine calls itself, which tell nothing about it. */
@@ -62,22 +72,38 @@ export class SeriesSubjects {
   constructor(
     private readonly context: TargetContext,
     private readonly identities: JoinedIdentities,
-    texts: SharedTexts,
+    private readonly texts: SharedTexts,
   ) {
     this.gpus = new GpuCache(context.clusterId ?? defaultClusterId, texts);
     this.contextLabels = Object.entries(context.labels);
   }
 
-  /** @returns undefined for a series that is not about a GPU; the error of one that is, but does not tell which */
-  subjectOf({ name, labels }: ScannedSeries): SeriesSubject | FieldError | undefined {
+  /** @returns undefined for a name that is not that of a GPU's metric */
+  metricOf(name: string): MetricSubject | undefined {
     const dialect = dialectOfName(name);
     if (dialect === undefined || notMetrics.test(name)) return undefined;
-    const { hasUuid, found } = this.describedBy(labels, dialect);
+    const exporter: Exporter = dialect === "amd" || dialect === "nvidia_gpu_exporter" ? dialect : "dcgm";
+    const isSpelled = spellingOf(name) !== undefined;
+    return this.texts.sharedObject(["metric", name], () => ({ name, exporter, isSpelled, ...namedSeries(name) }));
+  }
+
+  /** @returns undefined for a series that is not about a GPU; the error of one that is, but does not tell which */
+  deviceOf(labels: ScannedSeries["labels"], metric: MetricSubject): DeviceSubject | FieldError | undefined {
+    const { hasUuid, found } = this.describedBy(labels, metric.exporter);
     // exporters have such metrics of themselves, of CPUs and of switches
-    if (!hasUuid && spellingOf(name) === undefined) return undefined;
+    if (!hasUuid && !metric.isSpelled) return undefined;
     if ("reason" in found) return found;
-    const { device, board, workload, series } = found;
-    return invalidText("__name__", name) ?? { name, device, board, workload, ...namedSeries(name, series) };
+    return invalidText("__name__", metric.name) ?? found;
+  }
+
+  /** The metric with the labels of the device that tell series apart. */
+  seriesOf(metric: MetricSubject, { series, named }: DeviceSubject): MetricSubject {
+    if (!hasLabels(series)) return metric;
+    const known = named.get(metric.name);
+    if (known !== undefined) return known;
+    const labelled = { ...metric, ...namedSeries(metric.name, series) };
+    named.set(metric.name, labelled);
+    return labelled;
   }
 
   /** Call it when `identities` have changed. */
@@ -86,17 +112,16 @@ export class SeriesSubjects {
   }
 
   /** A GPU's series have the same labels, which are read once. */
-  private describedBy(labels: ScannedSeries["labels"], dialect: Dialect): Described {
+  private describedBy(labels: ScannedSeries["labels"], exporter: Exporter): Described {
     const known = this.described.get(labels);
-    const exporter = dialect === "amd" || dialect === "nvidia_gpu_exporter" ? dialect : "dcgm";
     if (known?.exporter === exporter) return known;
     const identity = this.identityOf(labels, exporter);
-    const described = { exporter, hasUuid: identity.uuid !== "", found: this.deviceOf(identity) } as const;
+    const described = { exporter, hasUuid: identity.uuid !== "", found: this.found(identity) } as const;
     this.described.set(labels, described);
     return described;
   }
 
-  private deviceOf(identity: Identity): RowSubject | FieldError {
+  private found(identity: Identity): DeviceSubject | FieldError {
     const gpuId = this.gpuIdOf(identity);
     if (typeof gpuId !== "number") return gpuId;
     const error = errorOf(identity);
@@ -106,7 +131,7 @@ export class SeriesSubjects {
     const uuidError = invalidText("uuid", found.device.uuid);
     if (uuidError !== undefined) return uuidError;
     const workload = workloadOfLabels(found);
-    return "reason" in workload ? workload : { ...found, workload };
+    return "reason" in workload ? workload : { ...found, workload, named: new Map() };
   }
 
   private identityOf(labels: ScannedSeries["labels"], exporter: Exporter): Identity {
@@ -155,7 +180,7 @@ interface Described {
   /** That of the series that have the labels. */
   readonly exporter: Exporter;
   readonly hasUuid: boolean;
-  readonly found: RowSubject | FieldError;
+  readonly found: DeviceSubject | FieldError;
 }
 
 /** What a series says of its device, with what is joined. */

@@ -1,7 +1,7 @@
 import { spellingOf } from "../../../domain/dialects/spelling-of.ts";
 import { metrics } from "../../../domain/metrics.ts";
 import type { CollectedSample } from "./collected-samples.ts";
-import type { SeriesSubject } from "./series-subject.ts";
+import type { DeviceSubject, MetricSubject } from "./series-subject.ts";
 
 /** Decides which spelling of a metric counts if an exposition has a device's metric under several, as exporters have that are
  *  configured with older and newer names: the one with the lowest rank, whatever the order of the lines. */
@@ -32,20 +32,20 @@ export class SpellingRanks {
   }
 
   /** True if another spelling of the metric has given the device a value. */
-  isTaken(subject: SeriesSubject): boolean {
-    const { spelling } = subject;
+  isTaken(metric: MetricSubject, device: DeviceSubject): boolean {
+    const { spelling, name } = metric;
     if (spelling === undefined || !this.contested.has(spelling.metricIndex)) return false;
-    return (this.taken.get(keyOf(subject)) ?? subject.name) !== subject.name;
+    return (this.taken.get(keyOf(metric, device)) ?? name) !== name;
   }
 
   /** Notes that a spelling has given the device a value. */
-  take(subject: SeriesSubject): void {
-    const { spelling, name } = subject;
-    if (spelling !== undefined && this.contested.has(spelling.metricIndex)) this.taken.set(keyOf(subject), name);
+  take(metric: MetricSubject, device: DeviceSubject): void {
+    const { spelling, name } = metric;
+    if (spelling !== undefined && this.contested.has(spelling.metricIndex)) this.taken.set(keyOf(metric, device), name);
   }
 }
 
-function keyOf({ metric, board, device }: SeriesSubject): string {
+function keyOf({ metric }: MetricSubject, { board, device }: DeviceSubject): string {
   const isOfBoard = typeof metric === "number" && metrics[metric]?.scope === "board";
   return `${metric} ${(isOfBoard ? board : device).uuid}`;
 }
