@@ -10,13 +10,14 @@ export const coverageGroupings = ["device", "host", "cluster", "target"] as cons
 export type CoverageGrouping = (typeof coverageGroupings)[number];
 
 /** How it is known what was expected. `schedule`: from the schedule of a live source. `learned`: from the usual time between the
- *  device's records, as for files. `mixed`: both. `unknown`: there are too few records to learn from. */
-export const coverageBases = ["schedule", "learned", "mixed", "unknown"] as const;
+ *  device's records, as for files. `declared`: from the usual interval of the host or cluster, for declared devices that have never
+ *  reported. `mixed`: several of these. `unknown`: there are too few records to learn from. */
+export const coverageBases = ["schedule", "learned", "declared", "mixed", "unknown"] as const;
 export type CoverageBasis = (typeof coverageBases)[number];
 
 /** Why a reading of a device is missing. `unreported`: no streamer has said yet what became of it. `absent`: the source was read,
- *  but the device was not in what it said. */
-export type MissingReason = ReadingFault | "unreported" | "absent";
+ *  but the device was not in what it said. `never_seen`: the device was declared, and has never reported. */
+export type MissingReason = ReadingFault | "unreported" | "absent" | "never_seen";
 
 /** Selects the hours and devices of a coverage. */
 export interface CoverageFilter {

@@ -156,6 +156,47 @@ export function exerciseExpectedDevices(name: string, open: () => Promise<OpenSt
       expect(await target()).toEqual([2, 1, { refused: 1 }, 1]);
     });
 
+    test("what was declared and has never reported is missing from then on, until it is seen", async () => {
+      const { inventory } = opened;
+      await told.read("declaring", t0, ["declaring-1"]);
+      const place = { clusterId: "declaring", hostname: "declaring" };
+      await inventory.declare([
+        { ...place, uuid: "", gpus: 4 },
+        { ...place, uuid: "declaring-2", gpus: undefined },
+        { clusterId: "without source", hostname: "lonely", uuid: "", gpus: 2 },
+      ]);
+      const nowMs = Date.now() + 10 * coverageHourMs;
+      const hour = Math.ceil((nowMs - 3 * coverageHourMs) / coverageHourMs) * coverageHourMs;
+      const range = { fromMs: hour, toMs: hour + coverageHourMs };
+      const unseen = async (clusterId: string) =>
+        (await told.coverage({ clusterId }, { nowMs, range }))
+          .filter(({ group }) => group[2] !== "declaring-1")
+          .map(({ group, devices, expected, received, missed, maintenance, basis }) => {
+            return [group[2], devices, expected, received, missed, maintenance, basis];
+          });
+      expect(await unseen("declaring")).toEqual([
+        ["", 2, 12, 0, { never_seen: 12 }, 0, "declared"],
+        ["declaring-2", 1, 6, 0, { never_seen: 6 }, 0, "declared"],
+      ]);
+      expect(await unseen("without source")).toEqual([["", 2, undefined, 0, {}, 0, "unknown"]]);
+      const [host] = await told.coverage({ hostname: "declaring" }, { nowMs, range, groupBy: "host" });
+      expect(host).toMatchObject({ devices: 4, expected: 24, received: 0, basis: "mixed" });
+      await told.changed("maintenance", {
+        subject: { uuid: "declaring-2" },
+        fromMs: hour,
+        toMs: hour + 3 * intervalMs,
+      });
+      await told.changed("decommission", { subject: { hostname: "lonely" } });
+      expect(await unseen("declaring")).toContainEqual(["declaring-2", 1, 3, 0, { never_seen: 3 }, 3, "declared"]);
+      expect(await unseen("without source")).toEqual([]);
+      await told.read("declaring", hour, ["declaring-1", "declaring-2"]);
+      expect((await unseen("declaring")).map(([uuid, , , received]) => [uuid, received])).toEqual([
+        ["", 0],
+        ["declaring-2", 1],
+      ]);
+      expect(await told.coverage({ clusterId: "declaring", modelName: "none" }, { nowMs, range })).toEqual([]);
+    });
+
     test("aggregates expect nothing of devices that are gone or under maintenance", async () => {
       for (let at = 0; at < 6; at += 1)
         await told.read("sums", t0 + at * intervalMs, ["sum-1", ...(at < 2 ? ["sum-2"] : [])]);

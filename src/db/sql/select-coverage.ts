@@ -8,6 +8,7 @@ import type { SqlExecutor } from "../client.ts";
 import { Conditions } from "./conditions.ts";
 import { currentDevices, deviceStates, excusedDevices, excusedSources } from "./device-states.ts";
 import { addAttributeConditions } from "./gpu-conditions.ts";
+import { neverSeen } from "./never-seen.ts";
 import { bucketOf } from "./rollup-source.ts";
 import { type HoursParameters, msOf, scheduledDevices, sourceHours, sourcesOfDevices } from "./source-hours.ts";
 
@@ -24,6 +25,8 @@ export interface CoveragePart {
   readonly missing: number;
   /** Readings that were due under maintenance and not received; they are not expected. */
   readonly maintenance: number;
+  /** True if these are declared devices that had not been seen. */
+  readonly isDeclared: boolean;
   /** True if it was learned from the records what is expected. */
   readonly isLearned: boolean;
   readonly intervalMs: number | null;
@@ -50,7 +53,9 @@ export function selectCoverage(executor: SqlExecutor, filter: CoverageFilter): P
   const params = hoursParameters(filter, conditions);
   const devices = devicesQuery(filter, conditions);
   const parts =
-    filter.groupBy === "target" ? targetParts(filter, devices, params) : deviceParts(filter, devices, params);
+    filter.groupBy === "target"
+      ? targetParts(filter, devices, params)
+      : `${deviceParts(filter, devices, params)},${allParts(filter, params, conditions)}`;
   const { text } = page(parts, filter, conditions);
   return executor.query<CoveragePart>(text, conditions.params);
 }
@@ -88,7 +93,7 @@ function page(
 ${parts},
 places as (select p.*, dense_rank() over (order by ${bucket}, p.names) as place from parts p ${condition.after("where")})
 select hour_ms::float8 as "timeMs", to_jsonb(names) as "group", devices::float8 as devices, expected, received, missing, maintenance,
-  is_learned as "isLearned", interval_ms as "intervalMs", source_id as "sourceId", pending, late, frozen, quarantined, missed
+  is_declared as "isDeclared", is_learned as "isLearned", interval_ms as "intervalMs", source_id as "sourceId", pending, late, frozen, quarantined, missed
 from places where place <= ${condition.param(limit + 1)} order by place, hour_ms, source_id`;
   return { text };
 }
@@ -111,8 +116,8 @@ ${deviceStates(`select gpu_key from (${currentDevices("select source_id from sou
 ${excusedSources},
 parts as (
   select hour_ms, array[source_id] collate "C" as names, devices, due + pending - coalesce(x.excused, 0) as expected, received,
-    due + pending - received - coalesce(x.excused, 0) as missing, coalesce(x.maintenance, 0) as maintenance, false as is_learned,
-    interval_ms, source_id, pending, late, frozen, quarantined, missed
+    due + pending - received - coalesce(x.excused, 0) as missing, coalesce(x.maintenance, 0) as maintenance, false as is_declared,
+    false as is_learned, interval_ms, source_id, pending, late, frozen, quarantined, missed
   from source_hours left join excused x using (source_id, hour_ms)
   where due + pending > coalesce(x.excused, 0) or x.maintenance > 0)`;
 }
@@ -148,10 +153,24 @@ summed as (
     case when min(x.step_ms) = max(x.step_ms) then min(x.step_ms) end as step_ms
   from device_hours x join devices d using (gpu_key) where x.expected is distinct from 0 or x.received > 0 or x.maintenance > 0
   group by x.hour_ms, ${columns}, x.source_id, x.is_learned),
-parts as (
-  select u.hour_ms, u.names, u.devices, u.expected, u.received, coalesce(u.missing, 0) as missing, u.maintenance, u.is_learned,
-    coalesce(h.interval_ms, u.step_ms) as interval_ms, u.source_id, h.pending, h.late, h.frozen, h.quarantined, h.missed
+seen_parts as (
+  select u.hour_ms, u.names, u.devices, u.expected, u.received, coalesce(u.missing, 0) as missing, u.maintenance, false as is_declared,
+    u.is_learned, coalesce(h.interval_ms, u.step_ms) as interval_ms, u.source_id, h.pending, h.late, h.frozen, h.quarantined, h.missed
   from summed u left join source_hours h on h.source_id = u.source_id and h.hour_ms = u.hour_ms)`;
+}
+
+/** CTEs: the parts of the devices that were seen, and those of declared ones that were not. */
+function allParts({ groupBy, gpus }: CoverageFilter, params: HoursParameters, conditions: Conditions): string {
+  const columns = groupColumns[groupBy as keyof typeof groupColumns].map((name) => `n.${name}`).join(", ");
+  return `${neverSeen(gpus, params, conditions.params)},
+parts as (
+  select * from seen_parts
+  union all
+  select n.hour_ms, array[${columns}] collate "C", sum(n.gpus), case when bool_or(n.expected is null) then null else sum(n.expected) end,
+    0, coalesce(sum(n.expected), 0), sum(n.maintenance), true, false,
+    case when min(n.interval_ms) = max(n.interval_ms) then min(n.interval_ms) end, null, 0, 0, 0, 0,
+    jsonb_build_object('never_seen', coalesce(sum(n.expected), 0))
+  from never_seen n where n.expected is distinct from 0 or n.maintenance > 0 group by n.hour_ms, ${columns})`;
 }
 
 /** CTEs: what was expected of the devices that no schedule covers. The time between records is the median of the device's in the

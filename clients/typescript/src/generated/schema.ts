@@ -1130,7 +1130,7 @@ export interface components {
             cluster_id?: string;
             /** @description Host; only by device and host */
             hostname?: string;
-            /** @description UUID of the GPU or MIG instance; only by device */
+            /** @description UUID of the GPU or MIG instance; only by device. Empty for declared GPUs of a host that never reported */
             uuid?: string;
             /** @description Live source, such as scrape:lab:gpu-01:9400; only by target */
             source_id?: string;
@@ -1142,7 +1142,7 @@ export interface components {
             received: number;
             /** @description Expected readings that were not received: the sum of missed */
             missing: number;
-            /** @description Reason -> number of missing readings: timeout, refused, dns, unreachable, tls, closed_early, http_status, too_large, not_exposition, command_failed, no_streamer, memory_full, stopped; absent: the source was read without the device; unreported: no streamer has said yet what became of them */
+            /** @description Reason -> number of missing readings: timeout, refused, dns, unreachable, tls, closed_early, http_status, too_large, not_exposition, command_failed, no_streamer, memory_full, stopped; absent: the source was read without the device; never_seen: the device was declared, and has never reported; unreported: no streamer has said yet what became of them */
             missed: {
                 [key: string]: number;
             };
@@ -1155,10 +1155,10 @@ export interface components {
             /** @description Rejected inputs of the group's sources; absent by device */
             quarantined?: number;
             /**
-             * @description How it is known what was expected. schedule: from the schedule of a live source; learned: from the usual time between the device's records, as for files; mixed: both; unknown: there are too few records
+             * @description How it is known what was expected. schedule: from the schedule of a live source; learned: from the usual time between the device's records, as for files; declared: from the usual interval of the host or cluster, for declared devices that have never reported; mixed: several of these; unknown: there are too few records
              * @enum {string}
              */
-            basis: "schedule" | "learned" | "mixed" | "unknown";
+            basis: "schedule" | "learned" | "declared" | "mixed" | "unknown";
             /** @description Time from one reading to the next; absent if it is not the same everywhere */
             interval_seconds?: number;
         };

@@ -74,8 +74,11 @@ function reasonsOf({ missing, missed, pending }: CoveragePart, devices: number):
 
 function basisOf(parts: readonly CoveragePart[]): CoverageBasis {
   if (parts.some(({ expected }) => expected === null)) return "unknown";
-  if (parts.every(({ isLearned }) => isLearned)) return "learned";
-  return parts.some(({ isLearned }) => isLearned) ? "mixed" : "schedule";
+  const bases = new Set(
+    parts.map(({ isLearned, isDeclared }) => (isDeclared ? "declared" : isLearned ? "learned" : "schedule")),
+  );
+  const [first = "schedule"] = bases;
+  return bases.size > 1 ? "mixed" : first;
 }
 
 function sameInterval(parts: readonly CoveragePart[]): number | undefined {

@@ -11,7 +11,12 @@ export const coverageSchema = Type.Object(
     timestamp: instant("Beginning of the hour, UTC; with step=total, of the range"),
     cluster_id: Type.Optional(Type.String({ description: "Cluster; absent by target" })),
     hostname: Type.Optional(Type.String({ description: "Host; only by device and host" })),
-    uuid: Type.Optional(Type.String({ description: "UUID of the GPU or MIG instance; only by device" })),
+    uuid: Type.Optional(
+      Type.String({
+        description:
+          "UUID of the GPU or MIG instance; only by device. Empty for declared GPUs of a host that never reported",
+      }),
+    ),
     source_id: Type.Optional(
       Type.String({ description: "Live source, such as scrape:lab:gpu-01:9400; only by target" }),
     ),
@@ -31,7 +36,7 @@ export const coverageSchema = Type.Object(
     missed: Type.Record(Type.String(), wholeNumber({ minimum: 1 }), {
       description:
         `Reason -> number of missing readings: ${readingFaults.join(", ")}; absent: the source was read without the device; ` +
-        "unreported: no streamer has said yet what became of them",
+        "never_seen: the device was declared, and has never reported; unreported: no streamer has said yet what became of them",
     }),
     maintenance: wholeNumber({
       minimum: 0,
@@ -56,7 +61,7 @@ export const coverageSchema = Type.Object(
       {
         description:
           "How it is known what was expected. schedule: from the schedule of a live source; learned: from the usual time between the " +
-          "device's records, as for files; mixed: both; unknown: there are too few records",
+          "device's records, as for files; declared: from the usual interval of the host or cluster, for declared devices that have never reported; mixed: several of these; unknown: there are too few records",
       },
     ),
     interval_seconds: Type.Optional(
