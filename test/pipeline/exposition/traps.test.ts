@@ -178,6 +178,22 @@ test.each(["localhost", "LOCALHOST", "127.0.0.1", "nvidia-dcgm-exporter-7x2kq", 
   },
 );
 
+test.each([
+  ['instance="10.0.0.7:9400"', "10.0.0.7"],
+  ['instance="[fd00::7]:9400"', "fd00::7"],
+  ['instance="gpu-7"', "gpu-7"],
+  ['instance="localhost:9400"', "node-9"],
+  ['instance="10.0.0.7:9400",node="gpu-7"', "gpu-7"],
+  ['kubernetes_node="gpu-7"', "gpu-7"],
+])("of hosts that Prometheus hands on, one that does not know its name has that of the label %s", (label, host) => {
+  for (const name of ["localhost", "nvidia-dcgm-exporter-7x2kq"]) {
+    const text = sample("DCGM_FI_DEV_GPU_TEMP", 60, `,${label}`).replace('Hostname="node-7"', `Hostname="${name}"`);
+    expect(openTarget({ host: "node-9" })(textOf(text)).records[0]?.gpu.hostname).toBe(host);
+  }
+  const known = sample("DCGM_FI_DEV_GPU_TEMP", 60, `,${label}`);
+  expect(openTarget({ host: "node-9" })(textOf(known)).records[0]?.gpu.hostname).toBe("node-7");
+});
+
 describe("a number that means 'no value' does so by the width of its field", () => {
   test.each([
     ["DCGM_FI_DEV_GPU_TEMP", 2147483632],

@@ -151,17 +151,13 @@ export class SeriesSubjects {
     }
     return {
       uuid: bareUuid.test(ownUuid) && exporter === "nvidia_gpu_exporter" ? `GPU-${ownUuid}` : ownUuid,
-      hostname: this.hostOf(last("hostname")),
+      hostname:
+        hostOf([last("hostname"), last("node", "kubernetes_node"), hostIn(last("instance"))]) ?? this.context.host,
       gpuText: last("gpu", "gpu_id") || lastLabel(joined, ["index"]),
       device: last("device"),
       modelName: series || model || lastLabel(joined, ["name"]),
       cells,
     };
-  }
-
-  /** The target's host in place of a name that is not that of a machine, such as the exporter's own pod. */
-  private hostOf(name: string): string {
-    return name === "" || ownNames.has(name.toLowerCase()) || isExporterName(name) ? this.context.host : name;
   }
 
   private gpuIdOf({ uuid, gpuText }: Identity): number | FieldError {
@@ -198,6 +194,18 @@ function errorOf({ uuid, hostname, device, modelName }: Identity): FieldError | 
     { field: "device", text: device },
     { field: "modelName", text: modelName },
   ]);
+}
+
+/** The first name that is that of a machine: `localhost` and the exporter's own pod are none. Prometheus, which may hand on the series of
+ *  many hosts, adds the others: the labels of its discovery, and the address that it has scraped. */
+function hostOf(names: readonly string[]): string | undefined {
+  return names.find((name) => name !== "" && !ownNames.has(name.toLowerCase()) && !isExporterName(name));
+}
+
+/** The host of `host:port`; a pair of brackets is around an IPv6 address. */
+function hostIn(address: string): string {
+  const [, bracketed, plain] = /^(?:\[([^\]]+)\]|([^:]+))(?::\d+)?$/.exec(address) ?? [];
+  return bracketed ?? plain ?? address;
 }
 
 /** An empty label is no label in Prometheus, but an empty exported_pod shows that `pod` is the exporter's own. */
