@@ -32,6 +32,12 @@ describe("DCGM_FI_DEV_GPU_UTIL_RATIO is a percentage in DCGM 4.6 and a ratio in 
     expect(utilization(target(textOf(sample(ratio, 1))))).toBe(1);
   });
 
+  test("a ratio that exceeds 1 by its rounding is no percentage", () => {
+    const target = openTarget();
+    expect(target(textOf(sample(ratio, "1.002000")))).toMatchObject({ undecided: 1, samples: 0 });
+    expect(target(textOf(sample(ratio, "0.500000")))).toMatchObject({ undecided: 1, samples: 0 });
+  });
+
   test("nonsense decides nothing", () => {
     const target = openTarget();
     expect(target(textOf(sample(ratio, 808334905)))).toMatchObject({ undecided: 0, rejected: 1 });
@@ -58,6 +64,22 @@ describe("DCGM_FI_DEV_GPU_UTIL_RATIO is a percentage in DCGM 4.6 and a ratio in 
       utilization(target(textOf(...of46, sample(ratio, 37).replace('gpu="0",UUID="GPU-1"', 'gpu="1",UUID="GPU-2"')))),
     ).toBe(1);
     expect(utilization(target(textOf(...of46)))).toBe(1);
+  });
+
+  test("a value above 1 is a percentage although the HELP says ratio, and so is a 1 of the same exporter later", () => {
+    const target = openTarget();
+    const help = `# HELP ${ratio} GPU utilization, ratio (0.0-1.0).`;
+    expect(utilization(target(textOf(help, sample(ratio, 87))))).toBe(87);
+    expect(utilization(target(textOf(help, sample(ratio, 1))))).toBe(1);
+    expect(utilization(target(textOf(help.replace("ratio (0.0-1.0)", "0 to 1"), sample(ratio, 1))))).toBe(100);
+  });
+
+  test("series of exporters with different units, as Prometheus hands them on, are quarantined together", () => {
+    const other = sample(ratio, 87).replace('gpu="0",UUID="GPU-1"', 'gpu="1",UUID="GPU-2"');
+    const text = textOf(sample(ratio, 1), other, sample("DCGM_FI_DEV_FB_USED_BYTES", 0));
+    const reading = openTarget()(text);
+    expect(reading).toMatchObject({ undecided: 1, samples: 2 });
+    expect(valuesOn(reading, "GPU-2")).toEqual({ gpu_utilization: 87 });
   });
 
   test("the older name, whose unit is certain, counts if the exporter has both", () => {
