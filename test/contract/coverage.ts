@@ -180,7 +180,8 @@ export function exerciseCoverage(name: string, open: () => Promise<OpenStore>): 
     });
 
     test("a device that another source reports now is no longer expected of the former one", async () => {
-      for (const at of [0, 1]) await store("former name", t0 + at * intervalMs, ["moved"]);
+      for (const at of [0, 1]) await store("former name", t0 + at * intervalMs, ["moved", "stayed"]);
+      for (const at of [2, 3, 4]) await store("former name", t0 + at * intervalMs, ["stayed"]);
       for (const at of [2, 3, 4]) await store("new name", t0 + at * intervalMs + 1000, ["moved"]);
       const rows = await rowsOf({ uuids: ["moved"] }, { nowMs: t0 + 5 * intervalMs });
       expect(rows.map(({ expected, received, missed }) => ({ expected, received, missed }))).toEqual([
@@ -220,23 +221,39 @@ export function exerciseCoverage(name: string, open: () => Promise<OpenStore>): 
       expect(rows[1]?.missed).toEqual({ absent: 6 });
     });
 
-    test("a page ends at the limit, and the next one begins after its last row", async () => {
-      for (const uuid of ["page-a", "page-B", "page-c"]) await store("pages", t0, [uuid]);
-      const read = async (limit: number) => {
-        const names: string[] = [];
+    test("a page ends at the limit, and the next one begins after its last row; pages have the rows of the whole", async () => {
+      await store("pages", t0, ["page-a", "page-B", "page-c"]);
+      await store("pages", t0 + 3 * coverageHourMs, ["page-c", "page-d"]);
+      const at = (uuid: string, ...hour: number[]) =>
+        hour.map((each) => {
+          const timeMs = t0 + each * coverageHourMs;
+          return { uuid, clusterId: "pages", hostname: "of a file", timeMs, metrics: { temperature: 1 } };
+        });
+      const file = [...at("page-f", 1, 1.25, 1.5, 2.25, 3.5), ...at("page-g", 0), ...at("page-h", 2, 3)];
+      await opened.store.ingest(messageOf("file of pages", makeBatch(file)));
+      const read = async (limit: number, more: Partial<CoverageFilter>) => {
+        const all: CoverageRow[] = [];
         let after: CoverageFilter["after"];
         do {
-          const more = { limit, nowMs: t0 + coverageHourMs, ...(after && { after }) };
-          const { rows, next } = await opened.queries.coverage.coverage(filter({ clusterId: "pages" }, more));
-          names.push(...rows.map(({ timeMs, group }) => `${timeMs} ${group.join()}`));
+          const page = { limit, nowMs: t0 + hours * coverageHourMs, ...more, ...(after && { after }) };
+          const { rows, next } = await opened.queries.coverage.coverage(filter({ clusterId: "pages" }, page));
+          all.push(...rows);
           after = next;
         } while (after !== undefined);
-        return names;
+        return all;
       };
-      const whole = await read(100);
-      expect(whole.length).toBe(3);
-      expect(await read(1)).toEqual(whole);
-      expect(await read(2)).toEqual(whole);
+      const range = { fromMs: t0 - 8 * coverageHourMs, toMs: t0 + hours * coverageHourMs };
+      for (const [step, count, limits] of [
+        ["hour", 19, [4, 9]],
+        ["total", 7, [2]],
+      ] as const) {
+        const whole = await read(100, { step, range });
+        expect(whole.length).toBe(count);
+        for (const limit of limits) expect(await read(limit, { step, range })).toEqual(whole);
+        const hosts = await read(100, { step, range, groupBy: "host" });
+        const sum = (rows: readonly CoverageRow[]) => rows.reduce((all, { received }) => all + received, 0);
+        expect(sum(hosts)).toBe(sum(whole));
+      }
     });
   });
 }

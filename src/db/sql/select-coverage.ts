@@ -5,9 +5,11 @@ import {
   type MissingReason,
 } from "../../domain/coverage.ts";
 import type { SqlExecutor } from "../client.ts";
+import { type CoverageWindow, firstWindow, nextWindow, wholeRange } from "./coverage-windows.ts";
 import { Conditions } from "./conditions.ts";
 import { currentDevices, deviceStates, excusedDevices, excusedSources } from "./device-states.ts";
 import { addAttributeConditions } from "./gpu-conditions.ts";
+import { learnedDevices, type LearnedRange } from "./learned-devices.ts";
 import { neverSeen } from "./never-seen.ts";
 import { bucketOf } from "./rollup-source.ts";
 import { type HoursParameters, msOf, scheduledDevices, sourceHours, sourcesOfDevices } from "./source-hours.ts";
@@ -46,39 +48,93 @@ const groupColumns: Readonly<Record<Exclude<CoverageGrouping, "target">, readonl
   cluster: ["cluster_id"],
 };
 
-/** The parts of the rows of a coverage, ordered by time and group. If more rows than the limit exist, the parts are those of one row
- *  more than the limit. */
-export function selectCoverage(executor: SqlExecutor, filter: CoverageFilter): Promise<CoveragePart[]> {
+/** The parts of the rows of a coverage, ordered by time and group; of more rows than the limit if more rows exist. By device, only the
+ *  hours and devices of the page are read. */
+export async function selectCoverage(executor: SqlExecutor, filter: CoverageFilter): Promise<CoveragePart[]> {
+  if (filter.groupBy !== "device") return selectParts(executor, filter, { ...wholeRange(filter), last: undefined });
+  const parts: CoveragePart[] = [];
+  const places = new Set<string>();
+  let window: CoverageWindow | undefined = firstWindow(filter);
+  while (window !== undefined && places.size <= filter.limit) {
+    const [last, before] = [await lastDevice(executor, filter, window), places.size];
+    for (const part of await selectParts(executor, filter, { ...window, last })) {
+      parts.push(part);
+      places.add(JSON.stringify([filter.step === "hour" ? part.timeMs : 0, part.group]));
+    }
+    window = nextWindow(filter, window, { last, rows: places.size - before });
+  }
+  return parts;
+}
+
+/** A window, with the names of its last device; undefined: no device follows. */
+type BoundedWindow = CoverageWindow & { readonly last: readonly string[] | undefined };
+
+function selectParts(executor: SqlExecutor, filter: CoverageFilter, window: BoundedWindow): Promise<CoveragePart[]> {
   const conditions = new Conditions();
-  const params = hoursParameters(filter, conditions);
-  const devices = devicesQuery(filter, conditions);
+  const hours: HoursParameters = {
+    firstHour: conditions.param(window.firstHourMs),
+    lastHour: conditions.param(window.lastHourMs),
+    now: conditions.param(filter.nowMs),
+  };
+  const devices = devicesQuery(filter, window, conditions);
   const parts =
     filter.groupBy === "target"
-      ? targetParts(filter, devices, params)
-      : `${deviceParts(filter, devices, params)},${allParts(filter, params, conditions)}`;
-  const { text } = page(parts, filter, conditions);
+      ? targetParts(filter, devices, hours)
+      : `${deviceParts(filter, devices, { hours, range: learnedRange(filter, conditions) })},${allParts(filter, hours, conditions)}`;
+  const { text } = page(parts, { ...filter, window }, conditions);
   return executor.query<CoveragePart>(text, conditions.params);
 }
 
-function hoursParameters({ range: { fromMs, toMs }, nowMs }: CoverageFilter, conditions: Conditions): HoursParameters {
-  const first = Math.ceil(fromMs / coverageHourMs) * coverageHourMs;
-  const last = (Math.ceil(toMs / coverageHourMs) - 1) * coverageHourMs;
-  return { firstHour: conditions.param(first), lastHour: conditions.param(last), now: conditions.param(nowMs) };
+function learnedRange(filter: CoverageFilter, conditions: Conditions): LearnedRange {
+  const { firstHourMs, lastHourMs } = wholeRange(filter);
+  return { firstHour: conditions.param(firstHourMs), lastHour: conditions.param(lastHourMs) };
 }
 
-function devicesQuery({ gpus }: CoverageFilter, { params }: Conditions): string {
-  const selected = addAttributeConditions(new Conditions(params), gpus, {
+/** An array of names, as the columns that identify a device. */
+function namesOf(names: readonly string[], conditions: Conditions): string {
+  return `array[${names.map((name) => `${conditions.param(name)}::text`).join(", ")}] collate "C"`;
+}
+
+const deviceNames = `array[${groupColumns.device.map((name) => `g.${name}`).join(", ")}] collate "C"`;
+
+function selected({ gpus }: CoverageFilter, conditions: Conditions): Conditions {
+  return addAttributeConditions(new Conditions(conditions.params), gpus, {
     key: "g.gpu_key",
     attribute: (column) => `g.${column}`,
   });
-  return `devices as materialized (
-  select g.gpu_key, g.uuid, g.cluster_id, g.hostname, g.first_seen_at from gpus g ${selected.after("where")})`;
+}
+
+/** The names of the last device of a window; undefined if no device follows it. */
+async function lastDevice(
+  executor: SqlExecutor,
+  filter: CoverageFilter,
+  { after, devices }: CoverageWindow,
+): Promise<readonly string[] | undefined> {
+  if (devices === Infinity) return undefined;
+  const conditions = selected(filter, new Conditions());
+  if (after !== undefined) conditions.addText(`${deviceNames} > ${namesOf(after, conditions)}`);
+  const rows = await executor.query<{ names: readonly string[] }>(
+    `select to_jsonb(${deviceNames}) as names from gpus g ${conditions.after("where")} order by ${deviceNames}
+     offset ${conditions.param(devices - 1)}::float8::int8 limit 2`,
+    conditions.params,
+  );
+  return rows.length === 2 ? rows[0]?.names : undefined;
+}
+
+function devicesQuery(filter: CoverageFilter, { after, last }: BoundedWindow, conditions: Conditions): string {
+  const every = selected(filter, conditions);
+  const within = new Conditions(conditions.params);
+  if (after !== undefined) within.addText(`${deviceNames} > ${namesOf(after, within)}`);
+  if (last !== undefined) within.addText(`${deviceNames} <= ${namesOf(last, within)}`);
+  return `all_devices as (
+  select g.gpu_key, g.uuid, g.cluster_id, g.hostname, g.first_seen_at from gpus g ${every.after("where")}),
+devices as materialized (select * from all_devices g ${within.after("where")})`;
 }
 
 /** Numbers the rows by time and group, and keeps those up to the limit. */
 function page(
   parts: string,
-  { after, limit, step }: CoverageFilter,
+  { after, limit, step, window }: CoverageFilter & { readonly window: BoundedWindow },
   conditions: Conditions,
 ): { readonly text: string } {
   const bucket = step === "hour" ? "p.hour_ms" : "0";
@@ -86,9 +142,11 @@ function page(
   const condition = new Conditions(params);
   if (after !== undefined) {
     const time = step === "hour" ? condition.param(after.timeMs) : "0";
-    const values = after.group.map((value) => `${condition.param(value)}::text`);
-    condition.addText(`(${bucket}, p.names) > (${time}::float8, array[${values.join(", ")}] collate "C")`);
+    condition.addText(`(${bucket}, p.names) > (${time}::float8, ${namesOf(after.group, condition)})`);
   }
+  // the devices of the window are selected already, but declared ones that were not seen are not
+  if (window.after !== undefined) condition.addText(`p.names > ${namesOf(window.after, condition)}`);
+  if (window.last !== undefined) condition.addText(`p.names <= ${namesOf(window.last, condition)}`);
   const text = `
 ${parts},
 places as (select p.*, dense_rank() over (order by ${bucket}, p.names) as place from parts p ${condition.after("where")})
@@ -122,19 +180,31 @@ parts as (
   where due + pending > coalesce(x.excused, 0) or x.maintenance > 0)`;
 }
 
-function deviceParts({ groupBy }: CoverageFilter, devices: string, params: HoursParameters): string {
+/** A CTE: the records of each device in each hour. Each device is looked up on its own, because sorting all records takes longer. */
+function countedRecords({ firstHour, lastHour }: HoursParameters): string {
+  return `
+counts as (
+  select d.gpu_key, ${msOf("c.hour")} as hour_ms, c.received
+  from devices d cross join lateral (
+    select ${bucketOf("1h", "t.time")} as hour, count(*)::float8 as received from telemetry t where t.gpu_key = d.gpu_key
+      and t.time >= to_timestamp(${firstHour}::float8 / 1000.0)
+      and t.time < to_timestamp((${lastHour}::float8 + ${coverageHourMs}) / 1000.0)
+    group by 1) c)`;
+}
+
+// the sources are joined by one text: by two columns, the planner compares every device with every source of the hour
+function deviceParts(
+  { groupBy }: CoverageFilter,
+  devices: string,
+  { hours: params, range }: { readonly hours: HoursParameters; readonly range: LearnedRange },
+): string {
   const columns = groupColumns[groupBy as keyof typeof groupColumns].map((name) => `d.${name}`).join(", ");
   return `
 with ${devices},
 ${sourceHours(sourcesOfDevices, params)},
 ${scheduledDevices},
-counts as (
-  select t.gpu_key, ${msOf(bucketOf("1h", "t.time"))} as hour_ms, count(*)::float8 as received
-  from telemetry t join devices using (gpu_key)
-  where t.time >= to_timestamp(${params.firstHour}::float8 / 1000.0)
-    and t.time < to_timestamp((${params.lastHour}::float8 + ${coverageHourMs}) / 1000.0)
-  group by 1, 2),
-${learnedDevices(params)},
+${countedRecords(params)},
+${learnedDevices(params, range)},
 ${deviceStates("select gpu_key from devices")},
 ${excusedDevices(params)},
 due_hours as (
@@ -156,7 +226,7 @@ summed as (
 seen_parts as (
   select u.hour_ms, u.names, u.devices, u.expected, u.received, coalesce(u.missing, 0) as missing, u.maintenance, false as is_declared,
     u.is_learned, coalesce(h.interval_ms, u.step_ms) as interval_ms, u.source_id, h.pending, h.late, h.frozen, h.quarantined, h.missed
-  from summed u left join source_hours h on h.source_id = u.source_id and h.hour_ms = u.hour_ms)`;
+  from summed u left join source_hours h on h.source_id || h.hour_ms = u.source_id || u.hour_ms::int8)`;
 }
 
 /** CTEs: the parts of the devices that were seen, and those of declared ones that were not. */
@@ -171,32 +241,4 @@ parts as (
     case when min(n.interval_ms) = max(n.interval_ms) then min(n.interval_ms) end, null, 0, 0, 0, 0,
     jsonb_build_object('never_seen', coalesce(sum(n.expected), 0))
   from never_seen n where n.expected is distinct from 0 or n.maintenance > 0 group by n.hour_ms, ${columns})`;
-}
-
-/** CTEs: what was expected of the devices that no schedule covers. The time between records is the median of the device's in the
- *  range; of all such devices if the device has less than three records. A device is expected from its first record in the store to
- *  its last one: when a file ends, no more is expected. */
-function learnedDevices({ firstHour, lastHour }: HoursParameters): string {
-  return `
-learners as (select distinct c.gpu_key from counts c where not exists (select from scheduled s where s.gpu_key = c.gpu_key)),
-steps as (
-  select gpu_key, percentile_disc(0.5) within group (order by step_ms) as step_ms, count(step_ms) as steps
-  from (
-    select t.gpu_key, ${msOf("t.time")} - ${msOf("lag(t.time) over (partition by t.gpu_key order by t.time)")} as step_ms
-    from telemetry t join learners using (gpu_key)
-    where t.time >= to_timestamp(${firstHour}::float8 / 1000.0)
-      and t.time < to_timestamp((${lastHour}::float8 + ${coverageHourMs}) / 1000.0)) gaps
-  group by gpu_key),
-usual as (select percentile_disc(0.5) within group (order by step_ms) as step_ms from steps),
-learned_spans as (
-  select s.gpu_key, case when s.steps >= 2 then s.step_ms else usual.step_ms end as step_ms, ${msOf("d.first_seen_at")} as first_ms,
-    ${msOf("last.time")} as last_ms
-  from steps s cross join usual join devices d using (gpu_key)
-  cross join lateral (select time from telemetry t where t.gpu_key = s.gpu_key order by time desc limit 1) last),
-learned as (
-  select gpu_key, h.hour_ms, step_ms, greatest(h.hour_ms, first_ms) as from_ms, least(h.hour_ms + ${coverageHourMs}, last_ms + 1) as to_ms,
-    floor((least(h.hour_ms + ${coverageHourMs - 1}, last_ms) - greatest(h.hour_ms, first_ms)) / step_ms) + 1 as expected
-  from learned_spans
-  join generate_series(${firstHour}::float8::int8, ${lastHour}::float8::int8, ${coverageHourMs}) as h(hour_ms)
-    on h.hour_ms + ${coverageHourMs} > first_ms and h.hour_ms <= last_ms)`;
 }

@@ -77,7 +77,7 @@ source_hours as (
 export const scheduledDevices = `
 span_hours as (
   select s.gpu_key, s.first_ms, s.until_ms, h.*,
-    case when s.first_ms <= h.hour_ms and s.until_ms >= h.end_ms then h.due + h.pending
+    case when s.first_ms <= h.hour_ms and s.until_ms >= h.hour_ms + ${coverageHourMs} then h.due + h.pending
       else least(h.due + h.pending, ${scheduledBetween("greatest(h.hour_ms, s.first_ms)", "least(h.end_ms, s.until_ms)", "h")})
       end as expected
   from spans s join source_hours h on h.source_id = s.source_id and s.first_ms < h.end_ms and s.until_ms > h.hour_ms),

@@ -1,0 +1,43 @@
+import { coverageHourMs } from "../../domain/coverage.ts";
+import { type HoursParameters, msOf } from "./source-hours.ts";
+
+/** The range that times between records are learned from: its first and last hour, milliseconds since the epoch. */
+export type LearnedRange = Pick<HoursParameters, "firstHour" | "lastHour">;
+
+const within = (column: string, { firstHour, lastHour }: LearnedRange): string =>
+  `${column} >= to_timestamp(${firstHour}::float8 / 1000.0)
+      and ${column} < to_timestamp((${lastHour}::float8 + ${coverageHourMs}) / 1000.0)`;
+
+/** A query for the devices that have records in the range and no source with a schedule, each with the median of the times between its
+ *  records. */
+const stepsOf = (devices: string, range: LearnedRange): string => `
+  select gpu_key, percentile_disc(0.5) within group (order by step_ms) as step_ms, count(step_ms) as steps
+  from (
+    select t.gpu_key, ${msOf("t.time")} - ${msOf("lag(t.time) over (partition by t.gpu_key order by t.time)")} as step_ms
+    from telemetry t join ${devices} d using (gpu_key)
+    where ${within("t.time", range)} and not exists (select from source_devices s where s.gpu_key = d.gpu_key
+      and s.first_at < to_timestamp((${range.lastHour}::float8 + ${coverageHourMs}) / 1000.0))) gaps
+  group by gpu_key`;
+
+/** CTEs that follow `devices` and `all_devices`: what was expected of the devices that no schedule covers. The time between records is
+ *  the median of the device's in the range; of all such devices if the device has less than three records. A device is expected from
+ *  its first record in the store to its last one: when a file ends, no more is expected.
+ *  @param hours the hours that are asked for
+ *  @param range all hours, which the times are learned from */
+export function learnedDevices(hours: HoursParameters, range: LearnedRange): string {
+  return `
+steps as (${stepsOf("devices", range)}),
+usual as (
+  select percentile_disc(0.5) within group (order by step_ms) as step_ms from (${stepsOf("all_devices", range)}) every),
+learned_spans as (
+  select s.gpu_key, case when s.steps >= 2 then s.step_ms else (select step_ms from usual) end as step_ms,
+    ${msOf("d.first_seen_at")} as first_ms, ${msOf("last.time")} as last_ms
+  from steps s join devices d using (gpu_key)
+  cross join lateral (select time from telemetry t where t.gpu_key = s.gpu_key order by time desc limit 1) last),
+learned as (
+  select gpu_key, h.hour_ms, step_ms, greatest(h.hour_ms, first_ms) as from_ms, least(h.hour_ms + ${coverageHourMs}, last_ms + 1) as to_ms,
+    floor((least(h.hour_ms + ${coverageHourMs - 1}, last_ms) - greatest(h.hour_ms, first_ms)) / step_ms) + 1 as expected
+  from learned_spans
+  join generate_series(${hours.firstHour}::float8::int8, ${hours.lastHour}::float8::int8, ${coverageHourMs}) as h(hour_ms)
+    on h.hour_ms + ${coverageHourMs} > first_ms and h.hour_ms <= last_ms)`;
+}
