@@ -111,6 +111,29 @@ test("a key that is written repeatedly takes space only for its recent history; 
   await Promise.all([one.stop(AbortSignal.abort()), two.stop(AbortSignal.abort())]);
 }, 60_000);
 
+test("etcd is compacted a few times within the length of its history, not at every check: each compaction reads all keys", async () => {
+  class CountingClient extends EtcdClient {
+    compactions = 0;
+    override compact(...args: Parameters<EtcdClient["compact"]>): Promise<void> {
+      this.compactions += 1;
+      return super.compact(...args);
+    }
+  }
+  const counting = new CountingClient({ endpoints: cluster.endpoints });
+  // a minute takes half a second
+  const startedMs = systemClock.nowMs();
+  const nowMs = (): number => startedMs + (systemClock.nowMs() - startedMs) * 120;
+  const clock: Clock = { nowMs, sleep: (ms, signal) => systemClock.sleep(ms / 120, signal) };
+  const upkeep = new EtcdUpkeep({ client: counting, clock, instanceId: "one", historySeconds: 30, log });
+  await upkeep.start();
+  await until(() => upkeep.activity() !== undefined);
+  for (const end = nowMs() + 150_000; nowMs() < end;) await client.txn({ success: [put("/again", "x")] });
+  await upkeep.stop(AbortSignal.abort());
+  counting.close();
+  expect(counting.compactions).toBeGreaterThan(2);
+  expect(counting.compactions).toBeLessThanOrEqual(16);
+}, 60_000);
+
 test("a lock is released if the response that granted it was lost, and the process eventually keeps etcd small", async () => {
   const { hostname, port } = new URL(cluster.endpoints[0] as string);
   const proxy = await openTcpProxy({ host: hostname, port: Number(port) });
