@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import { answerHeaders } from "./routes/http/door/answer-headers.ts";
 import { door, type DoorOptions } from "./routes/http/door/door.ts";
 import type { Access } from "./access/access.ts";
+import type { AuditTrail } from "./access/audit.ts";
 import { accessCheck } from "./routes/http/access/access-check.ts";
 import { closedConnections } from "./routes/http/closed-connections.ts";
 import { errorHandling } from "./routes/http/error-handling.ts";
@@ -18,6 +19,9 @@ export interface AppOptions extends HealthOptions, PrometheusOptions {
   readonly webSocket: { readonly wsIdleTimeoutMs: number };
   readonly door: DoorOptions;
   readonly access: Access;
+  readonly trail: AuditTrail;
+  /** True if the last address of X-Forwarded-For is the client's. */
+  readonly trustsForwardedFor: boolean;
   readonly log: Logger;
 }
 
@@ -34,7 +38,7 @@ export function composeApp(options: AppOptions): Elysia {
   app.use(closedConnections(options.draining));
   app.use(httpInstruments(options.registry));
   app.use(door(options.door));
-  app.use(accessCheck({ access: options.access, routes: () => app.routes }));
+  app.use(accessCheck({ ...options, routes: () => app.routes }));
   app.use(healthRoutes(options));
   app.use(prometheusRoutes(options));
   for (const routes of options.routes(() => app)) app.use(routes);

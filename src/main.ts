@@ -85,6 +85,8 @@ function makeApp({ shared, roles, access }: OpenRoles, health: HealthOptions, st
     log: shared.log,
     door: { hosts: hostNamesOf(shared.config), corsOrigins: shared.config.corsOrigins },
     access: access.access,
+    trail: access.audit,
+    trustsForwardedFor: shared.config.httpTrustForwardedFor,
     routes: (app) => roles.flatMap((role) => role.routes({ app, services, version, stopping, access })),
   });
 }

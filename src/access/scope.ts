@@ -9,7 +9,7 @@ export const scopeMeanings: Readonly<Record<Scope, string>> = {
   read: "read the fleet, its history and the pipeline's state",
   write: "push telemetry",
   operate: "change the pipeline: redrive and delete dead letters, change the inventory",
-  admin: "create, list and revoke keys",
+  admin: "create, list and revoke keys, read the audit log",
 };
 
 /** @returns false if the text is not the name of a scope */

@@ -1,15 +1,18 @@
-import { isIPv4 } from "node:net";
 import { type Access, openToAll } from "../access/access.ts";
+import type { AuditStore, AuditTrail } from "../access/audit.ts";
+import { AuditLog } from "../access/audit-log.ts";
 import { KeysFile } from "../access/file/keys-file.ts";
 import { KeyAccess } from "../access/key-access.ts";
 import { KeyAdministration } from "../access/key-administration.ts";
 import { KeyDirectory } from "../access/key-directory.ts";
 import { OpenDoor, openDoorNotice } from "../access/open-door.ts";
+import { SqlAuditStore } from "../access/sql/sql-audit-store.ts";
 import { SqlKeyStore } from "../access/sql/sql-key-store.ts";
 import { SqlTicketStore } from "../access/sql/sql-ticket-store.ts";
 import { Tickets } from "../access/tickets.ts";
 import type { Config } from "../config/parse-config.ts";
 import type { SqlClient } from "../db/client.ts";
+import { isLoopback } from "../kit/ip-address.ts";
 import { stopwatch } from "../kit/clock.ts";
 import type { Service } from "../kit/service.ts";
 import type { SharedParts } from "./shared-parts.ts";
@@ -17,6 +20,7 @@ import type { SharedParts } from "./shared-parts.ts";
 /** What decides who may use a process. */
 export interface OpenAccess {
   readonly access: Access;
+  readonly audit: AuditTrail;
   /** The services that keep it; they start first. */
   readonly services: readonly Service[];
   /** For the banner; undefined if only the process's machine can reach it, without a key. */
@@ -29,20 +33,29 @@ export interface OpenAccess {
 export interface AccessAdministration {
   readonly keys: KeyAdministration;
   readonly tickets: Tickets;
+  readonly audit: AuditStore;
 }
 
 /** Opens what decides who may use this process. The roles must be open, because a role opens the store. */
 export function openAccess({ config, store, clock, log }: SharedParts): OpenAccess {
+  const client = store.current?.client;
+  const audit = new AuditLog({
+    store: client && new SqlAuditStore(client),
+    keepDays: config.auditRetentionDays,
+    monotonicMs: stopwatch(),
+    clock,
+    log,
+  });
   if (!isKeyRequired(config)) {
     const isTyped = config.auth === "off";
     return {
       access: openToAll,
-      services: isTyped ? [new OpenDoor(log)] : [],
+      audit,
+      services: [...(isTyped ? [new OpenDoor(log)] : []), ...(config.roles.includes("gateway") ? [audit] : [])],
       notice: isTyped ? openDoorNotice : undefined,
       administer: (client) => administrationOf(client, undefined),
     };
   }
-  const client = store.current?.client;
   const directory = new KeyDirectory({
     bootstrapKey: config.authBootstrapKey,
     file: config.authKeysFile === undefined ? undefined : new KeysFile(config.authKeysFile),
@@ -56,7 +69,8 @@ export function openAccess({ config, store, clock, log }: SharedParts): OpenAcce
   const tickets = client && administrationOf(client, directory).tickets;
   return {
     access: new KeyAccess(directory, tickets, config.authOpenPages ?? []),
-    services: [directory],
+    audit,
+    services: [directory, audit],
     notice: "a key is needed; AUTH_BOOTSTRAP_KEY or 'bun run telemetry -- keys create --direct' gives the first one",
     administer: (from) => administrationOf(from, directory),
   };
@@ -68,15 +82,12 @@ export function administrationOf(client: SqlClient, directory: KeyDirectory | un
   return {
     keys: new KeyAdministration(new SqlKeyStore(client), () => directory?.refresh() ?? Promise.resolve()),
     tickets: new Tickets(new SqlTicketStore(client), (id) => directory?.callerOf(id)),
+    audit: new SqlAuditStore(client),
   };
 }
 
 /** Keys are required beyond loopback, and where the settings name some: an operator who gives a process keys wants them to count. */
 function isKeyRequired({ auth, host, authKeysFile, authBootstrapKey }: Config): boolean {
   if (auth !== "auto") return auth === "required";
-  return !isLoopback(host) || (authKeysFile ?? authBootstrapKey) !== undefined;
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || (isIPv4(host) && host.startsWith("127."));
+  return !(host === "localhost" || isLoopback(host)) || (authKeysFile ?? authBootstrapKey) !== undefined;
 }

@@ -121,6 +121,7 @@ function callsOf(gateway: GatewayClient, cluster_id: string): Record<Operation, 
       countIfFound(gateway.GET("/api/v1/pipeline/dead-letters/{id}", noLetter)),
     "delete /api/v1/pipeline/dead-letters/{id}": () =>
       countIfFound(gateway.DELETE("/api/v1/pipeline/dead-letters/{id}", noLetter)),
+    "get /api/v1/audit": () => counted(gateway.GET("/api/v1/audit")),
     "get /api/v1/keys": () => counted(gateway.GET("/api/v1/keys")),
     "post /api/v1/keys": () =>
       counted(gateway.POST("/api/v1/keys", { params: { query: { name: "ci", scopes: "read" } } })),

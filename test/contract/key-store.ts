@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { makeKeyText } from "../../src/access/key-text.ts";
 import type { KeyStore } from "../../src/access/key-store.ts";
 import type { Scope } from "../../src/access/scope.ts";
+import { SqlAuditStore } from "../../src/access/sql/sql-audit-store.ts";
 import { SqlKeyStore } from "../../src/access/sql/sql-key-store.ts";
 import { SqlTicketStore } from "../../src/access/sql/sql-ticket-store.ts";
 import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
@@ -87,6 +88,45 @@ export function exerciseKeyStore(name: string, open: () => Promise<OpenStore>): 
       const { key } = await create();
       await opened.client.query(`update access_keys set selector = '{"clusters":["a"]}' where id = $1`, [key.id]);
       expect(await validOf(key.id)).toBeUndefined();
+    });
+
+    test("the audit log gives its entries newest first, page by page, and deletes what is too old", async () => {
+      const audit = new SqlAuditStore(opened.client);
+      const entry = {
+        keyId: "k",
+        keyName: odd,
+        address: "::1",
+        action: "redrive",
+        target: "a\0b",
+        result: "ok",
+        count: 1,
+      };
+      const nowMs = Date.now();
+      await audit.add([1, 2, 3].map((day) => ({ ...entry, atMs: nowMs - day * 86_400_000 - 60_000, count: day })));
+      const [third, second, ...others] = await audit.list(2, undefined);
+      expect([third, second]).toMatchObject([
+        { ...entry, target: "a\ufffdb", count: 3, atMs: nowMs - 3 * 86_400_000 - 60_000 },
+        { count: 2 },
+      ]);
+      expect([others, (await audit.list(2, second?.id)).map(({ count }) => count)]).toEqual([[], [1]]);
+      expect(await audit.deleteOld(0)).toBe(false);
+      expect(await audit.list(10, undefined)).toHaveLength(3);
+      await audit.deleteOld(2);
+      expect((await audit.list(10, undefined)).map(({ count }) => count)).toEqual([1]);
+    });
+
+    test("refusals that a million entries follow are deleted, and changes are not", async () => {
+      const audit = new SqlAuditStore(opened.client);
+      const entry = { keyId: "", keyName: "", address: "", action: "flood", target: "", atMs: Date.now(), count: 1 };
+      await audit.add([
+        { ...entry, result: "ok" },
+        { ...entry, result: "unauthenticated" },
+      ]);
+      await opened.client.query("select setval('audit_log_id_seq', nextval('audit_log_id_seq') + 1000001)");
+      await audit.add([{ ...entry, result: "forbidden" }]);
+      await audit.deleteOld(0);
+      const left = (await audit.list(10, undefined)).filter(({ action }) => action === "flood");
+      expect(left.map(({ result }) => result)).toEqual(["forbidden", "ok"]);
     });
 
     test("a ticket is taken once, and not after its life", async () => {

@@ -2,6 +2,8 @@ import { afterAll, beforeAll } from "bun:test";
 import pino from "pino";
 import { Registry } from "prom-client";
 import { type ProvidedEtcd, provideEtcd } from "../../dev/servers/provide-etcd.ts";
+import { AuditLog } from "../../src/access/audit-log.ts";
+import { SqlAuditStore } from "../../src/access/sql/sql-audit-store.ts";
 import { KeyDirectory } from "../../src/access/key-directory.ts";
 import { OpenDoor } from "../../src/access/open-door.ts";
 import { SqlKeyStore } from "../../src/access/sql/sql-key-store.ts";
@@ -231,6 +233,10 @@ exerciseService("the keys in memory", () => {
   const { part: store, calls } = counted(new SqlKeyStore(opened.client));
   const options = { bootstrapKey: undefined, file: undefined, maxAgeMs: 1000, needsKeys: false };
   return { service: new KeyDirectory({ ...options, store, monotonicMs: clock.nowMs, clock, log }), calls };
+});
+exerciseService("the audit log", () => {
+  const { part: store, calls } = counted(new SqlAuditStore(opened.client));
+  return { service: new AuditLog({ store, keepDays: 1, monotonicMs: clock.nowMs, clock, log }), calls };
 });
 exerciseService("the notice that nothing is protected", () => {
   let calls = 0;

@@ -141,6 +141,8 @@ export function gatewayOver(
     targetStates: new MemoryTargetStates(clock),
     scaling: new MemoryScalingRecords("one"),
     access: openToAll,
+    trail: { changed: () => undefined, refused: () => undefined },
+    trustsForwardedFor: options.http?.trustsForwardedFor === true,
     administration: administrationOf(client, undefined),
     graphql: { introspection: true, graphiql: true },
     services: [],

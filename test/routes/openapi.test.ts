@@ -84,6 +84,7 @@ describe("the OpenAPI document", () => {
 
   test("lists every path under /api/v1, the paths of health and metrics, and no other path", () => {
     expect(Object.keys(document.paths).sort()).toEqual([
+      "/api/v1/audit",
       "/api/v1/clusters",
       "/api/v1/clusters/{cluster_id}",
       "/api/v1/clusters/{cluster_id}/hosts",

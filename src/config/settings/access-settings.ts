@@ -1,5 +1,5 @@
 import { Type } from "@sinclair/typebox";
-import { duration, path } from "../config-setting.ts";
+import { count, duration, path } from "../config-setting.ts";
 
 /** The settings of who may use the API. */
 export const accessSettings = {
@@ -35,6 +35,14 @@ export const accessSettings = {
         "Pages that need no key where keys are required: health (/health), metrics (/metrics), docs (/swagger)",
     }),
   ),
+  auditRetentionDays: count({
+    env: "AUDIT_RETENTION_DAYS",
+    default: 90,
+    minimum: 0,
+    maximum: 36_500,
+    unit: "days",
+    description: "Age at which entries of the audit log are deleted; 0: never",
+  }),
   authKeysMaxAgeMs: duration({
     env: "AUTH_KEYS_MAX_AGE",
     default: 3_600_000,

@@ -5,7 +5,7 @@ export async function insertTicket(
   executor: SqlExecutor,
   ticket: { readonly sha256: string; readonly keyId: string; readonly lifeSeconds: number },
 ): Promise<void> {
-  await executor.query("delete from access_tickets where expires_at < now()");
+  await executor.query("delete from access_tickets where expires_at <= now()");
   const text =
     "insert into access_tickets (sha256, key_id, expires_at) values ($1, $2, now() + make_interval(secs => $3::float8))";
   await executor.query(text, [ticket.sha256, ticket.keyId, ticket.lifeSeconds]);

@@ -1,6 +1,7 @@
 import type { GraphQLFieldConfig, GraphQLOutputType } from "graphql";
 import type { Scope } from "../../access/scope.ts";
-import { requireScope } from "../http/access/require-scope.ts";
+import { TelemetryError } from "../../domain/errors.ts";
+import { ApiError } from "../http/api-error.ts";
 import type { Parameters, ValuesOf } from "../http/parameters/parameter.ts";
 import type { FleetIndex } from "../fleet/fleet-index.ts";
 import type { GraphqlContext, OperationContext } from "./operation-context.ts";
@@ -49,12 +50,31 @@ export function schemaKit(relationsOf: (typeName: string) => FieldMap): SchemaKi
       description,
       args: argumentsOf(takes, enums),
       extensions: size === undefined ? { scope } : { scope, size },
-      resolve: (source, args, { operation }) => {
-        requireScope(operation.caller, scope);
-        return resolve(source as never, parametersOf(takes, args as Readonly<Record<string, unknown>>), operation);
+      resolve: (source, args, { operation }, { parentType, fieldName }) => {
+        const action = `${parentType.name}.${fieldName}`;
+        const target = scope === "read" ? "" : JSON.stringify(args);
+        operation.requester.require(scope, action, target);
+        const values = parametersOf(takes, args as Readonly<Record<string, unknown>>);
+        if (scope === "read") return resolve(source as never, values, operation);
+        return audited(
+          () => resolve(source as never, values, operation),
+          (result) => operation.requester.changed(action, target, result),
+        );
       },
     }),
   };
+}
+
+/** Tells the result of a change: `ok`, or the code of its error. */
+async function audited(change: () => unknown, tell: (result: string) => void): Promise<unknown> {
+  try {
+    const changed = await change();
+    tell("ok");
+    return changed;
+  } catch (error) {
+    tell(error instanceof ApiError || error instanceof TelemetryError ? error.code : "internal_error");
+    throw error;
+  }
 }
 
 /** The size of a field whose number of elements is bounded by its argument `limit`; Infinity if `limit` is absent. */

@@ -1,4 +1,4 @@
-import type { Caller } from "../../access/caller.ts";
+import type { Requester } from "../http/access/requester.ts";
 import type { Clock } from "../../kit/clock.ts";
 import type { TargetStates } from "../../pipeline/source/target-states.ts";
 import type { TelemetryQueries } from "../../pipeline/store/telemetry-queries.ts";
@@ -42,7 +42,7 @@ export class OperationContext {
   constructor(
     private readonly parts: GraphqlParts,
     private readonly view: FleetView,
-    readonly caller: Caller,
+    readonly requester: Requester,
   ) {}
 
   /** True if no field used more than the fleet. The answer is then valid until the fleet changes. */

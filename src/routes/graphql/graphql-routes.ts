@@ -5,7 +5,7 @@ import { LRUCache } from "lru-cache";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import { hiddenDetail } from "../http/access/access-rule.ts";
-import { callerOf } from "../http/access/callers.ts";
+import { requesterOf } from "../http/access/requester.ts";
 import { FleetView } from "../fleet/fleet-index.ts";
 import type { OriginRule } from "../http/door/origin-rule.ts";
 import type { RateLimit } from "../http/rate-limit.ts";
@@ -101,7 +101,7 @@ function yogaOptions(
   const contexts = new WeakMap<Request, OperationContext>();
   return {
     context: ({ request }: { readonly request: Request }) => {
-      const operation = new OperationContext(parts, view, callerOf(request));
+      const operation = new OperationContext(parts, view, requesterOf(request));
       contexts.set(request, operation);
       return { operation };
     },

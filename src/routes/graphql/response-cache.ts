@@ -1,5 +1,5 @@
 import type { Plugin } from "graphql-yoga";
-import { callerOf, withCallerOf } from "../http/access/callers.ts";
+import { requesterOf, withRequesterOf } from "../http/access/requester.ts";
 import { CachedBody, ResponseCache } from "../http/response-cache.ts";
 import { graphqlError } from "../graphql-kit/graphql-errors.ts";
 import type { FleetView } from "../fleet/fleet-index.ts";
@@ -26,7 +26,7 @@ export function responseCache(view: FleetView, contextOf: (request: Request) => 
       const body = responses.get(key);
       if (body !== undefined) return event.endResponse(await body.answerTo(request, {}));
       // a body can be read only once, so a new request with the same text replaces this one
-      const readable = request.method === "POST" ? withCallerOf(request, withBody(request, sent)) : request;
+      const readable = request.method === "POST" ? withRequesterOf(request, withBody(request, sent)) : request;
       requests.set(readable, { key, version });
       event.setRequest(readable);
     },
@@ -46,7 +46,7 @@ export function responseCache(view: FleetView, contextOf: (request: Request) => 
 function keyOf(request: Request, body: string): string {
   const { headers, method, url } = request;
   // an answer is another one for a caller with other scopes
-  const { scopes } = callerOf(request).grant;
+  const { scopes } = requesterOf(request).caller.grant;
   return [
     scopes.join(),
     method,

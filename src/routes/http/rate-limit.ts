@@ -1,7 +1,7 @@
 import { Elysia } from "elysia";
 import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
-import { isIP } from "node:net";
 import { clientNetwork } from "../../kit/ip-address.ts";
+import { type AddressServer, clientAddress } from "./access/client-address.ts";
 import { ApiError } from "./api-error.ts";
 import { pathOf } from "./door/request-path.ts";
 
@@ -10,11 +10,6 @@ export interface RateLimitOptions {
   readonly rateLimitPerSecond: number;
   /** True if the last address of X-Forwarded-For is the client's: only behind a proxy that sets this header. */
   readonly trustsForwardedFor: boolean;
-}
-
-/** The part of Bun's server that this module uses. */
-interface AddressServer {
-  requestIP(request: Request): { readonly address: string } | null;
 }
 
 /** Counts what each client asks. A client is an IPv4 address, or the network of an IPv6 address. It is counted in windows of one second.
@@ -28,11 +23,7 @@ export class RateLimit {
 
   /** The client that sends a request. */
   clientOf(request: Request, server: AddressServer | null): string {
-    const forwarded = this.options.trustsForwardedFor
-      ? request.headers.get("x-forwarded-for")?.split(",").at(-1)?.trim()
-      : undefined;
-    const address = forwarded === undefined ? undefined : addressIn(forwarded);
-    const client = address ?? server?.requestIP(request)?.address ?? "unknown";
+    const client = clientAddress(request, server, this.options.trustsForwardedFor) ?? "unknown";
     return clientNetwork(client) ?? client;
   }
 
@@ -66,12 +57,4 @@ export function rateLimit(limit: RateLimit) {
     set.headers["retry-after"] = String(refused.text.details["retry_after_seconds"]);
     throw refused;
   });
-}
-
-/** The address in an element of X-Forwarded-For, which may have a port; undefined if there is none.
- *  Source: https://www.rfc-editor.org/rfc/rfc7239#section-6 */
-function addressIn(element: string): string | undefined {
-  const [, bracketed, beforePort] = /^(?:\[([^\]]+)\](?::\d+)?|([^:]+):\d+)$/.exec(element) ?? [];
-  const address = bracketed ?? beforePort ?? element;
-  return isIP(address) === 0 ? undefined : address;
 }

@@ -1,12 +1,10 @@
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
-import type { Caller } from "../../access/caller.ts";
 import type { Clock } from "../../kit/clock.ts";
 import { defined } from "../../kit/defined.ts";
 import type { HistoryQueries } from "../../pipeline/store/telemetry-queries.ts";
 import type { Fleet } from "../fleet/fleet.ts";
-import { callerOf } from "../http/access/callers.ts";
-import { requireScope } from "../http/access/require-scope.ts";
+import { type Requester, requesterOf } from "../http/access/requester.ts";
 import { ApiError } from "../http/api-error.ts";
 import type { RateLimit } from "../http/rate-limit.ts";
 import type { LiveFeed } from "./live-feed.ts";
@@ -53,7 +51,7 @@ const keyEnded = "the key was revoked or has expired";
 export class LiveSockets implements SocketOwner {
   private readonly sockets = new Set<LiveSocket>();
   /** Who has opened each socket. */
-  private readonly callers = new WeakMap<LiveSocket, Caller>();
+  private readonly requesters = new WeakMap<LiveSocket, Requester>();
   /** Functions that remove a socket from its caller, which ends it. */
   private readonly departures = new WeakMap<LiveSocket, () => void>();
   private readonly instruments: LiveInstruments;
@@ -93,13 +91,13 @@ export class LiveSockets implements SocketOwner {
     }
     this.server = server ?? undefined;
     const socket = new LiveSocket(this, this.options.limit?.clientOf(request, server));
-    this.callers.set(socket, callerOf(request));
+    this.requesters.set(socket, requesterOf(request));
     if (server?.upgrade(request, { data: socket }) !== true) throw upgradeRequired();
   }
 
   onOpened(socket: LiveSocket): void {
     this.sockets.add(socket);
-    const leave = this.callers.get(socket)?.onEnd(() => socket.end("key_ended", 1008, keyEnded));
+    const leave = this.requesters.get(socket)?.caller.onEnd(() => socket.end("key_ended", 1008, keyEnded));
     if (leave !== undefined) this.departures.set(socket, leave);
     if (!this.isWatching) void this.watch();
   }
@@ -141,10 +139,10 @@ export class LiveSockets implements SocketOwner {
   /** @returns an error instead of a message that the socket's caller may not send */
   private checked(socket: LiveSocket, read: ReadMessage): ReadMessage {
     const scope = "message" in read ? messageScopes[read.message.type] : "any";
-    const caller = this.callers.get(socket);
-    if (!("message" in read) || scope === "any" || caller === undefined) return read;
+    const requester = this.requesters.get(socket);
+    if (!("message" in read) || scope === "any" || requester === undefined) return read;
     try {
-      requireScope(caller, scope);
+      requester.require(scope, `/ws ${read.message.type}`, "");
       return read;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;

@@ -1,5 +1,6 @@
 import type { TObject } from "@sinclair/typebox";
 import type { AnyElysia } from "elysia";
+import type { AuditStore } from "../../access/audit.ts";
 import type { KeyAdministration } from "../../access/key-administration.ts";
 import type { Tickets } from "../../access/tickets.ts";
 import type { Clock } from "../../kit/clock.ts";
@@ -41,8 +42,12 @@ export interface ResourceParts {
   readonly targetStates: Pick<TargetStates, "list">;
   /** The coordinator's decisions. */
   readonly scaling: Pick<ScalingRecords, "read">;
-  /** Makes and revokes keys and tickets. */
-  readonly administration: { readonly keys: KeyAdministration; readonly tickets: Tickets };
+  /** Makes and revokes keys and tickets; has the audit log. */
+  readonly administration: {
+    readonly keys: KeyAdministration;
+    readonly tickets: Tickets;
+    readonly audit: Pick<AuditStore, "list">;
+  };
   readonly clock: Clock;
 }
 

@@ -3,7 +3,7 @@ import { isObjectType } from "graphql";
 import { type Scope, scopes } from "../../../src/access/scope.ts";
 import { makeSchema } from "../../../src/routes/graphql/schema.ts";
 import { ruleOf } from "../../../src/routes/http/access/access-rule.ts";
-import { callerOf } from "../../../src/routes/http/access/callers.ts";
+import { requesterOf } from "../../../src/routes/http/access/requester.ts";
 import { clientMessages, messageScopes } from "../../../src/routes/live/messages.ts";
 import { gatewayOver, openFleetStore, type TestGateway } from "../gateway.ts";
 import { securedParts } from "./secured-gateway.ts";
@@ -143,7 +143,7 @@ describe("GraphQL", () => {
   };
 
   test("every field with a resolver of its own has a scope, and refuses a caller without it", () => {
-    const operation = { caller: callerOf(new Request("http://localhost/")) };
+    const operation = { requester: requesterOf(new Request("http://localhost/")) };
     const checked: string[] = [];
     for (const type of Object.values(makeSchema().getTypeMap())) {
       if (!isObjectType(type) || type.name.startsWith("__")) continue;
@@ -157,7 +157,9 @@ describe("GraphQL", () => {
         const resolve = (type.name === "Subscription" ? field.subscribe : field.resolve) as (
           ...of: unknown[]
         ) => unknown;
-        expect(() => resolve({}, {}, { operation })).toThrow(`needs ${expected}`);
+        expect(() => resolve({}, {}, { operation }, { parentType: type, fieldName: field.name })).toThrow(
+          `needs ${expected}`,
+        );
         checked.push(place);
       }
     }

@@ -853,6 +853,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Audit log
+         * @description Who changed what, and who was refused, the newest first. A change is in the list within a second; equal refusals of a minute are one entry, at the end of the minute.
+         */
+        get: operations["listAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -945,6 +965,44 @@ export interface components {
                     count: number;
                 };
             };
+        };
+        /**
+         * @description A change, or refusals
+         * @example {
+         *       "id": 17,
+         *       "at": "2025-07-18T20:42:34Z",
+         *       "key_id": "3f9ac02b1d",
+         *       "key_name": "operator",
+         *       "address": "10.0.0.7",
+         *       "action": "redriveDeadLetter",
+         *       "target": "/api/v1/pipeline/dead-letters/01K0F3Z8Q4W5X6Y7Z8A9B0C1D2/redrive",
+         *       "result": "ok",
+         *       "count": 1
+         *     }
+         */
+        AuditEntry: {
+            /** @description Number of the entry */
+            id: number;
+            /**
+             * Format: date-time
+             * @description When the change was answered, or the first of the refusals
+             * @example 2025-07-18T20:42:34Z
+             */
+            at: string;
+            /** @description The key; empty if there was no valid one, or none is required */
+            key_id: string;
+            /** @description The name of the key at that time */
+            key_name: string;
+            /** @description The client's address */
+            address: string;
+            /** @description The id of the operation, the field of GraphQL, or the message of /ws */
+            action: string;
+            /** @description What it was done to; for REST, the path, or the id of a new key */
+            target: string;
+            /** @description ok; the status or the code of an error; unauthenticated or forbidden for a refusal */
+            result: string;
+            /** @description Number of equal refusals within a minute */
+            count: number;
         };
         /**
          * @description A cluster that has reported telemetry
@@ -2741,6 +2799,7 @@ export interface components {
 }
 export type AccessKey = components['schemas']['AccessKey'];
 export type Aggregate = components['schemas']['Aggregate'];
+export type AuditEntry = components['schemas']['AuditEntry'];
 export type Cluster = components['schemas']['Cluster'];
 export type ClusterStats = components['schemas']['ClusterStats'];
 export type Coverage = components['schemas']['Coverage'];
@@ -6212,6 +6271,67 @@ export interface operations {
             413: components["responses"]["413"];
             415: components["responses"]["415"];
             421: components["responses"]["421"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    listAudit: {
+        parameters: {
+            query?: {
+                /** @description At most this many entries, the newest ones; 1 to 10000, default 100 */
+                limit?: number;
+                /** @description next_cursor of the previous answer; selects the entries before it */
+                cursor?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "count": 1,
+                     *       "data": [
+                     *         {
+                     *           "id": 17,
+                     *           "at": "2025-07-18T20:42:34Z",
+                     *           "key_id": "3f9ac02b1d",
+                     *           "key_name": "operator",
+                     *           "address": "10.0.0.7",
+                     *           "action": "redriveDeadLetter",
+                     *           "target": "/api/v1/pipeline/dead-letters/01K0F3Z8Q4W5X6Y7Z8A9B0C1D2/redrive",
+                     *           "result": "ok",
+                     *           "count": 1
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        /** @description Elements in data */
+                        count: number;
+                        data: components["schemas"]["AuditEntry"][];
+                        /** @description Cursor of the next part; absent at the end of the list */
+                        next_cursor?: string;
+                    };
+                    "text/csv": string;
+                    "application/x-ndjson": string;
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            406: components["responses"]["406"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
             503: components["responses"]["503"];

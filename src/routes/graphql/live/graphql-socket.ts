@@ -8,7 +8,7 @@ import {
   type SubscribePayload,
 } from "graphql-ws";
 import type { Logger } from "pino";
-import { callerOf } from "../../http/access/callers.ts";
+import { requesterOf } from "../../http/access/requester.ts";
 import { ApiError } from "../../http/api-error.ts";
 import type { RateLimit } from "../../http/rate-limit.ts";
 import { graphqlError } from "../../graphql-kit/graphql-errors.ts";
@@ -103,7 +103,7 @@ export class GraphqlSockets {
     const client = { request, counted: this.options.limit?.clientOf(request, server) };
     const socket = new GraphqlSocket(client, this.protocol, {
       onOpened: () =>
-        callerOf(request).onEnd(() => socket.end(CloseCode.Forbidden, "the key was revoked or has expired")),
+        requesterOf(request).caller.onEnd(() => socket.end(CloseCode.Forbidden, "the key was revoked or has expired")),
       onEnd: () => this.sockets.delete(socket),
       onError: (error) => log.error({ err: error }, "a message to /graphql failed"),
     });

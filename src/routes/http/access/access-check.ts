@@ -1,45 +1,75 @@
 import { Elysia } from "elysia";
 import { type Access, anyone } from "../../../access/access.ts";
+import type { AuditTrail } from "../../../access/audit.ts";
 import type { Caller } from "../../../access/caller.ts";
 import { ApiError } from "../api-error.ts";
 import { type AccessRule, ruleOf, type RuledRoute } from "./access-rule.ts";
-import { noteCaller } from "./callers.ts";
+import { clientAddress } from "./client-address.ts";
 import { keyIn, ticketIn } from "./credentials.ts";
-import { requireScope } from "./require-scope.ts";
+import { noteRequester, Requester, requesterOf, stranger } from "./requester.ts";
 
 /** Basic comes first, because browsers ask for a password only if they find it first. */
 const challenge = 'Basic realm="gpu-telemetry", charset="UTF-8", Bearer realm="gpu-telemetry"';
 
+export interface AccessCheckOptions {
+  readonly access: Access;
+  readonly trail: AuditTrail;
+  /** True if the last address of X-Forwarded-For is the client's: only behind a proxy that sets this header. */
+  readonly trustsForwardedFor: boolean;
+  /** Returns every route of the app; called only after the app is composed. */
+  readonly routes: () => readonly RuledRoute[];
+}
+
 /** Refuses requests whose caller may not use their route: 401 without a valid key, 403 without the route's scope. Every route must
  *  declare its rule; a route that has none is refused. The check is a hook of the matched route, so that what is checked is what
- *  answers. Mount it before the routes.
- *  @param routes returns every route of the app; called only after the app is composed */
-export function accessCheck({
-  access,
-  routes,
-}: {
-  readonly access: Access;
-  readonly routes: () => readonly RuledRoute[];
-}) {
-  let rules: ReadonlyMap<string, AccessRule | undefined> | undefined;
-  const ruleAt = (method: string, path: string): AccessRule => {
-    rules ??= new Map(routes().map((route) => [`${route.method} ${route.path}`, ruleOf(route)]));
-    const rule = rules.get(`${method === "HEAD" ? "GET" : method} ${path}`);
+ *  answers. Tells the audit log of refusals, and of changes once they are answered. Mount it before the routes. */
+export function accessCheck({ access, trail, trustsForwardedFor, routes }: AccessCheckOptions) {
+  const rules = new Rules(routes);
+  return new Elysia({ name: "access" })
+    .onTransform({ as: "global" }, async ({ request, route, server, set }) => {
+      const address = clientAddress(request, server, trustsForwardedFor) ?? "";
+      if (!access.isRequired) return noteRequester(request, new Requester(anyone, address, trail));
+      const { scope, page, action } = rules.at(request.method, route);
+      if (scope === "open" || (page !== undefined && access.openPages.includes(page))) return;
+      const caller = await callerIn(request, access);
+      if (caller === undefined) {
+        stranger(address, trail).refused(action, targetOf(request), "unauthenticated");
+        set.headers["www-authenticate"] = challenge;
+        throw unauthenticated(request.headers.has("authorization"));
+      }
+      const requester = new Requester(caller, address, trail);
+      if (scope !== "any") requester.require(scope, action, targetOf(request));
+      noteRequester(request, requester);
+    })
+    .onAfterResponse({ as: "global" }, ({ request, route, set }) => {
+      if (request.method === "GET" || request.method === "HEAD" || route === "") return;
+      const { scope, action } = rules.at(request.method, route);
+      if (scope !== "write" && scope !== "operate" && scope !== "admin") return;
+      const status = Number(set.status ?? 200);
+      // a refused request has no requester, and is in the log already
+      requesterOf(request).changed(action, targetOf(request), status < 400 ? "ok" : String(status));
+    });
+}
+
+/** The rules of an app's routes. */
+class Rules {
+  private rules: ReadonlyMap<string, (AccessRule & { readonly action: string }) | undefined> | undefined;
+
+  constructor(private readonly routes: () => readonly RuledRoute[]) {}
+
+  /** @throws Error if the route declares no rule */
+  at(givenMethod: string, path: string): AccessRule & { readonly action: string } {
+    const method = givenMethod.toUpperCase();
+    this.rules ??= new Map(this.routes().map((route) => [`${route.method} ${route.path}`, ruleOf(route)]));
+    const rule = this.rules.get(`${method === "HEAD" ? "GET" : method} ${path}`);
     if (rule === undefined) throw new Error(`${method} ${path} declares no access rule`);
     return rule;
-  };
-  return new Elysia({ name: "access" }).onTransform({ as: "global" }, async ({ request, route, set }) => {
-    if (!access.isRequired) return noteCaller(request, anyone);
-    const { scope, page } = ruleAt(request.method.toUpperCase(), route);
-    if (scope === "open" || (page !== undefined && access.openPages.includes(page))) return;
-    const caller = await callerIn(request, access);
-    if (caller === undefined) {
-      set.headers["www-authenticate"] = challenge;
-      throw unauthenticated(request.headers.has("authorization"));
-    }
-    noteCaller(request, caller);
-    if (scope !== "any") requireScope(caller, scope);
-  });
+  }
+}
+
+/** The path and the query, which has no secret: a ticket opens only one socket. */
+function targetOf({ url }: Request): string {
+  return url.slice(url.indexOf("/", "https://".length));
 }
 
 async function callerIn(request: Request, access: Access): Promise<Caller | undefined> {

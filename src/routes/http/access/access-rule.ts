@@ -23,8 +23,14 @@ export interface RuledRoute {
   readonly hooks?: unknown;
 }
 
-/** @returns the rule of a route; undefined if the route declares none */
-export function ruleOf({ hooks }: RuledRoute): AccessRule | undefined {
-  const { detail } = (hooks ?? {}) as { readonly detail?: { readonly [ruleMember]?: AccessRule } };
-  return detail?.[ruleMember];
+/** @returns the rule of a route, and the name of what it does; undefined if the route declares no rule */
+export function ruleOf({ method, path, hooks }: RuledRoute): (AccessRule & { readonly action: string }) | undefined {
+  const { detail } = (hooks ?? {}) as { readonly detail?: Detail };
+  const rule = detail?.[ruleMember];
+  return rule && { ...rule, action: detail?.operationId ?? `${method} ${path}` };
+}
+
+interface Detail {
+  readonly operationId?: string;
+  readonly [ruleMember]?: AccessRule;
 }

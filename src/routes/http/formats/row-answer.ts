@@ -1,5 +1,5 @@
 import { stringify } from "csv-stringify/sync";
-import { callerOf } from "../access/callers.ts";
+import { requesterOf } from "../access/requester.ts";
 import type { Row } from "./columns.ts";
 import { compressedStream } from "./compress.ts";
 import { headOf, rowHeaders } from "./head-of.ts";
@@ -28,7 +28,7 @@ export async function rowAnswer({ request, format, columns, parts }: RowAnswer):
 }
 
 function bodyOf(texts: AsyncGenerator<string, void>, request: Request): ReadableStream<Uint8Array> {
-  const caller = callerOf(request);
+  const caller = requesterOf(request).caller;
   let leave = (): void => undefined;
   const end = async (): Promise<void> => {
     leave();

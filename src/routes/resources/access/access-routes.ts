@@ -5,7 +5,7 @@ import { isScope, scopes } from "../../../access/scope.ts";
 import { type Tickets, ticketLifeSeconds } from "../../../access/tickets.ts";
 import type { Clock } from "../../../kit/clock.ts";
 import type { Instant } from "../../../domain/timestamp.ts";
-import { callerOf } from "../../http/access/callers.ts";
+import { requesterOf } from "../../http/access/requester.ts";
 import { InvalidParameter, notFound } from "../../http/api-error.ts";
 import { operation } from "../../http/operation.ts";
 import { accepts, acceptsAt } from "../../http/parameters/accepts.ts";
@@ -69,7 +69,7 @@ export function keyRoutes(keys: KeyAdministration, clock: Clock) {
     })
     .post(
       "",
-      async ({ query, set }) => {
+      async ({ request, query, set }) => {
         const expiresAtMs = expiryIn(query, clock.nowMs());
         const { key, text: secret } = await keys.create({
           ...query,
@@ -77,6 +77,7 @@ export function keyRoutes(keys: KeyAdministration, clock: Clock) {
           expiresAtMs,
         });
         Object.assign(set.headers, noStore);
+        requesterOf(request).target = key.id;
         return single({ key: secret, ...toApiKey(key) });
       },
       { ...accepts(createQuery), detail: createDetail },
@@ -87,10 +88,11 @@ export function keyRoutes(keys: KeyAdministration, clock: Clock) {
     })
     .post(
       "/:key_id/rotate",
-      async ({ params: { key_id: id }, query, set }) => {
+      async ({ request, params: { key_id: id }, query, set }) => {
         const rotated = await keys.rotate(id, query.overlap_seconds);
         if (rotated === undefined) throw notFound("valid stored key", { id });
         Object.assign(set.headers, noStore);
+        requesterOf(request).target = `${id}, replaced by ${rotated.key.id}`;
         return single({ key: rotated.text, ...toApiKey(rotated.key), replaces: endOf(rotated.old) });
       },
       { ...acceptsAt(keyParams, rotateQuery), detail: rotateDetail },
@@ -102,7 +104,7 @@ export function ticketRoutes(tickets: Tickets) {
   return new Elysia({ name: "tickets", prefix: "/api/v1/tickets" }).post(
     "",
     async ({ request, set }) => {
-      const ticket = await tickets.issue(callerOf(request));
+      const ticket = await tickets.issue(requesterOf(request).caller);
       Object.assign(set.headers, noStore);
       return single({ ticket, expires_in_seconds: ticketLifeSeconds });
     },

@@ -4,7 +4,6 @@ import type { StoredRecord } from "../../../domain/query.ts";
 import type { FieldMap, SchemaKit } from "../../graphql-kit/field.ts";
 import { badInput } from "../../graphql-kit/graphql-errors.ts";
 import { liveRecords } from "../../graphql-kit/live/live-records.ts";
-import { requireScope } from "../../http/access/require-scope.ts";
 import { argumentsOf, parametersOf } from "../../graphql-kit/types/arguments.ts";
 import { gpuSelection } from "../../http/parameters/common.ts";
 import { selectorOf } from "../../schemas/gpu-selector.ts";
@@ -31,10 +30,10 @@ export function liveFields({ types, enums }: SchemaKit): FieldMap {
       extensions: { scope: "read" },
       args: { ...argumentsOf(filters, enums), ...uuidsArgument },
       subscribe: (_, args, { operation }) => {
-        const { allParts, caller } = operation;
-        requireScope(caller, "read");
+        const { allParts, requester } = operation;
+        requester.require("read", "Subscription.telemetry", "");
         const records = liveRecords(allParts.feed, selectorIn(args as Readonly<Record<string, unknown>>));
-        return allParts.admission.admit(records, caller);
+        return allParts.admission.admit(records, requester.caller);
       },
       resolve: (record) => toApiRecord(record as StoredRecord),
     },

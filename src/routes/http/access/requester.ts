@@ -1,0 +1,70 @@
+import type { AuditTrail } from "../../../access/audit.ts";
+import { Caller } from "../../../access/caller.ts";
+import { type Scope, scopeMeanings } from "../../../access/scope.ts";
+import { ApiError } from "../api-error.ts";
+
+/** Who has sent a request, and from where. */
+export class Requester {
+  /** What the request changes, once a handler knows it; by default, its path. */
+  target: string | undefined;
+
+  constructor(
+    readonly caller: Caller,
+    private readonly address: string,
+    private readonly trail: AuditTrail,
+  ) {}
+
+  /** @param action names what needs the scope, for the audit log
+   *  @throws ApiError 403 if the caller lacks the scope */
+  require(scope: Scope, action: string, target: string): void {
+    if (this.caller.may(scope)) return;
+    const { name, scopes } = this.caller.grant;
+    this.refused(action, target, "forbidden");
+    throw new ApiError(403, "forbidden", {
+      message: `The key ${JSON.stringify(name)} has the scope ${scopes.join(", ")}; this needs ${scope} (${scopeMeanings[scope]})`,
+      details: { needed: scope, scopes },
+    });
+  }
+
+  /** Tells the audit log that something was changed, or that the change failed. */
+  changed(action: string, target: string, result: string): void {
+    this.trail.changed({ ...this.who(), action, target: this.target ?? target, result });
+  }
+
+  /** Tells the audit log that the request was refused. */
+  refused(action: string, target: string, result: "unauthenticated" | "forbidden"): void {
+    this.trail.refused({ ...this.who(), action, target, result });
+  }
+
+  private who() {
+    const { id: keyId, name: keyName } = this.caller.grant;
+    return { keyId, keyName, address: this.address };
+  }
+}
+
+/** Has no scope. */
+const unknown = new Caller({ id: "", name: "", scopes: [], expiresAtMs: undefined });
+
+/** Someone without a valid key. */
+export function stranger(address: string, trail: AuditTrail): Requester {
+  return new Requester(unknown, address, trail);
+}
+
+const requesters = new WeakMap<Request, Requester>();
+const unchecked = stranger("", { changed: () => undefined, refused: () => undefined });
+
+/** Notes who has sent a request. */
+export function noteRequester(request: Request, requester: Requester): void {
+  requesters.set(request, requester);
+}
+
+/** Notes that `copy` has the sender of `request`. @returns the copy */
+export function withRequesterOf(request: Request, copy: Request): Request {
+  noteRequester(copy, requesterOf(request));
+  return copy;
+}
+
+/** Who has sent a request, as `accessCheck` has noted it. For a request that was not checked, it is one without scopes. */
+export function requesterOf(request: Request): Requester {
+  return requesters.get(request) ?? unchecked;
+}
