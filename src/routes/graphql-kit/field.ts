@@ -50,7 +50,7 @@ export function schemaKit(relationsOf: (typeName: string) => FieldMap): SchemaKi
       description,
       args: argumentsOf(takes, enums),
       extensions: size === undefined ? { scope } : { scope, size },
-      resolve: (source, args, { operation }, { parentType, fieldName }) => {
+      resolve: (...[source, args, { operation }, { parentType, fieldName }]) => {
         const action = `${parentType.name}.${fieldName}`;
         const target = scope === "read" ? "" : JSON.stringify(args);
         operation.requester.require(scope, action, target);
