@@ -42,12 +42,13 @@ export function accessCheck({ access, trail, trustsForwardedFor, routes }: Acces
       noteRequester(request, requester);
     })
     .onAfterResponse({ as: "global" }, ({ request, route, set }) => {
-      if (request.method === "GET" || request.method === "HEAD" || route === "") return;
-      const { scope, action } = rules.at(request.method, route);
-      if (scope !== "write" && scope !== "operate" && scope !== "admin") return;
+      if (request.method === "GET" || request.method === "HEAD") return;
+      // undefined for a request that no route matches
+      const rule = rules.find(request.method, route);
+      if (rule === undefined || rule.scope === "any" || rule.scope === "open" || rule.scope === "read") return;
       const status = Number(set.status ?? 200);
       // a refused request has no requester, and is in the log already
-      requesterOf(request).changed(action, targetOf(request), status < 400 ? "ok" : String(status));
+      requesterOf(request).changed(rule.action, targetOf(request), status < 400 ? "ok" : String(status));
     });
 }
 
@@ -58,12 +59,16 @@ class Rules {
   constructor(private readonly routes: () => readonly RuledRoute[]) {}
 
   /** @throws Error if the route declares no rule */
-  at(givenMethod: string, path: string): AccessRule & { readonly action: string } {
-    const method = givenMethod.toUpperCase();
-    this.rules ??= new Map(this.routes().map((route) => [`${route.method} ${route.path}`, ruleOf(route)]));
-    const rule = this.rules.get(`${method === "HEAD" ? "GET" : method} ${path}`);
+  at(method: string, path: string): AccessRule & { readonly action: string } {
+    const rule = this.find(method, path);
     if (rule === undefined) throw new Error(`${method} ${path} declares no access rule`);
     return rule;
+  }
+
+  find(givenMethod: string, path: string): (AccessRule & { readonly action: string }) | undefined {
+    const method = givenMethod.toUpperCase();
+    this.rules ??= new Map(this.routes().map((route) => [`${route.method} ${route.path}`, ruleOf(route)]));
+    return this.rules.get(`${method === "HEAD" ? "GET" : method} ${path}`);
   }
 }
 
