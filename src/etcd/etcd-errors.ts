@@ -26,7 +26,9 @@ export function translateEtcdError(cause: unknown, operation: string): Telemetry
       { cause },
     );
   }
-  if (cause instanceof EtcdLeaseInvalidError || text.includes("requested lease not found")) {
+  // a value that is to be written again, but was deleted with its lease
+  const isValueGone = text.includes("etcdserver: key not found");
+  if (cause instanceof EtcdLeaseInvalidError || text.includes("requested lease not found") || isValueGone) {
     return new LeaseGone(`${operation} was refused: its lease has ended`, { cause });
   }
   if (text.includes("required revision has been compacted")) {

@@ -40,6 +40,12 @@ export function put(key: string, value: string | Uint8Array, leaseId?: string): 
   return { request_put: { key: Buffer.from(key), value: bytes, ...(leaseId === undefined ? {} : { lease: leaseId }) } };
 }
 
+/** Writes the value that the key has, and takes the key from its lease, so that the key stays when the lease ends. etcd refuses the
+ *  transaction if the key does not exist. */
+export function putAgain(key: string): IRequestOp {
+  return { request_put: { key: Buffer.from(key), ignore_value: true } };
+}
+
 /** Writes the key unless it exists. */
 export function putIfAbsent(key: string, value: string): IRequestOp {
   return nested([isAbsent(key)], [put(key, value)]);

@@ -1,5 +1,5 @@
 import { TokenBucket } from "../kit/token-bucket.ts";
-import { payloadMaxBytes } from "../pipeline/queue/etcd/publisher.ts";
+import { payloadMaxBytes } from "../pipeline/queue/etcd/publish-groups.ts";
 import { EtcdRounds } from "../pipeline/source/csv/etcd-rounds.ts";
 import { EtcdAssignment } from "../pipeline/stream/assignment/etcd-assignment.ts";
 import { EtcdLiveAssignment } from "../pipeline/stream/assignment/etcd-live-assignment.ts";

@@ -30,6 +30,10 @@ test("a batch that is too large becomes several messages; only the last of them 
   expect(outgoing.every(({ message }) => message.payload.length <= limit)).toBe(true);
   expect(new Set(outgoing.map(({ message }) => message.idempotencyKey)).size).toBe(outgoing.length);
   expect(outgoing.map(({ message }) => message.source.to.offset)).toEqual([...outgoing.slice(1).map(() => 100), 900]);
+  expect(outgoing.map(({ message }) => message.continues ?? false)).toEqual([
+    ...outgoing.slice(1).map(() => true),
+    false,
+  ]);
   const decoded = outgoing.map(({ message }) => decodePayload(message));
   expect(decoded.reduce((sum, { recordCount }) => sum + recordCount, 0)).toBe(200);
   expect(decoded.reduce((sum, { tally }) => sum + tally.samples, 0)).toBe(batch.tally.samples);

@@ -46,11 +46,18 @@ function open(queue: Pick<Queue, "publish">): Opened {
 test("messages are published in their order, and those added during a publish are part of the next one", async () => {
   const queue = openQueue();
   const { buffer, groups } = open(queue);
-  await Promise.all(Array.from({ length: 10 }, (_, key) => buffer.add(outgoing(key))));
+  await Promise.all(Array.from({ length: 10 }, (_, key) => buffer.add([outgoing(key)])));
   await buffer.flush();
   const deliveries = await queue.claim({ consumerId: "c", maxMessages: 100, signal: never });
   expect(deliveries.map(({ envelope }) => Number(envelope.idempotencyKey))).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
   expect(groups).toEqual([1, 9]);
+});
+
+test("the messages of a batch are published together, even if nothing is being published", async () => {
+  const { buffer, groups } = open(openQueue());
+  await buffer.add([outgoing(1), outgoing(2), outgoing(3)]);
+  await buffer.flush();
+  expect(groups).toEqual([3]);
 });
 
 test("adding waits while the queue is full, so that the buffer holds few messages", async () => {
@@ -58,7 +65,7 @@ test("adding waits while the queue is full, so that the buffer holds few message
   const { buffer } = open(queue);
   let added = 0;
   const adding = (async () => {
-    for (; added < 200; added += 1) await buffer.add(outgoing(added));
+    for (; added < 200; added += 1) await buffer.add([outgoing(added)]);
   })();
   await clock.advance(0);
   expect(added).toBeLessThan(50);
@@ -80,13 +87,13 @@ test("a publish with a retryable error is repeated; after any other error, every
       return failure === undefined ? queue.publish(messages, options) : Promise.reject(failure);
     },
   });
-  await buffer.add(outgoing(1));
+  await buffer.add([outgoing(1)]);
   await clock.advance(60_000);
   await buffer.flush();
   expect(groups).toEqual([1]);
   failures.push(new RangeLost("another has it"));
-  await buffer.add(outgoing(2));
+  await buffer.add([outgoing(2)]);
   expect(await buffer.flush().catch((error: unknown) => error)).toBeInstanceOf(RangeLost);
-  expect(await buffer.add(outgoing(3)).catch((error: unknown) => error)).toBeInstanceOf(RangeLost);
+  expect(await buffer.add([outgoing(3)]).catch((error: unknown) => error)).toBeInstanceOf(RangeLost);
   expect((await queue.stats()).readyMessages).toBe(1);
 });

@@ -14,6 +14,8 @@ export interface NewMessage {
   readonly payload: Uint8Array;
   /** The part of the source that the payload covers. */
   readonly source: SourceRange;
+  /** True if the next message is of the same batch: both are added, or none. Absent: false. */
+  readonly continues?: boolean;
 }
 
 /** The claim of a message whose source is one of many, so that messages of many sources can be published together. */
@@ -67,7 +69,7 @@ export interface Published {
 }
 
 /** A message without its payload. */
-export interface MessageEnvelope extends Omit<NewMessage, "payload"> {
+export interface MessageEnvelope extends Omit<NewMessage, "payload" | "continues"> {
   /** ULID; the ids of one publisher ascend in the order of publishing. */
   readonly id: string;
   readonly topic: string;
@@ -125,8 +127,8 @@ export interface Queue {
   readonly deadLetters: DeadLetters;
   /** Adds messages in order; waits while the queue is full.
    *  @throws QueueClosed, RangeLost, the signal's reason if the signal aborts before all messages are added, or an error
-   *          of the driver. Some messages may have been added already: publishing all messages again with the same keys adds only
-   *          the missing ones */
+   *          of the driver. Some messages may have been added already, those of a batch (up to 64) together: publishing all
+   *          messages again with the same keys adds only the missing ones */
   publish(messages: readonly NewMessage[], options: PublishOptions): Promise<Published>;
   /** Claims ready messages for the time of a lease, in about the order of publishing; waits for at least one.
    *  @returns no message only if the signal aborted or the queue was closed

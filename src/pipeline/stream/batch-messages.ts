@@ -32,7 +32,8 @@ export function keyedByInstant(sourceId: string, { timeMs, idempotencyKey, batch
 /** The messages of a batch: one, or several if its payload would be larger than the limit. Each of several messages has the
  *  batch's key with a number.
  *
- *  Messages before the last one cover no part of the source: its position may move only when the last one is published. */
+ *  Messages before the last one cover no part of the source: its position may move only when the last one is published. A live source
+ *  cannot be read again, so all of them are published together. */
 export function messagesOf({ idempotencyKey, source, batch }: KeyedBatch, maxBytes: number): OutgoingMessage[] {
   const parts = partsOf(batch, maxBytes);
   const traceId = crypto.randomUUID();
@@ -44,6 +45,7 @@ export function messagesOf({ idempotencyKey, source, batch }: KeyedBatch, maxByt
       traceId,
       count: part.recordCount,
       source: isLast ? source : { ...source, to: source.from },
+      ...(isLast ? {} : { continues: true }),
     };
     return { message, tally: part.tally };
   });

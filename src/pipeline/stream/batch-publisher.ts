@@ -54,7 +54,7 @@ export class BatchPublisher {
   private async add(keyed: KeyedBatch, buffer: PublishBuffer, stop: AbortSignal): Promise<void> {
     const { bucket, backPressure, messageMaxBytes } = this.options;
     await bucket.take(keyed.batch.tally.samples / backPressure.pace, stop);
-    for (const outgoing of messagesOf(keyed, messageMaxBytes)) await buffer.add(outgoing);
+    await buffer.add(messagesOf(keyed, messageMaxBytes));
     await backPressure.pause(stop);
   }
 

@@ -27,13 +27,13 @@ export class PublishBuffer {
 
   constructor(private readonly options: PublishBufferOptions) {}
 
-  /** Adds a message; waits first while a publish is under way and the buffer is full.
+  /** Adds the messages of a batch, which are published together; waits first while a publish is under way and the buffer is full.
    *  @throws the error that ended publishing: it cannot be retried, or the signal has aborted */
-  async add(outgoing: OutgoingMessage): Promise<void> {
+  async add(outgoing: readonly OutgoingMessage[]): Promise<void> {
     while (this.publishing !== undefined && this.isFull) await this.publishing;
     this.throwError();
-    this.waiting.push(outgoing);
-    this.waitingBytes += outgoing.message.payload.length;
+    this.waiting.push(...outgoing);
+    for (const { message } of outgoing) this.waitingBytes += message.payload.length;
     this.publishing ??= this.publishWaiting();
   }
 

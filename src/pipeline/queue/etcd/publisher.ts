@@ -2,17 +2,9 @@ import type { ICompare, IRequestOp, ITxnResponse } from "etcd3";
 import { monotonicFactory } from "ulid";
 import type { Clock } from "../../../kit/clock.ts";
 import { stopwatch } from "../../../kit/clock.ts";
-import { EtcdRefused, LeaseGone, RangeLost } from "../../../domain/errors.ts";
+import { LeaseGone, RangeLost } from "../../../domain/errors.ts";
 import type { EtcdClient } from "../../../etcd/etcd-client.ts";
-import {
-  countPrefix,
-  get,
-  isAbsent,
-  maxNestedTransactions,
-  nested,
-  put,
-  wasCreatedAt,
-} from "../../../etcd/requests.ts";
+import { countPrefix, get, isAbsent, nested, put, putAgain, wasCreatedAt } from "../../../etcd/requests.ts";
 import type {
   Checkpoint,
   MessageClaim,
@@ -23,6 +15,7 @@ import type {
   Receipt,
 } from "../queue.ts";
 import { envelopeText } from "./envelope.ts";
+import { type ClaimedMessage, type GroupedMessage, groupsOf } from "./publish-groups.ts";
 import type { QueueKeys } from "./queue-keys.ts";
 
 export interface PublisherOptions {
@@ -32,25 +25,18 @@ export interface PublisherOptions {
   readonly topic: string;
 }
 
-/** The greatest size of a payload, in bytes: etcd refuses requests over 1.5 MiB, and the envelope needs space, too. */
-export const payloadMaxBytes = 1024 * 1024;
-/** The greatest total size of a transaction's payloads. A transaction waits until the previous one is written to disk, so a
- *  larger transaction would delay the next one. */
-const transactionMaxBytes = payloadMaxBytes;
 /** A published idempotency key is remembered for at least this time; later, only the store recognises duplicates. */
 const windowSeconds = 600;
 /** Idempotency keys published within this time share a lease. The time is short, because the end of a lease with very many
  *  keys blocks etcd's writes. */
 const leaseSharedMs = 60_000;
-
-/** A message, and the claim that it is published under if it has its own. */
-interface ClaimedMessage {
-  readonly message: NewMessage;
-  readonly claim: MessageClaim | undefined;
-}
+/** Payloads whose messages were not added are deleted after this time. */
+const stagedSeconds = 60;
 
 /** Adds messages, each idempotency key once, and updates the checkpoint in the same transaction. Messages that do not fit
- *  into one transaction are added in several transactions, each of which updates the checkpoint. */
+ *  into one transaction are added in several transactions, each of which updates the checkpoint. Only those of one batch are added
+ *  together: if they do not fit, their payloads are written first, under a lease that deletes them if the publisher dies. The
+ *  transaction that adds the messages takes the payloads from the lease. */
 export class Publisher {
   private readonly newId = monotonicFactory();
   private window: { readonly leaseId: string; readonly age: () => number } | undefined;
@@ -72,7 +58,7 @@ export class Publisher {
     return { receipts, depthMessages: depth };
   }
 
-  private async publishGroup(group: readonly ClaimedMessage[], checkpoint: Checkpoint | undefined): Promise<Published> {
+  private async publishGroup(group: readonly GroupedMessage[], checkpoint: Checkpoint | undefined): Promise<Published> {
     try {
       return await this.tryPublish(group, await this.windowLease(), checkpoint);
     } catch (error) {
@@ -83,7 +69,7 @@ export class Publisher {
   }
 
   private async tryPublish(
-    group: readonly ClaimedMessage[],
+    group: readonly GroupedMessage[],
     windowLease: string,
     checkpoint: Checkpoint | undefined,
   ): Promise<Published> {
@@ -92,20 +78,22 @@ export class Publisher {
     const envelopes = group.map(({ message }) =>
       envelopeOf(message, { id: this.newId(createdAtMs), topic, createdAtMs }),
     );
-    const adding = group.map(({ message: { payload, idempotencyKey }, claim }, index) => {
+    const adding = group.map(({ message: { payload, idempotencyKey }, claim, isStaged }, index) => {
       const envelope = envelopes[index] as MessageEnvelope;
+      const payloadKey = keys.payload(envelope.id);
       const key = keys.idempotency(idempotencyKey);
       const addition = nested(
         [isAbsent(key)],
         [
           put(key, envelope.id, windowLease),
           put(keys.message(envelope.id), envelopeText(envelope)),
-          put(keys.payload(envelope.id), payload),
+          isStaged ? putAgain(payloadKey) : put(payloadKey, payload),
         ],
         [get(key)],
       );
       return claim === undefined ? addition : underClaim(claim, addition);
     });
+    await this.stage(group, envelopes);
     const { compare, update } = guardOf(checkpoint, group);
     // etcd ignores nested writes when it checks its quota: without this write, etcd would accept messages when it is full
     const latest = put(keys.latest, (envelopes.at(-1) as MessageEnvelope).id);
@@ -116,6 +104,18 @@ export class Publisher {
       receiptOf(id, result.responses[index], group[index]?.claim !== undefined),
     );
     return { receipts, depthMessages: Number(result.responses.at(-1)?.response_range.count) };
+  }
+
+  /** Writes the payloads that do not fit into the transaction of their messages. */
+  private async stage(group: readonly GroupedMessage[], envelopes: readonly MessageEnvelope[]): Promise<void> {
+    const { client, keys } = this.options;
+    let leaseId: string | undefined;
+    for (const [index, { message, isStaged }] of group.entries()) {
+      if (!isStaged) continue;
+      leaseId ??= await client.grantLease(stagedSeconds);
+      const { id } = envelopes[index] as MessageEnvelope;
+      await client.txn({ success: [put(keys.payload(id), message.payload, leaseId)] });
+    }
   }
 
   private async windowLease(): Promise<string> {
@@ -158,36 +158,4 @@ function receiptOf(id: string, response: ITxnResponse["responses"][number] | und
   if (adding?.succeeded === true) return { id, duplicate: false, refused: false };
   const publishedAs = adding?.responses[0]?.response_range.kvs[0]?.value.toString();
   return { id: publishedAs ?? id, duplicate: true, refused: false };
-}
-
-/** Cuts messages into groups that each fit into one transaction. No group writes a key twice, because etcd refuses that.
- *  @throws EtcdRefused if a payload is too large */
-function groupsOf(messages: readonly ClaimedMessage[]): ClaimedMessage[][] {
-  const groups: ClaimedMessage[][] = [];
-  let group: ClaimedMessage[] = [];
-  let written = new Set<string>();
-  let bytes = 0;
-  for (const claimed of messages) {
-    const { message, claim } = claimed;
-    const size = message.payload.length;
-    if (size > payloadMaxBytes) {
-      throw new EtcdRefused(
-        `message ${message.idempotencyKey} has ${size} bytes, but the queue accepts at most ${payloadMaxBytes}; split it`,
-      );
-    }
-    const isFull = bytes + size > transactionMaxBytes || group.length === maxNestedTransactions;
-    // a position whose key is equal to an idempotency key only ends a group early
-    const writing = [message.idempotencyKey, ...(claim?.position === undefined ? [] : [claim.position.key])];
-    if (group.length > 0 && (isFull || writing.some((key) => written.has(key)))) {
-      groups.push(group);
-      group = [];
-      written = new Set();
-      bytes = 0;
-    }
-    group.push(claimed);
-    for (const key of writing) written.add(key);
-    bytes += size;
-  }
-  if (group.length > 0) groups.push(group);
-  return groups;
 }
