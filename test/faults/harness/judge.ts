@@ -8,7 +8,7 @@ import type { SeedRun } from "./seed-run.ts";
 
 /** Longer than leases and backoffs last: a run in which nothing changes for this time, after the last fault has healed, is
  *  stuck. */
-const stallMs = 45_000;
+export const stallMs = 45_000;
 
 /** Clean ends of a process: exit status 0, 130 after a second SIGTERM, the signal SIGTERM if it came before any code ran,
  *  and 1 if the process found no database at its start. */

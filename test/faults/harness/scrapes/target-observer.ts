@@ -100,8 +100,9 @@ export class TargetObserver {
     for (const { type, kv } of events) {
       if (type !== "Put") continue;
       const id = idOf(kv.key);
-      const about = this.unread.get(id) ?? { revision: BigInt(kv.mod_revision) };
       const isMessage = kv.key.toString("latin1").startsWith(queue.messages);
+      const known = this.unread.get(id);
+      const about = { ...known, revision: isMessage || known === undefined ? BigInt(kv.mod_revision) : known.revision };
       const { envelope = isMessage ? readEnvelope(kv.value) : undefined, payload = isMessage ? undefined : kv.value } =
         about;
       this.unread.set(id, { ...about, ...(envelope && { envelope }), ...(payload && { payload }) });
