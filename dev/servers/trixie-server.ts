@@ -10,7 +10,7 @@ export interface TrixieCommand {
   readonly trixie: string;
   /** The folder that the command sees as /srv, owned by `user`. */
   readonly folder: string;
-  readonly user: "etcd" | "postgres";
+  readonly user: "etcd" | "postgres" | "daemon";
   readonly command: readonly string[];
   /** Network namespace to run in; absent: the machine's. */
   readonly netns?: string | undefined;

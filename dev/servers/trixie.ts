@@ -3,8 +3,8 @@ import { homedir, userInfo } from "node:os";
 import { join } from "node:path";
 import { lastLines } from "./last-lines.ts";
 
-/** The packages in the folder of Debian trixie: PostgreSQL 17 with TimescaleDB, etcd 3.5, NATS. */
-const packages = ["postgresql-17-timescaledb", "etcd-server", "etcd-client", "nats-server"];
+/** The packages in the servers' folder of Debian trixie: PostgreSQL 17 with TimescaleDB, etcd 3.5, NATS. */
+const serverPackages = ["postgresql-17-timescaledb", "etcd-server", "etcd-client", "nats-server"];
 
 /** The PATH for system programs: the PATH of this process may lack their folders. */
 export const systemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -40,23 +40,23 @@ export function reasonAgainstTrixie(): string | undefined {
   return success ? undefined : `namespaces cannot be created (${stderr.toString().trim()})`;
 }
 
-/** The path of a folder of Debian trixie with the servers. A call builds the folder if it does not exist. A process that calls
+/** The path of a folder of Debian trixie with these packages; by default, the servers. A call builds the folder if it does not exist. A process that calls
  *  this function during the build waits for the builder. If the builder is killed, its lock is released.
  *  @throws Error that names the missing requirement, or has the last lines of the build's log */
-export async function trixieFolder(): Promise<string> {
+export async function trixieFolder(packages: readonly string[] = serverPackages): Promise<string> {
   const hash = new Bun.CryptoHasher("sha256").update(packages.join(",")).digest("hex").slice(0, 12);
   const target = join(cacheFolder(), `trixie-${hash}`);
   const reason = reasonAgainstTrixie();
   if (reason !== undefined) {
     throw new Error(
-      `Starting an etcd or PostgreSQL that can be killed, frozen or configured needs root on Debian, but ${reason}`,
+      `Starting a browser, or an etcd or PostgreSQL that can be killed, frozen or configured, needs root on Debian, but ${reason}`,
     );
   }
-  if (!existsSync(target)) await build(target);
+  if (!existsSync(target)) await build(target, packages);
   return target;
 }
 
-async function build(target: string): Promise<void> {
+async function build(target: string, packages: readonly string[]): Promise<void> {
   const log = openSync(`${target}.log`, "a");
   const script = join(import.meta.dir, "build-trixie.sh");
   // the builder's processes hold the lock as an open file: the lock is released when the last of them ends
