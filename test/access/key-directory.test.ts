@@ -12,6 +12,7 @@ import { SqlKeyStore } from "../../src/access/sql/sql-key-store.ts";
 import { StoreUnavailable } from "../../src/domain/errors.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
+import { until } from "../../dev/until.ts";
 import { openMemoryStore } from "../support/open-store.ts";
 
 const log = pino({ level: "silent" });
@@ -82,6 +83,36 @@ test("a key that is revoked ends at the next reading of every process, also in t
   expect([ended, one.authenticate(text), callers[0]?.hasEnded]).toEqual([1, undefined, true]);
   await another.refresh();
   expect([ended, another.authenticate(text), another.callerOf(key.id)]).toEqual([2, undefined, undefined]);
+});
+
+test("a running process sees a new key and a revoked one by itself, also after the database was away", async () => {
+  let isAway = false;
+  const real = new SqlKeyStore(opened.client);
+  const valid = (): ReturnType<KeyStore["valid"]> =>
+    isAway ? Promise.reject(new StoreUnavailable("away")) : real.valid();
+  const flaky: KeyStore = Object.assign(new SqlKeyStore(opened.client), { valid });
+  const readEveryMs = 2000;
+  let pauses = 0;
+  const sleep = (ms: number, signal?: AbortSignal): Promise<void> => {
+    // the other sleep is the limit of a reading, which together with this pause is less than 5 s
+    if (ms === readEveryMs) pauses += 1;
+    return systemClock.sleep(ms === readEveryMs ? 5 : ms, signal);
+  };
+  const directory = directoryWith({ store: flaky, clock: { ...systemClock, sleep } });
+  await directory.start();
+  const keys = new KeyAdministration(store, () => Promise.resolve());
+  const { text, key } = await keys.create(request);
+  await until(() => directory.authenticate(text) !== undefined);
+  const caller = directory.authenticate(text);
+  isAway = true;
+  await until(() => directory.error() !== undefined);
+  await keys.revoke(key.id);
+  expect(directory.authenticate(text)).toBe(caller as never);
+  isAway = false;
+  await until(() => caller?.hasEnded === true);
+  expect([directory.authenticate(text), directory.error()]).toEqual([undefined, undefined]);
+  expect(pauses).toBeGreaterThan(0);
+  await directory.stop(AbortSignal.timeout(5000));
 });
 
 test("a key that expires ends by the process's own clock, while the database is away and when the clock was set back", async () => {

@@ -67,6 +67,19 @@ test.each([
   expect(JSON.stringify(answer.body.error)).toContain(text);
 });
 
+test("keys beyond the limit are refused with what to do, and a key that could not be replaced stays valid", async () => {
+  const { key, id } = (await ask("POST", "/api/v1/keys?name=last&scopes=read")).body.data;
+  await stored.client.query(`insert into access_keys (id, name, sha256, scopes)
+    select 'many' || n, 'many', 'none', '["read"]' from generate_series(1, 10000) as n`);
+  for (const path of ["/api/v1/keys?name=x&scopes=read", `/api/v1/keys/${id}/rotate?overlap_seconds=0`]) {
+    const { status, body } = await ask("POST", path);
+    expect([status, body.error?.code]).toEqual([503, "no_room"]);
+    expect(body.error?.message).toContain("revoke those that are no longer used");
+  }
+  expect(await statusWith(key)).toBe(200);
+  await stored.client.query("delete from access_keys where name = 'many'");
+});
+
 test("where no key is required, keys can be created before the gateway is opened to the network", async () => {
   const open = gatewayOver(stored);
   const created = await open.get("/api/v1/keys?name=first&scopes=admin", { method: "POST" });

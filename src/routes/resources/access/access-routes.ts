@@ -4,9 +4,10 @@ import type { StoredKey } from "../../../access/key-store.ts";
 import { isScope, scopes } from "../../../access/scope.ts";
 import { type Tickets, ticketLifeSeconds } from "../../../access/tickets.ts";
 import type { Clock } from "../../../kit/clock.ts";
+import { StoreRejected } from "../../../domain/errors.ts";
 import type { Instant } from "../../../domain/timestamp.ts";
 import { requesterOf } from "../../http/access/requester.ts";
-import { InvalidParameter, notFound } from "../../http/api-error.ts";
+import { ApiError, InvalidParameter, notFound } from "../../http/api-error.ts";
 import { operation } from "../../http/operation.ts";
 import { accepts, acceptsAt } from "../../http/parameters/accepts.ts";
 import { limit, nameOf, noQuery } from "../../http/parameters/common.ts";
@@ -71,11 +72,12 @@ export function keyRoutes(keys: KeyAdministration, clock: Clock) {
       "",
       async ({ request, query, set }) => {
         const expiresAtMs = expiryIn(query, clock.nowMs());
-        const { key, text: secret } = await keys.create({
+        const given = {
           ...query,
           scopes: query.scopes.filter(isScope),
           expiresAtMs,
-        });
+        };
+        const { key, text: secret } = await keys.create(given).catch(noRoom);
         Object.assign(set.headers, noStore);
         requesterOf(request).target = key.id;
         return single({ key: secret, ...toApiKey(key) });
@@ -89,7 +91,7 @@ export function keyRoutes(keys: KeyAdministration, clock: Clock) {
     .post(
       "/:key_id/rotate",
       async ({ request, params: { key_id: id }, query, set }) => {
-        const rotated = await keys.rotate(id, query.overlap_seconds);
+        const rotated = await keys.rotate(id, query.overlap_seconds).catch(noRoom);
         if (rotated === undefined) throw notFound("valid stored key", { id });
         Object.assign(set.headers, noStore);
         requesterOf(request).target = `${id}, replaced by ${rotated.key.id}`;
@@ -120,6 +122,12 @@ async function revoked(keys: KeyAdministration, id: string): Promise<StoredKey> 
 }
 
 const listQuery = { limit: limit({ meaning: "At most this many keys, the newest ones" }) };
+
+/** @throws ApiError 503 instead of StoreRejected */
+function noRoom(error: unknown): never {
+  if (!(error instanceof StoreRejected)) throw error;
+  throw new ApiError(503, "no_room", { message: error.message, details: {} });
+}
 
 /** @throws InvalidParameter if the expiry is not in the future */
 function expiryIn({ expires_at: expiry }: { readonly expires_at: Instant | undefined }, nowMs: number) {
