@@ -1,6 +1,8 @@
 import { Collector } from "../pipeline/collect/collector.ts";
 import type { OpenStore } from "../pipeline/store/open-store.ts";
 import { HistoryUpkeep } from "../pipeline/upkeep/history-upkeep.ts";
+import { InventoryUpkeep } from "../pipeline/upkeep/inventory-upkeep.ts";
+import { showInventory } from "../pipeline/observe/inventory-instruments.ts";
 import type { ServiceLoad } from "../scaling/registry/service-instance.ts";
 import type { Role } from "./role.ts";
 import type { SharedParts } from "./shared-parts.ts";
@@ -25,7 +27,7 @@ export const collector: Role = {
       drainOnStop: etcd === undefined,
     });
     return {
-      services: [collecting, ...historyUpkeep(opened, shared)],
+      services: [collecting, ...historyUpkeep(opened, shared), inventoryUpkeep(opened, shared)],
       banner: { pages: [], facts: [] },
       servesFromMemory: () => false,
       load: () => loadOf(collecting, shared),
@@ -37,6 +39,14 @@ export const collector: Role = {
 async function loadOf({ inFlight }: Collector, { queue }: SharedParts): Promise<ServiceLoad> {
   const stats = await queue.stats().catch(() => undefined);
   return { in_flight: inFlight, ...(stats && { lag_seconds: Math.max(0, stats.oldestAgeMs / 1000) }) };
+}
+
+/** The service that applies the file of the inventory and notices what has come back. */
+function inventoryUpkeep({ inventory }: OpenStore, { config, clock, log, registry }: SharedParts): InventoryUpkeep {
+  const { inventoryFile: file, clusterId } = config;
+  const upkeep = new InventoryUpkeep({ inventory, file, clusterId, clock, log });
+  showInventory(() => upkeep.counts, registry);
+  return upkeep;
 }
 
 /** The service that deletes old history; none if no history is ever deleted. */

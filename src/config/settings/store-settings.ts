@@ -1,5 +1,5 @@
 import { Type } from "@sinclair/typebox";
-import { count, retentionDays } from "../config-setting.ts";
+import { count, path, retentionDays } from "../config-setting.ts";
 
 /** The settings of the store, and of how long it keeps data. */
 export const storeSettings = {
@@ -31,6 +31,10 @@ export const storeSettings = {
     unit: "s",
     description: "Time that the database may take to answer a query; the embedded store has no such limit",
   }),
+  inventoryFile: path(
+    "INVENTORY_FILE",
+    "CSV of the hosts and devices that ought to report (hostname, uuid or gpus, cluster), read by collectors again when it changes",
+  ),
   retentionRawDays: retentionDays("RETENTION_RAW_DAYS", "records"),
   retention1mDays: retentionDays("RETENTION_1M_DAYS", "rollups by minute (if the database keeps them)"),
   retention1hDays: retentionDays("RETENTION_1H_DAYS", "rollups by hour (if the database keeps them)"),
