@@ -42,6 +42,7 @@ import { Streamer } from "../../src/pipeline/stream/streamer.ts";
 import { EtcdUpkeep } from "../../src/pipeline/upkeep/etcd-upkeep.ts";
 import { PositionUpkeep } from "../../src/pipeline/stream/position-upkeep.ts";
 import { HistoryUpkeep } from "../../src/pipeline/upkeep/history-upkeep.ts";
+import { InventoryUpkeep } from "../../src/pipeline/upkeep/inventory-upkeep.ts";
 import { Backends, type WatchEntries } from "../../src/scaling/balancer/backends.ts";
 import { Balancer } from "../../src/scaling/balancer/balancer.ts";
 import { EtcdServiceRegistry } from "../../src/scaling/registry/etcd/etcd-service-registry.ts";
@@ -247,6 +248,10 @@ exerciseService("the history's upkeep", () => {
   const { part: retention, calls } = counted(opened.retention);
   const keepDays = { raw: 1, "1m": 2, "1h": 3 };
   return { service: new HistoryUpkeep({ retention, keepDays, clock, log }), calls };
+});
+exerciseService("the upkeep of the inventory", () => {
+  const { part: inventory, calls } = counted(opened.inventory);
+  return { service: new InventoryUpkeep({ inventory, file: undefined, clusterId: "lab", clock, log }), calls };
 });
 exerciseService("the fleet with the hot tier in memory", () => {
   const { part: store, calls } = counted(opened.queries.fleet);
