@@ -94,8 +94,9 @@ export class ScrapeCourse {
     return { counts: [...owners.values()], keys: [...owned, ...others].join("; ") };
   }
 
-  /** Waits until the store knows what happened to every reading that is due now. */
-  async untilReported(): Promise<void> {
+  /** Waits until the store knows what happened to every reading that is due now.
+   *  @returns that instant, milliseconds since the epoch */
+  async untilReported(): Promise<number> {
     const { run, targetCount, record, reportViolations } = this.options;
     const nowMs = Date.now();
     let unreported: readonly string[] = [];
@@ -110,5 +111,6 @@ export class ScrapeCourse {
     } catch {
       reportViolations(`I9: ${unreported.length} targets have unreported readings, such as ${unreported[0]}`);
     }
+    return nowMs;
   }
 }

@@ -15,8 +15,8 @@ export interface ScrapedRun {
   readonly observer: TargetObserver;
   /** Each target had an owner from then on. */
   readonly readyAtMs: number;
-  /** Then the last streamer was told to stop. */
-  readonly stoppedAtMs: number;
+  /** What was due then was reported before the last streamer stopped. */
+  readonly reportedMs: number;
 }
 
 /** What the store has counted. */
@@ -86,7 +86,7 @@ function checkPublished({ observer, intervalMs }: ScrapedRun): string[] {
 
 /** Each scheduled reading is counted once, as received or as missed, and the received ones are those that have records. */
 function checkLedgers(
-  { run, seed, intervalMs, exporters, readyAtMs, stoppedAtMs }: ScrapedRun,
+  { run, seed, intervalMs, exporters, readyAtMs, reportedMs }: ScrapedRun,
   ledgers: readonly LedgerOfTarget[],
   records: ReadonlyMap<string, readonly StoredRecord[]>,
 ): string[] {
@@ -106,7 +106,7 @@ function checkLedgers(
     if (due !== scheduled) wrong.push(`I9: ${id} has ${due} readings in the ledger, ${scheduled} were scheduled`);
     if (received + missing !== due) wrong.push(`I9: ${id}: ${received} received and ${missing} missed of ${due}`);
     if (firstMs > readyAtMs + intervalMs) wrong.push(`I9: ${id} begins at ${firstMs}, it was shared at ${readyAtMs}`);
-    const lastDueMs = schedule.nextAfter(stoppedAtMs - latestStartMs - intervalMs);
+    const lastDueMs = schedule.nextAfter(reportedMs - 2 * intervalMs);
     if (lastMs < lastDueMs) wrong.push(`I9: ${id} ends at ${lastMs}, a reading was due at ${lastDueMs}`);
     const refused = missed.http_status ?? 0;
     if (refused > (exporters.failed[exporter] ?? 0)) {

@@ -114,15 +114,14 @@ class Scrapes {
     await course.calm();
     const { end } = await course.shrink("SIGTERM");
     const { sharedAfterMs: takenOverAfterMs } = await course.shrink("SIGKILL");
-    await course.untilReported();
-    const stoppedAtMs = Date.now();
+    const reportedMs = await course.untilReported();
     const last = pipeline.streamers[0] as Worker;
     const ends = [end, `${last.name} ${await last.stop()}`];
     await this.drain();
     ends.push(...(await Promise.all(pipeline.collectors.map(async (each) => `${each.name} ${await each.stop()}`))));
     this.record(`stopped: ${ends.join(", ")}`);
     await observer.close();
-    const scraped = { run, seed, intervalMs, exporters, observer, readyAtMs, stoppedAtMs };
+    const scraped = { run, seed, intervalMs, exporters, observer, readyAtMs, reportedMs };
     const { violations, figures } = await judgeScrapes(scraped);
     this.violations.push(...checkEnds(ends), ...violations, ...observer.violations);
     return { figures, takenOverAfterMs };
