@@ -299,5 +299,8 @@ test("messages of many targets are published together, and only that of a target
   const again = await queue.publish(messages, { signal, claims });
   expect(again.receipts.filter(({ duplicate }) => duplicate)).toHaveLength(61);
   expect(again.depthMessages).toBe(61);
+  // a publish that etcd carries out late, after the next one of the same target
+  await queue.publish(messages.slice(0, 1), { signal, claims });
+  expect(await latestOf("target-0")).toBe(latestText(batchAt("target-0", 2).timeMs));
   await queue.close();
 });

@@ -24,7 +24,7 @@ export interface MessageClaim {
   readonly ownerKey: string;
   /** The revision at which this publisher claimed the source. */
   readonly ownerRevision: string;
-  /** The position that moves with the message; undefined if it stays, because more messages of the same batch follow. */
+  /** The position that moves when the message is added, not if it is a duplicate; undefined if it stays, because more messages of the same batch follow. */
   readonly position: { readonly key: string; readonly value: string } | undefined;
 }
 

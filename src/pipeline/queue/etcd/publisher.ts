@@ -88,6 +88,8 @@ export class Publisher {
           put(key, envelope.id, windowLease),
           put(keys.message(envelope.id), envelopeText(envelope)),
           isStaged ? putAgain(payloadKey) : put(payloadKey, payload),
+          // not for a duplicate: etcd may carry out a publish late, after the next ones of the same source, and would move it back
+          ...(claim?.position === undefined ? [] : [put(claim.position.key, claim.position.value)]),
         ],
         [get(key)],
       );
@@ -145,10 +147,9 @@ function envelopeOf(
   return { ...identity, idempotencyKey, traceId, schemaVersion, encoding, count, source };
 }
 
-/** Adds the message and moves its position, or does nothing. */
-function underClaim({ ownerKey, ownerRevision, position }: MessageClaim, addition: IRequestOp): IRequestOp {
-  const moving = position === undefined ? [] : [put(position.key, position.value)];
-  return nested([wasCreatedAt(ownerKey, ownerRevision)], [addition, ...moving]);
+/** Adds the message, or does nothing. */
+function underClaim({ ownerKey, ownerRevision }: MessageClaim, addition: IRequestOp): IRequestOp {
+  return nested([wasCreatedAt(ownerKey, ownerRevision)], [addition]);
 }
 
 function receiptOf(id: string, response: ITxnResponse["responses"][number] | undefined, isClaimed: boolean): Receipt {
