@@ -42,6 +42,8 @@ export class EtcdTargetAssignment implements TargetAssignment {
   private members: ReadonlySet<string> = new Set();
   private board: TargetBoard | undefined;
   private isLeaving = false;
+  /** True if every target that is known has an owner and nothing is to change: time alone changes nothing then. */
+  private isQuiet = false;
   private wake: () => void = () => undefined;
 
   constructor(private readonly options: EtcdTargetAssignmentOptions) {
@@ -52,7 +54,7 @@ export class EtcdTargetAssignment implements TargetAssignment {
 
   async run(owner: TargetOwner, signal: AbortSignal): Promise<void> {
     const { client, clock, retries } = this.options;
-    this.board ??= new TargetBoard({ client, clock, keys: this.keys, onChange: () => this.wake() });
+    this.board ??= new TargetBoard({ client, clock, keys: this.keys, onChange: () => this.changed() });
     while (!signal.aborted) {
       const woken = new AbortController();
       this.wake = () => woken.abort();
@@ -71,7 +73,7 @@ export class EtcdTargetAssignment implements TargetAssignment {
     const before = this.known;
     this.known = new Map([...sourceIds].map((id) => [id, before.get(id) ?? targetHash(id)]));
     this.knownSet = new TargetSet(this.known.values());
-    this.wake();
+    this.changed();
   }
 
   async release(sourceId: string, endedMs?: number): Promise<void> {
@@ -95,17 +97,31 @@ export class EtcdTargetAssignment implements TargetAssignment {
 
   private lost(): void {
     this.claims.loseAll();
+    this.changed();
+  }
+
+  private changed(): void {
+    this.isQuiet = false;
     this.wake();
   }
 
   /** Makes the changes that the present view of owners and members asks for. */
   private async settle(owner: TargetOwner, signal: AbortSignal): Promise<void> {
-    const { board, claims, known } = this;
-    if (board?.revision === undefined) return;
-    if (known.size === 0 && claims.held.size === 0 && !this.membership.isMember) return;
+    const { board } = this;
+    if (board?.revision === undefined || this.isQuiet) return;
+    const { revision } = board;
+    const { known } = this;
+    const isSettled = await this.makeChanges(board, owner, signal);
+    this.isQuiet = isSettled && board.revision === revision && this.known === known && this.unwanted.size === 0;
+  }
+
+  /** @returns whether there were none to make, and none will be to make unless something else changes */
+  private async makeChanges(board: TargetBoard, owner: TargetOwner, signal: AbortSignal): Promise<boolean> {
+    const { claims, known } = this;
+    if (known.size === 0 && claims.held.size === 0 && !this.membership.isMember) return true;
     const session = await this.membership.join(this.knownSet, board);
     const isEnough = (): boolean => this.isLeaving || signal.aborted;
-    if (isEnough()) return;
+    if (isEnough()) return false;
     await claims.reconcile(board, session, { owner, known });
     const isStalled = board.sinceLastChange() >= stallMs;
     const view = this.view(board, isStalled);
@@ -116,6 +132,8 @@ export class EtcdTargetAssignment implements TargetAssignment {
       claims.give(id);
       owner.excess(id);
     }
+    const isOwned = (id: string): boolean => claims.held.has(id) || board.owners.has(id);
+    return claim.length === 0 && release.length === 0 && !session.signal.aborted && known.keys().every(isOwned);
   }
 
   private view(board: TargetBoard, isStalled: boolean): ShareView {

@@ -74,9 +74,8 @@ function groupsOf({ members, owners }: ShareView): Map<number, CountedGroup> {
   const groupOf = new Map<number, CountedGroup>();
   for (const [index, { hashes }] of sets.entries()) {
     for (const hash of hashes) {
-      if (groupOf.has(hash)) continue;
-      const later = sets.slice(index).filter((set) => set.hashes.has(hash));
-      const id = later.map(({ digest }) => digest).join();
+      if (index > 0 && groupOf.has(hash)) continue;
+      const id = sets.length === 1 ? "" : sets.map((set) => (set.hashes.has(hash) ? "1" : "0")).join("");
       let group = groups.get(id);
       if (group === undefined) {
         const knowing = [...members].filter(([, set]) => set === undefined || set.hashes.has(hash));
