@@ -4,6 +4,7 @@ import type { InventoryCounts } from "../../domain/inventory.ts";
 import { formatTimestamp } from "../../domain/timestamp.ts";
 import { BaseService } from "../../kit/base-service.ts";
 import type { Clock } from "../../kit/clock.ts";
+import { RepeatedError } from "../../kit/repeated-error.ts";
 import type { Inventory } from "../store/inventory.ts";
 import { readInventoryFile } from "./inventory-file.ts";
 
@@ -38,7 +39,9 @@ export class InventoryUpkeep extends BaseService {
     prefix: "it is not noticed which decommissioned devices report again",
     ended: "it is noticed again which decommissioned devices report",
   });
-  private readonly fileError = this.repeatedError({
+  /** Not an error of the service: a process that cannot apply a file is still ready. */
+  private readonly fileError = new RepeatedError({
+    log: this.options.log,
     prefix: "the inventory's file is not applied, and what it declared before stands",
     ended: "the inventory's file is applied again",
   });
@@ -52,8 +55,8 @@ export class InventoryUpkeep extends BaseService {
     return this.counted;
   }
 
-  override error(): string | undefined {
-    return super.error() ?? this.unusable;
+  override activity(): string | undefined {
+    return this.fileError.current ?? this.unusable;
   }
 
   /** Does what is due. Errors are reported, not thrown. */
