@@ -40,14 +40,15 @@ export class InventoryUpkeep extends BaseService {
     ended: "it is noticed again which decommissioned devices report",
   });
   /** Not an error of the service: a process that cannot apply a file is still ready. */
-  private readonly fileError = new RepeatedError({
-    log: this.options.log,
-    prefix: "the inventory's file is not applied, and what it declared before stands",
-    ended: "the inventory's file is applied again",
-  });
+  private readonly fileError: RepeatedError;
 
   constructor(private readonly options: InventoryUpkeepOptions) {
     super("inventory", options.log);
+    this.fileError = new RepeatedError({
+      log: options.log,
+      prefix: "the inventory's file is not applied, and what it declared before stands",
+      ended: "the inventory's file is applied again",
+    });
   }
 
   /** The newest sums; undefined until they are counted, and while the store does not answer. */
