@@ -247,6 +247,22 @@ export const sourceDevices = pgTable(
   (table) => [primaryKey({ name: "source_devices_pkey", columns: [table.gpuKey, table.sourceId] })],
 );
 
+/** The devices that a source without a schedule, such as a file, has reported. */
+export const unscheduledDevices = pgTable(
+  "unscheduled_devices",
+  {
+    sourceId: text("source_id").notNull(),
+    gpuKey: gpuKey().notNull(),
+    firstAt: instant("first_at").notNull(),
+    /** The device's last record from this source is up to a minute later. */
+    lastAt: instant("last_at").notNull(),
+  },
+  (table) => [
+    primaryKey({ name: "unscheduled_devices_pkey", columns: [table.gpuKey, table.sourceId] }),
+    index("unscheduled_devices_source").on(table.sourceId, table.lastAt),
+  ],
+);
+
 /** Every input that could not be used, with its reason. */
 export const quarantine = pgTable(
   "quarantine",

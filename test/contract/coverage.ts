@@ -221,6 +221,36 @@ export function exerciseCoverage(name: string, open: () => Promise<OpenStore>): 
       expect(rows[1]?.missed).toEqual({ absent: 6 });
     });
 
+    test("a device that stops in the middle of a file is missed until the file ends, and until another file reports it", async () => {
+      const records = (uuid: string, from: number, to: number) =>
+        Array.from({ length: (to - from) / 10 + 1 }, (_, index) => {
+          const timeMs = t0 + (from + index * 10) * minute;
+          return { uuid, clusterId: "cut", hostname: "cut", timeMs, metrics: { temperature: 1 } };
+        });
+      const file = [...records("stays", 4, 164), ...records("stops", 5, 35), ...records("moves", 5, 65)];
+      await opened.store.ingest(messageOf("cut file", makeBatch(file)));
+      await opened.store.ingest(messageOf("next file", makeBatch(records("moves", 95, 115))));
+      const counts = async (uuid: string, more: Partial<CoverageFilter> = {}) =>
+        (await rowsOf({ uuids: [uuid] }, more)).map(({ expected, received, missed }) => [expected, received, missed]);
+      expect(await counts("stays")).toEqual([
+        [6, 6, {}],
+        [6, 6, {}],
+        [5, 5, {}],
+      ]);
+      expect(await counts("stops")).toEqual([
+        [6, 4, { absent: 2 }],
+        [6, 0, { absent: 6 }],
+        [4, 0, { absent: 4 }],
+      ]);
+      expect(await counts("moves")).toEqual([
+        [6, 6, {}],
+        [6, 4, { absent: 2 }],
+      ]);
+      const lastHour = { range: { fromMs: t0 + 2 * coverageHourMs, toMs: t0 + 3 * coverageHourMs } };
+      const rows = await rowsOf({ clusterId: "cut" }, { ...lastHour, groupBy: "host" });
+      expect(rows).toMatchObject([{ devices: 2, expected: 9, received: 5, missed: { absent: 4 }, basis: "learned" }]);
+    });
+
     test("a page ends at the limit, and the next one begins after its last row; pages have the rows of the whole", async () => {
       await store("pages", t0, ["page-a", "page-B", "page-c"]);
       await store("pages", t0 + 3 * coverageHourMs, ["page-c", "page-d"]);
@@ -244,7 +274,7 @@ export function exerciseCoverage(name: string, open: () => Promise<OpenStore>): 
       };
       const range = { fromMs: t0 - 8 * coverageHourMs, toMs: t0 + hours * coverageHourMs };
       for (const [step, count, limits] of [
-        ["hour", 19, [4, 9]],
+        ["hour", 22, [4, 9]],
         ["total", 7, [2]],
       ] as const) {
         const whole = await read(100, { step, range });

@@ -46,6 +46,20 @@ select count(*)::int as deleted from deleted`;
   return (await executor.query<{ deleted: number }>(text, [days, maxRows]))[0]?.deleted ?? 0;
 }
 
+/** Deletes at most `maxRows` of the devices that a file reported for the last time more than `days` ago. @returns the number of deleted
+ *  rows */
+export async function deleteOldReporters(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
+  const text = `
+with deleted as (
+  delete from unscheduled_devices where (gpu_key, source_id) in (
+    select gpu_key, source_id from unscheduled_devices
+    where last_at < now() - make_interval(days => $1::int, hours => 1) limit $2::int)
+  returning 1
+)
+select count(*)::int as deleted from deleted`;
+  return (await executor.query<{ deleted: number }>(text, [days, maxRows]))[0]?.deleted ?? 0;
+}
+
 /** Deletes at most `maxRows` of the hours of readings that are older than `days`: without the records of an hour, its readings say
  *  nothing. @returns the number of deleted hours */
 export async function deleteOldReadings(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {

@@ -8,6 +8,11 @@ const within = (column: string, { firstHour, lastHour }: LearnedRange): string =
   `${column} >= to_timestamp(${firstHour}::float8 / 1000.0)
       and ${column} < to_timestamp((${lastHour}::float8 + ${coverageHourMs}) / 1000.0)`;
 
+/** A condition: the device has no source with a schedule. */
+const isUnscheduled = (alias: string, { lastHour }: LearnedRange): string => `not exists (
+      select from source_devices s where s.gpu_key = ${alias}.gpu_key
+        and s.first_at < to_timestamp((${lastHour}::float8 + ${coverageHourMs}) / 1000.0))`;
+
 /** A query for the devices that have records in the range and no source with a schedule, each with the median of the times between its
  *  records. */
 const stepsOf = (devices: string, range: LearnedRange): string => `
@@ -15,13 +20,18 @@ const stepsOf = (devices: string, range: LearnedRange): string => `
   from (
     select t.gpu_key, ${msOf("t.time")} - ${msOf("lag(t.time) over (partition by t.gpu_key order by t.time)")} as step_ms
     from telemetry t join ${devices} d using (gpu_key)
-    where ${within("t.time", range)} and not exists (select from source_devices s where s.gpu_key = d.gpu_key
-      and s.first_at < to_timestamp((${range.lastHour}::float8 + ${coverageHourMs}) / 1000.0))) gaps
+    where ${within("t.time", range)} and ${isUnscheduled("d", range)}) gaps
   group by gpu_key`;
+
+/** A condition: no other source has reported the device since. */
+const notElsewhere = (alias: string): string => `not exists (
+      select from unscheduled_devices n where n.gpu_key = ${alias}.gpu_key and n.source_id <> ${alias}.source_id
+        and n.last_at > ${alias}.last_at + interval '10 minutes')`;
 
 /** CTEs that follow `devices` and `all_devices`: what was expected of the devices that no schedule covers. The time between records is
  *  the median of the device's in the range; of all such devices if the device has less than three records. A device is expected from
- *  its first record in the store to its last one: when a file ends, no more is expected.
+ *  its first record in the store to its last one, or to the last one of a source that has reported it: when a file ends, no more is
+ *  expected, and a device that vanishes in the middle of it is missing.
  *  @param hours the hours that are asked for
  *  @param range all hours, which the times are learned from */
 export function learnedDevices(hours: HoursParameters, range: LearnedRange): string {
@@ -29,10 +39,22 @@ export function learnedDevices(hours: HoursParameters, range: LearnedRange): str
 steps as (${stepsOf("devices", range)}),
 usual as (
   select percentile_disc(0.5) within group (order by step_ms) as step_ms from (${stepsOf("all_devices", range)}) every),
+reporters as (
+  select o.gpu_key, o.source_id from unscheduled_devices o join devices d using (gpu_key)
+  where ${isUnscheduled("d", range)} and ${notElsewhere("o")}),
+ends as (
+  select source_id, (select max(last_at) from unscheduled_devices u where u.source_id = i.source_id) as last_at
+  from (select distinct source_id from reporters) i),
+reported_until as (select gpu_key, max(last_at) as last_at from reporters join ends using (source_id) group by gpu_key),
+learned_steps as (
+  select gpu_key, r.last_at as source_last_at, case when s.steps >= 2 then s.step_ms else (select step_ms from usual) end as step_ms
+  from steps s full join reported_until r using (gpu_key)
+  where s.gpu_key is not null or r.last_at >= to_timestamp(${range.firstHour}::float8 / 1000.0)),
 learned_spans as (
-  select s.gpu_key, case when s.steps >= 2 then s.step_ms else (select step_ms from usual) end as step_ms,
-    ${msOf("d.first_seen_at")} as first_ms, ${msOf("last.time")} as last_ms
-  from steps s join devices d using (gpu_key)
+  select s.gpu_key, s.step_ms, ${msOf("d.first_seen_at")} as first_ms,
+    ${msOf("last.time")} + coalesce(floor(greatest(0, ${msOf("s.source_last_at")} - ${msOf("last.time")}) / s.step_ms) * s.step_ms, 0)
+      as last_ms
+  from learned_steps s join devices d using (gpu_key)
   cross join lateral (select time from telemetry t where t.gpu_key = s.gpu_key order by time desc limit 1) last),
 learned as (
   select gpu_key, h.hour_ms, step_ms, greatest(h.hour_ms, first_ms) as from_ms, least(h.hour_ms + ${coverageHourMs}, last_ms + 1) as to_ms,

@@ -8,22 +8,25 @@ export interface ReportedDevice {
   readonly lastMs: number;
 }
 
-const text = `
-insert into source_devices (source_id, gpu_key, first_at, last_at)
+/** Sources with a schedule, and the others. */
+export type SourceDevicesTable = "source_devices" | "unscheduled_devices";
+
+const textOf = (table: SourceDevicesTable): string => `
+insert into ${table} (source_id, gpu_key, first_at, last_at)
 select $1, gpu_key, to_timestamp(first_ms / 1000.0), to_timestamp(last_ms / 1000.0)
 from unnest($2::text::int8[], $3::text::float8[], $4::text::float8[]) as d(gpu_key, first_ms, last_ms)
 order by gpu_key
 on conflict (gpu_key, source_id) do update set
-  first_at = least(source_devices.first_at, excluded.first_at), last_at = greatest(source_devices.last_at, excluded.last_at)`;
+  first_at = least(${table}.first_at, excluded.first_at), last_at = greatest(${table}.last_at, excluded.last_at)`;
 
 /** Notes which devices a source reports, and when. */
 export function upsertSourceDevices(
   transaction: SqlTransaction,
-  sourceId: string,
+  { sourceId, table }: { readonly sourceId: string; readonly table: SourceDevicesTable },
   devices: readonly ReportedDevice[],
 ): void {
   if (devices.length === 0) return;
-  transaction.send(text, [
+  transaction.send(textOf(table), [
     sourceId,
     numberArray(devices.map(({ gpuKey }) => gpuKey)),
     numberArray(devices.map(({ firstMs }) => firstMs)),

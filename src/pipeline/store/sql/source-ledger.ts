@@ -1,16 +1,25 @@
 import type { SqlTransaction } from "../../../db/client.ts";
 import { countReadings } from "../../../db/sql/count-readings.ts";
 import { upsertSourceDevices } from "../../../db/sql/upsert-source-devices.ts";
+import type { RecordBatch } from "../../../domain/batch.ts";
 import type { IngestMessage } from "../telemetry-store.ts";
 import { GpuKeys } from "./gpu-keys.ts";
 import type { ObservedGpu } from "./observed-gpus.ts";
 
-/** Until a device's last instant in the database is this old, it is not updated: the steady state writes nothing. */
+/** Until a device's last instant in the database is this old, it is not updated: the steady state of a live source writes nothing. */
 const refreshMs = 300_000;
+/** Of a source without a schedule, such as a file: what is expected of a device that is missing from its end is this exact. */
+const unscheduledRefreshMs = 60_000;
 /** The cache is cleared above this size. As large as that of the states of GPUs. */
 const maxDevices = 300_000;
 
 type Message = Pick<IngestMessage, "source" | "batch">;
+
+/** A source, with the reading of the message if it has a schedule. */
+interface Reporter {
+  readonly sourceId: string;
+  readonly reading: RecordBatch["reading"] | undefined;
+}
 
 /** Writes what became of the readings of live sources, and which devices the sources report. */
 export class SourceLedger {
@@ -33,20 +42,19 @@ export class SourceLedger {
    *  the hour. */
   write(transaction: SqlTransaction, { source: { sourceId }, batch }: Message, gpus: readonly ObservedGpu[]): void {
     const { reading, rejected } = batch;
-    if (reading === undefined) return;
+    const table = reading === undefined ? "unscheduled_devices" : "source_devices";
     const devices = gpus
-      .filter((gpu) => this.isNews(sourceId, gpu))
+      .filter((gpu) => this.isNews({ sourceId, reading }, gpu))
       .map(({ gpu, firstMs, lastMs }) => ({ gpuKey: this.keys.of(gpu.uuid), firstMs, lastMs }));
-    upsertSourceDevices(transaction, sourceId, devices);
-    countReadings(transaction, { sourceId, reading }, rejected.length);
+    upsertSourceDevices(transaction, { sourceId, table }, devices);
+    if (reading !== undefined) countReadings(transaction, { sourceId, reading }, rejected.length);
   }
 
   /** Call it when the message's transaction is committed. */
   committed({ source: { sourceId }, batch: { reading } }: Message, gpus: readonly ObservedGpu[]): void {
-    if (reading === undefined) return;
     if (this.written.size > maxDevices) this.clear();
     for (const observed of gpus) {
-      if (!this.isNews(sourceId, observed)) continue;
+      if (!this.isNews({ sourceId, reading }, observed)) continue;
       const key = keyOf(sourceId, observed);
       const { firstMs = Infinity, lastMs = -Infinity } = this.written.get(key) ?? {};
       this.written.set(key, {
@@ -56,10 +64,13 @@ export class SourceLedger {
     }
   }
 
-  private isNews(sourceId: string, observed: ObservedGpu): boolean {
+  private isNews({ sourceId, reading }: Reporter, observed: ObservedGpu): boolean {
     const known = this.written.get(keyOf(sourceId, observed));
     if (known === undefined) return true;
-    return observed.firstMs < known.firstMs || observed.lastMs >= known.lastMs + refreshMs;
+    return (
+      observed.firstMs < known.firstMs ||
+      observed.lastMs >= known.lastMs + (reading === undefined ? unscheduledRefreshMs : refreshMs)
+    );
   }
 }
 

@@ -3,6 +3,7 @@ import type { DatabaseEngine } from "../../../db/engine.ts";
 import {
   deleteOldConflicts,
   deleteOldReadings,
+  deleteOldReporters,
   deleteOldRows,
   deleteOldSpans,
   dropOldChunks,
@@ -30,6 +31,7 @@ export class SqlHistoryRetention implements HistoryRetention {
       if (raw !== undefined) deleted.push(raw);
       await this.inSteps(keepDays.raw, deleteOldConflicts);
       await this.inSteps(keepDays.raw, deleteOldReadings);
+      await this.inSteps(keepDays.raw, deleteOldReporters);
       await this.inSteps(keepDays.raw, deleteOldSpans);
     }
     for (const resolution of ["1m", "1h"] as const) {
