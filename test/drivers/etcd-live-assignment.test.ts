@@ -152,6 +152,16 @@ test("a streamer that publishes nothing leaves the time of its claim: the readin
   await Promise.all([assignment.close(), other.close(), close()]);
 });
 
+test("a publish that etcd carries out late, after the next one, does not move the position back", async () => {
+  const { source, assignment, settle, close } = await open();
+  const claimed = (await assignment.claim(source, never)) as ClaimedSource;
+  for (const second of [1, 2, 1]) await settle(claimed, batchAt(source.sourceId, second));
+  await claimed.release();
+  const other = openAssignment();
+  expect((await other.claim(source, never))?.afterMs).toBe(batchAt(source.sourceId, 2).timeMs);
+  await Promise.all([assignment.close(), other.close(), close()]);
+});
+
 test("a batch that is published twice with the same key is one message", async () => {
   const { source, assignment, settle, queue, close } = await open();
   const claimed = (await assignment.claim(source, never)) as ClaimedSource;

@@ -34,6 +34,8 @@ export interface Checkpoint {
   readonly key: string;
   /** The value of the key when everything up to `to` has been published. */
   readonly valueAt: (to: Position) => string;
+  /** True if a duplicate does not move the position: that of a source which cannot be read again must not move back. Absent: false. */
+  readonly onlyWithMessages?: boolean;
   /** The key of the claim on the range. */
   readonly ownerKey: string;
   /** The revision at which this publisher claimed the range. */

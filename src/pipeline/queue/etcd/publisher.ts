@@ -96,7 +96,7 @@ export class Publisher {
       return claim === undefined ? addition : underClaim(claim, addition);
     });
     await this.stage(group, envelopes);
-    const { compare, update } = guardOf(checkpoint, group);
+    const { compare, update } = this.guardOf(checkpoint, group);
     // etcd ignores nested writes when it checks its quota: without this write, etcd would accept messages when it is full
     const latest = put(keys.latest, (envelopes.at(-1) as MessageEnvelope).id);
     const result = await client.txn({ compare, success: [...adding, ...update, latest, countPrefix(keys.messages)] });
@@ -106,6 +106,20 @@ export class Publisher {
       receiptOf(id, result.responses[index], group[index]?.claim !== undefined),
     );
     return { receipts, depthMessages: Number(result.responses.at(-1)?.response_range.count) };
+  }
+
+  private guardOf(
+    checkpoint: Checkpoint | undefined,
+    group: readonly ClaimedMessage[],
+  ): { compare: ICompare[]; update: IRequestOp[] } {
+    if (checkpoint === undefined) return { compare: [], update: [] };
+    const { key, valueAt, ownerKey, ownerRevision, onlyWithMessages = false } = checkpoint;
+    const { message: last } = group.at(-1) as ClaimedMessage;
+    const move = put(key, valueAt(last.source.to));
+    // etcd compares before it writes the messages of this transaction
+    const isNew = isAbsent(this.options.keys.idempotency(last.idempotencyKey));
+    const update = onlyWithMessages ? nested([isNew], [move]) : move;
+    return { compare: [wasCreatedAt(ownerKey, ownerRevision)], update: [update] };
   }
 
   /** Writes the payloads that do not fit into the transaction of their messages. */
@@ -127,16 +141,6 @@ export class Publisher {
     }
     return this.window.leaseId;
   }
-}
-
-function guardOf(
-  checkpoint: Checkpoint | undefined,
-  group: readonly ClaimedMessage[],
-): { compare: ICompare[]; update: IRequestOp[] } {
-  if (checkpoint === undefined) return { compare: [], update: [] };
-  const { key, valueAt, ownerKey, ownerRevision } = checkpoint;
-  const { message: last } = group.at(-1) as ClaimedMessage;
-  return { compare: [wasCreatedAt(ownerKey, ownerRevision)], update: [put(key, valueAt(last.source.to))] };
 }
 
 function envelopeOf(

@@ -71,6 +71,7 @@ export class EtcdLiveAssignment implements LiveAssignment {
         checkpoint: {
           key: keys.latest,
           valueAt: ({ offset: timeMs }) => latestText(timeMs),
+          onlyWithMessages: true,
           ownerKey: keys.owner,
           ownerRevision: claimed.revision,
         },
