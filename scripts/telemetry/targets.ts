@@ -23,14 +23,14 @@ export interface TargetsOptions {
 /** As many as the API gives at once. */
 const pageTargets = 10_000;
 
-/** Prints the exporters that the pipeline scrapes and its other live sources, and the last error of each that has one. A text that is wider than its column goes on
+/** Prints the exporters that the pipeline scrapes and its other live sources, and what is wrong with each. A text that is wider than its column goes on
  *  in the next line. */
 export async function targets(output: Output, options: TargetsOptions): Promise<void> {
   const { data, asOf } = await allTargets(output, options);
   if (output.asJson) return print(JSON.stringify(data, null, 2));
   const table = fixedTable(columns);
   for (const { target, kind, state, dialect, last_read_at: readAt, devices, gaps, duration_ms: ms, frozen } of data) {
-    const shownState = frozen > 0 ? "frozen" : state;
+    const shownState = frozen > 0 && state !== "down" ? "frozen" : state;
     const shownDialect = kind === "exporter" ? dialect : kind;
     table.push([
       ...[target, shownState, shownDialect].map(cellOf),
@@ -40,9 +40,11 @@ export async function targets(output: Output, options: TargetsOptions): Promise<
   }
   print(table.toString());
   print(`${data.length} ${data.length === 1 ? "target" : "targets"} as of ${asOf}`);
-  for (const { target, state, frozen, message, last_error: error } of data) {
-    if (state === "down" || frozen > 0) print(cellOf(`${target}: ${message}`));
-    else if (error !== undefined) print(cellOf(`${target}: until ${error.at}: ${error.message}`));
+  for (const { target, state, frozen, message, warning, last_error: error } of data) {
+    // a streamer of an earlier version has no warnings
+    if (state === "down" || (frozen > 0 && warning === undefined)) print(cellOf(`${target}: ${message}`));
+    if (warning !== undefined) print(cellOf(`${target}: ${warning}`));
+    if (state !== "down" && error !== undefined) print(cellOf(`${target}: until ${error.at}: ${error.message}`));
   }
 }
 

@@ -29,6 +29,13 @@ export const readingFaults = [
 ] as const;
 export type ReadingFault = (typeof readingFaults)[number];
 
+const ownFaults: ReadonlySet<ReadingFault> = new Set(["no_streamer", "memory_full", "stopped"]);
+
+/** True if the pipeline missed the reading for a reason of its own: it says nothing about the source. */
+export function isOwnFault(reason: ReadingFault): boolean {
+  return ownFaults.has(reason);
+}
+
 /** What happened to one or more due readings of a live source. */
 export interface SourceReading {
   /** The scheduled time, milliseconds since the epoch; of several readings, that of the last. */

@@ -8,6 +8,9 @@ import type { FieldError } from "./field-rules.ts";
 /** A decimal number, without white space around it. */
 export const decimalNumber = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
 
+/** An infinity, without white space around it. */
+export const infinityText = /^[+-]?inf(?:inity)?$/i;
+
 /** The content of a metric's cell: a number, no value, or an error. */
 export type ValueReading = number | "missing" | Pick<FieldError, "reason" | "message">;
 
@@ -22,12 +25,19 @@ export function readValue(metric: number | string | Spelling, text: string): Val
   if (!Number.isFinite(value)) {
     return {
       reason: "invalid_value",
-      message: `The value ${quoted(text)} of ${metricName(metric)} is not a decimal number such as 73.136.`,
+      message: `The value ${quoted(text)} of ${metricName(metric)} ${problemOf(text)}.`,
     };
   }
   const judged = typeof metric === "object" ? judgeReading(metric, value) : judgeNumber(metric, value);
   if (judged === "undecided") return undecidedUnit(metric, text);
   return judged === "out_of_range" ? outOfRange(metric, text) : judged;
+}
+
+/** What is wrong with a text that is no finite number. */
+function problemOf(text: string): string {
+  if (infinityText.test(text.trim())) return "is not finite; only finite numbers are stored";
+  if (decimalNumber.test(text.trim())) return "is beyond the range of a double, which ends at 1.8e308";
+  return "is not a decimal number such as 73.136";
 }
 
 /** @returns the number to store (0 for -0), or the reason not to store it */

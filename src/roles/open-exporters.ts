@@ -45,7 +45,7 @@ export function openExporters(config: Config, parts: ExporterParts): ExporterTar
   const texts = new SharedTexts();
   const openReader = (target: Target): ExpositionReader => new ExpositionReader(contextOf(target), texts);
   const options = { client, openReader, clock, intervalMs, streamer, log, onMissed };
-  return new ExporterTargets({ discoveries, open: (target) => new ExporterSource(target, options), error });
+  return new ExporterTargets({ discoveries, open: (target) => new ExporterSource(target, options), error, log });
 }
 
 function discoveriesOf(config: Config, { clock, log }: ExporterParts): readonly TargetDiscovery[] {

@@ -122,16 +122,18 @@ test("prints the targets with their dialect, age, gaps and last error, in lines 
     ...{ state: "down", message: "HTTP 500, after 0.2 s", last_read_at: readAt(600), gaps: 40 },
   });
   const frozen = stateOf("gpu3:9400", { frozen: 2, message: "the readings of 2 of 8 devices do not change" });
-  await targetStates.report([down, fine, frozen]);
+  const warned = stateOf("gpu4:9400", { warning: "2 samples carry times such as 2023-11-14T22:13:20Z" });
+  await targetStates.report([down, fine, frozen, warned]);
   const { status, text } = await run("targets");
   expect(status).toBe(0);
   expect(text).toMatch(/│gpu2:9400 +│up +│dcgm +│ +[78]s│ +8│ +1│ +12│/);
   expect(text).toMatch(/│gpu3:9400 +│frozen +│/);
   expect(text).toMatch(/│mtv5-dgx1-hgpu-001\.example:940│down +│dcgm +│ +10m│ +8│ +40│ +12│\n│0 +│/);
-  expect(text).toContain("3 targets as of ");
+  expect(text).toContain("4 targets as of ");
   expect(text).toContain("mtv5-dgx1-hgpu-001.example:9400: HTTP 500, after 0.2 s");
   expect(text).toContain("gpu2:9400: until 2025-07-18T20:42:19Z: no complete answer within 10 s");
   expect(text).toContain("gpu3:9400: the readings of 2 of 8 devices do not change");
+  expect(text).toContain("gpu4:9400: 2 samples carry times such as 2023-11-14T22:13:20Z");
   const table = text.split("\n").filter((line) => /^[┌├│└]/.test(line));
   expect(new Set(table.map(({ length }) => length))).toEqual(new Set([80]));
   expect(await jsonOf("targets", "--state", "down")).toEqual([down]);

@@ -134,6 +134,24 @@ export function exerciseLiveSource(name: string, open: (clock: ManualClock) => P
       for (const timeMs of laterRead.timesMs) expect(timeMs).toBeGreaterThan(clock.nowMs() - 2 * intervalMs);
     });
 
+    test("each due reading is counted once, also when the process is frozen again and again", async () => {
+      const clock = new ManualClock(startMs);
+      const opened = await openAt(clock);
+      const { intervalMs } = opened;
+      const read = new BackgroundRead(opened.source, -Infinity);
+      await advanceIntervals(clock, opened, 2);
+      for (let freezes = 0; freezes < 3; freezes += 1) await clock.freeze(3 * intervalMs + 2000);
+      await advanceIntervals(clock, opened, 2);
+      await read.end();
+      const dueMs = read.batches
+        .flatMap(({ reading: { timeMs = NaN, count = 0 } = {} }) =>
+          Array.from({ length: count }, (_, index) => timeMs - index * intervalMs),
+        )
+        .sort((a, b) => a - b);
+      expect(dueMs).toEqual(dueMs.map((_, index) => (dueMs[0] as number) + index * intervalMs));
+      expect(dueMs.length).toBeGreaterThan(11);
+    });
+
     test("an abort ends a read without an error, even while it waits for the next reading", async () => {
       const clock = new ManualClock(startMs);
       const { source } = await openAt(clock);

@@ -60,6 +60,15 @@ test("a number in brackets, a number with a unit, and other texts are invalid va
   expect(tally).toMatchObject({ missing: 0 });
 });
 
+test.each([
+  ["-Infinity", "is not finite"],
+  ["1e400", "is beyond the range of a double"],
+])("%s is rejected because it %s", async (value, problem) => {
+  const { rejected } = await readRows(folder, [{ value }]);
+  expect(rejected.map(({ message }) => message)).toEqual([expect.stringContaining(`"${value}" of `)]);
+  expect(rejected[0]?.message).toContain(problem);
+});
+
 test("a pod may have a name that is no number", async () => {
   const { records } = await readRows(folder, [{ pod: "none", namespace: "unknown" }]);
   expect(records.map(({ occupants }) => occupants)).toEqual([["unknown/none/"]]);

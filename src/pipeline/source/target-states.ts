@@ -31,7 +31,8 @@ const targetErrorSchema = Type.Object(
   {
     $id: "TargetError",
     additionalProperties: false,
-    description: "The last scrape of a target that was missed",
+    description:
+      "The last scrape that a target has failed; those that the pipeline missed for a reason of its own do not count",
     examples: [{ at: "2025-07-18T20:42:19Z", reason: "http_status", message: "HTTP 500, after 0.2 s" }],
   },
 );
@@ -66,10 +67,17 @@ export const targetStateSchema = Type.Object(
     labels: Type.Array(targetLabelSchema, { description: "Labels of the target, from DCGM_TARGETS_FILE" }),
     state: Type.Union([Type.Literal("up"), Type.Literal("down"), Type.Literal("waiting")], {
       description:
-        "up, down: by its last scrape; waiting: this streamer has not scraped it yet, or another streamer reads it",
+        "up, down: by its last scrape, except those that the pipeline missed for a reason of its own; waiting: this streamer has not scraped it yet, or another streamer reads it",
     }),
     since: instant("When the target got this state"),
     message: Type.String({ description: "The state in words: what the last scrape read, or why it failed" }),
+    warning: Type.Optional(
+      Type.String({
+        description:
+          "What is wrong besides: times of samples, repeated readings, or scrapes that the pipeline itself has missed in the last 5 " +
+          "minutes; absent: nothing",
+      }),
+    ),
     streamer: Type.String({ description: "Name of the process that reads the target, or waits for it" }),
     interval_ms: wholeNumber("Time from one scheduled scrape to the next"),
     dialect: Type.Optional(Type.String({ description: "Dialect of the metrics' names; absent until it is known" })),
@@ -82,14 +90,14 @@ export const targetStateSchema = Type.Object(
     rejected: wholeNumber("Lines of the last scrape that could not be used"),
     undecided: wholeNumber("Samples of the last scrape whose unit is not known yet"),
     frozen: wholeNumber(
-      "Busy devices whose readings the exporter repeats: all fast series have had the same value for long",
+      "Devices whose readings the exporter repeats: all fast series of a busy one have had the same value for long, or all samples the same old time",
     ),
     scrapes: wholeNumber("Scrapes that were read since the process began to read the target"),
     gaps: wholeNumber(
       "Scheduled scrapes that were missed since then, including those that were read and then dropped because nothing could be published",
     ),
     gap_reasons: Type.Array(targetGapsSchema, { description: "The gaps by reason" }),
-    consecutive_failures: wholeNumber("Scrapes in a row that failed, up to the last"),
+    consecutive_failures: wholeNumber("Scrapes in a row that the target has failed, up to the last"),
     last_error: Type.Optional(targetErrorSchema),
   },
   {

@@ -221,6 +221,13 @@ describe("scheduled scrapes that were not made are one reading", () => {
     expect((await reading.next()).reading).toMatchObject({ outcome: "read", timeMs: timeMs + 4 * intervalMs });
   });
 
+  test("the first one is counted, too, if the process is frozen when it is due", async () => {
+    const { reading, clock } = openAll();
+    await clock.freeze(2 * intervalMs);
+    await until(() => reading.batches.length === 1, { everyMs: 1 });
+    expect(reading.batches[0]?.reading).toMatchObject({ outcome: "missed", reason: "no_streamer", count: 2 });
+  });
+
   test("while nothing could be published", async () => {
     const { source, clock, reading } = openAll();
     await reading.end();
@@ -264,6 +271,46 @@ describe("the health of a target", () => {
     ]);
     await reading.end();
     expect(source.state()).toMatchObject({ state: "waiting", scrapes: 4 });
+  });
+
+  test("keeps what the exporter itself does wrong while the streamer is held up, and says that apart from it", async () => {
+    const { reading, source, clock } = openAll(() => Response.json({ up: 1 }));
+    await reading.next();
+    const before = source.state();
+    await clock.freeze(3 * intervalMs + 2000);
+    await until(() => reading.batches.length === 2, { everyMs: 1 });
+    const { message, last_error, consecutive_failures } = before;
+    expect(last_error?.reason).toBe("not_exposition");
+    const warning = expect.stringMatching(
+      /^3 scrapes were missed until \S+ by the pipeline, not by the target: the streamer was held up for 45 s$/,
+    ) as string;
+    expect(source.state()).toMatchObject({
+      state: "down",
+      message,
+      last_error,
+      consecutive_failures,
+      warning,
+      gaps: 4,
+    });
+    expect(source.missedByPipeline).toEqual(warning);
+  });
+
+  test("stays up while the pipeline misses scrapes for a reason of its own", async () => {
+    const { reading, source, clock } = openAll();
+    const { timeMs } = await reading.next();
+    await clock.freeze(3 * intervalMs + 2000);
+    await until(() => reading.batches.length === 2, { everyMs: 1 });
+    source.dropped({ timeMs, reason: "memory_full", message: "the memory was full", count: 1 });
+    const { state, message, warning, last_error, gap_reasons } = source.state();
+    expect([state, last_error]).toEqual(["up", undefined]);
+    expect([message, warning]).toEqual([
+      expect.stringMatching(/^2 devices, 6 samples in \d+ ms$/),
+      expect.stringMatching(/^1 scrape was missed until \S+ by the pipeline, not by the target: the memory was full$/),
+    ]);
+    expect(gap_reasons).toEqual([
+      { reason: "no_streamer", count: 3 },
+      { reason: "memory_full", count: 1 },
+    ]);
   });
 
   test("another reason is logged, the same one is not", async () => {

@@ -34,11 +34,14 @@ class ToldDiscovery implements TargetDiscovery {
 }
 
 function follow(...discoveries: ToldDiscovery[]) {
-  const log = pino({ level: "silent" });
+  const lines: string[] = [];
+  const log = pino({ base: null }, { write: (line: string) => lines.push((JSON.parse(line) as { msg: string }).msg) });
+  const clock = new ManualClock();
   const client = { scrape: () => Promise.resolve({ bytes: new Uint8Array() }) };
-  const options = { client, openReader: () => new LineReader(), clock: new ManualClock(), log };
+  const options = { client, openReader: () => new LineReader(), clock, log };
   const targets = new ExporterTargets({
     discoveries,
+    log,
     open: (target) =>
       new ExporterSource(target, { ...options, intervalMs: 15_000, streamer: "s", onMissed: () => undefined }),
   });
@@ -50,7 +53,7 @@ function follow(...discoveries: ToldDiscovery[]) {
   });
   const follow = (signal: AbortSignal) => targets.follow((change) => changes.push(shown(change)), signal);
   const following = follow(halt.signal);
-  return { targets, changes, follow, end: () => (halt.abort(), following) };
+  return { targets, changes, lines, clock, follow, end: () => (halt.abort(), following) };
 }
 
 test("sources come and go with their targets; those that stay are the same objects", async () => {
@@ -106,4 +109,53 @@ test("who follows again is told about all sources that are known", async () => {
     { added: ["scrape:lab:a:9400"], removed: [] },
     { added: ["scrape:lab:a:9400"], removed: [] },
   ]);
+});
+
+test("a target that is listed again with other labels, or in another cluster, is named once in the log, and in /health", async () => {
+  const entries = targetsOf(
+    ...([
+      ["a", { rack: "r1" }],
+      ["a", { rack: "r2" }],
+      ["a", { cluster: "prod" }],
+    ] as const),
+    ...([["b"], ["b"]] as const),
+  );
+  const discovery = new ToldDiscovery("file", entries);
+  const { targets, lines, end } = follow(discovery);
+  const labels = "a:9400 in the cluster lab is listed again with other labels (rack): the first entry counts";
+  const clusters =
+    "a:9400 is listed in the clusters lab and prod: it is scraped for both, and its GPUs go back and forth between them";
+  discovery.find([...entries, ...targetsOf(["c"])]);
+  expect(lines).toEqual([`target ${labels}`, `target ${clusters}`]);
+  expect(targets.activity).toBe(`the lists of targets contradict themselves: ${labels}, and 1 more`);
+  discovery.find(targetsOf(["a"], ["b"]));
+  expect(targets.activity).toBeUndefined();
+  await end();
+});
+
+test("of many contradictions, the log names five, and the number of the others", async () => {
+  const entries = Array.from({ length: 20 }, (_, index) => [`h${index}`, { cluster: "prod" }] as const);
+  const { lines, end } = follow(
+    new ToldDiscovery("file", targetsOf(...entries, ...entries.map(([name]) => [name] as const))),
+  );
+  expect(lines).toHaveLength(6);
+  expect(lines[5]).toBe("15 more targets are listed more than once");
+  await end();
+});
+
+test("/health tells targets that are down from scrapes that this process has missed", async () => {
+  const { targets, clock, end } = follow(new ToldDiscovery("setting", targetsOf(["a"], ["b"])));
+  const missed = {
+    timeMs: clock.nowMs(),
+    reason: "memory_full",
+    message: "the memory was full",
+    count: 2,
+  } as const;
+  targets.dropped("scrape:lab:b:9400", missed);
+  expect(targets.activity).toBe(
+    "1 of 2 targets is without some scrapes: b:9400: 2 scrapes were missed until 2025-01-01T00:00:00Z by the pipeline, not by the target: the memory was full",
+  );
+  await clock.advance(300_001);
+  expect(targets.activity).toBeUndefined();
+  await end();
 });

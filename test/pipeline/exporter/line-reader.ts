@@ -46,6 +46,7 @@ export class LineReader implements TargetReader {
       undecided: 0,
       sampleLines: samples,
       isCut: false,
+      offTime: undefined,
     };
   }
 }

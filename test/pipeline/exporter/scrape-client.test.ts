@@ -9,7 +9,7 @@ import {
   type ScrapeClientOptions,
   type ScrapeSecurity,
 } from "../../../src/pipeline/source/exporter/scrape-client.ts";
-import { ScrapeFailed } from "../../../src/pipeline/source/exporter/scrape-failed.ts";
+import { explainStatus, explainTimeout, ScrapeFailed } from "../../../src/pipeline/source/exporter/scrape-failed.ts";
 import { type Answering, exposition, startExporter } from "./exporter-server.ts";
 import { startRawServer } from "./raw-server.ts";
 
@@ -306,3 +306,30 @@ function makeCertificates(dir: string) {
   const pair = (name: string) => ({ cert: read(`${name}.pem`), key: read(`${name}-key.pem`) });
   return { ca: read("ca.pem"), server: pair("server"), client: pair("client") };
 }
+
+test.each([
+  ["/gpu/metrics", "enter http://gpu1:9400/gpu/metrics as the target"],
+  ["//gpu2/metrics?token=geheim", "enter http://gpu2/metrics as the target"],
+  ["https://gpu1:9400/metrics", "enter https://gpu1:9400/metrics as the target"],
+  ["file:///etc/passwd", "this one leads to no http or https address"],
+  ["/metrics", "this one leads back to the same address"],
+  ["?token=geheim", "this one leads back to the same address"],
+  ["http://user:geheim@gpu2/metrics", "this one leads to an address with a user or a password"],
+  ["http://[", "enter its final address as the target"],
+  [`/${"x".repeat(300)}`, "enter its final address as the target"],
+  [undefined, "enter its final address as the target"],
+])("a redirect to %s gives only advice that can be followed", (location, advice) => {
+  const { message } = explainStatus(302, "http://gpu1:9400/metrics", location);
+  expect(message).toBe(`HTTP 302: redirects are not followed; ${advice}`);
+});
+
+test("a scrape that ends long after its time limit, because the process was held up, is no fault of the exporter", () => {
+  expect(explainTimeout(10_050, 10_000)).toMatchObject({
+    reason: "timeout",
+    message: "no complete answer within 10 s (DCGM_TIMEOUT)",
+  });
+  expect(explainTimeout(14_000, 10_000)).toMatchObject({
+    reason: "no_streamer",
+    message: "the streamer was held up during the scrape, which ended after 14 s instead of 10 s",
+  });
+});

@@ -102,6 +102,22 @@ for (const [what, text, error] of [
   });
 }
 
+for (const text of ["gpu1:9400 cluster=prod\ngpu2:9400\n", "[::1]:9400 rack=r1\n", "gpu1:9400 # new: rack\n"]) {
+  test(`a name for the other form is said to be the fault: ${JSON.stringify(text)}`, () => {
+    for (const path of ["t.json", "t.yaml"]) {
+      expect(errorIn(text, path)).toContain(
+        `${path.slice(1)} means Prometheus' file_sd; a file with a target per line has another ending, such as .txt`,
+      );
+    }
+    expect(targetsIn(text, "t.txt").length).toBeGreaterThan(0);
+  });
+}
+
+test("a group without its list is recognised whatever the file's name", () => {
+  expect(errorIn('targets: ["gpu1:9400"]\n', "t.txt")).toMatch(/^t.txt:1: expected a list of groups/);
+  expect(errorIn('targets: ["gpu1:9400"]\n', "t.yaml")).not.toContain("means");
+});
+
 test("of many errors, the first five are named", () => {
   const error = errorIn(Array.from({ length: 12 }, (_, index) => `gpu${index} rack`).join("\n"));
   expect(error).toMatch(/targets:5: .*; and 7 more errors$/);

@@ -238,12 +238,21 @@ describe("a number that means 'no value' does so by the width of its field", () 
 
   test("infinities and impossible numbers are rejected with their line", () => {
     const reading = openTarget()(
-      textOf("# EOF-like", sample("DCGM_FI_DEV_GPU_TEMP", "+Inf"), sample("DCGM_FI_DEV_GPU_TEMP", 345)),
+      textOf(
+        "# EOF-like",
+        sample("DCGM_FI_DEV_GPU_TEMP", "+Inf", ',mark="{ \\"} 7"'),
+        sample("DCGM_FI_DEV_GPU_TEMP", "345.0 1795690800000"),
+        sample("DCGM_FI_DEV_MY_GAUGE", "-inf"),
+      ),
     );
     expect(reading.rejections.map(({ line, reason, value, raw }) => [line, reason, value, raw.slice(0, 20)])).toEqual([
-      [2, "invalid_value", "Infinity", "DCGM_FI_DEV_GPU_TEMP"],
-      [3, "value_out_of_range", "345", "DCGM_FI_DEV_GPU_TEMP"],
+      [2, "invalid_value", "+Inf", "DCGM_FI_DEV_GPU_TEMP"],
+      [3, "value_out_of_range", "345.0", "DCGM_FI_DEV_GPU_TEMP"],
+      [4, "invalid_value", "-inf", "DCGM_FI_DEV_MY_GAUGE"],
     ]);
+    const [infinity, outside] = reading.rejections;
+    expect(infinity?.message).toBe('The value "+Inf" of temperature is not finite; only finite numbers are stored.');
+    expect(outside?.message).toContain('The value "345.0" of temperature is outside its range');
   });
 });
 

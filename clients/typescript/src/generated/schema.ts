@@ -2254,7 +2254,7 @@ export interface components {
                 value: string;
             }[];
             /**
-             * @description up, down: by its last scrape; waiting: this streamer has not scraped it yet, or another streamer reads it
+             * @description up, down: by its last scrape, except those that the pipeline missed for a reason of its own; waiting: this streamer has not scraped it yet, or another streamer reads it
              * @enum {string}
              */
             state: "up" | "down" | "waiting";
@@ -2266,6 +2266,8 @@ export interface components {
             since: string;
             /** @description The state in words: what the last scrape read, or why it failed */
             message: string;
+            /** @description What is wrong besides: times of samples, repeated readings, or scrapes that the pipeline itself has missed in the last 5 minutes; absent: nothing */
+            warning?: string;
             /** @description Name of the process that reads the target, or waits for it */
             streamer: string;
             /** @description Time from one scheduled scrape to the next */
@@ -2296,7 +2298,7 @@ export interface components {
             rejected: number;
             /** @description Samples of the last scrape whose unit is not known yet */
             undecided: number;
-            /** @description Busy devices whose readings the exporter repeats: all fast series have had the same value for long */
+            /** @description Devices whose readings the exporter repeats: all fast series of a busy one have had the same value for long, or all samples the same old time */
             frozen: number;
             /** @description Scrapes that were read since the process began to read the target */
             scrapes: number;
@@ -2309,10 +2311,10 @@ export interface components {
                 /** @description How many they are */
                 count: number;
             }[];
-            /** @description Scrapes in a row that failed, up to the last */
+            /** @description Scrapes in a row that the target has failed, up to the last */
             consecutive_failures: number;
             /**
-             * @description The last scrape of a target that was missed
+             * @description The last scrape that a target has failed; those that the pipeline missed for a reason of its own do not count
              * @example {
              *       "at": "2025-07-18T20:42:19Z",
              *       "reason": "http_status",

@@ -11,6 +11,7 @@ import type { LiveBatch, LiveSource } from "../source.ts";
 import type { TargetState } from "../target-states.ts";
 import { FrozenReadings } from "./frozen-readings.ts";
 import { Schedule } from "../schedule.ts";
+import { readOnSchedule, type SkippedReadings } from "../scheduled-readings.ts";
 import type { ScrapeClient } from "./scrape-client.ts";
 import { ScrapeFailed } from "./scrape-failed.ts";
 import { sourceIdOf, type Target } from "./target.ts";
@@ -24,8 +25,6 @@ export interface ExporterSourceOptions extends Omit<SourceHealthOptions, "nowMs"
   readonly clock: Clock;
 }
 
-/** A scrape may begin this late, and still has its scheduled time: a busy process is late, and so is a new owner of the target. */
-const latestStartMs = 1000;
 /** A scrape that is under way when its reader stops may take this long; then it is missed. */
 const finishMs = 2000;
 const stopFailure = new ScrapeFailed(
@@ -59,53 +58,38 @@ export class ExporterSource implements LiveSource {
     return this.health.show();
   }
 
+  /** What is wrong with the answers of the target though it is up; undefined if nothing is. */
+  get answerWarning(): string | undefined {
+    return this.health.answerWarning;
+  }
+
+  /** What the pipeline itself has missed in the last 5 minutes; undefined if it has missed nothing. */
+  get missedByPipeline(): string | undefined {
+    return this.health.missedByPipeline;
+  }
+
   /** Scrapes that were read could not be published. */
   dropped(reading: DroppedReading): void {
     this.health.dropped(reading);
   }
 
   async *read(afterMs: number, signal: AbortSignal): AsyncIterable<LiveBatch> {
-    const { clock, openReader } = this.options;
+    const { clock, openReader, log } = this.options;
     const scrapes = new Scrapes(openReader(this.target), new FrozenReadings());
-    let [lastMs, heldUpMs, isFirst] = [afterMs, 0, true];
     try {
-      while (!signal.aborted) {
-        const dueMs = this.schedule.nextAfter(Math.max(lastMs, clock.nowMs() - latestStartMs));
-        const gap = this.gapBetween(lastMs, dueMs);
-        if (gap > 0) {
-          const failure = gapFailure(isFirst, heldUpMs, gap * this.schedule.intervalMs);
-          yield this.missed({ timeMs: dueMs - this.schedule.intervalMs, count: gap, failure });
-        }
-        isFirst = false;
-        this.noteClock(dueMs);
-        await clock.sleep(Math.max(0, dueMs - clock.nowMs()), signal);
-        if (signal.aborted) return;
-        if (clock.nowMs() - dueMs > latestStartMs) {
-          // the process was frozen: what the exporter says now is not what it would have said then
-          heldUpMs = 0;
-          continue;
-        }
-        const batch = await this.scrape(scrapes, dueMs, signal);
-        lastMs = dueMs;
-        const yieldedMs = clock.nowMs();
-        yield batch;
-        heldUpMs = clock.nowMs() - yieldedMs;
-      }
+      yield* readOnSchedule(afterMs, signal, {
+        schedule: this.schedule,
+        clock,
+        read: (dueMs) => this.scrape(scrapes, dueMs, signal),
+        skipped: (skipped) => this.missed({ ...skipped, failure: skippedFailure(skipped) }),
+        waitsUntil: (dueMs) =>
+          log.warn(
+            `${this.target.name}: the last scrape is later than this machine's clock; the next one is due at ${formatTimestamp(dueMs)}`,
+          ),
+      });
     } finally {
       this.health.release();
     }
-  }
-
-  /** After the machine's clock was set back, nothing is due until it reaches the time of the last scrape. */
-  private noteClock(dueMs: number): void {
-    const { clock, intervalMs, log } = this.options;
-    if (dueMs - clock.nowMs() <= 2 * intervalMs) return;
-    const next = formatTimestamp(dueMs);
-    log.warn(`${this.target.name}: the last scrape is later than this machine's clock; the next one is due at ${next}`);
-  }
-
-  private gapBetween(lastMs: number, dueMs: number): number {
-    return lastMs === -Infinity ? 0 : this.schedule.countBetween(lastMs, dueMs);
   }
 
   /** A scrape that is under way when the signal aborts has a little time to end. */
@@ -193,13 +177,11 @@ function noSamples(rejected: readonly RejectedInput[], isCut: boolean): void {
   throw new ScrapeFailed("not_exposition", problem + first);
 }
 
-/** Explains scrapes for which there was no attempt.
- *  @param heldUpMs how long the batch before them waited to be published */
-function gapFailure(isFirst: boolean, heldUpMs: number, gapMs: number): ScrapeFailed {
-  if (isFirst) return new ScrapeFailed("no_streamer", `no streamer read the target for ${gapMs / 1000} s`);
-  if (heldUpMs >= gapMs / 2) {
-    const message = `for ${Math.round(heldUpMs / 1000)} s, the queue took no scrapes, and the memory for those that wait was full`;
-    return new ScrapeFailed("memory_full", message);
-  }
-  return new ScrapeFailed("no_streamer", `the streamer was held up for ${gapMs / 1000} s`);
+/** Explains scrapes for which there was no attempt. */
+function skippedFailure({ cause, spanMs }: SkippedReadings): ScrapeFailed {
+  const seconds = Math.round(spanMs / 1000);
+  if (cause === "no streamer") return new ScrapeFailed("no_streamer", `no streamer read the target for ${seconds} s`);
+  if (cause === "held up") return new ScrapeFailed("no_streamer", `the streamer was held up for ${seconds} s`);
+  const message = `for ${seconds} s, the queue took no scrapes, and the memory for those that wait was full`;
+  return new ScrapeFailed("memory_full", message);
 }

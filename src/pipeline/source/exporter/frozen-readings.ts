@@ -1,4 +1,5 @@
 import type { RecordBatch } from "../../../domain/batch.ts";
+import { offTimeMs } from "../exposition/exposition-reader.ts";
 
 /** Series that change from one collection to the next while a GPU works: each has at least three decimals, or counts. */
 const fastMetrics = [
@@ -17,7 +18,8 @@ interface Unchanged {
   readonly scrapes: number;
 }
 
-/** Recognises a target that repeats old readings: all fast series of a busy device are equal, to the bit, for 5 scrapes and 60 s. */
+/** Recognises a target that repeats old readings: for 5 scrapes and 60 s, all fast series of a busy device are equal, to the bit, or
+ *  all samples of a device carry one old time. */
 export class FrozenReadings {
   private devices = new Map<string, Unchanged>();
 
@@ -25,9 +27,8 @@ export class FrozenReadings {
    *  @returns the number of devices with frozen readings */
   observe(batch: RecordBatch, timeMs: number): number {
     const seen = new Map<string, Unchanged>();
-    for (let record = 0; record < batch.recordCount; record += 1) {
-      const uuid = batch.gpus[batch.gpuIndexes[record] as number]?.uuid ?? "";
-      const values = fastValues(batch, record);
+    for (const [uuid, record] of newestRecords(batch)) {
+      const values = oldTime(batch, record, timeMs) ?? fastValues(batch, record);
       if (values === undefined) continue;
       const before = this.devices.get(uuid);
       const isSame = before !== undefined && equalValues(before.values, values);
@@ -40,6 +41,23 @@ export class FrozenReadings {
   }
 }
 
+/** The newest record of each device. */
+function newestRecords({ recordCount, gpus, gpuIndexes, timesMs }: RecordBatch): ReadonlyMap<string, number> {
+  const newest = new Map<string, number>();
+  for (let record = 0; record < recordCount; record += 1) {
+    const uuid = gpus[gpuIndexes[record] as number]?.uuid ?? "";
+    const other = newest.get(uuid);
+    if (other === undefined || (timesMs[record] as number) > (timesMs[other] as number)) newest.set(uuid, record);
+  }
+  return newest;
+}
+
+/** The own time of a record if it is old. A clock that is merely wrong advances. */
+function oldTime({ timesMs }: RecordBatch, record: number, timeMs: number): Float64Array | undefined {
+  const ownMs = timesMs[record] as number;
+  return timeMs - ownMs > offTimeMs ? Float64Array.of(ownMs) : undefined;
+}
+
 /** The values of a busy device; undefined if the device is idle or has too few fast series. */
 function fastValues({ columns }: RecordBatch, record: number): Float64Array | undefined {
   const valueOf = (metric: string): number => columns.get(metric)?.[record] ?? NaN;
@@ -50,5 +68,5 @@ function fastValues({ columns }: RecordBatch, record: number): Float64Array | un
 }
 
 function equalValues(a: Float64Array, b: Float64Array): boolean {
-  return a.every((value, index) => Object.is(value, b[index]));
+  return a.length === b.length && a.every((value, index) => Object.is(value, b[index]));
 }

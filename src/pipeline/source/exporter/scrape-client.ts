@@ -5,7 +5,7 @@ import { stopwatch, systemClock } from "../../../kit/clock.ts";
 import type { ReceivedExposition } from "../exposition/scanned-exposition.ts";
 import { type AnswerMemory } from "./answer-memory.ts";
 import { expositionOf, tooLarge } from "./answer-body.ts";
-import { explainNetworkError, explainStatus, ScrapeFailed } from "./scrape-failed.ts";
+import { explainNetworkError, explainStatus, explainTimeout, ScrapeFailed, seconds } from "./scrape-failed.ts";
 
 /** How scrapes authenticate themselves and the exporters. */
 export interface ScrapeSecurity {
@@ -59,7 +59,7 @@ export class ScrapeClient {
       return await this.requestAgainIfStale(url, halt.signal);
     } catch (error) {
       if (signal.aborted) throw new ScrapeFailed("stopped", "the streamer is stopping");
-      if (halt.signal.aborted) throw timedOut(timeoutMs);
+      if (halt.signal.aborted) throw explainTimeout(elapsedMs(), timeoutMs);
       const failed = explainNetworkError(error);
       throw new ScrapeFailed(failed.reason, `${failed.message}, after ${seconds(elapsedMs())}`, { cause: error });
     } finally {
@@ -96,7 +96,7 @@ export class ScrapeClient {
     const options: RequestOptions = { agent: isSecure ? this.secure : this.plain, headers, signal };
     return new Promise((resolve, reject) => {
       const request = (isSecure ? https : http).request(url, options, (answer) => {
-        this.receive(answer).then(resolve, (error: Error) => {
+        this.receive(answer, url).then(resolve, (error: Error) => {
           reject(error);
           // the rest is not wanted
           request.destroy();
@@ -110,10 +110,10 @@ export class ScrapeClient {
     });
   }
 
-  private async receive(answer: IncomingMessage): Promise<ReceivedExposition> {
+  private async receive(answer: IncomingMessage, url: string): Promise<ReceivedExposition> {
     const { maxBytes, memory } = this.options;
     const { statusCode = 0, headers } = answer;
-    if (statusCode !== 200) throw explainStatus(statusCode, headers.location);
+    if (statusCode !== 200) throw explainStatus(statusCode, url, headers.location);
     if (Number(headers["content-length"] ?? 0) > maxBytes) throw tooLarge(maxBytes);
     const chunks: Buffer[] = [];
     let bytes = 0;
@@ -142,11 +142,3 @@ export class ScrapeClient {
 
 /** A kept connection was closed by the exporter before the request reached it. */
 class StaleConnection extends Error {}
-
-function timedOut(timeoutMs: number): ScrapeFailed {
-  return new ScrapeFailed("timeout", `no complete answer within ${seconds(timeoutMs)} (DCGM_TIMEOUT)`);
-}
-
-function seconds(ms: number): string {
-  return `${Math.round(ms / 100) / 10} s`;
-}

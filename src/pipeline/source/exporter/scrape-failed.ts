@@ -45,21 +45,52 @@ export function explainNetworkError(error: unknown): ScrapeFailed {
   return new ScrapeFailed("unreachable", message, { cause: error });
 }
 
-/** Explains an answer with a status other than 200.
- *  @param location the header of a redirect */
-export function explainStatus(status: number, location?: string): ScrapeFailed {
-  return new ScrapeFailed("http_status", `HTTP ${status}${hintOf(status, location)}`);
+/** A timer that fires this late shows that the process was held up, and the exporter may have answered meanwhile. */
+const lateTimerMs = 1000;
+
+/** Explains a scrape that was ended by its time limit.
+ *  @param elapsedMs how long it took */
+export function explainTimeout(elapsedMs: number, timeoutMs: number): ScrapeFailed {
+  if (elapsedMs - timeoutMs <= lateTimerMs) {
+    return new ScrapeFailed("timeout", `no complete answer within ${seconds(timeoutMs)} (DCGM_TIMEOUT)`);
+  }
+  const message = `the streamer was held up during the scrape, which ended after ${seconds(elapsedMs)} instead of ${seconds(timeoutMs)}`;
+  return new ScrapeFailed("no_streamer", message);
 }
 
-function hintOf(status: number, location: string | undefined): string {
+/** A duration for people. */
+export function seconds(ms: number): string {
+  return `${Math.round(ms / 100) / 10} s`;
+}
+
+/** Explains an answer with a status other than 200.
+ *  @param url the requested URL
+ *  @param location the header of a redirect */
+export function explainStatus(status: number, url: string, location?: string): ScrapeFailed {
+  return new ScrapeFailed("http_status", `HTTP ${status}${hintOf(status, url, location)}`);
+}
+
+function hintOf(status: number, url: string, location: string | undefined): string {
   if (status === 401) return ": it asks for a user and a password, or for a token (DCGM_USERNAME, DCGM_BEARER_TOKEN)";
   if (status === 403) return ": it refuses this user or token";
   if (status === 404) return ": it serves its metrics at another path";
-  if (status >= 300 && status < 400) return `: redirects are not followed; enter ${placeOf(location)} as the target`;
-  return "";
+  return status >= 300 && status < 400 ? `: redirects are not followed; ${redirectAdvice(url, location)}` : "";
 }
 
-/** The query of a redirect may contain a secret. */
-function placeOf(location: string | undefined): string {
-  return location === undefined || location === "" ? "its final address" : location.replace(/[?#].*$/, "");
+/** A longer address is hardly one that an operator would enter. */
+const addressMaxLength = 256;
+
+/** The query of a redirect may contain a secret, so the advice is without it. */
+function redirectAdvice(url: string, location: string | undefined): string {
+  const to = location === undefined || location === "" ? null : URL.parse(location, url);
+  if (to === null) return "enter its final address as the target";
+  if (to.protocol !== "http:" && to.protocol !== "https:") return "this one leads to no http or https address";
+  if (to.username !== "" || to.password !== "") return "this one leads to an address with a user or a password";
+  const [asked, final] = [withoutQuery(new URL(url)), withoutQuery(to)];
+  if (final === asked) return "this one leads back to the same address";
+  return `enter ${final.length > addressMaxLength ? "its final address" : final} as the target`;
+}
+
+function withoutQuery({ origin, pathname }: URL): string {
+  return origin + pathname;
 }

@@ -81,13 +81,27 @@ function isBlankAfter(bytes: Uint8Array): boolean {
 
 /** The rejection of a sample that was collected from these bytes. */
 export function rejectionOf(
-  { line, byte }: CollectedSample,
+  sample: CollectedSample,
   bytes: Uint8Array,
   { reason, field, value, message }: FieldError,
 ): RejectedInput {
-  const lineEnd = bytes.indexOf(lineFeed, byte);
-  const end = lineEnd === -1 ? bytes.length : lineEnd;
-  const raw = rawText(bytes.subarray(byte, bytes[end - 1] === carriageReturn ? end - 1 : end));
+  const { line, byte } = sample;
+  const raw = rawText(lineOf(sample, bytes));
   const cut = (text: string): string => cutText(shown(text), valueMaxLength);
   return { line, byte, reason, field: cut(field), value: cut(value), message, raw };
+}
+
+/** A name, labels in braces, and the value. */
+const beforeValue = /^\s*[^\s{]*\s*(?:\{[^"}]*(?:"(?:[^"\\]|\\.)*"[^"}]*)*\})?\s*(\S+)/;
+
+/** The value of a sample as it was sent: `+Inf`, `150.0`. */
+export function valueTextOf(sample: CollectedSample, bytes: Uint8Array): string {
+  const line = new TextDecoder().decode(lineOf(sample, bytes));
+  return beforeValue.exec(line)?.[1] ?? String(sample.value);
+}
+
+function lineOf({ byte }: CollectedSample, bytes: Uint8Array): Uint8Array {
+  const lineEnd = bytes.indexOf(lineFeed, byte);
+  const end = lineEnd === -1 ? bytes.length : lineEnd;
+  return bytes.subarray(byte, bytes[end - 1] === carriageReturn ? end - 1 : end);
 }

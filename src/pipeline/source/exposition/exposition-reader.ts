@@ -8,7 +8,7 @@ import type { FieldError } from "../../../domain/field-rules.ts";
 import { judgeNumber, readValue } from "../../../domain/value-text.ts";
 import type { SharedTexts } from "../labels/shared-texts.ts";
 import { SampleRecorder } from "../labels/sample-recorder.ts";
-import { CollectedSamples, type CollectedSample, rejectionOf } from "./collected-samples.ts";
+import { CollectedSamples, type CollectedSample, rejectionOf, valueTextOf } from "./collected-samples.ts";
 import { JoinedIdentities } from "./joined-identities.ts";
 import { RatioDecision } from "./ratio-decision.ts";
 import type { MetricFamily, ReceivedExposition } from "./scanned-exposition.ts";
@@ -36,6 +36,15 @@ export interface ReadExposition {
   /** True if the text ends in a line, or is OpenMetrics without `# EOF`: it was probably cut off. A sample in that line is
    *  rejected. */
   readonly isCut: boolean;
+  /** The samples whose own time is far from that of the exposition; undefined if there are none. */
+  readonly offTime: OffTime | undefined;
+}
+
+/** Samples whose own time is more than 10 minutes before or after that of the exposition. */
+export interface OffTime {
+  readonly samples: number;
+  /** The time that is the farthest away, milliseconds since the epoch. */
+  readonly timeMs: number;
 }
 
 interface Counts {
@@ -43,6 +52,7 @@ interface Counts {
   ignored: number;
   rejected: number;
   undecided: number;
+  offTime: OffTime | undefined;
   readonly devices: Set<string>;
 }
 
@@ -50,6 +60,10 @@ interface Counts {
 const compound: ReadonlySet<MetricFamily["type"]> = new Set([
   ...(["histogram", "gaugehistogram", "summary", "info", "stateset"] as const),
 ]);
+/** A sample whose own time is farther than this from the time of its scrape has a wrong or an old time: a Prometheus that is scraped
+ *  for many hosts sends samples that are up to 5 minutes old.
+ *  Source: https://prometheus.io/docs/prometheus/latest/querying/basics/#staleness */
+export const offTimeMs = 600_000;
 /** More than exporters have. */
 const maxNames = 10_000;
 const compoundSuffix = /_(?:bucket|sum|count|gsum|gcount|created|info)$/;
@@ -83,7 +97,14 @@ export class ExpositionReader {
     if (this.identities.learnAll(collected.samples)) this.subjects.forget();
     const names = new Set(collected.samples.map(({ series }) => series.name));
     const unit = this.decideRatio(names, families);
-    const counts: Counts = { samples: 0, ignored: 0, rejected: 0, undecided: 0, devices: new Set() };
+    const counts: Counts = {
+      samples: 0,
+      ignored: 0,
+      rejected: 0,
+      undecided: 0,
+      offTime: undefined,
+      devices: new Set(),
+    };
     for (const input of collected.rejections) {
       builder.count("rows");
       builder.reject(input);
@@ -154,7 +175,7 @@ class ExpositionSamples {
     const value = judged(of, spelling, sample.value);
     if (typeof value === "string" && value !== "missing") {
       if (value === "undecided") counts.undecided += 1;
-      this.reject(sample, errorOf(of, spelling, sample.value));
+      this.reject(sample, errorOf(of, spelling, valueTextOf(sample, this.parts.bytes)));
       return false;
     }
     builder.count("rows");
@@ -173,6 +194,7 @@ class ExpositionSamples {
       return false;
     }
     counts.samples += 1;
+    counts.offTime = withTime(counts.offTime, sample.timestampMs ?? timeMs, timeMs);
     counts.devices.add(subject.device.uuid);
     return true;
   }
@@ -190,13 +212,22 @@ class ExpositionSamples {
   }
 }
 
+/** @param timeMs the sample's own time
+ *  @param dueMs that of the exposition */
+function withTime(offTime: OffTime | undefined, timeMs: number, dueMs: number): OffTime | undefined {
+  const offMs = Math.abs(timeMs - dueMs);
+  if (offMs <= offTimeMs) return offTime;
+  const isFarther = offTime === undefined || offMs > Math.abs(offTime.timeMs - dueMs);
+  return { samples: (offTime?.samples ?? 0) + 1, timeMs: isFarther ? timeMs : offTime.timeMs };
+}
+
 function judged({ name }: MetricSubject, spelling: Spelling | undefined, value: number): JudgedReading {
   if (Number.isNaN(value)) return "missing";
   return spelling === undefined ? judgeNumber(name, value) : judgeReading(spelling, value);
 }
 
-function errorOf({ name }: MetricSubject, spelling: Spelling | undefined, value: number): FieldError {
-  const text = String(value);
+/** @param text the value as it was sent */
+function errorOf({ name }: MetricSubject, spelling: Spelling | undefined, text: string): FieldError {
   const read = readValue(spelling ?? name, text);
   if (typeof read === "object") return { ...read, field: name, value: text };
   return {

@@ -1,6 +1,5 @@
-import { decimalNumber } from "../../../domain/value-text.ts";
+import { decimalNumber, infinityText } from "../../../domain/value-text.ts";
 
-const infinity = /^[+-]?inf(?:inity)?$/i;
 const notANumber = /^nan$/i;
 
 /** Reads a number as both formats write it: a decimal number, an infinity or NaN, in upper or lower case. Hexadecimal numbers and
@@ -12,6 +11,6 @@ export function readNumber(text: string): number | "too_large" | undefined {
     const value = Number(text);
     return Number.isFinite(value) ? value : "too_large";
   }
-  if (infinity.test(text)) return text.startsWith("-") ? -Infinity : Infinity;
+  if (infinityText.test(text)) return text.startsWith("-") ? -Infinity : Infinity;
   return notANumber.test(text) ? NaN : undefined;
 }

@@ -6,6 +6,7 @@ import type { Clock } from "../../../kit/clock.ts";
 import { messageOf } from "../../../kit/message-of.ts";
 import { RepeatedError } from "../../../kit/repeated-error.ts";
 import { Schedule } from "../schedule.ts";
+import { readOnSchedule } from "../scheduled-readings.ts";
 import type { LiveBatch, LiveSource } from "../source.ts";
 import { explainExit } from "./explain-exit.ts";
 import { findDocument, parseSmiLog, type SmiLog } from "./smi-document.ts";
@@ -23,9 +24,6 @@ export interface SmiSourceOptions {
   readonly clock: Clock;
   readonly log: Logger;
 }
-
-/** A reading may begin this late, and still has its scheduled time: a busy process is late. */
-const latestStartMs = 1000;
 
 /** Why there was no attempt to read. */
 const skippedFor = {
@@ -54,35 +52,18 @@ export class SmiSource implements LiveSource {
     return this.failure.current;
   }
 
-  async *read(afterMs: number, signal: AbortSignal): AsyncIterable<LiveBatch> {
-    const { clock } = this.options;
-    let [lastMs, isHeldUp] = [afterMs, false];
-    while (!signal.aborted) {
-      const dueMs = this.schedule.nextAfter(Math.max(lastMs, clock.nowMs() - latestStartMs));
-      const gap = lastMs === -Infinity ? 0 : this.schedule.countBetween(lastMs, dueMs);
-      if (gap > 0) {
-        const cause = lastMs === afterMs ? "no streamer" : isHeldUp ? "held up" : "memory full";
-        yield this.skipped(dueMs - this.schedule.intervalMs, gap, cause);
-      }
-      this.noteClock(dueMs);
-      await clock.sleep(Math.max(0, dueMs - clock.nowMs()), signal);
-      if (signal.aborted) return;
-      // a process that was frozen would read values of another time
-      isHeldUp = clock.nowMs() - dueMs > latestStartMs;
-      if (isHeldUp) continue;
-      const batch = await this.readAt(dueMs, signal);
-      if (batch === undefined) return;
-      lastMs = dueMs;
-      yield batch;
-    }
-  }
-
-  /** After the machine's clock was set back, nothing is due until it reaches the time of the last reading. */
-  private noteClock(dueMs: number): void {
-    const { clock, intervalMs } = this.options;
-    if (dueMs - clock.nowMs() <= 2 * intervalMs) return;
-    const next = formatTimestamp(dueMs);
-    this.failure.record(`the last reading is later than this machine's clock; the next one is due at ${next}`);
+  read(afterMs: number, signal: AbortSignal): AsyncIterable<LiveBatch> {
+    return readOnSchedule(afterMs, signal, {
+      schedule: this.schedule,
+      clock: this.options.clock,
+      read: (dueMs) => this.readAt(dueMs, signal),
+      skipped: ({ timeMs, count, cause }) =>
+        this.batchOf(new BatchBuilder(), { timeMs, outcome: "missed", ...skippedFor[cause], count }),
+      waitsUntil: (dueMs) =>
+        this.failure.record(
+          `the last reading is later than this machine's clock; the next one is due at ${formatTimestamp(dueMs)}`,
+        ),
+    });
   }
 
   /** @returns undefined when the signal aborted: what became of the reading is not known then */
@@ -120,11 +101,6 @@ export class SmiSource implements LiveSource {
     );
     if (builder.recordCount > 0) return warning;
     return `${program.name} identifies none of its ${log.gpus.length} GPUs; /api/v1/quarantine has them`;
-  }
-
-  /** Readings for which there was no attempt. */
-  private skipped(timeMs: number, count: number, cause: keyof typeof skippedFor): LiveBatch {
-    return this.batchOf(new BatchBuilder(), { timeMs, outcome: "missed", ...skippedFor[cause], count });
   }
 
   private batchOf(builder: BatchBuilder, reading: Omit<SourceReading, "intervalMs">): LiveBatch {

@@ -1,5 +1,5 @@
 import type { Dialect } from "../../../domain/dialects/spelling.ts";
-import type { OnMissed } from "../../../domain/reading.ts";
+import { isOwnFault, type OnMissed } from "../../../domain/reading.ts";
 import type { Clock } from "../../../kit/clock.ts";
 import type { LiveBatch, LiveSource } from "../source.ts";
 import type { TargetState } from "../target-states.ts";
@@ -15,9 +15,6 @@ export interface ObservedSourceOptions {
   readonly clock: Clock;
   readonly onMissed: OnMissed;
 }
-
-/** Readings for which nothing was tried say nothing about the source. */
-const untried: ReadonlySet<string> = new Set(["no_streamer", "memory_full", "stopped"]);
 
 /** A live source with a schedule, and what this process knows about it: that follows from its readings. */
 export class ObservedSource implements LiveSource {
@@ -57,12 +54,13 @@ export class ObservedSource implements LiveSource {
     const durationMs = Math.max(0, Math.round(this.options.clock.nowMs() - timeMs));
     const read = { devices: batch.recordCount, samples: batch.tally.samples, rejected: batch.rejected.length };
     if (reading.outcome === "missed") {
-      const tried = untried.has(reason) ? {} : { durationMs };
+      const tried = isOwnFault(reason) ? {} : { durationMs };
       this.health.missed({ timeMs, count, failure: { reason, message }, ...tried });
     } else if (count === 0) this.health.readMore(read);
     else {
       const { dialect } = this.options.subject;
-      const rest = { sampleLines: read.samples, ignored: 0, undecided: 0, isCut: false, frozen: reading.frozen ?? 0 };
+      const frozen = reading.frozen ?? 0;
+      const rest = { sampleLines: read.samples, ignored: 0, undecided: 0, isCut: false, offTime: undefined, frozen };
       this.health.read({ ...read, ...rest, dialect, timeMs, durationMs });
     }
   }

@@ -1,9 +1,10 @@
 import type { Logger } from "pino";
-import type { DroppedReading, OnMissed, ReadingFault } from "../../../domain/reading.ts";
+import { type DroppedReading, isOwnFault, type OnMissed, type ReadingFault } from "../../../domain/reading.ts";
 import { formatTimestamp } from "../../../domain/timestamp.ts";
 import { defined } from "../../../kit/defined.ts";
 import type { ReadExposition } from "../exposition/exposition-reader.ts";
 import type { TargetState } from "../target-states.ts";
+import { cutText, frozenText, offTimeText, ownFaultText } from "./warning-texts.ts";
 
 /** What is read. */
 export interface HealthSubject {
@@ -34,7 +35,7 @@ export interface MissedScrapes {
 
 const nothingRead: ReadExposition & { readonly frozen: number } = {
   ...{ dialect: undefined, devices: 0, samples: 0, ignored: 0, rejected: 0, undecided: 0, frozen: 0 },
-  ...{ sampleLines: 0, isCut: false },
+  ...{ sampleLines: 0, isCut: false, offTime: undefined },
 };
 
 export interface SourceHealthOptions {
@@ -49,7 +50,11 @@ export interface SourceHealthOptions {
   readonly onMissed: OnMissed;
 }
 
-/** What this process knows about a source with a schedule. A change is logged once, not at every scrape.
+/** Scrapes that this pipeline has missed are shown this long: then the counts of gaps have them. */
+const ownFaultShownMs = 300_000;
+
+/** What this process knows about a source with a schedule. A change is logged once, not at every scrape. A reading that the pipeline
+ *  missed for a reason of its own says nothing about the source: it is a gap, and leaves the state and the last error as they are.
  *
  *  WAITING -read-> UP, WAITING -missed-> DOWN; UP -missed-> DOWN; DOWN -read-> UP; any -release-> WAITING */
 export class SourceHealth {
@@ -59,7 +64,10 @@ export class SourceHealth {
   private lastScrapeMs: number | undefined;
   private lastReadMs: number | undefined;
   private durationMs: number | undefined;
+  /** The source's own last failure. */
   private failure: MissedScrapes | undefined;
+  /** What the pipeline has missed for a reason of its own. */
+  private ownFault: MissedScrapes | undefined;
   private failuresInRow = 0;
   private scrapes = 0;
   private readonly gaps = new Map<ReadingFault, number>();
@@ -75,10 +83,7 @@ export class SourceHealth {
     const { log } = this.options;
     if (this.state === "down")
       log?.info(`${this.target.name} answers again, after ${this.failuresInRow} missed scrapes`);
-    if (scrape.frozen > 0 && this.last.frozen === 0) log?.warn(`${this.target.name}: ${frozenText(scrape)}`);
-    if (scrape.frozen === 0 && this.last.frozen > 0) log?.info(`${this.target.name} no longer repeats its readings`);
-    if (scrape.isCut && !this.last.isCut) log?.warn(`${this.target.name}: ${cutText}`);
-    if (!scrape.isCut && this.last.isCut) log?.info(`the answers of ${this.target.name} are whole again`);
+    this.logWarnings(scrape);
     this.enter("up");
     this.last = scrape;
     this.lastScrapeMs = this.lastReadMs = scrape.timeMs;
@@ -90,15 +95,20 @@ export class SourceHealth {
   missed(missed: MissedScrapes): void {
     const { failure, count, timeMs, durationMs } = missed;
     this.addGap(failure.reason, count);
-    // without a scrape, nothing is known about the target
     if (durationMs !== undefined) {
-      const isNew = this.state !== "down" || this.failure?.failure.reason !== failure.reason;
-      if (isNew) this.options.log?.warn(`${this.target.name} is missed: ${failure.message}`);
-      this.enter("down");
       this.lastScrapeMs = timeMs;
       this.durationMs = durationMs;
-      this.failuresInRow += count;
     }
+    if (isOwnFault(failure.reason)) {
+      if (durationMs !== undefined && this.ownFault?.failure.reason !== failure.reason)
+        this.options.log?.warn(`${this.target.name}: ${ownFaultText(missed)}`);
+      this.addOwnFault(missed);
+      return;
+    }
+    const isNew = this.state !== "down" || this.failure?.failure.reason !== failure.reason;
+    if (isNew) this.options.log?.warn(`${this.target.name} is missed: ${failure.message}`);
+    this.enter("down");
+    this.failuresInRow += count;
     this.failure = missed;
   }
 
@@ -117,17 +127,38 @@ export class SourceHealth {
   dropped({ timeMs, reason, message, count }: DroppedReading): void {
     this.scrapes -= count;
     this.addGap(reason, count);
-    this.failure = { timeMs, count, failure: { reason, message } };
+    this.addOwnFault({ timeMs, count, failure: { reason, message } });
   }
 
   /** This process no longer reads the target. */
   release(): void {
     this.enter("waiting");
+    this.ownFault = undefined;
+  }
+
+  /** What is wrong with the answers of a target that is up; undefined if nothing is. */
+  get answerWarning(): string | undefined {
+    if (this.state !== "up") return undefined;
+    const { isCut, frozen, offTime } = this.last;
+    const parts = [
+      ...(isCut ? [cutText] : []),
+      ...(frozen > 0 ? [frozenText(this.last)] : []),
+      ...(offTime === undefined ? [] : [offTimeText(offTime, this.lastReadMs ?? 0)]),
+    ];
+    return parts.length === 0 ? undefined : parts.join("; ");
+  }
+
+  /** What the pipeline itself has missed in the last 5 minutes; undefined if it has missed nothing. */
+  get missedByPipeline(): string | undefined {
+    const { ownFault, options } = this;
+    if (ownFault === undefined || options.nowMs() - ownFault.timeMs > ownFaultShownMs) return undefined;
+    return ownFaultText(ownFault);
   }
 
   /** What the API shows. */
   show(): TargetState {
-    const { target, options, last, failure } = this;
+    const { target, options, last, failure, answerWarning, missedByPipeline } = this;
+    const warnings = [answerWarning, missedByPipeline].filter((warning) => warning !== undefined);
     const { dialect, devices, samples, ignored, rejected, undecided, frozen } = last;
     return defined({
       source_id: target.sourceId,
@@ -138,6 +169,7 @@ export class SourceHealth {
       state: this.state,
       since: formatTimestamp(this.sinceMs),
       message: this.message(),
+      warning: warnings.length === 0 ? undefined : warnings.join("; "),
       streamer: options.streamer,
       interval_ms: options.intervalMs,
       dialect,
@@ -156,14 +188,34 @@ export class SourceHealth {
   private message(): string {
     if (this.state === "waiting") return "not read by this streamer";
     if (this.state === "down") return this.failure?.failure.message ?? "";
-    const { devices, samples, undecided, rejected, frozen, isCut } = this.last;
+    const { devices, samples, undecided, rejected } = this.last;
+    const { answerWarning } = this;
     const parts = [`${devices} devices, ${samples} samples in ${this.durationMs ?? 0} ms`];
     if (devices === 0) parts.push("no GPU is among them");
     if (undecided > 0) parts.push(`${undecided} samples whose unit is not known yet`);
     if (rejected > 0) parts.push(`${rejected} lines could not be used`);
-    if (isCut) parts.push(cutText);
-    if (frozen > 0) parts.push(frozenText(this.last));
+    if (answerWarning !== undefined) parts.push(answerWarning);
     return parts.join("; ");
+  }
+
+  private logWarnings({ frozen, devices, isCut, offTime, timeMs }: ReadScrape): void {
+    const { last } = this;
+    const { log } = this.options;
+    const { name } = this.target;
+    if (frozen > 0 && last.frozen === 0) log?.warn(`${name}: ${frozenText({ frozen, devices })}`);
+    if (frozen === 0 && last.frozen > 0) log?.info(`${name} no longer repeats its readings`);
+    if (isCut && !last.isCut) log?.warn(`${name}: ${cutText}`);
+    if (!isCut && last.isCut) log?.info(`the answers of ${name} are whole again`);
+    if (offTime !== undefined && last.offTime === undefined) log?.warn(`${name}: ${offTimeText(offTime, timeMs)}`);
+    if (offTime === undefined && last.offTime !== undefined)
+      log?.info(`the samples of ${name} carry the present time again`);
+  }
+
+  /** Those that follow each other for one reason are shown together. */
+  private addOwnFault(missed: MissedScrapes): void {
+    const { ownFault } = this;
+    const isSame = this.missedByPipeline !== undefined && ownFault?.failure.reason === missed.failure.reason;
+    this.ownFault = isSame ? { ...missed, count: ownFault.count + missed.count } : missed;
   }
 
   private addGap(reason: ReadingFault, count: number): void {
@@ -183,10 +235,4 @@ function shownInstant(ms: number | undefined): string | undefined {
 
 function shownError({ timeMs, failure }: MissedScrapes): NonNullable<TargetState["last_error"]> {
   return { at: formatTimestamp(timeMs), reason: failure.reason, message: failure.message };
-}
-
-const cutText = "its answer ends in the middle of a line and may have been cut off; that line is not used";
-
-function frozenText({ frozen, devices }: Pick<ReadScrape, "frozen" | "devices">): string {
-  return `the readings of ${frozen} of ${devices} devices do not change although they are busy; the exporter repeats old ones`;
 }

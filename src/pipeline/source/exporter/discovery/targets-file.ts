@@ -19,7 +19,8 @@ interface LocatedEntry extends TargetEntry {
 const shownErrors = 5;
 
 /** Reads a file of targets in one of two forms. Prometheus' file_sd: YAML or JSON, a list of `targets` and `labels`. The simple form:
- *  one target per line, followed by its labels (`host:9400 cluster=a rack=r1`); `#` starts a comment.
+ *  one target per line, followed by its labels (`host:9400 cluster=a rack=r1`); `#` starts a comment. A name that ends in .json, .yaml or
+ *  .yml means file_sd.
  *  @param clusterId the cluster of targets without the label `cluster`
  *  @throws Error that names the file, the lines and what is wrong there; no target is used then */
 export function readTargetsFile(file: TargetsFile, clusterId: string): readonly Target[] {
@@ -27,7 +28,7 @@ export function readTargetsFile(file: TargetsFile, clusterId: string): readonly 
   const fail = (line: number, message: string): void => void errors.push(`${file.path}:${line}: ${message}`);
   // an editor or a full disk may leave an empty file, and every target would be gone
   if (file.text.trim() === "") fail(1, "the file is empty; write [] if there are no targets");
-  const entries = isFileSd(file) ? fileSdEntries(file.text, fail) : simpleEntries(file.text, fail);
+  const entries = isFileSd(file) ? fileSdEntries(file, fail) : simpleEntries(file.text, fail);
   const targets = entries.flatMap((entry) => {
     const target = readTarget(entry, clusterId);
     if (typeof target !== "string") return [target];
@@ -41,10 +42,24 @@ export function readTargetsFile(file: TargetsFile, clusterId: string): readonly 
 
 /** The name's ending decides; without a known one, the first line that is not a comment. */
 function isFileSd({ path, text }: TargetsFile): boolean {
-  if (/\.(?:json|ya?ml)$/i.test(path)) return true;
+  return endingOf(path) !== undefined || looksLikeFileSd(text);
+}
+
+function endingOf(path: string): string | undefined {
+  return /\.(?:json|ya?ml)$/i.exec(path)?.[0];
+}
+
+function looksLikeFileSd(text: string): boolean {
   const first = text.split("\n").find((line) => line.trim() !== "" && !line.trimStart().startsWith("#")) ?? "";
   // [::1]:9400 is a target
-  return /^\s*(?:\[\s*(?:\{|\]|$)|-\s|---|\{)/.test(first);
+  return /^\s*(?:\[\s*(?:\{|\]|$)|-\s|---|\{|"?(?:targets|labels)"?\s*:(?:\s|$))/.test(first);
+}
+
+/** What to do about a file of targets, one per line, whose name says that it is of the other form. */
+function hintOfForm({ path, text }: TargetsFile): string {
+  const ending = endingOf(path);
+  if (ending === undefined || looksLikeFileSd(text)) return "";
+  return `; ${ending} means Prometheus' file_sd; a file with a target per line has another ending, such as .txt`;
 }
 
 type Fail = (line: number, message: string) => void;
@@ -77,14 +92,16 @@ const group = Type.Object({
   ),
 });
 
-function fileSdEntries(text: string, fail: Fail): LocatedEntry[] {
+function fileSdEntries(file: TargetsFile, fail: Fail): LocatedEntry[] {
+  const { text } = file;
+  const hint = hintOfForm(file);
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  for (const { message, pos } of document.errors) fail(lines.linePos(pos[0]).line, message);
+  for (const { message, pos } of document.errors) fail(lines.linePos(pos[0]).line, message + hint);
   if (document.errors.length > 0) return [];
   const groups: unknown = document.toJS();
   if (!Array.isArray(groups)) {
-    if (text.trim() !== "") fail(1, 'expected a list of groups, such as - targets: ["host:9400"]');
+    if (text.trim() !== "") fail(1, `expected a list of groups, such as - targets: ["host:9400"]${hint}`);
     return [];
   }
   return groups.flatMap((each: unknown, index): LocatedEntry[] => {
