@@ -136,7 +136,7 @@ function textsOf(
   });
 }
 
-/** @param texts one for each target that it is said of
+/** @param texts one for each of the targets that are so
  *  @returns the number of these targets, and the first text; nothing if there are none */
 function shareText([first, ...others]: readonly string[], targets: number, what: string): readonly string[] {
   if (first === undefined) return [];
