@@ -105,6 +105,17 @@ test("a delayed reader skips missed intervals, which are one missed reading, ins
   expect((await reading.next()).done).toBe(true);
 });
 
+test("intervals that passed while the process was frozen are not said to be the queue's fault", async () => {
+  const clock = new ManualClock(startMs);
+  const { batches, end } = readAll(openSource(clock));
+  await clock.advance(0);
+  await clock.freeze(10_000);
+  await clock.advance(1000);
+  await end();
+  const missed = batches.flatMap(({ reading }) => (reading?.outcome === "missed" ? [reading] : []));
+  expect(missed).toMatchObject([{ reason: "no_streamer", message: "the streamer was held up", count: 8 }]);
+});
+
 test("another process continues from the current time; intervals that no process read are one missed reading", async () => {
   const clock = new ManualClock(startMs);
   const { batches, end } = readAll(openSource(clock));

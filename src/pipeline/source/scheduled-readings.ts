@@ -69,7 +69,11 @@ export async function* readOnSchedule(
   }
 }
 
-function causeOf(isFirst: boolean, waitedMs: number, spanMs: number): Pick<SkippedReadings, "cause" | "spanMs"> {
+/** Why due readings were skipped.
+ *  @param isFirst true if they were due before this process began to read
+ *  @param waitedMs how long the batch before them waited to be published
+ *  @param spanMs the time that they cover */
+export function causeOf(isFirst: boolean, waitedMs: number, spanMs: number): Pick<SkippedReadings, "cause" | "spanMs"> {
   if (isFirst) return { cause: "no streamer", spanMs };
   return waitedMs >= spanMs / 2 ? { cause: "memory full", spanMs: waitedMs } : { cause: "held up", spanMs };
 }

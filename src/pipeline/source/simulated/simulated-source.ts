@@ -5,6 +5,7 @@ import { SimulatedFleet, type SimulatedFleetOptions } from "./simulated-fleet.ts
 import { simulatedMetrics } from "./simulated-metrics.ts";
 import type { SourceReading } from "../../../domain/reading.ts";
 import { BatchBuilder } from "../../../domain/batch-builder.ts";
+import { causeOf } from "../scheduled-readings.ts";
 import type { LiveBatch, LiveSource } from "../source.ts";
 
 export interface SimulatedSourceOptions extends SimulatedFleetOptions {
@@ -17,6 +18,13 @@ export interface SimulatedSourceOptions extends SimulatedFleetOptions {
 /** The samples of a GPU that has more than one row for a metric. The number varies; the batches must not, because their keys name
  *  their GPUs. */
 const usualSamplesOfExportedGpu = 100;
+
+/** Why the fleet was not read. */
+const skippedFor = {
+  "no streamer": { reason: "no_streamer", message: "no streamer simulated the fleet" },
+  "held up": { reason: "no_streamer", message: "the streamer was held up" },
+  "memory full": { reason: "memory_full", message: "the readings before were not published in time" },
+} as const;
 
 /** A simulated fleet that is read live.
  *
@@ -41,28 +49,33 @@ export class SimulatedSource implements LiveSource {
   async *read(afterMs: number, signal: AbortSignal): AsyncIterable<LiveBatch> {
     const { clock, intervalMs } = this.options;
     const first = Math.floor(afterMs / intervalMs) + 1;
+    let waitedMs = 0;
     for (let due = first; ; due += 1) {
       const tick = this.tickFrom(due);
-      if (tick > due && due !== -Infinity) yield this.missed(tick - 1, tick - due, due === first);
+      if (tick > due && due !== -Infinity) {
+        const { cause } = causeOf(due === first, waitedMs, (tick - due) * intervalMs);
+        yield this.missed(tick - 1, tick - due, cause);
+      }
       due = tick;
       await clock.sleep(Math.max(0, tick * intervalMs - clock.nowMs()), signal);
       if (signal.aborted) return;
       this.fleet.advance();
+      waitedMs = 0;
       for (const batch of this.batchesAt(tick * intervalMs)) {
+        const yieldedMs = clock.nowMs();
         yield batch;
+        waitedMs += clock.nowMs() - yieldedMs;
         if (signal.aborted) return;
       }
     }
   }
 
-  /** @param isFirst true if they are due before this process began to read */
-  private missed(lastTick: number, count: number, isFirst: boolean): LiveBatch {
+  private missed(lastTick: number, count: number, cause: keyof typeof skippedFor): LiveBatch {
     const { intervalMs } = this.options;
     const timeMs = lastTick * intervalMs;
     const reading: SourceReading = {
       ...{ timeMs, intervalMs, count, outcome: "missed" },
-      reason: isFirst ? "no_streamer" : "memory_full",
-      message: isFirst ? "no streamer simulated the fleet" : "the readings before were not published in time",
+      ...skippedFor[cause],
     };
     return { timeMs, idempotencyKey: `${this.sourceId}:${timeMs}:missed`, batch: new BatchBuilder().build(), reading };
   }
