@@ -27,6 +27,7 @@ import {
 // drizzle-kit finds these tables here
 export { accessKeys, accessTickets, auditLog } from "./access-tables.ts";
 export { inventoryItems, inventorySpans } from "./inventory-tables.ts";
+export { sourceEnds, sourceMisses } from "./ledger-tables.ts";
 
 const instant = (name: string) => timestamp(name, { withTimezone: true, mode: "date" });
 const offset = (name: string) => bigint(name, { mode: "number" });

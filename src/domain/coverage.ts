@@ -15,9 +15,11 @@ export type CoverageGrouping = (typeof coverageGroupings)[number];
 export const coverageBases = ["schedule", "learned", "declared", "mixed", "unknown"] as const;
 export type CoverageBasis = (typeof coverageBases)[number];
 
-/** Why a reading of a device is missing. `unreported`: no streamer has said yet what became of it. `absent`: the source was read,
- *  but the device was not in what it said. `never_seen`: the device was declared, and has never reported. */
-export type MissingReason = ReadingFault | "unreported" | "absent" | "never_seen";
+/** Why a reading of a device is missing. `unreported`: no streamer has said yet what became of it. `not_listed`: the source has ended,
+ *  because no list of targets had it any more. `absent`: the source was read, but the device was not in what it said. `unknown`: the
+ *  source was missed as often in the hour, or it was read without the device; older versions have not kept when. `never_seen`: the device
+ *  was declared, and has never reported. */
+export type MissingReason = ReadingFault | "unreported" | "not_listed" | "absent" | "unknown" | "never_seen";
 
 /** Selects the hours and devices of a coverage. */
 export interface CoverageFilter {

@@ -1,5 +1,5 @@
 import type { RejectReason } from "./batch.ts";
-import { quoted } from "./cut-text.ts";
+import { quoted, shortened } from "./cut-text.ts";
 
 /** The error of a row, of one of its cells, or of a field of a `v1beta1` sample. */
 export interface FieldError {
@@ -17,6 +17,8 @@ const gpuIdMax = 1_000_000;
 const wholeNumber = /^\d{1,7}$/;
 // eslint-disable-next-line no-control-regex -- the expression finds control characters
 const controlCharacter = /[\u0000-\u001f\u007f-\u009f]/;
+/** Characters that are not seen: they reverse the text around them, or make two identities look the same. */
+const invisibleCharacter = /[\p{Cf}\p{Zl}\p{Zp}\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0]/gu;
 
 /** Reads the index of a GPU on its host: a whole number. Surrounding white space is ignored. */
 export function parseGpuId(field: string, text: string): number | FieldError {
@@ -79,6 +81,7 @@ function isNoUuid(text: string): boolean {
   return meansNoIdentity(text) || noIdentities.has(withoutPrefix) || noUuid.test(withoutPrefix) || zero.test(plain);
 }
 
+const plainText = /^[ -~]*$/;
 const longestNoIdentity = 40;
 /** `MIG-GPU-`, a UUID in brackets, and the indexes of an instance have fewer characters. */
 const longestUuid = 80;
@@ -88,6 +91,18 @@ const longestUuid = 80;
 function plainWords(text: string): string {
   const words = text.toLowerCase().replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, "");
   return words.includes(" ") || words.includes("_") ? words.replace(/[\s_]+/g, " ") : words;
+}
+
+/** The error of a uuid or a host name with characters that are not seen, such as marks of the direction of writing; undefined if it has
+ *  none. */
+export function hiddenInIdentity(field: string, text: string): FieldError | undefined {
+  if (plainText.test(text)) return undefined;
+  const seen = text.replace(invisibleCharacter, (character) => {
+    return `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
+  });
+  if (seen === text) return undefined;
+  const message = `The field ${quoted(field)} contains a character that is not seen: "${shortened(seen, 60)}"; a uuid or a host name has none.`;
+  return { reason: "invalid_field", field, value: text, message };
 }
 
 /** The error of a required text that is empty. */

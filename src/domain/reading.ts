@@ -50,6 +50,8 @@ export interface SourceReading {
   /** The number of scheduled readings, up to `timeMs`, with this outcome and reason: 1 unless readings were missed together. 0 in
    *  the further parts of a reading that takes several messages: one of its messages counts it. */
   readonly count: number;
+  /** True: no list of targets has the source any more. Nothing is due after `timeMs`, until a later reading; `count` is 0. */
+  readonly ended?: boolean;
   /** The number of devices whose values the exporter has repeated for a minute; absent: none, or not known. */
   readonly frozen?: number;
 }

@@ -39,6 +39,14 @@ on conflict (source_id, hour) do update set
   due = r.due + excluded.due, received = r.received + excluded.received, late = r.late + excluded.late,
   frozen = r.frozen + excluded.frozen, quarantined = r.quarantined + excluded.quarantined`;
 
+const missesText = `
+insert into source_misses (source_id, hour, reason, spans)
+select $1, to_timestamp(hour_ms / 1000.0), $2,
+  tstzmultirange(tstzrange(to_timestamp(first_ms / 1000.0), to_timestamp((last_ms + $3::float8) / 1000.0)))
+from unnest($4::text::float8[], $5::text::float8[], $6::text::float8[]) as h(hour_ms, first_ms, last_ms)
+order by hour_ms
+on conflict (source_id, hour, reason) do update set spans = source_misses.spans + excluded.spans`;
+
 /** Adds a message's readings to the hours in which they were due.
  *  @param quarantined the number of the message's rejected inputs */
 export function countReadings(
@@ -57,17 +65,24 @@ export function countReadings(
     return;
   }
   const fault = outcome === "read" ? null : (reason ?? "no_streamer");
+  const [hourMss, firstMss, lastMss] = [
+    numberArray(hours.map(({ hour }) => hour)),
+    numberArray(hours.map(({ firstMs }) => firstMs)),
+    numberArray(hours.map(({ lastMs }) => lastMs)),
+  ];
   transaction.send(text, [
     sourceId,
     intervalMs,
     fault,
     reading.count === 0 ? 0 : frozen,
     quarantined,
-    numberArray(hours.map(({ hour }) => hour)),
-    numberArray(hours.map(({ firstMs }) => firstMs)),
-    numberArray(hours.map(({ lastMs }) => lastMs)),
+    hourMss,
+    firstMss,
+    lastMss,
     numberArray(hours.map(({ due }) => due)),
   ]);
+  if (fault === null || reading.count === 0) return;
+  transaction.send(missesText, [sourceId, fault, intervalMs, hourMss, firstMss, lastMss]);
 }
 
 /** The readings by the hour in which they were due, the newest hour first. */

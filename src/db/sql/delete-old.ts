@@ -74,6 +74,34 @@ select count(*)::int as deleted from deleted`;
   return (await executor.query<{ deleted: number }>(text, [days, maxRows]))[0]?.deleted ?? 0;
 }
 
+/** Deletes at most `maxRows` of what was kept about missed readings that are older than `days`. @returns the number of deleted rows */
+export async function deleteOldMisses(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
+  const text = `
+with deleted as (
+  delete from source_misses where (source_id, hour, reason) in (
+    select source_id, hour, reason from source_misses
+    where hour < now() - make_interval(days => $1::int, hours => 1) limit $2::int)
+  returning 1
+)
+select count(*)::int as deleted from deleted`;
+  return (await executor.query<{ deleted: number }>(text, [days, maxRows]))[0]?.deleted ?? 0;
+}
+
+/** Deletes at most `maxRows` of the ends of sources that are older than `days`, if no older readings of the source remain. @returns the
+ *  number of deleted ends */
+export async function deleteOldEnds(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
+  const text = `
+with deleted as (
+  delete from source_ends where (source_id, ended_at) in (
+    select e.source_id, e.ended_at from source_ends e
+    where e.ended_at < now() - make_interval(days => $1::int, hours => 2)
+      and not exists (select from source_readings r where r.source_id = e.source_id and r.hour <= e.ended_at) limit $2::int)
+  returning 1
+)
+select count(*)::int as deleted from deleted`;
+  return (await executor.query<{ deleted: number }>(text, [days, maxRows]))[0]?.deleted ?? 0;
+}
+
 /** Deletes at most `maxRows` of the spans of hosts and devices that ended before `days`. The last decommissioning of each remains,
  *  because the inventory says when it came back. @returns the number of deleted spans */
 export async function deleteOldSpans(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {

@@ -1,6 +1,7 @@
 import { coverageHourMs } from "../../domain/coverage.ts";
 import { returnGraceMs } from "../../domain/inventory.ts";
 import { bucketOf } from "./rollup-source.ts";
+import { missedIn, scheduledIn, wholeHour } from "./missed-parts.ts";
 import { type HoursParameters, msOf, scheduledBetween } from "./source-hours.ts";
 
 const grace = `interval '${returnGraceMs / 1000} seconds'`;
@@ -43,13 +44,12 @@ device_states as (
   from state_spans where not isempty(span) group by gpu_key)`;
 }
 
-/** A query for parts of time without overlaps: `(<key>, state, from_ms, to_ms)`. What is both gone and under maintenance is gone.
- *  @param key the column that identifies whose time it is */
-function partsOf(table: string, key: string): string {
+/** A query for parts of time without overlaps: `(gpu_key, state, from_ms, to_ms)`. What is both gone and under maintenance is gone. */
+function partsOff(): string {
   const parts = (state: string, spans: string): string => `
-  select ${key}, '${state}' as state, coalesce(${msOf("lower(part)")}, '-infinity') as from_ms,
+  select gpu_key, '${state}' as state, coalesce(${msOf("lower(part)")}, '-infinity') as from_ms,
     coalesce(${msOf("upper(part)")}, 'infinity') as to_ms
-  from ${table} cross join lateral unnest(${spans}) as part`;
+  from device_states cross join lateral unnest(${spans}) as part`;
   return `${parts("decommissioned", "gone")} union all ${parts("maintenance", "maintained - gone")}`;
 }
 
@@ -60,7 +60,7 @@ export function excusedDevices({ firstHour, lastHour }: HoursParameters): string
   const learnedBefore = (instant: string): string =>
     `ceil((least(greatest(${instant}, l.from_ms), l.to_ms) - l.from_ms) / l.step_ms)`;
   return `
-parts_off as materialized (${partsOf("device_states", "gpu_key")}),
+parts_off as materialized (${partsOff()}),
 due_off as (
   select h.gpu_key, h.hour_ms, o.state,
     case when o.from_ms <= greatest(h.hour_ms, h.first_ms) and o.to_ms >= least(h.end_ms, h.until_ms) then h.expected
@@ -89,9 +89,9 @@ excused as (
   group by gpu_key, hour_ms)`;
 }
 
-/** CTEs that follow `device_states` and `source_hours`: `excused(source_id, hour_ms, excused, maintenance)`, as for devices, where
- *  every device of the source was gone or under maintenance. It is not known when in the hour a reading was missed; it is taken as
- *  excused if that many were due then. */
+/** CTEs that follow `device_states` and `source_hours`: `excused(source_id, hour_ms, excused, maintenance, ...)`, as for devices, where
+ *  every device of the source was gone or under maintenance, with what was missed in the rest of the hour. A reading of which it was not
+ *  kept when it was due is taken as missed in that rest, if as many were due there. */
 export const excusedSources = `
 source_states as (
   select source_id, range_intersect_agg(gone) as gone, range_intersect_agg(gone + maintained) as maintained
@@ -99,16 +99,19 @@ source_states as (
     select d.source_id, coalesce(gone, '{}') as gone, coalesce(maintained, '{}') as maintained
     from (${currentDevices("select source_id from sources")}) d left join device_states using (gpu_key)) each
   group by source_id),
-parts_off as (${partsOf("source_states", "source_id")}),
-excused as (
-  select source_id, hour_ms, least(missing, sum(due)) as excused,
-    least(missing, coalesce(sum(due) filter (where state = 'maintenance'), 0)) as maintenance
-  from (
-    select h.source_id, h.hour_ms, o.state, h.due + h.pending - h.received as missing,
-      case when o.from_ms <= h.hour_ms and o.to_ms >= h.end_ms then h.due + h.pending
-        else ${scheduledBetween("greatest(h.hour_ms, o.from_ms)", "least(h.end_ms, o.to_ms)", "h")} end as due
-    from source_hours h join parts_off o using (source_id)) x
-  group by source_id, hour_ms, missing)`;
+excused_hours as (
+  select h.source_id, h.hour_ms, inside.*, ${scheduledIn("t.on_time", "h")} as due_on, h.due + h.pending - h.received as missing,
+    off.placed + off.pending + off.unplaced as most_maintenance
+  from source_hours h join source_states s using (source_id)
+  cross join lateral (
+    select ${wholeHour("h")} - s.gone - s.maintained as on_time, ${wholeHour("h")} * (s.maintained - s.gone) as maintained) t
+  cross join lateral (${missedIn("t.on_time", "h")}) inside
+  cross join lateral (${missedIn("t.maintained", "h")}) off
+  where (s.gone + s.maintained) && ${wholeHour("h")}),
+counted_hours as (
+  select *, greatest(0, missing - placed - pending - least(unplaced, greatest(0, due_on - placed - pending))) as excused
+  from excused_hours),
+excused as (select *, least(excused, most_maintenance) as maintenance from counted_hours)`;
 
 /** A query for `(source_id, gpu_key)`: the devices that sources have and that no other source has reported since. */
 export function currentDevices(sourceIds: string): string {

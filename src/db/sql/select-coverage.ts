@@ -10,6 +10,7 @@ import { Conditions } from "./conditions.ts";
 import { currentDevices, deviceStates, excusedDevices, excusedSources } from "./device-states.ts";
 import { addAttributeConditions } from "./gpu-conditions.ts";
 import { learnedDevices, type LearnedRange } from "./learned-devices.ts";
+import { partialHours } from "./missed-parts.ts";
 import { neverSeen } from "./never-seen.ts";
 import { bucketOf } from "./rollup-source.ts";
 import { type HoursParameters, msOf, scheduledDevices, sourceHours, sourcesOfDevices } from "./source-hours.ts";
@@ -34,11 +35,17 @@ export interface CoveragePart {
   readonly intervalMs: number | null;
   /** The figures of the source in this hour; null without a source. */
   readonly sourceId: string | null;
+  /** Readings of which no streamer has said what became of them. */
   readonly pending: number | null;
+  /** Readings that would have been due if no list had lost the source. */
+  readonly unlisted: number | null;
+  /** Missed readings of which it is not known whether the devices belonged to the source then. */
+  readonly unplaced: number | null;
   readonly late: number | null;
   readonly frozen: number | null;
   readonly quarantined: number | null;
-  readonly missed: Readonly<Partial<Record<MissingReason, number>>> | null;
+  /** Of each of the devices' sources. */
+  readonly missed: readonly Readonly<Partial<Record<MissingReason, number>>>[] | null;
 }
 
 /** The columns of `devices` that identify a group. */
@@ -151,7 +158,7 @@ function page(
 ${parts},
 places as (select p.*, dense_rank() over (order by ${bucket}, p.names) as place from parts p ${condition.after("where")})
 select hour_ms::float8 as "timeMs", to_jsonb(names) as "group", devices::float8 as devices, expected, received, missing, maintenance,
-  is_declared as "isDeclared", is_learned as "isLearned", interval_ms as "intervalMs", source_id as "sourceId", pending, late, frozen, quarantined, missed
+  is_declared as "isDeclared", is_learned as "isLearned", interval_ms as "intervalMs", source_id as "sourceId", pending, unlisted, unplaced, late, frozen, quarantined, missed
 from places where place <= ${condition.param(limit + 1)} order by place, hour_ms, source_id`;
   return { text };
 }
@@ -173,11 +180,12 @@ ${sourceHours(isSelecting ? sourcesOfDevices : everySource, params)},
 ${deviceStates(`select gpu_key from (${currentDevices("select source_id from sources")}) d`)},
 ${excusedSources},
 parts as (
-  select hour_ms, array[source_id] collate "C" as names, devices, due + pending - coalesce(x.excused, 0) as expected, received,
-    due + pending - received - coalesce(x.excused, 0) as missing, coalesce(x.maintenance, 0) as maintenance, false as is_declared,
-    false as is_learned, interval_ms, source_id, pending, late, frozen, quarantined, missed
-  from source_hours left join excused x using (source_id, hour_ms)
-  where due + pending > coalesce(x.excused, 0) or x.maintenance > 0)`;
+  select hour_ms, array[source_id] collate "C" as names, devices, due + h.pending - coalesce(x.excused, 0) as expected, received,
+    due + h.pending - received - coalesce(x.excused, 0) as missing, coalesce(x.maintenance, 0) as maintenance, false as is_declared,
+    false as is_learned, interval_ms, source_id, coalesce(x.pending, h.pending) as pending, 0 as unlisted,
+    coalesce(x.unplaced, 0) as unplaced, late, frozen, quarantined, jsonb_build_array(coalesce(x.missed, h.missed)) as missed
+  from source_hours h left join excused x using (source_id, hour_ms)
+  where due + h.pending > coalesce(x.excused, 0) or x.maintenance > 0)`;
 }
 
 /** A CTE: the records of each device in each hour. Each device is looked up on its own, because sorting all records takes longer. */
@@ -207,6 +215,7 @@ ${countedRecords(params)},
 ${learnedDevices(params, range)},
 ${deviceStates("select gpu_key from devices")},
 ${excusedDevices(params)},
+${partialHours},
 due_hours as (
   select gpu_key, hour_ms, coalesce(s.expected, l.expected) as due, coalesce(c.received, 0) as received,
     s.gpu_key is null as is_learned, s.source_id, l.step_ms
@@ -214,19 +223,23 @@ due_hours as (
   full join learned l using (gpu_key, hour_ms)
   full join counts c using (gpu_key, hour_ms)),
 device_hours as (
-  select u.*, due - least(due, coalesce(x.excused, 0)) as expected, least(due, coalesce(x.maintenance, 0)) as maintenance
-  from due_hours u left join excused x using (gpu_key, hour_ms)),
+  select u.*, due - least(due, coalesce(x.excused, 0)) as expected, least(due, coalesce(x.maintenance, 0)) as maintenance, p.signature
+  from due_hours u left join excused x using (gpu_key, hour_ms) left join signatures p using (gpu_key, hour_ms)),
 summed as (
-  select x.hour_ms, array[${columns}] collate "C" as names, x.source_id, x.is_learned, count(*) as devices,
+  select x.hour_ms, array[${columns}] collate "C" as names, x.source_id, x.is_learned, x.signature, count(*) as devices,
     case when bool_or(x.expected is null) then null else sum(x.expected) end as expected, sum(x.received) as received,
     sum(greatest(0, x.expected - x.received)) as missing, sum(x.maintenance) as maintenance,
     case when min(x.step_ms) = max(x.step_ms) then min(x.step_ms) end as step_ms
   from device_hours x join devices d using (gpu_key) where x.expected is distinct from 0 or x.received > 0 or x.maintenance > 0
-  group by x.hour_ms, ${columns}, x.source_id, x.is_learned),
+  group by x.hour_ms, ${columns}, x.source_id, x.is_learned, x.signature),
 seen_parts as (
   select u.hour_ms, u.names, u.devices, u.expected, u.received, coalesce(u.missing, 0) as missing, u.maintenance, false as is_declared,
-    u.is_learned, coalesce(h.interval_ms, u.step_ms) as interval_ms, u.source_id, h.pending, h.late, h.frozen, h.quarantined, h.missed
-  from summed u left join source_hours h on h.source_id || h.hour_ms = u.source_id || u.hour_ms::int8)`;
+    u.is_learned, coalesce(h.interval_ms, u.step_ms) as interval_ms, u.source_id, coalesce(f.pending, h.pending) as pending,
+    coalesce(f.unlisted, h.unlisted) as unlisted, coalesce(f.unplaced, 0) as unplaced, h.late, h.frozen, h.quarantined,
+    coalesce(f.missed, case when h.missed is not null then jsonb_build_array(h.missed) end) as missed
+  from summed u
+  left join source_hours h on h.source_id || h.hour_ms = u.source_id || u.hour_ms::int8
+  left join signature_figures f on f.signature || f.hour_ms = u.signature || u.hour_ms::int8)`;
 }
 
 /** CTEs: the parts of the devices that were seen, and those of declared ones that were not. */
@@ -238,7 +251,7 @@ parts as (
   union all
   select n.hour_ms, array[${columns}] collate "C", sum(n.gpus), case when bool_or(n.expected is null) then null else sum(n.expected) end,
     0, coalesce(sum(n.expected), 0), sum(n.maintenance), true, false,
-    case when min(n.interval_ms) = max(n.interval_ms) then min(n.interval_ms) end, null, 0, 0, 0, 0,
-    jsonb_build_object('never_seen', coalesce(sum(n.expected), 0))
+    case when min(n.interval_ms) = max(n.interval_ms) then min(n.interval_ms) end, null, 0, 0, 0, 0, 0, 0,
+    jsonb_build_array(jsonb_build_object('never_seen', coalesce(sum(n.expected), 0)))
   from never_seen n where n.expected is distinct from 0 or n.maintenance > 0 group by n.hour_ms, ${columns})`;
 }

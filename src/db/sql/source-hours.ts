@@ -48,14 +48,30 @@ sources as (
 /** A query for the sources of the devices in the CTE `devices`. */
 export const sourcesOfDevices = "select distinct source_id from source_devices join devices using (gpu_key)";
 
-/** The CTEs of `sourceSpans`, and `source_hours(source_id, hour_ms, end_ms, interval_ms, phase_ms, due, pending, ...)`: the hours of
- *  each source, from its first one until now. `due` readings were reported; of `pending` ones, no streamer has said what became of
- *  them.
+/** CTEs: the hours in which a source had ended, or ended, and when. The hour in which it began again is the last of them. */
+const endedHours = ({ firstHour, lastHour }: HoursParameters): string => `
+end_times as (
+  select e.source_id, ${msOf("e.ended_at")} as ended_ms, coalesce((
+    select ${msOf("r.hour")} from source_readings r where r.source_id = e.source_id and r.hour > e.ended_at - interval '1 hour'
+      and r.last_at > e.ended_at order by r.hour limit 1), 'infinity') as resumed_hour_ms
+  from source_ends e where e.source_id in (select source_id from sources)),
+ended_hours as (
+  select e.source_id, h.hour_ms, max(e.ended_ms) as ended_ms
+  from end_times e
+  join generate_series(${firstHour}::float8::int8, ${lastHour}::float8::int8, ${coverageHourMs}) as h(hour_ms)
+    on h.hour_ms > e.ended_ms - ${coverageHourMs} and h.hour_ms <= e.resumed_hour_ms
+  group by 1, 2)`;
+
+/** The CTEs of `sourceSpans`, and `source_hours(source_id, hour_ms, end_ms, interval_ms, phase_ms, due, pending, unlisted, ...)`: the
+ *  hours of each source, from its first one until now. `due` readings were reported; of `pending` ones, no streamer has said what became
+ *  of them; `unlisted` ones would have been due if the source had not ended.
  *  @param sourceIds a query for the ids of the sources */
 export function sourceHours(sourceIds: string, { firstHour, lastHour, now }: HoursParameters): string {
-  return `${sourceSpans(sourceIds, now)},
+  const hours = { firstHour, lastHour, now };
+  return `${sourceSpans(sourceIds, now)},${endedHours(hours)},
 timed_hours as (
-  select s.source_id, s.cutoff_ms, s.last_ms, s.devices, h.hour_ms, r.source_id is null as is_unreported,
+  select s.source_id, s.cutoff_ms, s.last_ms, s.devices, h.hour_ms, e.ended_ms,
+    r.source_id is null as is_unreported,
     coalesce(r.interval_ms, s.interval_ms) as interval_ms,
     coalesce(${msOf("r.last_at")}, s.last_ms) as anchor_ms,
     coalesce(r.due, 0)::float8 as due, coalesce(r.received, 0)::float8 as received, coalesce(r.late, 0)::float8 as late,
@@ -63,24 +79,32 @@ timed_hours as (
   from sources s
   join generate_series(${firstHour}::float8::int8, ${lastHour}::float8::int8, ${coverageHourMs}) as h(hour_ms)
     on h.hour_ms >= s.first_hour_ms and h.hour_ms < greatest(s.cutoff_ms, s.last_ms + 1)
-  left join source_readings r on r.source_id = s.source_id and r.hour = to_timestamp(h.hour_ms / 1000.0)),
+  left join source_readings r on r.source_id = s.source_id and r.hour = to_timestamp(h.hour_ms / 1000.0)
+  left join ended_hours e on e.source_id = s.source_id and e.hour_ms = h.hour_ms),
 phased_hours as (
   select *, anchor_ms - floor(anchor_ms / interval_ms) * interval_ms as phase_ms,
-    least(hour_ms + ${coverageHourMs}, cutoff_ms) as end_ms from timed_hours),
+    least(hour_ms + ${coverageHourMs}, cutoff_ms) as end_ms,
+    case when is_unreported then hour_ms else greatest(hour_ms, last_ms + 1) end as pending_from_ms,
+    least(hour_ms + ${coverageHourMs}, cutoff_ms, case when is_unreported or anchor_ms <= ended_ms then ended_ms + 1 end) as pending_to_ms
+  from timed_hours),
+reported_hours as (
+  select p.*, ${scheduledBetween("p.pending_from_ms", "p.pending_to_ms", "p")} as pending from phased_hours p),
 source_hours as (
-  select p.*, ${scheduledBetween("case when p.is_unreported then p.hour_ms else greatest(p.hour_ms, p.last_ms + 1) end", "p.end_ms", "p")}
-    as pending from phased_hours p)`;
+  select p.*, case when p.ended_ms is null then 0
+    else greatest(0, ${scheduledBetween("p.hour_ms", "p.end_ms", "p")} - p.due - p.pending) end as unlisted
+  from reported_hours p)`;
 }
 
 /** CTEs that follow those of `sourceHours`: what was expected of each device in each hour by the schedules of its sources. The
- *  source of the row is the newest of these. */
+ *  source of the row is the newest of these. `is_partial`: the device had several, or not for all of their readings. */
 export const scheduledDevices = `
 span_hours as (
   select s.gpu_key, s.first_ms, s.until_ms, h.*,
-    case when s.first_ms <= h.hour_ms and s.until_ms >= h.hour_ms + ${coverageHourMs} then h.due + h.pending
-      else least(h.due + h.pending, ${scheduledBetween("greatest(h.hour_ms, s.first_ms)", "least(h.end_ms, s.until_ms)", "h")})
+    case when s.first_ms <= h.hour_ms and s.until_ms >= h.hour_ms + ${coverageHourMs} then h.due + h.pending + h.unlisted
+      else least(h.due + h.pending + h.unlisted, ${scheduledBetween("greatest(h.hour_ms, s.first_ms)", "least(h.end_ms, s.until_ms)", "h")})
       end as expected
   from spans s join source_hours h on h.source_id = s.source_id and s.first_ms < h.end_ms and s.until_ms > h.hour_ms),
 scheduled as (
-  select gpu_key, hour_ms, sum(expected)::float8 as expected, (array_agg(source_id order by until_ms desc, source_id))[1] as source_id
+  select gpu_key, hour_ms, sum(expected)::float8 as expected, (array_agg(source_id order by until_ms desc, source_id))[1] as source_id,
+    count(*) > 1 or bool_or(first_ms > hour_ms or until_ms < end_ms) as is_partial
   from span_hours group by gpu_key, hour_ms)`;

@@ -84,6 +84,7 @@ export const payloadV1 = Type.Object({
       message: Type.Optional(Type.String()),
       count: tallyCount,
       frozen: Type.Optional(tallyCount),
+      ended: Type.Optional(Type.Boolean()),
     }),
   ),
 });

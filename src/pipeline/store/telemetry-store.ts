@@ -56,7 +56,8 @@ export interface TelemetryStore {
   /** The stored part of a source; empty if it has no stored part. A process without etcd reads only the parts of the source
    *  that are not stored. */
   progressOf(sourceId: string): Promise<SourceProgress>;
-  /** The time of a live source's latest stored batch, milliseconds since the epoch; undefined if none is stored. */
+  /** The time of a live source's latest stored batch, milliseconds since the epoch; undefined if none is stored, or if the
+   *  source has ended since. */
   latestInstantMs(sourceId: string): Promise<number | undefined>;
   /** Resolves when the store answers. @throws StoreUnavailable */
   ping(): Promise<void>;

@@ -1,7 +1,9 @@
 import { expect, test } from "bun:test";
 import { until } from "../../../dev/until.ts";
+import type { SourceReading } from "../../../src/domain/reading.ts";
 import { aborted } from "../../../src/kit/aborted.ts";
 import { systemClock as clock } from "../../../src/kit/clock.ts";
+import { decodePayload } from "../../../src/pipeline/queue/batch-codec.ts";
 import { MemoryQueue } from "../../../src/pipeline/queue/memory/memory-queue.ts";
 import { Schedule } from "../../../src/pipeline/source/schedule.ts";
 import type { LiveSource } from "../../../src/pipeline/source/source.ts";
@@ -41,6 +43,22 @@ function open(sources: readonly LiveSource[] = [], options: { capacityMessages?:
   return { queue, stream, targets, ready, stop };
 }
 
+const endsOf = new WeakMap<MemoryQueue, { sourceId: string; reading: SourceReading }[]>();
+
+/** The ends of targets among all messages of the queue until now; it takes them from the queue. */
+async function endsIn(queue: MemoryQueue) {
+  const found = endsOf.get(queue) ?? [];
+  endsOf.set(queue, found);
+  if ((await queue.stats()).readyMessages === 0) return found;
+  const deliveries = await queue.claim({ consumerId: "test", maxMessages: 100, signal: AbortSignal.timeout(1000) });
+  await queue.acknowledge(deliveries);
+  for (const { envelope, payload } of deliveries) {
+    const { reading } = decodePayload({ ...envelope, payload });
+    if (reading?.ended === true) found.push({ sourceId: envelope.source.sourceId, reading });
+  }
+  return found;
+}
+
 test("targets that come are read, those that go are not, and a stop ends all", async () => {
   const { stream, targets, ready, stop } = open();
   const [a, b, c] = [new OneBatch("a"), new OneBatch("b"), new OneBatch("c")];
@@ -48,13 +66,32 @@ test("targets that come are read, those that go are not, and a stop ends all", a
   await until(async () => (await ready()) === 2);
   expect(stream.share).toBe(2);
   targets.change([c], [a]);
-  await until(async () => (await ready()) === 3 && stream.share === 2);
+  // and that the first one has ended
+  await until(async () => (await ready()) === 4 && stream.share === 2);
   targets.change([], [b, c]);
   await until(() => stream.share === 0);
   targets.change([a]);
   await until(() => stream.share === 1);
   await stop();
   expect(stream.share).toBe(0);
+});
+
+test("a target that leaves the list has ended, unless it was listed again; a stop ends none", async () => {
+  const a = new ScheduledSource("a", { intervalMs: 50, clock });
+  const { queue, targets, ready, stop } = open([a, new OneBatch("b")]);
+  await until(async () => (await ready()) >= 3);
+  targets.change([], [a]);
+  targets.change([a]);
+  const before = await ready();
+  await until(async () => (await ready()) >= before + 2);
+  const leftMs = clock.nowMs();
+  targets.change([], [a]);
+  await until(async () => (await endsIn(queue)).length > 0);
+  await stop();
+  const ends = await endsIn(queue);
+  expect(ends.map(({ sourceId }) => sourceId)).toEqual(["a"]);
+  expect(ends[0]?.reading).toMatchObject({ count: 0, ended: true });
+  expect(ends[0]?.reading.timeMs).toBeGreaterThanOrEqual(leftMs);
 });
 
 test("a target that is to be read differently is read on, with the same id", async () => {

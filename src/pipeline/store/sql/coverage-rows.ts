@@ -43,11 +43,17 @@ function rowOf(parts: readonly CoveragePart[], { groupBy, step, range }: Coverag
     maintenance: sumOf(({ maintenance }) => maintenance),
     missed,
     late: sumOf((part) => Math.min((part.late ?? 0) * devicesOf(part), part.received)),
-    frozen: ofDevice ? undefined : sumOf(({ frozen }) => frozen ?? 0),
-    quarantined: ofDevice ? undefined : sumOf(({ quarantined }) => quarantined ?? 0),
+    frozen: ofDevice ? undefined : sumOfSources(parts, ({ frozen }) => frozen),
+    quarantined: ofDevice ? undefined : sumOfSources(parts, ({ quarantined }) => quarantined),
     basis: basisOf(parts),
     intervalMs: sameInterval(parts),
   };
+}
+
+/** Several parts can be of one source and hour: of devices that have it for different times. */
+function sumOfSources(parts: readonly CoveragePart[], read: (part: CoveragePart) => number | null): number {
+  const ofSources = new Map(parts.map((part) => [JSON.stringify([part.timeMs, part.group, part.sourceId]), part]));
+  return ofSources.values().reduce((sum, part) => sum + (read(part) ?? 0), 0);
 }
 
 /** In the hour that has most of them. */
@@ -56,9 +62,10 @@ function devicesIn(parts: readonly CoveragePart[]): number {
   return Math.max(0, ...Array.from(byHour.values(), (hour) => hour.reduce((sum, { devices }) => sum + devices, 0)));
 }
 
-/** Why readings of a part are missing. What the source says of a reading holds for each device, but a device that came later has not
- *  missed the readings before, so no more are missed than are missing. */
-function reasonsOf({ missing, missed, pending }: CoveragePart, devices: number): [MissingReason, number][] {
+/** Why readings of a part are missing. What the source says of a reading holds for each device. No more are missed than are missing: a
+ *  record that another source has sent counts as well. */
+function reasonsOf(part: CoveragePart, devices: number): [MissingReason, number][] {
+  const { missing, missed, pending, unlisted, unplaced } = part;
   const reasons: [MissingReason, number][] = [];
   let left = missing;
   const take = (reason: MissingReason, count: number): void => {
@@ -66,8 +73,12 @@ function reasonsOf({ missing, missed, pending }: CoveragePart, devices: number):
     if (taken > 0) reasons.push([reason, taken]);
     left -= taken;
   };
-  for (const [reason, count] of Object.entries(missed ?? {})) take(reason as MissingReason, Number(count) * devices);
+  for (const ofSource of missed ?? []) {
+    for (const [reason, count] of Object.entries(ofSource)) take(reason as MissingReason, Number(count) * devices);
+  }
   take("unreported", (pending ?? 0) * devices);
+  take("not_listed", (unlisted ?? 0) * devices);
+  take("unknown", (unplaced ?? 0) * devices);
   take("absent", left);
   return reasons;
 }

@@ -1,5 +1,6 @@
 import type { SqlTransaction } from "../../../db/client.ts";
 import { countReadings } from "../../../db/sql/count-readings.ts";
+import { endSource } from "../../../db/sql/end-source.ts";
 import { upsertSourceDevices } from "../../../db/sql/upsert-source-devices.ts";
 import type { RecordBatch } from "../../../domain/batch.ts";
 import type { IngestMessage } from "../telemetry-store.ts";
@@ -48,6 +49,7 @@ export class SourceLedger {
       .map(({ gpu, firstMs, lastMs }) => ({ gpuKey: this.keys.of(gpu.uuid), firstMs, lastMs }));
     upsertSourceDevices(transaction, { sourceId, table }, devices);
     if (reading !== undefined) countReadings(transaction, { sourceId, reading }, rejected.length);
+    if (reading?.ended === true) endSource(transaction, sourceId, reading.timeMs);
   }
 
   /** Call it when the message's transaction is committed. */

@@ -2,6 +2,8 @@ import type { SqlClient, SqlExecutor } from "../../../db/client.ts";
 import type { DatabaseEngine } from "../../../db/engine.ts";
 import {
   deleteOldConflicts,
+  deleteOldEnds,
+  deleteOldMisses,
   deleteOldReadings,
   deleteOldReporters,
   deleteOldRows,
@@ -31,6 +33,8 @@ export class SqlHistoryRetention implements HistoryRetention {
       if (raw !== undefined) deleted.push(raw);
       await this.inSteps(keepDays.raw, deleteOldConflicts);
       await this.inSteps(keepDays.raw, deleteOldReadings);
+      await this.inSteps(keepDays.raw, deleteOldMisses);
+      await this.inSteps(keepDays.raw, deleteOldEnds);
       await this.inSteps(keepDays.raw, deleteOldReporters);
       await this.inSteps(keepDays.raw, deleteOldSpans);
     }

@@ -185,9 +185,11 @@ select from_offset::float8 as from_offset, from_line::float8 as from_line,
 from ingested_messages where source_id = $1 order by from_offset, to_offset`;
 
 /** In a live source, a position is a time: `from` and `to` of a stored message are both the time of its batch. */
+// a source that has ended begins again without a gap
 const latestText = `
-select from_offset::float8 as at_ms
-from ingested_messages where source_id = $1 order by from_offset desc limit 1`;
+select at_ms
+from (select from_offset::float8 as at_ms from ingested_messages where source_id = $1 order by from_offset desc limit 1) newest
+where not exists (select from source_ends where source_id = $1 and ended_at >= to_timestamp(at_ms / 1000.0))`;
 
 const sumsText = `
 select count(*)::float8 as messages, coalesce(sum(rows), 0)::float8 as rows, coalesce(sum(samples), 0)::float8 as samples,

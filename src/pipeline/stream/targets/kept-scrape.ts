@@ -50,6 +50,11 @@ export class KeptScrape<Owner extends { readonly sourceId: string }> {
     return this.live.reading?.reason;
   }
 
+  /** True if it says that the target has ended: it has no records, and nothing else says so. */
+  get isEnd(): boolean {
+    return this.live.reading?.ended === true;
+  }
+
   /** Adds a scrape that was missed for the same reason.
    *  @returns false if this scrape must stay as it is */
   extend({ live }: KeptScrape<Owner>): boolean {

@@ -40,7 +40,7 @@ export class KeptScrapes<Owner extends { readonly sourceId: string }> {
   add(owner: Owner, live: LiveBatch): void {
     const { maxBytes, messageMaxBytes } = this.options;
     let scrape = new KeptScrape(owner, live, messageMaxBytes);
-    if (this.bytes + scrape.bytes > maxBytes) {
+    if (!scrape.isEnd && this.bytes + scrape.bytes > maxBytes) {
       if (this.newest.get(owner)?.extend(scrape) === true) return;
       this.setFull(true);
       const message = fullMemoryText(maxBytes);

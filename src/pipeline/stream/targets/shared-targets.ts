@@ -152,9 +152,21 @@ export class SharedTargets implements SourceStream {
     if (reading === undefined) return;
     await reading.finish();
     await this.published(reading);
-    if (this.readings.get(sourceId) !== reading || reading.current === undefined) return;
+    if (!this.isEnding(reading)) return;
+    const hasBegun = reading.latestMs !== -Infinity;
+    if (hasBegun) {
+      reading.end(this.options.clock.nowMs());
+      await this.published(reading);
+      if (!this.isEnding(reading)) return;
+    }
     this.readings.delete(sourceId);
-    await this.release(sourceId, reading.latestMs === -Infinity ? undefined : reading.latestMs);
+    await this.release(sourceId, hasBegun ? reading.latestMs : undefined);
+  }
+
+  /** False if the target is listed again, or another process may have it: another one says then that it has ended. */
+  private isEnding(reading: TargetReading): boolean {
+    const { sourceId, current } = reading;
+    return this.readings.get(sourceId) === reading && current !== undefined && !this.sources.has(sourceId);
   }
 
   /** Forgets a target that another process has. */

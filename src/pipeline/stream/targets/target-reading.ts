@@ -1,3 +1,4 @@
+import { BatchBuilder } from "../../../domain/batch-builder.ts";
 import type { LiveSource } from "../../source/source.ts";
 import type { TargetClaim } from "../assignment/target-assignment.ts";
 import type { KeptScrapes } from "./kept-scrapes.ts";
@@ -68,6 +69,16 @@ export class TargetReading {
   async finish(): Promise<void> {
     this.halt.abort();
     await this.reading;
+  }
+
+  /** Says, after `finish`, that no list has the target any more: nothing is due from now on. */
+  end(nowMs: number): void {
+    const { sourceId } = this;
+    const timeMs = Math.max(nowMs, this.readMs + 1, this.publishedMs + 1);
+    this.options.kept.add(this, {
+      ...{ timeMs, idempotencyKey: `${sourceId}:ended:${timeMs}`, batch: new BatchBuilder().build() },
+      reading: { timeMs, intervalMs: 1, outcome: "missed", count: 0, ended: true },
+    });
   }
 
   /** Reads again after `finish`. */

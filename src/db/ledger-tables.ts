@@ -1,0 +1,34 @@
+import { customType, index, pgTable, primaryKey, text, timestamp } from "drizzle-orm/pg-core";
+
+const instant = (name: string) => timestamp(name, { withTimezone: true, mode: "date" });
+const multirange = customType<{ data: string }>({ dataType: () => "tstzmultirange" });
+
+/** When the missed readings of `source_readings` were due. Hours that older versions have counted have no rows. */
+export const sourceMisses = pgTable(
+  "source_misses",
+  {
+    sourceId: text("source_id").notNull(),
+    hour: instant("hour").notNull(),
+    reason: text("reason").notNull(),
+    /** A missed reading takes the time from its scheduled time to the next one. */
+    spans: multirange("spans").notNull(),
+  },
+  (table) => [
+    primaryKey({ name: "source_misses_pkey", columns: [table.sourceId, table.hour, table.reason] }),
+    index("source_misses_hour").on(table.hour),
+  ],
+);
+
+/** When sources with a schedule ended: a streamer had read the source, and its list of targets no longer had it, or an operator said so.
+ *  A later reading begins the source again. */
+export const sourceEnds = pgTable(
+  "source_ends",
+  {
+    sourceId: text("source_id").notNull(),
+    endedAt: instant("ended_at").notNull(),
+  },
+  (table) => [
+    primaryKey({ name: "source_ends_pkey", columns: [table.sourceId, table.endedAt] }),
+    index("source_ends_ended").on(table.endedAt),
+  ],
+);
