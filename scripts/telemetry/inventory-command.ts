@@ -3,6 +3,7 @@ import {
   type ChangeOptions,
   declare,
   decommission,
+  endTarget,
   inventory,
   restore,
   startMaintenance,
@@ -52,5 +53,12 @@ export function addInventory(program: Command, output: () => Output, parseCount:
   changes("restore", "end maintenance and decommissioning", restore)
     .option("--at <time>", "when they end, RFC 3339 with zone; default now")
     .option(...withNote);
+  parent
+    .command("end-target <source-id>")
+    .description(
+      "nothing is due any more of a target that was removed while no streamer read it; coverage --by target has its name",
+    )
+    .option("--at <time>", "when it ended, RFC 3339 with zone; default now")
+    .action((sourceId: string, options) => endTarget(output(), sourceId, options as object));
   changes("withdraw", "delete what operators have declared", withdraw);
 }

@@ -59,6 +59,13 @@ export async function restore(output: Output, name: string, options: ChangeOptio
   show([data], output);
 }
 
+/** Ends a target. @param sourceId as in the coverage by target */
+export async function endTarget(output: Output, sourceId: string, { at }: Pick<ChangeOptions, "at">): Promise<void> {
+  const query = { source_id: sourceId, ...defined({ end_time: at }) };
+  const { data } = await answerOf(output.gateway.POST("/api/v1/inventory/end-target", { params: { query } }));
+  showRows([{ ...data }], ["source_id", "ended_at"], output);
+}
+
 /** Declares a device, or the number of a host's GPUs. */
 export async function declare(
   output: Output,

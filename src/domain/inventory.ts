@@ -92,6 +92,15 @@ export type InventoryOutcome =
   /** The end of a maintenance is not after its begin, which is the present time unless it was given. */
   | { readonly kind: "ends_before_begin"; readonly fromMs: number };
 
+/** What became of the end of a target. */
+export type TargetEndOutcome =
+  /** Nothing is due of it after the instant, milliseconds since the epoch. */
+  | { readonly kind: "ended"; readonly endedMs: number }
+  /** No reading of such a target was ever stored. `near` has the names that are most similar. */
+  | { readonly kind: "unknown"; readonly near: readonly string[] }
+  /** It was to end before its last reading. */
+  | { readonly kind: "has_reported"; readonly lastReadingMs: number };
+
 /** A host with a number of GPUs, or a device, that ought to report. */
 export interface DeclaredItem extends InventoryPlace {
   /** The number of GPUs of a host; undefined for a device. */

@@ -146,6 +146,10 @@ function inventoryCalls(gateway: GatewayClient, cluster_id: string): Record<Inve
     "post /api/v1/inventory/maintenance": () => counted(gateway.POST("/api/v1/inventory/maintenance", host)),
     "post /api/v1/inventory/decommission": () => counted(gateway.POST("/api/v1/inventory/decommission", host)),
     "post /api/v1/inventory/restore": () => counted(gateway.POST("/api/v1/inventory/restore", host)),
+    "post /api/v1/inventory/end-target": () =>
+      countIfFound(
+        gateway.POST("/api/v1/inventory/end-target", { params: { query: { source_id: "scrape:lab:none:9400" } } }),
+      ),
     "delete /api/v1/inventory": () => counted(gateway.DELETE("/api/v1/inventory", host)),
   };
 }

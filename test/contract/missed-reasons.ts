@@ -33,7 +33,9 @@ export function exerciseMissedReasons(name: string, open: () => Promise<OpenStor
       const nowMs = at(11);
       const target = { groupBy: "target" as const, nowMs };
       const none = { maintenance: 0 };
-      expect(await counts({ clusterId: "listed" }, target)).toEqual([{ ...none, expected: 3, received: 3, missed: {} }]);
+      expect(await counts({ clusterId: "listed" }, target)).toEqual([
+        { ...none, expected: 3, received: 3, missed: {} },
+      ]);
       expect(await counts({ clusterId: "listed" }, { nowMs })).toEqual([
         { ...none, expected: 6, received: 3, missed: { not_listed: 3 } },
         { ...none, expected: 5, received: 0, missed: { not_listed: 5 } },
@@ -49,6 +51,26 @@ export function exerciseMissedReasons(name: string, open: () => Promise<OpenStor
         { ...none, expected: 5, received: 1, missed: { not_listed: 3, unreported: 1 } },
       ]);
       expect(await opened.store.latestInstantMs("listed")).toBe(at(9));
+    });
+
+    test("a target whose end no streamer saw is ended by hand, and not before its last reading", async () => {
+      const { targets } = opened.inventory;
+      await send("scrape:hand:typo:9400", { timeMs: at(1), count: 2, reason: "dns" });
+      const nowMs = at(4);
+      const target = async () => {
+        const rows = await told.coverage({}, { groupBy: "target", nowMs });
+        return rows.filter(({ group }) => group[0] === "scrape:hand:typo:9400").map(({ missed }) => missed);
+      };
+      expect(await target()).toEqual([{ dns: 2, unreported: 2 }]);
+      expect(await targets.end("scrape:hand:typ:9400", undefined)).toEqual({
+        ...{ kind: "unknown", near: ["scrape:hand:typo:9400"] },
+      });
+      expect(await targets.end("scrape:hand:typo:9400", at(0))).toEqual({ kind: "has_reported", lastReadingMs: at(1) });
+      const endedMs = at(2) + minute;
+      expect(await targets.end("scrape:hand:typo:9400", endedMs)).toEqual({ kind: "ended", endedMs });
+      expect(await target()).toEqual([{ dns: 2, unreported: 1 }]);
+      expect(await targets.end("scrape:hand:typo:9400", at(1))).toEqual({ kind: "ended", endedMs: at(1) });
+      expect(await target()).toEqual([{ dns: 2 }]);
     });
 
     test("a device that two sources report is missed for the reasons of both", async () => {

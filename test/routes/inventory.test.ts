@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { makeBatch, messageOf } from "../../dev/make-batch.ts";
 import { gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
 
 let stored: Awaited<ReturnType<typeof openFleetStore>>;
@@ -95,6 +96,22 @@ describe("the inventory", () => {
     });
   });
 
+  test("ends a target by hand, and refuses one that never answered or that was read later", async () => {
+    const timeMs = Date.UTC(2025, 6, 18, 20);
+    const reading = { timeMs, intervalMs: 1000, outcome: "read" as const, count: 1 };
+    await stored.store.ingest(messageOf("target", { ...makeBatch([]), reading }, { source: "scrape:lab:gpu-1:9400" }));
+    const end = (query: string) => post(`/end-target?source_id=scrape:lab:${query}`);
+    expect(await end("gpu-1:9400&end_time=2025-07-18T20:10:00Z")).toMatchObject({
+      data: { source_id: "scrape:lab:gpu-1:9400", ended_at: "2025-07-18T20:10:00Z" },
+    });
+    expect(await end("gpu-1:9400&end_time=2025-07-18T19:00:00Z")).toMatchObject({
+      error: { code: "invalid_parameter", message: expect.stringContaining("2025-07-18T20:00:00Z or later") as string },
+    });
+    expect(await end("gpu-2:9400")).toMatchObject({
+      error: { code: "not_found", details: { similar: ["scrape:lab:gpu-1:9400"] } },
+    });
+  });
+
   test("is the same in GraphQL", async () => {
     const ask = async (query: string): Promise<Record<string, unknown>> => {
       const body = JSON.stringify({ query });
@@ -119,6 +136,9 @@ describe("the inventory", () => {
           nextCursor: null,
         },
       },
+    });
+    expect(await ask('mutation { endTarget(sourceId: "scrape:lab:gpu-1:9400") { sourceId } }')).toEqual({
+      data: { endTarget: { sourceId: "scrape:lab:gpu-1:9400" } },
     });
     expect(await ask('mutation { decommission(hostname: "gpu-7") { state } }')).toMatchObject({
       errors: [{ message: expect.stringContaining("similar: gpu-77") as string }],

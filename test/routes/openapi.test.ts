@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import type { TSchema } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { parse } from "yaml";
+import { makeBatch, messageOf } from "../../dev/make-batch.ts";
 import { metrics } from "../../src/domain/metrics.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import { MemoryServiceRegistry } from "../../src/scaling/registry/memory/memory-service-registry.ts";
@@ -103,6 +104,7 @@ describe("the OpenAPI document", () => {
       "/api/v1/inventory",
       "/api/v1/inventory/declare",
       "/api/v1/inventory/decommission",
+      "/api/v1/inventory/end-target",
       "/api/v1/inventory/maintenance",
       "/api/v1/inventory/restore",
       "/api/v1/keys",
@@ -172,9 +174,12 @@ describe("the OpenAPI document", () => {
       "post /api/v1/inventory/maintenance": "?gpu_uuid=GPU-host-a-0",
       "post /api/v1/inventory/decommission": "?gpu_uuid=GPU-host-a-0",
       "post /api/v1/inventory/restore": "?gpu_uuid=GPU-host-a-0",
+      "post /api/v1/inventory/end-target": "?source_id=ended",
       "delete /api/v1/inventory": "?hostname=withdrawn",
       "post /api/v1/keys": "?name=ci&scopes=read",
     };
+    const reading = { timeMs: 1000, intervalMs: 1000, outcome: "read" as const, count: 1 };
+    await stored.store.ingest(messageOf("ended", { ...makeBatch([]), reading }, { source: "ended" }));
     await gateway.get("/api/v1/inventory/declare?hostname=withdrawn&cluster_id=alpha&gpus=8", { method: "POST" });
     for (const [path, { responses }, method] of operations()) {
       // a dead letter can be redriven or deleted only once

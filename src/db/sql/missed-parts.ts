@@ -31,7 +31,7 @@ export function scheduledIn(parts: string, alias: string): string {
  *  @param parts a multirange
  *  @param hour alias of a row of `source_hours` */
 export function missedIn(parts: string, hour: string): string {
-  const ended = timeBetween(`${hour}.ended_ms + 1`, `${hour}.end_ms`);
+  const ended = timeBetween(`coalesce(${hour}.ended_ms + 1, ${hour}.hour_ms)`, `${hour}.end_ms`);
   return `
   select coalesce(jsonb_object_agg(reason, inside) filter (where inside > 0), '{}') as missed, coalesce(sum(inside), 0) as placed,
     ${scheduledIn(`${parts} * ${timeBetween(`${hour}.pending_from_ms`, `${hour}.pending_to_ms`)}`, hour)} as pending,
@@ -43,30 +43,25 @@ export function missedIn(parts: string, hour: string): string {
     from source_misses m where m.source_id = ${hour}.source_id and m.hour = ${instantOf(`${hour}.hour_ms`)}) misses`;
 }
 
-/** CTEs that follow `device_states`, `source_hours` and `scheduled`, of devices that had a source for a part of an hour only, were gone
- *  or under maintenance in it, or had several sources:
+/** CTEs that follow `device_states`, `source_hours` and `scheduled`:
  *
- *  - `signatures(gpu_key, hour_ms, signature)`: devices with the same signature have missed the same readings
- *  - `signature_figures(hour_ms, signature, missed, pending, unlisted, unplaced)`: what was missed while it was expected of them */
+ *  - `signed`: `scheduled` with a signature where a device had its source for a part of the hour only, was gone or under maintenance, or
+ *    had several sources. Devices with the same signature have missed the same readings
+ *  - `signature_figures(hour_ms, signature, missed, pending, unlisted, unplaced)`: what was missed while it was expected of them
+ *
+ *  Nothing is joined by two columns here: the planner would compare every device with every hour. */
 export const partialHours = `
-partial_hours as (
-  select s.gpu_key, s.hour_ms, o.gone + o.maintained as off from scheduled s left join device_states o using (gpu_key)
-  where s.is_partial or (o.gone + o.maintained) && ${wholeHour("s")}),
-pieces as materialized (
-  select h.gpu_key, h.hour_ms, h.source_id,
-    ${timeBetween("greatest(h.hour_ms, h.first_ms)", "least(h.end_ms, h.until_ms)")} - coalesce(p.off, '{}') as parts
-  from partial_hours p join span_hours h using (gpu_key, hour_ms)),
-signatures as materialized (
-  select gpu_key, hour_ms, string_agg(source_id || parts::text, ' ' order by source_id) as signature from pieces group by gpu_key, hour_ms),
-piece_figures as materialized (
-  select p.hour_ms, p.source_id, p.parts, f.*
-  from (select distinct hour_ms, source_id, parts from pieces) p
-  join source_hours h using (hour_ms, source_id)
-  cross join lateral (${missedIn("p.parts", "h")}) f),
+signed as materialized (
+  select s.*, coalesce(o.gone + o.maintained, '{}') as off,
+    case when s.is_partial or (o.gone + o.maintained) && ${wholeHour("s")} then (
+      select string_agg(x.source_id || (${timeBetween("x.from_ms", "x.to_ms")} - coalesce(o.gone + o.maintained, '{}'))::text, ' ')
+      from unnest(s.source_ids, s.from_times, s.to_times) as x(source_id, from_ms, to_ms)) end as signature
+  from scheduled s left join device_states o using (gpu_key)),
 signature_figures as materialized (
   select s.hour_ms, s.signature, jsonb_agg(f.missed) as missed, sum(f.pending) as pending, sum(f.unlisted) as unlisted,
     sum(f.unplaced) as unplaced
-  from (select distinct on (hour_ms, signature) * from signatures order by hour_ms, signature, gpu_key) s
-  join pieces p using (gpu_key, hour_ms)
-  join piece_figures f on f.hour_ms = p.hour_ms and f.source_id = p.source_id and f.parts = p.parts
+  from (select distinct on (hour_ms, signature) * from signed where signature is not null order by hour_ms, signature) s
+  cross join lateral unnest(s.source_ids, s.from_times, s.to_times) as x(source_id, from_ms, to_ms)
+  join source_hours h on h.source_id || h.hour_ms = x.source_id || s.hour_ms
+  cross join lateral (${missedIn(`(${timeBetween("x.from_ms", "x.to_ms")} - s.off)`, "h")}) f
   group by s.hour_ms, s.signature)`;

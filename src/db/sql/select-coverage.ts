@@ -12,6 +12,7 @@ import { addAttributeConditions } from "./gpu-conditions.ts";
 import { learnedDevices, type LearnedRange } from "./learned-devices.ts";
 import { partialHours } from "./missed-parts.ts";
 import { neverSeen } from "./never-seen.ts";
+import { everySource } from "./end-source.ts";
 import { bucketOf } from "./rollup-source.ts";
 import { type HoursParameters, msOf, scheduledDevices, sourceHours, sourcesOfDevices } from "./source-hours.ts";
 
@@ -163,15 +164,6 @@ from places where place <= ${condition.param(limit + 1)} order by place, hour_ms
   return { text };
 }
 
-/** The ids of all sources: jumps from one id to the next in the index, because a source has a row for each hour. */
-const everySource = `
-with recursive ids as (
-  (select source_id from source_readings order by source_id limit 1)
-  union all
-  select (select r.source_id from source_readings r where r.source_id > ids.source_id order by r.source_id limit 1)
-  from ids where ids.source_id is not null)
-select source_id from ids where source_id is not null`;
-
 function targetParts(filter: CoverageFilter, devices: string, params: HoursParameters): string {
   const isSelecting = Object.values(filter.gpus).some((value) => value !== undefined);
   return `
@@ -218,13 +210,13 @@ ${excusedDevices(params)},
 ${partialHours},
 due_hours as (
   select gpu_key, hour_ms, coalesce(s.expected, l.expected) as due, coalesce(c.received, 0) as received,
-    s.gpu_key is null as is_learned, s.source_id, l.step_ms
-  from scheduled s
+    s.gpu_key is null as is_learned, s.source_id, s.signature, l.step_ms
+  from signed s
   full join learned l using (gpu_key, hour_ms)
   full join counts c using (gpu_key, hour_ms)),
 device_hours as (
-  select u.*, due - least(due, coalesce(x.excused, 0)) as expected, least(due, coalesce(x.maintenance, 0)) as maintenance, p.signature
-  from due_hours u left join excused x using (gpu_key, hour_ms) left join signatures p using (gpu_key, hour_ms)),
+  select u.*, due - least(due, coalesce(x.excused, 0)) as expected, least(due, coalesce(x.maintenance, 0)) as maintenance
+  from due_hours u left join excused x using (gpu_key, hour_ms)),
 summed as (
   select x.hour_ms, array[${columns}] collate "C" as names, x.source_id, x.is_learned, x.signature, count(*) as devices,
     case when bool_or(x.expected is null) then null else sum(x.expected) end as expected, sum(x.received) as received,

@@ -48,7 +48,7 @@ sources as (
 /** A query for the sources of the devices in the CTE `devices`. */
 export const sourcesOfDevices = "select distinct source_id from source_devices join devices using (gpu_key)";
 
-/** CTEs: the hours in which a source had ended, or ended, and when. The hour in which it began again is the last of them. */
+/** CTEs: the hours in which a source had ended, or ended; `ended_ms` is NULL in the hour in which it began again, the last of them. */
 const endedHours = ({ firstHour, lastHour }: HoursParameters): string => `
 end_times as (
   select e.source_id, ${msOf("e.ended_at")} as ended_ms, coalesce((
@@ -56,7 +56,7 @@ end_times as (
       and r.last_at > e.ended_at order by r.hour limit 1), 'infinity') as resumed_hour_ms
   from source_ends e where e.source_id in (select source_id from sources)),
 ended_hours as (
-  select e.source_id, h.hour_ms, max(e.ended_ms) as ended_ms
+  select e.source_id, h.hour_ms, min(e.ended_ms) filter (where e.resumed_hour_ms > h.hour_ms) as ended_ms
   from end_times e
   join generate_series(${firstHour}::float8::int8, ${lastHour}::float8::int8, ${coverageHourMs}) as h(hour_ms)
     on h.hour_ms > e.ended_ms - ${coverageHourMs} and h.hour_ms <= e.resumed_hour_ms
@@ -70,7 +70,7 @@ export function sourceHours(sourceIds: string, { firstHour, lastHour, now }: Hou
   const hours = { firstHour, lastHour, now };
   return `${sourceSpans(sourceIds, now)},${endedHours(hours)},
 timed_hours as (
-  select s.source_id, s.cutoff_ms, s.last_ms, s.devices, h.hour_ms, e.ended_ms,
+  select s.source_id, s.cutoff_ms, s.last_ms, s.devices, h.hour_ms, e.ended_ms, e.source_id is not null as was_ended,
     r.source_id is null as is_unreported,
     coalesce(r.interval_ms, s.interval_ms) as interval_ms,
     coalesce(${msOf("r.last_at")}, s.last_ms) as anchor_ms,
@@ -85,12 +85,12 @@ phased_hours as (
   select *, anchor_ms - floor(anchor_ms / interval_ms) * interval_ms as phase_ms,
     least(hour_ms + ${coverageHourMs}, cutoff_ms) as end_ms,
     case when is_unreported then hour_ms else greatest(hour_ms, last_ms + 1) end as pending_from_ms,
-    least(hour_ms + ${coverageHourMs}, cutoff_ms, case when is_unreported or anchor_ms <= ended_ms then ended_ms + 1 end) as pending_to_ms
+    least(hour_ms + ${coverageHourMs}, cutoff_ms, ended_ms + 1) as pending_to_ms
   from timed_hours),
 reported_hours as (
   select p.*, ${scheduledBetween("p.pending_from_ms", "p.pending_to_ms", "p")} as pending from phased_hours p),
 source_hours as (
-  select p.*, case when p.ended_ms is null then 0
+  select p.*, case when not p.was_ended then 0
     else greatest(0, ${scheduledBetween("p.hour_ms", "p.end_ms", "p")} - p.due - p.pending) end as unlisted
   from reported_hours p)`;
 }
@@ -106,5 +106,6 @@ span_hours as (
   from spans s join source_hours h on h.source_id = s.source_id and s.first_ms < h.end_ms and s.until_ms > h.hour_ms),
 scheduled as (
   select gpu_key, hour_ms, sum(expected)::float8 as expected, (array_agg(source_id order by until_ms desc, source_id))[1] as source_id,
-    count(*) > 1 or bool_or(first_ms > hour_ms or until_ms < end_ms) as is_partial
+    count(*) > 1 or bool_or(first_ms > hour_ms or until_ms < end_ms) as is_partial, array_agg(source_id order by source_id) as source_ids,
+    array_agg(greatest(hour_ms, first_ms) order by source_id) as from_times, array_agg(least(end_ms, until_ms) order by source_id) as to_times
   from span_hours group by gpu_key, hour_ms)`;

@@ -8,11 +8,21 @@ import type {
   InventoryPage,
   InventorySubject,
   ReturnedItem,
+  TargetEndOutcome,
 } from "../../domain/inventory.ts";
+
+/** The ends of targets that no streamer saw leave the list. */
+export interface TargetEnds {
+  /** Nothing is due of the target after the instant, until a later reading.
+   *  @param sourceId the target's name in the coverage, such as scrape:lab:gpu-01:9400
+   *  @param atMs milliseconds since the epoch; undefined: now, by the clock of the store */
+  end(sourceId: string, atMs: number | undefined): Promise<TargetEndOutcome>;
+}
 
 /** The hosts and devices that ought to be there: those that have reported, and those that were declared. Changes run one at a time,
  *  in whatever process. Every call throws StoreUnavailable if the store does not answer. */
 export interface Inventory {
+  readonly targets: TargetEnds;
   items(filter: InventoryFilter): Promise<InventoryPage>;
   counts(): Promise<InventoryCounts>;
   /** Changes the state of a host or device. The same change a second time changes nothing. */

@@ -10,7 +10,7 @@ import { formatTimestamp } from "../../domain/timestamp.ts";
 import type { Inventory } from "../../pipeline/store/inventory.ts";
 import { ApiError, InvalidParameter, shown } from "../http/api-error.ts";
 import { encodeCursor } from "../http/parameters/cursor.ts";
-import { type inventoryItemSchema, toApiInventoryItem } from "../schemas/inventory-item.ts";
+import { type endedTargetSchema, type inventoryItemSchema, toApiInventoryItem } from "../schemas/inventory-item.ts";
 
 type ApiItem = Static<typeof inventoryItemSchema>;
 
@@ -72,6 +72,18 @@ export class InventoryAnswers {
   async withdraw(subject: InventorySubject): Promise<ApiItem> {
     checkSubject(subject);
     return itemOf(await this.inventory.withdraw(subject), { subject });
+  }
+
+  /** Ends a target. @param atMs undefined: now */
+  async endTarget(sourceId: string, atMs: number | undefined): Promise<Static<typeof endedTargetSchema>> {
+    const outcome = await this.inventory.targets.end(sourceId, atMs);
+    if (outcome.kind === "ended") return { source_id: sourceId, ended_at: formatTimestamp(outcome.endedMs) };
+    if (outcome.kind === "unknown") throw targetNotKnown(sourceId, outcome.near);
+    const last = formatTimestamp(outcome.lastReadingMs);
+    throw new InvalidParameter({
+      ...{ parameter: "end_time", value: instantText(atMs), problem: `the last reading was due at ${last}` },
+      expected: `${last} or later`,
+    });
   }
 
   /** The cluster of a host that is known already. */
@@ -149,6 +161,14 @@ function notKnown(subject: InventorySubject, near: readonly string[]): ApiError 
   return new ApiError(404, "not_found", {
     message: `${namedIn(subject)} has neither reported nor been declared${similar}`,
     details: { ...detailsOf(subject), ...(near.length === 0 ? {} : { similar: near }) },
+  });
+}
+
+function targetNotKnown(sourceId: string, near: readonly string[]): ApiError {
+  const similar = near.length === 0 ? "" : `; similar: ${near.join(", ")}`;
+  return new ApiError(404, "not_found", {
+    message: `No reading of a target ${JSON.stringify(shown(sourceId))} was ever stored${similar}`,
+    details: { source_id: shown(sourceId), ...(near.length === 0 ? {} : { similar: near }) },
   });
 }
 

@@ -7,6 +7,20 @@ import { instant, wholeNumber } from "./envelope.ts";
 /** The kinds of items of the inventory. */
 export const inventoryKinds = ["host", "device"] as const;
 
+/** A target that has ended, as the API shows it. */
+export const endedTargetSchema = Type.Object(
+  {
+    source_id: Type.String({ description: "The live source, as in the coverage by target" }),
+    ended_at: instant("Nothing is due after that, until a later reading"),
+  },
+  {
+    $id: "EndedTarget",
+    additionalProperties: false,
+    description: "A target that has ended",
+    examples: [{ source_id: "scrape:lab:gpu-01:9400", ended_at: "2025-07-18T20:00:00Z" }],
+  },
+);
+
 /** A host or device that ought to be there, as the API shows it. */
 export const inventoryItemSchema = Type.Object(
   {

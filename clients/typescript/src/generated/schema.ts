@@ -545,6 +545,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/inventory/end-target": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End a target
+         * @description For a target that was removed from the list while no streamer read it: nothing is due of it any more, until a later reading. Its devices go on being expected until they are decommissioned.
+         */
+        post: operations["endTarget"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/metrics": {
         parameters: {
             query?: never;
@@ -1200,7 +1220,7 @@ export interface components {
             received: number;
             /** @description Expected readings that were not received: the sum of missed */
             missing: number;
-            /** @description Reason -> number of missing readings: timeout, refused, dns, unreachable, tls, closed_early, http_status, too_large, not_exposition, command_failed, no_streamer, memory_full, stopped; absent: the source was read without the device; never_seen: the device was declared, and has never reported; unreported: no streamer has said yet what became of them */
+            /** @description Reason -> number of missing readings: timeout, refused, dns, unreachable, tls, closed_early, http_status, too_large, not_exposition, command_failed, no_streamer, memory_full, stopped; absent: the source was read without the device; not_listed: no list of targets had the source any more; unknown: one of these, or absent; never_seen: the device was declared, and has never reported; unreported: no streamer has said yet what became of them */
             missed: {
                 [key: string]: number;
             };
@@ -1273,6 +1293,23 @@ export interface components {
             encoding: string;
             /** @description Trace id, the same for all messages of one batch */
             trace_id: string;
+        };
+        /**
+         * @description A target that has ended
+         * @example {
+         *       "source_id": "scrape:lab:gpu-01:9400",
+         *       "ended_at": "2025-07-18T20:00:00Z"
+         *     }
+         */
+        EndedTarget: {
+            /** @description The live source, as in the coverage by target */
+            source_id: string;
+            /**
+             * Format: date-time
+             * @description Nothing is due after that, until a later reading
+             * @example 2025-07-18T20:42:34Z
+             */
+            ended_at: string;
         };
         /**
          * @description An error
@@ -2806,6 +2843,7 @@ export type Cluster = components['schemas']['Cluster'];
 export type ClusterStats = components['schemas']['ClusterStats'];
 export type Coverage = components['schemas']['Coverage'];
 export type DeadLetter = components['schemas']['DeadLetter'];
+export type EndedTarget = components['schemas']['EndedTarget'];
 export type Error = components['schemas']['Error'];
 export type Gpu = components['schemas']['Gpu'];
 export type GpuChanges = components['schemas']['GpuChanges'];
@@ -5120,6 +5158,63 @@ export interface operations {
                         /** @enum {number} */
                         count: 1;
                         data: components["schemas"]["InventoryItem"];
+                    };
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            421: components["responses"]["421"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    endTarget: {
+        parameters: {
+            query: {
+                /**
+                 * @description The target, as in the coverage by target
+                 * @example scrape:lab:gpu-01:9400
+                 */
+                source_id: string;
+                /**
+                 * @description RFC 3339 with zone; after which nothing is due. Default now, by the clock of the store
+                 * @example 2025-07-18T20:42:34Z
+                 */
+                end_time?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "count": 1,
+                     *       "data": {
+                     *         "source_id": "scrape:lab:gpu-01:9400",
+                     *         "ended_at": "2025-07-18T20:00:00Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        /** @enum {number} */
+                        count: 1;
+                        data: components["schemas"]["EndedTarget"];
                     };
                 };
             };

@@ -1,5 +1,6 @@
 import type { SqlClient, SqlTransaction } from "../../../db/client.ts";
 import { deleteDeclared, deleteUndeclared, upsertDeclared } from "../../../db/sql/declared-items.ts";
+import { endSource, selectLastReading, selectSourceIds } from "../../../db/sql/end-source.ts";
 import {
   endSpans,
   insertSpans,
@@ -23,6 +24,7 @@ import type {
   InventoryPlace,
   InventorySubject,
   ReturnedItem,
+  TargetEndOutcome,
 } from "../../../domain/inventory.ts";
 import type { Inventory } from "../inventory.ts";
 import { decommission } from "./decommissioning.ts";
@@ -30,6 +32,8 @@ import { similarNames } from "./similar-names.ts";
 
 /** The inventory in SQL. Its changes wait for each other, so each one sees what the one before it has said. */
 export class SqlInventory implements Inventory {
+  readonly targets: Inventory["targets"] = { end: (sourceId, atMs) => this.endTarget(sourceId, atMs) };
+
   constructor(
     private readonly writer: SqlClient,
     private readonly reader: SqlClient,
@@ -82,6 +86,20 @@ export class SqlInventory implements Inventory {
       await lockInventory(transaction);
       const deleted = await deleteUndeclared(transaction, distinct, by);
       return { ...(await upsertDeclared(transaction, distinct, by)), deleted };
+    });
+  }
+
+  private endTarget(sourceId: string, atMs: number | undefined): Promise<TargetEndOutcome> {
+    return this.writer.transaction(async (transaction) => {
+      const nowMs = await lockInventory(transaction);
+      const lastReadingMs = await selectLastReading(transaction, sourceId);
+      if (lastReadingMs === undefined) {
+        return { kind: "unknown", near: similarNames(sourceId, await selectSourceIds(transaction)) };
+      }
+      const endedMs = atMs ?? Math.max(nowMs, Math.ceil(lastReadingMs));
+      if (endedMs < lastReadingMs) return { kind: "has_reported", lastReadingMs };
+      endSource(transaction, sourceId, endedMs);
+      return { kind: "ended", endedMs };
     });
   }
 

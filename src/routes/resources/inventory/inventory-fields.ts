@@ -1,11 +1,13 @@
 import { GraphQLNonNull, GraphQLObjectType, GraphQLString } from "graphql";
+import { firstMsOf } from "../../../domain/timestamp.ts";
 import type { ApiInventoryPage } from "../../answers/inventory-answers.ts";
 import { type FieldMap, limitOf, type SchemaKit } from "../../graphql-kit/field.ts";
-import { inventoryItemSchema } from "../../schemas/inventory-item.ts";
+import { endedTargetSchema, inventoryItemSchema } from "../../schemas/inventory-item.ts";
 import {
   declarationOf,
   declareQuery,
   decommissionQuery,
+  endTargetQuery,
   inventoryChangeOf,
   inventoryFilterOf,
   inventoryQuery,
@@ -43,7 +45,7 @@ export function inventoryFields({ types, field }: SchemaKit): FieldMap {
 
 /** The mutations of the inventory; each returns the item as it is then. */
 export function inventoryMutations(kit: SchemaKit): FieldMap {
-  return { ...stateMutations(kit), ...declarationMutations(kit) };
+  return { ...stateMutations(kit), ...declarationMutations(kit), ...targetMutations(kit) };
 }
 
 function stateMutations({ types, field }: SchemaKit): FieldMap {
@@ -70,6 +72,20 @@ function stateMutations({ types, field }: SchemaKit): FieldMap {
       description: "Ends the maintenance and the decommissioning of a host or device",
       takes: restoreQuery,
       resolve: (_, query, { allParts }) => allParts.inventory.change(inventoryChangeOf("restore", query)),
+    }),
+  };
+}
+
+function targetMutations({ types, field }: SchemaKit): FieldMap {
+  return {
+    endTarget: field({
+      scope: "operate",
+      type: new GraphQLNonNull(types.of(endedTargetSchema)),
+      description:
+        "Ends a target that was removed from the list while no streamer read it: nothing is due until a later reading",
+      takes: endTargetQuery,
+      resolve: (_, { source_id: sourceId, end_time: end }, { allParts }) =>
+        allParts.inventory.endTarget(sourceId, end && firstMsOf(end)),
     }),
   };
 }

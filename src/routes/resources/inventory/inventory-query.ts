@@ -113,6 +113,12 @@ export const declareQuery = {
   ),
 };
 
+/** The parameters of the end of a target. */
+export const endTargetQuery = {
+  source_id: nameOf("The target, as in the coverage by target", "scrape:lab:gpu-01:9400"),
+  end_time: optional(instant("RFC 3339 with zone; after which nothing is due. Default now, by the clock of the store")),
+};
+
 type ChangeValues = Partial<ValuesOf<typeof maintenanceQuery>>;
 
 /** The change that the parameters say. */

@@ -1,4 +1,5 @@
 import { Elysia } from "elysia";
+import { firstMsOf } from "../../../domain/timestamp.ts";
 import { defined } from "../../../kit/defined.ts";
 import type { InventoryAnswers } from "../../answers/inventory-answers.ts";
 import { formatOf } from "../../http/formats/negotiate.ts";
@@ -6,11 +7,12 @@ import { rowAnswer } from "../../http/formats/row-answer.ts";
 import { operation } from "../../http/operation.ts";
 import { accepts } from "../../http/parameters/accepts.ts";
 import { list, single } from "../../schemas/envelope.ts";
-import { inventoryItemSchema } from "../../schemas/inventory-item.ts";
+import { endedTargetSchema, inventoryItemSchema } from "../../schemas/inventory-item.ts";
 import {
   declarationOf,
   declareQuery,
   decommissionQuery,
+  endTargetQuery,
   inventoryChangeOf,
   inventoryFilterOf,
   inventoryQuery,
@@ -52,6 +54,12 @@ export function inventoryRoutes(inventory: InventoryAnswers) {
       ...accepts(declareQuery),
       detail: declareDetail,
     })
+    .post(
+      "/end-target",
+      async ({ query: { source_id: sourceId, end_time: end } }) =>
+        single(await inventory.endTarget(sourceId, end && firstMsOf(end))),
+      { ...accepts(endTargetQuery), detail: endTargetDetail },
+    )
     .delete("", async ({ query }) => single(await inventory.withdraw(inventorySubjectOf(query))), {
       ...accepts(subjectQuery),
       detail: withdrawDetail,
@@ -113,6 +121,16 @@ const declareDetail = operation({
   summary: "Declare a device, or the number of a host's GPUs",
   description:
     "It is then expected before it reports for the first time. A later declaration of the same host or device replaces it.",
+});
+
+const endTargetDetail = operation({
+  ...changed,
+  single: endedTargetSchema,
+  id: "endTarget",
+  summary: "End a target",
+  description:
+    "For a target that was removed from the list while no streamer read it: nothing is due of it any more, until a later reading. Its " +
+    "devices go on being expected until they are decommissioned.",
 });
 
 const withdrawDetail = operation({
