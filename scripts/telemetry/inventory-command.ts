@@ -53,6 +53,11 @@ export function addInventory(program: Command, output: () => Output, parseCount:
   changes("restore", "end maintenance and decommissioning", restore)
     .option("--at <time>", "when they end, RFC 3339 with zone; default now")
     .option(...withNote);
+  changes("withdraw", "delete what operators have declared", withdraw);
+  addEndTarget(parent, output);
+}
+
+function addEndTarget(parent: Command, output: () => Output): void {
   parent
     .command("end-target <source-id>")
     .description(
@@ -60,5 +65,4 @@ export function addInventory(program: Command, output: () => Output, parseCount:
     )
     .option("--at <time>", "when it ended, RFC 3339 with zone; default now")
     .action((sourceId: string, options) => endTarget(output(), sourceId, options as object));
-  changes("withdraw", "delete what operators have declared", withdraw);
 }

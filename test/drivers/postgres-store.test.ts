@@ -5,6 +5,7 @@ import { exerciseAnyOrder } from "../contract/any-order.ts";
 import { exerciseCoverage } from "../contract/coverage.ts";
 import { exerciseDevicesInStore } from "../contract/devices-in-store.ts";
 import { exerciseExpectedDevices } from "../contract/expected-devices.ts";
+import { exerciseMissedReasons } from "../contract/missed-reasons.ts";
 import { exerciseGpuStateHistory } from "../contract/gpu-state-history.ts";
 import { exerciseKeyStore } from "../contract/key-store.ts";
 import { exerciseHistoryRetention } from "../contract/history-retention.ts";
@@ -45,6 +46,8 @@ exerciseInventory("TimescaleDB", inDatabase("timescale_inventory", {}));
 exerciseExpectedDevices("TimescaleDB", inDatabase("timescale_expected", {}));
 exerciseInventory("PostgreSQL", inDatabase("plain_inventory", { plain: true }));
 exerciseExpectedDevices("PostgreSQL", inDatabase("plain_expected", { plain: true }));
+exerciseMissedReasons("TimescaleDB", inDatabase("timescale_reasons", {}));
+exerciseMissedReasons("PostgreSQL", inDatabase("plain_reasons", { plain: true }));
 
 for (const [name, options] of [
   ["TimescaleDB", {}],

@@ -2,13 +2,13 @@ import { coverageHourMs } from "../../domain/coverage.ts";
 import { msOf, scheduledBetween } from "./source-hours.ts";
 
 /** An SQL expression: the instant of a number of milliseconds since the epoch. */
-export function instantOf(ms: string): string {
+function instantOf(ms: string): string {
   return `to_timestamp((${ms}) / 1000.0)`;
 }
 
 /** An SQL expression: the part of time from one instant up to another one, milliseconds since the epoch; empty if it would end before it
  *  begins. */
-export function timeBetween(fromMs: string, toMs: string): string {
+function timeBetween(fromMs: string, toMs: string): string {
   return `tstzmultirange(tstzrange(${instantOf(fromMs)}, ${instantOf(`greatest(${fromMs}, ${toMs})`)}))`;
 }
 

@@ -28,6 +28,12 @@ export interface Declaration extends InventorySubject {
   readonly gpus: number | undefined;
 }
 
+/** When a target has ended, milliseconds since the epoch; undefined: now. */
+interface TargetEnd {
+  readonly sourceId: string;
+  readonly atMs: number | undefined;
+}
+
 /** What a request has given. */
 type Given = Pick<InventoryChange, "subject"> & Partial<Pick<InventoryChange, "fromMs" | "toMs">>;
 
@@ -74,8 +80,8 @@ export class InventoryAnswers {
     return itemOf(await this.inventory.withdraw(subject), { subject });
   }
 
-  /** Ends a target. @param atMs undefined: now */
-  async endTarget(sourceId: string, atMs: number | undefined): Promise<Static<typeof endedTargetSchema>> {
+  /** Ends a target. */
+  async endTarget({ sourceId, atMs }: TargetEnd): Promise<Static<typeof endedTargetSchema>> {
     const outcome = await this.inventory.targets.end(sourceId, atMs);
     if (outcome.kind === "ended") return { source_id: sourceId, ended_at: formatTimestamp(outcome.endedMs) };
     if (outcome.kind === "unknown") throw targetNotKnown(sourceId, outcome.near);

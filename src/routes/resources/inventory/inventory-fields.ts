@@ -1,5 +1,4 @@
 import { GraphQLNonNull, GraphQLObjectType, GraphQLString } from "graphql";
-import { firstMsOf } from "../../../domain/timestamp.ts";
 import type { ApiInventoryPage } from "../../answers/inventory-answers.ts";
 import { type FieldMap, limitOf, type SchemaKit } from "../../graphql-kit/field.ts";
 import { endedTargetSchema, inventoryItemSchema } from "../../schemas/inventory-item.ts";
@@ -15,6 +14,7 @@ import {
   maintenanceQuery,
   restoreQuery,
   subjectQuery,
+  targetEndOf,
 } from "./inventory-query.ts";
 
 /** The query for the hosts and devices that ought to be there. */
@@ -84,8 +84,7 @@ function targetMutations({ types, field }: SchemaKit): FieldMap {
       description:
         "Ends a target that was removed from the list while no streamer read it: nothing is due until a later reading",
       takes: endTargetQuery,
-      resolve: (_, { source_id: sourceId, end_time: end }, { allParts }) =>
-        allParts.inventory.endTarget(sourceId, end && firstMsOf(end)),
+      resolve: (_, query, { allParts }) => allParts.inventory.endTarget(targetEndOf(query)),
     }),
   };
 }

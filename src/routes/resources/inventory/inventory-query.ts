@@ -119,6 +119,11 @@ export const endTargetQuery = {
   end_time: optional(instant("RFC 3339 with zone; after which nothing is due. Default now, by the clock of the store")),
 };
 
+/** The end of a target that the parameters say. */
+export function targetEndOf({ source_id: sourceId, end_time: end }: ValuesOf<typeof endTargetQuery>) {
+  return { sourceId, atMs: end && firstMsOf(end) };
+}
+
 type ChangeValues = Partial<ValuesOf<typeof maintenanceQuery>>;
 
 /** The change that the parameters say. */

@@ -1,5 +1,4 @@
 import { Elysia } from "elysia";
-import { firstMsOf } from "../../../domain/timestamp.ts";
 import { defined } from "../../../kit/defined.ts";
 import type { InventoryAnswers } from "../../answers/inventory-answers.ts";
 import { formatOf } from "../../http/formats/negotiate.ts";
@@ -20,7 +19,10 @@ import {
   maintenanceQuery,
   restoreQuery,
   subjectQuery,
+  targetEndOf,
 } from "./inventory-query.ts";
+
+const columns = Object.keys(inventoryItemSchema.properties);
 
 /** The routes of the inventory. */
 export function inventoryRoutes(inventory: InventoryAnswers) {
@@ -29,10 +31,9 @@ export function inventoryRoutes(inventory: InventoryAnswers) {
       "",
       async ({ request, query }) => {
         const format = formatOf(request);
-        const { items, next } = await inventory.page(inventoryFilterOf(query));
-        if (format === "json") return { ...list(items), ...defined({ next_cursor: next }) };
-        const columns = Object.keys(inventoryItemSchema.properties);
-        return rowAnswer({ request, format, columns, parts: onePart(items) });
+        const page = await inventory.page(inventoryFilterOf(query));
+        if (format === "json") return { ...list(page.items), ...defined({ next_cursor: page.next }) };
+        return rowAnswer({ request, format, columns, parts: onePart(page.items) });
       },
       { ...accepts(inventoryQuery), detail: listDetail },
     )
@@ -54,12 +55,10 @@ export function inventoryRoutes(inventory: InventoryAnswers) {
       ...accepts(declareQuery),
       detail: declareDetail,
     })
-    .post(
-      "/end-target",
-      async ({ query: { source_id: sourceId, end_time: end } }) =>
-        single(await inventory.endTarget(sourceId, end && firstMsOf(end))),
-      { ...accepts(endTargetQuery), detail: endTargetDetail },
-    )
+    .post("/end-target", async ({ query }) => single(await inventory.endTarget(targetEndOf(query))), {
+      ...accepts(endTargetQuery),
+      detail: endTargetDetail,
+    })
     .delete("", async ({ query }) => single(await inventory.withdraw(inventorySubjectOf(query))), {
       ...accepts(subjectQuery),
       detail: withdrawDetail,
