@@ -5,6 +5,9 @@ import type { Gpu } from "../../src/domain/gpu.ts";
 import { defaultTopic } from "../../src/domain/default-names.ts";
 import type { EtcdClient, Txn, TxnResult } from "../../src/etcd/etcd-client.ts";
 import { systemClock } from "../../src/kit/clock.ts";
+import { prefixRange } from "../../src/etcd/requests.ts";
+import { formatTimestamp } from "../../src/domain/timestamp.ts";
+import { HotKeys, kindOfKey } from "../../src/pipeline/hot/etcd/hot-keys.ts";
 import { EtcdHotTier } from "../../src/pipeline/hot/etcd/etcd-hot-tier.ts";
 import { Follower, gpuAt, hotBatch, t0 } from "../support/hot-records.ts";
 import { NamespacedEtcdClient } from "../support/namespaced-etcd.ts";
@@ -98,3 +101,25 @@ test("an attribute that the newest record leaves open has its late value, althou
   }
   interrupted.close();
 });
+
+test("a GPU was first seen at its first record, although two collectors wrote the GPU at the same time", async () => {
+  const interrupted = new InterruptedClient(() => openTier(client).write(batch(1, {})));
+  await openTier(interrupted).write(batch(0, {}));
+  expect(await documentOf()).toMatchObject({ first_seen_at: formatTimestamp(t0) });
+  interrupted.close();
+});
+
+test("the document of a GPU has its newest attributes, although two collectors wrote the GPU at the same time", async () => {
+  const interrupted = new InterruptedClient(() => openTier(client).write(batch(0, { properties: { job: "x" } })));
+  await openTier(interrupted).write(batch(1, { properties: { job: "y" } }));
+  expect(await documentOf()).toMatchObject({ properties: { job: "y" } });
+  interrupted.close();
+});
+
+/** The document of the only GPU. */
+async function documentOf(): Promise<unknown> {
+  const { kvs } = await client.range(prefixRange(new HotKeys(defaultTopic).clusters));
+  const found = kvs.filter(({ key }) => kindOfKey(key.toString()) === "gpus");
+  expect(found).toHaveLength(1);
+  return JSON.parse(found[0]?.value.toString() ?? "");
+}

@@ -23,6 +23,8 @@ interface CachedGpu {
 interface CachedSlot {
   readonly uuid: string;
   readonly revision: string;
+  /** What the document says; undefined if it is not readable. */
+  readonly written: GpuState | undefined;
 }
 
 /** The changes that a flush makes for a GPU. */
@@ -83,11 +85,14 @@ export class DocumentCache {
     const isInSlot = cached?.slot === slot;
     const isDisplaced = taken.has(slot) || (!isInSlot && this.isHeldByNewer(slot, uuid, state.asOfMs));
     taken.add(slot);
+    // compared with the document: a record that was written although its document had changed leads to the cached state, too
+    const written = isInSlot ? this.slotOf(slot)?.written : undefined;
     const isSame =
       isInSlot &&
-      sameGpu(cached.state.gpu, state.gpu) &&
-      cached.state.firstSeenAtMs === state.firstSeenAtMs &&
-      compareVersions(cached.state, state) === 0 &&
+      written !== undefined &&
+      sameGpu(written.gpu, state.gpu) &&
+      written.firstSeenAtMs === state.firstSeenAtMs &&
+      compareVersions(written, state) === 0 &&
       keepsInstants(cached.state, state, update.record.timeMs);
     const write = isDisplaced || isSame ? undefined : this.writeOf(uuid, state, slot);
     const writesNewest = cached === undefined || writesRecord(update, { cached, merged: state });
@@ -146,7 +151,7 @@ export class DocumentCache {
     const previous = this.slotOf(slot);
     if (previous !== undefined && previous.uuid !== uuid) this.releaseSlot(previous.uuid, slot);
     if (cached?.slot !== undefined && cached.slot !== slot) this.slotsOf(hostOfSlot(cached.slot)).delete(cached.slot);
-    this.slotsOf(hostOfSlot(slot)).set(slot, { uuid, revision });
+    this.slotsOf(hostOfSlot(slot)).set(slot, { uuid, revision, written: state });
     if (cached?.slot !== slot) this.boards.set(uuid, revision);
     this.gpus.set(uuid, { state, slot, isInferred, valuesAtMs });
   }
@@ -172,7 +177,7 @@ export class DocumentCache {
         records.push(...data.records);
         for (const gpu of data.gpus) this.cacheState(gpu);
       }
-      if (kind === "gpus") slots.set(name, { uuid: state?.gpu.uuid ?? "", revision });
+      if (kind === "gpus") slots.set(name, { uuid: state?.gpu.uuid ?? "", revision, written: state });
       if (state !== undefined) this.cacheState(state, name);
     }
     records.sort((a, b) => a.record.timeMs - b.record.timeMs);
