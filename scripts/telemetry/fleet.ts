@@ -29,7 +29,8 @@ export function queryOf({ gpu, parent, cluster, host, model, namespace, limit }:
 export async function gpus(output: Output, filters: Filters): Promise<void> {
   await checkGpus(output, filters);
   const answer = await answerOf(output.gateway.GET("/api/v1/gpus", { params: { query: queryOf(filters) } }));
-  const columns = ["hostname", "id", ...columnsIn(answer.data, migColumns), "uuid", "name", "status", "last_seen_at"];
+  const columns = ["hostname", "id", ...columnsIn(answer.data, migColumns), "uuid", "name", "status"];
+  columns.push(...stateColumns(answer.data), "last_seen_at");
   showRows(answer.data, columns, { ...output, next: filters.limit === undefined ? answer.next_cursor : undefined });
 }
 
@@ -41,7 +42,7 @@ export async function hosts(output: Output, filters: Filters): Promise<void> {
     "active_gpu_count",
     ...columnsIn(answer.data, ["mig_instances", "active_mig_instances"]),
   ];
-  const columns = ["hostname", "cluster_id", ...counts, "status", "last_seen_at"];
+  const columns = ["hostname", "cluster_id", ...counts, "status", ...stateColumns(answer.data), "last_seen_at"];
   showRows(answer.data, columns, { ...output, next: filters.limit === undefined ? answer.next_cursor : undefined });
 }
 
@@ -72,6 +73,11 @@ export async function checkGpus(output: Output, { gpu, parent }: Filters): Promi
 
 /** What a MIG instance has in addition to a GPU. */
 export const migColumns = ["mig_instance_id", "mig_profile"];
+
+/** The column of states if any of the rows is not active. */
+function stateColumns(rows: readonly { readonly state?: string }[]): readonly string[] {
+  return rows.some(({ state = "active" }) => state !== "active") ? ["state"] : [];
+}
 
 /** Those of the columns that any of the rows has. */
 export function columnsIn(rows: readonly object[], columns: readonly string[]): readonly string[] {

@@ -114,6 +114,24 @@ export interface DeclaredChanges {
   readonly deleted: number;
 }
 
+/** A time in which a host or device is not active. Those of one host or device do not overlap. */
+export interface StateSpan extends InventoryPlace {
+  readonly state: Exclude<InventoryState, "active">;
+  readonly fromMs: number;
+  /** Infinity if it has no end. */
+  readonly toMs: number;
+}
+
+/** The spans of all hosts and devices that have not ended. */
+export interface StateSpans {
+  /** Another text after every change of the inventory's states. */
+  readonly version: string;
+  /** The time of the store's clock. */
+  readonly nowMs: number;
+  /** Undefined if they are those of the version that the caller knows. */
+  readonly spans: readonly StateSpan[] | undefined;
+}
+
 /** A host or device that reported again after its decommissioning. */
 export interface ReturnedItem extends InventoryPlace {
   readonly returnedAtMs: number;

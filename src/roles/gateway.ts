@@ -1,4 +1,5 @@
 import { showServices } from "../scaling/registry/service-instruments.ts";
+import { FleetStates } from "../routes/fleet/fleet-states.ts";
 import { openFleet } from "../routes/fleet/open-fleet.ts";
 import { gatewayRoutes } from "./gateway-routes.ts";
 import type { SharedParts } from "./shared-parts.ts";
@@ -17,8 +18,9 @@ export const gateway: Role = {
     await compareBeforeStart(compare);
     showServices(shared.serviceRegistry, shared.registry);
     const fleet = openFleet({ ...shared, queries: queries.fleet });
+    const states = new FleetStates({ ...shared, store: queries.fleet, fleet });
     return {
-      services: [fleet, ...storeChecks(shared, compare)],
+      services: [fleet, states, ...storeChecks(shared, compare)],
       banner: {
         pages: [
           ["API", "/api/v1/gpus"],

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { coverageHourMs } from "../../src/domain/coverage.ts";
-import type { InventoryFilter, InventoryItem } from "../../src/domain/inventory.ts";
+import type { InventoryFilter, InventoryItem, InventoryPlace } from "../../src/domain/inventory.ts";
 import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 import { intervalMs, minute, t0, ToldInventory } from "../support/told-inventory.ts";
 
@@ -165,6 +165,23 @@ export function exerciseInventory(name: string, open: () => Promise<OpenStore>):
         ["d4", "d2-a", undefined, ["file"]],
       ]);
       await inventory.replaceFile([]);
+    });
+
+    test("the spans that gateways follow say the same as the list, and are not read again until something changes", async () => {
+      const { fleet } = opened.queries;
+      const { version, nowMs, spans = [] } = await fleet.stateSpans(undefined);
+      const seen = (await told.items({})).filter(({ firstSeenAtMs }) => firstSeenAtMs !== undefined);
+      const names = new Set(seen.map(({ clusterId, hostname, uuid }) => [clusterId, hostname, uuid].join(" ")));
+      const textOf = ({ clusterId, hostname, uuid, state }: Pick<InventoryItem, "state" | keyof InventoryPlace>) =>
+        `${[clusterId, hostname, uuid].join(" ")}: ${state}`;
+      const listed = seen.filter(({ state }) => state !== "active").map(textOf);
+      const present = spans.filter(({ fromMs, toMs }) => fromMs <= nowMs && nowMs < toMs);
+      const followed = present.filter((span) => names.has([span.clusterId, span.hostname, span.uuid].join(" ")));
+      expect(listed.length).toBeGreaterThan(3);
+      expect(followed.map(textOf).sort()).toEqual(listed.sort());
+      expect(await fleet.stateSpans(version)).toMatchObject({ version, spans: undefined });
+      await told.changed("restore", { subject: { hostname: "gpu-node-01" } });
+      expect((await fleet.stateSpans(version)).spans).toBeArray();
     });
   });
 }

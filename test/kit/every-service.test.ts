@@ -48,6 +48,7 @@ import { Balancer } from "../../src/scaling/balancer/balancer.ts";
 import { EtcdServiceRegistry } from "../../src/scaling/registry/etcd/etcd-service-registry.ts";
 import { Registration, type ServiceReport } from "../../src/scaling/registry/registration.ts";
 import { FleetProjection } from "../../src/routes/fleet/fleet-projection.ts";
+import { FleetStates } from "../../src/routes/fleet/fleet-states.ts";
 import { Coordinator } from "../../src/scaling/coordinator/coordinator.ts";
 import { EtcdScalingRecords } from "../../src/scaling/coordinator/etcd/etcd-scaling-records.ts";
 import { ScalingKeys } from "../../src/scaling/coordinator/etcd/scaling-keys.ts";
@@ -256,6 +257,11 @@ exerciseService("the upkeep of the inventory", () => {
 exerciseService("the fleet with the hot tier in memory", () => {
   const { part: store, calls } = counted(opened.queries.fleet);
   return { service: new FleetProjection({ hotTier: memoryHotTier(), store, rereadMs: 5, clock, log }), calls };
+});
+exerciseService("the states of the fleet", () => {
+  const { part: store, calls } = counted(opened.queries.fleet);
+  const fleet = new FleetProjection({ hotTier: memoryHotTier(), store: opened.queries.fleet, clock, log });
+  return { service: new FleetStates({ store, fleet, clock, log }), calls };
 });
 exerciseService("the fleet with the hot tier in etcd", () => {
   const { part: store, calls } = counted(opened.queries.fleet);

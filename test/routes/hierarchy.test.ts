@@ -25,6 +25,7 @@ const hostA = {
   gpu_count: 2,
   active_gpu_count: 2,
   silent_gpu_count: 0,
+  decommissioned_gpu_count: 0,
   status: "active",
   last_seen_at: "2025-07-18T20:42:37.250Z",
 };
@@ -35,6 +36,7 @@ const alpha = {
   gpu_count: 3,
   active_gpu_count: 2,
   silent_gpu_count: 1,
+  decommissioned_gpu_count: 0,
   status: "active",
   last_seen_at: "2025-07-18T20:42:37.250Z",
 };
@@ -107,6 +109,7 @@ describe("clusters", () => {
         gpu_count: 3,
         active_gpu_count: 2,
         silent_gpu_count: 1,
+        decommissioned_gpu_count: 0,
         record_count: 6,
         newest_record_at: "2025-07-18T20:42:37.250Z",
         gpu_utilization: { average: 47.75, max: 85.5, sum: 95.5, gpu_count: 2 },
@@ -141,6 +144,7 @@ describe("hosts", () => {
           gpu_count: 1,
           active_gpu_count: 0,
           silent_gpu_count: 1,
+          decommissioned_gpu_count: 0,
           status: "silent",
           last_seen_at: "2025-07-18T20:40:34Z",
         },

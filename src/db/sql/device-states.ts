@@ -44,12 +44,13 @@ device_states as (
   from state_spans where not isempty(span) group by gpu_key)`;
 }
 
-/** A query for parts of time without overlaps: `(gpu_key, state, from_ms, to_ms)`. What is both gone and under maintenance is gone. */
-function partsOff(): string {
+/** A query for parts of time without overlaps: `(<key>, state, from_ms, to_ms)`. What is both gone and under maintenance is gone.
+ *  @param key the columns that identify whose time it is */
+export function partsOf(table: string, key: string): string {
   const parts = (state: string, spans: string): string => `
-  select gpu_key, '${state}' as state, coalesce(${msOf("lower(part)")}, '-infinity') as from_ms,
+  select ${key}, '${state}' as state, coalesce(${msOf("lower(part)")}, '-infinity') as from_ms,
     coalesce(${msOf("upper(part)")}, 'infinity') as to_ms
-  from device_states cross join lateral unnest(${spans}) as part`;
+  from ${table} cross join lateral unnest(${spans}) as part`;
   return `${parts("decommissioned", "gone")} union all ${parts("maintenance", "maintained - gone")}`;
 }
 
@@ -60,7 +61,7 @@ export function excusedDevices({ firstHour, lastHour }: HoursParameters): string
   const learnedBefore = (instant: string): string =>
     `ceil((least(greatest(${instant}, l.from_ms), l.to_ms) - l.from_ms) / l.step_ms)`;
   return `
-parts_off as materialized (${partsOff()}),
+parts_off as materialized (${partsOf("device_states", "gpu_key")}),
 due_off as (
   select h.gpu_key, h.hour_ms, o.state,
     case when o.from_ms <= greatest(h.hour_ms, h.first_ms) and o.to_ms >= least(h.end_ms, h.until_ms) then h.expected

@@ -1,5 +1,6 @@
 import type { CoverageFilter, CoveragePage } from "../../domain/coverage.ts";
 import type { GpuSelector } from "../../domain/gpu-selector.ts";
+import type { StateSpans } from "../../domain/inventory.ts";
 import type {
   AggregateFilter,
   AggregateRow,
@@ -27,6 +28,9 @@ export interface FleetQueries {
   latest(selector: GpuSelector): Promise<StoredRecord[]>;
   /** A GPU's attributes and workloads over time; empty for a GPU that the store does not have. */
   changes(filter: ChangesFilter): Promise<GpuChanges>;
+  /** When hosts and devices are and will be under maintenance or decommissioned.
+   *  @param known the version of the spans that the caller has; undefined if they are to be read in any case */
+  stateSpans(known: string | undefined): Promise<StateSpans>;
 }
 
 /** Queries about the history. Every call throws StoreUnavailable if the store does not answer, and QueryTooCostly if it

@@ -1,6 +1,7 @@
 import type { Static } from "@sinclair/typebox";
-import type { StoredGpu, StoredRecord } from "../../domain/query.ts";
+import type { StoredRecord } from "../../domain/query.ts";
 import type { Fleet } from "../fleet/fleet.ts";
+import { inState } from "../fleet/fleet-states.ts";
 import { gpuColumns, hostColumns, kindsIn, recordColumns, type Row } from "../http/formats/columns.ts";
 import { formatOf } from "../http/formats/negotiate.ts";
 import { rowAnswer } from "../http/formats/row-answer.ts";
@@ -10,7 +11,7 @@ import type { ValuesOf } from "../http/parameters/parameter.ts";
 import { timeRangeOf } from "../http/parameters/time-bounds.ts";
 import { CachedBody, ResponseCache } from "../http/response-cache.ts";
 import { type Status, statusOf } from "../schemas/activity.ts";
-import { toApiGpu } from "../schemas/gpu.ts";
+import { type FleetGpu, toApiGpu } from "../schemas/gpu.ts";
 import { selectorOf } from "../schemas/gpu-selector.ts";
 import { type hostSchema, newestByCluster, toApiHosts } from "../schemas/hierarchy.ts";
 import { toApiRecord } from "../schemas/telemetry-record.ts";
@@ -23,7 +24,7 @@ type LatestValues = Partial<ValuesOf<typeof latestQuery>> & { readonly limit: nu
 type Host = Static<typeof hostSchema>;
 
 interface GpuText {
-  readonly gpu: StoredGpu;
+  readonly gpu: FleetGpu;
   readonly status: Status;
   readonly text: string;
 }
@@ -92,13 +93,13 @@ export class FleetAnswers {
     return this.gpuPageText(this.gpuPage(query));
   }
 
-  private gpuPage(query: ListValues): ListPage<StoredGpu> {
-    const gpus = this.fleet.members(selectorOf(query)).map(({ gpu }) => gpu);
+  private gpuPage(query: ListValues): ListPage<FleetGpu> {
+    const gpus = inState(this.fleet.gpus(selectorOf(query)), query.state);
     return pageOf(gpus, ({ hostname, gpuId, uuid }) => [hostname, gpuId, uuid], query);
   }
 
   /** The GPUs of a page, in the API's envelope. */
-  gpuPageText({ elements, next }: ListPage<StoredGpu>): string {
+  gpuPageText({ elements, next }: ListPage<FleetGpu>): string {
     return listText(
       elements.map((gpu) => this.gpuText(gpu)),
       next,
@@ -113,21 +114,26 @@ export class FleetAnswers {
     );
   }
 
-  /** The hosts that have at least one requested GPU. A host's figures cover all its GPUs. */
+  /** The hosts of the GPUs, in the order of their first GPUs. */
+  apiHosts(gpus: readonly FleetGpu[]): Host[] {
+    return toApiHosts(gpus, this.newestByCluster(), this.fleet.hostStates);
+  }
+
+  /** The hosts that have at least one requested GPU, and are in the requested state. A host's figures cover all its GPUs. */
   private hostPage(query: ListValues): ListPage<Host> {
     const keyOf = ({ hostname, cluster_id }: Host) => [hostname, cluster_id];
     const requested = new Set(
       this.fleet.members(selectorOf(query)).map(({ gpu }) => JSON.stringify([gpu.hostname, gpu.clusterId])),
     );
     // hosts are identified by name and cluster: several clusters may have a host of the same name
-    const hosts = toApiHosts(this.fleet.gpus({}), this.newestByCluster())
+    const hosts = inState(this.apiHosts(this.fleet.gpus({})), query.state)
       .filter((host) => requested.has(JSON.stringify(keyOf(host))))
       .sort((a, b) => comparePlaces(keyOf(a), keyOf(b)));
     return pageOf(hosts, keyOf, query);
   }
 
   /** One GPU, in the API's envelope. */
-  singleGpu(gpu: StoredGpu): string {
+  singleGpu(gpu: FleetGpu): string {
     return `{"success":true,"count":1,"data":${this.gpuText(gpu)}}`;
   }
 
@@ -163,7 +169,7 @@ export class FleetAnswers {
     return this.newest;
   }
 
-  private gpuText(gpu: StoredGpu): string {
+  private gpuText(gpu: FleetGpu): string {
     const newestAtMs = this.newestByCluster().get(gpu.clusterId) ?? NaN;
     const status = statusOf(gpu.lastSeenAtMs, newestAtMs);
     const cached = this.gpuTexts.get(gpu.uuid);

@@ -35,7 +35,7 @@ export class FleetIndex {
     const stored = fleet.gpus({});
     const newest = newestByCluster(stored);
     this.gpus = stored.map((gpu) => toApiGpu(gpu, newest.get(gpu.clusterId) ?? NaN));
-    this.hosts = toApiHosts(stored, newest);
+    this.hosts = toApiHosts(stored, newest, fleet.hostStates);
     this.clusters = toApiClusters(stored);
     this.gpuByUuid = new Map(this.gpus.map((gpu) => [gpu.uuid, gpu]));
     this.clusterById = new Map(this.clusters.map((cluster) => [cluster.id, cluster]));

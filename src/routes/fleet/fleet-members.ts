@@ -1,7 +1,7 @@
 import { byPlace, type Gpu } from "../../domain/gpu.ts";
 import { isMigInstance, migInstanceOf } from "../../domain/mig-instance.ts";
 import type { StoredGpu, StoredRecord } from "../../domain/query.ts";
-import type { FleetMember } from "./fleet.ts";
+import type { FleetMember, PresentStates } from "./fleet.ts";
 import { addInstance, gpuOf, isSameGpu, type MemberEntry, stateOf } from "./member-entry.ts";
 import type { HotChanges, NewestRecord } from "../../pipeline/hot/hot-tier.ts";
 import { versionOf } from "../../pipeline/hot/contested-version.ts";
@@ -15,6 +15,8 @@ export class FleetMembers {
   /** The UUIDs in the order of `all`; undefined if a GPU was added or changed its place since the last sort. */
   private order: string[] | undefined;
   private orderedMembers: readonly FleetMember[] | undefined;
+  private states: PresentStates["devices"] | undefined;
+  private places = 0;
 
   /** @returns the members that are new or replaced */
   merge(changes: HotChanges): FleetMember[] {
@@ -45,6 +47,23 @@ export class FleetMembers {
     const storedGpus = new Map(gpus.map((gpu) => [gpu.uuid, gpu]));
     const records = latest.map((record) => newestOf(record, storedGpus.get(record.gpu.uuid)));
     return this.mergeAll({ gpus: gpus.map(stateOf), records }, "existing");
+  }
+
+  /** Changes the states of GPUs and MIG instances. @returns the members that are replaced */
+  setStates(states: PresentStates["devices"]): FleetMember[] {
+    this.states = states;
+    const changed = new Set<MemberEntry>();
+    for (const entry of this.entries.values()) {
+      const state = states.get(entry.uuid) ?? "active";
+      if (state !== entry.inventoryState) changed.add(entry);
+      entry.inventoryState = state;
+    }
+    return this.replaceMembers(changed);
+  }
+
+  /** A different number after a GPU was added or changed its place. */
+  get placesVersion(): number {
+    return this.places;
   }
 
   /** The number of GPUs and MIG instances. Includes those whose attributes have not arrived yet, and GPUs that only their instances
@@ -79,7 +98,8 @@ export class FleetMembers {
     const instance = migInstanceOf(uuid);
     const parent = instance === undefined ? undefined : this.entryOf(instance.parentUuid);
     const empty = { state: undefined, record: undefined, lastSeenAtMs: -Infinity, member: undefined };
-    const entry: MemberEntry = { uuid, ...empty, parent, instances: [] };
+    const inventoryState = this.states && (this.states.get(uuid) ?? "active");
+    const entry: MemberEntry = { uuid, ...empty, inventoryState, parent, instances: [] };
     this.entries.set(uuid, entry);
     if (parent !== undefined) addInstance(parent, entry);
     if (isMigInstance(uuid)) this.instances += 1;
@@ -94,13 +114,20 @@ export class FleetMembers {
       if (!changed.has(entry) && entry.member !== undefined && isSameGpu(entry.member.gpu, gpu)) continue;
       const { record } = entry;
       const member = { gpu, record: record === undefined ? undefined : toStoredRecord(gpu, record) };
-      if (entry.member === undefined || byPlace(entry.member.gpu, gpu) !== 0) this.order = undefined;
+      if (entry.member === undefined || !isSamePlace(entry.member.gpu, gpu)) {
+        this.order = undefined;
+        this.places += 1;
+      }
       entry.member = member;
       members.push(member);
     }
     if (members.length > 0) this.orderedMembers = undefined;
     return members;
   }
+}
+
+function isSamePlace(a: Gpu, b: Gpu): boolean {
+  return a.clusterId === b.clusterId && byPlace(a, b) === 0;
 }
 
 /** Notes that a GPU has a record of this instant. @returns true if the instant is its newest */

@@ -1,13 +1,16 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Logger } from "pino";
 import { BaseService } from "../../kit/base-service.ts";
 import type { Clock } from "../../kit/clock.ts";
 import { StoreUnavailable } from "../../domain/errors.ts";
 import { type GpuSelector, selectsGpu } from "../../domain/gpu-selector.ts";
-import type { StoredGpu, StoredRecord } from "../../domain/query.ts";
+import type { InventoryState } from "../../domain/inventory.ts";
+import type { StoredRecord } from "../../domain/query.ts";
 import { RepeatedError } from "../../kit/repeated-error.ts";
 import { endsWithin } from "../../kit/within.ts";
 import type { FleetQueries } from "../../pipeline/store/telemetry-queries.ts";
-import type { Fleet, FleetMember } from "./fleet.ts";
+import type { FleetGpu } from "../schemas/gpu.ts";
+import type { Fleet, FleetMember, PresentStates } from "./fleet.ts";
 import { FleetMembers } from "./fleet-members.ts";
 import type { HotTier } from "../../pipeline/hot/hot-tier.ts";
 
@@ -40,6 +43,7 @@ export class FleetProjection extends BaseService implements Fleet {
   private unfollow: (() => Promise<void>) | undefined;
   private reading: Promise<void> | undefined;
   private mustRead = false;
+  private states: PresentStates | undefined;
   private readonly storeError: RepeatedError;
   private readonly hotTierError: RepeatedError;
   private storeHasAnswered = false;
@@ -105,12 +109,29 @@ export class FleetProjection extends BaseService implements Fleet {
     return this.merged.get(uuid);
   }
 
-  gpus(selector: GpuSelector): StoredGpu[] {
+  gpus(selector: GpuSelector): FleetGpu[] {
     return this.members(selector).map(({ gpu }) => gpu);
   }
 
   latest(selector: GpuSelector): StoredRecord[] {
     return this.members(selector).flatMap(({ record }) => (record === undefined ? [] : [record]));
+  }
+
+  get hostStates(): ReadonlyMap<string, InventoryState> | undefined {
+    return this.states?.hosts;
+  }
+
+  /** A different number after a GPU was added or changed its place. */
+  get placesVersion(): number {
+    return this.merged.placesVersion;
+  }
+
+  /** Changes the states of GPUs and hosts. */
+  setStates(states: PresentStates): void {
+    const members = this.merged.setStates(states.devices);
+    const isSame = members.length === 0 && isDeepStrictEqual(states.hosts, this.states?.hosts);
+    this.states = states;
+    if (!isSame) this.tell(members);
   }
 
   onMembers(listener: (members: readonly FleetMember[]) => void): void {
@@ -140,7 +161,10 @@ export class FleetProjection extends BaseService implements Fleet {
   }
 
   private publish(members: readonly FleetMember[]): void {
-    if (members.length === 0) return;
+    if (members.length > 0) this.tell(members);
+  }
+
+  private tell(members: readonly FleetMember[]): void {
     this.versionNumber += 1;
     for (const listener of this.listeners) listener(members);
   }

@@ -1,12 +1,22 @@
 import type { GpuSelector } from "../../domain/gpu-selector.ts";
-import type { StoredGpu, StoredRecord } from "../../domain/query.ts";
+import type { InventoryState } from "../../domain/inventory.ts";
+import type { StoredRecord } from "../../domain/query.ts";
+import type { FleetGpu } from "../schemas/gpu.ts";
 
 /** A GPU with its newest record. Immutable: an update replaces the member. */
 export interface FleetMember {
-  readonly gpu: StoredGpu;
+  readonly gpu: FleetGpu;
   /** Has the place, device and model of its own instant: the GPU may have moved since. Its driver version and properties are those
    *  of `gpu`. Undefined if no record has arrived, for example because the store had already deleted the GPU's records. */
   readonly record: StoredRecord | undefined;
+}
+
+/** The states of the hosts and devices that are not active at a moment. */
+export interface PresentStates {
+  /** By uuid. */
+  readonly devices: ReadonlyMap<string, InventoryState>;
+  /** By `hostKey`. */
+  readonly hosts: ReadonlyMap<string, InventoryState>;
 }
 
 /** The current fleet, in memory. */
@@ -15,6 +25,8 @@ export interface Fleet {
   readonly version: number;
   /** False until the store has answered, or the hot tier has answered with at least one GPU. */
   readonly isLoaded: boolean;
+  /** The states of the hosts that are not active, by `hostKey`; undefined until the inventory has been read. */
+  readonly hostStates: ReadonlyMap<string, InventoryState> | undefined;
   /** Ordered by hostname, then gpuId, then uuid.
    *  @throws StoreUnavailable while the fleet is not loaded */
   members(selector?: GpuSelector): readonly FleetMember[];
@@ -22,7 +34,7 @@ export interface Fleet {
    *  @throws StoreUnavailable while the fleet is not loaded */
   member(uuid: string): FleetMember | undefined;
   /** The selected GPUs, in the order of `members`. @throws StoreUnavailable while the fleet is not loaded */
-  gpus(selector: GpuSelector): StoredGpu[];
+  gpus(selector: GpuSelector): FleetGpu[];
   /** The newest record of each selected GPU that has a record, in the order of `members`.
    *  @throws StoreUnavailable while the fleet is not loaded */
   latest(selector: GpuSelector): StoredRecord[];

@@ -1,8 +1,10 @@
 import { byPlace } from "../../domain/gpu.ts";
+import { type InventoryState, inventoryStates } from "../../domain/inventory.ts";
 import type { StoredGpu } from "../../domain/query.ts";
 import { versionOf } from "../../pipeline/hot/contested-version.ts";
 import type { GpuState, NewestRecord } from "../../pipeline/hot/hot-tier.ts";
 import { mergeStates, sameGpu } from "../../pipeline/hot/merge-state.ts";
+import type { FleetGpu } from "../schemas/gpu.ts";
 import type { FleetMember } from "./fleet.ts";
 
 /** The data that the store and the hot tier have delivered about one GPU or MIG instance. */
@@ -13,6 +15,8 @@ export interface MemberEntry {
   /** The newest instant of the GPU's records, also of records that only describe the GPU, or that the store has deleted since;
    *  -Infinity until anything has arrived. */
   lastSeenAtMs: number;
+  /** Undefined until the inventory has been read. */
+  inventoryState: InventoryState | undefined;
   member: FleetMember | undefined;
   /** The entry of the GPU that the MIG instance is a part of. */
   readonly parent: MemberEntry | undefined;
@@ -30,19 +34,26 @@ export function addInstance({ instances }: MemberEntry, instance: MemberEntry): 
  *  has the attributes and the place of the instance that was seen last, and its own as soon as it reports itself. It is seen
  *  whenever it or an instance is.
  *  @returns undefined until attributes of the GPU or of an instance have arrived */
-export function gpuOf(entry: MemberEntry): StoredGpu | undefined {
-  const { state, lastSeenAtMs, instances } = entry;
-  const own = state === undefined ? undefined : toStoredGpu(state, lastSeenAtMs);
+export function gpuOf(entry: MemberEntry): FleetGpu | undefined {
+  const { state, inventoryState, lastSeenAtMs, instances } = entry;
+  const own = state === undefined ? undefined : toFleetGpu(state, lastSeenAtMs, inventoryState);
   return instances.length === 0 ? own : toldByInstances(entry, own);
 }
 
-function toldByInstances({ uuid, state, instances: entries }: MemberEntry, own: StoredGpu | undefined) {
+function toldByInstances({ uuid, state, instances: entries }: MemberEntry, own: FleetGpu | undefined) {
   const instances = entries.flatMap((instance) => gpuOf(instance) ?? []);
   if (instances.length === 0) return own;
   const firstSeenAtMs = Math.min(...instances.map((gpu) => gpu.firstSeenAtMs), own?.firstSeenAtMs ?? Infinity);
   const told = instances.map((gpu) => stateOf({ ...gpu, uuid })).reduce((a, b) => mergeStates(a, b));
   const seen = { ...withPlaceOf(told, state), firstSeenAtMs };
-  return toStoredGpu(seen, Math.max(told.asOfMs, own?.lastSeenAtMs ?? -Infinity));
+  const lastSeenAtMs = Math.max(told.asOfMs, own?.lastSeenAtMs ?? -Infinity);
+  return toFleetGpu(seen, lastSeenAtMs, own === undefined ? stateOfInstances(instances) : own.state);
+}
+
+/** The state of a GPU that only its instances report, which the inventory does not list: it is active if one of them is, and
+ *  decommissioned if all are. */
+function stateOfInstances(instances: readonly FleetGpu[]): InventoryState | undefined {
+  return inventoryStates.find((state) => instances.some((instance) => instance.state === state));
 }
 
 /** The GPU's own state, unless a MIG instance has been seen later in another place: the board has then been moved. */
@@ -53,14 +64,19 @@ function withPlaceOf(told: GpuState, own: GpuState | undefined): GpuState {
 }
 
 /** True if both say the same about one GPU. */
-export function isSameGpu(a: StoredGpu, b: StoredGpu): boolean {
-  return a.firstSeenAtMs === b.firstSeenAtMs && a.lastSeenAtMs === b.lastSeenAtMs && sameGpu(a, b);
+export function isSameGpu(a: FleetGpu, b: FleetGpu): boolean {
+  const isSeenAlike = a.firstSeenAtMs === b.firstSeenAtMs && a.lastSeenAtMs === b.lastSeenAtMs;
+  return isSeenAlike && a.state === b.state && sameGpu(a, b);
 }
 
-function toStoredGpu({ gpu, firstSeenAtMs }: GpuState, lastSeenAtMs: number): StoredGpu {
+function toFleetGpu(
+  { gpu, firstSeenAtMs }: GpuState,
+  lastSeenAtMs: number,
+  state: InventoryState | undefined,
+): FleetGpu {
   const { uuid, clusterId, hostname, gpuId, device, modelName, driverVersion, properties } = gpu;
   const place = { uuid, clusterId, hostname, gpuId };
-  return { ...place, device, modelName, driverVersion, properties, firstSeenAtMs, lastSeenAtMs };
+  return { ...place, device, modelName, driverVersion, properties, firstSeenAtMs, lastSeenAtMs, state };
 }
 
 const nothingOpen: GpuState["openSinceMs"] = new Map();

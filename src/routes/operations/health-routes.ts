@@ -31,9 +31,9 @@ export interface HealthOptions {
   readonly clock: Clock;
 }
 
-/** Services that a process does not need while it serves from memory: the updates of the fleet, and the upkeep of
- *  etcd. */
-const dispensable: ReadonlySet<string> = new Set(["fleet", "etcd"]);
+/** Services that a process does not need while it serves from memory: the updates of the fleet and of its
+ *  states, and the upkeep of etcd. */
+const dispensable: ReadonlySet<string> = new Set(["fleet", "states", "etcd"]);
 /** The services whose errors do not make a process unready, because it does its other work: while the registration has an error,
  *  others do not see the process; while access has one, it knows the keys
  *  that it has read before; while audit has one, the log has the entries; while nvidia-smi has one, GPUs of the process's own machine are not read. */

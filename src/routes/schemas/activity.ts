@@ -1,4 +1,5 @@
 import { Type } from "@sinclair/typebox";
+import { inventoryStates } from "../../domain/inventory.ts";
 
 /** A GPU is active if its newest record is at most this much older than its cluster's newest record. */
 export const activeLagMs = 60_000;
@@ -16,6 +17,19 @@ export const statusSchema = Type.Union(
     description: `active if the newest record is at most ${activeLagMs / 1000} s older than the newest record of the cluster; otherwise silent`,
     examples: ["active"],
   },
+);
+
+/** The state of a GPU or host in the inventory. */
+export const stateSchema = Type.Optional(
+  Type.Union(
+    inventoryStates.map((state) => Type.Literal(state)),
+    {
+      description:
+        "active: it ought to report; maintenance: it need not report for a while; decommissioned: it is gone until it reports " +
+        "again. Absent until the gateway has read the inventory",
+      examples: ["active"],
+    },
+  ),
 );
 
 /** @param lastSeenAtMs instant of the GPU's newest record

@@ -1,7 +1,8 @@
 import { type Static, Type } from "@sinclair/typebox";
+import type { InventoryState } from "../../domain/inventory.ts";
 import type { StoredGpu } from "../../domain/query.ts";
 import { formatTimestamp } from "../../domain/timestamp.ts";
-import { statusOf, statusSchema } from "./activity.ts";
+import { stateSchema, statusOf, statusSchema } from "./activity.ts";
 import { instant } from "./envelope.ts";
 import { migFields, toApiMig } from "./mig-fields.ts";
 
@@ -27,6 +28,7 @@ export const gpuSchema = Type.Object(
       Type.Record(Type.String(), Type.String(), { description: "Other labels of the input, by name" }),
     ),
     ...migFields,
+    state: stateSchema,
   },
   {
     $id: "Gpu",
@@ -45,17 +47,24 @@ export const gpuSchema = Type.Object(
         first_seen_at: "2025-07-18T20:42:34Z",
         last_seen_at: "2025-07-18T20:42:37Z",
         properties: { job: "dgx_dcgm_exporter" },
+        state: "active",
       },
     ],
   },
 );
 
+/** A GPU as it is stored, and its present state in the inventory. */
+export interface FleetGpu extends StoredGpu {
+  /** Undefined until the inventory has been read. */
+  readonly state?: InventoryState | undefined;
+}
+
 type ApiGpu = Static<typeof gpuSchema>;
 
 /** A GPU or a MIG instance in the API's shape.
  *  @param newestAtMs instant of the newest record in the GPU's cluster */
-export function toApiGpu(gpu: StoredGpu, newestAtMs: number): ApiGpu {
-  const { driverVersion, properties } = gpu;
+export function toApiGpu(gpu: FleetGpu, newestAtMs: number): ApiGpu {
+  const { driverVersion, properties, state } = gpu;
   return {
     id: String(gpu.gpuId),
     uuid: gpu.uuid,
@@ -69,5 +78,6 @@ export function toApiGpu(gpu: StoredGpu, newestAtMs: number): ApiGpu {
     last_seen_at: formatTimestamp(gpu.lastSeenAtMs),
     ...(Object.keys(properties).length === 0 ? {} : { properties }),
     ...toApiMig(gpu.uuid),
+    ...(state === undefined ? {} : { state }),
   };
 }

@@ -1,9 +1,11 @@
 import { type Static, Type } from "@sinclair/typebox";
+import type { InventoryState } from "../../domain/inventory.ts";
 import type { StoredGpu } from "../../domain/query.ts";
 import { isMigInstance } from "../../domain/mig-instance.ts";
 import { formatTimestamp } from "../../domain/timestamp.ts";
-import { statusOf, statusSchema } from "./activity.ts";
+import { stateSchema, statusOf, statusSchema } from "./activity.ts";
 import { instant, wholeNumber } from "./envelope.ts";
+import type { FleetGpu } from "./gpu.ts";
 
 /** The counts of GPUs, without their MIG instances. */
 export const gpuCounts = {
@@ -11,8 +13,15 @@ export const gpuCounts = {
     minimum: 0,
     description: "GPUs that have reported, themselves or through their MIG instances; instances are not counted",
   }),
-  active_gpu_count: wholeNumber({ minimum: 0, description: "GPUs whose status is active" }),
-  silent_gpu_count: wholeNumber({ minimum: 0, description: "GPUs whose status is silent" }),
+  active_gpu_count: wholeNumber({
+    minimum: 0,
+    description: "GPUs whose status is active, without those that are decommissioned",
+  }),
+  silent_gpu_count: wholeNumber({
+    minimum: 0,
+    description: "GPUs whose status is silent, without those that are decommissioned",
+  }),
+  decommissioned_gpu_count: wholeNumber({ minimum: 0, description: "GPUs whose state is decommissioned" }),
 };
 
 /** The counts of MIG instances. */
@@ -37,6 +46,7 @@ export const hostSchema = Type.Object(
     status: statusSchema,
     last_seen_at: instant("When the newest record of its GPUs was measured"),
     ...migCounts,
+    state: stateSchema,
   },
   {
     $id: "Host",
@@ -49,8 +59,10 @@ export const hostSchema = Type.Object(
         gpu_count: 8,
         active_gpu_count: 8,
         silent_gpu_count: 0,
+        decommissioned_gpu_count: 0,
         status: "active",
         last_seen_at: "2025-07-18T20:42:37Z",
+        state: "active",
       },
     ],
   },
@@ -79,12 +91,18 @@ export const clusterSchema = Type.Object(
         gpu_count: 247,
         active_gpu_count: 247,
         silent_gpu_count: 0,
+        decommissioned_gpu_count: 0,
         status: "active",
         last_seen_at: "2025-07-18T20:42:37Z",
       },
     ],
   },
 );
+
+/** Identifies a host: several clusters may have a host of the same name. */
+export function hostKey(clusterId: string, hostname: string): string {
+  return JSON.stringify([clusterId, hostname]);
+}
 
 /** Instant of the newest record of each cluster, milliseconds since the epoch.
  *  @param gpus all GPUs of the clusters */
@@ -97,23 +115,26 @@ export function newestByCluster(gpus: readonly StoredGpu[]): ReadonlyMap<string,
 }
 
 /** The hosts of the GPUs, in the order of their first GPUs.
- *  @param newestAtMs instant of the newest record, by cluster */
+ *  @param newestAtMs instant of the newest record, by cluster
+ *  @param states those of hosts that are not active, by `hostKey`; undefined until the inventory has been read */
 export function toApiHosts(
-  gpus: readonly StoredGpu[],
+  gpus: readonly FleetGpu[],
   newestAtMs: ReadonlyMap<string, number>,
+  states: ReadonlyMap<string, InventoryState> | undefined,
 ): Static<typeof hostSchema>[] {
-  const hosts = Map.groupBy(gpus, ({ clusterId, hostname }) => JSON.stringify([clusterId, hostname]));
-  return [...hosts.values()].flatMap((ofHost) => {
+  const hosts = Map.groupBy(gpus, ({ clusterId, hostname }) => hostKey(clusterId, hostname));
+  return [...hosts].flatMap(([key, ofHost]) => {
     const [first] = ofHost;
     if (first === undefined) return [];
     const figures = figuresOf(ofHost, newestAtMs.get(first.clusterId) ?? NaN);
-    return [{ hostname: first.hostname, cluster_id: first.clusterId, ...figures }];
+    const state = states === undefined ? {} : { state: states.get(key) ?? ("active" as const) };
+    return [{ hostname: first.hostname, cluster_id: first.clusterId, ...figures, ...state }];
   });
 }
 
 /** The clusters of the GPUs, ordered by id.
  *  @param gpus all GPUs of the clusters */
-export function toApiClusters(gpus: readonly StoredGpu[]): Static<typeof clusterSchema>[] {
+export function toApiClusters(gpus: readonly FleetGpu[]): Static<typeof clusterSchema>[] {
   const newestAtMs = newestByCluster(gpus);
   const clusters = [...Map.groupBy(gpus, ({ clusterId }) => clusterId)];
   return clusters
@@ -128,26 +149,31 @@ export function toApiClusters(gpus: readonly StoredGpu[]): Static<typeof cluster
 
 /** The fields that hosts and clusters have in common.
  *  @param devices GPUs and MIG instances */
-function figuresOf(devices: readonly StoredGpu[], newestAtMs: number) {
-  const counts = { gpus: 0, activeGpus: 0, instances: 0, activeInstances: 0 };
+function figuresOf(devices: readonly FleetGpu[], newestAtMs: number) {
+  const counts = { gpus: 0, activeGpus: 0, goneGpus: 0, instances: 0, activeInstances: 0 };
+  let isAnyActive = false;
   let lastSeenMs = -Infinity;
-  for (const { uuid, lastSeenAtMs } of devices) {
+  for (const { uuid, lastSeenAtMs, state } of devices) {
     const active = statusOf(lastSeenAtMs, newestAtMs) === "active" ? 1 : 0;
+    const gone = state === "decommissioned" ? 1 : 0;
+    isAnyActive ||= active === 1;
     lastSeenMs = Math.max(lastSeenMs, lastSeenAtMs);
     if (!isMigInstance(uuid)) {
       counts.gpus += 1;
-      counts.activeGpus += active;
+      counts.activeGpus += gone === 1 ? 0 : active;
+      counts.goneGpus += gone;
     } else {
       counts.instances += 1;
       counts.activeInstances += active;
     }
   }
-  const { gpus, activeGpus, instances, activeInstances } = counts;
+  const { gpus, activeGpus, goneGpus, instances, activeInstances } = counts;
   return {
     gpu_count: gpus,
     active_gpu_count: activeGpus,
-    silent_gpu_count: gpus - activeGpus,
-    status: activeGpus + activeInstances > 0 ? ("active" as const) : ("silent" as const),
+    silent_gpu_count: gpus - activeGpus - goneGpus,
+    decommissioned_gpu_count: goneGpus,
+    status: isAnyActive ? ("active" as const) : ("silent" as const),
     last_seen_at: formatTimestamp(lastSeenMs),
     ...(instances === 0 ? {} : { mig_instances: instances, active_mig_instances: activeInstances }),
   };

@@ -1033,6 +1033,7 @@ export interface components {
          *       "gpu_count": 247,
          *       "active_gpu_count": 247,
          *       "silent_gpu_count": 0,
+         *       "decommissioned_gpu_count": 0,
          *       "status": "active",
          *       "last_seen_at": "2025-07-18T20:42:37Z"
          *     }
@@ -1046,10 +1047,12 @@ export interface components {
             host_count: number;
             /** @description GPUs that have reported, themselves or through their MIG instances; instances are not counted */
             gpu_count: number;
-            /** @description GPUs whose status is active */
+            /** @description GPUs whose status is active, without those that are decommissioned */
             active_gpu_count: number;
-            /** @description GPUs whose status is silent */
+            /** @description GPUs whose status is silent, without those that are decommissioned */
             silent_gpu_count: number;
+            /** @description GPUs whose state is decommissioned */
+            decommissioned_gpu_count: number;
             /**
              * @description active if the newest record is at most 60 s older than the newest record of the cluster; otherwise silent
              * @example active
@@ -1075,6 +1078,7 @@ export interface components {
          *       "gpu_count": 247,
          *       "active_gpu_count": 247,
          *       "silent_gpu_count": 0,
+         *       "decommissioned_gpu_count": 0,
          *       "record_count": 988,
          *       "newest_record_at": "2025-07-18T20:42:37Z",
          *       "temperature": {
@@ -1092,10 +1096,12 @@ export interface components {
             host_count: number;
             /** @description GPUs that have reported, themselves or through their MIG instances; instances are not counted */
             gpu_count: number;
-            /** @description GPUs whose status is active */
+            /** @description GPUs whose status is active, without those that are decommissioned */
             active_gpu_count: number;
-            /** @description GPUs whose status is silent */
+            /** @description GPUs whose status is silent, without those that are decommissioned */
             silent_gpu_count: number;
+            /** @description GPUs whose state is decommissioned */
+            decommissioned_gpu_count: number;
             /** @description MIG instances that have reported, those since deleted included; absent if none */
             mig_instances?: number;
             /** @description MIG instances whose status is active; absent if mig_instances is */
@@ -1358,7 +1364,8 @@ export interface components {
          *       "last_seen_at": "2025-07-18T20:42:37Z",
          *       "properties": {
          *         "job": "dgx_dcgm_exporter"
-         *       }
+         *       },
+         *       "state": "active"
          *     }
          */
         Gpu: {
@@ -1404,6 +1411,12 @@ export interface components {
             mig_instance_id?: string;
             /** @description Profile of the MIG instance (GPU_I_PROFILE); empty if the input does not have it; absent for a GPU */
             mig_profile?: string;
+            /**
+             * @description active: it ought to report; maintenance: it need not report for a while; decommissioned: it is gone until it reports again. Absent until the gateway has read the inventory
+             * @example active
+             * @enum {string}
+             */
+            state?: "active" | "maintenance" | "decommissioned";
         };
         /**
          * @description How a GPU changed over time: its state at the start of the range, and each change in the range
@@ -1542,8 +1555,10 @@ export interface components {
          *       "gpu_count": 8,
          *       "active_gpu_count": 8,
          *       "silent_gpu_count": 0,
+         *       "decommissioned_gpu_count": 0,
          *       "status": "active",
-         *       "last_seen_at": "2025-07-18T20:42:37Z"
+         *       "last_seen_at": "2025-07-18T20:42:37Z",
+         *       "state": "active"
          *     }
          */
         Host: {
@@ -1553,10 +1568,12 @@ export interface components {
             cluster_id: string;
             /** @description GPUs that have reported, themselves or through their MIG instances; instances are not counted */
             gpu_count: number;
-            /** @description GPUs whose status is active */
+            /** @description GPUs whose status is active, without those that are decommissioned */
             active_gpu_count: number;
-            /** @description GPUs whose status is silent */
+            /** @description GPUs whose status is silent, without those that are decommissioned */
             silent_gpu_count: number;
+            /** @description GPUs whose state is decommissioned */
+            decommissioned_gpu_count: number;
             /**
              * @description active if the newest record is at most 60 s older than the newest record of the cluster; otherwise silent
              * @example active
@@ -1573,6 +1590,12 @@ export interface components {
             mig_instances?: number;
             /** @description MIG instances whose status is active; absent if mig_instances is */
             active_mig_instances?: number;
+            /**
+             * @description active: it ought to report; maintenance: it need not report for a while; decommissioned: it is gone until it reports again. Absent until the gateway has read the inventory
+             * @example active
+             * @enum {string}
+             */
+            state?: "active" | "maintenance" | "decommissioned";
         };
         /**
          * @description A host or device that ought to be there
@@ -3084,6 +3107,8 @@ export interface operations {
                  * @example ml-training
                  */
                 namespace?: string;
+                /** @description Only those in this state: one of active, maintenance, decommissioned */
+                state?: "active" | "maintenance" | "decommissioned";
                 /** @description At most this many, 1 to 10000; next_cursor leads to the next ones. Default all */
                 limit?: number;
                 /**
@@ -3122,7 +3147,8 @@ export interface operations {
                      *           "last_seen_at": "2025-07-18T20:42:37Z",
                      *           "properties": {
                      *             "job": "dgx_dcgm_exporter"
-                     *           }
+                     *           },
+                     *           "state": "active"
                      *         }
                      *       ]
                      *     }
@@ -3195,7 +3221,8 @@ export interface operations {
                      *         "last_seen_at": "2025-07-18T20:42:37Z",
                      *         "properties": {
                      *           "job": "dgx_dcgm_exporter"
-                     *         }
+                     *         },
+                     *         "state": "active"
                      *       }
                      *     }
                      */
@@ -3445,6 +3472,7 @@ export interface operations {
                      *           "gpu_count": 247,
                      *           "active_gpu_count": 247,
                      *           "silent_gpu_count": 0,
+                     *           "decommissioned_gpu_count": 0,
                      *           "status": "active",
                      *           "last_seen_at": "2025-07-18T20:42:37Z"
                      *         }
@@ -3508,6 +3536,7 @@ export interface operations {
                      *         "gpu_count": 247,
                      *         "active_gpu_count": 247,
                      *         "silent_gpu_count": 0,
+                     *         "decommissioned_gpu_count": 0,
                      *         "status": "active",
                      *         "last_seen_at": "2025-07-18T20:42:37Z"
                      *       }
@@ -3570,6 +3599,7 @@ export interface operations {
                      *         "gpu_count": 247,
                      *         "active_gpu_count": 247,
                      *         "silent_gpu_count": 0,
+                     *         "decommissioned_gpu_count": 0,
                      *         "record_count": 988,
                      *         "newest_record_at": "2025-07-18T20:42:37Z",
                      *         "temperature": {
@@ -3632,8 +3662,10 @@ export interface operations {
                      *           "gpu_count": 8,
                      *           "active_gpu_count": 8,
                      *           "silent_gpu_count": 0,
+                     *           "decommissioned_gpu_count": 0,
                      *           "status": "active",
-                     *           "last_seen_at": "2025-07-18T20:42:37Z"
+                     *           "last_seen_at": "2025-07-18T20:42:37Z",
+                     *           "state": "active"
                      *         }
                      *       ]
                      *     }
@@ -3700,8 +3732,10 @@ export interface operations {
                      *         "gpu_count": 8,
                      *         "active_gpu_count": 8,
                      *         "silent_gpu_count": 0,
+                     *         "decommissioned_gpu_count": 0,
                      *         "status": "active",
-                     *         "last_seen_at": "2025-07-18T20:42:37Z"
+                     *         "last_seen_at": "2025-07-18T20:42:37Z",
+                     *         "state": "active"
                      *       }
                      *     }
                      */
@@ -3775,7 +3809,8 @@ export interface operations {
                      *           "last_seen_at": "2025-07-18T20:42:37Z",
                      *           "properties": {
                      *             "job": "dgx_dcgm_exporter"
-                     *           }
+                     *           },
+                     *           "state": "active"
                      *         }
                      *       ]
                      *     }
@@ -3854,7 +3889,8 @@ export interface operations {
                      *         "last_seen_at": "2025-07-18T20:42:37Z",
                      *         "properties": {
                      *           "job": "dgx_dcgm_exporter"
-                     *         }
+                     *         },
+                     *         "state": "active"
                      *       }
                      *     }
                      */
@@ -4038,6 +4074,8 @@ export interface operations {
                  * @example ml-training
                  */
                 namespace?: string;
+                /** @description Only those in this state: one of active, maintenance, decommissioned */
+                state?: "active" | "maintenance" | "decommissioned";
                 /** @description At most this many, 1 to 10000; next_cursor leads to the next ones. Default all */
                 limit?: number;
                 /**
@@ -4069,8 +4107,10 @@ export interface operations {
                      *           "gpu_count": 8,
                      *           "active_gpu_count": 8,
                      *           "silent_gpu_count": 0,
+                     *           "decommissioned_gpu_count": 0,
                      *           "status": "active",
-                     *           "last_seen_at": "2025-07-18T20:42:37Z"
+                     *           "last_seen_at": "2025-07-18T20:42:37Z",
+                     *           "state": "active"
                      *         }
                      *       ]
                      *     }
@@ -4144,7 +4184,8 @@ export interface operations {
                      *           "last_seen_at": "2025-07-18T20:42:37Z",
                      *           "properties": {
                      *             "job": "dgx_dcgm_exporter"
-                     *           }
+                     *           },
+                     *           "state": "active"
                      *         }
                      *       ]
                      *     }

@@ -5,6 +5,7 @@ import { countRejections } from "../../../db/sql/count-rejections.ts";
 import { selectChanges } from "../../../db/sql/select-changes.ts";
 import { selectGpus } from "../../../db/sql/select-gpus.ts";
 import { selectRejections } from "../../../db/sql/select-rejections.ts";
+import { selectStateSpans } from "../../../db/sql/select-state-spans.ts";
 import type { CoverageQueries, FleetQueries, QuarantineQueries, TelemetryQueries } from "../telemetry-queries.ts";
 import { selectCoverage } from "../../../db/sql/select-coverage.ts";
 import { coveragePage } from "./coverage-rows.ts";
@@ -25,6 +26,7 @@ export class SqlTelemetryQueries implements TelemetryQueries {
       gpus: (selector) => selectGpus(client, selector),
       latest: async (selector) => latestRecords(client, selector),
       changes: (filter) => selectChanges(client, filter),
+      stateSpans: (known) => selectStateSpans(client, known),
     };
     this.history = new SqlHistoryQueries(client, engine);
     this.aggregates = new SqlAggregateQueries(client, engine);

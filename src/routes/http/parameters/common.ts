@@ -1,9 +1,10 @@
 import { metricNameOf } from "../../../domain/dialects/spelling-of.ts";
+import { inventoryStates } from "../../../domain/inventory.ts";
 import { metrics } from "../../../domain/metrics.ts";
 import { nameMaxLength } from "../../schemas/envelope.ts";
 import { selectorFields } from "../../schemas/gpu-selector.ts";
 import { cursorParameter } from "./cursor.ts";
-import { integer, listOf, optional, type Parameter, text, withDefault } from "./parameter.ts";
+import { choice, integer, listOf, optional, type Parameter, text, withDefault } from "./parameter.ts";
 import type { Text } from "./spelling.ts";
 
 // Parameters that requests of several kinds accept.
@@ -65,9 +66,17 @@ export const gpuSelection = {
   namespace: selection("namespace"),
 };
 
+/** The parameter that selects GPUs or hosts by their state in the inventory. */
+export const stateParameter = optional(
+  choice(inventoryStates, {
+    description: ({ value }) => `Only those in this state: one of ${inventoryStates.map(value).join(", ")}`,
+  }),
+);
+
 /** The parameters of lists of GPUs and hosts. Without a limit, the whole list is returned. */
 export const gpuListQuery = {
   ...gpuSelection,
+  state: stateParameter,
   limit: optional(
     integer({
       minimum: 1,

@@ -1,4 +1,5 @@
 import type { ApiGpu } from "../../fleet/fleet-index.ts";
+import { inState } from "../../fleet/fleet-states.ts";
 import { limitOf, type SizeOf } from "../../graphql-kit/field.ts";
 import type { OperationContext } from "../../graphql-kit/operation-context.ts";
 import { pageOf } from "../../http/list-page.ts";
@@ -27,7 +28,8 @@ export interface GpuPage {
 /** The part of the list of GPUs that the query's filters, limit and cursor select. */
 export function gpuPage(query: GpuPageQuery, { fleet }: OperationContext): GpuPage {
   const selected = fleet.selected(selectorOf(query));
-  const all = query.status === undefined ? selected : selected.filter((gpu) => gpu.status === query.status);
+  const inThisState = inState(selected, query.state);
+  const all = query.status === undefined ? inThisState : inThisState.filter((gpu) => gpu.status === query.status);
   const { elements, next } = pageOf(all, ({ hostname, id, uuid }) => [hostname, Number(id), uuid], query);
   return { gpus: elements, totalCount: all.length, nextCursor: next };
 }

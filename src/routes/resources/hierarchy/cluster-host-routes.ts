@@ -1,5 +1,4 @@
 import { Elysia } from "elysia";
-import type { StoredGpu } from "../../../domain/query.ts";
 import type { Fleet } from "../../fleet/fleet.ts";
 import { type ApiError, notFound } from "../../http/api-error.ts";
 import { operation } from "../../http/operation.ts";
@@ -10,9 +9,9 @@ import { acceptsAt } from "../../http/parameters/accepts.ts";
 import { nameOf, noQuery } from "../../http/parameters/common.ts";
 import { isInSlot, readSlot, slotParameter } from "../../http/parameters/slot.ts";
 import { single } from "../../schemas/envelope.ts";
-import { hostSchema, toApiHosts } from "../../schemas/hierarchy.ts";
+import { hostSchema } from "../../schemas/hierarchy.ts";
 import { telemetryRecordSchema } from "../../schemas/telemetry-record.ts";
-import { gpuSchema } from "../../schemas/gpu.ts";
+import { type FleetGpu, gpuSchema } from "../../schemas/gpu.ts";
 
 const hostParams = {
   cluster_id: nameOf("Id of the cluster", "local-cluster"),
@@ -35,9 +34,7 @@ export function clusterHostRoutes(answers: FleetAnswers, history: HistoryAnswers
     .get(
       "",
       ({ request, params }) =>
-        answers.answer(request, () =>
-          JSON.stringify(single(toApiHosts(gpusOfHost(fleet, params), answers.newestByCluster())[0])),
-        ),
+        answers.answer(request, () => JSON.stringify(single(answers.apiHosts(gpusOfHost(fleet, params))[0]))),
       { ...acceptsAt(hostParams, noQuery), detail: hostDetail },
     )
     .get(
@@ -64,7 +61,7 @@ export function clusterHostRoutes(answers: FleetAnswers, history: HistoryAnswers
     );
 }
 
-function gpusOfHost(fleet: Fleet, { cluster_id, host_id }: Place): StoredGpu[] {
+function gpusOfHost(fleet: Fleet, { cluster_id, host_id }: Place): FleetGpu[] {
   const gpus = fleet.gpus({ clusterId: cluster_id, hostname: host_id });
   if (gpus.length === 0) throw hostNotFound(fleet, { cluster_id, host_id });
   return gpus;
@@ -73,7 +70,7 @@ function gpusOfHost(fleet: Fleet, { cluster_id, host_id }: Place): StoredGpu[] {
 /** The GPU at this index, or the MIG instance with this id on the GPU at this index. If several have had the place, the one
  *  that was seen last.
  *  @throws ApiError 404 that names the cluster, the host or the GPU, whichever does not exist */
-function gpuAt(fleet: Fleet, place: Place & { gpu_id: string }): StoredGpu {
+function gpuAt(fleet: Fleet, place: Place & { gpu_id: string }): FleetGpu {
   const { cluster_id, host_id, gpu_id } = place;
   const slot = readSlot(gpu_id);
   const inSlot = fleet

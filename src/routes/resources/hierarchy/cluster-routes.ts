@@ -1,5 +1,4 @@
 import { Elysia } from "elysia";
-import type { StoredGpu } from "../../../domain/query.ts";
 import type { Fleet } from "../../fleet/fleet.ts";
 import type { TelemetryQueries } from "../../../pipeline/store/telemetry-queries.ts";
 import { notFound } from "../../http/api-error.ts";
@@ -9,7 +8,8 @@ import type { FleetAnswers } from "../../answers/fleet-answers.ts";
 import { accepts, acceptsAt } from "../../http/parameters/accepts.ts";
 import { nameOf, noQuery } from "../../http/parameters/common.ts";
 import { list, single } from "../../schemas/envelope.ts";
-import { hostSchema, clusterSchema, toApiClusters, toApiHosts } from "../../schemas/hierarchy.ts";
+import type { FleetGpu } from "../../schemas/gpu.ts";
+import { hostSchema, clusterSchema, toApiClusters } from "../../schemas/hierarchy.ts";
 import { clusterStatsSchema } from "./cluster-stats-schema.ts";
 
 const clusterParams = { cluster_id: nameOf("Id of the cluster", "local-cluster") };
@@ -37,15 +37,13 @@ export function clusterRoutes(answers: FleetAnswers, queries: TelemetryQueries) 
     .get(
       "/:cluster_id/hosts",
       ({ request, params: { cluster_id } }) =>
-        answers.answer(request, () =>
-          JSON.stringify(list(toApiHosts(gpusOfCluster(fleet, cluster_id), answers.newestByCluster()))),
-        ),
+        answers.answer(request, () => JSON.stringify(list(answers.apiHosts(gpusOfCluster(fleet, cluster_id))))),
       { ...acceptsAt(clusterParams, noQuery), detail: hostsDetail },
     );
 }
 
 /** @throws ApiError 404 if the cluster has no GPU */
-function gpusOfCluster(fleet: Fleet, clusterId: string): StoredGpu[] {
+function gpusOfCluster(fleet: Fleet, clusterId: string): FleetGpu[] {
   const gpus = fleet.gpus({ clusterId });
   if (gpus.length === 0) throw notFound("cluster", { cluster_id: clusterId });
   return gpus;

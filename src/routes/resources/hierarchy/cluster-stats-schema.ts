@@ -70,6 +70,7 @@ export const clusterStatsSchema = Type.Object(
         gpu_count: 247,
         active_gpu_count: 247,
         silent_gpu_count: 0,
+        decommissioned_gpu_count: 0,
         record_count: 988,
         newest_record_at: "2025-07-18T20:42:37Z",
         temperature: { average: 31.5, max: 46, sum: 7780.5, gpu_count: 247 },

@@ -1,10 +1,11 @@
-import type { HistoryPage, StoredGpu, StoredRecord } from "../../../domain/query.ts";
+import type { HistoryPage, StoredRecord } from "../../../domain/query.ts";
 import { formatTimestamp } from "../../../domain/timestamp.ts";
 import { defined } from "../../../kit/defined.ts";
 import type { Fleet } from "../../fleet/fleet.ts";
 import type { TelemetryQueries } from "../../../pipeline/store/telemetry-queries.ts";
 import { activeLagMs } from "../../schemas/activity.ts";
 import { type ClusterStats, metricSummariesOf, sufficeForStats } from "./cluster-stats-schema.ts";
+import type { FleetGpu } from "../../schemas/gpu.ts";
 import { toApiClusters } from "../../schemas/hierarchy.ts";
 
 /** The number of records that one query reads from the store, and the maximum number of queries. */
@@ -22,7 +23,7 @@ interface StatsSources {
  *  @throws QueryTooCostly if the store's queries take too long */
 export async function clusterStats(
   sources: StatsSources,
-  gpus: readonly StoredGpu[],
+  gpus: readonly FleetGpu[],
 ): Promise<ClusterStats | undefined> {
   const [cluster] = toApiClusters(gpus);
   if (cluster === undefined) return undefined;
@@ -31,7 +32,8 @@ export async function clusterStats(
     newestRecords(sources, cluster.id, newestAtMs),
     sources.queries.aggregates.countRecords(cluster.id),
   ]);
-  const { id, host_count, gpu_count, active_gpu_count, silent_gpu_count, last_seen_at } = cluster;
+  const { id, host_count, gpu_count, active_gpu_count, silent_gpu_count, decommissioned_gpu_count, last_seen_at } =
+    cluster;
   const { mig_instances, active_mig_instances } = cluster;
   return {
     cluster_id: id,
@@ -39,6 +41,7 @@ export async function clusterStats(
     gpu_count,
     active_gpu_count,
     silent_gpu_count,
+    decommissioned_gpu_count,
     ...defined({ mig_instances, active_mig_instances }),
     record_count: count,
     ...(isEstimate ? { record_count_is_estimate: true as const } : {}),

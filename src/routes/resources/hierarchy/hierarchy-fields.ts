@@ -1,5 +1,6 @@
+import { inState } from "../../fleet/fleet-states.ts";
 import type { FieldMap, SchemaKit } from "../../graphql-kit/field.ts";
-import { gpuSelection, nameOf, noQuery } from "../../http/parameters/common.ts";
+import { gpuSelection, nameOf, noQuery, stateParameter } from "../../http/parameters/common.ts";
 import { selectorOf } from "../../schemas/gpu-selector.ts";
 import { clusterSchema, hostSchema } from "../../schemas/hierarchy.ts";
 
@@ -17,11 +18,11 @@ function hostFields({ types, field }: SchemaKit): FieldMap {
       scope: "read",
       type: types.listOf(hostSchema),
       description: "Hosts with a selected GPU; a host's counts cover all its GPUs",
-      takes: gpuSelection,
+      takes: { ...gpuSelection, state: stateParameter },
       size: (_, fleet) => fleet.hosts.length,
       resolve: (_, query, { fleet }) => {
         const selected = new Set(fleet.selected(selectorOf(query)).map((gpu) => fleet.host(gpu)));
-        return fleet.hosts.filter((host) => selected.has(host));
+        return inState(fleet.hosts, query.state).filter((host) => selected.has(host));
       },
     }),
     host: field({
