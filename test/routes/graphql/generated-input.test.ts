@@ -1,20 +1,31 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import fc from "fast-check";
+import pino from "pino";
 import { until } from "../../../dev/until.ts";
+import { systemClock } from "../../../src/kit/clock.ts";
+import { MemoryHotTier } from "../../../src/pipeline/hot/memory/memory-hot-tier.ts";
+import { FleetProjection } from "../../../src/routes/fleet/fleet-projection.ts";
+import { FleetStates } from "../../../src/routes/fleet/fleet-states.ts";
 import { gatewayOver, openFleetStore, type TestGateway } from "../gateway.ts";
 import { type LiveGateway, openLiveGateway } from "../live/live-gateway.ts";
 import { arbitraryQuery } from "./arbitrary-operation.ts";
 
 let stored: Awaited<ReturnType<typeof openFleetStore>>;
+let fleet: FleetProjection;
 let gateway: TestGateway;
 let live: LiveGateway;
 beforeAll(async () => {
   stored = await openFleetStore();
-  gateway = gatewayOver(stored);
+  const parts = { store: stored.queries.fleet, clock: systemClock, log: pino({ level: "silent" }) };
+  fleet = new FleetProjection({ ...parts, hotTier: new MemoryHotTier({ onCoalesced: () => undefined }) });
+  await fleet.start();
+  await new FleetStates({ ...parts, fleet }).check();
+  gateway = gatewayOver(stored, { fleet });
   live = await openLiveGateway();
 });
 afterAll(async () => {
   await live.close();
+  await fleet.stop(AbortSignal.abort());
   await stored.close();
 });
 
