@@ -6,6 +6,7 @@ import { exerciseCoverage } from "../contract/coverage.ts";
 import { exerciseDevicesInStore } from "../contract/devices-in-store.ts";
 import { exerciseExpectedDevices } from "../contract/expected-devices.ts";
 import { exerciseMissedReasons } from "../contract/missed-reasons.ts";
+import { exerciseExpectedRecords } from "../contract/expected-records.ts";
 import { exerciseGpuStateHistory } from "../contract/gpu-state-history.ts";
 import { exerciseKeyStore } from "../contract/key-store.ts";
 import { exerciseHistoryRetention } from "../contract/history-retention.ts";
@@ -44,10 +45,12 @@ exerciseCoverage("PostgreSQL", inDatabase("plain_coverage", { plain: true }));
 
 exerciseInventory("TimescaleDB", inDatabase("timescale_inventory", {}));
 exerciseExpectedDevices("TimescaleDB", inDatabase("timescale_expected", {}));
+exerciseExpectedRecords("TimescaleDB", inDatabase("timescale_due", {}));
 exerciseInventory("PostgreSQL", inDatabase("plain_inventory", { plain: true }));
 exerciseExpectedDevices("PostgreSQL", inDatabase("plain_expected", { plain: true }));
 exerciseMissedReasons("TimescaleDB", inDatabase("timescale_reasons", {}));
 exerciseMissedReasons("PostgreSQL", inDatabase("plain_reasons", { plain: true }));
+exerciseExpectedRecords("PostgreSQL", inDatabase("plain_due", { plain: true }));
 
 for (const [name, options] of [
   ["TimescaleDB", {}],

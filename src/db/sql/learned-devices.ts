@@ -13,32 +13,40 @@ const isUnscheduled = (alias: string, { lastHour }: LearnedRange): string => `no
       select from source_devices s where s.gpu_key = ${alias}.gpu_key
         and s.first_at < to_timestamp((${lastHour}::float8 + ${coverageHourMs}) / 1000.0))`;
 
+/** So many of a device's times between records are looked at, the newest of the range: of millions of records, as good a median. */
+const learnedFrom = 100;
+
 /** A query for the devices that have records in the range and no source with a schedule, each with the median of the times between its
- *  records. */
+ *  newest records, and the instant of the newest one. Each device is looked up on its own, because sorting all records takes longer. */
 const stepsOf = (devices: string, range: LearnedRange): string => `
-  select gpu_key, percentile_disc(0.5) within group (order by step_ms) as step_ms, count(step_ms) as steps
-  from (
-    select t.gpu_key, ${msOf("t.time")} - ${msOf("lag(t.time) over (partition by t.gpu_key order by t.time)")} as step_ms
-    from telemetry t join ${devices} d using (gpu_key)
-    where ${within("t.time", range)} and ${isUnscheduled("d", range)}) gaps
-  group by gpu_key`;
+  select d.gpu_key, c.*
+  from ${devices} d cross join lateral (
+    select percentile_disc(0.5) within group (order by step_ms) as step_ms, count(step_ms) as steps, max(time) as newest_at
+    from (
+      select time, ${msOf("time")} - ${msOf("lag(time) over (order by time)")} as step_ms
+      from (
+        select t.time from telemetry t where t.gpu_key = d.gpu_key and ${within("t.time", range)}
+        order by t.time desc limit ${learnedFrom + 1}) newest) gaps) c
+  where ${isUnscheduled("d", range)} and c.newest_at is not null`;
 
 /** A condition: no other source has reported the device since. */
 const notElsewhere = (alias: string): string => `not exists (
       select from unscheduled_devices n where n.gpu_key = ${alias}.gpu_key and n.source_id <> ${alias}.source_id
         and n.last_at > ${alias}.last_at + interval '10 minutes')`;
 
-/** CTEs that follow `devices` and `all_devices`: what was expected of the devices that no schedule covers. The time between records is
- *  the median of the device's in the range; of all such devices if the device has less than three records. A device is expected from
- *  its first record in the store to its last one, or to the last one of a source that has reported it: when a file ends, no more is
- *  expected, and a device that vanishes in the middle of it is missing.
- *  @param hours the hours that are asked for
- *  @param range all hours, which the times are learned from */
-export function learnedDevices(hours: HoursParameters, range: LearnedRange): string {
+/** CTEs that follow `devices(gpu_key, first_seen_at, ...)`: `learned_spans(gpu_key, step_ms, first_ms, last_ms, source_ms, newest_ms)`,
+ *  when devices that no schedule covers were expected. The time between records is the median of the device's in the range; of all such
+ *  devices if the device has less than three records. A device is expected from its first record in the store to its last one, or to
+ *  the last one of a source that has reported it: when a file ends, no more is expected, and a device that vanishes in the middle of it
+ *  is missing. `source_ms` is when that source ended, `newest_ms` the instant of the newest record of the range, or else of all.
+ *  @param range all hours, which the times are learned from
+ *  @param all the CTE of all devices, if `devices` has only some of them */
+export function learnedSpans(range: LearnedRange, all?: string): string {
   return `
 steps as (${stepsOf("devices", range)}),
 usual as (
-  select percentile_disc(0.5) within group (order by step_ms) as step_ms from (${stepsOf("all_devices", range)}) every),
+  select percentile_disc(0.5) within group (order by step_ms) as step_ms
+  from (${all === undefined ? "select * from steps" : stepsOf(all, range)}) every),
 reporters as (
   select o.gpu_key, o.source_id from unscheduled_devices o join devices d using (gpu_key)
   where ${isUnscheduled("d", range)} and ${notElsewhere("o")}),
@@ -47,15 +55,23 @@ ends as (
   from (select distinct source_id from reporters) i),
 reported_until as (select gpu_key, max(last_at) as last_at from reporters join ends using (source_id) group by gpu_key),
 learned_steps as (
-  select gpu_key, r.last_at as source_last_at, case when s.steps >= 2 then s.step_ms else (select step_ms from usual) end as step_ms
+  select gpu_key, r.last_at as source_last_at, s.newest_at,
+    case when s.steps >= 2 then s.step_ms else (select step_ms from usual) end as step_ms
   from steps s full join reported_until r using (gpu_key)
   where s.gpu_key is not null or r.last_at >= to_timestamp(${range.firstHour}::float8 / 1000.0)),
 learned_spans as (
   select s.gpu_key, s.step_ms, ${msOf("d.first_seen_at")} as first_ms,
     ${msOf("last.time")} + coalesce(floor(greatest(0, ${msOf("s.source_last_at")} - ${msOf("last.time")}) / s.step_ms) * s.step_ms, 0)
-      as last_ms
+      as last_ms,
+    ${msOf("greatest(s.source_last_at, last.time)")} as source_ms, ${msOf("coalesce(s.newest_at, last.time)")} as newest_ms
   from learned_steps s join devices d using (gpu_key)
-  cross join lateral (select time from telemetry t where t.gpu_key = s.gpu_key order by time desc limit 1) last),
+  cross join lateral (select time from telemetry t where t.gpu_key = s.gpu_key order by time desc limit 1) last)`;
+}
+
+/** The CTEs of `learnedSpans`, and `learned`: what was expected of each of these devices in each hour. They follow `all_devices`, too.
+ *  @param hours the hours that are asked for */
+export function learnedDevices(hours: HoursParameters, range: LearnedRange): string {
+  return `${learnedSpans(range, "all_devices")},
 learned as (
   select gpu_key, h.hour_ms, step_ms, greatest(h.hour_ms, first_ms) as from_ms, least(h.hour_ms + ${coverageHourMs}, last_ms + 1) as to_ms,
     floor((least(h.hour_ms + ${coverageHourMs - 1}, last_ms) - greatest(h.hour_ms, first_ms)) / step_ms) + 1 as expected

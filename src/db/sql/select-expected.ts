@@ -1,62 +1,147 @@
+import { coverageHourMs } from "../../domain/coverage.ts";
 import type { AggregateFilter, Grouping } from "../../domain/query.ts";
 import type { SqlExecutor } from "../client.ts";
 import { Conditions } from "./conditions.ts";
 import { deviceStates } from "./device-states.ts";
 import { addAttributeConditions } from "./gpu-conditions.ts";
+import { type LearnedRange, learnedSpans } from "./learned-devices.ts";
+import { rollupMs } from "./rollup-source.ts";
 import { msOf, sourcesOfDevices, sourceSpans } from "./source-hours.ts";
+import { namespacesOf } from "./stored-occupants.ts";
 
 /** Devices of a group of which records were due at the same instants: at `k * intervalMs + phaseMs`, from `fromMs` up to `toMs`, which
  *  is not included. */
 export interface ScheduledDevices {
   readonly group: readonly string[];
   readonly devices: number;
-  /** Null for devices that no schedule covers; what was expected of their group is not known. */
+  /** Null for devices of which it is not known when records were due; what was expected of their group is then not known. */
   readonly intervalMs: number | null;
   readonly phaseMs: number;
   readonly fromMs: number;
   readonly toMs: number;
 }
 
-/** The columns of `gpus` that identify a group. Of namespaces, nothing is expected: what is missing has no workload. */
-const groupColumns: Readonly<Record<Exclude<Grouping, "namespace">, readonly string[]>> = {
-  cluster: ["cluster_id"],
-  host: ["cluster_id", "hostname"],
-  gpu: ["uuid"],
-  model: ["model_name"],
+/** The columns that identify a group: of `gpus`, or of the workloads that held a device. */
+const groupColumns: Readonly<Record<Grouping, readonly string[]>> = {
+  cluster: ["g.cluster_id"],
+  host: ["g.cluster_id", "g.hostname"],
+  gpu: ["g.uuid"],
+  model: ["g.model_name"],
+  namespace: ["w.namespace"],
 };
 
-/** The schedules of the devices that an aggregate is of, by their present attributes. */
+/** The placeholders of the aggregate's whole minutes or hours, and of the hours that times between records are learned from. */
+interface Bounds extends LearnedRange {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** When records of the devices of an aggregate were due, by the present attributes of the devices.
+ *  @param isMaterialized true if the aggregate reads rollups: these count for the namespaces at the beginning of the minute or hour */
 export async function selectExpected(
   executor: SqlExecutor,
-  { groupBy, gpus, range }: AggregateFilter,
+  { groupBy, gpus, range, resolution }: AggregateFilter,
+  isMaterialized: boolean,
 ): Promise<readonly ScheduledDevices[]> {
-  if (groupBy === "namespace") return [];
+  const widthMs = rollupMs[resolution];
+  const [fromMs, toMs] = [range.fromMs, range.toMs].map((bound) => Math.ceil(bound / widthMs) * widthMs) as [
+    number,
+    number,
+  ];
+  if (fromMs >= toMs) return [];
   const selected = addAttributeConditions(new Conditions(), gpus, {
     key: "g.gpu_key",
     attribute: (column) => `g.${column}`,
   });
-  const [from, to] = [selected.param(range.fromMs), selected.param(range.toMs)];
+  const bounds: Bounds = {
+    from: selected.param(fromMs),
+    to: selected.param(toMs),
+    firstHour: selected.param(Math.floor(fromMs / coverageHourMs) * coverageHourMs),
+    lastHour: selected.param((Math.ceil(toMs / coverageHourMs) - 1) * coverageHourMs),
+  };
+  const held = heldBy(bounds, isMaterialized ? widthMs : undefined);
+  const [workloads, join] = groupBy === "namespace" ? [held.ctes, held.join] : ["", ""];
+  const part = (bound: string): string => (groupBy === "namespace" ? `, ${held[bound as "from" | "to"]}` : "");
   const text = `
 with devices as materialized (
-  select g.gpu_key, to_jsonb(array[${groupColumns[groupBy].map((name) => `g.${name}`).join(", ")}]) as names,
-    ${msOf("g.first_seen_at")} as first_ms, ${msOf("g.last_seen_at + interval '10 minutes'")} as last_ms
+  select g.*, ${msOf("g.first_seen_at")} as first_ms, ${msOf("g.last_seen_at + interval '10 minutes'")} as last_ms
   from gpus g ${selected.after("where")}),
-${sourceSpans(sourcesOfDevices, msOf("now()"))},
-${deviceStates("select gpu_key from devices")},
-scheduled as (
-  select d.names, s.interval_ms, s.last_ms - floor(s.last_ms / s.interval_ms) * s.interval_ms as phase_ms,
-    greatest(p.first_ms, s.first_hour_ms, ${from}::float8, ${msOf("lower(part)")}) as from_ms,
-    least(p.until_ms, s.cutoff_ms, 1e15, ${msOf("upper(part)")}) as to_ms
-  from spans p join devices d using (gpu_key) join sources s using (source_id) left join device_states o using (gpu_key)
+${dueSpans(bounds)},${workloads}
+parts as (
+  select to_jsonb(array[${groupColumns[groupBy].join(", ")}]) as names, s.interval_ms, s.phase_ms,
+    greatest(s.from_ms, ${bounds.from}::float8, ${msOf("lower(part)")}${part("from")}) as from_ms,
+    least(s.to_ms, ${bounds.to}::float8, ${msOf("upper(part)")}${part("to")}) as to_ms
+  from due_spans s join devices g using (gpu_key) ${join} left join device_states o using (gpu_key)
   cross join lateral unnest(tstzmultirange(tstzrange(null, null)) - coalesce(o.gone + o.maintained, '{}')) as part
-  where greatest(p.first_ms, s.first_hour_ms) < ${to}::float8 and p.until_ms > ${from}::float8)
+  where s.from_ms < ${bounds.to}::float8 and s.to_ms > ${bounds.from}::float8)
 select names as "group", count(*)::float8 as devices, interval_ms as "intervalMs", phase_ms as "phaseMs", from_ms as "fromMs",
   to_ms as "toMs"
-from (
-  select * from scheduled where from_ms < to_ms
-  union all
-  select d.names, null, 0, d.first_ms, d.last_ms from devices d
-  where d.first_ms < ${to}::float8 and d.last_ms >= ${from}::float8 and not exists (select from spans p where p.gpu_key = d.gpu_key)) x
-group by names, interval_ms, phase_ms, from_ms, to_ms`;
+from parts where from_ms < to_ms group by names, interval_ms, phase_ms, from_ms, to_ms`;
   return executor.query<ScheduledDevices>(text, selected.params);
+}
+
+/** CTEs that follow `devices`: `due_spans(gpu_key, interval_ms, phase_ms, from_ms, to_ms)`, by the schedules of the live sources, or as
+ *  learned from the records. Records of files come at about the learned times: half an interval around the first and the last record is
+ *  theirs. The interval is NULL where it is not known when records were due: before a device's first source with readings in the
+ *  ledger, and if the records that it could be learned from are too few or deleted. */
+function dueSpans(range: LearnedRange): string {
+  const phase = (instant: string, interval: string): string =>
+    `${instant} - floor(${instant} / ${interval}) * ${interval}`;
+  return `
+${sourceSpans(sourcesOfDevices, msOf("now()"))},
+${learnedSpans(range)},
+${deviceStates("select gpu_key from devices")},
+begun as (
+  select p.gpu_key, min(greatest(p.first_ms, coalesce(s.first_hour_ms, 'infinity'))) as first_ms
+  from spans p left join sources s using (source_id) group by p.gpu_key
+  having min(p.first_ms) < ${range.lastHour}::float8 + ${coverageHourMs}),
+due_spans as (
+  select p.gpu_key, s.interval_ms, ${phase("s.last_ms", "s.interval_ms")} as phase_ms, greatest(p.first_ms, s.first_hour_ms) as from_ms,
+    least(p.until_ms, s.cutoff_ms) as to_ms
+  from spans p join sources s using (source_id)
+  union all
+  select gpu_key, step_ms, coalesce(${phase("newest_ms", "step_ms")}, 0), first_ms - coalesce(step_ms, 0) / 2,
+    case when step_ms is null then source_ms + 1 else last_ms + step_ms / 2 end
+  from learned_spans
+  union all
+  select d.gpu_key, null, 0, d.first_ms, coalesce(nullif(b.first_ms, 'infinity'), d.last_ms)
+  from devices d left join begun b using (gpu_key)
+  where d.first_ms < coalesce(b.first_ms, 'infinity') and not exists (select from learned_spans l where l.gpu_key = d.gpu_key))`;
+}
+
+/** CTEs that follow `devices`: `held(gpu_key, namespace, from_ms, to_ms)`, when workloads of each namespace held each device; the
+ *  namespace is empty where none is known. With it, the join with the due records `s`, and the bounds of the part that is theirs: a
+ *  record is due up to half an interval before the first record with the workload.
+ *  @param widthMs the width of the rollups if namespaces are those at their beginning */
+function heldBy(
+  { from, to }: Bounds,
+  widthMs: number | undefined,
+): { readonly ctes: string; readonly join: string; readonly from: string; readonly to: string } {
+  const at = (bound: string): string => `to_timestamp(${bound}::float8 / 1000.0)`;
+  const boundary = (instant: string): string =>
+    widthMs === undefined
+      ? `${instant} - coalesce(s.interval_ms, 0) / 2`
+      : `ceil(${instant} / ${widthMs}) * ${widthMs}`;
+  const ctes = `
+workloads as (
+  select d.gpu_key, w.valid_from, array(${namespacesOf("coalesce(nullif(w.occupants, '[]'), '[{\"namespace\": \"\"}]')")} order by 1) as names
+  from devices d cross join lateral (
+    (select * from gpu_workloads where gpu_key = d.gpu_key and valid_from <= ${at(from)} order by valid_from desc limit 1)
+    union all
+    select * from gpu_workloads where gpu_key = d.gpu_key and valid_from > ${at(from)} and valid_from <= ${at(to)} + interval '1 day') w),
+changes as (
+  select gpu_key, valid_from, names, lag(names) over (partition by gpu_key order by valid_from) as before from workloads),
+held as (
+  select gpu_key, unnest(names) as namespace, ${msOf("valid_from")} as from_ms,
+    coalesce(${msOf("lead(valid_from) over (partition by gpu_key order by valid_from)")}, 'infinity') as to_ms
+  from changes where before is distinct from names
+  union all
+  select gpu_key, '', '-infinity', coalesce(min(${msOf("w.valid_from")}), 'infinity')
+  from devices d left join workloads w using (gpu_key) group by gpu_key),`;
+  return {
+    ctes,
+    join: "join held w using (gpu_key)",
+    from: boundary("w.from_ms"),
+    to: boundary("w.to_ms"),
+  };
 }

@@ -2,21 +2,40 @@ import type { ScheduledDevices } from "../../../db/sql/select-expected.ts";
 
 /** The number of records of each group that were due in a span of time. */
 export class ExpectedRecords {
-  private readonly byGroup: ReadonlyMap<string, readonly ScheduledDevices[]>;
+  private readonly byGroup: ReadonlyMap<string, GroupSchedule>;
 
   constructor(schedules: readonly ScheduledDevices[]) {
-    this.byGroup = Map.groupBy(schedules, ({ group }) => JSON.stringify(group));
+    const grouped = Map.groupBy(schedules, ({ group }) => JSON.stringify(group));
+    this.byGroup = new Map(Array.from(grouped, ([group, each]) => [group, new GroupSchedule(each)]));
   }
 
-  /** @param group the values that identify the group
+  /** Ask for the spans of each group in the order of time.
+   *  @param group the values that identify the group
    *  @param toMs the end of the span, which is not included
    *  @returns undefined if it is not known of every device of the group */
   of(group: readonly string[], fromMs: number, toMs: number): number | undefined {
+    return this.byGroup.get(JSON.stringify(group))?.within(fromMs, toMs);
+  }
+}
+
+/** The devices of one group. What has ended is forgotten: of a namespace, there is a span for each change of a device's workload. */
+class GroupSchedule {
+  private current: ScheduledDevices[] = [];
+  /** Those that begin later, the next one last. */
+  private readonly later: ScheduledDevices[];
+
+  constructor(schedules: readonly ScheduledDevices[]) {
+    this.later = schedules.toSorted((a, b) => b.fromMs - a.fromMs);
+  }
+
+  within(fromMs: number, toMs: number): number | undefined {
+    for (let next = this.later.at(-1); next !== undefined && next.fromMs < toMs; next = this.later.at(-1)) {
+      this.current.push(next);
+      this.later.pop();
+    }
+    this.current = this.current.filter((each) => each.toMs > fromMs);
     let sum = 0;
-    const within = (this.byGroup.get(JSON.stringify(group)) ?? []).filter(
-      (each) => each.fromMs < toMs && each.toMs > fromMs,
-    );
-    for (const { devices, intervalMs, phaseMs, ...span } of within) {
+    for (const { devices, intervalMs, phaseMs, ...span } of this.current) {
       if (intervalMs === null) return undefined;
       const before = (instantMs: number): number => Math.ceil((instantMs - phaseMs) / intervalMs);
       sum += devices * Math.max(0, before(Math.min(toMs, span.toMs)) - before(Math.max(fromMs, span.fromMs)));

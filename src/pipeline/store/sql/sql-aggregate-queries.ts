@@ -18,9 +18,10 @@ export class SqlAggregateQueries implements AggregateQueries {
   ) {}
 
   async byGroup(filter: AggregateFilter): Promise<AggregateRow[]> {
+    const { hasMaterializedRollups } = this.engine();
     const [rows, schedules] = await Promise.all([
-      selectAggregates(this.client, filter, this.engine().hasMaterializedRollups),
-      selectExpected(this.client, filter),
+      selectAggregates(this.client, filter, hasMaterializedRollups),
+      selectExpected(this.client, filter, hasMaterializedRollups),
     ]);
     if (rows.length > filter.limit) {
       throw new QueryTooCostly(
