@@ -136,7 +136,7 @@ export interface AggregateRow {
   /** The values that identify the group, by the API's field names: for a cluster, cluster_id; for a host, cluster_id and
    *  hostname; for a GPU, uuid; for a model, model_name; for a namespace, namespace. */
   readonly group: Readonly<Record<string, string>>;
-  /** The number of records of the group that were due, by the schedules of live sources; undefined if it is not known. */
+  /** The number of records of the group that were due; undefined if it is not known of one of its devices. */
   readonly expected: number | undefined;
   /** Metric name -> the summary of its values; a metric without a value is absent. */
   readonly metrics: Readonly<Record<string, Aggregate>>;

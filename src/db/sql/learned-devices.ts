@@ -17,13 +17,14 @@ const isUnscheduled = (alias: string, { lastHour }: LearnedRange): string => `no
 const learnedFrom = 100;
 
 /** A query for the devices that have records in the range and no source with a schedule, each with the median of the times between its
- *  newest records, and the instant of the newest one. Each device is looked up on its own, because sorting all records takes longer. */
+ *  newest records, and the instant of the newest one. Each device is looked up on its own, because sorting all records takes longer;
+ *  and its times become milliseconds last, because for each record that takes longer than reading it. */
 const stepsOf = (devices: string, range: LearnedRange): string => `
-  select d.gpu_key, c.*
+  select d.gpu_key, ${msOf("c.step")} as step_ms, c.steps, c.newest_at
   from ${devices} d cross join lateral (
-    select percentile_disc(0.5) within group (order by step_ms) as step_ms, count(step_ms) as steps, max(time) as newest_at
+    select percentile_disc(0.5) within group (order by step) as step, count(step) as steps, max(time) as newest_at
     from (
-      select time, ${msOf("time")} - ${msOf("lag(time) over (order by time)")} as step_ms
+      select time, lag(time) over (order by time desc) - time as step
       from (
         select t.time from telemetry t where t.gpu_key = d.gpu_key and ${within("t.time", range)}
         order by t.time desc limit ${learnedFrom + 1}) newest) gaps) c
@@ -50,7 +51,7 @@ usual as (
 reporters as (
   select o.gpu_key, o.source_id from unscheduled_devices o join devices d using (gpu_key)
   where ${isUnscheduled("d", range)} and ${notElsewhere("o")}),
-ends as (
+ends as materialized (
   select source_id, (select max(last_at) from unscheduled_devices u where u.source_id = i.source_id) as last_at
   from (select distinct source_id from reporters) i),
 reported_until as (select gpu_key, max(last_at) as last_at from reporters join ends using (source_id) group by gpu_key),

@@ -949,6 +949,7 @@ export interface components {
          *         "cluster_id": "local-cluster",
          *         "hostname": "mtv5-dgx1-hgpu-032"
          *       },
+         *       "expected": 8,
          *       "metrics": {
          *         "temperature": {
          *           "avg": 28.5,
@@ -970,7 +971,7 @@ export interface components {
             group: {
                 [key: string]: string;
             };
-            /** @description Records of the group that were due in this time, by the schedules of live sources, to compare with the count of a metric that every record has; absent if it is not known, as for files and namespaces */
+            /** @description Records of the group that were due in this time, by the schedules of live sources, or as learned from the records of files, to compare with the count of a metric that every record has; absent if it is not known of one of the group's devices */
             expected?: number;
             /** @description Each metric by its name in the catalogue; a metric without a value is absent */
             metrics: {
@@ -4542,6 +4543,7 @@ export interface operations {
                      *             "cluster_id": "local-cluster",
                      *             "hostname": "mtv5-dgx1-hgpu-032"
                      *           },
+                     *           "expected": 8,
                      *           "metrics": {
                      *             "temperature": {
                      *               "avg": 28.5,

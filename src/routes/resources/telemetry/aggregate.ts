@@ -27,8 +27,8 @@ export const aggregateSchema = Type.Object(
       wholeNumber({
         minimum: 1,
         description:
-          "Records of the group that were due in this time, by the schedules of live sources, to compare with the count of a metric " +
-          "that every record has; absent if it is not known, as for files and namespaces",
+          "Records of the group that were due in this time, by the schedules of live sources, or as learned from the records of files, to " +
+          "compare with the count of a metric that every record has; absent if it is not known of one of the group's devices",
       }),
     ),
     metrics: Type.Record(Type.String(), summarySchema, {
@@ -43,6 +43,7 @@ export const aggregateSchema = Type.Object(
       {
         timestamp: "2025-07-18T20:42:00Z",
         group: { cluster_id: "local-cluster", hostname: "mtv5-dgx1-hgpu-032" },
+        expected: 8,
         metrics: { temperature: { avg: 28.5, min: 27, max: 30, count: 8 } },
       },
     ],
