@@ -97,7 +97,7 @@ describe("coverage", () => {
     );
   });
 
-  test("stands beside every aggregate; that of a file has none", async () => {
+  test("stands beside every aggregate, and is the same there; of a file, too", async () => {
     const path = "/api/v1/telemetry/aggregates?resolution=1h&metrics=temperature&start_time=2025-07-18T00:00:00Z";
     const of = async (group: string, cluster: string) =>
       (await gateway.json(`${path}&end_time=2025-07-19T00:00:00Z&group_by=${group}&cluster_id=${cluster}`))["data"];
@@ -108,8 +108,11 @@ describe("coverage", () => {
       { metrics: { temperature: { count: 2 } }, expected: 4 },
       { metrics: { temperature: { count: 3 } }, expected: 4 },
     ]);
-    for (const unknown of (await of("host", "alpha")) as object[]) expect(unknown).not.toHaveProperty("expected");
-    expect(((await of("host", "alpha")) as object[]).length).toBeGreaterThan(0);
+    const coverage = `/api/v1/coverage?by=host&cluster_id=alpha&${range}`;
+    const expectedOf = (rows: unknown) => (rows as { expected?: number }[]).map(({ expected }) => expected);
+    const ofFile = expectedOf((await gateway.json(coverage))["data"]);
+    expect(ofFile).not.toContain(undefined);
+    expect(expectedOf(await of("host", "alpha"))).toEqual(ofFile);
   });
 
   test("with a start after its end is an error", async () => {

@@ -130,11 +130,14 @@ describe("aggregates", () => {
         {
           timestamp: "2025-07-18T20:40:00Z",
           group: { cluster_id: "alpha" },
+          // the devices of a file are due until it ends
+          expected: 26,
           metrics: { temperature: { avg: 90, min: 90, max: 90, count: 1 } },
         },
         {
           timestamp: "2025-07-18T20:42:00Z",
           group: { cluster_id: "alpha" },
+          expected: 43,
           metrics: { temperature: { avg: 66, min: 60, max: 72, count: 2 } },
         },
       ],
@@ -145,6 +148,7 @@ describe("aggregates", () => {
     expect(byNamespace.data).toContainEqual({
       timestamp: "2025-07-18T20:42:00Z",
       group: { namespace: "ml" },
+      expected: 1,
       metrics: { sm_clock_mhz: { avg: 1980, min: 1980, max: 1980, count: 1 } },
     });
   });
