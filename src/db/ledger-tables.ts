@@ -1,4 +1,4 @@
-import { customType, index, pgTable, primaryKey, text, timestamp } from "drizzle-orm/pg-core";
+import { bigint, customType, index, pgTable, primaryKey, text, timestamp } from "drizzle-orm/pg-core";
 
 const instant = (name: string) => timestamp(name, { withTimezone: true, mode: "date" });
 const multirange = customType<{ data: string }>({ dataType: () => "tstzmultirange" });
@@ -30,5 +30,20 @@ export const sourceEnds = pgTable(
   (table) => [
     primaryKey({ name: "source_ends_pkey", columns: [table.sourceId, table.endedAt] }),
     index("source_ends_ended").on(table.endedAt),
+  ],
+);
+
+/** The readings of each hour in which a source repeated the old values of a device. No row: none. */
+export const frozenReadings = pgTable(
+  "frozen_readings",
+  {
+    sourceId: text("source_id").notNull(),
+    hour: instant("hour").notNull(),
+    gpuKey: bigint("gpu_key", { mode: "number" }).notNull(),
+    readings: bigint("readings", { mode: "number" }).notNull(),
+  },
+  (table) => [
+    primaryKey({ name: "frozen_readings_pkey", columns: [table.sourceId, table.hour, table.gpuKey] }),
+    index("frozen_readings_hour").on(table.hour, table.gpuKey),
   ],
 );

@@ -27,7 +27,7 @@ import {
 // drizzle-kit finds these tables here
 export { accessKeys, accessTickets, auditLog } from "./access-tables.ts";
 export { inventoryItems, inventorySpans } from "./inventory-tables.ts";
-export { sourceEnds, sourceMisses } from "./ledger-tables.ts";
+export { frozenReadings, sourceEnds, sourceMisses } from "./ledger-tables.ts";
 
 const instant = (name: string) => timestamp(name, { withTimezone: true, mode: "date" });
 const offset = (name: string) => bigint(name, { mode: "number" });
@@ -221,7 +221,7 @@ export const sourceReadings = pgTable(
     received: bigint("received", { mode: "number" }).notNull(),
     /** Received readings that were stored later than one interval after their scheduled time. */
     late: bigint("late", { mode: "number" }).notNull(),
-    /** The sum of the readings' devices whose values the exporter has repeated. */
+    /** The sum of the readings' devices whose values the exporter has repeated. `frozen_readings` has those that are known by name. */
     frozen: bigint("frozen", { mode: "number" }).notNull(),
     /** Inputs of these readings that were rejected. */
     quarantined: bigint("quarantined", { mode: "number" }).notNull(),

@@ -57,7 +57,8 @@ export interface CoverageRow extends CoveragePlace {
   readonly missed: Readonly<Partial<Record<MissingReason, number>>>;
   /** Received readings that were stored later than one interval after their time. */
   readonly late: number;
-  /** Received readings whose values the exporter has repeated. Undefined by device: it is not known which devices they are. */
+  /** Readings whose values the exporter has repeated, counted for each device, also by target. Undefined by device if a source
+   *  of the device did not say of which devices it counted them. */
   readonly frozen: number | undefined;
   /** Rejected inputs of the group's sources. Undefined by device. */
   readonly quarantined: number | undefined;

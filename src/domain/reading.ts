@@ -54,6 +54,9 @@ export interface SourceReading {
   readonly ended?: boolean;
   /** The number of devices whose values the exporter has repeated for a minute; absent: none, or not known. */
   readonly frozen?: number;
+  /** The uuids of these devices; of a reading that takes several messages, each message has its own. Absent: none, or the streamer is
+   *  of a version that did not say which. */
+  readonly frozenDevices?: readonly string[];
 }
 
 /** Readings that were read and then dropped. */

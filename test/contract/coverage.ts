@@ -2,96 +2,20 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { makeBatch, messageOf } from "../../dev/make-batch.ts";
 import { coverageHourMs, type CoverageFilter, type CoverageRow } from "../../src/domain/coverage.ts";
-import type { ReadingFault, SourceReading } from "../../src/domain/reading.ts";
+import type { SourceReading } from "../../src/domain/reading.ts";
 import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
-import type { IngestMessage } from "../../src/pipeline/store/telemetry-store.ts";
-
-const t0 = Date.UTC(2025, 6, 18, 20);
-const minute = 60_000;
-const intervalMs = 10 * minute;
-const perHour = coverageHourMs / intervalMs;
-const hours = 4;
-
-/** What becomes of a scheduled reading: the devices in it, a reason for which it is missed, or nothing, because its owner dies; the
- *  next owner then reports it. */
-type Tick = readonly number[] | ReadingFault | "killed";
-
-interface Fleet {
-  readonly phaseMs: number;
-  readonly ticks: readonly Tick[];
-  /** Messages that are delivered twice, by their number. */
-  readonly twice: readonly number[];
-  /** How long after the last scheduled reading it is now, in intervals. */
-  readonly laterIntervals: number;
-}
-
-const deviceCount = 3;
-const tick: fc.Arbitrary<Tick> = fc.oneof(
-  { weight: 6, arbitrary: fc.subarray([...Array(deviceCount).keys()]) },
-  { weight: 2, arbitrary: fc.constantFrom<ReadingFault>("timeout", "refused", "http_status") },
-  { weight: 2, arbitrary: fc.constant<"killed">("killed") },
-);
-const fleet: fc.Arbitrary<Fleet> = fc.record({
-  phaseMs: fc.integer({ min: 0, max: intervalMs - 1 }),
-  ticks: fc.array(tick, { minLength: 1, maxLength: (hours - 1) * perHour }),
-  twice: fc.array(fc.nat(20), { maxLength: 5 }),
-  laterIntervals: fc.integer({ min: 0, max: 8 }),
-});
-
-const isKilled = (each: Tick): boolean => each === "killed";
-const timeOf = ({ phaseMs }: Fleet, index: number): number => t0 + phaseMs + index * intervalMs;
-
-/** The messages of a fleet, and for each scheduled reading what is known of it when all of them are stored. */
-function play(prefix: string, played: Fleet) {
-  const messages: IngestMessage[] = [];
-  let killed = 0;
-  const send = (at: number, reading: Omit<SourceReading, "intervalMs" | "timeMs">, devices: readonly number[] = []) => {
-    const timeMs = timeOf(played, at);
-    const records = devices.map((device) => {
-      return { uuid: `${prefix}-${device}`, hostname: prefix, clusterId: prefix, timeMs, metrics: { temperature: 1 } };
-    });
-    const batch = { ...makeBatch(records), reading: { ...reading, timeMs, intervalMs } };
-    messages.push(messageOf(`${prefix} ${messages.length}`, batch, { source: prefix, from: timeMs, to: timeMs }));
-  };
-  played.ticks.forEach((each, index) => {
-    // before the first reading, no owner knows of the source
-    if (isKilled(each)) return void (killed += messages.length === 0 ? 0 : 1);
-    if (killed > 0) send(index - 1, { outcome: "missed", reason: "no_streamer", count: killed });
-    killed = 0;
-    if (typeof each === "string") send(index, { outcome: "missed", reason: each as ReadingFault, count: 1 });
-    else send(index, { outcome: "read", count: 1 }, each);
-  });
-  return messages;
-}
-
-/** What the coverage of a device has to be in each hour, from the list of what became of each scheduled reading. */
-function modelOf(played: Fleet, nowMs: number, device: number) {
-  const lastReported = played.ticks.findLastIndex((each) => !isKilled(each));
-  const first = played.ticks.findIndex((each) => typeof each === "object" && each.includes(device));
-  const byHour = new Map<number, { expected: number; received: number; missed: Record<string, number> }>();
-  for (let index = 0; first !== -1 && timeOf(played, index) <= nowMs; index += 1) {
-    const timeMs = timeOf(played, index);
-    if (index < first || (index > lastReported && timeMs > nowMs - intervalMs)) continue;
-    const hour = Math.floor(timeMs / coverageHourMs) * coverageHourMs;
-    const counts = byHour.get(hour) ?? { expected: 0, received: 0, missed: {} };
-    byHour.set(hour, counts);
-    const each = played.ticks[index];
-    counts.expected += 1;
-    const reason =
-      index > lastReported
-        ? "unreported"
-        : typeof each === "object"
-          ? each.includes(device)
-            ? undefined
-            : "absent"
-          : each === "killed"
-            ? "no_streamer"
-            : (each as string);
-    if (reason === undefined) counts.received += 1;
-    else counts.missed[reason] = (counts.missed[reason] ?? 0) + 1;
-  }
-  return byHour;
-}
+import {
+  deviceCount,
+  fleet,
+  frozenOf,
+  hours,
+  intervalMs,
+  minute,
+  modelOf,
+  play,
+  t0,
+  timeOf,
+} from "./coverage-model.ts";
 
 const sumOf = (counts: object): number => Object.values(counts).reduce((sum: number, count) => sum + Number(count), 0);
 
@@ -127,17 +51,21 @@ export function exerciseCoverage(name: string, open: () => Promise<OpenStore>): 
             const byHour = modelOf(played, nowMs, device);
             const ofDevice = rows.filter(({ group }) => group[2] === `${prefix}-${device}`);
             expect(ofDevice.map(({ timeMs }) => timeMs)).toEqual([...byHour.keys()]);
-            for (const { timeMs, expected, received, missed, basis } of ofDevice) {
+            for (const { timeMs, expected, received, frozen, missed, basis } of ofDevice) {
               const model = byHour.get(timeMs);
-              expect({ expected, received }).toEqual({ expected: model?.expected, received: model?.received ?? NaN });
+              expect([expected, received, frozen]).toEqual([model?.expected, model?.received ?? NaN, model?.frozen]);
               expect(received + sumOf(missed)).toBe(expected ?? NaN);
               expect(missed).toEqual(model?.missed ?? {});
               expect(basis).toBe("schedule");
             }
           }
-          const [total] = await rowsOf({ clusterId: prefix }, { nowMs, groupBy: "cluster", step: "total" });
+          const totalOf = async (groupBy: "host" | "cluster" | "target") =>
+            (await rowsOf({ clusterId: prefix }, { nowMs, groupBy, step: "total" }))[0];
           const expected = rows.reduce((sum, row) => sum + (row.expected ?? NaN), 0);
-          expect(total?.expected ?? 0).toBe(expected);
+          expect((await totalOf("cluster"))?.expected ?? 0).toBe(expected);
+          for (const groupBy of ["host", "cluster", "target"] as const) {
+            expect((await totalOf(groupBy))?.frozen ?? 0).toBe(frozenOf(played));
+          }
         }),
         { numRuns: 12 },
       );
@@ -282,6 +210,19 @@ export function exerciseCoverage(name: string, open: () => Promise<OpenStore>): 
         const sum = (rows: readonly CoverageRow[]) => rows.reduce((all, { received }) => all + received, 0);
         expect(sum(hosts)).toBe(sum(whole));
       }
+    });
+
+    test("frozen readings are deleted with the records, so that records that are stored again count once", async () => {
+      const repeat = async (id: string) => {
+        const records = ["repeats", "works"].map((uuid) => ({ uuid, timeMs: t0, metrics: { temperature: 1 } }));
+        const repeated = { frozen: 1, frozenDevices: ["repeats"] };
+        const reading: SourceReading = { timeMs: t0, intervalMs, outcome: "read", count: 1, ...repeated };
+        await opened.store.ingest(messageOf(id, { ...makeBatch(records), reading }, { source: "repeats" }));
+        return (await rowsOf({ uuids: ["repeats", "works"] })).slice(0, 2).map(({ frozen }) => frozen);
+      };
+      expect(await repeat("first time")).toEqual([1, 0]);
+      await opened.retention.deleteOlder({ raw: 30, "1m": 0, "1h": 0 });
+      expect(await repeat("second time")).toEqual([1, 0]);
     });
   });
 }

@@ -1,10 +1,12 @@
 import { expect, test } from "bun:test";
+import { makeBatch } from "../../dev/make-batch.ts";
 import type { RecordBatch } from "../../src/domain/batch.ts";
 import { BatchBuilder } from "../../src/domain/batch-builder.ts";
 import { UndecodablePayload } from "../../src/domain/errors.ts";
 import type { Gpu, Workload } from "../../src/domain/gpu.ts";
 import { fromPayloadV1, toPayloadV1 } from "../../src/domain/schema/columns-v1.ts";
 import type { PayloadV1 } from "../../src/domain/schema/payload-v1.ts";
+import type { SourceReading } from "../../src/domain/reading.ts";
 import { decodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
 import { recordsIn } from "../support/merged-records.ts";
 
@@ -116,7 +118,36 @@ test.each([
   expect([recordCount, rejected.map(({ reason }) => reason)]).toEqual([1, ["invalid_record"]]);
 });
 
+const reading: SourceReading = { timeMs, intervalMs: 15_000, outcome: "read", count: 1 };
+const fleet = makeBatch(["a", "b", "c"].map((uuid) => ({ uuid, timeMs, metrics: { temperature: 1 } })));
+
 test.each([
+  [
+    ["c", "a"],
+    [0, 2],
+    ["a", "c"],
+  ],
+  [["c", "b", "a"], "all", ["a", "b", "c"]],
+  [["in another part"], [], []],
+] as const)("a reading says which devices are frozen: %j is sent as %j", (frozenDevices, sent, read) => {
+  const payload = toPayloadV1({ ...fleet, reading: { ...reading, frozen: frozenDevices.length, frozenDevices } });
+  expect(payload.reading).toEqual({ ...reading, frozen: frozenDevices.length, frozenDevices: sent } as never);
+  expect(fromPayloadV1(payload).reading?.frozenDevices).toEqual(read);
+});
+
+test("a reading without frozen devices, and one of an earlier version that only counts them, are read as they are", () => {
+  for (const each of [reading, { ...reading, frozen: 2 }]) {
+    const payload = toPayloadV1({ ...fleet, reading: each });
+    expect(payload.reading).toEqual({ ...reading, ...each } as never);
+    expect(fromPayloadV1(payload).reading).toEqual(each);
+  }
+});
+
+test.each([
+  [
+    { reading: { ...reading, frozen: 1, frozenDevices: [1] } },
+    "the GPU at index 1 is frozen, but the number of GPUs is 1",
+  ],
   [{ custom: [{ record: 2, metric: "fan", value: 1 }] }, "fan has a value at index 2, but the number of records is 2"],
   [
     { columns: [{ metric: "power_draw", at: [0, 2], same: 1 }] },

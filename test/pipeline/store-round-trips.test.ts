@@ -113,3 +113,19 @@ test("messages of new hosts that are stored at once share their waits for the ch
   // that of the first message, and one for all messages that were stored meanwhile
   expect(waits).toHaveLength(2);
 });
+
+test("a reading costs a statement for frozen devices only if there are any, and that waits for no answer", async () => {
+  const ofFrozen = async (second: number, frozenDevices: readonly string[]) => {
+    seen.length = 0;
+    const timeMs = second * 1000;
+    const batch = makeBatch(["GPU-0", "GPU-1"].map((uuid) => ({ uuid, timeMs, metrics: { temperature: 1 } })));
+    const repeated = frozenDevices.length > 0 && { frozen: frozenDevices.length, frozenDevices };
+    const reading = { timeMs, intervalMs: 10_000, outcome: "read" as const, count: 1, ...repeated };
+    await store.ingest(messageOf(`scrape at ${second}`, { ...batch, reading }, { source: "scrape" }));
+    return { statements: seen.filter((text) => text.includes("frozen_readings")).length, answers: answers(seen) };
+  };
+  // the GPUs have no workload from here on
+  for (const second of [50, 55]) await ofFrozen(second, []);
+  expect(await ofFrozen(60, [])).toEqual({ statements: 0, answers: 3 });
+  expect(await ofFrozen(70, ["GPU-0", "GPU-1"])).toEqual({ statements: 1, answers: 3 });
+});

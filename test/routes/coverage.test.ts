@@ -20,7 +20,7 @@ beforeAll(async () => {
     const reading: SourceReading =
       present.length === 0
         ? { timeMs, intervalMs, outcome: "missed", reason: "timeout", message: "no answer in 10 s", count: 1 }
-        : { timeMs, intervalMs, outcome: "read", count: 1 };
+        : { timeMs, intervalMs, outcome: "read", count: 1, ...(index > 0 && { frozen: 1, frozenDevices: ["GPU-2"] }) };
     const batch = { ...makeBatch(records), reading };
     await stored.store.ingest(messageOf(`scrape ${index}`, batch, { source: "scrape:lab:gpu-01:9400" }));
   }
@@ -37,7 +37,7 @@ describe("coverage", () => {
       missed: { timeout: 2, absent: 1 },
       maintenance: 0,
       late: 5,
-      frozen: 0,
+      frozen: 2,
       quarantined: 0,
     },
     ...{ basis: "schedule", interval_seconds: 900 },
@@ -53,6 +53,14 @@ describe("coverage", () => {
     expect(data).toMatchObject([
       { uuid: "GPU-1", expected: 4, received: 2, missed: { timeout: 1, absent: 1 } },
       { uuid: "GPU-2", expected: 4, received: 3, missed: { timeout: 1 } },
+    ]);
+  });
+
+  test("of a device has the readings in which the exporter repeated its values", async () => {
+    const { data } = await gateway.json(`/api/v1/coverage?by=device&cluster_id=lab&${range}`);
+    expect(data).toMatchObject([
+      { uuid: "GPU-1", frozen: 0 },
+      { uuid: "GPU-2", frozen: 2 },
     ]);
   });
 
@@ -93,7 +101,7 @@ describe("coverage", () => {
     expect(await ndjson.text()).toBe(`${JSON.stringify(host)}\n`);
     const csv = await gateway.get(path, { headers: { accept: "text/csv" } });
     expect((await csv.text()).split("\n")[1]).toBe(
-      '2025-07-18T20:00:00Z,lab,gpu-01,,,2,8,5,3,"{""timeout"":2,""absent"":1}",0,5,0,0,schedule,900',
+      '2025-07-18T20:00:00Z,lab,gpu-01,,,2,8,5,3,"{""timeout"":2,""absent"":1}",0,5,2,0,schedule,900',
     );
   });
 

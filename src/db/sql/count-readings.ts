@@ -48,20 +48,19 @@ order by hour_ms
 on conflict (source_id, hour, reason) do update set spans = source_misses.spans + excluded.spans`;
 
 /** Adds a message's readings to the hours in which they were due.
- *  @param quarantined the number of the message's rejected inputs */
+ *  @param counts the numbers of the message's rejected inputs and frozen devices */
 export function countReadings(
   transaction: SqlTransaction,
   { sourceId, reading }: { readonly sourceId: string; readonly reading: SourceReading },
-  quarantined: number,
+  { quarantined, frozen }: { readonly quarantined: number; readonly frozen: number },
 ): void {
-  if (reading.count === 0 && quarantined === 0) return;
-  const { intervalMs, outcome, reason, frozen = 0 } = reading;
+  if (reading.count === 0 && quarantined === 0 && frozen === 0) return;
+  const { intervalMs, outcome, reason } = reading;
   const hours = hoursOf(reading);
   const [newest] = hours;
   if (outcome === "read" && hours.length === 1 && newest !== undefined) {
     const { hour, firstMs, lastMs, due } = newest;
-    const repeated = due === 0 ? 0 : frozen;
-    transaction.send(oneHourText, [sourceId, hour, intervalMs, firstMs, lastMs, due, repeated, quarantined]);
+    transaction.send(oneHourText, [sourceId, hour, intervalMs, firstMs, lastMs, due, frozen, quarantined]);
     return;
   }
   const fault = outcome === "read" ? null : (reason ?? "no_streamer");
@@ -74,7 +73,7 @@ export function countReadings(
     sourceId,
     intervalMs,
     fault,
-    reading.count === 0 ? 0 : frozen,
+    frozen,
     quarantined,
     hourMss,
     firstMss,

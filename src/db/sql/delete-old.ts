@@ -102,6 +102,19 @@ select count(*)::int as deleted from deleted`;
   return (await executor.query<{ deleted: number }>(text, [days, maxRows]))[0]?.deleted ?? 0;
 }
 
+/** Deletes at most `maxRows` of the hours of frozen devices that are older than `days`. @returns the number of deleted rows */
+export async function deleteOldFrozen(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
+  const text = `
+with deleted as (
+  delete from frozen_readings where (source_id, hour, gpu_key) in (
+    select source_id, hour, gpu_key from frozen_readings
+    where hour < now() - make_interval(days => $1::int, hours => 1) limit $2::int)
+  returning 1
+)
+select count(*)::int as deleted from deleted`;
+  return (await executor.query<{ deleted: number }>(text, [days, maxRows]))[0]?.deleted ?? 0;
+}
+
 /** Deletes at most `maxRows` of the spans of hosts and devices that ended before `days`. The last decommissioning of each remains,
  *  because the inventory says when it came back. @returns the number of deleted spans */
 export async function deleteOldSpans(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {

@@ -8,6 +8,7 @@ import type { SqlExecutor } from "../client.ts";
 import { type CoverageWindow, firstWindow, nextWindow, wholeRange } from "./coverage-windows.ts";
 import { Conditions } from "./conditions.ts";
 import { currentDevices, deviceStates, excusedDevices, excusedSources } from "./device-states.ts";
+import { frozenDevices, frozenUnnamed } from "./frozen-devices.ts";
 import { addAttributeConditions } from "./gpu-conditions.ts";
 import { learnedDevices, type LearnedRange } from "./learned-devices.ts";
 import { partialHours } from "./missed-parts.ts";
@@ -43,7 +44,10 @@ export interface CoveragePart {
   /** Missed readings of which it is not known whether the devices belonged to the source then. */
   readonly unplaced: number | null;
   readonly late: number | null;
-  readonly frozen: number | null;
+  /** Readings that repeat old values of these devices. By target, all those of the source. */
+  readonly frozen: number;
+  /** Further ones of the source, which does not say of which devices. */
+  readonly frozenUnnamed: number;
   readonly quarantined: number | null;
   /** Of each of the devices' sources. */
   readonly missed: readonly Readonly<Partial<Record<MissingReason, number>>>[] | null;
@@ -159,7 +163,8 @@ function page(
 ${parts},
 places as (select p.*, dense_rank() over (order by ${bucket}, p.names) as place from parts p ${condition.after("where")})
 select hour_ms::float8 as "timeMs", to_jsonb(names) as "group", devices::float8 as devices, expected, received, missing, maintenance,
-  is_declared as "isDeclared", is_learned as "isLearned", interval_ms as "intervalMs", source_id as "sourceId", pending, unlisted, unplaced, late, frozen, quarantined, missed
+  is_declared as "isDeclared", is_learned as "isLearned", interval_ms as "intervalMs", source_id as "sourceId", pending, unlisted, unplaced, late,
+  frozen, frozen_unnamed as "frozenUnnamed", quarantined, missed
 from places where place <= ${condition.param(limit + 1)} order by place, hour_ms, source_id`;
   return { text };
 }
@@ -175,7 +180,8 @@ parts as (
   select hour_ms, array[source_id] collate "C" as names, devices, due + h.pending - coalesce(x.excused, 0) as expected, received,
     due + h.pending - received - coalesce(x.excused, 0) as missing, coalesce(x.maintenance, 0) as maintenance, false as is_declared,
     false as is_learned, interval_ms, source_id, coalesce(x.pending, h.pending) as pending, 0 as unlisted,
-    coalesce(x.unplaced, 0) as unplaced, late, frozen, quarantined, jsonb_build_array(coalesce(x.missed, h.missed)) as missed
+    coalesce(x.unplaced, 0) as unplaced, late, frozen, 0 as frozen_unnamed, quarantined,
+    jsonb_build_array(coalesce(x.missed, h.missed)) as missed
   from source_hours h left join excused x using (source_id, hour_ms)
   where due + h.pending > coalesce(x.excused, 0) or x.maintenance > 0)`;
 }
@@ -191,6 +197,19 @@ counts as (
       and t.time < to_timestamp((${lastHour}::float8 + ${coverageHourMs}) / 1000.0)
     group by 1) c)`;
 }
+
+/** CTEs: what was due, expected, received and repeated of each device in each hour. */
+const deviceHours = `
+due_hours as (
+  select gpu_key, hour_ms, coalesce(s.expected, l.expected) as due, coalesce(c.received, 0) as received,
+    s.gpu_key is null as is_learned, s.source_id, s.signature, l.step_ms
+  from signed s
+  full join learned l using (gpu_key, hour_ms)
+  full join counts c using (gpu_key, hour_ms)),
+device_hours as (
+  select u.*, due - least(due, coalesce(x.excused, 0)) as expected, least(due, coalesce(x.maintenance, 0)) as maintenance,
+    coalesce(f.frozen, 0) as frozen
+  from due_hours u left join excused x using (gpu_key, hour_ms) left join frozen_devices f using (gpu_key, hour_ms))`;
 
 // the sources are joined by one text: by two columns, the planner compares every device with every source of the hour
 function deviceParts(
@@ -208,26 +227,19 @@ ${learnedDevices(params, range)},
 ${deviceStates("select gpu_key from devices")},
 ${excusedDevices(params)},
 ${partialHours},
-due_hours as (
-  select gpu_key, hour_ms, coalesce(s.expected, l.expected) as due, coalesce(c.received, 0) as received,
-    s.gpu_key is null as is_learned, s.source_id, s.signature, l.step_ms
-  from signed s
-  full join learned l using (gpu_key, hour_ms)
-  full join counts c using (gpu_key, hour_ms)),
-device_hours as (
-  select u.*, due - least(due, coalesce(x.excused, 0)) as expected, least(due, coalesce(x.maintenance, 0)) as maintenance
-  from due_hours u left join excused x using (gpu_key, hour_ms)),
+${frozenDevices(params)},${deviceHours},
 summed as (
   select x.hour_ms, array[${columns}] collate "C" as names, x.source_id, x.is_learned, x.signature, count(*) as devices,
     case when bool_or(x.expected is null) then null else sum(x.expected) end as expected, sum(x.received) as received,
     sum(greatest(0, x.expected - x.received)) as missing, sum(x.maintenance) as maintenance,
-    case when min(x.step_ms) = max(x.step_ms) then min(x.step_ms) end as step_ms
+    sum(x.frozen) as frozen, case when min(x.step_ms) = max(x.step_ms) then min(x.step_ms) end as step_ms
   from device_hours x join devices d using (gpu_key) where x.expected is distinct from 0 or x.received > 0 or x.maintenance > 0
   group by x.hour_ms, ${columns}, x.source_id, x.is_learned, x.signature),
 seen_parts as (
   select u.hour_ms, u.names, u.devices, u.expected, u.received, coalesce(u.missing, 0) as missing, u.maintenance, false as is_declared,
     u.is_learned, coalesce(h.interval_ms, u.step_ms) as interval_ms, u.source_id, coalesce(f.pending, h.pending) as pending,
-    coalesce(f.unlisted, h.unlisted) as unlisted, coalesce(f.unplaced, 0) as unplaced, h.late, h.frozen, h.quarantined,
+    coalesce(f.unlisted, h.unlisted) as unlisted, coalesce(f.unplaced, 0) as unplaced, h.late, u.frozen,
+    ${frozenUnnamed} as frozen_unnamed, h.quarantined,
     coalesce(f.missed, case when h.missed is not null then jsonb_build_array(h.missed) end) as missed
   from summed u
   left join source_hours h on h.source_id || h.hour_ms = u.source_id || u.hour_ms::int8
@@ -243,7 +255,7 @@ parts as (
   union all
   select n.hour_ms, array[${columns}] collate "C", sum(n.gpus), case when bool_or(n.expected is null) then null else sum(n.expected) end,
     0, coalesce(sum(n.expected), 0), sum(n.maintenance), true, false,
-    case when min(n.interval_ms) = max(n.interval_ms) then min(n.interval_ms) end, null, 0, 0, 0, 0, 0, 0,
+    case when min(n.interval_ms) = max(n.interval_ms) then min(n.interval_ms) end, null, 0, 0, 0, 0, 0, 0, 0,
     jsonb_build_array(jsonb_build_object('never_seen', coalesce(sum(n.expected), 0)))
   from never_seen n where n.expected is distinct from 0 or n.maintenance > 0 group by n.hour_ms, ${columns})`;
 }

@@ -3,6 +3,7 @@ import { UndecodablePayload } from "../errors.ts";
 import { toGpuColumns, withGpuColumns } from "./gpus-v1.ts";
 import { fromOccupantColumns, toOccupantColumns } from "./occupants-v1.ts";
 import type { PayloadV1 } from "./payload-v1.ts";
+import { fromReadingV1, toReadingV1 } from "./reading-v1.ts";
 
 type Column = PayloadV1["columns"][number];
 
@@ -22,7 +23,7 @@ export function toPayloadV1(batch: RecordBatch): PayloadV1 {
     ...toConflicting(batch),
     rejected: batch.rejected as PayloadV1["rejected"],
     tally: toTally(batch.tally),
-    ...(batch.reading && { reading: batch.reading }),
+    ...(batch.reading && { reading: toReadingV1(batch.reading, gpuColumns.gpus) }),
   };
 }
 
@@ -31,8 +32,8 @@ function toTally({ conflicts, ...tally }: InputTally): PayloadV1["tally"] {
 }
 
 /** Decodes the payload `v1`.
- *  @throws UndecodablePayload if lengths in the payload contradict each other, two columns have the same metric, or a value is
- *    beyond the last record */
+ *  @throws UndecodablePayload if lengths in the payload contradict each other, two columns have the same metric, a value is beyond
+ *    the last record, or a frozen device beyond the last GPU */
 export function fromPayloadV1(payload: PayloadV1): RecordBatch {
   const { records } = payload;
   checkLength("gpuSteps", payload.gpuSteps.length, records);
@@ -54,7 +55,7 @@ export function fromPayloadV1(payload: PayloadV1): RecordBatch {
       payload.conflicting === undefined ? noConflicting(payload.tally) : fromCustom(payload.conflicting, records),
     rejected: payload.rejected,
     tally: { conflicts: 0, ...payload.tally },
-    ...(payload.reading && { reading: payload.reading }),
+    ...(payload.reading && { reading: fromReadingV1(payload.reading, payload.gpus) }),
   };
   return withGpuColumns(batch, { ...payload, gpuIndexes });
 }

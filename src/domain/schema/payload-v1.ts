@@ -85,6 +85,9 @@ export const payloadV1 = Type.Object({
       count: tallyCount,
       frozen: Type.Optional(tallyCount),
       ended: Type.Optional(Type.Boolean()),
+      /** Which GPUs of this payload `frozen` counts: their indexes in `gpus`. Absent: `frozen` is absent, too, or the streamer is older
+       *  than this field. */
+      frozenDevices: Type.Optional(Type.Union([Type.Literal("all"), Type.Array(index)])),
     }),
   ),
 });

@@ -327,13 +327,15 @@ describe("the health of a target", () => {
     for (let scrape = 0; scrape < 4; scrape += 1) await reading.next();
     expect(source.state().frozen).toBe(0);
     const fifth = await reading.next();
-    expect(fifth.reading?.outcome).toBe("read");
+    expect(fifth.reading).toMatchObject({ outcome: "read", frozen: 2 });
+    expect(fifth.reading?.frozenDevices).toEqual(fifth.batch.gpus.map(({ uuid }) => uuid));
     expect(source.state()).toMatchObject({ state: "up", frozen: 2 });
     expect(source.state().message).toContain("the readings of 2 of 2 devices do not change although they are busy");
     await reading.next();
     server.answer(exposition(dcgmText("h", 301)));
     await reading.next();
     expect(source.state().frozen).toBe(0);
+    expect(reading.batches.at(-1)?.reading).not.toHaveProperty("frozenDevices");
     expect(lines.map((line) => line.replace(/^\S+ /, ""))).toEqual([
       expect.stringContaining("do not change"),
       "no longer repeats its readings",

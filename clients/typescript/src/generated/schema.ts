@@ -1235,7 +1235,7 @@ export interface components {
             maintenance: number;
             /** @description Received readings that were stored later than one interval after their time */
             late: number;
-            /** @description Readings of the group's sources in which the exporter repeated a device's values; absent by device */
+            /** @description Readings in which the exporter repeated a device's old values, counted for each device, also by target. Absent by device if a streamer of an earlier version did not say of which devices */
             frozen?: number;
             /** @description Rejected inputs of the group's sources; absent by device */
             quarantined?: number;

@@ -102,10 +102,11 @@ export class ExporterSource implements LiveSource {
     signal.addEventListener("abort", onAbort, { once: true });
     try {
       const received = await client.scrape(this.target.url, cut.signal);
-      const { batch, ...read } = scrapes.read(received, timeMs);
-      this.health.read({ ...read, timeMs, durationMs: Math.round(elapsedMs()) });
-      const frozen = read.frozen === 0 ? {} : { frozen: read.frozen };
-      return this.batchAt({ outcome: "read", timeMs, count: 1, ...frozen }, batch);
+      const { batch, frozenDevices, ...read } = scrapes.read(received, timeMs);
+      const frozen = frozenDevices.length;
+      this.health.read({ ...read, frozen, timeMs, durationMs: Math.round(elapsedMs()) });
+      const repeated = frozen === 0 ? {} : { frozen, frozenDevices };
+      return this.batchAt({ outcome: "read", timeMs, count: 1, ...repeated }, batch);
     } catch (error) {
       const known = error instanceof ScrapeFailed ? error : this.unreadable(error);
       const failure = cut.signal.aborted ? stopFailure : known;
@@ -154,7 +155,7 @@ class Scrapes {
     // samples of a GPU that two hosts report are rejected only now
     const rejectedLater = batch.rejected.length - rejected;
     const counts = { samples: samples - rejectedLater, rejected: rejected + rejectedLater };
-    return { ...answer, ...counts, batch, frozen: this.frozen.observe(batch, timeMs) };
+    return { ...answer, ...counts, batch, frozenDevices: this.frozen.observe(batch, timeMs) };
   }
 }
 

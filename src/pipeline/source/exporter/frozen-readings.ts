@@ -24,8 +24,8 @@ export class FrozenReadings {
   private devices = new Map<string, Unchanged>();
 
   /** Compares a scrape with those before it.
-   *  @returns the number of devices with frozen readings */
-  observe(batch: RecordBatch, timeMs: number): number {
+   *  @returns the uuids of the devices with frozen readings */
+  observe(batch: RecordBatch, timeMs: number): string[] {
     const seen = new Map<string, Unchanged>();
     for (const [uuid, record] of newestRecords(batch)) {
       const values = oldTime(batch, record, timeMs) ?? fastValues(batch, record);
@@ -35,9 +35,9 @@ export class FrozenReadings {
       seen.set(uuid, isSame ? { ...before, scrapes: before.scrapes + 1 } : { values, sinceMs: timeMs, scrapes: 1 });
     }
     this.devices = seen;
-    return [...seen.values()].filter(
-      ({ scrapes, sinceMs }) => scrapes >= frozenAfterScrapes && timeMs - sinceMs >= frozenAfterMs,
-    ).length;
+    return Array.from(seen).flatMap(([uuid, { scrapes, sinceMs }]) =>
+      scrapes >= frozenAfterScrapes && timeMs - sinceMs >= frozenAfterMs ? [uuid] : [],
+    );
   }
 }
 

@@ -34,6 +34,7 @@ function rowOf(parts: readonly CoveragePart[], { groupBy, step, range }: Coverag
   const [first] = parts;
   const isKnown = parts.every(({ expected }) => expected !== null);
   const ofDevice = groupBy === "device";
+  const unnamed = sumOfSources(parts, ({ frozenUnnamed }) => frozenUnnamed);
   return {
     timeMs: step === "hour" ? (first?.timeMs ?? 0) : range.fromMs,
     group: first?.group ?? [],
@@ -43,7 +44,7 @@ function rowOf(parts: readonly CoveragePart[], { groupBy, step, range }: Coverag
     maintenance: sumOf(({ maintenance }) => maintenance),
     missed,
     late: sumOf((part) => Math.min((part.late ?? 0) * devicesOf(part), part.received)),
-    frozen: ofDevice ? undefined : sumOfSources(parts, ({ frozen }) => frozen),
+    frozen: ofDevice && unnamed > 0 ? undefined : unnamed + sumOf(({ frozen }) => frozen),
     quarantined: ofDevice ? undefined : sumOfSources(parts, ({ quarantined }) => quarantined),
     basis: basisOf(parts),
     intervalMs: sameInterval(parts),

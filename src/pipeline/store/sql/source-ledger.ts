@@ -1,8 +1,10 @@
 import type { SqlTransaction } from "../../../db/client.ts";
+import { countFrozen } from "../../../db/sql/count-frozen.ts";
 import { countReadings } from "../../../db/sql/count-readings.ts";
 import { endSource } from "../../../db/sql/end-source.ts";
 import { upsertSourceDevices } from "../../../db/sql/upsert-source-devices.ts";
 import type { RecordBatch } from "../../../domain/batch.ts";
+import type { SourceReading } from "../../../domain/reading.ts";
 import type { IngestMessage } from "../telemetry-store.ts";
 import { GpuKeys } from "./gpu-keys.ts";
 import type { ObservedGpu } from "./observed-gpus.ts";
@@ -48,8 +50,19 @@ export class SourceLedger {
       .filter((gpu) => this.isNews({ sourceId, reading }, gpu))
       .map(({ gpu, firstMs, lastMs }) => ({ gpuKey: this.keys.of(gpu.uuid), firstMs, lastMs }));
     upsertSourceDevices(transaction, { sourceId, table }, devices);
-    if (reading !== undefined) countReadings(transaction, { sourceId, reading }, rejected.length);
-    if (reading?.ended === true) endSource(transaction, sourceId, reading.timeMs);
+    if (reading === undefined) return;
+    const named = this.frozenKeys(reading, gpus);
+    const frozen = named?.length ?? (reading.count === 0 ? 0 : (reading.frozen ?? 0));
+    countReadings(transaction, { sourceId, reading }, { quarantined: rejected.length, frozen });
+    countFrozen(transaction, { sourceId, timeMs: reading.timeMs }, named ?? []);
+    if (reading.ended === true) endSource(transaction, sourceId, reading.timeMs);
+  }
+
+  /** The keys of the frozen devices of the message; undefined if the reading does not name them. */
+  private frozenKeys({ frozenDevices }: SourceReading, gpus: readonly ObservedGpu[]): number[] | undefined {
+    if (frozenDevices === undefined) return undefined;
+    const frozen = new Set(frozenDevices);
+    return gpus.flatMap(({ gpu }) => (frozen.has(gpu.uuid) ? [this.keys.of(gpu.uuid)] : []));
   }
 
   /** Call it when the message's transaction is committed. */

@@ -3,6 +3,7 @@ import type { DatabaseEngine } from "../../../db/engine.ts";
 import {
   deleteOldConflicts,
   deleteOldEnds,
+  deleteOldFrozen,
   deleteOldMisses,
   deleteOldReadings,
   deleteOldReporters,
@@ -35,6 +36,7 @@ export class SqlHistoryRetention implements HistoryRetention {
       await this.inSteps(keepDays.raw, deleteOldReadings);
       await this.inSteps(keepDays.raw, deleteOldMisses);
       await this.inSteps(keepDays.raw, deleteOldEnds);
+      await this.inSteps(keepDays.raw, deleteOldFrozen);
       await this.inSteps(keepDays.raw, deleteOldReporters);
       await this.inSteps(keepDays.raw, deleteOldSpans);
     }

@@ -50,7 +50,8 @@ export const coverageSchema = Type.Object(
       wholeNumber({
         minimum: 0,
         description:
-          "Readings of the group's sources in which the exporter repeated a device's values; absent by device",
+          "Readings in which the exporter repeated a device's old values, counted for each device, also by target. Absent by " +
+          "device if a streamer of an earlier version did not say of which devices",
       }),
     ),
     quarantined: Type.Optional(
