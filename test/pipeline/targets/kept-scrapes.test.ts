@@ -71,6 +71,27 @@ describe("scrapes that wait to be published", () => {
     expect(shown(kept.next(limits, () => -Infinity))).toMatchObject([{ second: 2 }]);
   });
 
+  test("that were missed together count from the first scheduled time after a position, which may be no scheduled time", () => {
+    for (const [afterMs, count] of [
+      [4000, 5],
+      [5001, 4],
+      [5800, 4],
+      [5999, 4],
+      [6000, 3],
+      [6400, 3],
+      [8999, 1],
+    ] as const) {
+      const kept = new KeptScrapes<Owner>({
+        maxBytes: 1e6,
+        messageMaxBytes: 1e6,
+        onFull: () => undefined,
+        onDropped: () => undefined,
+      });
+      kept.add(owner, missed(9, 5, "no_streamer"));
+      expect([afterMs, drain(kept, afterMs)]).toMatchObject([afterMs, [{ second: 9, count }]]);
+    }
+  });
+
   test("that do not fit into the memory are missed, those that follow each other as one", () => {
     const states: boolean[] = [];
     const dropped: number[] = [];

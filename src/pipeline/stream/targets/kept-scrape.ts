@@ -70,7 +70,8 @@ export class KeptScrape<Owner extends { readonly sourceId: string }> {
     const { reading } = this.live;
     if (this.timeMs <= timeMs) return undefined;
     if (reading === undefined || timeMs === -Infinity) return this;
-    const count = Math.min(reading.count, Math.max(1, Math.round((this.timeMs - timeMs) / reading.intervalMs)));
+    // rounded up, because the position of a target's first claim is no scheduled time
+    const count = Math.min(reading.count, Math.ceil((this.timeMs - timeMs) / reading.intervalMs));
     if (count < reading.count) {
       this.live = { ...this.live, reading: { ...reading, count } };
       this.encoded = undefined;
