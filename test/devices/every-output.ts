@@ -66,7 +66,18 @@ const ndjson: Output = {
 /** Columns whose empty cell is an empty text, not an absent field. */
 const requiredColumns = new Set(["device", "model_name", "name"]);
 const textColumns = new Set([
-  ...["telemetry_id", "timestamp", "gpu_id", "id", "uuid", "hostname", "cluster_id", "status", "driver_version"],
+  ...[
+    "telemetry_id",
+    "timestamp",
+    "gpu_id",
+    "id",
+    "uuid",
+    "hostname",
+    "cluster_id",
+    "status",
+    "state",
+    "driver_version",
+  ],
   ...[
     "first_seen_at",
     "last_seen_at",
