@@ -120,7 +120,7 @@ order by s.id limit 1`;
 }
 
 /** Changes the note of a maintenance that was said before: of the same begin, or if it is to begin now, of one that lasts now.
- *  @returns false if there is none that ends at the same time */
+ *  @returns false if no such maintenance ends at the same time */
 export async function repeatMaintenance(
   executor: SqlExecutor,
   { uuid, clusterId, hostname, fromMs, toMs, note }: Omit<NewSpan, "state">,

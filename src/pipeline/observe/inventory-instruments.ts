@@ -10,7 +10,7 @@ const labels: Readonly<Record<keyof InventoryCounts, string>> = {
   decommissioned: "decommissioned",
 };
 
-/** Shows the sums of the inventory to Prometheus. While they are not known, there is none.
+/** Shows the sums of the inventory to Prometheus. While the sums are not known, the metric has no series.
  *  @param read returns the newest sums */
 export function showInventory(read: () => InventoryCounts | undefined, registry: Registry): void {
   void new Gauge({

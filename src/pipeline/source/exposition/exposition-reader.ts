@@ -78,7 +78,7 @@ export class ExpositionReader {
   private readonly identities = new JoinedIdentities();
   private readonly subjects: SeriesSubjects;
   private readonly ratio = new RatioDecision();
-  /** The metrics of earlier expositions by their names; "ignored" if a name is none of a GPU. What is known of their devices is kept by
+  /** The metrics of earlier expositions by their names; "ignored" if a name is not a metric of a GPU. Their devices are kept by
    *  the labels, which series share: an object for each series would take a fifth of a target's memory. */
   private readonly metrics = new Map<string, MetricSubject | "ignored">();
 
