@@ -1,3 +1,4 @@
+import type { GpuBounds } from "../domain/gpu-bounds.ts";
 import type { Scope } from "./scope.ts";
 
 /** What is known about a key without its secret. */
@@ -7,6 +8,8 @@ export interface KeyGrant {
   readonly scopes: readonly Scope[];
   /** Undefined: it does not expire. */
   readonly expiresAtMs: number | undefined;
+  /** What it may see; undefined: everything. */
+  readonly selector?: GpuBounds | undefined;
 }
 
 /** Who sends a request: a key, or anyone where no key is required. Connections that outlive a request end with their caller. */

@@ -9,6 +9,7 @@ import {
   updateRevoked,
 } from "../../db/sql/access-keys.ts";
 import { StoreRejected } from "../../domain/errors.ts";
+import { readGpuBounds } from "../../domain/gpu-bounds.ts";
 import { type CheckedKey, type KeyStore, maxKeys, type StoredKey, type Successor } from "../key-store.ts";
 import { isScope } from "../scope.ts";
 
@@ -57,9 +58,12 @@ async function insert(executor: SqlExecutor, key: CheckedKey): Promise<StoredKey
   throw new StoreRejected(`there are ${maxKeys} keys that are not revoked: revoke those that are no longer used`);
 }
 
-/** A scope that only a newer program knows is left out. */
-function grantOf({ id, name, scopes, expiresAtMs }: KeyRow) {
-  return { id, name, scopes: scopes.filter(isScope), expiresAtMs: expiresAtMs ?? undefined };
+/** A scope that only a newer program knows is left out. So are all scopes of a key whose selector only a newer program knows. */
+function grantOf({ id, name, scopes, expiresAtMs, selector: stored }: KeyRow) {
+  const selector = stored === null ? undefined : readGpuBounds(stored);
+  const grant = { id, name, scopes: scopes.filter(isScope), expiresAtMs: expiresAtMs ?? undefined };
+  if (selector === undefined) return grant;
+  return "problem" in selector ? { ...grant, scopes: [] } : { ...grant, selector };
 }
 
 function storedKeyOf(row: KeyRow): StoredKey {

@@ -6,6 +6,8 @@ export interface KeyRow {
   readonly name: string;
   readonly sha256: string;
   readonly scopes: readonly string[];
+  /** As it was stored. */
+  readonly selector: unknown;
   readonly expiresAtMs: number | null;
   readonly createdAtMs: number;
   readonly revokedAtMs: number | null;
@@ -13,7 +15,7 @@ export interface KeyRow {
 }
 
 const ms = (column: string): string => `(extract(epoch from ${column})::float8 * 1000)::float8`;
-const columns = `id, name, sha256, scopes, ${ms("expires_at")} as "expiresAtMs", ${ms("created_at")} as "createdAtMs",
+const columns = `id, name, sha256, scopes, selector, ${ms("expires_at")} as "expiresAtMs", ${ms("created_at")} as "createdAtMs",
   ${ms("revoked_at")} as "revokedAtMs", ${ms("last_used_at")} as "lastUsedAtMs"`;
 const isValid = "revoked_at is null and (expires_at is null or expires_at > now())";
 
