@@ -56,6 +56,30 @@ export function exerciseInventory(name: string, open: () => Promise<OpenStore>):
       expect(await states()).toEqual(["active", "active", "active"]);
     });
 
+    test("a GPU that only its MIG instances report has a state, which its instances have too", async () => {
+      await told.read("mig-host", t0, ["GPU-m:mig:1:1g.10gb", "GPU-m:mig:2:1g.10gb"]);
+      const subject = { uuid: "GPU-m" };
+      const place = { clusterId: "mig-host", hostname: "mig-host", uuid: "GPU-m" };
+      const { maintenance } = await opened.inventory.counts();
+      const changed = await told.changed("maintenance", { subject, note: "fans" });
+      expect(changed).toMatchObject({
+        ...place,
+        state: "maintenance",
+        note: "fans",
+        firstSeenAtMs: t0,
+        lastSeenAtMs: t0,
+      });
+      expect((await opened.inventory.counts()).maintenance).toBe(maintenance + 1);
+      expect((await told.items({ hostname: "mig-host" })).map(({ uuid, state }) => `${uuid} ${state}`)).toEqual([
+        " active",
+        "GPU-m maintenance",
+        "GPU-m:mig:1:1g.10gb maintenance",
+        "GPU-m:mig:2:1g.10gb maintenance",
+      ]);
+      expect((await told.changed("decommission", { subject })).state).toBe("decommissioned");
+      expect(stateOf(await told.changed("restore", { subject }))).toMatchObject({ state: "active" });
+    });
+
     test("two operators at once leave one state, and the same change twice is one", async () => {
       await told.read("busy", t0, ["busy-1"]);
       const subject = { uuid: "busy-1" };

@@ -27,6 +27,8 @@ present as (
 changes as (
   select cluster_id, hostname, uuid, max(changed_at) as changed_at, max(returned_at) as returned_at from matched group by 1, 2, 3)`;
 
+/** The hosts and devices that have reported or were declared. `told_of_instances` has the GPUs that only their MIG instances report;
+ *  their uuids are known once a state was said of them. */
 const items = `
 declared_devices as (
   select uuid, max(mig_prefix) as mig_prefix, (array_agg(cluster_id order by declared_by))[1] as cluster_id,
@@ -38,8 +40,13 @@ declared_hosts as (
     min(declared_at) as declared_at
   from inventory_items group by 1, 2),
 seen_instances as (
-  select ${migPrefixOf("uuid")} as mig_prefix, min(first_seen_at) as first_seen_at, max(last_seen_at) as last_seen_at
+  select ${migPrefixOf("uuid")} as mig_prefix, (array_agg(cluster_id order by last_seen_at desc))[1] as cluster_id,
+    (array_agg(hostname order by last_seen_at desc))[1] as hostname, min(first_seen_at) as first_seen_at,
+    max(last_seen_at) as last_seen_at
   from gpus where ${migPrefixOf("uuid")} is not null group by 1),
+told_of_instances as (
+  select s.uuid, m.* from (select distinct uuid, mig_prefix from inventory_spans where uuid <> '') s join seen_instances m using (mig_prefix)
+  where not exists (select from gpus g where g.uuid = s.uuid) and not exists (select from declared_devices d where d.uuid = s.uuid)),
 seen_hosts as (
   select cluster_id, hostname, count(distinct coalesce(${migPrefixOf("uuid")}, uuid || ':mig:')) filter (where uuid !~* '^MIG-') as gpus_seen,
     min(first_seen_at) as first_seen_at, max(last_seen_at) as last_seen_at
@@ -49,6 +56,8 @@ items as (
     coalesce(g.uuid, i.uuid) as uuid, g.gpu_key, null::int as gpus, null::int8 as gpus_seen, i.declared_by, i.declared_at,
     coalesce(g.first_seen_at, m.first_seen_at) as first_seen_at, coalesce(g.last_seen_at, m.last_seen_at) as last_seen_at
   from gpus g full join declared_devices i on i.uuid = g.uuid left join seen_instances m on m.mig_prefix = i.mig_prefix
+  union all
+  select cluster_id, hostname, uuid, null, null, null, null, null, first_seen_at, last_seen_at from told_of_instances
   union all
   select coalesce(g.cluster_id, i.cluster_id), coalesce(g.hostname, i.hostname), '', null, i.gpus, coalesce(g.gpus_seen, 0),
     i.declared_by, i.declared_at, g.first_seen_at, g.last_seen_at

@@ -450,7 +450,7 @@ export interface paths {
         };
         /**
          * Hosts and devices that ought to be there
-         * @description Every host and device that has reported or was declared, with its state, ordered by cluster and host; a host comes before its devices.
+         * @description Every host and device that has reported or was declared, with its state, ordered by cluster and host; a host comes before its devices. A GPU that only its MIG instances report is listed once its own state was changed.
          */
         get: operations["listInventory"];
         put?: never;

@@ -75,7 +75,8 @@ const listDetail = operation({
   access: { scope: "read" },
   summary: "Hosts and devices that ought to be there",
   description:
-    "Every host and device that has reported or was declared, with its state, ordered by cluster and host; a host comes before its devices.",
+    "Every host and device that has reported or was declared, with its state, ordered by cluster and host; a host comes before its devices. " +
+    "A GPU that only its MIG instances report is listed once its own state was changed.",
   part: inventoryItemSchema,
   alsoAsRows: true,
   errors: [400, 500, 503],
