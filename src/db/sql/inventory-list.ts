@@ -27,8 +27,8 @@ present as (
 changes as (
   select cluster_id, hostname, uuid, max(changed_at) as changed_at, max(returned_at) as returned_at from matched group by 1, 2, 3)`;
 
-/** The hosts and devices that have reported or were declared. `told_of_instances` has the GPUs that only their MIG instances report;
- *  their uuids are known once a state was said of them. */
+/** The hosts and devices that have reported or were declared. `gpus_of_instances` has the GPUs that only their MIG instances report;
+ *  their uuids are known once they have a span of their own. */
 const items = `
 declared_devices as (
   select uuid, max(mig_prefix) as mig_prefix, (array_agg(cluster_id order by declared_by))[1] as cluster_id,
@@ -44,7 +44,7 @@ seen_instances as (
     (array_agg(hostname order by last_seen_at desc))[1] as hostname, min(first_seen_at) as first_seen_at,
     max(last_seen_at) as last_seen_at
   from gpus where ${migPrefixOf("uuid")} is not null group by 1),
-told_of_instances as (
+gpus_of_instances as (
   select s.uuid, m.* from (select distinct uuid, mig_prefix from inventory_spans where uuid <> '') s join seen_instances m using (mig_prefix)
   where not exists (select from gpus g where g.uuid = s.uuid) and not exists (select from declared_devices d where d.uuid = s.uuid)),
 seen_hosts as (
@@ -57,7 +57,7 @@ items as (
     coalesce(g.first_seen_at, m.first_seen_at) as first_seen_at, coalesce(g.last_seen_at, m.last_seen_at) as last_seen_at
   from gpus g full join declared_devices i on i.uuid = g.uuid left join seen_instances m on m.mig_prefix = i.mig_prefix
   union all
-  select cluster_id, hostname, uuid, null, null, null, null, null, first_seen_at, last_seen_at from told_of_instances
+  select cluster_id, hostname, uuid, null, null, null, null, null, first_seen_at, last_seen_at from gpus_of_instances
   union all
   select coalesce(g.cluster_id, i.cluster_id), coalesce(g.hostname, i.hostname), '', null, i.gpus, coalesce(g.gpus_seen, 0),
     i.declared_by, i.declared_at, g.first_seen_at, g.last_seen_at
