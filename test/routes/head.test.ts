@@ -1,6 +1,12 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import net from "node:net";
+import { systemClock } from "../../src/kit/clock.ts";
+import { MemoryQueue } from "../../src/pipeline/queue/memory/memory-queue.ts";
+import { MemoryTargetStates } from "../../src/pipeline/source/states/memory/memory-target-states.ts";
 import type { TelemetryQueries } from "../../src/pipeline/store/telemetry-queries.ts";
+import { administrationOf } from "../../src/roles/open-access.ts";
+import { MemoryScalingRecords } from "../../src/scaling/coordinator/memory/memory-scaling-records.ts";
+import { MemoryServiceRegistry } from "../../src/scaling/registry/memory/memory-service-registry.ts";
 import { gatewayOver, openFleetStore } from "./gateway.ts";
 
 let stored: Awaited<ReturnType<typeof openFleetStore>>;
@@ -22,12 +28,26 @@ function notingGateway() {
       },
     });
   const { fleet, history, quarantine, aggregates, coverage, ...others } = stored.queries;
+  const inventory = noting(stored.inventory);
+  const serviceRegistry = noting(new MemoryServiceRegistry(systemClock));
+  const targetStates = noting(new MemoryTargetStates(systemClock));
+  const scaling = noting(new MemoryScalingRecords("one"));
+  const deadLetters = noting(
+    new MemoryQueue({ topic: "t", clock: systemClock, capacityMessages: 10, leaseSeconds: 30, maxAttempts: 1 }),
+  );
   const queries: TelemetryQueries = {
     ...others,
-    ...{ fleet, history: noting(history), quarantine: noting(quarantine) },
+    ...{
+      fleet: { ...fleet, gpus: (filter) => fleet.gpus(filter), changes: noting(fleet).changes },
+      history: noting(history),
+      quarantine: noting(quarantine),
+    },
     ...{ aggregates: noting(aggregates), coverage: noting(coverage) },
   };
-  return { gateway: gatewayOver(stored, { queries }), asked };
+  const store = { ...stored, inventory };
+  const administration = administrationOf(noting(stored.client), undefined);
+  const parts = { administration, queries, serviceRegistry, targetStates, scaling, deadLetters };
+  return { gateway: gatewayOver(store, parts), asked };
 }
 
 const range = "start_time=2025-07-18T20:00:00Z&end_time=2025-07-18T21:00:00Z";
@@ -39,6 +59,15 @@ const paths = [
   "/api/v1/coverage",
   "/api/v1/quarantine",
   "/api/v1/metrics/series",
+  "/api/v1/gpus/GPU-host-a-0/changes",
+  "/api/v1/inventory",
+  "/api/v1/targets",
+  "/api/v1/services",
+  "/api/v1/scaling",
+  "/api/v1/pipeline",
+  "/api/v1/pipeline/dead-letters",
+  "/api/v1/keys",
+  "/api/v1/audit",
 ];
 const graphql = "/graphql?query={telemetry(limit:1){records{uuid}}}";
 
@@ -65,6 +94,7 @@ test("HEAD checks the parameters and the GPU as GET does", async () => {
   const status = async (path: string) => (await gateway.get(path, { method: "HEAD" })).status;
   expect(await status("/api/v1/telemetry?limit=x")).toBe(400);
   expect(await status("/api/v1/gpus/none/telemetry")).toBe(404);
+  expect(await status("/api/v1/gpus/none/changes")).toBe(404);
 });
 
 test("HEAD does not say a length that it has not counted", async () => {

@@ -1,6 +1,6 @@
 import { defined } from "../../../kit/defined.ts";
 import { headAnswer } from "../head-answer.ts";
-import { encodingOf, type Format } from "./negotiate.ts";
+import { encodingOf, type Format, formatOf } from "./negotiate.ts";
 
 const contentTypes = {
   json: "application/json",
@@ -23,3 +23,15 @@ export function rowHeaders(request: Request, format: Format): Record<string, str
 export function headOf(request: Request, format: Format = "json"): Response {
   return headAnswer(request, format === "json" ? { "content-type": contentTypes.json } : rowHeaders(request, format));
 }
+
+type Hook = (context: { readonly request: Request }) => Response | undefined;
+
+/** The hook of a route that answers from what other processes store: for HEAD, it checks the parameters and reads nothing. */
+export const jsonUnread: { readonly beforeHandle: Hook } = {
+  beforeHandle: ({ request }) => (request.method === "HEAD" ? headOf(request) : undefined),
+};
+
+/** Like `jsonUnread`, for a route that also answers in rows. */
+export const rowsUnread: { readonly beforeHandle: Hook } = {
+  beforeHandle: ({ request }) => (request.method === "HEAD" ? headOf(request, formatOf(request)) : undefined),
+};

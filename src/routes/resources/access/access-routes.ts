@@ -8,6 +8,7 @@ import { StoreRejected } from "../../../domain/errors.ts";
 import type { Instant } from "../../../domain/timestamp.ts";
 import { requesterOf } from "../../http/access/requester.ts";
 import { ApiError, InvalidParameter, notFound } from "../../http/api-error.ts";
+import { jsonUnread } from "../../http/formats/head-of.ts";
 import { operation } from "../../http/operation.ts";
 import { accepts, acceptsAt } from "../../http/parameters/accepts.ts";
 import { limit, nameOf, noQuery } from "../../http/parameters/common.ts";
@@ -66,6 +67,7 @@ export function keyRoutes(keys: KeyAdministration, clock: Clock) {
   return new Elysia({ name: "keys", prefix: "/api/v1/keys" })
     .get("", async ({ query }) => list((await keys.list(query.limit)).map(toApiKey)), {
       ...accepts(listQuery),
+      ...jsonUnread,
       detail: listDetail,
     })
     .post(

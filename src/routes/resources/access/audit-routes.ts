@@ -4,6 +4,7 @@ import { defined } from "../../../kit/defined.ts";
 import type { Row } from "../../http/formats/columns.ts";
 import { formatOf } from "../../http/formats/negotiate.ts";
 import { rowAnswer } from "../../http/formats/row-answer.ts";
+import { rowsUnread } from "../../http/formats/head-of.ts";
 import { operation } from "../../http/operation.ts";
 import { accepts } from "../../http/parameters/accepts.ts";
 import { limit } from "../../http/parameters/common.ts";
@@ -33,7 +34,7 @@ export function auditRoutes(audit: Pick<AuditStore, "list">) {
       if (format === "json") return { ...list(entries), ...defined({ next_cursor: next?.toString() }) };
       return rowAnswer({ request, format, columns: Object.keys(auditEntrySchema.properties), parts: onePart(entries) });
     },
-    { ...accepts(auditQuery), detail },
+    { ...accepts(auditQuery), ...rowsUnread, detail },
   );
 }
 

@@ -1,6 +1,6 @@
 import { Elysia } from "elysia";
 import { metrics } from "../../../domain/metrics.ts";
-import { headOf } from "../../http/formats/head-of.ts";
+import { jsonUnread } from "../../http/formats/head-of.ts";
 import { operation } from "../../http/operation.ts";
 import { accepts } from "../../http/parameters/accepts.ts";
 import { noQuery } from "../../http/parameters/common.ts";
@@ -14,12 +14,11 @@ import { recordsRead, seriesQuery, seriesSeen } from "./series-query.ts";
 export function catalogueRoutes(queries: HistoryQueries) {
   return new Elysia({ name: "catalogue", prefix: "/api/v1/metrics" })
     .get("", () => list(metrics.map(toApiMetric)), { ...accepts(noQuery), detail })
-    .get(
-      "/series",
-      async ({ request, query }) =>
-        request.method === "HEAD" ? headOf(request) : list(await seriesSeen(queries, query)),
-      { ...accepts(seriesQuery), detail: seriesDetail },
-    );
+    .get("/series", async ({ query }) => list(await seriesSeen(queries, query)), {
+      ...accepts(seriesQuery),
+      ...jsonUnread,
+      detail: seriesDetail,
+    });
 }
 
 const detail = operation({

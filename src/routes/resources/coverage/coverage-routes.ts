@@ -3,9 +3,9 @@ import type { Clock } from "../../../kit/clock.ts";
 import { defined } from "../../../kit/defined.ts";
 import type { CoverageQueries } from "../../../pipeline/store/telemetry-queries.ts";
 import type { Row } from "../../http/formats/columns.ts";
-import { headOf } from "../../http/formats/head-of.ts";
 import { formatOf } from "../../http/formats/negotiate.ts";
 import { rowAnswer } from "../../http/formats/row-answer.ts";
+import { rowsUnread } from "../../http/formats/head-of.ts";
 import { operation } from "../../http/operation.ts";
 import { accepts } from "../../http/parameters/accepts.ts";
 import { list } from "../../schemas/envelope.ts";
@@ -18,12 +18,11 @@ export function coverageRoutes(queries: CoverageQueries, clock: Clock) {
     "",
     async ({ request, query }) => {
       const format = formatOf(request);
-      if (request.method === "HEAD") return headOf(request, format);
       const { rows, next } = await coveragePage(queries, query, clock);
       if (format === "json") return { ...list(rows), ...defined({ next_cursor: next }) };
       return rowAnswer({ request, format, columns: Object.keys(coverageSchema.properties), parts: onePart(rows) });
     },
-    { ...accepts(coverageQuery), detail },
+    { ...accepts(coverageQuery), ...rowsUnread, detail },
   );
 }
 

@@ -1,6 +1,7 @@
 import { Elysia } from "elysia";
 import type { FleetQueries } from "../../../pipeline/store/telemetry-queries.ts";
 import { notFound } from "../../http/api-error.ts";
+import { headOf } from "../../http/formats/head-of.ts";
 import { operation } from "../../http/operation.ts";
 import { gpuParams } from "./gpu-routes.ts";
 import type { HistoryAnswers } from "../../answers/history-answers.ts";
@@ -37,7 +38,11 @@ export function gpuHistoryRoutes(history: HistoryAnswers, queries: FleetQueries)
     )
     .get(
       "/:uuid/changes",
-      async ({ params: { uuid }, query }) => {
+      async ({ request, params: { uuid }, query }) => {
+        if (request.method === "HEAD") {
+          await checkExists(uuid);
+          return headOf(request);
+        }
         const changes = await queries.changes({ uuid, range: timeRangeOf(query) });
         if (changes.attributes.length === 0) await checkExists(uuid);
         return single(toApiGpuChanges(uuid, changes));

@@ -3,6 +3,7 @@ import { defined } from "../../../kit/defined.ts";
 import type { InventoryAnswers } from "../../answers/inventory-answers.ts";
 import { formatOf } from "../../http/formats/negotiate.ts";
 import { rowAnswer } from "../../http/formats/row-answer.ts";
+import { rowsUnread } from "../../http/formats/head-of.ts";
 import { operation } from "../../http/operation.ts";
 import { accepts } from "../../http/parameters/accepts.ts";
 import { list, single } from "../../schemas/envelope.ts";
@@ -35,7 +36,7 @@ export function inventoryRoutes(inventory: InventoryAnswers) {
         if (format === "json") return { ...list(page.items), ...defined({ next_cursor: page.next }) };
         return rowAnswer({ request, format, columns, parts: onePart(page.items) });
       },
-      { ...accepts(inventoryQuery), detail: listDetail },
+      { ...accepts(inventoryQuery), ...rowsUnread, detail: listDetail },
     )
     .post(
       "/maintenance",

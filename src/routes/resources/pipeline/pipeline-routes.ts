@@ -1,5 +1,6 @@
 import { Elysia } from "elysia";
 import type { ResourceParts } from "../resource.ts";
+import { jsonUnread } from "../../http/formats/head-of.ts";
 import { operation } from "../../http/operation.ts";
 import { accepts, acceptsAt } from "../../http/parameters/accepts.ts";
 import { limit, nameOf, noQuery } from "../../http/parameters/common.ts";
@@ -37,6 +38,7 @@ export function pipelineRoutes({ queue, deadLetters, services, queries }: Pipeli
       },
       {
         ...accepts(noQuery),
+        ...jsonUnread,
         detail: pipelineDetail,
       },
     )
@@ -46,7 +48,7 @@ export function pipelineRoutes({ queue, deadLetters, services, queries }: Pipeli
         const { letters, next } = await deadLetters.page(max, cursor);
         return next === undefined ? list(letters) : { ...list(letters), next_cursor: next };
       },
-      { ...accepts(deadLettersQuery), detail: listDetail },
+      { ...accepts(deadLettersQuery), ...jsonUnread, detail: listDetail },
     )
     .get("/dead-letters/:id", async ({ params: { id } }) => single(await deadLetters.show(id)), {
       ...acceptsAt(letterParams, noQuery),

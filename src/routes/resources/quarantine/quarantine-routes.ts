@@ -1,7 +1,7 @@
 import { Elysia } from "elysia";
 import { defined } from "../../../kit/defined.ts";
 import type { QuarantineQueries } from "../../../pipeline/store/telemetry-queries.ts";
-import { headOf } from "../../http/formats/head-of.ts";
+import { jsonUnread } from "../../http/formats/head-of.ts";
 import { operation } from "../../http/operation.ts";
 import { accepts } from "../../http/parameters/accepts.ts";
 import { limit } from "../../http/parameters/common.ts";
@@ -21,11 +21,9 @@ export const quarantineQuery = {
 export function quarantineRoutes(queries: QuarantineQueries) {
   return new Elysia({ name: "quarantine", prefix: "/api/v1/quarantine" }).get(
     "",
-    async ({ request, query: { source_id: sourceId, limit: max } }) =>
-      request.method === "HEAD"
-        ? headOf(request)
-        : list((await queries.rejections(defined({ sourceId, limit: max }))).map(toApiRejection)),
-    { ...accepts(quarantineQuery), detail },
+    async ({ query: { source_id: sourceId, limit: max } }) =>
+      list((await queries.rejections(defined({ sourceId, limit: max }))).map(toApiRejection)),
+    { ...accepts(quarantineQuery), ...jsonUnread, detail },
   );
 }
 

@@ -1,4 +1,5 @@
 import { Elysia } from "elysia";
+import { jsonUnread } from "../../http/formats/head-of.ts";
 import { operation } from "../../http/operation.ts";
 import { accepts, acceptsAt } from "../../http/parameters/accepts.ts";
 import { limit, nameOf, noQuery } from "../../http/parameters/common.ts";
@@ -21,6 +22,7 @@ export function scalingRoutes({ scaling, clock }: Pick<ResourceParts, "scaling" 
   return new Elysia({ name: "scaling", prefix: "/api/v1/scaling" })
     .get("", async ({ query: { limit: max } }) => single(toApiScaling(await scaling.read(max))), {
       ...accepts(scalingQuery),
+      ...jsonUnread,
       detail: stateDetail,
     })
     .get("/:figure", async ({ params: { figure } }) => figureOf(figure, await scaling.read(1), clock.nowMs()), {

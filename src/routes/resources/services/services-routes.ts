@@ -2,6 +2,7 @@ import { Elysia } from "elysia";
 import { roleNames } from "../../../domain/role-name.ts";
 import { type ServiceInstance, serviceInstanceSchema } from "../../../scaling/registry/service-instance.ts";
 import type { Listed, ServiceRegistry } from "../../../scaling/registry/service-registry.ts";
+import { jsonUnread } from "../../http/formats/head-of.ts";
 import { operation } from "../../http/operation.ts";
 import { accepts } from "../../http/parameters/accepts.ts";
 import { choice, optional } from "../../http/parameters/parameter.ts";
@@ -25,7 +26,7 @@ export function servicesRoutes(registry: Pick<ServiceRegistry, "list">) {
       const listed = await registry.list();
       return listAsOf(withRole(listed, role), listed.asOfMs);
     },
-    { ...accepts(servicesQuery), detail },
+    { ...accepts(servicesQuery), ...jsonUnread, detail },
   );
 }
 

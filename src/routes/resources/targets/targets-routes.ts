@@ -1,6 +1,7 @@
 import { Elysia } from "elysia";
 import { defined } from "../../../kit/defined.ts";
 import { type TargetStates, targetStateSchema } from "../../../pipeline/source/target-states.ts";
+import { jsonUnread } from "../../http/formats/head-of.ts";
 import { operation } from "../../http/operation.ts";
 import { accepts } from "../../http/parameters/accepts.ts";
 import { listAsOf } from "../../schemas/envelope.ts";
@@ -15,7 +16,7 @@ export function targetsRoutes(states: Pick<TargetStates, "list">) {
       const { elements, next } = targetPage(listed, query);
       return { ...listAsOf(elements, listed.asOfMs), ...defined({ next_cursor: next }) };
     },
-    { ...accepts(targetPageQuery), detail },
+    { ...accepts(targetPageQuery), ...jsonUnread, detail },
   );
 }
 
