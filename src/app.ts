@@ -37,7 +37,7 @@ export function composeApp(options: AppOptions): Elysia {
   app.use(answerHeaders({ variesByOrigin: options.door.corsOrigins !== undefined }));
   app.use(closedConnections(options.draining));
   app.use(httpInstruments(options.registry));
-  app.use(door(options.door));
+  app.use(door({ ...options, ...options.door }));
   app.use(accessCheck({ ...options, routes: () => app.routes }));
   app.use(healthRoutes(options));
   app.use(prometheusRoutes(options));

@@ -4,7 +4,8 @@ import { StoreRejected } from "../domain/errors.ts";
 import { BaseService } from "../kit/base-service.ts";
 import type { Clock } from "../kit/clock.ts";
 import { within } from "../kit/within.ts";
-import type { AuditEntry, AuditStore, AuditTrail } from "./audit.ts";
+import type { AuditStore, AuditTrail } from "./audit.ts";
+import type { AuditEntry } from "../domain/audit-entry.ts";
 
 const writeEveryMs = 1000;
 const writeTimeoutMs = 5000;

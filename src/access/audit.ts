@@ -1,20 +1,7 @@
-/** One thing that a client did, or was refused. Instants are in ms since the epoch. */
-export interface AuditEntry {
-  readonly atMs: number;
-  /** Empty if no valid key was given. */
-  readonly keyId: string;
-  readonly keyName: string;
-  /** The client's address. */
-  readonly address: string;
-  /** The operation's id, `Mutation.field` of GraphQL, or a message of /ws. */
-  readonly action: string;
-  /** What it was done to. */
-  readonly target: string;
-  /** `ok`, the status of an error, or the code of a refusal. */
-  readonly result: string;
-  /** So many equal refusals. */
-  readonly count: number;
-}
+import type { AuditEntry, refusalResults } from "../domain/audit-entry.ts";
+
+/** The results of refusals. */
+export type RefusalResult = (typeof refusalResults)[number];
 
 /** A stored entry. */
 export interface StoredAuditEntry extends AuditEntry {

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import pino from "pino";
-import type { AuditEntry, AuditStore } from "../../src/access/audit.ts";
+import type { AuditStore } from "../../src/access/audit.ts";
+import type { AuditEntry } from "../../src/domain/audit-entry.ts";
 import { AuditLog } from "../../src/access/audit-log.ts";
 import { StoreRejected, StoreUnavailable } from "../../src/domain/errors.ts";
 import { systemClock } from "../../src/kit/clock.ts";

@@ -1,6 +1,7 @@
 import type { SqlClient } from "../../db/client.ts";
 import { deleteOldAudit, insertAudit, selectAudit } from "../../db/sql/audit-entries.ts";
-import type { AuditEntry, AuditStore, StoredAuditEntry } from "../audit.ts";
+import type { AuditStore, StoredAuditEntry } from "../audit.ts";
+import type { AuditEntry } from "../../domain/audit-entry.ts";
 
 /** Refusals that more entries than this follow are deleted, so that a flood of them fills no disk. */
 const maxEntries = 1_000_000;

@@ -1,19 +1,9 @@
+import { type AuditEntry, refusalResults } from "../../domain/audit-entry.ts";
 import type { SqlExecutor } from "../client.ts";
-
-/** An entry of the audit log, as the statements take and return it. */
-export interface AuditRow {
-  readonly atMs: number;
-  readonly keyId: string;
-  readonly keyName: string;
-  readonly address: string;
-  readonly action: string;
-  readonly target: string;
-  readonly result: string;
-  readonly count: number;
-}
+import { textArray } from "./array-literal.ts";
 
 /** Adds entries. */
-export async function insertAudit(executor: SqlExecutor, rows: readonly AuditRow[]): Promise<void> {
+export async function insertAudit(executor: SqlExecutor, rows: readonly AuditEntry[]): Promise<void> {
   const text = `
 insert into audit_log (at, key_id, key_name, address, action, target, result, count)
 select to_timestamp("atMs" / 1000), "keyId", "keyName", address, action, target, result, count
@@ -28,7 +18,7 @@ export function selectAudit(
   executor: SqlExecutor,
   limit: number,
   beforeId: number | null,
-): Promise<(AuditRow & { readonly id: number })[]> {
+): Promise<(AuditEntry & { readonly id: number })[]> {
   const text = `
 select id::float8 as id, (extract(epoch from at)::float8 * 1000)::float8 as "atMs", key_id as "keyId", key_name as "keyName", address,
   action, target, result, count
@@ -47,10 +37,13 @@ with deleted as (
   delete from audit_log where id in (
     select id from audit_log
     where ($1::int > 0 and at < now() - make_interval(days => $1::int))
-      or (result in ('unauthenticated', 'forbidden') and id < (select max(id) from audit_log) - $2::int)
+      or (result = any($4::text::text[]) and id < (select max(id) from audit_log) - $2::int)
     order by id limit $3::int)
   returning 1
 )
 select count(*)::int as deleted from deleted`;
-  return (await executor.query<{ deleted: number }>(text, [days, maxEntries, maxRows]))[0]?.deleted ?? 0;
+  return (
+    (await executor.query<{ deleted: number }>(text, [days, maxEntries, maxRows, textArray(refusalResults)]))[0]
+      ?.deleted ?? 0
+  );
 }

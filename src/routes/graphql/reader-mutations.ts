@@ -22,7 +22,9 @@ export function readerMutations(origins: OriginRule): Plugin {
       if (origins.senderOf(request.headers) !== "reader") return;
       if (getOperationAST(document, operationName)?.operation !== OperationTypeNode.MUTATION) return;
       operation.dependsOnSender();
-      const origin = shown(request.headers.get("origin") ?? "");
+      const given = request.headers.get("origin") ?? "";
+      operation.requester.refused("a mutation of GraphQL", given, "cross_origin");
+      const origin = shown(given);
       const message = `A page of ${origin} may only read here; if it may change something, add its origin to CORS_ORIGINS`;
       setResultAndStopExecution({ errors: [graphqlError("FORBIDDEN", message, { origin, setting: "CORS_ORIGINS" })] });
     },

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import type { AuditEntry, AuditTrail } from "../../../src/access/audit.ts";
+import type { AuditTrail } from "../../../src/access/audit.ts";
+import type { AuditEntry } from "../../../src/domain/audit-entry.ts";
 import { SqlAuditStore } from "../../../src/access/sql/sql-audit-store.ts";
 import { until } from "../../../dev/until.ts";
 import { addTwoDeadLetters, gatewayOver, openFleetStore, type TestGateway } from "../gateway.ts";
@@ -122,4 +123,34 @@ test("an admin reads the log as JSON page by page, as CSV and as NDJSON", async 
   expect(header).toBe("id,at,key_id,key_name,address,action,target,result,count");
   expect(line).toContain("'=1+1");
   expect((await get("/api/v1/audit", "application/x-ndjson")).trim().split("\n")).toHaveLength(2);
+});
+
+test("a request under another host, or of a page of another origin, is told with the host or the origin", async () => {
+  const host = "localhost:8080";
+  const ask = (headers: Record<string, string>) => () =>
+    gateway.get("/api/v1/keys?name=x", { method: "POST", headers: { host, ...headers, ...from } });
+  const none = { kind: "refused", keyId: "", keyName: "", address: "10.0.0.7", action: "POST /api/v1/keys" };
+  expect(await toldAfter(ask({ host: "evil.example" }))).toEqual([
+    { ...none, target: "evil.example", result: "host_not_allowed" },
+  ] as never);
+  expect(await toldAfter(ask({ origin: "https://evil.example" }))).toEqual([
+    { ...none, target: "https://evil.example", result: "cross_origin" },
+  ] as never);
+  expect(await toldAfter(ask({ "sec-fetch-site": "cross-site" }))).toEqual([
+    { ...none, target: "", result: "cross_origin" },
+  ] as never);
+});
+
+test("a mutation of a page that may only read is told", async () => {
+  const http = { rateLimitPerSecond: 0, trustsForwardedFor: true, corsOrigins: ["*"] };
+  const reading = gatewayOver(stored, { trail, http });
+  const ask = () =>
+    reading.get("/graphql", {
+      method: "POST",
+      headers: { ...from, host: "localhost", origin: "https://page.example", "content-type": "application/json" },
+      body: JSON.stringify({ query: 'mutation { deleteDeadLetter(id: "x") { id } }' }),
+    });
+  expect(await toldAfter(ask)).toMatchObject([
+    { address: "10.0.0.7", target: "https://page.example", result: "cross_origin" },
+  ]);
 });

@@ -1018,9 +1018,9 @@ export interface components {
             address: string;
             /** @description The id of the operation, the field of GraphQL, or the message of /ws */
             action: string;
-            /** @description What it was done to; for REST, the path, or the id of a new key */
+            /** @description What it was done to; for REST, the path, or the id of a new key; for a request that was refused for its host or origin, these */
             target: string;
-            /** @description ok; the status or the code of an error; unauthenticated or forbidden for a refusal */
+            /** @description ok; the status or the code of an error; for a refusal unauthenticated, forbidden, host_not_allowed or cross_origin */
             result: string;
             /** @description Number of equal refusals within a minute */
             count: number;

@@ -1,4 +1,4 @@
-import type { AuditTrail } from "../../../access/audit.ts";
+import type { AuditTrail, RefusalResult } from "../../../access/audit.ts";
 import { Caller } from "../../../access/caller.ts";
 import { type Scope, scopeMeanings } from "../../../access/scope.ts";
 import { ApiError } from "../api-error.ts";
@@ -32,7 +32,7 @@ export class Requester {
   }
 
   /** Tells the audit log that the request was refused. */
-  refused(action: string, target: string, result: "unauthenticated" | "forbidden"): void {
+  refused(action: string, target: string, result: RefusalResult): void {
     this.trail.refused({ ...this.who(), action, target, result });
   }
 

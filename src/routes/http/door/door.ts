@@ -1,5 +1,8 @@
 import { Elysia } from "elysia";
 import type { HostNames } from "../../../kit/host-names.ts";
+import type { AuditTrail } from "../../../access/audit.ts";
+import { clientAddress } from "../access/client-address.ts";
+import { stranger } from "../access/requester.ts";
 import { ApiError, shown } from "../api-error.ts";
 import { OriginRule } from "./origin-rule.ts";
 import { pathOf } from "./request-path.ts";
@@ -11,6 +14,12 @@ export interface DoorOptions {
   readonly corsOrigins: readonly string[] | undefined;
 }
 
+interface DoorParts extends DoorOptions {
+  readonly trail: AuditTrail;
+  /** True if the last address of X-Forwarded-For is the client's. */
+  readonly trustsForwardedFor: boolean;
+}
+
 /** Paths for probes. Their answers tell nothing, and a balancer may ask under any name. */
 const openPaths: ReadonlySet<string> = new Set(["/health/live", "/health/ready"]);
 
@@ -20,16 +29,23 @@ const pagePaths: ReadonlySet<string> = new Set(["/", "/docs", "/swagger", "/swag
 const safeMethods: ReadonlySet<string> = new Set(["GET", "HEAD"]);
 
 /** Refuses requests before a route is chosen: those for another name than the process's own, and those that a page of another origin
- *  sends. Mount it before every route, and after what makes error responses. */
-export function door({ hosts, corsOrigins }: DoorOptions) {
+ *  sends. Tells the audit log. Mount it before every route, and after what makes error responses. */
+export function door({ hosts, corsOrigins, trail, trustsForwardedFor }: DoorParts) {
   const origins = new OriginRule(corsOrigins);
-  return new Elysia({ name: "door" }).onRequest(({ request }) => {
+  return new Elysia({ name: "door" }).onRequest(({ request, server }) => {
     const { headers, method, url } = request;
     const path = pathOf(url);
+    const note = (result: "host_not_allowed" | "cross_origin", target: string | null): void => {
+      const address = clientAddress(request, server, trustsForwardedFor) ?? "";
+      stranger(address, trail).refused(`${method} ${path}`, target ?? "", result);
+    };
     if (safeMethods.has(method) && openPaths.has(path)) return;
     // only HTTP/1.0 allows a request without Host, and no browser speaks it
     const host = headers.get("host");
-    if (host !== null && !hosts.includes(host)) throw hostNotAllowed(host);
+    if (host !== null && !hosts.includes(host)) {
+      note("host_not_allowed", host);
+      throw hostNotAllowed(host);
+    }
     // the browser asks before it sends; the answer says which origins may
     if (method === "OPTIONS") return;
     const sender = origins.senderOf(headers);
@@ -37,6 +53,7 @@ export function door({ hosts, corsOrigins }: DoorOptions) {
     const isRead = safeMethods.has(method) && !headers.has("upgrade");
     if (sender === "reader" && (isRead || isForReaders(path))) return;
     if (isRead && isNavigation(headers) && (headers.get("sec-fetch-user") === "?1" || isPage(path, url))) return;
+    note("cross_origin", headers.get("origin"));
     throw crossOriginRefused(request, path);
   });
 }

@@ -12,9 +12,13 @@ export const auditEntrySchema = Type.Object(
     key_name: Type.String({ description: "The name of the key at that time" }),
     address: Type.String({ description: "The client's address" }),
     action: Type.String({ description: "The id of the operation, the field of GraphQL, or the message of /ws" }),
-    target: Type.String({ description: "What it was done to; for REST, the path, or the id of a new key" }),
+    target: Type.String({
+      description:
+        "What it was done to; for REST, the path, or the id of a new key; for a request that was refused for its host or origin, these",
+    }),
     result: Type.String({
-      description: "ok; the status or the code of an error; unauthenticated or forbidden for a refusal",
+      description:
+        "ok; the status or the code of an error; for a refusal unauthenticated, forbidden, host_not_allowed or cross_origin",
     }),
     count: wholeNumber({ minimum: 1, description: "Number of equal refusals within a minute" }),
   },
