@@ -12,14 +12,27 @@ export interface KeyGrant {
   readonly selector?: GpuBounds | undefined;
 }
 
-/** Who sends a request: a key, or anyone where no key is required. Connections that outlive a request end with their caller. */
+/** What makes someone a caller; `anyone` where nothing is required. */
+export type CallerKind = "anyone" | "key";
+
+/** Who sends a request. Connections that outlive a request end with their caller. */
 export class Caller {
   private readonly listeners = new Set<() => void>();
   private ended = false;
   /** When the key was last used; 0: not since it was read. */
   lastUsedMs = 0;
 
-  constructor(readonly grant: KeyGrant) {}
+  /** @param reference names the caller to its source, at any gateway */
+  constructor(
+    readonly grant: KeyGrant,
+    readonly kind: CallerKind = "key",
+    readonly reference = grant.id,
+  ) {}
+
+  /** Why connections end with the caller. */
+  get endText(): string {
+    return `the ${this.kind} was revoked or has expired`;
+  }
 
   /** True once the key is revoked or has expired, or can no longer be checked. */
   get hasEnded(): boolean {

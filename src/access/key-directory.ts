@@ -5,6 +5,8 @@ import { BaseService } from "../kit/base-service.ts";
 import type { Clock } from "../kit/clock.ts";
 import { within } from "../kit/within.ts";
 import { Caller, type KeyGrant } from "./caller.ts";
+import type { CallerSource } from "./caller-sources.ts";
+import type { Credential } from "./credential.ts";
 import type { KeysFile } from "./file/keys-file.ts";
 import type { CheckedKey, KeyStore } from "./key-store.ts";
 import { hashOf, keyIdOf } from "./key-text.ts";
@@ -46,7 +48,7 @@ const noHash = Buffer.alloc(32);
 
 /** The valid keys in memory, from the settings, a file and the store. It reads them again every two seconds. While the store does
  *  not answer, the stored keys of the last reading are accepted for `maxAgeMs`; then they end. */
-export class KeyDirectory extends BaseService {
+export class KeyDirectory extends BaseService implements CallerSource {
   private readonly entries = new Map<string, Entry>();
   private stored: readonly CheckedKey[] = [];
   private storedAtMs: number | undefined;
@@ -62,6 +64,10 @@ export class KeyDirectory extends BaseService {
   constructor(private readonly options: KeyDirectoryOptions) {
     super("access", options.log);
     this.usesNotedAtMs = options.monotonicMs();
+  }
+
+  identify({ kind, text }: Credential): Caller | undefined {
+    return kind === "bearer" ? this.authenticate(text) : undefined;
   }
 
   /** @returns the caller whose key this is; undefined if there is no such key, whatever the reason

@@ -1,12 +1,13 @@
 import { randomBytes } from "node:crypto";
 import type { Caller } from "./caller.ts";
+import type { CallerSource } from "./caller-sources.ts";
 import { hashOf } from "./key-text.ts";
 
 /** Keeps the hashes of tickets. Every call throws StoreUnavailable (retryable) while the database does not answer. */
 export interface TicketStore {
   /** @param lifeSeconds by the database's clock */
-  add(sha256: string, keyId: string, lifeSeconds: number): Promise<void>;
-  /** Deletes a ticket. @returns the id of its key; undefined if there is no such ticket, or it has expired */
+  add(sha256: string, reference: string, lifeSeconds: number): Promise<void>;
+  /** Deletes a ticket. @returns the reference of its caller; undefined if there is no such ticket, or it has expired */
   take(sha256: string): Promise<string | undefined>;
 }
 
@@ -15,27 +16,27 @@ export const ticketLifeSeconds = 30;
 /** 256 bits in base64url. */
 const ticketPattern = /^[A-Za-z0-9_-]{43}$/;
 
-/** Tickets for WebSockets of browsers, which can send no key: a ticket opens one connection, for the key that asked for it, at any
+/** Tickets for WebSockets of browsers, which can send no key: a ticket opens one connection, for the caller who asked for it, at any
  *  gateway. It may therefore be in a URL, which proxies log. */
 export class Tickets {
   constructor(
     private readonly store: TicketStore,
-    private readonly callerOf: (keyId: string) => Caller | undefined,
+    private readonly source: Pick<CallerSource, "callerOf">,
   ) {}
 
   /** @throws StoreUnavailable */
   async issue(caller: Caller): Promise<string> {
     const ticket = randomBytes(32).toString("base64url");
-    await this.store.add(hashOf(ticket).toString("hex"), caller.grant.id, ticketLifeSeconds);
+    await this.store.add(hashOf(ticket).toString("hex"), caller.reference, ticketLifeSeconds);
     return ticket;
   }
 
   /** Redeems a ticket, which then opens nothing more.
-   *  @returns undefined if there is no such ticket, or its key is no longer valid
+   *  @returns undefined if there is no such ticket, or its caller is no longer valid
    *  @throws StoreUnavailable */
   async redeem(ticket: string): Promise<Caller | undefined> {
     if (!ticketPattern.test(ticket)) return undefined;
-    const keyId = await this.store.take(hashOf(ticket).toString("hex"));
-    return keyId === undefined ? undefined : this.callerOf(keyId);
+    const reference = await this.store.take(hashOf(ticket).toString("hex"));
+    return reference === undefined ? undefined : this.source.callerOf(reference);
   }
 }

@@ -2,8 +2,9 @@ import { type Access, openToAll } from "../access/access.ts";
 import type { AuditStore, AuditTrail } from "../access/audit.ts";
 import { AuditLog } from "../access/audit-log.ts";
 import { KeysFile } from "../access/file/keys-file.ts";
-import { KeyAccess } from "../access/key-access.ts";
+import { GuardedAccess } from "../access/guarded-access.ts";
 import { KeyAdministration } from "../access/key-administration.ts";
+import { type CallerSource, CallerSources } from "../access/caller-sources.ts";
 import { KeyDirectory } from "../access/key-directory.ts";
 import { OpenDoor, openDoorNotice } from "../access/open-door.ts";
 import { SqlAuditStore } from "../access/sql/sql-audit-store.ts";
@@ -66,22 +67,28 @@ export function openAccess({ config, store, clock, log }: SharedParts): OpenAcce
     clock,
     log,
   });
-  const tickets = client && administrationOf(client, directory).tickets;
+  const source = new CallerSources([directory]);
+  const administer = (from: SqlClient) => administrationOf(from, directory, source);
   return {
-    access: new KeyAccess(directory, tickets, config.authOpenPages ?? []),
+    access: new GuardedAccess(source, client && administer(client).tickets, config.authOpenPages ?? []),
     audit,
     services: [directory, audit],
     notice: "a key is needed; AUTH_BOOTSTRAP_KEY or 'bun run telemetry -- keys create --direct' gives the first one",
-    administer: (from) => administrationOf(from, directory),
+    administer,
   };
 }
 
 /** The administration of the keys in a database.
- *  @param directory the keys in memory, which are read again after each change; undefined: no key is required */
-export function administrationOf(client: SqlClient, directory: KeyDirectory | undefined): AccessAdministration {
+ *  @param directory the keys in memory, which are read again after each change; undefined: no key is required
+ *  @param source the callers who may have tickets */
+export function administrationOf(
+  client: SqlClient,
+  directory: KeyDirectory | undefined,
+  source: Pick<CallerSource, "callerOf"> | undefined = directory,
+): AccessAdministration {
   return {
     keys: new KeyAdministration(new SqlKeyStore(client), () => directory?.refresh() ?? Promise.resolve()),
-    tickets: new Tickets(new SqlTicketStore(client), (id) => directory?.callerOf(id)),
+    tickets: new Tickets(new SqlTicketStore(client), source ?? { callerOf: () => undefined }),
     audit: new SqlAuditStore(client),
   };
 }

@@ -6,8 +6,8 @@ import type { TicketStore } from "../tickets.ts";
 export class SqlTicketStore implements TicketStore {
   constructor(private readonly client: SqlClient) {}
 
-  async add(sha256: string, keyId: string, lifeSeconds: number): Promise<void> {
-    await this.client.transaction((executor) => insertTicket(executor, { sha256, keyId, lifeSeconds }));
+  async add(sha256: string, reference: string, lifeSeconds: number): Promise<void> {
+    await this.client.transaction((executor) => insertTicket(executor, { sha256, keyId: reference, lifeSeconds }));
   }
 
   take(sha256: string): Promise<string | undefined> {

@@ -44,8 +44,6 @@ const checkEveryMs = 100;
  *  messages. */
 const uncheckedLength = 256 * 1024;
 
-const keyEnded = "the key was revoked or has expired";
-
 /** Owns the connections to /ws: limits their number, checks which ones are behind, and closes all of them when the
  *  process is about to stop. */
 export class LiveSockets implements SocketOwner {
@@ -97,7 +95,8 @@ export class LiveSockets implements SocketOwner {
 
   onOpened(socket: LiveSocket): void {
     this.sockets.add(socket);
-    const leave = this.requesters.get(socket)?.caller.onEnd(() => socket.end("key_ended", 1008, keyEnded));
+    const caller = this.requesters.get(socket)?.caller;
+    const leave = caller?.onEnd(() => socket.end("key_ended", 1008, caller.endText));
     if (leave !== undefined) this.departures.set(socket, leave);
     if (!this.isWatching) void this.watch();
   }

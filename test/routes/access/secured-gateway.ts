@@ -1,6 +1,6 @@
 import pino from "pino";
 import type { OpenPage } from "../../../src/access/access.ts";
-import { KeyAccess } from "../../../src/access/key-access.ts";
+import { GuardedAccess } from "../../../src/access/guarded-access.ts";
 import { KeyDirectory } from "../../../src/access/key-directory.ts";
 import type { Scope } from "../../../src/access/scope.ts";
 import { SqlKeyStore } from "../../../src/access/sql/sql-key-store.ts";
@@ -26,7 +26,7 @@ export function securedParts({ client }: Pick<OpenStore, "client">, openPages: r
     return { id: key.id, text, headers: { authorization: `Bearer ${text}` } };
   };
   return {
-    parts: { access: new KeyAccess(directory, administration.tickets, openPages), administration },
+    parts: { access: new GuardedAccess(directory, administration.tickets, openPages), administration },
     directory,
     create,
   };

@@ -100,10 +100,10 @@ export class GraphqlSockets {
         : `There are ${maxConnections} connections to /graphql already, as many as WS_MAX_CONNECTIONS allows`;
       throw new ApiError(503, "no_room", { message, details: {} });
     }
+    const { caller } = requesterOf(request);
     const client = { request, counted: this.options.limit?.clientOf(request, server) };
     const socket = new GraphqlSocket(client, this.protocol, {
-      onOpened: () =>
-        requesterOf(request).caller.onEnd(() => socket.end(CloseCode.Forbidden, "the key was revoked or has expired")),
+      onOpened: () => caller.onEnd(() => socket.end(CloseCode.Forbidden, caller.endText)),
       onEnd: () => this.sockets.delete(socket),
       onError: (error) => log.error({ err: error }, "a message to /graphql failed"),
     });

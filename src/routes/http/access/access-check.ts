@@ -1,11 +1,10 @@
 import { Elysia } from "elysia";
 import { type Access, anyone } from "../../../access/access.ts";
 import type { AuditTrail } from "../../../access/audit.ts";
-import type { Caller } from "../../../access/caller.ts";
 import { ApiError } from "../api-error.ts";
 import { type AccessRule, ruleOf, type RuledRoute } from "./access-rule.ts";
 import { clientAddress } from "./client-address.ts";
-import { keyIn, ticketIn } from "./credentials.ts";
+import { credentialOf } from "./credentials.ts";
 import { noteRequester, Requester, requesterOf, stranger } from "./requester.ts";
 
 /** Basic comes first, because browsers ask for a password only if they find it first. */
@@ -31,7 +30,8 @@ export function accessCheck({ access, trail, trustsForwardedFor, routes }: Acces
       if (!access.isRequired) return noteRequester(request, new Requester(anyone, address, trail));
       const { scope, page, action } = rules.at(request.method, route);
       if (scope === "open" || (page !== undefined && access.openPages.includes(page))) return;
-      const caller = await callerIn(request, access);
+      const credential = credentialOf(request);
+      const caller = credential && (await access.identify(credential));
       if (caller === undefined) {
         stranger(address, trail).refused(action, targetOf(request), "unauthenticated");
         set.headers["www-authenticate"] = challenge;
@@ -75,17 +75,6 @@ class Rules {
 /** The path and the query, which has no secret: a ticket opens only one socket. */
 function targetOf({ url }: Request): string {
   return url.slice(url.indexOf("/", "https://".length));
-}
-
-async function callerIn(request: Request, access: Access): Promise<Caller | undefined> {
-  const authorization = request.headers.get("authorization");
-  if (authorization !== null) {
-    const key = keyIn(authorization);
-    return key === undefined ? undefined : access.authenticate(key);
-  }
-  if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") return undefined;
-  const ticket = ticketIn(request.url);
-  return ticket === undefined ? undefined : access.redeem(ticket);
 }
 
 /** The same for every key that is not valid: an unknown one, one with a wrong secret, and one that was revoked or has expired. */

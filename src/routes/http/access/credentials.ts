@@ -1,3 +1,17 @@
+import type { Credential } from "../../../access/credential.ts";
+
+/** What a request shows to say who sends it. An Authorization header counts alone, even if it has no key that can be read.
+ *  @returns undefined if the request shows nothing */
+export function credentialOf({ headers, url }: Request): Credential | undefined {
+  const authorization = headers.get("authorization");
+  if (authorization !== null) return credential("bearer", keyIn(authorization));
+  return headers.get("upgrade")?.toLowerCase() === "websocket" ? credential("ticket", ticketIn(url)) : undefined;
+}
+
+function credential(kind: Credential["kind"], text: string | undefined): Credential | undefined {
+  return text === undefined ? undefined : { kind, text };
+}
+
 /** The key in an Authorization header: `Bearer KEY`, or `Basic` with the key as the password. Basic is what Prometheus, Grafana and
  *  browsers can do; its user is ignored.
  *  Source: https://www.rfc-editor.org/rfc/rfc9110#section-11.4 ("case-insensitive token to identify the authentication scheme")
@@ -12,6 +26,6 @@ export function keyIn(authorization: string): string | undefined {
 }
 
 /** The ticket in the query of a WebSocket's URL; undefined if there is none. */
-export function ticketIn(url: string): string | undefined {
+function ticketIn(url: string): string | undefined {
   return /[?&]ticket=([\w-]+)(?:&|$)/.exec(url)?.[1];
 }

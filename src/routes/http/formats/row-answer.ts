@@ -38,7 +38,7 @@ function bodyOf(texts: AsyncGenerator<string, void>, request: Request): Readable
     {
       start: (controller) => {
         leave = caller.onEnd(() => {
-          controller.error(new Error("the key was revoked or has expired"));
+          controller.error(new Error(caller.endText));
           void end();
         });
       },

@@ -1,0 +1,6 @@
+/** What a request shows to say who sends it. */
+export type Credential =
+  /** The key or the token of its Authorization header. */
+  | { readonly kind: "bearer"; readonly text: string }
+  /** The ticket in the URL of a WebSocket. */
+  | { readonly kind: "ticket"; readonly text: string };
