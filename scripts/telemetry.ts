@@ -190,6 +190,9 @@ function making(name: string, description: string): Command {
     .description(description)
     .requiredOption("--name <text>", "what the key is for")
     .requiredOption("--scopes <names>", "what the key may do: read, write, operate, admin, with commas between them")
+    .option("--clusters <names>", "the key sees only these clusters, with commas between them")
+    .option("--hosts <names>", "the key sees only these hosts")
+    .option("--namespaces <names>", "the key sees only GPUs that these Kubernetes namespaces hold")
     .option("--expires <time>", `when the key ends; ${rfc3339}`);
 }
 making("create", "create a key, and print it; it is shown only now")

@@ -1,22 +1,26 @@
 import { answerOf } from "gpu-telemetry-client";
-import { type CreatedKey, KeyAdministration } from "../../src/access/key-administration.ts";
+import { type CreatedKey, KeyAdministration, type KeyRequest } from "../../src/access/key-administration.ts";
 import { keyFileLine } from "../../src/access/file/keys-file.ts";
 import { makeKeyText } from "../../src/access/key-text.ts";
-import { isScope, type Scope, scopes } from "../../src/access/scope.ts";
+import { isScope, type Scope, scopes, selectorProblem } from "../../src/access/scope.ts";
 import { SqlKeyStore } from "../../src/access/sql/sql-key-store.ts";
 import { parseConfig } from "../../src/config/parse-config.ts";
+import { boundNames, type GpuBounds, readNames } from "../../src/domain/gpu-bounds.ts";
 import { formatTimestamp, readInstant } from "../../src/domain/timestamp.ts";
 import { defined } from "../../src/kit/defined.ts";
 import { openPGliteStore } from "../../src/pipeline/store/sql/open-pglite-store.ts";
 import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
 import { cellOf, type Output, print, showRows } from "./output.ts";
 
-const columns = ["id", "name", "scopes", "created_at", "expires_at", "revoked_at", "last_used_at"];
+const columns = ["id", "name", "scopes", "selector", "created_at", "expires_at", "revoked_at", "last_used_at"];
 
 /** The options of the commands that make a key. */
 export interface KeyOptions {
   readonly name: string;
   readonly scopes: string;
+  readonly clusters?: string;
+  readonly hosts?: string;
+  readonly namespaces?: string;
   readonly expires?: string;
   readonly direct?: boolean;
 }
@@ -27,7 +31,8 @@ export async function createKey(output: Output, options: KeyOptions): Promise<vo
     const { key, text } = await createDirectly(options);
     return showNew(output, { key: text, id: key.id, name: key.name, scopes: key.scopes });
   }
-  const query = defined({ name: options.name, scopes: options.scopes, expires_at: options.expires });
+  const { name, scopes: granted, clusters, hosts, namespaces, expires } = options;
+  const query = defined({ name, scopes: granted, clusters, hosts, namespaces, expires_at: expires });
   const { data } = await answerOf(output.gateway.POST("/api/v1/keys", { params: { query } }));
   showNew(output, data);
 }
@@ -36,7 +41,9 @@ export async function listKeys(output: Output, { limit }: { readonly limit?: num
   const query = limit === undefined ? {} : { limit };
   const { data } = await answerOf(output.gateway.GET("/api/v1/keys", { params: { query } }));
   showRows(
-    data.map((key) => (output.asJson ? key : { ...key, scopes: key.scopes.join(",") })),
+    data.map((key) =>
+      output.asJson ? key : { ...key, scopes: key.scopes.join(","), selector: selectorText(key.selector) },
+    ),
     columns,
     output,
   );
@@ -57,9 +64,9 @@ export async function rotateKey(output: Output, id: string, { overlap }: { reado
 }
 
 /** Makes a key for AUTH_KEYS_FILE, and stores nothing. */
-export function makeKey(output: Output, { name, scopes: granted, expires }: KeyOptions): void {
+export function makeKey(output: Output, options: KeyOptions): void {
   const { id, text, sha256 } = makeKeyText();
-  const line = keyFileLine({ id, name, sha256, scopes: scopesIn(granted), expiresAtMs: expiryIn(expires) });
+  const line = keyFileLine({ id, sha256, ...requestIn(options) });
   if (output.asJson) return print(JSON.stringify({ key: text, line }));
   print(text);
   process.stderr.write("the line for AUTH_KEYS_FILE, which does not contain the key:\n");
@@ -68,8 +75,8 @@ export function makeKey(output: Output, { name, scopes: granted, expires }: KeyO
 
 /** Stores a key in the database of the settings, without a gateway: in the one at DATABASE_URL, or in DATA_DIR while no process
  *  uses it. */
-async function createDirectly({ name, scopes: granted, expires }: KeyOptions): Promise<CreatedKey> {
-  const request = { name, scopes: scopesIn(granted), expiresAtMs: expiryIn(expires) };
+async function createDirectly(options: KeyOptions): Promise<CreatedKey> {
+  const request = requestIn(options);
   const { databaseUrl: url, dataDir, migrateOnStart: migrate } = parseConfig(process.env);
   const opened = await (url === undefined ? openPGliteStore({ dataDir }) : openPostgresStore({ url, migrate }));
   try {
@@ -91,6 +98,27 @@ function showNew({ asJson }: Output, key: ShownKey): void {
   const { id, name, scopes: granted, key: text } = key;
   process.stderr.write(`the key ${id} (${cellOf(name)}: ${granted.join(", ")}), which is shown only now:\n`);
   print(text);
+}
+
+/** @throws UsageError */
+function requestIn({ name, scopes: text, expires, ...lists }: KeyOptions): KeyRequest {
+  const request = { name, scopes: scopesIn(text), expiresAtMs: expiryIn(expires) };
+  const selector: Partial<Record<keyof GpuBounds, readonly string[]>> = {};
+  for (const each of boundNames) {
+    if (lists[each] === undefined) continue;
+    const read = readNames(lists[each]);
+    if ("problem" in read) throw new UsageError(`--${each} ${lists[each]} is not usable: ${read.problem}`);
+    selector[each] = read.value;
+  }
+  if (Object.keys(selector).length === 0) return request;
+  const problem = selectorProblem(request.scopes);
+  if (problem !== undefined) throw new UsageError(`--scopes ${text} is not usable: ${problem}`);
+  return { ...request, selector };
+}
+
+/** The selector in a cell of a table. */
+function selectorText(selector: GpuBounds = {}): string {
+  return boundNames.flatMap((name) => (selector[name] ? [`${name}=${selector[name].join(",")}`] : [])).join(" ");
 }
 
 /** @throws UsageError */

@@ -1,3 +1,4 @@
+import type { GpuBounds } from "../domain/gpu-bounds.ts";
 import type { KeyStore, StoredKey } from "./key-store.ts";
 import { makeKeyText } from "./key-text.ts";
 import type { Scope } from "./scope.ts";
@@ -12,6 +13,8 @@ export interface CreatedKey {
 export interface KeyRequest {
   readonly name: string;
   readonly scopes: readonly Scope[];
+  /** Undefined: everything. */
+  readonly selector?: GpuBounds | undefined;
   /** Undefined: it does not expire. */
   readonly expiresAtMs: number | undefined;
 }
@@ -44,7 +47,7 @@ export class KeyAdministration {
     return key;
   }
 
-  /** Replaces a key by a new one with its name, scopes and expiry. The old one is valid for `overlapSeconds` more.
+  /** Replaces a key by a new one with its name, scopes, selector and expiry. The old one is valid for `overlapSeconds` more.
    *  @returns undefined if there is no valid key with this id */
   async rotate(id: string, overlapSeconds: number): Promise<(CreatedKey & { readonly old: StoredKey }) | undefined> {
     const { id: nextId, text, sha256 } = makeKeyText();

@@ -191,7 +191,10 @@ export class KeyDirectory extends BaseService implements CallerSource {
 
 function isSame(a: KeyGrant, b: KeyGrant): boolean {
   return (
-    a.name === b.name && a.scopes.length === b.scopes.length && a.scopes.every((scope) => b.scopes.includes(scope))
+    a.name === b.name &&
+    a.scopes.length === b.scopes.length &&
+    a.scopes.every((scope) => b.scopes.includes(scope)) &&
+    Bun.deepEquals(a.selector, b.selector)
   );
 }
 

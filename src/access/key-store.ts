@@ -25,7 +25,7 @@ export interface KeyStore {
   /** Revokes a key at once. A key that is revoked stays revoked as of the first time.
    *  @returns undefined if there is no such key */
   revoke(id: string): Promise<StoredKey | undefined>;
-  /** Stores a successor with the name and scopes of a valid key, which then expires after `overlapSeconds`, unless it expires
+  /** Stores a successor with the name, scopes and selector of a valid key, which then expires after `overlapSeconds`, unless it expires
    *  earlier.
    *  @returns the old key and the new one; undefined if there is no valid key with this id */
   replace(id: string, by: Successor): Promise<{ readonly old: StoredKey; readonly next: StoredKey } | undefined>;

@@ -12,6 +12,17 @@ export const scopeMeanings: Readonly<Record<Scope, string>> = {
   admin: "create, list and revoke keys, read the audit log",
 };
 
+/** The scopes that a caller with a selector may have. */
+const boundScopes: readonly Scope[] = [];
+
+/** @returns why a caller with a selector cannot have all of these scopes; undefined if it can */
+export function selectorProblem(granted: readonly Scope[]): string | undefined {
+  const others = granted.filter((scope) => !boundScopes.includes(scope));
+  if (others.length === 0) return undefined;
+  if (boundScopes.length === 0) return "selectors are not enforced yet, so it would see all GPUs";
+  return `with a selector, the only scope is ${boundScopes.join(", ")}: ${others.join(", ")} would reach beyond it`;
+}
+
 /** @returns false if the text is not the name of a scope */
 export function isScope(text: unknown): text is Scope {
   return scopes.some((scope) => scope === text);

@@ -8,31 +8,45 @@ export interface GpuBounds {
 }
 
 /** The lists of bounds, in the order in which bounds have them. */
-const listNames = ["clusters", "hosts", "namespaces"] as const satisfies (keyof GpuBounds)[];
+export const boundNames = ["clusters", "hosts", "namespaces"] as const satisfies (keyof GpuBounds)[];
 
 /** The longest list, and the longest name in it, in characters. */
 const maxNames = 1000;
 const nameMaxLength = 256;
 
-/** Reads bounds from what a settings file, a table or a client has.
- *  @returns the bounds, or why the value is none. No text of the value is in the reason */
-export function readGpuBounds(value: unknown): GpuBounds | { readonly problem: string } {
-  const expected = `an object with non-empty lists of names: ${listNames.join(", ")}`;
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return { problem: `it is not ${expected}` };
-  const given = value as Readonly<Record<string, unknown>>;
-  const isKnown = Object.keys(given).every((name) => listNames.some((each) => each === name));
-  if (!isKnown || Object.keys(given).length === 0) return { problem: `it is not ${expected}` };
-  const lists = listNames.filter((name) => name in given).map((name) => [name, given[name]] as const);
-  const wrong = lists.find(([, names]) => !isListOfNames(names));
-  if (wrong !== undefined) {
-    return { problem: `${wrong[0]} is not a list of 1 to ${maxNames} names of 1 to ${nameMaxLength} characters` };
-  }
-  return Object.fromEntries(lists.map(([name, names]) => [name, [...new Set(names as string[])].sort()]));
+/** A reason for which something is no bounds. No text of what was read is in it. */
+interface Unusable {
+  readonly problem: string;
 }
 
-function isListOfNames(value: unknown): boolean {
-  if (!Array.isArray(value) || value.length === 0 || value.length > maxNames) return false;
-  return value.every(
-    (name) => typeof name === "string" && name !== "" && name.length <= nameMaxLength && !name.includes("\0"),
-  );
+/** Reads bounds from what a file or a table has. */
+export function readGpuBounds(value: unknown): GpuBounds | Unusable {
+  const notBounds = { problem: `it is not an object with lists of names: ${boundNames.join(", ")}` };
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return notBounds;
+  const given = Object.keys(value);
+  if (given.length === 0 || !given.every((name) => boundNames.some((each) => each === name))) return notBounds;
+  const lists: Partial<Record<keyof GpuBounds, readonly string[]>> = {};
+  for (const name of boundNames) {
+    if (!given.includes(name)) continue;
+    const read = readNames((value as Readonly<Record<string, unknown>>)[name]);
+    if ("problem" in read) return { problem: `its ${name}: ${read.problem}` };
+    lists[name] = read.value;
+  }
+  return lists;
+}
+
+/** Reads one list of bounds: names in a list, or in a text with commas between them. */
+export function readNames(given: unknown): { readonly value: readonly string[] } | Unusable {
+  const names: unknown = typeof given === "string" ? given.split(",") : given;
+  if (!Array.isArray(names) || names.length === 0) return { problem: "it is not a list of names" };
+  if (names.length > maxNames) return { problem: `it has ${names.length} names, more than ${maxNames}` };
+  if (!names.every(isName)) {
+    return { problem: `a name has not 1 to ${nameMaxLength} characters, or begins or ends with a space` };
+  }
+  return { value: [...new Set(names)].sort() };
+}
+
+function isName(name: unknown): name is string {
+  // a space at an end is a slip of the hand, as in "a, b"; PostgreSQL cannot store NUL
+  return typeof name === "string" && /^[^\s\0]([^\0]*[^\s\0])?$/u.test(name) && name.length <= nameMaxLength;
 }

@@ -31,7 +31,7 @@ test("each entry that is not usable is named with its place and the reason; the 
     [{ ...entry, id: "s", scopes: "read" }, "no list of scopes"],
     [{ ...entry, id: "e", expires: "2030-01-02" }, "not RFC 3339"],
     [{ ...entry, id: "e", expires: 1 }, "not RFC 3339"],
-    [{ ...entry, id: "sel", selector: { clusters: ["a"] } }, "selector, which is not enforced yet"],
+    [{ ...entry, id: "sel", selector: { clusters: ["a"] } }, "selectors are not enforced yet"],
     [{ ...entry, id: "u", scope: "read" }, 'unknown member "scope"'],
     [entry, 'another entry has the id "ci"'],
     [[], "not a JSON object"],

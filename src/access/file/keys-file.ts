@@ -1,15 +1,16 @@
 import { readFile, stat } from "node:fs/promises";
 import { formatTimestamp, readInstant } from "../../domain/timestamp.ts";
 import { quoted } from "../../domain/cut-text.ts";
+import { readGpuBounds } from "../../domain/gpu-bounds.ts";
 import { messageOf } from "../../kit/message-of.ts";
 import { keyIdPattern } from "../key-text.ts";
 import type { CheckedKey } from "../key-store.ts";
-import { isScope, scopes } from "../scope.ts";
+import { isScope, scopes, selectorProblem } from "../scope.ts";
 
 /** The largest file that is read: about 10,000 keys. */
 const fileMaxBytes = 4 * 1024 * 1024;
 const nameMaxLength = 256;
-const members: ReadonlySet<string> = new Set(["id", "name", "sha256", "scopes", "expires"]);
+const members: ReadonlySet<string> = new Set(["id", "name", "sha256", "scopes", "selector", "expires"]);
 
 /** The keys of a file, and what is wrong with its other entries. */
 export interface KeysInFile {
@@ -44,9 +45,9 @@ export class KeysFile {
 }
 
 /** The line of AUTH_KEYS_FILE for a key. */
-export function keyFileLine({ id, name, sha256, scopes: granted, expiresAtMs }: CheckedKey): string {
-  const expires = expiresAtMs === undefined ? {} : { expires: formatTimestamp(expiresAtMs) };
-  return JSON.stringify({ id, name, sha256, scopes: granted, ...expires });
+export function keyFileLine({ id, name, sha256, scopes: granted, selector, expiresAtMs }: CheckedKey): string {
+  const expires = expiresAtMs === undefined ? undefined : formatTimestamp(expiresAtMs);
+  return JSON.stringify({ id, name, sha256, scopes: granted, selector, expires });
 }
 
 /** Reads the entries of a file; an entry that is not usable is left out, and named in a problem. */
@@ -87,10 +88,9 @@ function parsed(text: string): unknown {
 function readEntry(value: unknown): CheckedKey | string {
   if (value === notJson) return "it is not JSON";
   if (typeof value !== "object" || value === null || Array.isArray(value)) return "it is not a JSON object";
-  const { id, name, sha256, scopes: granted, expires } = value as Readonly<Record<string, unknown>>;
+  const { id, name, sha256, scopes: granted, selector, expires } = value as Readonly<Record<string, unknown>>;
   if (typeof id !== "string" || !keyIdPattern.test(id)) return "its id is not 1 to 32 characters of a-z and 0-9";
   const of = `the key ${quoted(id)}`;
-  if ("selector" in value) return `${of} has a selector, which is not enforced yet: it would see everything`;
   const unknown = Object.keys(value).find((member) => !members.has(member));
   if (unknown !== undefined) return `${of} has the unknown member ${quoted(unknown)}`;
   if (typeof name !== "string" || name === "" || name.length > nameMaxLength) {
@@ -100,7 +100,18 @@ function readEntry(value: unknown): CheckedKey | string {
   if (!Array.isArray(granted) || granted.length === 0 || !granted.every(isScope)) {
     return `${of} has no list of scopes from ${scopes.join(", ")}`;
   }
-  const key = { id, name, sha256: sha256.toLowerCase(), scopes: [...new Set(granted)], expiresAtMs: undefined };
+  const bounds = selector === undefined ? {} : readGpuBounds(selector);
+  if ("problem" in bounds) return `${of} has a selector that is not usable: ${bounds.problem}`;
+  const beyond = selector === undefined ? undefined : selectorProblem(granted);
+  if (beyond !== undefined) return `${of} has scopes that are not usable: ${beyond}`;
+  const key = {
+    id,
+    name,
+    sha256: sha256.toLowerCase(),
+    scopes: [...new Set(granted)],
+    ...(selector === undefined ? {} : { selector: bounds }),
+    expiresAtMs: undefined,
+  };
   if (expires === undefined) return key;
   const instant = typeof expires === "string" ? readInstant(expires) : undefined;
   if (instant === undefined || "problem" in instant) return `${of} has an expiry that is not RFC 3339 with zone`;

@@ -11,14 +11,15 @@ import {
 import { StoreRejected } from "../../domain/errors.ts";
 import { readGpuBounds } from "../../domain/gpu-bounds.ts";
 import { type CheckedKey, type KeyStore, maxKeys, type StoredKey, type Successor } from "../key-store.ts";
-import { isScope } from "../scope.ts";
+import { isScope, selectorProblem } from "../scope.ts";
 
 /** Keeps keys in SQL. */
 export class SqlKeyStore implements KeyStore {
   constructor(private readonly client: SqlClient) {}
 
   async valid(): Promise<CheckedKey[]> {
-    return (await selectValidKeys(this.client)).map((row) => ({ ...grantOf(row), sha256: row.sha256 }));
+    const keys = (await selectValidKeys(this.client)).map((row) => ({ ...grantOf(row), sha256: row.sha256 }));
+    return keys.filter(({ scopes }) => scopes.length > 0);
   }
 
   async list(limit: number): Promise<StoredKey[]> {
@@ -39,10 +40,10 @@ export class SqlKeyStore implements KeyStore {
       const row = await updateExpiry(executor, id, overlapSeconds);
       if (row === undefined) return undefined;
       const old = storedKeyOf(row);
-      const { name, scopes } = old;
+      const { name, scopes, selector } = old;
       return {
         old,
-        next: await insert(executor, { ...by, name, scopes, expiresAtMs: row.wasExpiringAtMs ?? undefined }),
+        next: await insert(executor, { ...by, name, scopes, selector, expiresAtMs: row.wasExpiringAtMs ?? undefined }),
       };
     });
   }
@@ -53,17 +54,20 @@ export class SqlKeyStore implements KeyStore {
 }
 
 async function insert(executor: SqlExecutor, key: CheckedKey): Promise<StoredKey> {
-  const row = await insertKey(executor, { ...key, expiresAtMs: key.expiresAtMs ?? null }, maxKeys);
+  const given = { ...key, selector: key.selector ?? null, expiresAtMs: key.expiresAtMs ?? null };
+  const row = await insertKey(executor, given, maxKeys);
   if (row !== undefined) return storedKeyOf(row);
   throw new StoreRejected(`there are ${maxKeys} keys that are not revoked: revoke those that are no longer used`);
 }
 
-/** A scope that only a newer program knows is left out. So are all scopes of a key whose selector only a newer program knows. */
+/** A scope that only a newer program knows is left out. So is each scope of a key with a selector that only a newer program knows,
+ *  and each that goes beyond a selector: such a key must not see everything. */
 function grantOf({ id, name, scopes, expiresAtMs, selector: stored }: KeyRow) {
   const selector = stored === null ? undefined : readGpuBounds(stored);
   const grant = { id, name, scopes: scopes.filter(isScope), expiresAtMs: expiresAtMs ?? undefined };
   if (selector === undefined) return grant;
-  return "problem" in selector ? { ...grant, scopes: [] } : { ...grant, selector };
+  if ("problem" in selector) return { ...grant, scopes: [] };
+  return { ...grant, scopes: grant.scopes.filter((scope) => selectorProblem([scope]) === undefined), selector };
 }
 
 function storedKeyOf(row: KeyRow): StoredKey {

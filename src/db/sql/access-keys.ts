@@ -6,7 +6,7 @@ export interface KeyRow {
   readonly name: string;
   readonly sha256: string;
   readonly scopes: readonly string[];
-  /** As it was stored. */
+  /** Null: it has none. */
   readonly selector: unknown;
   readonly expiresAtMs: number | null;
   readonly createdAtMs: number;
@@ -19,10 +19,9 @@ const columns = `id, name, sha256, scopes, selector, ${ms("expires_at")} as "exp
   ${ms("revoked_at")} as "revokedAtMs", ${ms("last_used_at")} as "lastUsedAtMs"`;
 const isValid = "revoked_at is null and (expires_at is null or expires_at > now())";
 
-/** Reads the keys that are valid now. A key with a selector is not among them: a program that cannot enforce the selector must not
- *  accept the key. */
+/** Reads the keys that are valid now. */
 export function selectValidKeys(executor: SqlExecutor): Promise<KeyRow[]> {
-  return executor.query<KeyRow>(`select ${columns} from access_keys where ${isValid} and selector is null`);
+  return executor.query<KeyRow>(`select ${columns} from access_keys where ${isValid}`);
 }
 
 /** Reads all keys, the newest first. */
@@ -36,16 +35,17 @@ export function selectKeys(executor: SqlExecutor, limit: number): Promise<KeyRow
 /** Adds a key, unless there are `maxKeys` keys that are not revoked. @returns undefined if there are */
 export async function insertKey(
   executor: SqlExecutor,
-  key: Pick<KeyRow, "id" | "name" | "sha256" | "scopes" | "expiresAtMs">,
+  key: Pick<KeyRow, "id" | "name" | "sha256" | "scopes" | "selector" | "expiresAtMs">,
   maxKeys: number,
 ): Promise<KeyRow | undefined> {
   const text = `
-insert into access_keys (id, name, sha256, scopes, expires_at)
-select $1, $2, $3, $4::text::jsonb, to_timestamp($5::float8 / 1000)
-where (select count(*) from access_keys where revoked_at is null) < $6::int
+insert into access_keys (id, name, sha256, scopes, selector, expires_at)
+select $1, $2, $3, $4::text::jsonb, $5::text::jsonb, to_timestamp($6::float8 / 1000)
+where (select count(*) from access_keys where revoked_at is null) < $7::int
 returning ${columns}`;
-  const { id, name, sha256, scopes, expiresAtMs } = key;
-  const params = [id, name, sha256, JSON.stringify(scopes), expiresAtMs, maxKeys];
+  const { id, name, sha256, scopes, selector, expiresAtMs } = key;
+  const bounds = selector === null ? null : JSON.stringify(selector);
+  const params = [id, name, sha256, JSON.stringify(scopes), bounds, expiresAtMs, maxKeys];
   return (await executor.query<KeyRow>(text, params))[0];
 }
 
@@ -63,7 +63,7 @@ export async function updateExpiry(
   overlapSeconds: number,
 ): Promise<(KeyRow & { readonly wasExpiringAtMs: number | null }) | undefined> {
   const text = `
-with old as (select id as old_id, expires_at as was from access_keys where id = $1 and ${isValid} and selector is null for update)
+with old as (select id as old_id, expires_at as was from access_keys where id = $1 and ${isValid} for update)
 update access_keys set expires_at = least(expires_at, now() + make_interval(secs => $2::float8))
 from old where id = old_id
 returning ${columns}, ${ms("was")} as "wasExpiringAtMs"`;

@@ -56,7 +56,7 @@ test.each([
   ["POST", "/api/v1/keys?name=x&scopes=", "scopes", 400],
   ["POST", "/api/v1/keys?name=x&scopes=root", 'no scope \\"root\\"', 400],
   ["POST", "/api/v1/keys?name=x&scopes=read&expires_at=2020-01-01T00:00:00Z", "it has passed", 400],
-  ["POST", "/api/v1/keys?name=x&scopes=read&selector=cluster%3Da", "selectors are not enforced yet", 400],
+  ["POST", "/api/v1/keys?name=x&scopes=read&clusters=a", "selectors are not enforced yet", 400],
   ["POST", "/api/v1/keys/none/rotate", "There is no valid stored key", 404],
   ["POST", "/api/v1/keys/none/rotate?overlap_seconds=2592001", "overlap_seconds", 400],
   ["DELETE", "/api/v1/keys/none", "There is no stored key", 404],

@@ -804,7 +804,7 @@ export interface paths {
         put?: never;
         /**
          * Create a key
-         * @description Stores a new key. The answer has the key itself, which is shown only now.
+         * @description Stores a new key. The answer has the key itself, which is shown only now. A key with clusters, hosts or namespaces sees only the GPUs that are in one of each given list, and can only have the scope read.
          */
         post: operations["createKey"];
         delete?: never;
@@ -844,7 +844,7 @@ export interface paths {
         put?: never;
         /**
          * Replace a key
-         * @description Stores a new key with the name, scopes and expiry of a valid one, which itself ends after the overlap. The answer has the new key itself, which is shown only now.
+         * @description Stores a new key with the name, scopes, selector and expiry of a valid one, which itself ends after the overlap. The answer has the new key itself, which is shown only now.
          */
         post: operations["rotateKey"];
         delete?: never;
@@ -916,6 +916,25 @@ export interface components {
             name: string;
             /** @description What the key may do; no scope implies another one */
             scopes: ("read" | "write" | "operate" | "admin")[];
+            /**
+             * @description What the key may see; each list restricts it. Absent: everything
+             * @example {
+             *       "clusters": [
+             *         "local-cluster"
+             *       ],
+             *       "namespaces": [
+             *         "ml-training"
+             *       ]
+             *     }
+             */
+            selector?: {
+                /** @description Only these clusters */
+                clusters?: string[];
+                /** @description Only these hosts */
+                hosts?: string[];
+                /** @description Only GPUs that these Kubernetes namespaces hold, while they hold them */
+                namespaces?: string[];
+            };
             /**
              * Format: date-time
              * @description When the key was created
@@ -1762,6 +1781,25 @@ export interface components {
             name: string;
             /** @description What the key may do; no scope implies another one */
             scopes: ("read" | "write" | "operate" | "admin")[];
+            /**
+             * @description What the key may see; each list restricts it. Absent: everything
+             * @example {
+             *       "clusters": [
+             *         "local-cluster"
+             *       ],
+             *       "namespaces": [
+             *         "ml-training"
+             *       ]
+             *     }
+             */
+            selector?: {
+                /** @description Only these clusters */
+                clusters?: string[];
+                /** @description Only these hosts */
+                hosts?: string[];
+                /** @description Only GPUs that these Kubernetes namespaces hold, while they hold them */
+                namespaces?: string[];
+            };
             /**
              * Format: date-time
              * @description When the key was created
@@ -6204,8 +6242,21 @@ export interface operations {
                  * @example 2025-07-18T20:42:34Z
                  */
                 expires_at?: string;
-                /** @description Not usable yet: a key sees all GPUs */
-                selector?: string;
+                /**
+                 * @description The key sees only these clusters; names, separated by commas
+                 * @example local-cluster
+                 */
+                clusters?: string;
+                /**
+                 * @description The key sees only these hosts; names, separated by commas
+                 * @example mtv5-dgx1-hgpu-032
+                 */
+                hosts?: string;
+                /**
+                 * @description The key sees only the GPUs that these Kubernetes namespaces hold, while they hold them; names, separated by commas
+                 * @example ml-training
+                 */
+                namespaces?: string;
             };
             header?: never;
             path?: never;

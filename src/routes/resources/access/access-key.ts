@@ -1,9 +1,11 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { type StoredKey } from "../../../access/key-store.ts";
 import { scopes } from "../../../access/scope.ts";
+import type { GpuBounds } from "../../../domain/gpu-bounds.ts";
 import { formatTimestamp } from "../../../domain/timestamp.ts";
 import { defined } from "../../../kit/defined.ts";
 import { instant } from "../../schemas/envelope.ts";
+import { selectorSchema } from "./selector.ts";
 
 const fields = {
   id: Type.String({ description: "Identifies the key; the part of it between gtp_ and the secret" }),
@@ -11,6 +13,7 @@ const fields = {
   scopes: Type.Array(Type.Union(scopes.map((scope) => Type.Literal(scope))), {
     description: "What the key may do; no scope implies another one",
   }),
+  selector: Type.Optional(selectorSchema),
   created_at: instant("When the key was created"),
   expires_at: Type.Optional(instant("When the key expires; absent: never")),
   revoked_at: Type.Optional(instant("When the key was revoked; absent: it is not")),
@@ -68,15 +71,24 @@ export const ticketSchema = Type.Object(
 
 /** A stored key in the API's shape. */
 export function toApiKey(key: StoredKey): Static<typeof accessKeySchema> {
-  const { id, name, createdAtMs, expiresAtMs, revokedAtMs, lastUsedAtMs } = key;
+  const { id, name, selector, createdAtMs, expiresAtMs, revokedAtMs, lastUsedAtMs } = key;
   const at = (ms: number | undefined): string | undefined => (ms === undefined ? undefined : formatTimestamp(ms));
   return {
     id,
     name,
     scopes: [...key.scopes],
+    ...(selector === undefined ? {} : { selector: selectorOf(selector) }),
     created_at: formatTimestamp(createdAtMs),
     ...defined({ expires_at: at(expiresAtMs), revoked_at: at(revokedAtMs), last_used_at: at(lastUsedAtMs) }),
   };
+}
+
+function selectorOf({ clusters, hosts, namespaces }: GpuBounds): Static<typeof selectorSchema> {
+  return defined({
+    clusters: clusters && [...clusters],
+    hosts: hosts && [...hosts],
+    namespaces: namespaces && [...namespaces],
+  });
 }
 
 /** The end of a key that another one replaces, which has one. */

@@ -1,5 +1,5 @@
 import { Elysia } from "elysia";
-import type { KeyAdministration } from "../../../access/key-administration.ts";
+import type { KeyAdministration, KeyRequest } from "../../../access/key-administration.ts";
 import type { StoredKey } from "../../../access/key-store.ts";
 import { isScope, scopes } from "../../../access/scope.ts";
 import { type Tickets, ticketLifeSeconds } from "../../../access/tickets.ts";
@@ -17,20 +17,13 @@ import {
   integer,
   listOf,
   optional,
-  type Parameter,
   text,
+  type ValuesOf,
   withDefault,
 } from "../../http/parameters/parameter.ts";
 import { list, single } from "../../schemas/envelope.ts";
 import { accessKeySchema, newAccessKeySchema, ticketSchema, toApiKey, endOf } from "./access-key.ts";
-
-/** A selector will bind a key to some GPUs. A key that was created with one must not see everything until then. */
-const selector: Parameter<undefined> = {
-  ...optional(text({ maxLength: 4096, description: "Not usable yet: a key sees all GPUs" })),
-  expected: "no selector",
-  read: () => ({ problem: "selectors are not enforced yet, so the key would see all GPUs" }),
-  absent: { value: undefined },
-};
+import { selectorIn, selectorQuery } from "./selector.ts";
 
 const createQuery = {
   name: text({ maxLength: 256, description: "What the key is for", example: "grafana" }),
@@ -44,7 +37,7 @@ const createQuery = {
     example: "read",
   }),
   expires_at: optional(instant("When the key expires; absent: never")),
-  selector,
+  ...selectorQuery,
 };
 
 const keyParams = { key_id: nameOf("The key's id", "3f9ac02b1d") };
@@ -73,13 +66,7 @@ export function keyRoutes(keys: KeyAdministration, clock: Clock) {
     .post(
       "",
       async ({ request, query, set }) => {
-        const expiresAtMs = expiryIn(query, clock.nowMs());
-        const given = {
-          ...query,
-          scopes: query.scopes.filter(isScope),
-          expiresAtMs,
-        };
-        const { key, text: secret } = await keys.create(given).catch(noRoom);
+        const { key, text: secret } = await keys.create(keyIn(query, clock.nowMs())).catch(noRoom);
         Object.assign(set.headers, noStore);
         requesterOf(request).target = key.id;
         return single({ key: secret, ...toApiKey(key) });
@@ -131,6 +118,13 @@ function noRoom(error: unknown): never {
   throw new ApiError(503, "no_room", { message: error.message, details: {} });
 }
 
+/** The key that a request asks for. @throws InvalidParameter if there can be no such key */
+function keyIn(query: ValuesOf<typeof createQuery>, nowMs: number): KeyRequest {
+  const granted = query.scopes.filter(isScope);
+  const selector = selectorIn({ ...query, scopes: granted });
+  return { name: query.name, scopes: granted, selector, expiresAtMs: expiryIn(query, nowMs) };
+}
+
 /** @throws InvalidParameter if the expiry is not in the future */
 function expiryIn({ expires_at: expiry }: { readonly expires_at: Instant | undefined }, nowMs: number) {
   if (expiry !== undefined && expiry.ms <= nowMs) {
@@ -155,7 +149,9 @@ const createDetail = operation({
   tag: "access",
   access: { scope: "admin" },
   summary: "Create a key",
-  description: "Stores a new key. The answer has the key itself, which is shown only now.",
+  description:
+    "Stores a new key. The answer has the key itself, which is shown only now. A key with clusters, hosts or namespaces sees only " +
+    "the GPUs that are in one of each given list, and can only have the scope read.",
   single: newAccessKeySchema,
   errors: [400, 413, 415, 500, 503],
 });
@@ -177,7 +173,7 @@ const rotateDetail = operation({
   access: { scope: "admin" },
   summary: "Replace a key",
   description:
-    "Stores a new key with the name, scopes and expiry of a valid one, which itself ends after the overlap. The answer has the new " +
+    "Stores a new key with the name, scopes, selector and expiry of a valid one, which itself ends after the overlap. The answer has the new " +
     "key itself, which is shown only now.",
   single: newAccessKeySchema,
   errors: [400, 404, 413, 415, 500, 503],
