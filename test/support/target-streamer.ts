@@ -1,4 +1,4 @@
-import pino from "pino";
+import pino, { type Logger } from "pino";
 import { systemClock as clock } from "../../src/kit/clock.ts";
 import { TokenBucket } from "../../src/kit/token-bucket.ts";
 import { silentListener as listener } from "../../src/pipeline/observe/pipeline-listener.ts";
@@ -8,8 +8,6 @@ import type { TargetAssignment } from "../../src/pipeline/stream/assignment/targ
 import { BackPressure } from "../../src/pipeline/stream/back-pressure.ts";
 import { StreamRetries } from "../../src/pipeline/stream/stream-retries.ts";
 import { SharedTargets } from "../../src/pipeline/stream/targets/shared-targets.ts";
-
-const log = pino({ level: "silent" });
 
 /** A stream of targets that runs until it is stopped. */
 export interface RunningTargets {
@@ -23,10 +21,12 @@ export interface TargetStreamerParts {
   readonly targets: TargetSources;
   readonly openAssignment: (retries: StreamRetries) => TargetAssignment;
   readonly bufferBytes?: number;
+  readonly log?: Logger;
 }
 
 /** Streams targets as a process would. */
-export function runTargets({ queue, targets, openAssignment, bufferBytes = 1e6 }: TargetStreamerParts): RunningTargets {
+export function runTargets({ queue, targets, openAssignment, ...options }: TargetStreamerParts): RunningTargets {
+  const { bufferBytes = 1e6, log = pino({ level: "silent" }) } = options;
   const retries = new StreamRetries({ clock, listener, log });
   const stream = new SharedTargets({
     ...{ targets, queue, clock, listener, retries, log, bufferBytes },

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import pino from "pino";
 import { until } from "../../../dev/until.ts";
 import type { SourceReading } from "../../../src/domain/reading.ts";
 import { aborted } from "../../../src/kit/aborted.ts";
@@ -8,6 +9,7 @@ import { MemoryQueue } from "../../../src/pipeline/queue/memory/memory-queue.ts"
 import { Schedule } from "../../../src/pipeline/source/schedule.ts";
 import type { LiveSource } from "../../../src/pipeline/source/source.ts";
 import { LocalTargetAssignment } from "../../../src/pipeline/stream/assignment/local-target-assignment.ts";
+import type { TargetAssignment, TargetOwner } from "../../../src/pipeline/stream/assignment/target-assignment.ts";
 import { batchAt } from "../../contract/live-assignment.ts";
 import { runTargets } from "../../support/target-streamer.ts";
 import { ScheduledSource, ToldTargets } from "../../support/told-targets.ts";
@@ -42,6 +44,43 @@ function open(sources: readonly LiveSource[] = [], options: { capacityMessages?:
   const ready = async (): Promise<number> => (await queue.stats()).readyMessages;
   return { queue, stream, targets, ready, stop };
 }
+
+/** Lets the test decide who has which targets. */
+class ToldAssignment implements TargetAssignment {
+  owner: TargetOwner | undefined;
+
+  run(owner: TargetOwner, signal: AbortSignal): Promise<void> {
+    this.owner = owner;
+    return aborted(signal);
+  }
+
+  know(sourceIds: ReadonlySet<string>): void {
+    const { signal: lost } = new AbortController();
+    for (const sourceId of sourceIds) this.owner?.claimed({ sourceId, lost, afterMs: 0, forMessage: () => undefined });
+  }
+
+  readonly release = () => Promise.resolve();
+  readonly leave = () => Promise.resolve();
+  readonly close = () => Promise.resolve();
+}
+
+test("what other streamers take at once, and this one had not published, is one warning", async () => {
+  const queue = new MemoryQueue({ topic: "t", clock, capacityMessages: 1, leaseSeconds: 5, maxAttempts: 3 });
+  const ids = ["a", "b", "c", "d"];
+  const targets = new ToldTargets([]);
+  const assignment = new ToldAssignment();
+  const warnings: string[] = [];
+  const log = pino({ level: "warn" }, { write: (line: string) => void warnings.push(line) });
+  const { stream, stop } = runTargets({ queue, targets, log, openAssignment: () => assignment });
+  targets.change(ids.map((id) => new OneBatch(id)));
+  await until(async () => stream.share === 4 && (await queue.stats()).readyMessages === 1);
+  for (const id of ids) assignment.owner?.taken(id);
+  await until(() => warnings.length > 0);
+  await stop();
+  expect(warnings.map((line) => (JSON.parse(line) as { msg: string }).msg)).toEqual([
+    expect.stringMatching(/^[34] scrapes of \w and [23] more targets were not published before another streamer took over$/),
+  ]);
+});
 
 const endsOf = new WeakMap<MemoryQueue, { sourceId: string; reading: SourceReading }[]>();
 

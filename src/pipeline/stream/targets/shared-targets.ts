@@ -38,6 +38,8 @@ export class SharedTargets implements SourceStream {
   private readonly kept: KeptScrapes<TargetReading>;
   private readonly publisher: ScrapePublisher;
   private readonly failed = new AbortController();
+  /** What others have taken and is not logged yet: `pending` targets, of which a scrape may be under way, and those that have lost scrapes. */
+  private taken = noneTaken();
 
   constructor(private readonly options: SharedTargetsOptions) {
     const { bufferBytes: maxBytes, messageMaxBytes } = options;
@@ -169,19 +171,26 @@ export class SharedTargets implements SourceStream {
     return this.readings.get(sourceId) === reading && current !== undefined && !this.sources.has(sourceId);
   }
 
-  /** Forgets a target that another process has. */
+  /** Forgets a target that another process has. Others may have taken many at once: they are logged together. */
   private async drop(sourceId: string): Promise<void> {
+    const { taken } = this;
     const reading = this.readings.get(sourceId);
     this.readings.delete(sourceId);
     if (reading === undefined) return;
+    taken.pending += 1;
     await reading.finish();
     const count = this.kept.countOf(reading);
     this.kept.drop(reading);
+    taken.pending -= 1;
     if (count > 0) {
-      this.options.log.warn(
-        `${count} scrapes of ${sourceId} were not published before another streamer had the target`,
-      );
+      taken.scrapes += count;
+      taken.targets.push(sourceId);
     }
+    if (taken.pending > 0 || taken.scrapes === 0) return;
+    this.taken = noneTaken();
+    const [first = "", ...others] = taken.targets;
+    const names = others.length === 0 ? first : `${first} and ${others.length} more targets`;
+    this.options.log.warn(`${taken.scrapes} scrapes of ${names} were not published before another streamer took over`);
   }
 
   /** Resolves when no scrape of the target waits, or this process may not publish it any more. */
@@ -195,4 +204,8 @@ export class SharedTargets implements SourceStream {
     const { assignment, retries } = this.options;
     await assignment.release(sourceId, endedMs).catch((error: unknown) => retries.record(error));
   }
+}
+
+function noneTaken(): { pending: number; scrapes: number; readonly targets: string[] } {
+  return { pending: 0, scrapes: 0, targets: [] };
 }
