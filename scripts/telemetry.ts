@@ -4,6 +4,7 @@ import { changes } from "./telemetry/changes.ts";
 import { coverage } from "./telemetry/coverage.ts";
 import { keyHeaders } from "./gateway/key-headers.ts";
 import { TelemetryError } from "../src/domain/errors.ts";
+import { inventoryStates } from "../src/domain/inventory.ts";
 import { addInventory } from "./telemetry/inventory-command.ts";
 import { history } from "./telemetry/history.ts";
 import { deadLetters, deleteLetter, queue, redriveLetter, rejections } from "./telemetry/pipeline.ts";
@@ -76,12 +77,15 @@ const metricNames = [
   'only these metrics, or series such as xid_errors{xid="31"}, separated by commas; /api/v1/metrics and the command series list them',
 ] as const;
 
+const onlyState = (): Option => new Option("--state <name>", "only those in this state").choices(inventoryStates);
+
 filtered("gpus", "GPUs and MIG instances that have reported")
   .option(...onlyGpu)
+  .addOption(onlyState())
   .action((options) => gpus(output(), options as object));
-filtered("hosts", "hosts, with the number of their active GPUs").action((options) =>
-  hosts(output(), options as object),
-);
+filtered("hosts", "hosts, with the number of their active GPUs")
+  .addOption(onlyState())
+  .action((options) => hosts(output(), options as object));
 filtered("latest", "newest record of each GPU and MIG instance")
   .option(...onlyGpu)
   .option(...metricNames)

@@ -1,5 +1,6 @@
 import { defined } from "../../src/kit/defined.ts";
 import { answerOf, type TelemetryRecord } from "gpu-telemetry-client";
+import type { InventoryState } from "../../src/domain/inventory.ts";
 import { readSeriesSelector, selectsSeries, splitNames } from "../../src/domain/series-selector.ts";
 import { checkGpu } from "./check-gpu.ts";
 import { occupantsText, type Output, showRows } from "./output.ts";
@@ -15,6 +16,11 @@ export interface Filters {
   readonly limit?: number;
 }
 
+/** The filters of GPUs and hosts. */
+export interface StateFilters extends Filters {
+  readonly state?: InventoryState;
+}
+
 /** The maximum number of metrics that a table shows without `--metrics`. */
 const maxShownMetrics = 6;
 /** The metrics that a table shows before all others. */
@@ -26,17 +32,19 @@ export function queryOf({ gpu, parent, cluster, host, model, namespace, limit }:
 }
 
 /** Shows the GPUs that match the filters. @throws GatewayError, GatewayUnreachable */
-export async function gpus(output: Output, filters: Filters): Promise<void> {
+export async function gpus(output: Output, filters: StateFilters): Promise<void> {
   await checkGpus(output, filters);
-  const answer = await answerOf(output.gateway.GET("/api/v1/gpus", { params: { query: queryOf(filters) } }));
+  const query = { ...queryOf(filters), ...defined({ state: filters.state }) };
+  const answer = await answerOf(output.gateway.GET("/api/v1/gpus", { params: { query } }));
   const columns = ["hostname", "id", ...columnsIn(answer.data, migColumns), "uuid", "name", "status"];
   columns.push(...stateColumns(answer.data), "last_seen_at");
   showRows(answer.data, columns, { ...output, next: filters.limit === undefined ? answer.next_cursor : undefined });
 }
 
 /** Shows the hosts that match the filters. @throws GatewayError, GatewayUnreachable */
-export async function hosts(output: Output, filters: Filters): Promise<void> {
-  const answer = await answerOf(output.gateway.GET("/api/v1/hosts", { params: { query: queryOf(filters) } }));
+export async function hosts(output: Output, filters: StateFilters): Promise<void> {
+  const query = { ...queryOf(filters), ...defined({ state: filters.state }) };
+  const answer = await answerOf(output.gateway.GET("/api/v1/hosts", { params: { query } }));
   const counts = [
     "gpu_count",
     "active_gpu_count",

@@ -11,6 +11,8 @@ import { MemoryScalingRecords } from "../../src/scaling/coordinator/memory/memor
 import { MemoryLeaderElection } from "../../src/scaling/election/memory/memory-leader-election.ts";
 import { decisionAt, updateAt } from "../contract/scaling-records.ts";
 import { instanceOf } from "../contract/service-registry.ts";
+import pino from "pino";
+import { FleetStates } from "../../src/routes/fleet/fleet-states.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 import { openMemoryStore } from "../support/open-store.ts";
@@ -76,6 +78,15 @@ test("lists the inventory, and takes hosts and devices through its states by the
   expect(await jsonOf("inventory", "maintenance", "host-cli", ...to)).toMatchObject([
     { state: "maintenance", note: "fans" },
   ]);
+  const { fleet } = gateway;
+  await new FleetStates({
+    store: stored.queries.fleet,
+    fleet,
+    clock: systemClock,
+    log: pino({ level: "silent" }),
+  }).check();
+  expect(await jsonOf("hosts", "--state", "maintenance")).toMatchObject([{ hostname: "host-cli" }]);
+  expect(await jsonOf("gpus", "--state", "active")).toEqual([]);
   expect(await jsonOf("inventory", "restore", "host-cli")).toMatchObject([{ hostname: "host-cli", state: "active" }]);
   expect(await jsonOf("inventory", "decommission", "GPU-cli")).toMatchObject([
     { uuid: "GPU-cli", state: "decommissioned" },
