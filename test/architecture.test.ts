@@ -85,10 +85,13 @@ test("chance in the simulated fleet comes from its seed", () => {
   expect(usesOf(["Math.random", "crypto.randomUUID", "crypto.getRandomValues"], simulated)).toEqual([]);
 });
 
+/** What services implement or extend. */
+const serviceBases = ["Service", "BaseService", "PeriodicService"];
+
 test("interchangeable implementations are created only in src/roles/, in their own file or in an open-*.ts file", () => {
   const sourceInterfaces = ["ReplayableSource", "LiveSource"];
   const storeInterfaces = ["TelemetryStore", "TelemetryQueries"];
-  const interfaces = ["Queue", "HotTier", "Service", "BaseService", ...sourceInterfaces, ...storeInterfaces];
+  const interfaces = ["Queue", "HotTier", ...serviceBases, ...sourceInterfaces, ...storeInterfaces];
   const homes = new Map<string, string>();
   for (const { path, tree } of sources) {
     ts.forEachChild(tree, (node) => {
@@ -119,7 +122,7 @@ test("every-service.test.ts creates every service", () => {
     const parents = (node.heritageClauses ?? []).flatMap(({ types }) =>
       types.map(({ expression }) => expression.getText()),
     );
-    return parents.some((name) => name === "BaseService" || name === "Service") ? node.name?.text : undefined;
+    return parents.some((name) => serviceBases.includes(name)) ? node.name?.text : undefined;
   }).map((found) => found.split(" ").at(-1) as string);
   expect(services.length).toBeGreaterThan(0);
   const exercised = readFileSync(join(root, "test/kit/every-service.test.ts"), "utf8");

@@ -1,5 +1,5 @@
-import { BaseService } from "../../kit/base-service.ts";
 import type { Clock } from "../../kit/clock.ts";
+import { PeriodicService } from "../../kit/periodic-service.ts";
 import type { Logger } from "pino";
 
 /** Removes positions of sources that are gone. */
@@ -25,37 +25,24 @@ const retryMs = 60_000;
 
 /** Removes the positions of live sources that no streamer has read for 31 days: of targets that were removed from the list while no
  *  streamer ran, or of machines that are gone. */
-export class PositionUpkeep extends BaseService {
-  private readonly failing = this.repeatedError({
-    prefix: "positions of sources that are gone are kept",
-    ended: "positions of sources that are gone are removed again",
-  });
-
+export class PositionUpkeep extends PeriodicService {
   constructor(private readonly options: PositionUpkeepOptions) {
-    super("positions", options.log);
+    super({
+      ...options,
+      name: "positions",
+      failing: {
+        prefix: "positions of sources that are gone are kept",
+        ended: "positions of sources that are gone are removed again",
+      },
+      firstMs: Math.random() * firstMaxMs,
+      everyMs: intervalMs,
+      retryMs,
+    });
   }
 
-  protected override async run(): Promise<void> {
-    const { clock } = this.options;
-    await clock.sleep(Math.random() * firstMaxMs, this.stopping);
-    while (!this.stopping.aborted) await clock.sleep((await this.hasRemoved()) ? intervalMs : retryMs, this.stopping);
-  }
-
-  protected override close(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  private async hasRemoved(): Promise<boolean> {
+  protected override async step(): Promise<void> {
     const { positions, clock, log } = this.options;
-    try {
-      const removed = await positions.remove(clock.nowMs() - keepMs);
-      if (removed > 0)
-        log.info(`removed the positions of ${removed} live sources that no streamer has read for 31 days`);
-      this.failing.clear();
-      return true;
-    } catch (error) {
-      this.failing.record(error);
-      return false;
-    }
+    const removed = await positions.remove(clock.nowMs() - keepMs);
+    if (removed > 0) log.info(`removed the positions of ${removed} live sources that no streamer has read for 31 days`);
   }
 }

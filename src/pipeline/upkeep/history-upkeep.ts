@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
-import { BaseService } from "../../kit/base-service.ts";
 import type { Clock } from "../../kit/clock.ts";
+import { PeriodicService } from "../../kit/periodic-service.ts";
 import type { HistoryRetention, KeepDays } from "../store/history-retention.ts";
 
 export interface HistoryUpkeepOptions {
@@ -16,14 +16,18 @@ const retryMs = 60_000;
 
 /** Deletes history older than RETENTION_*_DAYS, at the start and every hour, and a minute after an error. Several collectors
  *  may run this service; the database lets one of them delete at a time. */
-export class HistoryUpkeep extends BaseService {
-  private readonly deletionError = this.repeatedError({
-    prefix: "old history cannot be deleted, so the database grows",
-    ended: "old history is deleted again",
-  });
-
+export class HistoryUpkeep extends PeriodicService {
   constructor(private readonly options: HistoryUpkeepOptions) {
-    super("history", options.log);
+    super({
+      ...options,
+      name: "history",
+      failing: {
+        prefix: "old history cannot be deleted, so the database grows",
+        ended: "old history is deleted again",
+      },
+      everyMs: intervalMs,
+      retryMs,
+    });
   }
 
   override activity(): string {
@@ -32,17 +36,9 @@ export class HistoryUpkeep extends BaseService {
     return `records are kept ${formatDays(keepDays.raw)}, stored 1-minute rollups ${formatDays(keepDays["1m"])}, stored 1-hour rollups ${formatDays(keepDays["1h"])}`;
   }
 
-  protected override async run(): Promise<void> {
-    const { retention, keepDays, clock, log } = this.options;
-    while (!this.stopping.aborted) {
-      try {
-        const deleted = await retention.deleteOlder(keepDays);
-        if (deleted !== undefined) log.info(`deleted: ${deleted}`);
-        this.deletionError.clear();
-      } catch (error) {
-        this.deletionError.record(error);
-      }
-      await clock.sleep(this.deletionError.current === undefined ? intervalMs : retryMs, this.stopping);
-    }
+  protected override async step(): Promise<void> {
+    const { retention, keepDays, log } = this.options;
+    const deleted = await retention.deleteOlder(keepDays);
+    if (deleted !== undefined) log.info(`deleted: ${deleted}`);
   }
 }

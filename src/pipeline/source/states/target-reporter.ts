@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
-import { BaseService } from "../../../kit/base-service.ts";
 import type { Clock } from "../../../kit/clock.ts";
+import { PeriodicService } from "../../../kit/periodic-service.ts";
 import { endsWithin } from "../../../kit/within.ts";
 import type { TargetState, TargetStates } from "../target-states.ts";
 
@@ -18,27 +18,21 @@ const reportMs = 5000;
 const removalMs = 1000;
 
 /** Reports what this process knows about its live sources, for the API and the command line. */
-export class TargetReporter extends BaseService {
-  private readonly failing = this.repeatedError({
-    prefix: "the states of the targets may be old",
-    ended: "the states of the targets are up to date again",
-  });
-
+export class TargetReporter extends PeriodicService {
   constructor(private readonly options: TargetReporterOptions) {
-    super("target reporter", options.log);
+    super({
+      ...options,
+      name: "target reporter",
+      failing: {
+        prefix: "the states of the targets may be old",
+        ended: "the states of the targets are up to date again",
+      },
+      everyMs: reportMs,
+    });
   }
 
-  protected override async run(): Promise<void> {
-    const { states, read, clock } = this.options;
-    while (!this.stopping.aborted) {
-      try {
-        await states.report(read());
-        this.failing.clear();
-      } catch (error) {
-        if (!this.stopping.aborted) this.failing.record(error);
-      }
-      await clock.sleep(reportMs, this.stopping);
-    }
+  protected override step(): Promise<void> {
+    return this.options.states.report(this.options.read());
   }
 
   protected override async close(): Promise<void> {
