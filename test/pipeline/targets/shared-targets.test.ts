@@ -78,7 +78,9 @@ test("what other streamers take at once, and this one had not published, is one 
   await until(() => warnings.length > 0);
   await stop();
   expect(warnings.map((line) => (JSON.parse(line) as { msg: string }).msg)).toEqual([
-    expect.stringMatching(/^[34] scrapes of \w and [23] more targets were not published before another streamer took over$/),
+    expect.stringMatching(
+      /^[34] scrapes of \w and [23] more targets were not published before another streamer took over$/,
+    ),
   ]);
 });
 
