@@ -14,7 +14,7 @@ const layer = (name, path, allowed) => ({
 const interfacesOf = (rooms) => `^src/pipeline/(${rooms})/[^/]+\\.ts$`;
 
 /** The interfaces of rooms that the API shows; those that are not built yet have theirs directly in their folder. */
-const shownRooms = "^src/((access|faults|usage)|scaling/(registry|coordinator))/[^/]+\\.ts$";
+const shownRooms = "^src/((access|faults|tls|usage)|scaling/(registry|coordinator))/[^/]+\\.ts$";
 
 const pipelineRoom = (room, ...allowed) =>
   layer(`pipeline-${room}`, `^src/pipeline/${room}/`, [
@@ -67,7 +67,7 @@ module.exports = {
     layer("dashboard", "^src/dashboard/", ["^src/dashboard/", "^clients/typescript/src/"]),
     layer("routes", "^src/routes/", ["^src/(kit|domain|routes)/", interfacesOf("source|queue|store|hot"), shownRooms]),
     routesRoom("schemas", [], interfacesOf("queue"), shownRooms),
-    routesRoom("http", ["schemas"], "^src/access/[^/]+\\.ts$"),
+    routesRoom("http", ["schemas"], "^src/(access|tls)/[^/]+\\.ts$"),
     routesRoom("fleet", ["schemas"], interfacesOf("store|hot")),
     routesRoom("answers", ["schemas", "http", "fleet"], interfacesOf("queue|store")),
     routesRoom("live", ["schemas", "http", "fleet"], interfacesOf("store"), shownRooms),
@@ -94,10 +94,11 @@ module.exports = {
     routesRoom("openapi", ["schemas", "http", "live", "resources", "operations"]),
     routesRoom("graphql", ["schemas", "http", "fleet", "answers", "graphql-kit", "resources"]),
     layer("client", "^clients/typescript/", ["^clients/typescript/"]),
+    layer("tls", "^src/tls/", ["^src/(kit|domain|tls)/"]),
     layer("config", "^src/config/", ["^src/(kit|domain|config)/"]),
-    layer("app", "^src/app\\.ts$", ["^src/routes/(http|live|operations)/", "^src/access/[^/]+\\.ts$"]),
+    layer("app", "^src/app\\.ts$", ["^src/routes/(http|live|operations)/", "^src/(access|tls)/[^/]+\\.ts$"]),
     layer("roles", "^src/roles/", [
-      "^src/(kit|domain|config|db|etcd|pipeline|terminal|routes|roles|access|scaling|faults|usage|dashboard)/",
+      "^src/(kit|domain|config|db|etcd|pipeline|terminal|routes|roles|access|tls|scaling|faults|usage|dashboard)/",
     ]),
     {
       name: "roles-are-for-main",

@@ -4,7 +4,9 @@ import { answerHeaders } from "./routes/http/door/answer-headers.ts";
 import { door, type DoorOptions } from "./routes/http/door/door.ts";
 import type { Access } from "./access/access.ts";
 import type { AuditTrail } from "./access/audit.ts";
+import type { Peers } from "./tls/peer.ts";
 import { accessCheck } from "./routes/http/access/access-check.ts";
+import { tlsPeers } from "./routes/http/access/tls-peers.ts";
 import { closedConnections } from "./routes/http/closed-connections.ts";
 import { errorHandling } from "./routes/http/error-handling.ts";
 import { requestUrl } from "./routes/http/request-url.ts";
@@ -20,6 +22,8 @@ export interface AppOptions extends HealthOptions, PrometheusOptions {
   readonly door: DoorOptions;
   readonly access: Access;
   readonly trail: AuditTrail;
+  /** How the process serves TLS; undefined: it does not. */
+  readonly tls: { readonly peers: Peers; readonly hstsSeconds: number } | undefined;
   /** True if the last address of X-Forwarded-For is the client's. */
   readonly trustsForwardedFor: boolean;
   readonly log: Logger;
@@ -34,7 +38,10 @@ export function composeApp(options: AppOptions): Elysia {
   // first, because a hook applies only to routes that are added after it
   app.use(errorHandling({ routes: () => app.routes, log: options.log }));
   app.use(requestUrl());
-  app.use(answerHeaders({ variesByOrigin: options.door.corsOrigins !== undefined }));
+  app.use(
+    answerHeaders({ variesByOrigin: options.door.corsOrigins !== undefined, hstsSeconds: options.tls?.hstsSeconds }),
+  );
+  app.use(tlsPeers(options.tls?.peers));
   app.use(closedConnections(options.draining));
   app.use(httpInstruments(options.registry));
   app.use(door({ ...options, ...options.door }));

@@ -6,6 +6,7 @@ import { endsWithin } from "./kit/within.ts";
 import { TelemetryError } from "./domain/errors.ts";
 import { hostNamesOf } from "./config/host-names-of.ts";
 import { openRegistration } from "./roles/open-registration.ts";
+import { listening } from "./roles/listening.ts";
 import { openRoles, type OpenRoles } from "./roles/roles.ts";
 import { nameProcess } from "./kit/process-name.ts";
 import { startAll, stopAll } from "./kit/run-services.ts";
@@ -32,9 +33,11 @@ async function main(): Promise<void> {
   // first, so that it is stopped last: other processes see this one until its work is done
   const services = [registration, ...opened.services];
   const app = makeApp(opened, { ...health, services }, stopping.signal);
+  let port: number;
   try {
     await startAll(services);
-    onListening(listen(app, config));
+    port = await listen(app, opened);
+    onListening(port);
   } catch (error) {
     await stopAll(services, AbortSignal.abort());
     await opened.shared.close();
@@ -42,7 +45,7 @@ async function main(): Promise<void> {
   }
   print(
     bannerText({
-      url: `http://${urlHost(config.host)}:${app.server?.port}`,
+      url: `${opened.tls === undefined ? "http" : "https"}://${urlHost(config.host)}:${port}`,
       roles: opened.roles.map(({ banner }) => banner),
       store: opened.shared.store.current?.description,
       access: opened.access.notice,
@@ -55,7 +58,7 @@ async function main(): Promise<void> {
   draining.abort();
   await systemClock.sleep(config.shutdownDrainSeconds * 1000);
   stopping.abort();
-  await stop(app, { services, shared: opened.shared }, elapsedMs);
+  await stop(app, { services, shared: opened.shared, tls: opened.tls }, elapsedMs);
   log.info("stopped");
 }
 
@@ -76,7 +79,7 @@ function healthOf(config: Config, { shared, roles, services }: OpenRoles, draini
   };
 }
 
-function makeApp({ shared, roles, access }: OpenRoles, health: HealthOptions, stopping: AbortSignal): App {
+function makeApp({ shared, roles, access, tls }: OpenRoles, health: HealthOptions, stopping: AbortSignal): App {
   const { services } = health;
   return composeApp({
     ...health,
@@ -86,6 +89,7 @@ function makeApp({ shared, roles, access }: OpenRoles, health: HealthOptions, st
     door: { hosts: hostNamesOf(shared.config), corsOrigins: shared.config.corsOrigins },
     access: access.access,
     trail: access.audit,
+    tls,
     trustsForwardedFor: shared.config.httpTrustForwardedFor,
     routes: (app) => roles.flatMap((role) => role.routes({ app, services, version, stopping, access })),
   });
@@ -96,20 +100,18 @@ function clientsOf({ server }: App): number | undefined {
   return server === null ? undefined : server.pendingWebSockets + server.pendingRequests;
 }
 
-/** @returns the port */
-function listen(app: App, { host, port }: Config): number {
-  try {
-    // with reusePort, Elysia's default, a second process could listen on the same port without an error
-    app.listen({ hostname: host, port, reusePort: false });
-    return app.server?.port ?? port;
-  } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    const reason =
-      code === "EADDRINUSE"
-        ? "the port is already in use; stop the process that uses it, or choose another PORT"
-        : message;
-    throw new ListenFailed(`Cannot listen on ${host}:${port} (HOST, PORT): ${reason}`, { cause });
-  }
+/** With TLS, the HTTP server itself is on loopback, behind the port that serves TLS.
+ *  @returns the port
+ *  @throws ListenFailed */
+async function listen(app: App, { shared, tls }: OpenRoles): Promise<number> {
+  const { host, port } = shared.config;
+  // with reusePort, Elysia's default, a second process could listen on the same port without an error
+  const serve = (hostname: string, at: number): number => {
+    app.listen({ hostname, port: at, reusePort: false });
+    return app.server?.port ?? at;
+  };
+  if (tls !== undefined) return tls.listen(serve("127.0.0.1", 0));
+  return listening({ host, port, setting: "PORT" }, () => serve(host, port));
 }
 
 /** How long open requests may take after the services have stopped, in a process that does not drain. */
@@ -126,7 +128,7 @@ const closingMs = 1000;
  *  @param elapsedMs the time since the signal */
 async function stop(
   app: App,
-  { services, shared }: Pick<OpenRoles, "services" | "shared">,
+  { services, shared, tls }: Pick<OpenRoles, "services" | "shared" | "tls">,
   elapsedMs: () => number,
 ): Promise<void> {
   const { shutdownTimeoutSeconds, shutdownDrainSeconds } = shared.config;
@@ -137,6 +139,7 @@ async function stop(
   const haveStopped = await endsWithin(systemClock, remainingMs() + abandoningMs, () => stopAll(services, deadline));
   if (!haveStopped) shared.log.warn("a service does not stop; it ends with the process");
   const graceMs = shutdownDrainSeconds > 0 ? remainingMs() : Math.min(requestGraceMs, remainingMs());
+  tls?.stopListening();
   await endsWithin(systemClock, graceMs, () => app.stop());
   if (app.server !== null) await app.stop(true);
   await endsWithin(systemClock, Math.max(0, timeoutMs - elapsedMs()), () => shared.close());
@@ -160,12 +163,6 @@ function signalled(log: (message: string) => void): Promise<void> {
 function urlHost(host: string): string {
   if (host === "127.0.0.1" || host === "0.0.0.0" || host === "::") return "localhost";
   return host.includes(":") ? `[${host}]` : host;
-}
-
-/** The server cannot listen: for example, the port is in use, or the address does not belong to this machine. */
-class ListenFailed extends TelemetryError {
-  readonly code = "listen_failed";
-  readonly retryable = false;
 }
 
 try {

@@ -11,10 +11,12 @@ import { queueSettings } from "./settings/queue-settings.ts";
 import { scalingSettings } from "./settings/scaling-settings.ts";
 import { simulationSettings } from "./settings/simulation-settings.ts";
 import { storeSettings } from "./settings/store-settings.ts";
+import { tlsSettings } from "./settings/tls-settings.ts";
 
 /** The schema of the environment variables. Every setting is declared in settings/, by topic. */
 export const configSchema = Type.Object({
   ...processSettings,
+  ...tlsSettings,
   ...inputSettings,
   ...exporterSettings,
   ...simulationSettings,

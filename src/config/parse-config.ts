@@ -70,7 +70,12 @@ function contradictions(config: Config): string[] {
       `ROLE=${chosen.join(",")}: without ETCD_ENDPOINTS, streamer and collector share a queue in memory and must run in one process; set ETCD_ENDPOINTS, or use ROLE=all, ROLE=streamer,collector or ROLE=gateway`,
     );
   }
-  errors.push(...etcdContradictions(config), ...addressErrors(config), ...scalingErrors(config));
+  errors.push(
+    ...etcdContradictions(config),
+    ...tlsContradictions(config),
+    ...addressErrors(config),
+    ...scalingErrors(config),
+  );
   errors.push(...exporterContradictions(config));
   if (config.shutdownDrainSeconds >= config.shutdownTimeoutSeconds) {
     errors.push(
@@ -112,6 +117,22 @@ function etcdContradictions(config: Config): string[] {
   }
   if ((etcdUsername === undefined) !== (etcdPassword === undefined)) {
     errors.push("ETCD_USERNAME and ETCD_PASSWORD belong together: set both or neither");
+  }
+  return errors;
+}
+
+function tlsContradictions({ tlsCertFile, tlsKeyFile, tlsRedirectPort, port }: Config): string[] {
+  const errors: string[] = [];
+  if ((tlsCertFile === undefined) !== (tlsKeyFile === undefined)) {
+    errors.push("TLS_CERT_FILE and TLS_KEY_FILE belong together: set both or neither");
+  }
+  if (tlsRedirectPort !== undefined && tlsCertFile === undefined) {
+    errors.push(
+      `TLS_REDIRECT_PORT=${tlsRedirectPort} needs TLS_CERT_FILE: without TLS, there is nowhere to send a request`,
+    );
+  }
+  if (tlsRedirectPort !== undefined && tlsRedirectPort === port && port !== 0) {
+    errors.push(`TLS_REDIRECT_PORT=${tlsRedirectPort} and PORT=${port} must differ: one has TLS, the other has none`);
   }
   return errors;
 }

@@ -132,6 +132,12 @@ export class AuthMissing extends TelemetryError {
   }
 }
 
+/** A file of the server's certificate cannot be read or used, or does not fit the others. */
+export class TlsUnusable extends TelemetryError {
+  readonly code = "tls_unusable";
+  readonly retryable = false;
+}
+
 /** The stored keys cannot be read, so a key cannot be checked. */
 export class KeysUnavailable extends TelemetryError {
   readonly code = "keys_unavailable";

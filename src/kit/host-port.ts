@@ -12,13 +12,14 @@ export interface HostPort {
 const defaultPorts = { http: 80, https: 443 } as const;
 
 /** Reads a host name, an IP address, `host:port` or a URL without a path.
+ *  @param usual the scheme of a text that has none
  *  @returns undefined if the text is none of these */
-export function readHostPort(text: string): HostPort | undefined {
-  if (isIPv6(text)) return { scheme: "http", host: text, port: undefined };
+export function readHostPort(text: string, usual: HostPort["scheme"] = "http"): HostPort | undefined {
+  if (isIPv6(text)) return { scheme: usual, host: text, port: undefined };
   const [, given, host = "", digits] =
     /^(?:(https?):\/\/)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?\/?$/.exec(text) ?? [];
   const bare = host.replace(/^\[|\]$/g, "");
-  const scheme = given === "https" ? "https" : "http";
+  const scheme = given === "https" || given === "http" ? given : usual;
   const port = digits === undefined ? given && defaultPorts[scheme] : Number(digits);
   if (host === "" || port === 0 || Number(port) > 65_535 || (host.startsWith("[") && !isIPv6(bare))) return undefined;
   return { scheme, host: bare, port: port || undefined };

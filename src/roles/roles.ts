@@ -3,6 +3,7 @@ import type { Config } from "../config/parse-config.ts";
 import type { Service } from "../kit/service.ts";
 import { type OpenAccess, openAccess } from "./open-access.ts";
 import type { OpenRole, Role } from "./role.ts";
+import { type OpenTls, openTls } from "./open-tls.ts";
 import { openSharedParts, type SharedParts, type Surroundings } from "./shared-parts.ts";
 
 /** The roles, in the order in which data passes through them. A process loads only the roles that it runs: importing a
@@ -21,6 +22,8 @@ export interface OpenRoles {
   /** In the order of starting: a service that receives data starts before the one that sends it. */
   readonly services: readonly Service[];
   readonly access: OpenAccess;
+  /** Undefined if the process serves without TLS. */
+  readonly tls: OpenTls | undefined;
 }
 
 /** Opens the roles that the configuration names.
@@ -37,5 +40,6 @@ export async function openRoles(config: Config, surroundings: Surroundings): Pro
   for (const role of chosen) roles.push(await role.open(shared));
   const services = [...shared.services, ...roles.toReversed().flatMap((role) => role.services)];
   const access = openAccess(shared);
-  return { shared, roles, services: [...access.services, ...services], access };
+  const tls = openTls(shared);
+  return { shared, roles, services: [...(tls?.services ?? []), ...access.services, ...services], access, tls };
 }

@@ -146,6 +146,7 @@ export function gatewayOver(
     administration: administrationOf(client, undefined),
     graphql: { introspection: true, graphiql: true },
     services: [],
+    tls: undefined,
     door: { hosts: new HostNames({ listensOn: "127.0.0.1", own: [], allowed: [] }), corsOrigins: http.corsOrigins },
     registry: new Registry(),
     version: "1.2.3",

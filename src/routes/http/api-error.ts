@@ -16,6 +16,7 @@ export type ErrorCode =
   | "query_too_costly"
   | "unauthenticated"
   | "forbidden"
+  | "tls_required"
   | "upgrade_required"
   | "no_room"
   | "store_unavailable"

@@ -10,6 +10,8 @@ export interface AddressSettings {
   readonly podIp?: string | undefined;
   /** The address that the process listens on. */
   readonly host: string;
+  /** Set if the process serves TLS. */
+  readonly tlsCertFile?: string | undefined;
 }
 
 /** What a machine says about itself. */
@@ -34,9 +36,10 @@ export async function findServiceAddress(
   settings: AddressSettings,
   machine: Machine,
 ): Promise<(listeningPort: number) => ServiceAddress> {
-  const external = read(settings.externalServiceAddress);
-  const named = read(settings.serviceAddress) ?? external;
-  const place = named ?? { scheme: "http", host: await foundHost(settings, machine), port: undefined };
+  const scheme = settings.tlsCertFile === undefined ? "http" : "https";
+  const external = read(settings.externalServiceAddress, scheme);
+  const named = read(settings.serviceAddress, scheme) ?? external;
+  const place = named ?? { scheme, host: await foundHost(settings, machine), port: undefined };
   return (listeningPort) => {
     const port = place.port ?? listeningPort;
     const externalUrl = external && urlOfHost({ ...external, port: external.port ?? listeningPort });
@@ -49,8 +52,8 @@ export async function findServiceAddress(
   };
 }
 
-function read(text: string | undefined) {
-  return text === undefined ? undefined : readHostPort(text);
+function read(text: string | undefined, scheme: "http" | "https") {
+  return text === undefined ? undefined : readHostPort(text, scheme);
 }
 
 async function foundHost({ podIp, host }: AddressSettings, machine: Machine): Promise<string> {

@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { peerOf } from "./tls-peers.ts";
 
 /** The part of Bun's server that this module uses. */
 export interface AddressServer {
@@ -14,7 +15,7 @@ export function clientAddress(
 ): string | undefined {
   const forwarded = trustsForwardedFor ? request.headers.get("x-forwarded-for")?.split(",").at(-1)?.trim() : undefined;
   const address = forwarded === undefined ? undefined : addressIn(forwarded);
-  return address ?? server?.requestIP(request)?.address;
+  return address ?? peerOf(request)?.address ?? server?.requestIP(request)?.address;
 }
 
 /** The address in an element of X-Forwarded-For, which may have a port; undefined if there is none.

@@ -23,14 +23,23 @@ export function pageHeaders(sources: string): Record<string, string> {
 
 type Handle = (...given: unknown[]) => Response | undefined | Promise<Response | undefined>;
 
-/** Adds the headers that every answer has, errors included.
- *  @param variesByOrigin true if answers say which origins may read them */
-export function answerHeaders({ variesByOrigin }: { readonly variesByOrigin: boolean }) {
+export interface AnswerHeadersOptions {
+  /** True if answers say which origins may read them. */
+  readonly variesByOrigin: boolean;
+  /** How long browsers shall use only TLS for the process's name; undefined without TLS, 0: not said. */
+  readonly hstsSeconds?: number | undefined;
+}
+
+/** Adds the headers that every answer has, errors included. */
+export function answerHeaders({ variesByOrigin, hstsSeconds = 0 }: AnswerHeadersOptions) {
   const finish = (request: Request, response: Response | undefined): Response | undefined => {
     if (response === undefined) return undefined;
     const { headers } = response;
     for (const [name, value] of Object.entries(headersOfAll)) if (!headers.has(name)) headers.set(name, value);
     if (variesByOrigin) headers.set("vary", withOrigin(headers.get("vary")));
+    if (hstsSeconds > 0 && !isOwnMachine(request)) {
+      headers.set("strict-transport-security", `max-age=${hstsSeconds}`);
+    }
     if (request.method === "HEAD") withoutLength(request, response);
     return response;
   };
@@ -40,6 +49,12 @@ export function answerHeaders({ variesByOrigin }: { readonly variesByOrigin: boo
       ? response.then((settled) => finish(request, settled))
       : finish(request, response);
   });
+}
+
+/** On the user's own machine, other programs use the same name without TLS. Browsers ignore the header for addresses.
+ *  Source: https://www.rfc-editor.org/rfc/rfc6797#section-8.1.1 */
+function isOwnMachine({ headers }: Request): boolean {
+  return /^(?:[^:]+\.)?localhost(?::\d+)?$/i.test(headers.get("host") ?? "");
 }
 
 /** A Vary header with Origin among its names. The `*` that the CORS plugin writes would forbid every cache. */

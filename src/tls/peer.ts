@@ -1,0 +1,22 @@
+/** The certificate that a client has shown, and that an authority of AUTH_CLIENT_CA_FILE has signed. */
+export interface ClientCertificate {
+  /** Its names: `CN:grafana` from the subject, `DNS:...`, `URI:...` and `EMAIL:...` from the alternative names. */
+  readonly names: readonly string[];
+  /** For people. */
+  readonly subject: string;
+  readonly validToMs: number;
+}
+
+/** The client at the other end of a TLS connection. */
+export interface Peer {
+  readonly address: string;
+  /** A text says why a certificate that the client has shown does not count; undefined: it has shown none. */
+  readonly certificate: ClientCertificate | string | undefined;
+}
+
+/** Knows the clients of the connections that a terminator has opened to the HTTP server behind it. */
+export interface Peers {
+  /** @param port of the terminator's end of the connection
+   *  @returns undefined if the terminator did not open it */
+  at(port: number): Peer | undefined;
+}
