@@ -22,18 +22,16 @@ function certificateOf(socket: TLSSocket): ClientCertificate | string | undefine
 
 /** The names by which a mapping can know a certificate. */
 function namesOf({ subject, subjectaltname = "" }: Partial<DetailedPeerCertificate>): string[] {
-  const common = [subject?.CN ?? []].flat().map((name) => `CN:${name}`);
+  const common = [subject?.CN ?? []].flat().map((name) => `CN=${name}`);
   return [...common, ...alternativeNames(subjectaltname)];
 }
 
-/** The alternative names that are plain texts. A name with characters that could be mistaken for the list's own (a quoted one) is
- *  left out: a mapping must not take a part of a name for another name.
- *  Source: https://nodejs.org/api/tls.html#certificate-object (CVE-2021-44532: such names are quoted) */
+/** The alternative names of the kinds that a mapping can name. A name that could be mistaken for several is in quotes, and left out.
+ *  Source: https://nodejs.org/en/blog/vulnerability/jan-2022-security-releases (CVE-2021-44532) */
 function alternativeNames(text: string): string[] {
-  if (text.includes('"')) return [];
-  return text
-    .split(", ")
-    .flatMap((name) => /^(?:(DNS|URI):(.+)|email:(.+))$/.exec(name) ?? [])
-    .filter((name) => /^(?:DNS|URI|email):/.test(name))
-    .map((name) => name.replace(/^email:/, "EMAIL:"));
+  return text.split(", ").flatMap((name) => {
+    const [, kind = "", value = ""] = /^(DNS|URI|email):([^"]+)$/.exec(name) ?? [];
+    if (kind === "") return [];
+    return kind === "DNS" ? `dns:${value.toLowerCase()}` : `${kind.toLowerCase()}:${value}`;
+  });
 }

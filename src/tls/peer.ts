@@ -1,6 +1,6 @@
 /** The certificate that a client has shown, and that an authority of AUTH_CLIENT_CA_FILE has signed. */
 export interface ClientCertificate {
-  /** Its names: `CN:grafana` from the subject, `DNS:...`, `URI:...` and `EMAIL:...` from the alternative names. */
+  /** Its names: `CN=grafana` from the subject, `dns:...` in lower case, `uri:...` and `email:...` from the alternative names. */
   readonly names: readonly string[];
   /** For people. */
   readonly subject: string;

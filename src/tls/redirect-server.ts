@@ -36,10 +36,10 @@ export function serveRedirects({ host: hostname, port, hosts, tlsPort }: Redirec
     const location = `${at}${url.pathname}${url.search}`;
     return new Response(null, { status: 308, headers: { location, "cache-control": "no-store" } });
   };
-  return Bun.serve({ hostname, port, reusePort: false, development: false, maxRequestBodySize: 0, fetch: answer });
+  return Bun.serve({ hostname, port, reusePort: false, development: false, maxRequestBodySize: 65_536, fetch: answer });
 }
 
 function refusal(status: number, code: string, message: string): Response {
   const headers = { connection: "close", "cache-control": "no-store" };
-  return Response.json({ error: { code, message, details: {} } }, { status, headers });
+  return Response.json({ success: false, error: { code, message, details: {} } }, { status, headers });
 }

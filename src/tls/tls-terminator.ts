@@ -11,6 +11,14 @@ export interface TlsTerminatorOptions {
   readonly requiresClientCertificate: boolean;
   /** Called when a client's handshake fails. */
   readonly onFailure: (reason: HandshakeFailure) => void;
+  readonly limits?: TerminatorLimits;
+}
+
+/** What one terminator bears. */
+export interface TerminatorLimits {
+  /** Connections at a time; further ones are closed at once. */
+  readonly connections: number;
+  readonly handshakeMs: number;
 }
 
 /** Why a handshake failed: the client spoke HTTP without TLS, or an earlier version of TLS; it refused our certificate, as an alert says;
@@ -27,8 +35,7 @@ export interface TerminatorPlace {
 
 const loopback = "127.0.0.1";
 /** Linux has about 28,000 ports for connections to one address; each client takes one. */
-const maxConnections = 20_000;
-const handshakeTimeoutMs = 10_000;
+const usualLimits: TerminatorLimits = { connections: 20_000, handshakeMs: 10_000 };
 
 /** Accepts TLS connections, and passes their bytes on to the process's own HTTP server on loopback, each over a connection of its own.
  *  Bun's server cannot change its certificate while it runs, and does not show a client's certificate to handlers; node:tls can both.
@@ -39,7 +46,11 @@ export class TlsTerminator implements Peers {
   private server: Server | undefined;
   private clientCa: string | undefined;
 
-  constructor(private readonly options: TlsTerminatorOptions) {}
+  private readonly limits: TerminatorLimits;
+
+  constructor(private readonly options: TlsTerminatorOptions) {
+    this.limits = options.limits ?? usualLimits;
+  }
 
   at(port: number): Peer | undefined {
     return this.peers.get(port);
@@ -51,7 +62,7 @@ export class TlsTerminator implements Peers {
     const { certificate } = this.options;
     this.clientCa = certificate.current.clientCa;
     const server = createServer(this.contextOf(certificate.current), (socket) => this.relay(socket, innerPort));
-    server.maxConnections = maxConnections;
+    server.maxConnections = this.limits.connections;
     server.on("tlsClientError", (error, socket) => {
       this.options.onFailure(failureOf(error));
       // after its timeout, Bun leaves the socket open
@@ -78,7 +89,7 @@ export class TlsTerminator implements Peers {
 
   private contextOf({ cert, key, clientCa }: ServerCertificate): TlsOptions {
     return {
-      ...{ cert, key, minVersion: "TLSv1.2", ALPNProtocols: ["http/1.1"], handshakeTimeout: handshakeTimeoutMs },
+      ...{ cert, key, minVersion: "TLSv1.2", ALPNProtocols: ["http/1.1"], handshakeTimeout: this.limits.handshakeMs },
       ...(clientCa === undefined ? {} : { ca: clientCa, requestCert: true }),
       rejectUnauthorized: clientCa !== undefined && this.options.requiresClientCertificate,
     };

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll } from "bun:test";
+import { dirname } from "node:path";
 import pino from "pino";
 import { Registry } from "prom-client";
 import { type ProvidedEtcd, provideEtcd } from "../../dev/servers/provide-etcd.ts";
@@ -57,12 +58,14 @@ import { ScalingInstruments } from "../../src/scaling/coordinator/scaling-instru
 import { EtcdLeaderElection } from "../../src/scaling/election/etcd/etcd-leader-election.ts";
 import { NoExecutor } from "../../src/scaling/executor/none/no-executor.ts";
 import { MemoryServiceRegistry } from "../../src/scaling/registry/memory/memory-service-registry.ts";
+import { TlsCertificate } from "../../src/tls/tls-certificate.ts";
 import { instanceOf } from "../contract/service-registry.ts";
 import { counted, exerciseService, type OpenedService } from "../contract/service.ts";
 import { stateOf } from "../contract/target-states.ts";
 import { CsvFolder, manyRows, openCsvSource } from "../support/csv-reading.ts";
 import { NamespacedEtcdClient } from "../support/namespaced-etcd.ts";
 import { openMemoryStore } from "../support/open-store.ts";
+import { openssl, TestAuthority } from "../tls/test-authority.ts";
 
 // Exercises every service of the program with real parts: the embedded store, a real etcd, both queues and both hot tiers.
 
@@ -245,6 +248,18 @@ exerciseService("the notice that nothing is protected", () => {
   const countingLog = pino({ hooks: { logMethod: () => (calls += 1) } });
   return { service: new OpenDoor(countingLog), calls: () => calls };
 });
+if (openssl !== null) {
+  exerciseService("the certificate of a process", () => {
+    let calls = 0;
+    const sleep = (ms: number, signal?: AbortSignal): Promise<void> => {
+      calls += 1;
+      return clock.sleep(Math.min(ms, 5), signal);
+    };
+    const { certFile, keyFile } = TestAuthority.make(dirname(csvFile), "authority").issue("own");
+    const files = { certFile, keyFile, clientCaFile: undefined };
+    return { service: new TlsCertificate({ files, clock: { ...clock, sleep }, log }), calls: () => calls };
+  });
+}
 exerciseService("the history's upkeep", () => {
   const { part: retention, calls } = counted(opened.retention);
   const keepDays = { raw: 1, "1m": 2, "1h": 3 };
