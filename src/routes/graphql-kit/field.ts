@@ -1,6 +1,7 @@
 import type { GraphQLFieldConfig, GraphQLOutputType } from "graphql";
-import type { Scope } from "../../access/scope.ts";
 import { TelemetryError } from "../../domain/errors.ts";
+import { defined } from "../../kit/defined.ts";
+import type { ScopeRule } from "../http/access/access-rule.ts";
 import { ApiError } from "../http/api-error.ts";
 import type { Parameters, ValuesOf } from "../http/parameters/parameter.ts";
 import type { FleetIndex } from "../fleet/fleet-index.ts";
@@ -13,16 +14,15 @@ import { argumentsOf, parametersOf } from "./types/arguments.ts";
  *  @param args the field's arguments, named as in GraphQL, with defaults */
 export type SizeOf = (args: Readonly<Record<string, unknown>>, fleet: FleetIndex) => number;
 
-interface FieldDeclaration<Takes extends Parameters, Source> {
+/** A field, with what it asks of its callers: a scope other than `read` if it changes something. */
+type FieldDeclaration<Takes extends Parameters, Source> = ScopeRule & {
   readonly type: GraphQLOutputType;
   readonly description: string;
-  /** What the caller needs to read the field; `operate` or more for a field that changes something. */
-  readonly scope: Scope;
   /** The parameters, named as in REST; the resolver gets their values under the same names. */
   readonly takes: Takes;
   readonly size?: SizeOf;
   readonly resolve: (source: Source, values: ValuesOf<Takes>, context: OperationContext) => unknown;
-}
+};
 
 type Field = GraphQLFieldConfig<unknown, GraphqlContext>;
 
@@ -45,17 +45,17 @@ export function schemaKit(relationsOf: (typeName: string) => FieldMap): SchemaKi
   return {
     types: new OutputTypes(enums, relationsOf),
     enums,
-    field: ({ type, description, scope, takes, size, resolve }) => ({
+    field: ({ type, description, takes, size, resolve, ...rule }) => ({
       type,
       description,
       args: argumentsOf(takes, enums),
-      extensions: size === undefined ? { scope } : { scope, size },
+      extensions: { ...rule, ...defined({ size }) },
       resolve: (...[source, args, { operation }, { parentType, fieldName }]) => {
         const action = `${parentType.name}.${fieldName}`;
-        const target = scope === "read" ? "" : JSON.stringify(args);
-        operation.requester.require(scope, action, target);
+        const target = rule.scope === "read" ? "" : JSON.stringify(args);
+        operation.requester.require(rule, action, target);
         const values = parametersOf(takes, args as Readonly<Record<string, unknown>>);
-        if (scope === "read") return resolve(source as never, values, operation);
+        if (rule.scope === "read") return resolve(source as never, values, operation);
         return audited(
           () => resolve(source as never, values, operation),
           (result) => operation.requester.changed(action, target, result),

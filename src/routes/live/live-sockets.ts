@@ -11,7 +11,7 @@ import type { LiveFeed } from "./live-feed.ts";
 import { type LiveInstruments, liveInstruments, type LiveState } from "./live-instruments.ts";
 import type { LiveSettings } from "./live-settings.ts";
 import { type CloseReason, LiveSocket, type SocketOwner } from "./live-socket.ts";
-import { messageScopes } from "./messages.ts";
+import { messageRules } from "./messages.ts";
 import type { ReadMessage } from "./read-message.ts";
 import { SharedTopics } from "./shared-topic.ts";
 import { Subscriptions } from "./subscriptions.ts";
@@ -137,11 +137,12 @@ export class LiveSockets implements SocketOwner {
 
   /** @returns an error instead of a message that the socket's caller may not send */
   private checked(socket: LiveSocket, read: ReadMessage): ReadMessage {
-    const scope = "message" in read ? messageScopes[read.message.type] : "any";
     const requester = this.requesters.get(socket);
-    if (!("message" in read) || scope === "any" || requester === undefined) return read;
+    if (!("message" in read) || requester === undefined) return read;
+    const rule = messageRules[read.message.type];
+    if (rule.scope === "any") return read;
     try {
-      requester.require(scope, `/ws ${read.message.type}`, "");
+      requester.require(rule, `/ws ${read.message.type}`, "");
       return read;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;

@@ -1,8 +1,8 @@
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
-import type { Scope } from "../../access/scope.ts";
 import { metrics } from "../../domain/metrics.ts";
 import { selectorMaxLength } from "../../domain/series-selector.ts";
 import { nameMaxLength, wholeNumber } from "../schemas/envelope.ts";
+import type { ScopeRule } from "../http/access/access-rule.ts";
 import { selectorFields } from "../schemas/gpu-selector.ts";
 import { migFields } from "../schemas/mig-fields.ts";
 import { occupantsField } from "../schemas/occupants.ts";
@@ -111,11 +111,11 @@ export const clientMessages = {
   ),
 } as const satisfies Record<string, TSchema>;
 
-/** What a client's key needs for each of its messages; `any`: nothing but to be valid. */
-export const messageScopes: Readonly<Record<keyof typeof clientMessages, Scope | "any">> = {
-  subscribe: "read",
-  unsubscribe: "any",
-  ping: "any",
+/** What each of a client's messages asks of its caller; `any`: nothing but to be known. */
+export const messageRules: Readonly<Record<keyof typeof clientMessages, ScopeRule | { readonly scope: "any" }>> = {
+  subscribe: { scope: "read", selectors: "narrowed" },
+  unsubscribe: { scope: "any" },
+  ping: { scope: "any" },
 };
 
 const optionalFlag = (description: string) => Type.Optional(Type.Literal(true, { description }));

@@ -1,9 +1,10 @@
 import { toOpenAPISchema } from "@elysiajs/openapi";
 import type { TSchema } from "@sinclair/typebox";
 import type { AnyElysia } from "elysia";
-import { clientMessages, serverMessages } from "../live/messages.ts";
+import { clientMessages, messageRules, serverMessages } from "../live/messages.ts";
 import { namedSchemas } from "./components.ts";
 import { type Json, normalisePaths, normaliseSchema } from "./normalise.ts";
+import { hiddenRules } from "../http/access/access-rule.ts";
 import { errorResponses } from "../http/error-responses.ts";
 import { tags } from "../http/operation.ts";
 
@@ -34,9 +35,12 @@ export function openApiDocument(app: AnyElysia, version: string): Json {
     // Not among the components: no operation can refer to them, and linters report components that nothing refers to.
     "x-websocket": {
       path: "/ws",
+      access: messageRules,
       clientMessages: normaliseAll(clientMessages),
       serverMessages: normaliseAll(serverMessages),
     },
+    // the pages and sockets, which are no operations
+    "x-pages": hiddenRules(app.routes),
     components: {
       schemas: normaliseAll(namedSchemas),
       responses: errorResponses,

@@ -166,7 +166,7 @@ const mainPartName = "The store (in a process without a store, the queue)";
 const healthDetail = operation({
   id: "getHealth",
   tag: "operations",
-  access: { scope: "read", page: "health" },
+  access: { scope: "read", selectors: "refused", page: "health" },
   summary: "State of the process and its parts",
   description: "200 if the status is ok or degraded, 503 if it is down. Each part that is not ok has a reason.",
   plain: healthSchema,

@@ -37,7 +37,7 @@ export function prometheusRoutes(options: PrometheusOptions) {
       detail: operation({
         id: "getPrometheusMetrics",
         tag: "operations",
-        access: { scope: "read", page: "metrics" },
+        access: { scope: "read", selectors: "refused", page: "metrics" },
         summary: "State of the process for Prometheus",
         description: "Text exposition format 0.0.4.",
         text: 'telemetry_queue_ready_messages 0\ntelemetry_service_up{service="collector"} 1\n',

@@ -4,7 +4,7 @@ import { type Scope, scopes } from "../../../src/access/scope.ts";
 import { makeSchema } from "../../../src/routes/graphql/schema.ts";
 import { ruleOf } from "../../../src/routes/http/access/access-rule.ts";
 import { requesterOf } from "../../../src/routes/http/access/requester.ts";
-import { clientMessages, messageScopes } from "../../../src/routes/live/messages.ts";
+import { clientMessages, messageRules } from "../../../src/routes/live/messages.ts";
 import { gatewayOver, openFleetStore, type TestGateway } from "../gateway.ts";
 import { securedParts } from "./secured-gateway.ts";
 
@@ -191,5 +191,5 @@ describe("GraphQL", () => {
 });
 
 test("every message that a client may send over /ws has a scope", () => {
-  expect(Object.keys(messageScopes)).toEqual(Object.keys(clientMessages));
+  expect(Object.keys(messageRules)).toEqual(Object.keys(clientMessages));
 });

@@ -28,8 +28,9 @@ export function accessCheck({ access, trail, trustsForwardedFor, routes }: Acces
     .onTransform({ as: "global" }, async ({ request, route, server, set }) => {
       const address = clientAddress(request, server, trustsForwardedFor) ?? "";
       if (!access.isRequired) return noteRequester(request, new Requester(anyone, address, trail));
-      const { scope, page, action } = rules.at(request.method, route);
-      if (scope === "open" || (page !== undefined && access.openPages.includes(page))) return;
+      const { page, action, ...rule } = rules.at(request.method, route);
+      if (rule.scope === "open") return;
+      if (page !== undefined && access.openPages.includes(page)) return;
       const credential = credentialOf(request);
       const caller = credential && (await access.identify(credential));
       if (caller === undefined) {
@@ -38,7 +39,7 @@ export function accessCheck({ access, trail, trustsForwardedFor, routes }: Acces
         throw unauthenticated(request.headers.has("authorization"));
       }
       const requester = new Requester(caller, address, trail);
-      if (scope !== "any") requester.require(scope, action, targetOf(request));
+      if (rule.scope !== "any") requester.require(rule, action, targetOf(request));
       noteRequester(request, requester);
     })
     .onAfterResponse({ as: "global" }, ({ request, route, set }) => {

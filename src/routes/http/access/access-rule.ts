@@ -1,12 +1,19 @@
 import type { OpenPage } from "../../../access/access.ts";
 import type { Scope } from "../../../access/scope.ts";
 
-/** What a route asks of its callers: a key with the scope, any valid key (the route's fields or messages have scopes of their
- *  own), or nothing (`open`). An operator may open a page to everyone. */
-export interface AccessRule {
-  readonly scope: Scope | "any" | "open";
+/** What a caller with a selector gets of something that the scope `read` allows: only what is within the selector, nothing (it is
+ *  about the whole pipeline), or the same as everyone (no part of the fleet is in it). */
+export type SelectorRule = "narrowed" | "refused" | "same";
+
+/** What a field or a message asks of its callers. No caller with a selector has another scope than `read`. */
+export type ScopeRule =
+  { readonly scope: "read"; readonly selectors: SelectorRule } | { readonly scope: Exclude<Scope, "read"> };
+
+/** What a route asks of its callers: a scope, nothing but to be known (`any`: the route's fields or messages have rules of their
+ *  own), or nothing at all (`open`). An operator may open a page to everyone. */
+export type AccessRule = (ScopeRule | { readonly scope: "any" } | { readonly scope: "open" }) & {
   readonly page?: OpenPage;
-}
+};
 
 /** The member of a route's `detail` that has its rule. */
 export const ruleMember = "x-access";
@@ -30,7 +37,20 @@ export function ruleOf({ method, path, hooks }: RuledRoute): (AccessRule & { rea
   return rule && { ...rule, action: detail?.operationId ?? `${method} ${path}` };
 }
 
+/** The rules of the routes that the OpenAPI document does not have as operations, by method and path. */
+export function hiddenRules(routes: readonly RuledRoute[]): Readonly<Record<string, AccessRule>> {
+  const hidden = routes.filter(({ hooks }) => (hooks as { readonly detail?: Detail } | undefined)?.detail?.hide);
+  return Object.fromEntries(
+    hidden.flatMap((route) => {
+      const { detail } = route.hooks as { readonly detail: Detail };
+      const rule = detail[ruleMember];
+      return rule === undefined ? [] : [[`${route.method} ${route.path}`, rule]];
+    }),
+  );
+}
+
 interface Detail {
+  readonly hide?: boolean;
   readonly operationId?: string;
   readonly [ruleMember]?: AccessRule;
 }

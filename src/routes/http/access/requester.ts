@@ -1,7 +1,8 @@
 import type { AuditTrail, RefusalResult } from "../../../access/audit.ts";
 import { Caller } from "../../../access/caller.ts";
-import { type Scope, scopeMeanings } from "../../../access/scope.ts";
+import { scopeMeanings } from "../../../access/scope.ts";
 import { ApiError } from "../api-error.ts";
+import type { ScopeRule } from "./access-rule.ts";
 
 /** Who has sent a request, and from where. */
 export class Requester {
@@ -14,15 +15,24 @@ export class Requester {
     private readonly trail: AuditTrail,
   ) {}
 
-  /** @param action names what needs the scope, for the audit log
-   *  @throws ApiError 403 if the caller lacks the scope */
-  require(scope: Scope, action: string, target: string): void {
-    if (this.caller.may(scope)) return;
-    const { name, scopes } = this.caller.grant;
+  /** @param action names what has the rule, for the audit log
+   *  @throws ApiError 403 if the caller lacks the scope, or has a selector although the rule refuses selectors */
+  require(rule: ScopeRule, action: string, target: string): void {
+    const { name, scopes, selector } = this.caller.grant;
+    const { scope } = rule;
+    if (!this.caller.may(scope)) {
+      this.refused(action, target, "forbidden");
+      throw new ApiError(403, "forbidden", {
+        message: `The key ${JSON.stringify(name)} has the scope ${scopes.join(", ")}; this needs ${scope} (${scopeMeanings[scope]})`,
+        details: { needed: scope, scopes },
+      });
+    }
+    if (selector === undefined) return;
+    if (rule.scope === "read" && (rule.selectors === "narrowed" || rule.selectors === "same")) return;
     this.refused(action, target, "forbidden");
     throw new ApiError(403, "forbidden", {
-      message: `The key ${JSON.stringify(name)} has the scope ${scopes.join(", ")}; this needs ${scope} (${scopeMeanings[scope]})`,
-      details: { needed: scope, scopes },
+      message: `The key ${JSON.stringify(name)} has a selector; this is about the whole pipeline, and needs a key without one`,
+      details: { needed: scope, selector },
     });
   }
 

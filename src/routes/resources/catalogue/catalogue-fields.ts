@@ -10,6 +10,7 @@ export function catalogueFields({ types, field }: SchemaKit): FieldMap {
   return {
     metrics: field({
       scope: "read",
+      selectors: "same",
       type: types.listOf(metricSchema),
       description: "The metrics catalogue",
       takes: noQuery,
@@ -18,6 +19,7 @@ export function catalogueFields({ types, field }: SchemaKit): FieldMap {
     }),
     series: field({
       scope: "read",
+      selectors: "narrowed",
       type: types.listOf(seriesSchema),
       description:
         `Labelled series, and metrics outside the catalogue, ordered by name: those of the newest ${recordsRead} records that ` +

@@ -24,7 +24,7 @@ export function catalogueRoutes(queries: HistoryQueries) {
 const detail = operation({
   id: "listMetrics",
   tag: "input",
-  access: { scope: "read" },
+  access: { scope: "read", selectors: "same" },
   summary: "The metrics catalogue",
   description: "Every metric of the catalogue, with unit, range, scope, fold and DCGM's name.",
   list: metricSchema,
@@ -34,7 +34,7 @@ const detail = operation({
 const seriesDetail = operation({
   id: "listSeries",
   tag: "input",
-  access: { scope: "read" },
+  access: { scope: "read", selectors: "narrowed" },
   summary: "Labelled series, and metrics outside the catalogue",
   description:
     `The names that the custom of records has, ordered by name: those of the newest ${recordsRead} records that match the ` +

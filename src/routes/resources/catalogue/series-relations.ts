@@ -36,6 +36,7 @@ export function seriesRelations({ types, field }: SchemaKit): Readonly<Record<st
     TelemetryRecord: {
       series: field({
         scope: "read",
+        selectors: "narrowed",
         type: types.listOf(seriesValueSchema),
         description:
           "The record's labelled series and metrics outside the catalogue, the entries of custom with their labels",

@@ -20,6 +20,7 @@ export function coverageFields({ types, field }: SchemaKit): FieldMap {
   return {
     coverage: field({
       scope: "read",
+      selectors: "narrowed",
       type: new GraphQLNonNull(page),
       description: "What was expected of devices, hosts, clusters or targets in each hour, and what was received",
       takes: coverageQuery,

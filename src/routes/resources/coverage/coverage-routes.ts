@@ -33,7 +33,7 @@ async function* onePart(rows: readonly Row[]): AsyncGenerator<readonly Row[], vo
 const detail = operation({
   id: "listCoverage",
   tag: "telemetry",
-  access: { scope: "read" },
+  access: { scope: "read", selectors: "narrowed" },
   summary: "What was expected, and what was received",
   description:
     "Of each device, host, cluster or target, and of each hour: the readings that were due, those that are stored, and why the others " +

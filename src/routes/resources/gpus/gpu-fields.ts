@@ -12,11 +12,15 @@ import { gpuPage, gpuPageQuery, gpusOfPage } from "./gpu-page.ts";
 const uuid = nameOf("UUID of the GPU or MIG instance", "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4");
 const gpuChangesQuery = { uuid, ...changesQuery };
 
+const pageDescription =
+  "The same GPUs as the field gpus, with the number of all selected GPUs and the cursor of the next part";
+
 /** The queries for GPUs, answered from memory, and for a GPU's changes, answered from the store. */
 export function gpuFields({ types, field }: SchemaKit): FieldMap {
   return {
     gpus: field({
       scope: "read",
+      selectors: "narrowed",
       type: types.listOf(gpuSchema),
       description:
         "GPUs that have reported telemetry, ordered by hostname and index, each followed by its MIG instances",
@@ -26,15 +30,16 @@ export function gpuFields({ types, field }: SchemaKit): FieldMap {
     }),
     gpuPage: field({
       scope: "read",
+      selectors: "narrowed",
       type: new GraphQLNonNull(gpuPageType(types)),
-      description:
-        "The same GPUs as the field gpus, with the number of all selected GPUs and the cursor of the next part",
+      description: pageDescription,
       takes: gpuPageQuery,
       size: gpusOfPage,
       resolve: (_, query, context) => gpuPage(query, context),
     }),
     gpu: field({
       scope: "read",
+      selectors: "narrowed",
       type: types.of(gpuSchema),
       description: "The GPU or MIG instance with this uuid; null if it does not exist",
       takes: { uuid },
@@ -42,6 +47,7 @@ export function gpuFields({ types, field }: SchemaKit): FieldMap {
     }),
     gpuChanges: field({
       scope: "read",
+      selectors: "narrowed",
       type: types.of(gpuChangesSchema),
       description:
         "A GPU's places and attributes over time, and the workloads that held it; null if the GPU has no state in the range",

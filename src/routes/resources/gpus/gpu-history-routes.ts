@@ -54,7 +54,7 @@ export function gpuHistoryRoutes(history: HistoryAnswers, queries: FleetQueries)
 const telemetryDetail = operation({
   id: "listGpuTelemetry",
   tag: "gpus",
-  access: { scope: "read" },
+  access: { scope: "read", selectors: "narrowed" },
   summary: "Telemetry of one GPU",
   description:
     "The GPU's records in the range. If there are more records than limit, the newest are returned, and next_cursor leads to " +
@@ -67,7 +67,7 @@ const telemetryDetail = operation({
 const changesDetail = operation({
   id: "getGpuChanges",
   tag: "gpus",
-  access: { scope: "read" },
+  access: { scope: "read", selectors: "narrowed" },
   summary: "Changes of a GPU over time",
   description:
     "The GPU's places and attributes, and the containers, pods and namespaces that held it. If start_time equals end_time, " +

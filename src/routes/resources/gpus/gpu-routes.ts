@@ -34,7 +34,7 @@ export function gpuRoutes(answers: FleetAnswers) {
 const listDetail = operation({
   id: "listGpus",
   tag: "gpus",
-  access: { scope: "read" },
+  access: { scope: "read", selectors: "narrowed" },
   summary: "All GPUs",
   description:
     "Every GPU that has reported telemetry, itself or through its MIG instances, and matches the parameters, ordered by " +
@@ -48,7 +48,7 @@ const listDetail = operation({
 const gpuDetail = operation({
   id: "getGpu",
   tag: "gpus",
-  access: { scope: "read" },
+  access: { scope: "read", selectors: "narrowed" },
   summary: "One GPU",
   description: "The GPU or MIG instance with this uuid.",
   single: gpuSchema,

@@ -91,7 +91,7 @@ function hostNotFound(fleet: Fleet, { cluster_id, host_id }: Place): ApiError {
 const hostDetail = operation({
   id: "getClusterHost",
   tag: "hierarchy",
-  access: { scope: "read" },
+  access: { scope: "read", selectors: "narrowed" },
   summary: "One host",
   description: "The host with this name in the cluster.",
   single: hostSchema,
@@ -102,7 +102,7 @@ const hostDetail = operation({
 const gpusDetail = operation({
   id: "listHostGpus",
   tag: "hierarchy",
-  access: { scope: "read" },
+  access: { scope: "read", selectors: "narrowed" },
   summary: "GPUs of a host",
   description: "The host's GPUs, ordered by index, each followed by its MIG instances.",
   list: gpuSchema,
@@ -113,7 +113,7 @@ const gpusDetail = operation({
 const gpuDetail = operation({
   id: "getHostGpu",
   tag: "hierarchy",
-  access: { scope: "read" },
+  access: { scope: "read", selectors: "narrowed" },
   summary: "One GPU of a host",
   description:
     "The GPU at this index on the host, or a MIG instance of it. If several have had the place, the one that was seen last is " +
@@ -126,7 +126,7 @@ const gpuDetail = operation({
 const metricsDetail = operation({
   id: "listHostGpuMetrics",
   tag: "hierarchy",
-  access: { scope: "read" },
+  access: { scope: "read", selectors: "narrowed" },
   summary: "Telemetry of one GPU of a host",
   description:
     "The GPU's records in the range. If there are more records than limit, the newest are returned, and next_cursor leads to " +

@@ -52,7 +52,7 @@ function gpusOfCluster(fleet: Fleet, clusterId: string): FleetGpu[] {
 const listDetail = operation({
   id: "listClusters",
   tag: "hierarchy",
-  access: { scope: "read" },
+  access: { scope: "read", selectors: "narrowed" },
   summary: "All clusters",
   description: "Every cluster with a GPU that has reported telemetry, ordered by id.",
   list: clusterSchema,
@@ -63,7 +63,7 @@ const listDetail = operation({
 const clusterDetail = operation({
   id: "getCluster",
   tag: "hierarchy",
-  access: { scope: "read" },
+  access: { scope: "read", selectors: "narrowed" },
   summary: "One cluster",
   description: "The cluster with this id.",
   single: clusterSchema,
@@ -74,7 +74,7 @@ const clusterDetail = operation({
 const statsDetail = operation({
   id: "getClusterStats",
   tag: "hierarchy",
-  access: { scope: "read" },
+  access: { scope: "read", selectors: "narrowed" },
   summary: "Statistics of a cluster",
   description:
     "The numbers of hosts, GPUs and records, and the average, maximum and sum of the active GPUs' newest values.",
@@ -85,7 +85,7 @@ const statsDetail = operation({
 const hostsDetail = operation({
   id: "listClusterHosts",
   tag: "hierarchy",
-  access: { scope: "read" },
+  access: { scope: "read", selectors: "narrowed" },
   summary: "Hosts of a cluster",
   description: "The cluster's hosts, ordered by hostname.",
   list: hostSchema,

@@ -16,6 +16,7 @@ function hostFields({ types, field }: SchemaKit): FieldMap {
   return {
     hosts: field({
       scope: "read",
+      selectors: "narrowed",
       type: types.listOf(hostSchema),
       description: "Hosts with a selected GPU; a host's counts cover all its GPUs",
       takes: { ...gpuSelection, state: stateParameter },
@@ -27,6 +28,7 @@ function hostFields({ types, field }: SchemaKit): FieldMap {
     }),
     host: field({
       scope: "read",
+      selectors: "narrowed",
       type: types.of(hostSchema),
       description: "The host with this name in the cluster; null if it does not exist",
       takes: { cluster_id: clusterId, hostname },
@@ -39,6 +41,7 @@ function clusterFields({ types, field }: SchemaKit): FieldMap {
   return {
     clusters: field({
       scope: "read",
+      selectors: "narrowed",
       type: types.listOf(clusterSchema),
       description: "Clusters with a GPU that has reported telemetry, ordered by id",
       takes: noQuery,
@@ -47,6 +50,7 @@ function clusterFields({ types, field }: SchemaKit): FieldMap {
     }),
     cluster: field({
       scope: "read",
+      selectors: "narrowed",
       type: types.of(clusterSchema),
       description: "The cluster with this id; null if it does not exist",
       takes: { id: clusterId },

@@ -32,7 +32,7 @@ export function hostRoutes(answers: FleetAnswers) {
 const listDetail = operation({
   id: "listHosts",
   tag: "hierarchy",
-  access: { scope: "read" },
+  access: { scope: "read", selectors: "narrowed" },
   summary: "All hosts",
   description:
     "Every host, in any cluster, with a GPU that has reported telemetry and matches the parameters, ordered by hostname.",
@@ -45,7 +45,7 @@ const listDetail = operation({
 const gpusDetail = operation({
   id: "listGpusByHostname",
   tag: "hierarchy",
-  access: { scope: "read" },
+  access: { scope: "read", selectors: "narrowed" },
   summary: "GPUs of a host",
   description:
     "GPUs of the hosts with this name in all clusters, ordered by index, each followed by its MIG instances.",

@@ -19,6 +19,7 @@ function ofCluster({ types, field }: SchemaKit): FieldMap {
   return {
     hosts: field({
       scope: "read",
+      selectors: "narrowed",
       type: types.listOf(hostSchema),
       description: "The cluster's hosts, ordered by hostname",
       takes: noQuery,
@@ -27,6 +28,7 @@ function ofCluster({ types, field }: SchemaKit): FieldMap {
     }),
     gpus: field({
       scope: "read",
+      selectors: "narrowed",
       type: types.listOf(gpuSchema),
       description: "The cluster's GPUs, ordered by hostname and index, each followed by its MIG instances",
       takes: noQuery,
@@ -35,6 +37,7 @@ function ofCluster({ types, field }: SchemaKit): FieldMap {
     }),
     stats: field({
       scope: "read",
+      selectors: "narrowed",
       type: types.of(clusterStatsSchema),
       description: "Statistics of the cluster",
       takes: noQuery,
@@ -48,6 +51,7 @@ function ofHost({ types, field }: SchemaKit): FieldMap {
   return {
     cluster: field({
       scope: "read",
+      selectors: "narrowed",
       type: new GraphQLNonNull(types.of(clusterSchema)),
       description: "The cluster that the host belongs to",
       takes: noQuery,
@@ -55,6 +59,7 @@ function ofHost({ types, field }: SchemaKit): FieldMap {
     }),
     gpus: field({
       scope: "read",
+      selectors: "narrowed",
       type: types.listOf(gpuSchema),
       description: "The host's GPUs, ordered by index, each followed by its MIG instances",
       takes: noQuery,
@@ -68,6 +73,7 @@ function ofGpu({ types, field }: SchemaKit): FieldMap {
   return {
     host: field({
       scope: "read",
+      selectors: "narrowed",
       type: new GraphQLNonNull(types.of(hostSchema)),
       description: "The host that the GPU is in",
       takes: noQuery,
@@ -75,6 +81,7 @@ function ofGpu({ types, field }: SchemaKit): FieldMap {
     }),
     parent: field({
       scope: "read",
+      selectors: "narrowed",
       type: types.of(gpuSchema),
       description:
         "The GPU that the MIG instance is a part of; null for a GPU, and if the input does not name the instance's GPU",
@@ -83,6 +90,7 @@ function ofGpu({ types, field }: SchemaKit): FieldMap {
     }),
     instances: field({
       scope: "read",
+      selectors: "narrowed",
       type: types.listOf(gpuSchema),
       description: "The GPU's MIG instances, those since deleted included",
       takes: noQuery,

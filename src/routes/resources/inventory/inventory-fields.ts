@@ -34,6 +34,7 @@ export function inventoryFields({ types, field }: SchemaKit): FieldMap {
   return {
     inventory: field({
       scope: "read",
+      selectors: "narrowed",
       type: new GraphQLNonNull(page),
       description: "Hosts and devices that have reported or were declared, with their states",
       takes: inventoryQuery,

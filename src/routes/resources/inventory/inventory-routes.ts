@@ -73,7 +73,7 @@ async function* onePart<Row>(rows: readonly Row[]): AsyncGenerator<readonly Row[
 const listDetail = operation({
   id: "listInventory",
   tag: "inventory",
-  access: { scope: "read" },
+  access: { scope: "read", selectors: "narrowed" },
   summary: "Hosts and devices that ought to be there",
   description:
     "Every host and device that has reported or was declared, with its state, ordered by cluster and host; a host comes before its devices. " +

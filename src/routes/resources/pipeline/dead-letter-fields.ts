@@ -9,6 +9,7 @@ export function deadLetterFields({ types, field }: SchemaKit): FieldMap {
   return {
     deadLetters: field({
       scope: "read",
+      selectors: "refused",
       type: new GraphQLNonNull(pageType(types)),
       description: "Dead letters, oldest first",
       takes: deadLettersQuery,
@@ -17,6 +18,7 @@ export function deadLetterFields({ types, field }: SchemaKit): FieldMap {
     }),
     deadLetter: field({
       scope: "read",
+      selectors: "refused",
       type: types.of(deadLetterSchema),
       description: "The dead letter with this id; an error if it does not exist",
       takes: letterParams,

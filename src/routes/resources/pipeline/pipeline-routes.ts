@@ -67,7 +67,7 @@ export function pipelineRoutes({ queue, deadLetters, services, queries }: Pipeli
 const pipelineDetail = operation({
   id: "getPipeline",
   tag: "pipeline",
-  access: { scope: "read" },
+  access: { scope: "read", selectors: "refused" },
   summary: "State of the pipeline",
   description:
     "The depth of the queue, the numbers of rejected inputs and of conflicting values, and the services of the process that answers.",
@@ -78,7 +78,7 @@ const pipelineDetail = operation({
 const listDetail = operation({
   id: "listDeadLetters",
   tag: "pipeline",
-  access: { scope: "read" },
+  access: { scope: "read", selectors: "refused" },
   summary: "Dead letters",
   description:
     "Messages whose deliveries failed, oldest first, each with the error of the last delivery; next_cursor continues " +
@@ -90,7 +90,7 @@ const listDetail = operation({
 const showDetail = operation({
   id: "getDeadLetter",
   tag: "pipeline",
-  access: { scope: "read" },
+  access: { scope: "read", selectors: "refused" },
   summary: "One dead letter",
   description: "A message whose deliveries failed, with the error of the last delivery.",
   single: deadLetterSchema,

@@ -8,6 +8,7 @@ export function quarantineFields({ types, field }: SchemaKit): FieldMap {
   return {
     quarantine: field({
       scope: "read",
+      selectors: "refused",
       type: types.listOf(rejectionSchema),
       description: "Inputs that were rejected, newest first",
       takes: quarantineQuery,

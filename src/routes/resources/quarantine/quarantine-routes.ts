@@ -30,7 +30,7 @@ export function quarantineRoutes(queries: QuarantineQueries) {
 const detail = operation({
   id: "listQuarantine",
   tag: "input",
-  access: { scope: "read" },
+  access: { scope: "read", selectors: "refused" },
   summary: "Rejected inputs",
   description: "Inputs that were rejected, newest first, each with its place, reason and value.",
   list: rejectionSchema,

@@ -8,6 +8,7 @@ export function scalingFields({ types, field }: SchemaKit): FieldMap {
   return {
     scaling: field({
       scope: "read",
+      selectors: "refused",
       type: new GraphQLNonNull(types.of(scalingSchema)),
       description: "How many processes each role should have, and why",
       takes: scalingQuery,

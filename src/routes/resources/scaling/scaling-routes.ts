@@ -34,7 +34,7 @@ export function scalingRoutes({ scaling, clock }: Pick<ResourceParts, "scaling" 
 const stateDetail = operation({
   id: "getScaling",
   tag: "pipeline",
-  access: { scope: "read" },
+  access: { scope: "read", selectors: "refused" },
   summary: "Decided and actual numbers of processes",
   description:
     "How many streamers, collectors and gateways there should be, by which rules and figures, and the decisions with their reasons.",
@@ -45,7 +45,7 @@ const stateDetail = operation({
 const figureDetail = operation({
   id: "getScalingFigure",
   tag: "pipeline",
-  access: { scope: "read" },
+  access: { scope: "read", selectors: "refused" },
   summary: "One figure for an autoscaler",
   description:
     "A plain number, for KEDA's metrics-api scaler (valueLocation: value). If the figure is not known, or older than 30 s, the answer is 503 with the code figure_unknown, never 0.",

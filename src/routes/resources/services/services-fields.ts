@@ -10,6 +10,7 @@ export function servicesFields({ types, field }: SchemaKit): FieldMap {
   return {
     services: field({
       scope: "read",
+      selectors: "refused",
       type: types.listOf(serviceInstanceSchema),
       description: "Running processes of the pipeline, ordered by name",
       takes: servicesQuery,

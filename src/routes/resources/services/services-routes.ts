@@ -38,7 +38,7 @@ export function withRole({ instances }: Listed, role: string | undefined): reado
 const detail = operation({
   id: "listServices",
   tag: "pipeline",
-  access: { scope: "read" },
+  access: { scope: "read", selectors: "refused" },
   summary: "Running processes of the pipeline",
   description:
     "Each process with its roles, address, state, health and load, ordered by name. A process that dies disappears within " +

@@ -15,6 +15,7 @@ export function targetsFields({ types, field }: SchemaKit): FieldMap {
   return {
     targets: field({
       scope: "read",
+      selectors: "refused",
       type: types.listOf(targetStateSchema),
       description: "All exporters that the pipeline scrapes, and its other live sources, ordered by cluster and target",
       takes: targetsQuery,
@@ -23,6 +24,7 @@ export function targetsFields({ types, field }: SchemaKit): FieldMap {
     }),
     targetPage: field({
       scope: "read",
+      selectors: "refused",
       type: new GraphQLNonNull(page),
       description: "A part of the targets",
       takes: targetPageQuery,

@@ -23,7 +23,7 @@ export function targetsRoutes(states: Pick<TargetStates, "list">) {
 const detail = operation({
   id: "listTargets",
   tag: "pipeline",
-  access: { scope: "read" },
+  access: { scope: "read", selectors: "refused" },
   summary: "Exporters that the pipeline scrapes, and its other live sources",
   description:
     "Each target with its state in words, its dialect, its last scrape and its gaps, ordered by cluster and target; nvidia-smi and the " +

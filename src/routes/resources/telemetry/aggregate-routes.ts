@@ -24,7 +24,7 @@ export function aggregateRoutes(queries: AggregateQueries, clock: Clock) {
 const detail = operation({
   id: "aggregateTelemetry",
   tag: "telemetry",
-  access: { scope: "read" },
+  access: { scope: "read", selectors: "narrowed" },
   summary: "Aggregated telemetry",
   description:
     "The average, lowest and highest value and the number of values of each metric, by minute or hour and by GPU, host, cluster, " +

@@ -5,6 +5,7 @@ import type { FieldMap, SchemaKit } from "../../graphql-kit/field.ts";
 import { badInput } from "../../graphql-kit/graphql-errors.ts";
 import { liveRecords } from "../../graphql-kit/live/live-records.ts";
 import { argumentsOf, parametersOf } from "../../graphql-kit/types/arguments.ts";
+import type { ScopeRule } from "../../http/access/access-rule.ts";
 import { gpuSelection } from "../../http/parameters/common.ts";
 import { selectorOf } from "../../schemas/gpu-selector.ts";
 import { telemetryRecordSchema, toApiRecord } from "../../schemas/telemetry-record.ts";
@@ -19,6 +20,8 @@ const uuidsArgument: GraphQLFieldConfigArgumentMap = {
   },
 };
 
+const liveRule: ScopeRule = { scope: "read", selectors: "narrowed" };
+
 /** The subscription to records. */
 export function liveFields({ types, enums }: SchemaKit): FieldMap {
   return {
@@ -27,11 +30,11 @@ export function liveFields({ types, enums }: SchemaKit): FieldMap {
       description:
         "The newest record of each selected GPU as it arrives, and again when more of its metrics arrive. " +
         "A client that reads too slowly gets only the newest record of each GPU",
-      extensions: { scope: "read" },
+      extensions: liveRule,
       args: { ...argumentsOf(filters, enums), ...uuidsArgument },
       subscribe: (_, args, { operation }) => {
         const { allParts, requester } = operation;
-        requester.require("read", "Subscription.telemetry", "");
+        requester.require(liveRule, "Subscription.telemetry", "");
         const records = liveRecords(allParts.feed, selectorIn(args as Readonly<Record<string, unknown>>));
         return allParts.admission.admit(records, requester.caller);
       },

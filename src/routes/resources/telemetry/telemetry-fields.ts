@@ -20,6 +20,7 @@ export function telemetryFields({ types, enums, field }: SchemaKit): FieldMap {
   return {
     latestTelemetry: field({
       scope: "read",
+      selectors: "narrowed",
       type: types.listOf(telemetryRecordSchema),
       description: "The newest record of each selected GPU, ordered by hostname and index",
       takes: gpuPageQuery,
@@ -28,6 +29,7 @@ export function telemetryFields({ types, enums, field }: SchemaKit): FieldMap {
     }),
     telemetry: field({
       scope: "read",
+      selectors: "narrowed",
       type: new GraphQLNonNull(pageType({ types, enums })),
       description: "Records of the selected GPUs; if there are more than limit, only the newest",
       takes: telemetryQuery,
@@ -36,6 +38,7 @@ export function telemetryFields({ types, enums, field }: SchemaKit): FieldMap {
     }),
     aggregates: field({
       scope: "read",
+      selectors: "narrowed",
       type: new GraphQLNonNull(aggregatesType({ types, enums })),
       description: "Telemetry aggregated by minute or hour and by GPU, host, cluster, model or namespace",
       takes: aggregatesQuery,

@@ -16,6 +16,7 @@ export function telemetryRelations({ types, field }: SchemaKit): Readonly<Record
     Gpu: {
       latest: field({
         scope: "read",
+        selectors: "narrowed",
         type: types.of(telemetryRecordSchema),
         description: "The GPU's newest record, from memory",
         takes: noQuery,
@@ -23,6 +24,7 @@ export function telemetryRelations({ types, field }: SchemaKit): Readonly<Record
       }),
       telemetry: field({
         scope: "read",
+        selectors: "narrowed",
         type: types.listOf(telemetryRecordSchema),
         description:
           "The GPU's records in the range; if there are more than limit, only the newest. Query.telemetry returns older ones",
@@ -38,6 +40,7 @@ export function telemetryRelations({ types, field }: SchemaKit): Readonly<Record
     TelemetryRecord: {
       gpu: field({
         scope: "read",
+        selectors: "narrowed",
         type: types.of(gpuSchema),
         description: "The GPU as it is now",
         takes: noQuery,

@@ -22,7 +22,7 @@ export function telemetryRoutes(answers: FleetAnswers, history: HistoryAnswers) 
 const allDetail = operation({
   id: "listTelemetry",
   tag: "telemetry",
-  access: { scope: "read" },
+  access: { scope: "read", selectors: "narrowed" },
   summary: "Telemetry of all GPUs",
   description:
     "Records in the range. If there are more records than limit, the newest are returned, and next_cursor leads to " +
@@ -35,7 +35,7 @@ const allDetail = operation({
 const latestDetail = operation({
   id: "listLatestTelemetry",
   tag: "telemetry",
-  access: { scope: "read" },
+  access: { scope: "read", selectors: "narrowed" },
   summary: "Newest record of every GPU",
   description:
     "The newest record of each GPU and MIG instance, if that record is in the range. If there are more records than limit, only the newest are " +
