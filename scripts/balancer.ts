@@ -10,6 +10,7 @@ import { Balancer } from "../src/scaling/balancer/balancer.ts";
 import { listedGateways, registeredGateways } from "../src/scaling/balancer/gateway-entries.ts";
 import { EtcdServiceRegistry } from "../src/scaling/registry/etcd/etcd-service-registry.ts";
 import { makeLog } from "../src/terminal/log.ts";
+import { printError } from "../src/terminal/print.ts";
 
 // bun run balancer
 // Spreads requests over the gateways that BALANCER_BACKENDS names, or over those in etcd's list of services.
@@ -53,6 +54,6 @@ try {
   await balance();
   process.exit(0);
 } catch (error) {
-  process.stderr.write(`${messageOf(error)}\n`);
+  printError(messageOf(error));
   process.exit(1);
 }

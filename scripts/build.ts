@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { print, printError } from "../src/terminal/print.ts";
 
 // bun run build-nexus, bun run build-enhanced
 // Bun runs the TypeScript as it is, so nothing is compiled. Checks what a compiler would check: the types, and that the program and
@@ -31,15 +32,15 @@ async function checkBundle(): Promise<string> {
 const checks = { types: checkTypes, bundle: checkBundle };
 
 if (!existsSync(join(root, "node_modules"))) {
-  process.stderr.write("The packages are not installed: run make deps, or bun install\n");
+  printError("The packages are not installed: run make deps, or bun install");
   process.exit(1);
 }
-process.stdout.write("Bun runs the TypeScript as it is, so nothing is compiled. Checks:\n");
+print("Bun runs the TypeScript as it is, so nothing is compiled. Checks:");
 for (const [name, check] of Object.entries(checks)) {
   try {
-    process.stdout.write(`  ${name.padEnd(8)}ok      ${await check()}\n`);
+    print(`  ${name.padEnd(8)}ok      ${await check()}`);
   } catch (error) {
-    process.stdout.write(`  ${name.padEnd(8)}FAILED\n${String((error as Error).message)}\n`);
+    print(`  ${name.padEnd(8)}FAILED\n${String((error as Error).message)}`);
     process.exitCode = 1;
   }
 }

@@ -4,6 +4,7 @@ import { dirname, join, resolve } from "node:path";
 import { scripts } from "../package.json";
 import { commandsOf, linksOf, scriptsIn, type DocCommand } from "./check-docs/read-docs.ts";
 import { DocShell } from "./check-docs/doc-shell.ts";
+import { print, printError } from "../src/terminal/print.ts";
 
 //   bun scripts/check-docs.ts [FILE...]
 // Runs the commands of each FILE in order, except those in `runElsewhere`, in a folder that looks like a checkout. Every
@@ -82,7 +83,7 @@ async function failedCommands(document: string, commands: readonly DocCommand[])
     for (const { text, line } of commands) {
       if (runElsewhere.some((pattern) => pattern.test(text))) continue;
       const error = await shell.run(text);
-      process.stdout.write(`${error === undefined ? "ok    " : "FAILED"} ${document}:${line} ${text}\n`);
+      print(`${error === undefined ? "ok    " : "FAILED"} ${document}:${line} ${text}`);
       if (error !== undefined) failed.push(`${document}:${line}: ${text}\n${error}`);
     }
     await shell.close();
@@ -100,5 +101,5 @@ for (const document of await documents()) {
   errors.push(...(await brokenLinks(document, text)), ...(await missingScripts(document, text)));
   errors.push(...(await failedCommands(document, commandsOf(text))));
 }
-if (errors.length > 0) process.stderr.write(`\n${errors.join("\n\n")}\n`);
+if (errors.length > 0) printError(`\n${errors.join("\n\n")}`);
 process.exit(errors.length > 0 ? 1 : 0);

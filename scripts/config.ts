@@ -1,5 +1,6 @@
 import { shownSettings, parseConfig } from "../src/config/parse-config.ts";
 import { InvalidConfig } from "../src/domain/errors.ts";
+import { print, printError } from "../src/terminal/print.ts";
 
 // Prints the configuration that results from this environment, one setting per line. Exits with 1 if a setting is not usable.
 try {
@@ -9,13 +10,11 @@ try {
   const values = width(rows.map((row) => row.value));
   for (const row of rows) {
     const mark = row.value === row.default ? " " : "*";
-    process.stdout.write(
-      `${mark} ${row.env.padEnd(names)}  ${row.value.padEnd(values)}  ${row.description} (${row.type})\n`,
-    );
+    print(`${mark} ${row.env.padEnd(names)}  ${row.value.padEnd(values)}  ${row.description} (${row.type})`);
   }
-  process.stdout.write("\n* differs from the default\n");
+  print("\n* differs from the default");
 } catch (error) {
   if (!(error instanceof InvalidConfig)) throw error;
-  process.stderr.write(`${error.message}\n`);
+  printError(error.message);
   process.exitCode = 1;
 }

@@ -1,6 +1,7 @@
 import { parseConfig } from "../src/config/parse-config.ts";
 import { InvalidConfig, TelemetryError } from "../src/domain/errors.ts";
 import { openPostgresStore } from "../src/pipeline/store/sql/open-postgres-store.ts";
+import { print, printError } from "../src/terminal/print.ts";
 
 // Migrates the schema of the database at DATABASE_URL, and prints the engine and version of the database. If that fails, prints
 // the reason and exits with 1.
@@ -10,10 +11,10 @@ try {
     throw new InvalidConfig(["DATABASE_URL is not set: the embedded store migrates itself when it is opened"]);
   }
   const { description, engine, close } = await openPostgresStore({ url, migrate: true, maxConnections: 1 });
-  process.stdout.write(`${description} is up to date: ${engine() ?? ""}\n`);
+  print(`${description} is up to date: ${engine() ?? ""}`);
   await close();
 } catch (error) {
   if (!(error instanceof TelemetryError)) throw error;
-  process.stderr.write(`${error.message}\n`);
+  printError(error.message);
   process.exitCode = 1;
 }

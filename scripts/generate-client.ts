@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import openapiTypes, { astToString, type OpenAPI3, type SchemaObject } from "openapi-typescript";
 import { type RuledDocument, withAccessTable } from "./generate-client/access-table.ts";
 import { servedDocument } from "./generate-client/served-document.ts";
+import { printError } from "../src/terminal/print.ts";
 
 // Generates the parts of clients/typescript that are derived from the gateway: its OpenAPI document, the types of that document,
 // and the types of the messages over /ws; and the table of access in docs/security.md.
@@ -60,6 +61,5 @@ for (const [path, text] of files) {
   if (values.check && !((await file.exists()) && (await file.text()) === text)) stale.push(relative(root, path));
   if (!values.check) await Bun.write(path, text);
 }
-if (stale.length > 0)
-  process.stderr.write(`Stale: ${stale.join(", ")}; run 'bun run generate:client' and commit its output\n`);
+if (stale.length > 0) printError(`Stale: ${stale.join(", ")}; run 'bun run generate:client' and commit its output`);
 process.exit(stale.length > 0 ? 1 : 0);

@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { stringify } from "yaml";
 import { servedDocument } from "./generate-client/served-document.ts";
+import { print, printError } from "../src/terminal/print.ts";
 
 const usage = `Writes the OpenAPI document that a gateway of this checkout serves at /swagger/swagger.json.
   bun run generate-swagger [--out swagger.json]
@@ -18,8 +19,8 @@ try {
   const document = JSON.parse(await servedDocument()) as { readonly openapi: string; readonly paths: object };
   const isYaml = /\.ya?ml$/.test(values.out);
   await Bun.write(values.out, isYaml ? stringify(document) : `${JSON.stringify(document, null, 2)}\n`);
-  process.stdout.write(`${values.out}: OpenAPI ${document.openapi}, ${Object.keys(document.paths).length} paths\n`);
+  print(`${values.out}: OpenAPI ${document.openapi}, ${Object.keys(document.paths).length} paths`);
 } catch (error) {
-  process.stderr.write(`${(error as Error).message}\n`);
+  printError((error as Error).message);
   process.exit(1);
 }

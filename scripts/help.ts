@@ -1,4 +1,5 @@
 import { commandGroups } from "./help/command-groups.ts";
+import { print } from "../src/terminal/print.ts";
 
 // bun run help, make help
 // Lists the commands, a line each.
@@ -6,9 +7,9 @@ import { commandGroups } from "./help/command-groups.ts";
 const width = 22;
 
 for (const { title, commands } of commandGroups) {
-  process.stdout.write(`\n${title}\n`);
-  for (const [name, text] of Object.entries(commands)) process.stdout.write(`  ${name.padEnd(width)}${text}\n`);
+  print(`\n${title}`);
+  for (const [name, text] of Object.entries(commands)) print(`  ${name.padEnd(width)}${text}`);
 }
-process.stdout.write(
-  "\nEach is make NAME or bun run NAME. Variables stand before or after make:\nINSTANCES=2 make scale-local, make scale-local INSTANCES=2\n",
+print(
+  "\nEach is make NAME or bun run NAME. Variables stand before or after make:\nINSTANCES=2 make scale-local, make scale-local INSTANCES=2",
 );

@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { askGateway, gatewayUrl } from "./gateway/ask-gateway.ts";
 import { levelTable } from "./load-test/level-table.ts";
 import { type Level, measure, type Operation } from "./load-test/run-level.ts";
+import { print, printError } from "../src/terminal/print.ts";
 
 const usage = `Sends requests to a gateway and prints how many it answers, and how fast.
   bun run load-test [--url http://localhost:8080] [--clients 5 --operations 20]
@@ -14,8 +15,6 @@ const levels: Readonly<Record<string, Level>> = {
   harder: { clients: 50, operations: 40 },
 };
 const maxShownErrors = 5;
-
-const print = (text: string): void => void process.stdout.write(`${text}\n`);
 
 /** @throws Error if the gateway does not answer or has no GPUs */
 async function operationsOf(url: string): Promise<readonly Operation[]> {
@@ -69,6 +68,6 @@ async function loadTest(): Promise<number> {
 try {
   process.exit(await loadTest());
 } catch (error) {
-  process.stderr.write(`${(error as Error).message}\n`);
+  printError((error as Error).message);
   process.exit(2);
 }

@@ -1,11 +1,12 @@
 import { scripts } from "../package.json";
+import { printError } from "../src/terminal/print.ts";
 
 // make TARGET: runs the script of that name, which must be one of package.json: `bun run` alone would also accept the name of any
 // program on this machine.
 
 const target = process.argv[2] ?? "";
 if (!Object.hasOwn(scripts, target)) {
-  process.stderr.write(`make ${target} does not exist; make help lists the commands\n`);
+  printError(`make ${target} does not exist; make help lists the commands`);
   process.exit(1);
 }
 const child = Bun.spawn([process.execPath, "run", "--silent", target], { stdio: ["inherit", "inherit", "inherit"] });

@@ -1,5 +1,6 @@
 import { join, resolve } from "node:path";
 import { localServers } from "./setup-etcd/local-server.ts";
+import { printError } from "../src/terminal/print.ts";
 
 // bun run run-nexus-streamer|run-nexus-collector|run-nexus-gateway
 // Runs one process of the pipeline in this terminal, until Ctrl-C. It uses the servers of setup-etcd, unless ETCD_ENDPOINTS or
@@ -10,7 +11,7 @@ const roles = ["streamer", "collector", "gateway"];
 
 const role = process.argv[2] ?? "";
 if (!roles.includes(role)) {
-  process.stderr.write(`bun scripts/run-nexus.ts ${roles.join("|")}\n`);
+  printError(`bun scripts/run-nexus.ts ${roles.join("|")}`);
   process.exit(1);
 }
 
@@ -21,7 +22,7 @@ function defaultServers({ ETCD_PORT, POSTGRES_PORT, DATABASE_URL_FILE }: NodeJS.
     const { DATABASE_URL = "", ...others } = Object.fromEntries(settings) as Record<string, string>;
     return DATABASE_URL_FILE ? others : { ...others, DATABASE_URL };
   } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n`);
+    printError((error as Error).message);
     process.exit(1);
   }
 }

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { composeCommand } from "../dev/servers/containers.ts";
 import { trixieFolder, reasonAgainstTrixie } from "../dev/servers/trixie.ts";
 import { importedBy } from "./run-tests/imports.ts";
+import { print } from "../src/terminal/print.ts";
 
 // bun run test [FILE...] [options of `bun test`]
 // Runs `bun test`. Each test file starts the servers that it needs, or uses those that ETCD_ENDPOINTS and DATABASE_URL name.
@@ -42,8 +43,8 @@ if (needsFolder()) {
   const reason = reasonAgainstTrixie();
   if (reason === undefined) await trixieFolder();
   else
-    process.stdout.write(
-      `Tests that start their own etcd or PostgreSQL, or run client programs of Debian trixie, will fail: ${reason}\n`,
+    print(
+      `Tests that start their own etcd or PostgreSQL, or run client programs of Debian trixie, will fail: ${reason}`,
     );
 }
 const tests = Bun.spawn([process.execPath, "test", "--timeout", String(timeoutMs), ...args], {

@@ -1,20 +1,21 @@
 import { nameProcess } from "../src/kit/process-name.ts";
 import { scaleCommand, scaleCommands } from "./scale/commands.ts";
+import { printError } from "../src/terminal/print.ts";
 
 // bun run scale-local|scale-streamers|scale-collectors|scale-gateways|scale-status|scale-logs|scale-restart|scale-stop
 // Runs the pipeline's processes in the background of this machine. scripts/supervisor.ts is the process that keeps them running.
 
-const usage = `bun scripts/scale.ts ${scaleCommands.join("|")}\n`;
+const usage = `bun scripts/scale.ts ${scaleCommands.join("|")}`;
 
 try {
   nameProcess("scale");
   const command = scaleCommand(process.argv[2] ?? "");
   if (command === undefined) {
-    process.stderr.write(usage);
+    printError(usage);
     process.exit(1);
   }
   process.exit(await command());
 } catch (error) {
-  process.stderr.write(`${(error as Error).message}\n`);
+  printError((error as Error).message);
   process.exit(1);
 }

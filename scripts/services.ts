@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { startEtcd } from "../dev/servers/etcd.ts";
 import { provideDatabase } from "../dev/servers/provide-database.ts";
 import { provideEtcd } from "../dev/servers/provide-etcd.ts";
+import { print, printError } from "../src/terminal/print.ts";
 
 const usage = `Starts etcd and TimescaleDB for development; at Ctrl-C, stops them and deletes their data.
   bun run services [--etcd-members 3]
@@ -40,8 +41,8 @@ async function services(): Promise<void> {
   const stopRequested = new Promise((resolve) => ["SIGINT", "SIGTERM"].map((signal) => process.once(signal, resolve)));
   const { etcd, database } = await startBoth(etcdMembers);
   const settings = [`ETCD_ENDPOINTS=${etcd.endpoints.join(",")}`, `DATABASE_URL=${database.url}`];
-  process.stdout.write(
-    `${settings.join("\n")}\n\n${settings.join(" ")} MIGRATE_ON_START=true bun run start\n\nCtrl-C stops the servers.\n`,
+  print(
+    `${settings.join("\n")}\n\n${settings.join(" ")} MIGRATE_ON_START=true bun run start\n\nCtrl-C stops the servers.`,
   );
   await stopRequested;
   await Promise.all([etcd.stop(), database.stop()]);
@@ -51,6 +52,6 @@ try {
   await services();
   process.exit(0);
 } catch (error) {
-  process.stderr.write(`${(error as Error).message}\n`);
+  printError((error as Error).message);
   process.exit(1);
 }

@@ -16,6 +16,7 @@ import { isRunning } from "./supervisor/process-identity.ts";
 import { runPaths } from "./supervisor/run-paths.ts";
 import { StateFile } from "./supervisor/saved-state.ts";
 import { takeLock } from "./supervisor/supervisor-lock.ts";
+import { print, printError } from "../src/terminal/print.ts";
 
 const usage = `Starts etcd and TimescaleDB in the background and returns when they answer; does nothing if they already do.
   bun run setup-etcd    after scale-stop: starts with empty data, and moves the old data to ${previousFolder}
@@ -23,8 +24,6 @@ const usage = `Starts etcd and TimescaleDB in the background and returns when th
 The data is in ${serversFolder}. Ports: ETCD_PORT (2379), POSTGRES_PORT (5432), or those of ETCD_ENDPOINTS and DATABASE_URL.
 Needs root on Debian.
 `;
-
-const print = (text: string): void => void process.stdout.write(`${text}\n`);
 
 /** Stops the servers of this checkout and moves their data away, unless a client is connected. */
 async function startAfresh(servers: readonly LocalServer[], database: LocalServer): Promise<void> {
@@ -109,6 +108,6 @@ try {
   else await command();
   process.exit(0);
 } catch (error) {
-  process.stderr.write(`${(error as Error).message}\n`);
+  printError((error as Error).message);
   process.exit(1);
 }

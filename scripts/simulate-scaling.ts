@@ -5,6 +5,7 @@ import { parseArguments, usage } from "./simulate-scaling/arguments.ts";
 import type { Style } from "./simulate-scaling/plot.ts";
 import { plotText, type Run, tableText } from "./simulate-scaling/report.ts";
 import { runCurve } from "./simulate-scaling/run-curve.ts";
+import { print, printError } from "../src/terminal/print.ts";
 
 const plain: Style = { line: (text) => text, alarm: (text) => text };
 const coloured: Style = { line: (text) => styleText("cyan", text), alarm: (text) => styleText("red", text) };
@@ -23,16 +24,17 @@ function simulate(): void {
     const outcome = runCurve(curve, policy, args.seed);
     const run = { curve, outcome, broken: curve.check(outcome) };
     runs.push(run);
+    // with colours of its own
     process.stdout.write(`${plotText(run, policy, { width: args.width, style })}\n\n`);
   }
-  process.stdout.write(`${tableText(runs)}\n`);
+  print(tableText(runs));
   if (runs.some(({ broken }) => broken.length > 0)) process.exitCode = 1;
 }
 
 try {
   simulate();
 } catch (error) {
-  process.stderr.write(`${(error as Error).message}\n`);
-  if (error instanceof TypeError) process.stderr.write("bun run simulate-scaling --help lists the arguments\n");
+  printError((error as Error).message);
+  if (error instanceof TypeError) printError("bun run simulate-scaling --help lists the arguments");
   process.exitCode = 1;
 }

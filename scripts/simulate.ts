@@ -6,6 +6,7 @@ import { parseArguments, type SimulateArguments, usage } from "./simulate/argume
 import { fleetCsv } from "./simulate/fleet-csv.ts";
 import { isServe, parseServeArguments, serveUsage } from "./simulate/serve-arguments.ts";
 import { serveFleet } from "./simulate/serve-fleet.ts";
+import { printError } from "../src/terminal/print.ts";
 
 /** Writes the CSV part by part, as fast as `out` accepts it, so that memory does not grow with the file's size. */
 async function writeFleet(args: SimulateArguments, out: Writable): Promise<{ rows: number; bytes: number }> {
@@ -35,7 +36,7 @@ async function simulate(): Promise<void> {
   const { rows, bytes } = await writeFleet(args, args.out === "-" ? process.stdout : createWriteStream(args.out));
   const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(1);
   const target = args.out === "-" ? "standard output" : args.out;
-  process.stderr.write(`${rows} rows, ${bytes} bytes to ${target} in ${seconds} s\n`);
+  printError(`${rows} rows, ${bytes} bytes to ${target} in ${seconds} s`);
 }
 
 async function serve(given: readonly string[]): Promise<void> {
@@ -50,8 +51,8 @@ try {
   const { code, message } = error as NodeJS.ErrnoException;
   // the reader of standard output has closed it
   if (code !== "EPIPE") {
-    process.stderr.write(`${message}\n`);
-    if (error instanceof TypeError) process.stderr.write("bun run simulate --help lists the arguments\n");
+    printError(message);
+    if (error instanceof TypeError) printError("bun run simulate --help lists the arguments");
     process.exitCode = 1;
   }
 }

@@ -10,6 +10,7 @@ import { StateFile } from "./supervisor/saved-state.ts";
 import { Supervisor } from "./supervisor/supervisor.ts";
 import { RunPlace } from "./supervisor/run-place.ts";
 import { type Lock, takeLock } from "./supervisor/supervisor-lock.ts";
+import { printError } from "../src/terminal/print.ts";
 
 // The background process of the scale-* commands, which start it when they need it. Ends after scale-stop, and when nothing is left
 // to run. A second supervisor for the same folder ends at once. A signal ends only the supervisor: its processes go on, and the next
@@ -86,6 +87,6 @@ try {
   if (lock !== undefined) await supervise(paths, lock);
   process.exit(0);
 } catch (error) {
-  process.stderr.write(`${(error as Error).message}\n`);
+  printError((error as Error).message);
   process.exit(1);
 }

@@ -15,6 +15,7 @@ import { scaling } from "./telemetry/scaling.ts";
 import { services } from "./telemetry/services.ts";
 import { targets } from "./telemetry/targets.ts";
 import { watch } from "./telemetry/watch.ts";
+import { printError } from "../src/terminal/print.ts";
 
 // bun run telemetry -- gpus|hosts|latest|history|coverage|inventory|changes|watch|series|services|targets|scaling|queue|rejections|dead-letters|keys
 //   [--json] [--url http://localhost:8080]
@@ -231,6 +232,6 @@ try {
 } catch (error) {
   const expected = [GatewayError, GatewayUnreachable, SubscriptionRefused, TelemetryError, UsageError];
   if (!expected.some((each) => error instanceof each)) throw error;
-  process.stderr.write(`${(error as Error).message}\n`);
+  printError((error as Error).message);
   process.exitCode = error instanceof GatewayUnreachable ? 2 : 1;
 }

@@ -1,4 +1,5 @@
 import { askGateway, gatewayUrl } from "./gateway/ask-gateway.ts";
+import { print, printError } from "../src/terminal/print.ts";
 
 // scripts/test-time-queries.sh [UUID]
 // Asks a gateway for the records of a GPU, the first of the list by default, by start_time, end_time and limit, and compares the
@@ -49,7 +50,7 @@ async function check(uuid: string, { parameters, expected }: Query): Promise<boo
   const isRight = Bun.deepEquals(times, [...expected]);
   const shown = Object.entries(parameters).map(([name, value]) => `${name}=${value}`);
   const wrong = isRight ? "" : `, expected ${expected.length}: ${expected.join(", ")}`;
-  process.stdout.write(`${isRight ? "ok    " : "FAILED"}  ${shown.join("&")}  ${times.length} records${wrong}\n`);
+  print(`${isRight ? "ok    " : "FAILED"}  ${shown.join("&")}  ${times.length} records${wrong}`);
   return isRight;
 }
 
@@ -57,11 +58,11 @@ try {
   const uuid = process.argv[2] ?? (await firstGpu());
   const times = await timesOf(uuid, { limit: String(comparedRecords) });
   if (times.length === 0) throw new Error(`${uuid} has no records`);
-  process.stdout.write(`${uuid}: ${times.length} newest records, ${times[0]} to ${times.at(-1)}\n`);
+  print(`${uuid}: ${times.length} newest records, ${times[0]} to ${times.at(-1)}`);
   const results = [];
   for (const query of queriesFor(times)) results.push(await check(uuid, query));
   process.exit(results.every(Boolean) ? 0 : 1);
 } catch (error) {
-  process.stderr.write(`${(error as Error).message}\n`);
+  printError((error as Error).message);
   process.exit(2);
 }

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { askGateway, gatewayUrl } from "./gateway/ask-gateway.ts";
 import { runPaths } from "./supervisor/run-paths.ts";
 import { StateFile } from "./supervisor/saved-state.ts";
+import { print, printError } from "../src/terminal/print.ts";
 
 // scripts/verify-record-count.sh [FILE.csv]
 // Compares a CSV file with what a gateway serves, as `bun run verify` does, and prints the numbers of GPUs, hosts and records. Waits
@@ -56,11 +57,10 @@ async function deadLetters(): Promise<number> {
 try {
   const { code, text } = csvFile === undefined ? { code: 0, text: "" } : await compareInTime(csvFile);
   const dead = await deadLetters();
-  process.stdout.write(`${text}${await counts()} (${url})\n`);
-  if (dead > 0)
-    process.stdout.write(`${dead} messages could not be stored: bun run telemetry dead-letters lists them\n`);
+  print(`${text}${await counts()} (${url})`);
+  if (dead > 0) print(`${dead} messages could not be stored: bun run telemetry dead-letters lists them`);
   process.exit(code === 0 && dead > 0 ? 1 : code);
 } catch (error) {
-  process.stderr.write(`${(error as Error).message}\n`);
+  printError((error as Error).message);
   process.exit(2);
 }

@@ -9,6 +9,7 @@ import { CsvSource, originalTimes } from "../src/pipeline/source/csv/csv-source.
 import { openPGliteStore } from "../src/pipeline/store/sql/open-pglite-store.ts";
 import { compareFile } from "./verify/compare-file.ts";
 import { recordsBehindApi, recordsInStore, type StoredRecords } from "./verify/stored-records.ts";
+import { print, printError } from "../src/terminal/print.ts";
 
 const usage = `Compares a CSV file with the store; exits with 1 if they differ, with 2 if they cannot be compared.
   bun run verify [--csv FILE] [--url http://localhost:8080]
@@ -57,20 +58,18 @@ async function verify(): Promise<number> {
     batchMaxRows: config.batchSize,
     playing: originalTimes,
     clock: systemClock,
-    onWarning: (message) => void process.stderr.write(`${message}\n`),
+    onWarning: (message) => printError(message),
   });
   const { place, stored, close } = await openStored(config, values.url);
   try {
     const { differences, differenceCount, ...sums } = await compareFile(source, stored);
     const { rows, samples, records, missing, rejected, conflicts } = sums;
     const told = conflicts === 0 ? "" : `, ${conflicts} conflicting`;
-    process.stdout.write(
-      `${path}: ${rows} rows, ${samples} samples, ${records} records, ${missing} missing, ${rejected} rejected${told}\n`,
+    print(
+      `${path}: ${rows} rows, ${samples} samples, ${records} records, ${missing} missing, ${rejected} rejected${told}`,
     );
-    for (const difference of differences) process.stdout.write(`  ${difference}\n`);
-    process.stdout.write(
-      differenceCount === 0 ? `the store agrees (${place})\n` : `differences from ${place}: ${differenceCount}\n`,
-    );
+    for (const difference of differences) print(`  ${difference}`);
+    print(differenceCount === 0 ? `the store agrees (${place})` : `differences from ${place}: ${differenceCount}`);
     return differenceCount === 0 ? 0 : 1;
   } finally {
     await close();
@@ -81,6 +80,6 @@ try {
   process.exit(await verify());
 } catch (error) {
   const isExpected = error instanceof TelemetryError || error instanceof TypeError;
-  process.stderr.write(`${isExpected ? error.message : String((error as Error).stack ?? error)}\n`);
+  printError(isExpected ? error.message : String((error as Error).stack ?? error));
   process.exit(2);
 }

@@ -13,6 +13,7 @@ import { startAll, stopAll } from "./kit/run-services.ts";
 import type { HealthOptions } from "./routes/operations/health-routes.ts";
 import { bannerText } from "./terminal/banner.ts";
 import { makeLog } from "./terminal/log.ts";
+import { print, printError } from "./terminal/print.ts";
 
 // The only file of src that reads the environment, handles signals and exits.
 // PARSE CONFIG -> OPEN ROLES -> START SERVICES -> LISTEN -> wait for a signal -> DRAIN -> STOP -> exit 0; an error in any step
@@ -24,7 +25,6 @@ async function main(): Promise<void> {
   const config = parseConfig(process.env);
   nameProcess(`nexus-${config.roles.length === 1 ? config.roles[0] : "all"}`);
   const log = makeLog(config.logLevel, process.stdout.isTTY);
-  const print = (text: string): void => void process.stdout.write(`${text}\n`);
   const stopRequested = signalled(log.info.bind(log));
   const opened = await openRoles(config, { clock: systemClock, log, print, terminal: process.stderr });
   const [draining, stopping] = [new AbortController(), new AbortController()];
@@ -169,8 +169,6 @@ try {
   await main();
   process.exit(0);
 } catch (error) {
-  process.stderr.write(
-    `${error instanceof TelemetryError ? error.message : String((error as Error).stack ?? error)}\n`,
-  );
+  printError(error instanceof TelemetryError ? error.message : String((error as Error).stack ?? error));
   process.exit(1);
 }

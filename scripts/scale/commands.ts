@@ -13,6 +13,7 @@ import { readStatusRows } from "./read-status-rows.ts";
 import { statusTable } from "./status-table.ts";
 import { SupervisorClient } from "./supervisor-client.ts";
 import { waitForRecords } from "./wait-for-records.ts";
+import { print } from "../../src/terminal/print.ts";
 
 /** A command, which returns its exit code. */
 type Command = () => Promise<number>;
@@ -27,7 +28,6 @@ const nothingRuns = "Nothing runs; INSTANCES=2 bun run scale-local starts two pr
 const env = process.env;
 const paths = runPaths(env);
 const client = new SupervisorClient(paths);
-const print = (text: string): void => void process.stdout.write(`${text}\n`);
 
 const commands: Readonly<Record<string, Command>> = {
   local,

@@ -1,4 +1,6 @@
 import { prettyFactory } from "pino-pretty";
+import { visible } from "../../src/kit/visible-text.ts";
+import { visibleEntry } from "../../src/terminal/visible-entry.ts";
 
 const pretty = prettyFactory({
   colorize: false,
@@ -7,9 +9,12 @@ const pretty = prettyFactory({
   singleLine: true,
 });
 
-/** A line of a log as people read it: an entry as its time, level and message, anything else as it is, without characters that
- *  control a terminal. */
+/** A line of a log as people read it: an entry as its time, level and message on one line, anything else as it is. Characters that
+ *  deceive or control a terminal are escaped. */
 export function printableLine(line: string): string {
-  const text = line.startsWith("{") ? pretty(line).trimEnd() : line;
-  return text.replace(/[\p{Cc}]/gu, (control) => (control === "\t" ? control : " "));
+  return line.startsWith("{")
+    ? pretty(visibleEntry(line))
+        .trimEnd()
+        .replace(/\s*\n\s*/g, " ")
+    : visible(line);
 }

@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { serveExporters } from "../../dev/exporters/serve-exporters.ts";
 import type { ServeArguments } from "./serve-arguments.ts";
+import { print } from "../../src/terminal/print.ts";
 
 /** Serves exporters until SIGINT or SIGTERM, and says where they are.
  *  @throws Error if a port is taken or the file of targets cannot be written */
@@ -10,10 +11,10 @@ export async function serveFleet({ exporters: options, targetsFile }: ServeArgum
     if (targetsFile !== undefined) writeFileSync(targetsFile, exporters.targetsFile);
     const [first, last] = [exporters.targets[0], exporters.targets.at(-1)];
     const to = first === last ? "" : ` to http://${last?.address}${last?.path}`;
-    process.stdout.write(
+    print(
       `${exporters.targets.length} exporters (${options.dialect}): http://${first?.address}${first?.path}${to}\n` +
         (targetsFile === undefined ? "" : `DCGM_TARGETS_FILE=${targetsFile} names them all\n`) +
-        `faults: curl -X PUT --data-binary 'slow:2s:0.1' http://${first?.address}/-/faults\n`,
+        `faults: curl -X PUT --data-binary 'slow:2s:0.1' http://${first?.address}/-/faults`,
     );
     await new Promise<void>((resolve) => {
       for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => resolve());

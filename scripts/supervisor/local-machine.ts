@@ -8,6 +8,7 @@ import type { ManagedRole } from "./managed-role.ts";
 import { identify, isRunning, signalProcess } from "./process-identity.ts";
 import type { RunPaths } from "./run-paths.ts";
 import type { SavedProcess } from "./saved-state.ts";
+import { printError } from "../../src/terminal/print.ts";
 
 const root = join(import.meta.dir, "../..");
 const mainFile = join(root, "src/main.ts");
@@ -73,7 +74,7 @@ export class LocalMachine implements Machine {
       writeFileSync(this.paths.pidFile(name), `${pid}\n`);
     } catch (error) {
       // the supervisor's state has the process, too
-      process.stderr.write(`cannot write ${this.paths.pidFile(name)}: ${(error as Error).message}\n`);
+      printError(`cannot write ${this.paths.pidFile(name)}: ${(error as Error).message}`);
     }
   }
 

@@ -1,7 +1,8 @@
 import { answerOf } from "gpu-telemetry-client";
 import { rangeOf, type TimeOptions } from "./history.ts";
 import { printNarrow } from "./narrow-table.ts";
-import { occupantsText, type Output, print } from "./output.ts";
+import { cellOf, occupantsText, type Output } from "./output.ts";
+import { print } from "../../src/terminal/print.ts";
 
 interface ChangesOptions extends TimeOptions {
   readonly gpu: string;
@@ -42,6 +43,6 @@ function differences(states: readonly (Fields & { readonly from: string })[]): C
     const names = new Set([...Object.keys(before), ...Object.keys(state)]);
     names.delete("from");
     const changed = [...names].filter((name) => (before[name] ?? "") !== (state[name] ?? ""));
-    return { from: state.from, change: changed.map((name) => `${name}=${state[name] ?? ""}`).join(", ") };
+    return { from: state.from, change: changed.map((name) => `${cellOf(name)}=${cellOf(state[name])}`).join(", ") };
   });
 }

@@ -11,7 +11,8 @@ import {
   rowOf,
 } from "./fleet.ts";
 import { fitsNarrow, type NarrowColumn, printNarrow } from "./narrow-table.ts";
-import { type Output, print } from "./output.ts";
+import type { Output } from "./output.ts";
+import { print, printError } from "../../src/terminal/print.ts";
 
 /** The bounds of a range of time as typed: RFC 3339 with zone. */
 export interface TimeOptions {
@@ -37,7 +38,7 @@ export async function history(output: Output, options: HistoryOptions): Promise<
   const answer = await answerOf(output.gateway.GET("/api/v1/telemetry", { params: { query } }));
   const { data } = answer;
   if (answer.next_cursor !== undefined && limit === undefined) {
-    process.stderr.write("these are the newest records; --end, or a higher --limit (up to 10000), shows older ones\n");
+    printError("these are the newest records; --end, or a higher --limit (up to 10000), shows older ones");
   }
   if (output.asJson) return print(JSON.stringify(data, null, 2));
   const rows = data.map(rowOf);

@@ -10,7 +10,8 @@ import { formatTimestamp, readInstant } from "../../src/domain/timestamp.ts";
 import { defined } from "../../src/kit/defined.ts";
 import { openPGliteStore } from "../../src/pipeline/store/sql/open-pglite-store.ts";
 import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
-import { cellOf, type Output, print, showRows } from "./output.ts";
+import { cellOf, type Output, showRows } from "./output.ts";
+import { print, printError } from "../../src/terminal/print.ts";
 
 const columns = ["id", "name", "scopes", "selector", "created_at", "expires_at", "revoked_at", "last_used_at"];
 
@@ -60,7 +61,7 @@ export async function rotateKey(output: Output, id: string, { overlap }: { reado
   const { data } = await answerOf(output.gateway.POST("/api/v1/keys/{key_id}/rotate", { params: { path, query } }));
   const { replaces } = data;
   showNew(output, data);
-  if (replaces !== undefined) process.stderr.write(`the key ${cellOf(replaces.id)} ends at ${replaces.expires_at}\n`);
+  if (replaces !== undefined) printError(`the key ${cellOf(replaces.id)} ends at ${replaces.expires_at}`);
 }
 
 /** Makes a key for AUTH_KEYS_FILE, and stores nothing. */
@@ -69,7 +70,7 @@ export function makeKey(output: Output, options: KeyOptions): void {
   const line = keyFileLine({ id, sha256, ...requestIn(options) });
   if (output.asJson) return print(JSON.stringify({ key: text, line }));
   print(text);
-  process.stderr.write("the line for AUTH_KEYS_FILE, which does not contain the key:\n");
+  printError("the line for AUTH_KEYS_FILE, which does not contain the key:");
   print(line);
 }
 
@@ -96,7 +97,7 @@ interface ShownKey {
 function showNew({ asJson }: Output, key: ShownKey): void {
   if (asJson) return print(JSON.stringify(key, null, 2));
   const { id, name, scopes: granted, key: text } = key;
-  process.stderr.write(`the key ${id} (${cellOf(name)}: ${granted.join(", ")}), which is shown only now:\n`);
+  printError(`the key ${id} (${cellOf(name)}: ${granted.join(", ")}), which is shown only now:`);
   print(text);
 }
 

@@ -1,5 +1,6 @@
 import Table from "cli-table3";
-import { cellIn, print, type Row, titleOf } from "./output.ts";
+import { cellIn, type Row, titleOf } from "./output.ts";
+import { print } from "../../src/terminal/print.ts";
 
 /** A column of a table that fits a terminal of 80 columns. */
 export interface NarrowColumn {

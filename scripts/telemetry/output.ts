@@ -1,6 +1,8 @@
 import Table from "cli-table3";
 import type { GatewayClient } from "gpu-telemetry-client";
 import type { Workload } from "../../src/domain/gpu.ts";
+import { visible } from "../../src/kit/visible-text.ts";
+import { print, printError } from "../../src/terminal/print.ts";
 
 /** The gateway that a command queries, and the form of its output. */
 export interface Output {
@@ -21,7 +23,7 @@ export type Row = Readonly<Record<string, unknown>>;
 /** Prints rows as a table of the given columns, or as JSON with all fields. Reports on standard error if the list has more rows.
  *  @param next the cursor of the list's next page; absent if there is none */
 export function showRows(rows: readonly Row[], columns: readonly string[], { asJson, next }: ShowOptions): void {
-  if (next !== undefined) process.stderr.write(`the list has more rows: raise --limit (up to 10000) to see them\n`);
+  if (next !== undefined) printError(`the list has more rows: raise --limit (up to 10000) to see them`);
   if (asJson) return print(JSON.stringify(rows, null, 2));
   const style = { head: [], border: [], compact: true };
   const table = new Table({ head: columns.map(titleOf), style });
@@ -40,20 +42,17 @@ export function titleOf(name: string): string {
   return name.includes("{") ? cellOf(name) : name.replaceAll("_", " ");
 }
 
-/** Prints a line to standard output. */
-export function print(text: string): void {
-  process.stdout.write(`${text}\n`);
-}
-
 /** The workloads that hold a GPU, each as namespace/pod/container without the empty ones; empty if there is none. */
 export function occupantsText(occupants: readonly Partial<Workload>[]): string {
-  const texts = occupants.map(({ namespace, pod, container }) => [namespace, pod, container].filter(Boolean).join("/"));
+  const texts = occupants.map(({ namespace, pod, container }) =>
+    [namespace, pod, container].filter(Boolean).map(cellOf).join("/"),
+  );
   return texts.join(", ");
 }
 
-/** A value as a text that is safe on a terminal. Control characters are escaped, because the telemetry could contain them. */
+/** A value as a text that is safe on a terminal: characters that deceive are escaped, because the telemetry could contain them. */
 export function cellOf(value: unknown): string {
   if (value === undefined || value === null) return "";
   const text = typeof value === "string" ? value : JSON.stringify(value);
-  return text.replace(/\p{Cc}/gu, (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, "0")}`);
+  return visible(text);
 }

@@ -1,7 +1,8 @@
 import { answerOf } from "gpu-telemetry-client";
 import { defined } from "../../src/kit/defined.ts";
 import { printNarrow } from "./narrow-table.ts";
-import { type Output, print, showRows } from "./output.ts";
+import { type Output, showRows } from "./output.ts";
+import { print } from "../../src/terminal/print.ts";
 
 const letterColumns = ["id", "attempts", "records", "source_id", "dead_at", "last_error"];
 

@@ -1,6 +1,7 @@
 import { answerOf } from "gpu-telemetry-client";
 import { wrapped } from "./narrow-table.ts";
-import { cellOf, type Output, print, showRows } from "./output.ts";
+import { cellOf, type Output, showRows } from "./output.ts";
+import { print } from "../../src/terminal/print.ts";
 
 /** The roles in the order in which data passes through them. */
 const roles = ["streamer", "collector", "gateway"];

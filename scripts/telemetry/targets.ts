@@ -1,6 +1,7 @@
 import { answerOf } from "gpu-telemetry-client";
 import { fixedTable, type FixedColumn } from "./fixed-table.ts";
-import { cellOf, type Output, print } from "./output.ts";
+import { cellOf, type Output } from "./output.ts";
+import { print } from "../../src/terminal/print.ts";
 
 /** The columns of the table: with their borders, they are 80 characters wide. */
 const columns: readonly FixedColumn[] = [

@@ -1,7 +1,8 @@
 import { answerOf, liveTelemetry, type TelemetryUpdateMessage } from "gpu-telemetry-client";
 import { splitNames } from "../../src/domain/series-selector.ts";
 import { checkGpu } from "./check-gpu.ts";
-import { cellOf, occupantsText, type Output, print } from "./output.ts";
+import { cellOf, occupantsText, type Output } from "./output.ts";
+import { print, printError } from "../../src/terminal/print.ts";
 
 interface WatchOptions {
   readonly gpu?: string;
@@ -48,11 +49,10 @@ export async function watch(output: Output, options: WatchOptions): Promise<void
     onMessage: (message) => {
       if (message.type === "subscribed") isSubscribed = true;
       // an error before the confirmation refuses the subscription, and `live.ended` rejects with that error
-      if (message.type === "error" && isSubscribed) process.stderr.write(`${message.message}\n`);
-      if (message.type === "skipped")
-        process.stderr.write(`skipped records: ${message.count} (this client reads too slowly)\n`);
+      if (message.type === "error" && isSubscribed) printError(message.message);
+      if (message.type === "skipped") printError(`skipped records: ${message.count} (this client reads too slowly)`);
     },
-    onBreak: (reason, retryInMs) => process.stderr.write(`${reason}; reconnecting in ${Math.round(retryInMs)} ms\n`),
+    onBreak: (reason, retryInMs) => printError(`${reason}; reconnecting in ${Math.round(retryInMs)} ms`),
   });
   await live.ended;
 }

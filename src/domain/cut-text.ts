@@ -1,3 +1,5 @@
+import { visibleLines } from "../kit/visible-text.ts";
+
 /** Cuts a text to `maxLength` UTF-16 units, or to one less if the cut would split a surrogate pair. */
 export function cutText(text: string, maxLength: number): string {
   if (text.length <= maxLength) return text;
@@ -12,7 +14,8 @@ export function shortened(text: string, maxLength: number): string {
   return cut === text ? text : `${cut}...`;
 }
 
-/** Quotes a text for a message, on one line. A text of more than 60 characters is cut and ends with three dots. */
+/** Quotes a text for a message, on one line, with characters that deceive escaped. A text of more than 60 characters is cut and
+ *  ends with three dots. */
 export function quoted(text: string): string {
-  return JSON.stringify(shortened(text, 60));
+  return visibleLines(JSON.stringify(shortened(text, 60)));
 }

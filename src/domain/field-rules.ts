@@ -1,5 +1,5 @@
 import type { RejectReason } from "./batch.ts";
-import { quoted, shortened } from "./cut-text.ts";
+import { quoted } from "./cut-text.ts";
 
 /** The error of a row, of one of its cells, or of a field of a `v1beta1` sample. */
 export interface FieldError {
@@ -18,7 +18,7 @@ const wholeNumber = /^\d{1,7}$/;
 // eslint-disable-next-line no-control-regex -- the expression finds control characters
 const controlCharacter = /[\u0000-\u001f\u007f-\u009f]/;
 /** Characters that are not seen: they reverse the text around them, or make two identities look the same. */
-const invisibleCharacter = /[\p{Cf}\p{Zl}\p{Zp}\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0]/gu;
+const invisibleCharacter = /[\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]/u;
 
 /** Reads the index of a GPU on its host: a whole number. Surrounding white space is ignored. */
 export function parseGpuId(field: string, text: string): number | FieldError {
@@ -97,11 +97,8 @@ function plainWords(text: string): string {
  *  none. */
 export function hiddenInIdentity(field: string, text: string): FieldError | undefined {
   if (plainText.test(text)) return undefined;
-  const seen = text.replace(invisibleCharacter, (character) => {
-    return `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
-  });
-  if (seen === text) return undefined;
-  const message = `The field ${quoted(field)} contains a character that is not seen: "${shortened(seen, 60)}"; a uuid or a host name has none.`;
+  if (!invisibleCharacter.test(text)) return undefined;
+  const message = `The field ${quoted(field)} contains a character that is not seen: ${quoted(text)}; a uuid or a host name has none.`;
   return { reason: "invalid_field", field, value: text, message };
 }
 

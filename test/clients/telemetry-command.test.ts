@@ -212,7 +212,7 @@ test("control characters in a name are escaped", async () => {
   const hostname = "host\u001b[2J\u009b1m";
   await gateway.publish({ uuid: "GPU-odd", timeMs: Date.UTC(2025, 6, 18), metrics: { temperature: 1 }, hostname });
   const { text } = await run("hosts");
-  expect(text).toContain("host\\x1b[2J\\x9b1m");
+  expect(text).toContain("host\\u001b[2J\\u009b1m");
   expect(text).not.toContain("\u001b");
 });
 

@@ -2,6 +2,7 @@ import { GraphQLError } from "graphql";
 import type { Logger } from "pino";
 import { QueryTooCostly, TelemetryError } from "../../domain/errors.ts";
 import { messageOf } from "../../kit/message-of.ts";
+import { visibleLines } from "../../kit/visible-text.ts";
 import { ApiError, type ErrorCode, InvalidParameter } from "../http/api-error.ts";
 import { graphqlSpelling } from "./types/names.ts";
 
@@ -42,7 +43,7 @@ export function graphqlError(
   message: string,
   details: Readonly<Record<string, unknown>> = {},
 ): GraphQLError {
-  return new GraphQLError(message, { extensions: { code, ...details } });
+  return new GraphQLError(visibleLines(message), { extensions: { code, ...details } });
 }
 
 /** Makes an error about wrong input, such as an unusable argument. */
@@ -90,8 +91,9 @@ function internal(cause: unknown, log: Logger): GraphQLError {
   return graphqlError("INTERNAL_SERVER_ERROR", "The operation failed inside the server; its log says why");
 }
 
-/** Copies `error`, but with the location of `at` in the document and in the answer; without a location if `at` is undefined. */
+/** Copies `error` with a message that people see as it is, but with the location of `at` in the document and in the answer; without a location if `at` is undefined. */
 function located(at: GraphQLError | undefined, error: GraphQLError): GraphQLError {
   const { nodes = null, source = null, positions = null, path = null } = at ?? {};
-  return new GraphQLError(error.message, { nodes, source, positions, path, extensions: error.extensions });
+  const message = visibleLines(error.message);
+  return new GraphQLError(message, { nodes, source, positions, path, extensions: error.extensions });
 }

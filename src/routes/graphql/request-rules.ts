@@ -1,5 +1,6 @@
 import { GraphQLError, NoSchemaIntrospectionCustomRule } from "graphql";
 import type { Plugin } from "graphql-yoga";
+import { visibleLines } from "../../kit/visible-text.ts";
 import { headAnswer } from "../http/head-answer.ts";
 import { graphqlError } from "../graphql-kit/graphql-errors.ts";
 
@@ -44,10 +45,10 @@ function explained(error: GraphQLError): GraphQLError {
   );
 }
 
-/** Adds a code to an error that has none. */
+/** Adds a code to an error that has none. People see its message as it is. */
 function coded(error: GraphQLError, code: "GRAPHQL_PARSE_FAILED" | "GRAPHQL_VALIDATION_FAILED"): GraphQLError {
   const { message, nodes = null, source = null, positions = null, extensions } = error;
-  return new GraphQLError(message, { nodes, source, positions, extensions: { code, ...extensions } });
+  return new GraphQLError(visibleLines(message), { nodes, source, positions, extensions: { code, ...extensions } });
 }
 
 /** Removes suggestions, which would disclose the schema piece by piece even without introspection. */

@@ -1,4 +1,5 @@
 import { shortened } from "../../domain/cut-text.ts";
+import { visibleLines } from "../../kit/visible-text.ts";
 import { restSpelling, spelled, type Spelling, type Text } from "./parameters/spelling.ts";
 
 /** The codes of error responses. They are stable, because programs depend on them. */
@@ -27,13 +28,18 @@ export type ErrorCode =
 
 /** An error that becomes an error response (in `errorHandling`), or an error of a GraphQL operation (in `graphql-errors.ts`). */
 export class ApiError extends Error {
+  readonly text: { readonly message: string; readonly details: Readonly<Record<string, unknown>> };
+
+  /** @param text the message is for people: characters in it that deceive are escaped. The details are for programs. */
   constructor(
     readonly status: 400 | 401 | 403 | 404 | 405 | 406 | 413 | 415 | 421 | 426 | 429 | 500 | 503,
     readonly code: ErrorCode,
-    readonly text: { readonly message: string; readonly details: Readonly<Record<string, unknown>> },
+    text: ApiError["text"],
   ) {
-    super(text.message);
+    const message = visibleLines(text.message);
+    super(message);
     this.name = "ApiError";
+    this.text = { message, details: text.details };
   }
 }
 
@@ -64,7 +70,7 @@ export class InvalidParameter extends ApiError {
 function messageOf({ parameter, value, problem, expected }: ParameterError, spelling: Spelling): string {
   const given = `${spelling.name(parameter)}=${JSON.stringify(shown(value))}`;
   const because = problem === undefined ? "" : `: ${spelled(problem, spelling)}`;
-  return `${given} is not usable${because}; expected ${spelled(expected, spelling)}`;
+  return visibleLines(`${given} is not usable${because}; expected ${spelled(expected, spelling)}`);
 }
 
 /** Error responses shorten a text of the request to this many characters. */

@@ -2,6 +2,7 @@ import { type GpuSelector, selectsGpu } from "../../domain/gpu-selector.ts";
 import type { StoredRecord } from "../../domain/query.ts";
 import type { Clock } from "../../kit/clock.ts";
 import { defined } from "../../kit/defined.ts";
+import { visibleLines } from "../../kit/visible-text.ts";
 import type { HistoryQueries } from "../../pipeline/store/telemetry-queries.ts";
 import type { Fleet, FleetMember } from "../fleet/fleet.ts";
 import { firstMsOf, readInstant } from "../../domain/timestamp.ts";
@@ -152,6 +153,6 @@ export class Subscriptions {
 
   private sendError(socket: LiveSocket, error: MessageError): void {
     this.options.instruments.errors.inc({ code: error.code });
-    socket.send({ type: "error", ...error });
+    socket.send({ type: "error", ...error, message: visibleLines(error.message) });
   }
 }

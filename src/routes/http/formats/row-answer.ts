@@ -2,6 +2,7 @@ import { stringify } from "csv-stringify/sync";
 import { requesterOf } from "../access/requester.ts";
 import type { Row } from "./columns.ts";
 import { compressedStream } from "./compress.ts";
+import { jsonCell, textCell } from "./csv-cells.ts";
 import { headOf, rowHeaders } from "./head-of.ts";
 import { encodingOf, type Format } from "./negotiate.ts";
 
@@ -83,9 +84,7 @@ function csvOf(rows: readonly Row[], columns: readonly string[], header: boolean
   return stringify([...rows], {
     header,
     columns: [...columns],
-    // otherwise, a spreadsheet would run a text such as =1+1
-    escape_formulas: true,
-    cast: { boolean: String, number: String },
+    cast: { boolean: String, number: String, string: textCell, object: jsonCell },
   });
 }
 
