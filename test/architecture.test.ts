@@ -79,6 +79,15 @@ test("in src, only the clock and main use the machine's time", () => {
   expect(usesOf(global, outside("src/kit/clock.ts", "src/main.ts"))).toEqual([]);
 });
 
+test("in src and scripts, only print.ts writes to a terminal, except constant texts and coloured plots", () => {
+  const printing = [...sources, ...filesIn("scripts")].filter(({ path }) => path !== "src/terminal/print.ts");
+  const writes = findAll(printing, (node) => {
+    if (!ts.isCallExpression(node) || !/^process\.std(?:out|err)\.write$/.test(node.expression.getText())) return;
+    return /^(?:usage|serveUsage)$/.test(node.arguments[0]?.getText() ?? "") ? undefined : node.getText();
+  });
+  expect(writes.filter((found) => !found.includes("plotText("))).toEqual([]);
+});
+
 test("chance in the simulated fleet comes from its seed", () => {
   const simulated = sources.filter(({ path }) => path.includes("/simulated"));
   expect(simulated.length).toBeGreaterThan(0);

@@ -1,6 +1,7 @@
 import { answerOf } from "gpu-telemetry-client";
 import { type CreatedKey, KeyAdministration, type KeyRequest } from "../../src/access/key-administration.ts";
 import { keyFileLine } from "../../src/access/file/keys-file.ts";
+import { keyNameProblem } from "../../src/access/key-name.ts";
 import { makeKeyText } from "../../src/access/key-text.ts";
 import { isScope, type Scope, scopes, selectorProblem } from "../../src/access/scope.ts";
 import { SqlKeyStore } from "../../src/access/sql/sql-key-store.ts";
@@ -103,7 +104,7 @@ function showNew({ asJson }: Output, key: ShownKey): void {
 
 /** @throws UsageError */
 function requestIn({ name, scopes: text, expires, ...lists }: KeyOptions): KeyRequest {
-  const request = { name, scopes: scopesIn(text), expiresAtMs: expiryIn(expires) };
+  const request = { name: nameIn(name), scopes: scopesIn(text), expiresAtMs: expiryIn(expires) };
   const selector: Partial<Record<keyof GpuBounds, readonly string[]>> = {};
   for (const each of boundNames) {
     if (lists[each] === undefined) continue;
@@ -120,6 +121,13 @@ function requestIn({ name, scopes: text, expires, ...lists }: KeyOptions): KeyRe
 /** The selector in a cell of a table. */
 function selectorText(selector: GpuBounds = {}): string {
   return boundNames.flatMap((name) => (selector[name] ? [`${name}=${selector[name].join(",")}`] : [])).join(" ");
+}
+
+/** @throws UsageError */
+function nameIn(name: string): string {
+  const problem = keyNameProblem(name);
+  if (problem === undefined) return name;
+  throw new UsageError(`--name ${cellOf(name)} is not usable: ${problem}`);
 }
 
 /** @throws UsageError */

@@ -24,7 +24,9 @@ test("each entry that is not usable is named with its place and the reason; the 
   const faults: [unknown, string][] = [
     [{ ...entry, id: "A B" }, "its id is not"],
     [{ ...entry, id: "a".repeat(33) }, "its id is not"],
-    [{ ...entry, id: "n", name: "" }, 'the key "n" has no name'],
+    [{ ...entry, id: "n", name: 7 }, 'the key "n" has no name'],
+    [{ ...entry, id: "n", name: "" }, 'the key "n" has a name that is not usable'],
+    [{ ...entry, id: "u", name: "ad\u200bmin" }, "it has characters that are not seen"],
     [{ ...entry, id: "h", sha256: sha256.slice(1) }, 'the key "h" has no sha256'],
     [{ ...entry, id: "s", scopes: [] }, "no list of scopes from read, write, operate, admin"],
     [{ ...entry, id: "s", scopes: ["root"] }, "no list of scopes"],

@@ -65,13 +65,24 @@ describe("lists row by row", () => {
     expect(Object.keys(rows[0] ?? {})).not.toContain("power_draw");
   });
 
-  test("a text that a spreadsheet would run as a formula is escaped", async () => {
-    const opened = await openFleetStore([
-      { gpu: gpuOf("=1+1", "host-f", 0), timeMs: firstSecondMs, values: { temperature: 1 } },
-    ]);
-    const [row] = await csvRows(await gatewayOver(opened).get("/api/v1/gpus", as("text/csv")));
+  test("a text that a spreadsheet would run as a formula is escaped, also behind blanks or what may separate cells", async () => {
+    const names = ["=1+1", "\u00a0=1", " \u200b@x", "a;=1", 'a;"=1', "a;b;\u3000+1", "-1", "\uff1d1", "a;b", "a=1"];
+    const records = names.map((name, index) => ({
+      gpu: gpuOf(name, "host-f", index, { properties: { "a;=1": name } }),
+      ...{ timeMs: firstSecondMs, values: { temperature: 1 } },
+    }));
+    const opened = await openFleetStore(records);
+    const answer = await gatewayOver(opened).get("/api/v1/gpus", as("text/csv"));
+    const text = await answer.clone().text();
+    const rows = await csvRows(answer);
     await opened.close();
-    expect(row?.["cluster_id"]).toBe("'=1+1");
+    const shown = new Map(
+      rows.map((row) => [JSON.parse(row["properties"] ?? "")["a;=1"] as string, row["cluster_id"]]),
+    );
+    expect(names.map((name) => shown.get(name))).toEqual([
+      ...["'=1+1", "'\u00a0=1", "' \u200b@x", "a;'=1", "a;'\"=1", "a;b;'\u3000+1", "'-1", "'\uff1d1", "a;b", "a=1"],
+    ]);
+    expect(text.match(/;[\s"\u200b]*[=+@-]/gu)).toBeNull();
   });
 
   test("a request whose Accept header matches no format is refused", async () => {

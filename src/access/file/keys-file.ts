@@ -3,13 +3,13 @@ import { formatTimestamp, readInstant } from "../../domain/timestamp.ts";
 import { quoted } from "../../domain/cut-text.ts";
 import { readGpuBounds } from "../../domain/gpu-bounds.ts";
 import { messageOf } from "../../kit/message-of.ts";
+import { keyNameProblem } from "../key-name.ts";
 import { keyIdPattern } from "../key-text.ts";
 import type { CheckedKey } from "../key-store.ts";
 import { isScope, scopes, selectorProblem } from "../scope.ts";
 
 /** The largest file that is read: about 10,000 keys. */
 const fileMaxBytes = 4 * 1024 * 1024;
-const nameMaxLength = 256;
 const members: ReadonlySet<string> = new Set(["id", "name", "sha256", "scopes", "selector", "expires"]);
 
 /** The keys of a file, and what is wrong with its other entries. */
@@ -93,9 +93,9 @@ function readEntry(value: unknown): CheckedKey | string {
   const of = `the key ${quoted(id)}`;
   const unknown = Object.keys(value).find((member) => !members.has(member));
   if (unknown !== undefined) return `${of} has the unknown member ${quoted(unknown)}`;
-  if (typeof name !== "string" || name === "" || name.length > nameMaxLength) {
-    return `${of} has no name of 1 to ${nameMaxLength} characters`;
-  }
+  if (typeof name !== "string") return `${of} has no name`;
+  const problem = keyNameProblem(name);
+  if (problem !== undefined) return `${of} has a name that is not usable: ${problem}`;
   if (typeof sha256 !== "string" || !/^[0-9a-f]{64}$/i.test(sha256)) return `${of} has no sha256 of 64 hex digits`;
   if (!Array.isArray(granted) || granted.length === 0 || !granted.every(isScope)) {
     return `${of} has no list of scopes from ${scopes.join(", ")}`;

@@ -52,6 +52,8 @@ test("a rotated key works beside its successor until its end", async () => {
 
 test.each([
   ["POST", "/api/v1/keys?scopes=read", "name", 400],
+  ["POST", "/api/v1/keys?name=ad%E2%80%8Bmin&scopes=read", "characters that are not seen", 400],
+  ["POST", "/api/v1/keys?name=%D0%B0dmin&scopes=read", "or that look like others", 400],
   ["POST", "/api/v1/keys?name=x", "scopes", 400],
   ["POST", "/api/v1/keys?name=x&scopes=", "scopes", 400],
   ["POST", "/api/v1/keys?name=x&scopes=root", 'no scope \\"root\\"', 400],

@@ -1,5 +1,6 @@
 import { Elysia } from "elysia";
 import type { KeyAdministration, KeyRequest } from "../../../access/key-administration.ts";
+import { keyNameMaxLength, keyNameProblem } from "../../../access/key-name.ts";
 import type { StoredKey } from "../../../access/key-store.ts";
 import { isScope, scopes } from "../../../access/scope.ts";
 import { type Tickets, ticketLifeSeconds } from "../../../access/tickets.ts";
@@ -25,8 +26,17 @@ import { list, single } from "../../schemas/envelope.ts";
 import { accessKeySchema, newAccessKeySchema, ticketSchema, toApiKey, endOf } from "./access-key.ts";
 import { selectorIn, selectorQuery } from "./selector.ts";
 
+const anyName = text({ maxLength: keyNameMaxLength, description: "What the key is for", example: "grafana" });
+const keyName: typeof anyName = {
+  ...anyName,
+  read: (given) => {
+    const problem = keyNameProblem(given);
+    return problem === undefined ? anyName.read(given) : { problem };
+  },
+};
+
 const createQuery = {
-  name: text({ maxLength: 256, description: "What the key is for", example: "grafana" }),
+  name: keyName,
   scopes: listOf(scopes, {
     noun: "scope",
     source: scopes.join(", "),
