@@ -1,5 +1,5 @@
 import { prettyFactory } from "pino-pretty";
-import { visible } from "../../src/kit/visible-text.ts";
+import { visible } from "../../src/domain/visible-text.ts";
 import { visibleEntry } from "../../src/terminal/visible-entry.ts";
 
 const pretty = prettyFactory({

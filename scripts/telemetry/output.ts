@@ -1,7 +1,7 @@
 import Table from "cli-table3";
 import type { GatewayClient } from "gpu-telemetry-client";
 import type { Workload } from "../../src/domain/gpu.ts";
-import { visible } from "../../src/kit/visible-text.ts";
+import { visible } from "../../src/domain/visible-text.ts";
 import { print, printError } from "../../src/terminal/print.ts";
 
 /** The gateway that a command queries, and the form of its output. */

@@ -1,4 +1,4 @@
-import { isVisible } from "../kit/visible-text.ts";
+import { isVisible } from "../domain/visible-text.ts";
 
 /** The longest name of a key, in UTF-16 units. */
 export const keyNameMaxLength = 256;

@@ -1,4 +1,4 @@
-import { visibleLines } from "../kit/visible-text.ts";
+import { visibleLines } from "./visible-text.ts";
 
 /** Cuts a text to `maxLength` UTF-16 units, or to one less if the cut would split a surrogate pair. */
 export function cutText(text: string, maxLength: number): string {

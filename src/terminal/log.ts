@@ -1,6 +1,6 @@
 import pino, { type Logger } from "pino";
 import pretty from "pino-pretty";
-import { visibleLines } from "../kit/visible-text.ts";
+import { visibleLines } from "../domain/visible-text.ts";
 import { visibleEntry } from "./visible-entry.ts";
 
 /** The process's log on standard output: readable text on a terminal, one JSON object per line

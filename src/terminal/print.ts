@@ -1,4 +1,4 @@
-import { visibleLines } from "../kit/visible-text.ts";
+import { visibleLines } from "../domain/visible-text.ts";
 
 /** Prints lines to standard output. Characters that deceive or control a terminal are escaped. */
 export function print(text: string): void {

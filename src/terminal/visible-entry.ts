@@ -1,4 +1,4 @@
-import { visible, visibleLines } from "../kit/visible-text.ts";
+import { visible, visibleLines } from "../domain/visible-text.ts";
 
 /** An entry of a log, one line of JSON, whose texts people see as they are when a printer for people has decoded them. Only stack
  *  traces keep their line breaks. */

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { escaped } from "../../src/kit/visible-text.ts";
+import { escaped } from "../../src/domain/visible-text.ts";
 import { identityError } from "../../src/pipeline/source/labels/identity-error.ts";
 
 const errorOf = (uuid: string, hostname = "gpu-01") =>

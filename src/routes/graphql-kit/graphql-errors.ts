@@ -2,7 +2,7 @@ import { GraphQLError } from "graphql";
 import type { Logger } from "pino";
 import { QueryTooCostly, TelemetryError } from "../../domain/errors.ts";
 import { messageOf } from "../../kit/message-of.ts";
-import { visibleLines } from "../../kit/visible-text.ts";
+import { visibleLines } from "../../domain/visible-text.ts";
 import { ApiError, type ErrorCode, InvalidParameter } from "../http/api-error.ts";
 import { graphqlSpelling } from "./types/names.ts";
 
@@ -36,7 +36,7 @@ const graphqlCodeOf: Readonly<Partial<Record<ErrorCode, GraphqlCode>>> = {
   queue_unavailable: "SERVICE_UNAVAILABLE",
 };
 
-/** Makes an error for a GraphQL answer.
+/** Makes an error for a GraphQL answer, with a message that people see as it is.
  *  @param details extensions in addition to the code */
 export function graphqlError(
   code: GraphqlCode,
@@ -91,9 +91,8 @@ function internal(cause: unknown, log: Logger): GraphQLError {
   return graphqlError("INTERNAL_SERVER_ERROR", "The operation failed inside the server; its log says why");
 }
 
-/** Copies `error` with a message that people see as it is, but with the location of `at` in the document and in the answer; without a location if `at` is undefined. */
+/** Copies `error` but with the location of `at` in the document and in the answer; without a location if `at` is undefined. */
 function located(at: GraphQLError | undefined, error: GraphQLError): GraphQLError {
   const { nodes = null, source = null, positions = null, path = null } = at ?? {};
-  const message = visibleLines(error.message);
-  return new GraphQLError(message, { nodes, source, positions, path, extensions: error.extensions });
+  return new GraphQLError(error.message, { nodes, source, positions, path, extensions: error.extensions });
 }

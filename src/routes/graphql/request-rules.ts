@@ -1,6 +1,6 @@
 import { GraphQLError, NoSchemaIntrospectionCustomRule } from "graphql";
 import type { Plugin } from "graphql-yoga";
-import { visibleLines } from "../../kit/visible-text.ts";
+import { visibleLines } from "../../domain/visible-text.ts";
 import { headAnswer } from "../http/head-answer.ts";
 import { graphqlError } from "../graphql-kit/graphql-errors.ts";
 

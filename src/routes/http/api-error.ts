@@ -1,5 +1,5 @@
 import { shortened } from "../../domain/cut-text.ts";
-import { visibleLines } from "../../kit/visible-text.ts";
+import { visibleLines } from "../../domain/visible-text.ts";
 import { restSpelling, spelled, type Spelling, type Text } from "./parameters/spelling.ts";
 
 /** The codes of error responses. They are stable, because programs depend on them. */

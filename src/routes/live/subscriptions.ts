@@ -2,7 +2,7 @@ import { type GpuSelector, selectsGpu } from "../../domain/gpu-selector.ts";
 import type { StoredRecord } from "../../domain/query.ts";
 import type { Clock } from "../../kit/clock.ts";
 import { defined } from "../../kit/defined.ts";
-import { visibleLines } from "../../kit/visible-text.ts";
+import { visibleLines } from "../../domain/visible-text.ts";
 import type { HistoryQueries } from "../../pipeline/store/telemetry-queries.ts";
 import type { Fleet, FleetMember } from "../fleet/fleet.ts";
 import { firstMsOf, readInstant } from "../../domain/timestamp.ts";

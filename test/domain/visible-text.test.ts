@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { isVisible, visible, visibleLines } from "../../src/kit/visible-text.ts";
+import { isVisible, visible, visibleLines } from "../../src/domain/visible-text.ts";
 
 test.each([
   ["marks of the direction of writing", "a\u202eb\u2066c", "a\\u202eb\\u2066c"],
