@@ -63,6 +63,21 @@ describe("configuration", () => {
     );
   });
 
+  test("the CA of the database becomes a part of its URL, whatever reads it, and contradicts another CA there", () => {
+    const [DATABASE_URL, DATABASE_CA_FILE] = ["postgres://me@db/x?sslmode=verify-ca", "/ca.pem"];
+    expect(parseConfig({ DATABASE_URL, DATABASE_CA_FILE }).databaseUrl).toBe(`${DATABASE_URL}&sslrootcert=%2Fca.pem`);
+    const other = `${DATABASE_URL}&sslrootcert=/other.pem`;
+    expect(errorsOf({ DATABASE_URL: other, DATABASE_CA_FILE })[0]).toContain("differ: set only one of them");
+    expect(errorsOf({ DATABASE_CA_FILE })[0]).toContain("needs DATABASE_URL");
+  });
+
+  test("a port without TLS that leads to TLS needs TLS, and a port of its own", () => {
+    expect(errorsOf({ TLS_REDIRECT_PORT: "80" })[0]).toContain("TLS_REDIRECT_PORT=80 needs TLS_CERT_FILE");
+    const pair = { TLS_CERT_FILE: "a.pem", TLS_KEY_FILE: "b.pem" };
+    expect(errorsOf({ ...pair, PORT: "443", TLS_REDIRECT_PORT: "443" })[0]).toContain("must differ");
+    expect(errorsOf({ TLS_KEY_FILE: "b.pem" })[0]).toContain("belong together");
+  });
+
   test("a certificate for etcd is refused with http endpoints, and a client certificate without its key", () => {
     const certificate = { ETCD_CERT_FILE: "client.pem", ETCD_KEY_FILE: "client-key.pem" };
     for (const files of [certificate, { ETCD_CA_FILE: "ca.pem" }]) {
@@ -70,6 +85,10 @@ describe("configuration", () => {
       expect(errorsOf({ ETCD_ENDPOINTS: "https://etcd:2379", ...files })).toEqual([]);
     }
     expect(errorsOf({ ETCD_ENDPOINTS: "https://etcd:2379", ETCD_CERT_FILE: "client.pem" })[0]).toContain("belong");
+    expect(errorsOf({ ETCD_ENDPOINTS: "http://a:2379,https://b:2379" })[0]).toContain("mixes http and https");
+    expect(errorsOf(certificate)).toEqual([
+      "ETCD_CERT_FILE, ETCD_KEY_FILE without ETCD_ENDPOINTS: the process would use no etcd, although these say how to reach it",
+    ]);
   });
 
   test("a minimum above its maximum is refused, and a coordinator that would see no other process", () => {

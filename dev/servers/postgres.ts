@@ -1,6 +1,7 @@
 import { existsSync, renameSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { SQL } from "bun";
+import { type ClientCertificate, makeCertificates } from "./certificates.ts";
 import { freePorts } from "./free-ports.ts";
 import { binaries, postgresCommand } from "./postgres-command.ts";
 import { copyFolder, type PostgresStandby, standbyOf } from "./postgres-standby.ts";
@@ -25,6 +26,8 @@ export interface PostgresServer {
   /** Undefined unless `diskBytes` was given. */
   readonly disks: Readonly<Record<PostgresDisk, SmallDisk>> | undefined;
   readonly standby: PostgresStandby;
+  /** The server's authority, and a client's certificate; undefined unless `tls` was given. */
+  readonly certificates: ClientCertificate | undefined;
   /** Stops the server and removes its data. */
   readonly stop: () => Promise<void>;
 }
@@ -39,6 +42,8 @@ export interface PostgresOptions {
   readonly netns?: string;
   /** Puts the data on small disks of these sizes, at least 192 MiB for `cluster`, and creates a tablespace `tables`. */
   readonly diskBytes?: Readonly<Record<PostgresDisk, number>>;
+  /** True: the server has TLS, with a certificate for 127.0.0.1, and listens on 127.0.0.2 too, for which its certificate does not hold. */
+  readonly tls?: boolean;
 }
 
 /** A script that makes a data directory. A server on that directory trusts every client. The script creates the database in
@@ -54,7 +59,7 @@ const makeTemplate = `
  *  production: committed data survives a kill.
  *  @throws Error with the last lines of the server's log, the output of a command that failed, or the missing requirement */
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
-  const { host = "127.0.0.1", netns, diskBytes } = options;
+  const { host = "127.0.0.1", netns, diskBytes, tls = false } = options;
   const trixie = await trixieFolder();
   const template = await templateFolder(trixie);
   const [port] = (await freePorts(1)) as [number];
@@ -63,11 +68,13 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   const disks = diskBytes === undefined ? undefined : await mountDisks(folder.path, diskBytes, statSync(template).uid);
   const place = { trixie, folder: folder.path, user: "postgres", mounts: disks?.mounts } as const;
   const data = disks?.cluster.path ?? join(folder.path, "data");
+  const certificates = tls ? await makeCertificates(place, []) : undefined;
+  const settings = { ...(disks === undefined ? {} : smallDiskSettings), ...(tls ? tlsSettings : {}) };
   const server = new TrixieServer({
     ...place,
     netns,
     name: "postgres",
-    command: postgresCommand({ host, port }, disks === undefined ? {} : smallDiskSettings),
+    command: postgresCommand({ host, port }, settings),
     answers: () => answers(url),
   });
   const stop = async (): Promise<void> => {
@@ -84,12 +91,12 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     throw error;
   }
   const standby = standbyOf({ data, tables: disks?.tables.path, copy: join(folder.path, "copy") }, place);
-  return serverOf(server, { url, disks, standby, stop });
+  return serverOf(server, { url, disks, standby, certificates, stop });
 }
 
 function serverOf(
   server: TrixieServer,
-  rest: Pick<PostgresServer, "url" | "disks" | "standby" | "stop">,
+  rest: Pick<PostgresServer, "url" | "disks" | "standby" | "certificates" | "stop">,
 ): PostgresServer {
   return {
     ...rest,
@@ -117,6 +124,14 @@ async function mountDisks(
   const [data, tablespace] = mounted as [SmallDisk, SmallDisk];
   return { cluster: data, tables: tablespace, mounts, unmount };
 }
+
+const tlsSettings = {
+  ssl: "on",
+  ssl_cert_file: "/srv/server.pem",
+  ssl_key_file: "/srv/server-key.pem",
+  ssl_ca_file: "/srv/ca.pem",
+  listen_addresses: "127.0.0.1,127.0.0.2",
+};
 
 /** With these, the write-ahead log stays small, and each new segment needs new space. */
 const smallDiskSettings = { min_wal_size: "32MB", max_wal_size: "48MB", wal_recycle: "off" };

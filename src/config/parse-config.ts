@@ -4,6 +4,7 @@ import { Kind, type Static, type TSchema } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { configSchema } from "./config-schema.ts";
 import type { EnvironmentNotes } from "./config-setting.ts";
+import { serverContradictions, urlWithCa } from "./server-contradictions.ts";
 import { InvalidConfig } from "../domain/errors.ts";
 import { pipelineRoles, roleNames } from "../domain/role-name.ts";
 import { readHostPort } from "../kit/host-port.ts";
@@ -38,7 +39,8 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
   const config = values as Config;
   if (errors.length === 0) errors.push(...contradictions(config));
   if (errors.length > 0) throw new InvalidConfig(errors);
-  return config;
+  const databaseUrl = urlWithCa(config);
+  return databaseUrl === undefined ? config : { ...config, databaseUrl };
 }
 
 /** A setting with its current value, as texts for display. */
@@ -70,12 +72,7 @@ function contradictions(config: Config): string[] {
       `ROLE=${chosen.join(",")}: without ETCD_ENDPOINTS, streamer and collector share a queue in memory and must run in one process; set ETCD_ENDPOINTS, or use ROLE=all, ROLE=streamer,collector or ROLE=gateway`,
     );
   }
-  errors.push(
-    ...etcdContradictions(config),
-    ...tlsContradictions(config),
-    ...addressErrors(config),
-    ...scalingErrors(config),
-  );
+  errors.push(...serverContradictions(config), ...addressErrors(config), ...scalingErrors(config));
   errors.push(...exporterContradictions(config));
   if (config.shutdownDrainSeconds >= config.shutdownTimeoutSeconds) {
     errors.push(
@@ -98,41 +95,6 @@ function contradictions(config: Config): string[] {
     errors.push(
       `SIM_MIG=${simMig}, SIM_TIME_SLICING=${simTimeSlicing} and SIM_VGPU=${simVgpu} exclude each other: their sum must be at most 1`,
     );
-  }
-  return errors;
-}
-
-function etcdContradictions(config: Config): string[] {
-  const { etcdEndpoints: endpoints = [], etcdCaFile, etcdCertFile, etcdKeyFile, etcdUsername, etcdPassword } = config;
-  const errors: string[] = [];
-  const secure = endpoints.filter((url) => url.startsWith("https://")).length;
-  if (secure > 0 && secure < endpoints.length) {
-    errors.push(`ETCD_ENDPOINTS=${endpoints.join(",")} mixes http and https; use only one of them`);
-  }
-  if (endpoints.length > 0 && secure === 0 && (etcdCaFile ?? etcdCertFile) !== undefined) {
-    errors.push(`ETCD_CA_FILE and ETCD_CERT_FILE need https, but ETCD_ENDPOINTS=${endpoints.join(",")} is http`);
-  }
-  if ((etcdCertFile === undefined) !== (etcdKeyFile === undefined)) {
-    errors.push("ETCD_CERT_FILE and ETCD_KEY_FILE belong together: set both or neither");
-  }
-  if ((etcdUsername === undefined) !== (etcdPassword === undefined)) {
-    errors.push("ETCD_USERNAME and ETCD_PASSWORD belong together: set both or neither");
-  }
-  return errors;
-}
-
-function tlsContradictions({ tlsCertFile, tlsKeyFile, tlsRedirectPort, port }: Config): string[] {
-  const errors: string[] = [];
-  if ((tlsCertFile === undefined) !== (tlsKeyFile === undefined)) {
-    errors.push("TLS_CERT_FILE and TLS_KEY_FILE belong together: set both or neither");
-  }
-  if (tlsRedirectPort !== undefined && tlsCertFile === undefined) {
-    errors.push(
-      `TLS_REDIRECT_PORT=${tlsRedirectPort} needs TLS_CERT_FILE: without TLS, there is nowhere to send a request`,
-    );
-  }
-  if (tlsRedirectPort !== undefined && tlsRedirectPort === port && port !== 0) {
-    errors.push(`TLS_REDIRECT_PORT=${tlsRedirectPort} and PORT=${port} must differ: one has TLS, the other has none`);
   }
   return errors;
 }

@@ -4,6 +4,8 @@ const otherSchema =
   "the schema is not that of this version: if a newer version has migrated the database, replace this process with it; " +
   "otherwise start one process with MIGRATE_ON_START=true";
 
+const unknownAuthority = "set DATABASE_CA_FILE to the authority that has signed the server's certificate";
+
 /** Advice for an operator, by SQLSTATE or its class, or by the error code of the socket or of postgres.js. Of the keys that
  *  a code begins with, the longest applies. A deadlock has no hint, because the next attempt is likely to avoid it.
  *  Source: https://www.postgresql.org/docs/17/errcodes-appendix.html */
@@ -34,6 +36,11 @@ const hints: Readonly<Record<string, string>> = {
   "58": "the server has disk or file errors: see its log",
   XX001: "the server's data is damaged: see its log, and restore a backup",
   XX002: "an index is damaged: REINDEX it",
+  ERR_TLS_CERT_ALTNAME_INVALID: "use a name that the server's certificate has as the host in DATABASE_URL",
+  SELF_SIGNED_CERT_IN_CHAIN: unknownAuthority,
+  DEPTH_ZERO_SELF_SIGNED_CERT: unknownAuthority,
+  UNABLE_TO_: unknownAuthority,
+  CERT_HAS_EXPIRED: "give the server a new certificate",
   ECONNREFUSED:
     "start the server, or correct DATABASE_URL; the server's log says why it is down (a full disk stops it)",
   ENOTFOUND: "correct the host in DATABASE_URL, or repair the name service",

@@ -49,6 +49,7 @@ export class PostgresConnection implements SqlTransaction {
   /** The last bytes received, unless they are encrypted. */
   private received: Buffer = Buffer.alloc(0);
   private hasEnded = false;
+  private hasRefusedTls = false;
 
   constructor(private readonly options: PostgresConnectionOptions) {
     const { url, statementTimeoutMs, byKey = false } = options;
@@ -58,6 +59,8 @@ export class PostgresConnection implements SqlTransaction {
     const perTransaction = url.isPooled || statementTimeoutMs === 0;
     const settings = {
       max: 1,
+      // always given: otherwise an environment variable would count
+      ssl: url.tls as never,
       // a limit here could end a connection between two statements of a transaction
       max_lifetime: null,
       idle_timeout: 0,
@@ -187,13 +190,23 @@ export class PostgresConnection implements SqlTransaction {
    *  @throws StoreUnavailable if postgres.js tries to reconnect */
   private openSocket(): Socket {
     if (this.socket !== undefined) throw new StoreUnavailable(`${this.options.url.place} closed the connection`);
-    const { host, port } = this.options.url;
+    const { host, port, tls } = this.options.url;
     this.socket = connect({ host, port, noDelay: true }).once("error", () => {
       this.hasEnded = true;
     });
-    if (!this.sql.options.ssl) this.socket.on("data", (data) => (this.received = data as Buffer));
+    if (tls === false) this.socket.on("data", (data) => (this.received = data as Buffer));
+    // the first byte says whether the server has TLS; postgres.js would begin TLS anyway, and report what the server makes of it
+    else if (tls !== "prefer") this.socket.once("data", (data) => this.checkOffer(data as Buffer));
     // postgres.js checks the server's certificate for this name
     return Object.assign(this.socket, { host });
+  }
+
+  /** @param answer to the request for TLS: S or N
+   *  Source: https://www.postgresql.org/docs/17/protocol-flow.html#PROTOCOL-FLOW-SSL */
+  private checkOffer(answer: Buffer): void {
+    if (answer[0] !== 0x4e) return;
+    this.hasRefusedTls = true;
+    this.lose();
   }
 
   private lose(): void {
@@ -203,6 +216,11 @@ export class PostgresConnection implements SqlTransaction {
 
   private lostError(): StoreUnavailable {
     const { place } = this.options.url;
+    if (this.hasRefusedTls) {
+      return new StoreUnavailable(
+        `${place} has no TLS, which sslmode in DATABASE_URL needs: switch it on in the server, or correct DATABASE_URL`,
+      );
+    }
     const fatal = fatalMessageIn(this.received);
     if (fatal !== undefined) return unavailable(`${place} ended the connection`, fatal);
     return new StoreUnavailable(

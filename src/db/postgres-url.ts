@@ -1,8 +1,9 @@
 import { InvalidConfig } from "../domain/errors.ts";
+import { type PostgresTls, takePostgresTls } from "./postgres-tls.ts";
 
 /** A parsed DATABASE_URL. */
 export interface PostgresUrl {
-  /** The whole URL, including a password. */
+  /** The whole URL, including a password, without the parameters of TLS. */
   readonly href: string;
   readonly host: string;
   readonly port: number;
@@ -11,9 +12,10 @@ export interface PostgresUrl {
   /** True behind a pooler that may run each transaction in another session (pgbouncer's transaction mode). The URL says
    *  so with `prepare=false` or `prepare=disable`, an option of postgres.js. */
   readonly isPooled: boolean;
+  readonly tls: PostgresTls;
 }
 
-/** @param href `postgres://user:password@host:port/database`, with the options of postgres.js as its query
+/** @param href `postgres://user:password@host:port/database`, with the options of postgres.js, and libpq's for TLS, as its query
  *  @throws InvalidConfig; the message omits the URL, which may contain a password */
 export function parsePostgresUrl(href: string): PostgresUrl {
   const url = URL.parse(href);
@@ -25,11 +27,13 @@ export function parsePostgresUrl(href: string): PostgresUrl {
   }
   const host = url.hostname.replace(/^\[|\]$/g, "");
   const port = url.port === "" ? 5432 : Number(url.port);
+  const tls = takePostgresTls(url, host);
   return {
-    href,
+    href: url.href,
     host,
     port,
     place: `PostgreSQL at ${url.hostname}:${port}${url.pathname}`,
     isPooled: ["false", "disable"].includes(url.searchParams.get("prepare") ?? ""),
+    tls,
   };
 }

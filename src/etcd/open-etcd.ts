@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
+import { createSecureContext } from "node:tls";
 import { InvalidConfig } from "../domain/errors.ts";
+import { defined } from "../kit/defined.ts";
 import { messageOf } from "../kit/message-of.ts";
 import { EtcdClient } from "./etcd-client.ts";
 import type { EtcdTls } from "./etcd-endpoint.ts";
@@ -15,8 +17,7 @@ export interface EtcdSettings {
 }
 
 /** Creates the client of etcd; undefined if ETCD_ENDPOINTS is not set.
- *  @throws InvalidConfig if the file of a certificate or key cannot be read; an Error of the TLS library if its
- *    content is not usable */
+ *  @throws InvalidConfig if the file of a certificate or key cannot be read, or its content is not usable */
 export function openEtcd(config: EtcdSettings): EtcdClient | undefined {
   const { etcdEndpoints: endpoints, etcdUsername, etcdPassword } = config;
   if (endpoints === undefined) return undefined;
@@ -32,7 +33,17 @@ export function openEtcd(config: EtcdSettings): EtcdClient | undefined {
 
 function etcdTls({ etcdCaFile, etcdCertFile, etcdKeyFile }: EtcdSettings): EtcdTls | undefined {
   if (etcdCaFile === undefined && etcdCertFile === undefined) return undefined;
-  return { authority: readPem(etcdCaFile), certificate: readPem(etcdCertFile), key: readPem(etcdKeyFile) };
+  const [authority, certificate, key] = [readPem(etcdCaFile), readPem(etcdCertFile), readPem(etcdKeyFile)];
+  try {
+    createSecureContext(defined({ ca: authority, cert: certificate, key }));
+  } catch (cause) {
+    const files = [etcdCaFile, etcdCertFile, etcdKeyFile].filter((file) => file !== undefined).join(", ");
+    throw new InvalidConfig([
+      `${files} cannot be used for TLS (ETCD_CA_FILE, ETCD_CERT_FILE, ETCD_KEY_FILE): ${messageOf(cause)}; expected PEM, and a key ` +
+        "that belongs to its certificate",
+    ]);
+  }
+  return { authority, certificate, key };
 }
 
 function readPem(file: string | undefined): Buffer | undefined {

@@ -15,8 +15,12 @@ export const storeSettings = {
       pattern: "^postgres(ql)?://.+",
       secret: true,
       description:
-        "PostgreSQL or TimescaleDB, postgres://user:password@host:5432/database; absent: embedded in DATA_DIR",
+        "PostgreSQL or TimescaleDB, postgres://user:password@host:5432/database; sslmode as libpq has it; absent: embedded in DATA_DIR",
     }),
+  ),
+  databaseCaFile: path(
+    "DATABASE_CA_FILE",
+    "CA certificate (PEM) of PostgreSQL's server, like sslrootcert in DATABASE_URL; without sslmode there, it means verify-full",
   ),
   migrateOnStart: Type.Boolean({
     env: "MIGRATE_ON_START",

@@ -1,0 +1,107 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { createServer } from "node:net";
+import { type PostgresServer, startPostgres } from "../../dev/servers/postgres.ts";
+import { PostgresClient } from "../../src/db/postgres-client.ts";
+import { parsePostgresUrl } from "../../src/db/postgres-url.ts";
+import { InvalidConfig } from "../../src/domain/errors.ts";
+import { systemClock as clock } from "../../src/kit/clock.ts";
+import { messageOf } from "../../src/kit/message-of.ts";
+
+/** The connection's state as the server sees it, or the error. */
+async function connected(url: string): Promise<string> {
+  const client = new PostgresClient({ url, maxConnections: 1, clock });
+  try {
+    const [row] = await client.query<{ ssl: boolean; dn: string | null }>(
+      "select ssl, client_dn as dn from pg_stat_ssl where pid = pg_backend_pid()",
+    );
+    return `${row?.ssl === true ? "TLS" : "plain"}${row?.dn ? ` as ${row.dn}` : ""}`;
+  } catch (error) {
+    return messageOf(error);
+  } finally {
+    await client.close();
+  }
+}
+
+describe("a PostgreSQL server with TLS", () => {
+  let server: PostgresServer;
+  beforeAll(async () => void (server = await startPostgres({ tls: true })), 300_000);
+  afterAll(() => server.stop());
+
+  const otherName = /127\.0\.0\.2 is not in the cert's list.*; use a name that the server's certificate has/;
+  const otherAuthority = /self signed certificate.*; set DATABASE_CA_FILE to the authority/;
+  const client = "TLS as /O=telemetry/OU=client";
+  test.each([
+    ["", "plain", "plain"],
+    ["sslmode=disable", "plain", "plain"],
+    ["sslmode=allow", "TLS", "TLS"],
+    ["sslmode=prefer", "TLS", "TLS"],
+    ["sslmode=require", "TLS", "TLS"],
+    ["sslmode=require&sslrootcert=CA", "TLS", "TLS"],
+    ["sslmode=require&sslrootcert=CERT", otherAuthority, otherAuthority],
+    ["sslmode=verify-ca&sslrootcert=CA", "TLS", "TLS"],
+    ["sslmode=verify-ca&sslrootcert=CERT", otherAuthority, otherAuthority],
+    ["sslmode=verify-ca", otherAuthority, otherAuthority],
+    ["sslmode=verify-full&sslrootcert=CA", "TLS", otherName],
+    ["sslrootcert=CA", "TLS", otherName],
+    ["sslmode=verify-full", otherAuthority, otherAuthority],
+    ["sslmode=verify-full&sslrootcert=system", otherAuthority, otherAuthority],
+    ["ssl=true", otherAuthority, otherAuthority],
+    ["sslmode=verify-full&sslrootcert=CA&sslcert=CERT&sslkey=KEY", client, otherName],
+    ["sslmode=require&sslcert=CERT&sslkey=KEY", client, client],
+  ])(
+    "protects a connection with '%s' as libpq does, or better, also at an address that its certificate lacks",
+    async (query, own, other) => {
+      const { caFile = "", certFile = "", keyFile = "" } = server.certificates ?? {};
+      const files = query.replace("=CA", `=${caFile}`).replace("=CERT", `=${certFile}`).replace("=KEY", `=${keyFile}`);
+      const url = `${server.url}?${files}`;
+      const found = await Promise.all([connected(url), connected(url.replace("127.0.0.1", "127.0.0.2"))]);
+      for (const [index, expected] of [own, other].entries()) {
+        if (expected instanceof RegExp) expect(found[index]).toMatch(expected);
+        else expect(found[index]).toBe(expected);
+      }
+    },
+  );
+});
+
+test("a server without TLS is refused by every mode that needs it, before the password is sent", async () => {
+  const sent: Buffer[] = [];
+  const server = createServer((socket) => {
+    socket
+      .on("error", () => undefined)
+      .on("data", (data: Buffer) => {
+        if (sent.push(data) === 1) socket.write("N");
+      });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { port: number };
+  expect(await connected(`postgres://me:secret@127.0.0.1:${port}/x?sslmode=require`)).toContain(
+    "has no TLS, which sslmode in DATABASE_URL needs",
+  );
+  expect(Buffer.concat(sent).toString("latin1")).not.toContain("me\0");
+  server.close();
+});
+
+test.each([
+  [
+    "sslmode=banana",
+    "sslmode=banana is not usable: expected one of disable, allow, prefer, require, verify-ca, verify-full",
+  ],
+  ["sslmode=", "sslmode= is not usable"],
+  ["ssl=yes", "sslmode=yes is not usable"],
+  ["sslmode=require&sslmode=disable", "sslmode is there twice"],
+  ["sslmode=require&ssl=false", "exclude each other"],
+  ["sslmode=prefer&sslrootcert=/ca.pem", "sslrootcert (DATABASE_CA_FILE) needs sslmode=verify-full"],
+  ["sslmode=disable&sslcert=/a&sslkey=/b", "sslcert (DATABASE_CA_FILE) needs sslmode"],
+  ["sslmode=require&sslrootcert=system", "sslrootcert=system needs sslmode=verify-full"],
+  ["sslmode=require&sslcert=/a", "sslcert and sslkey belong together"],
+  ["sslmode=verify-full&sslrootcert=/no/such/file", "sslrootcert=/no/such/file cannot be read"],
+  ["sslmode=verify-full&sslrootcert=/etc/hosts", "expected PEM"],
+  ["sslmode=verify-full&sslcrl=/crl", "sslcrl is not supported: revocation lists are not read"],
+  ["sslmode=require&channel_binding=require", "channel_binding is not supported"],
+  ["sslnegotiation=direct", "sslnegotiation=direct needs sslmode=require"],
+])("'%s' in DATABASE_URL is refused, instead of being weaker than it says", (query, problem) => {
+  const parse = () => parsePostgresUrl(`postgres://me:secret@db:5432/x?${query}`);
+  expect(parse).toThrow(InvalidConfig);
+  expect(parse).toThrow(problem);
+  expect(parse).not.toThrow("secret");
+});
