@@ -22,6 +22,16 @@ export class GatedClient implements SqlClient {
     return this.client.inOrder(work);
   }
 
+  until(signal: AbortSignal): SqlExecutor {
+    const statements = this.client.until(signal);
+    return {
+      query: async (text, params) => {
+        this.check();
+        return statements.query(text, params);
+      },
+    };
+  }
+
   close(): Promise<void> {
     return this.client.close();
   }

@@ -83,6 +83,8 @@ const keyedPlans = "select set_config('enable_seqscan', 'off', true)";
 class PGliteClient implements SqlClient {
   private closing: Promise<void> | undefined;
   private readonly statements: PGliteStatements;
+  /** The last of the statements that someone may stop waiting for. */
+  private last: Promise<unknown> = Promise.resolve();
 
   constructor(
     private readonly database: PGlite,
@@ -116,6 +118,20 @@ class PGliteClient implements SqlClient {
 
   inOrder<T>(work: (executor: SqlExecutor) => Promise<T>): Promise<T> {
     return this.translated(() => work(executorOn(this.database)));
+  }
+
+  until(signal: AbortSignal): SqlExecutor {
+    return {
+      query: <Row>(text: string, params: readonly unknown[] = []) => {
+        // one at a time: PGlite has a line of its own, which a statement cannot leave
+        const result = this.last.then(() => {
+          signal.throwIfAborted();
+          return this.query<Row>(text, params);
+        });
+        this.last = result.catch(() => undefined);
+        return result;
+      },
+    };
   }
 
   close(): Promise<void> {

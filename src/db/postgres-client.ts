@@ -64,6 +64,13 @@ export class PostgresClient implements SqlClient {
     return this.onConnection(work);
   }
 
+  until(signal: AbortSignal): SqlExecutor {
+    return {
+      query: <Row>(text: string, params: readonly unknown[] = []) =>
+        this.onConnection((connection) => connection.query<Row>(text, params), signal),
+    };
+  }
+
   /** Runs `work` on a new connection outside the pool. Within a transaction of this connection, statements have no time limit.
    *  @param timeoutMs the time limit of `work` as a whole */
   async withConnection<T>(timeoutMs: number, work: (connection: PostgresConnection) => Promise<T>): Promise<T> {
@@ -84,27 +91,39 @@ export class PostgresClient implements SqlClient {
     return this.closing;
   }
 
-  private async onConnection<T>(use: (connection: PostgresConnection) => Promise<T>): Promise<T> {
+  /** @param left aborts when nobody waits for the call any more */
+  private async onConnection<T>(use: (connection: PostgresConnection) => Promise<T>, left?: AbortSignal): Promise<T> {
     try {
-      return await within(this.clock, this.callTimeoutMs, (exceeded) => this.onPooled(use, exceeded));
+      return await within(this.clock, this.callTimeoutMs, (exceeded) => this.onPooled(use, exceeded, left));
     } catch (cause) {
+      if (left?.aborted === true) throw left.reason;
       throw this.translated(cause);
     }
   }
 
-  private async onPooled<T>(use: (connection: PostgresConnection) => Promise<T>, exceeded: AbortSignal): Promise<T> {
-    const connection = await this.pool.take(exceeded);
+  private async onPooled<T>(
+    use: (connection: PostgresConnection) => Promise<T>,
+    exceeded: AbortSignal,
+    left?: AbortSignal,
+  ): Promise<T> {
+    const connection = await this.pool.take(left === undefined ? exceeded : AbortSignal.any([exceeded, left]));
     // this makes a statement under way fail
     const destroy = (): void => connection.destroy();
+    const cancel = (): void => connection.cancel();
     if (exceeded.aborted) destroy();
     exceeded.addEventListener("abort", destroy, { once: true });
+    left?.addEventListener("abort", cancel, { once: true });
     try {
+      left?.throwIfAborted();
       return await use(connection);
     } catch (error) {
       if (!isRefusal(error)) destroy();
       throw error;
     } finally {
       exceeded.removeEventListener("abort", destroy);
+      left?.removeEventListener("abort", cancel);
+      // the cancellation may arrive after its statement has ended: on a connection that is used again, it would end another one
+      if (left?.aborted === true) destroy();
       this.pool.give(connection);
     }
   }

@@ -50,6 +50,8 @@ export class PostgresConnection implements SqlTransaction {
   private received: Buffer = Buffer.alloc(0);
   private hasEnded = false;
   private hasRefusedTls = false;
+  private statement: postgres.PendingQuery<postgres.Row[]> | undefined;
+  private isCancelling = false;
 
   constructor(private readonly options: PostgresConnectionOptions) {
     const { url, statementTimeoutMs, byKey = false } = options;
@@ -133,7 +135,19 @@ export class PostgresConnection implements SqlTransaction {
     if (this.hasEnded) return Promise.reject(this.lostError());
     const values = params.map((value) => (typeof value === "number" ? String(value) : value));
     const prepare = !this.options.url.isPooled;
-    return this.untilLost(this.sql.unsafe(text, values as never[], { prepare }));
+    this.statement = this.sql.unsafe(text, values as never[], { prepare });
+    return this.untilLost(this.statement);
+  }
+
+  /** Asks the server to cancel the last statement, over a connection of its own, as the protocol requires. The statement then fails,
+   *  unless it has ended before the request arrives. Use this connection for no other statement afterwards: the request could end that one.
+   *  Source: https://www.postgresql.org/docs/17/protocol-flow.html#PROTOCOL-FLOW-CANCELING-REQUESTS */
+  cancel(): void {
+    this.isCancelling = true;
+    const { statement } = this;
+    // `cancel` of postgres.js drops this promise, so that a server that cannot be reached would end the process
+    const cancelling = statement as unknown as { canceller: (query: typeof statement) => Promise<void> } | undefined;
+    cancelling?.canceller(statement).catch(() => undefined);
   }
 
   /** Awaits `work`, but throws as soon as the connection is lost: postgres.js never settles a statement that is sent between a
@@ -189,8 +203,10 @@ export class PostgresConnection implements SqlTransaction {
    *  close its end.
    *  @throws StoreUnavailable if postgres.js tries to reconnect */
   private openSocket(): Socket {
-    if (this.socket !== undefined) throw new StoreUnavailable(`${this.options.url.place} closed the connection`);
     const { host, port, tls } = this.options.url;
+    // of a cancellation, which postgres.js then makes into TLS as the connection's own
+    if (this.isCancelling) return Object.assign(connect({ host, port, noDelay: true }), { host });
+    if (this.socket !== undefined) throw new StoreUnavailable(`${this.options.url.place} closed the connection`);
     this.socket = connect({ host, port, noDelay: true }).once("error", () => {
       this.hasEnded = true;
     });

@@ -69,6 +69,7 @@ function watched(watchedClient: SqlClient): SqlClient {
         };
         return work(statements);
       }),
+    until: (signal) => executorOn(watchedClient.until(signal)),
     close: () => watchedClient.close(),
   };
 }

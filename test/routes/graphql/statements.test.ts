@@ -24,6 +24,7 @@ beforeAll(async () => {
     },
     transaction: (work) => client.transaction(work),
     inOrder: (work) => client.inOrder(work),
+    until: () => counting,
     close: () => client.close(),
   };
   const engine = await detectEngine(client);
