@@ -22,6 +22,10 @@ export const duration = (notes: EnvironmentNotes & { default: number; minimum?: 
 export const count = (notes: EnvironmentNotes & { default: number; minimum: number; maximum: number }) =>
   Type.Integer({ ...notes });
 
+/** A whole number that is absent unless it is set: the default depends on other settings. */
+export const optionalCount = (notes: EnvironmentNotes & { minimum: number; maximum: number }) =>
+  Type.Optional(Type.Integer({ ...notes }));
+
 /** A setting that is a share of something, from 0 (the default) to 1. */
 export const share = (notes: EnvironmentNotes) => Type.Number({ minimum: 0, maximum: 1, ...notes, default: 0 });
 

@@ -28,7 +28,7 @@ export interface SqlClient extends SqlExecutor {
   /** Runs the statements of `work` on one connection, each in a transaction of its own. They run in the order of their calls, and
    *  those that are not awaited one by one travel to the server together. */
   inOrder<T>(work: (executor: SqlExecutor) => Promise<T>): Promise<T>;
-  /** Runs statements for as long as someone waits for them. When `signal` aborts, the statement under way is cancelled in the database
+  /** Runs statements until their results are not needed any more. When `signal` aborts, the statement under way is cancelled in the database
    *  (in the embedded one, which cannot cancel, it is the last one that runs), one that waits is not begun, and both throw the
    *  signal's reason. */
   until(signal: AbortSignal): SqlExecutor;

@@ -83,7 +83,7 @@ const keyedPlans = "select set_config('enable_seqscan', 'off', true)";
 class PGliteClient implements SqlClient {
   private closing: Promise<void> | undefined;
   private readonly statements: PGliteStatements;
-  /** The last of the statements that someone may stop waiting for. */
+  /** The last of the statements of `until`. */
   private last: Promise<unknown> = Promise.resolve();
 
   constructor(

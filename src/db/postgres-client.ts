@@ -91,7 +91,7 @@ export class PostgresClient implements SqlClient {
     return this.closing;
   }
 
-  /** @param left aborts when nobody waits for the call any more */
+  /** @param left aborts when the call's result is not needed any more */
   private async onConnection<T>(use: (connection: PostgresConnection) => Promise<T>, left?: AbortSignal): Promise<T> {
     try {
       return await within(this.clock, this.callTimeoutMs, (exceeded) => this.onPooled(use, exceeded, left));

@@ -23,6 +23,12 @@ export class QueryTooCostly extends TelemetryError {
   readonly retryable = false;
 }
 
+/** The client has left before it was answered: it closed its connection, or ended the operation. */
+export class ClientLeft extends TelemetryError {
+  readonly code = "client_left";
+  readonly retryable = false;
+}
+
 /** The store refused the data, and would refuse the same data again. */
 export class StoreRejected extends TelemetryError {
   readonly code = "store_rejected";

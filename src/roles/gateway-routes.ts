@@ -4,7 +4,7 @@ import type { Registry } from "prom-client";
 import type { Clock } from "../kit/clock.ts";
 import type { DeadLetters, Queue } from "../pipeline/queue/queue.ts";
 import type { TargetStates } from "../pipeline/source/target-states.ts";
-import type { TelemetryQueries } from "../pipeline/store/telemetry-queries.ts";
+import type { Questions } from "../pipeline/store/telemetry-queries.ts";
 import type { ServiceRegistry } from "../scaling/registry/service-registry.ts";
 import type { ScalingRecords } from "../scaling/coordinator/scaling-records.ts";
 import { DeadLetterAnswers } from "../routes/answers/dead-letters.ts";
@@ -14,6 +14,8 @@ import type { Inventory } from "../pipeline/store/inventory.ts";
 import { InventoryAnswers } from "../routes/answers/inventory-answers.ts";
 import type { Fleet } from "../routes/fleet/fleet.ts";
 import { type GraphqlSettings, graphqlRoutes } from "../routes/graphql/graphql-routes.ts";
+import { CostedQueries } from "../routes/answers/costs/costed-queries.ts";
+import { QueryCosts, type QueryCostsOptions } from "../routes/answers/costs/query-costs.ts";
 import { OriginRule } from "../routes/http/door/origin-rule.ts";
 import { compression } from "../routes/http/compression.ts";
 import { crossOrigin } from "../routes/http/cross-origin.ts";
@@ -31,9 +33,13 @@ export interface HttpOptions extends RateLimitOptions {
   readonly corsOrigins: readonly string[] | undefined;
 }
 
+/** The limits of what one client may cost. */
+export type CostLimits = Pick<QueryCostsOptions, "heavyPerClient">;
+
 export interface GatewayOptions extends Omit<ProcessParts, "access"> {
   readonly fleet: Fleet;
-  readonly queries: TelemetryQueries;
+  readonly questions: Questions;
+  readonly costs: CostLimits;
   readonly inventory: Inventory;
   readonly queue: Pick<Queue, "stats">;
   readonly deadLetters: DeadLetters;
@@ -61,9 +67,11 @@ export function gatewayRoutes(options: GatewayOptions): readonly AnyElysia[] {
 }
 
 function api(options: GatewayOptions, limit: RateLimit | undefined): AnyElysia {
-  const { fleet, queries, clock, webSocket } = options;
+  const { fleet, clock, webSocket } = options;
+  const queries = new CostedQueries(new QueryCosts({ ...options, ...options.costs }).ask);
   const parts = {
     ...options,
+    queries,
     limit,
     origins: new OriginRule(options.http.corsOrigins),
     answers: new FleetAnswers(fleet),

@@ -1,7 +1,8 @@
+import type { Config } from "../config/parse-config.ts";
 import { showServices } from "../scaling/registry/service-instruments.ts";
 import { FleetStates } from "../routes/fleet/fleet-states.ts";
 import { openFleet } from "../routes/fleet/open-fleet.ts";
-import { gatewayRoutes } from "./gateway-routes.ts";
+import { type CostLimits, gatewayRoutes } from "./gateway-routes.ts";
 import type { SharedParts } from "./shared-parts.ts";
 import { type CompareStores, compareBeforeStart, comparingWithTopic, StoreCheck } from "./store-check.ts";
 import type { Role } from "./role.ts";
@@ -11,14 +12,13 @@ export const gateway: Role = {
   name: "gateway",
   writesHotTier: false,
   async open(shared) {
-    const { config, etcd } = shared;
-    const opened = await (etcd === undefined ? shared.store.open() : shared.store.openLate());
-    const { queries, inventory } = opened;
+    const { config } = shared;
+    const opened = await (shared.etcd === undefined ? shared.store.open() : shared.store.openLate());
     const compare = comparingWithTopic(shared, opened);
     await compareBeforeStart(compare);
     showServices(shared.serviceRegistry, shared.registry);
-    const fleet = openFleet({ ...shared, queries: queries.fleet });
-    const states = new FleetStates({ ...shared, store: queries.fleet, fleet });
+    const fleet = openFleet({ ...shared, queries: opened.queries.fleet });
+    const states = new FleetStates({ ...shared, store: opened.queries.fleet, fleet });
     return {
       services: [fleet, states, ...storeChecks(shared, compare)],
       banner: {
@@ -34,8 +34,9 @@ export const gateway: Role = {
         gatewayRoutes({
           ...shared,
           ...process,
-          queries,
-          inventory,
+          questions: opened.questions,
+          costs: costLimits(config, process.access.access.isRequired),
+          inventory: opened.inventory,
           fleet,
           administration: process.access.administer(opened.client),
           deadLetters: shared.queue.deadLetters,
@@ -51,6 +52,11 @@ export const gateway: Role = {
     };
   },
 };
+
+/** A key has a share of what the database can answer; where no key is required, a client may have all of it. */
+function costLimits(config: Config, isKeyRequired: boolean): CostLimits {
+  return { heavyPerClient: config.clientMaxHeavyQueries ?? (isKeyRequired ? 2 : config.maxHeavyQueries) };
+}
 
 /** Without etcd there is nothing to compare, and a collector in the same process compares before it collects. */
 function storeChecks({ etcd, config, clock, log }: SharedParts, compare: CompareStores): StoreCheck[] {

@@ -61,8 +61,15 @@ export class SharedStore {
   };
 
   private postgresOptions(url: string): PostgresStoreOptions {
-    const { migrateOnStart: migrate, collectorWorkers, queryTimeoutSeconds } = this.config;
+    const { migrateOnStart: migrate, collectorWorkers, queryTimeoutSeconds, maxHeavyQueries } = this.config;
     // one connection more than the workers need, for /health
-    return { url, migrate, maxConnections: collectorWorkers + 1, queryTimeoutSeconds, onChange: this.report };
+    return {
+      url,
+      migrate,
+      maxConnections: collectorWorkers + 1,
+      queryTimeoutSeconds,
+      heavyQuestions: maxHeavyQueries,
+      onChange: this.report,
+    };
   }
 }

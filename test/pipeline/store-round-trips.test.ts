@@ -22,6 +22,8 @@ beforeAll(async () => {
   store = openSqlDrivers({
     writer: watched(client),
     reader: client,
+    heavyReader: client,
+    questionsAtATime: { light: 3, heavy: 1 },
     engine: () => engine,
     place: "the test's database",
     clock: systemClock,

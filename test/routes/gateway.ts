@@ -19,6 +19,7 @@ import { encodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
 import { MemoryServiceRegistry } from "../../src/scaling/registry/memory/memory-service-registry.ts";
 import { MemoryTargetStates } from "../../src/pipeline/source/states/memory/memory-target-states.ts";
 import { MemoryQueue } from "../../src/pipeline/queue/memory/memory-queue.ts";
+import type { TelemetryQueries } from "../../src/pipeline/store/telemetry-queries.ts";
 import { openMemoryStore } from "../support/open-store.ts";
 
 /** 2025-07-18T20:42:34Z, the instant of the first record of `fleet`. */
@@ -102,6 +103,8 @@ export interface TestOptions
     Partial<Omit<GatewayOptions, "app" | "fleet" | "queue" | "services" | "registry" | "version" | "clock" | "log">> {
   /** By default, the fleet that the gateway reads from the store. Undefined stands for a process without the role gateway. */
   readonly fleet?: Fleet | undefined;
+  /** Answers all questions. */
+  readonly queries?: TelemetryQueries;
 }
 
 /** Opens a store in memory, with the given records and two rejected inputs. */
@@ -119,9 +122,16 @@ export async function openFleetStore(records: readonly FleetRecord[] = fleet): P
 /** A gateway over a store.
  *  @param options parts that replace those of the gateway */
 export function gatewayOver(
-  { store, queries, inventory, client }: Pick<FleetStore, "store" | "queries" | "inventory" | "client">,
+  {
+    store,
+    queries,
+    questions,
+    inventory,
+    client,
+  }: Pick<FleetStore, "store" | "queries" | "questions" | "inventory" | "client">,
   options: TestOptions = {},
 ): TestGateway {
+  const { queries: replaced } = options;
   const clock = options.clock ?? systemClock;
   const queue = new MemoryQueue({ topic: "telemetry", clock, capacityMessages: 10, leaseSeconds: 30, maxAttempts: 1 });
   const logged: string[] = [];
@@ -132,7 +142,8 @@ export function gatewayOver(
   const http = options.http ?? { rateLimitPerSecond: 0, trustsForwardedFor: false, corsOrigins: undefined };
   const parts = {
     fleet: projection as Fleet | undefined,
-    queries,
+    questions: replaced === undefined ? questions : { ...questions, ask: () => replaced },
+    costs: { heavyPerClient: 4 },
     inventory,
     http,
     queue,

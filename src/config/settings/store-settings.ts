@@ -35,6 +35,15 @@ export const storeSettings = {
     unit: "s",
     description: "Time that the database may take to answer a query; the embedded store has no such limit",
   }),
+  maxHeavyQueries: count({
+    env: "MAX_HEAVY_QUERIES",
+    default: 4,
+    minimum: 1,
+    maximum: 100,
+    unit: "queries",
+    description:
+      "Heavy questions of clients (aggregates, coverage, counts, history of many GPUs) that a gateway asks the database at a time, each over a connection of its own; light ones have 3 more connections; the embedded store answers one heavy question at a time",
+  }),
   inventoryFile: path(
     "INVENTORY_FILE",
     "CSV of the hosts and devices that ought to report (hostname, uuid or gpus, cluster), read by collectors again when it changes",

@@ -3,7 +3,7 @@ import type { DatabaseChange } from "./database-change.ts";
 import type { HistoryRetention } from "./history-retention.ts";
 import type { Inventory } from "./inventory.ts";
 import type { StoreIdentity } from "./store-identity.ts";
-import type { TelemetryQueries } from "./telemetry-queries.ts";
+import type { Questions, TelemetryQueries } from "./telemetry-queries.ts";
 import type { TelemetryStore } from "./telemetry-store.ts";
 
 /** A store that is open, for writing and for reading. */
@@ -16,7 +16,9 @@ export interface OpenStore {
   readonly notice: () => DatabaseChange | undefined;
   readonly identity: StoreIdentity;
   readonly store: TelemetryStore;
+  /** The queries of the process itself. */
   readonly queries: TelemetryQueries;
+  readonly questions: Questions;
   readonly inventory: Inventory;
   readonly retention: HistoryRetention;
   /** The database itself, for data that is not telemetry. */

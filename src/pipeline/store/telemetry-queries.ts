@@ -76,6 +76,20 @@ export interface CoverageQueries {
   coverage(filter: CoverageFilter): Promise<CoveragePage>;
 }
 
+/** How long a question may keep the store busy. Heavy ones, such as aggregates, do not keep light ones
+ *  waiting, such as a GPU's records. */
+export type QuestionWeight = "light" | "heavy";
+
+/** Answers the questions of clients. */
+export interface Questions {
+  /** How many questions of each weight the store answers at a time. */
+  readonly atATime: Readonly<Record<QuestionWeight, number>>;
+  /** The queries for one question.
+   *  @param signal aborts when the client has left: the question's statements are then cancelled, and throw the signal's
+   *  reason */
+  ask(weight: QuestionWeight, signal: AbortSignal): TelemetryQueries;
+}
+
 /** All queries that a store answers. */
 export interface TelemetryQueries {
   readonly fleet: FleetQueries;

@@ -1,6 +1,6 @@
 import { GraphQLError } from "graphql";
 import type { Logger } from "pino";
-import { QueryTooCostly, TelemetryError } from "../../domain/errors.ts";
+import { ClientLeft, QueryTooCostly, TelemetryError } from "../../domain/errors.ts";
 import { messageOf } from "../../kit/message-of.ts";
 import { visibleLines } from "../../domain/visible-text.ts";
 import { ApiError, type ErrorCode, InvalidParameter } from "../http/api-error.ts";
@@ -76,6 +76,7 @@ function errorOf(cause: unknown, log: Logger): GraphQLError {
     const { code, text } = cause;
     return graphqlError(graphqlCodeOf[code] ?? "BAD_REQUEST", text.message, { details: text.details });
   }
+  if (cause instanceof ClientLeft) return graphqlError("SERVICE_UNAVAILABLE", "The client has left");
   if (cause instanceof QueryTooCostly) {
     return graphqlError("QUERY_TOO_COSTLY", `The query costs too much: ${cause.message}`);
   }

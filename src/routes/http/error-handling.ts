@@ -1,6 +1,7 @@
 import { Elysia } from "elysia";
 import type { Logger } from "pino";
 import {
+  ClientLeft,
   EtcdOutOfSpace,
   EtcdUnavailable,
   KeysUnavailable,
@@ -13,6 +14,10 @@ import { allowedMethods, type RoutePattern } from "./route-table.ts";
 
 /** How long a client should wait after a 503. */
 const retryAfterSeconds = 1;
+
+/** No client reads this answer; the status is for the instruments.
+ *  Source: https://nginx.org/en/docs/dev/development_guide.html#http_return_codes (NGX_HTTP_CLIENT_CLOSED_REQUEST) */
+const clientLeftStatus = 499;
 
 /** Renders the error responses for wrong methods, unknown paths and errors that routes throw. Answers OPTIONS for known
  *  paths. An unexpected error is logged, and the client receives only `internal_error`.
@@ -36,8 +41,14 @@ export function errorHandling({
       }
       return answer(unmatched(request.method, pathname, allowed), set);
     }
+    if (error instanceof ClientLeft) {
+      set.status = clientLeftStatus;
+      return "";
+    }
     const apiError = apiErrorOf(code, error);
     if (apiError.status === 500) log.error({ err: error, path: new URL(request.url).pathname }, "a request failed");
+    const { retry_after_seconds: retryAfter } = apiError.text.details;
+    if (apiError.status === 429) set.headers["retry-after"] = String(retryAfter);
     if (apiError.status === 503) set.headers["retry-after"] = String(retryAfterSeconds);
     return answer(apiError, set);
   });

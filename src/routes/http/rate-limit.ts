@@ -50,11 +50,9 @@ const unlimitedPaths: ReadonlySet<string> = new Set(["/health", "/health/live", 
 
 /** Refuses a client's requests above the limit. */
 export function rateLimit(limit: RateLimit) {
-  return new Elysia({ name: "rate-limit" }).onRequest(async ({ request, server, set }) => {
+  return new Elysia({ name: "rate-limit" }).onRequest(async ({ request, server }) => {
     if (unlimitedPaths.has(pathOf(request.url))) return;
     const refused = await limit.count(limit.clientOf(request, server));
-    if (refused === undefined) return;
-    set.headers["retry-after"] = String(refused.text.details["retry_after_seconds"]);
-    throw refused;
+    if (refused !== undefined) throw refused;
   });
 }

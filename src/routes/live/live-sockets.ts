@@ -5,6 +5,7 @@ import { defined } from "../../kit/defined.ts";
 import type { HistoryQueries } from "../../pipeline/store/telemetry-queries.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import { type Requester, requesterOf } from "../http/access/requester.ts";
+import { askedBy, Asker } from "../http/access/asker.ts";
 import { ApiError } from "../http/api-error.ts";
 import type { RateLimit } from "../http/rate-limit.ts";
 import type { LiveFeed } from "./live-feed.ts";
@@ -50,6 +51,7 @@ export class LiveSockets implements SocketOwner {
   private readonly sockets = new Set<LiveSocket>();
   /** Who has opened each socket. */
   private readonly requesters = new WeakMap<LiveSocket, Requester>();
+  private readonly askers = new WeakMap<LiveSocket, Asker>();
   /** Functions that remove a socket from its caller, which ends it. */
   private readonly departures = new WeakMap<LiveSocket, () => void>();
   private readonly instruments: LiveInstruments;
@@ -89,7 +91,9 @@ export class LiveSockets implements SocketOwner {
     }
     this.server = server ?? undefined;
     const socket = new LiveSocket(this, this.options.limit?.clientOf(request, server));
-    this.requesters.set(socket, requesterOf(request));
+    const requester = requesterOf(request);
+    this.requesters.set(socket, requester);
+    this.askers.set(socket, new Asker(() => requester));
     if (server?.upgrade(request, { data: socket }) !== true) throw upgradeRequired();
   }
 
@@ -104,6 +108,7 @@ export class LiveSockets implements SocketOwner {
   onClosed(socket: LiveSocket, reason: CloseReason): void {
     this.sockets.delete(socket);
     this.departures.get(socket)?.();
+    this.askers.get(socket)?.leave();
     this.instruments.closed.inc({ reason });
   }
 
@@ -126,7 +131,10 @@ export class LiveSockets implements SocketOwner {
 
   private handle(socket: LiveSocket, read: ReadMessage): void {
     try {
-      this.subscriptions.handle(socket, this.checked(socket, read));
+      const asker = this.askers.get(socket);
+      const handle = (): void => this.subscriptions.handle(socket, this.checked(socket, read));
+      if (asker === undefined) handle();
+      else askedBy(asker, handle);
     } catch (error) {
       this.options.log.error({ err: error as Error }, "a message over /ws could not be handled");
       this.instruments.errors.inc({ code: "internal_error" });

@@ -31,6 +31,8 @@ beforeAll(async () => {
   const opened = openSqlDrivers({
     writer: client,
     reader: counting,
+    heavyReader: counting,
+    questionsAtATime: { light: 3, heavy: 1 },
     engine: () => engine,
     place: "the test's database",
     clock: systemClock,

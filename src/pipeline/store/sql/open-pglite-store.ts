@@ -4,7 +4,7 @@ import { detectEngine } from "../../../db/engine.ts";
 import { openPGliteClient } from "../../../db/pglite-client.ts";
 import { systemClock } from "../../../kit/clock.ts";
 import type { OpenStore } from "../open-store.ts";
-import { openSqlDrivers } from "./open-sql-drivers.ts";
+import { lightQuestions, openSqlDrivers } from "./open-sql-drivers.ts";
 
 /** Opens the embedded store, in memory or in a directory, which is then locked for this process.
  *  @param where a store in memory begins with the content of a dump of PGlite
@@ -38,6 +38,9 @@ async function driversOn(client: SqlClient): Promise<Omit<OpenStore, "descriptio
     ...openSqlDrivers({
       writer: client,
       reader: client,
+      heavyReader: client,
+      // it runs one statement at a time, so a light question waits for at most one heavy statement
+      questionsAtATime: { light: lightQuestions, heavy: 1 },
       engine: () => engine,
       place: "the embedded store",
       clock: systemClock,

@@ -8,7 +8,7 @@ import { type Clock, systemClock } from "../../../kit/clock.ts";
 import type { OnDatabaseChange } from "../database-change.ts";
 import type { OpenStore } from "../open-store.ts";
 import { DatabaseOpening } from "./database-opening.ts";
-import { openSqlDrivers, type SqlDatabase } from "./open-sql-drivers.ts";
+import { lightQuestions, openSqlDrivers, type SqlDatabase } from "./open-sql-drivers.ts";
 
 export interface PostgresStoreOptions {
   /** postgres://user:password@host:port/database */
@@ -19,13 +19,11 @@ export interface PostgresStoreOptions {
   readonly maxConnections?: number;
   /** The time limit of a query. */
   readonly queryTimeoutSeconds?: number;
+  /** How many heavy questions are answered at a time. */
+  readonly heavyQuestions?: number;
   /** Receives a change of the database at the URL's address; absent: it is not reported. */
   readonly onChange?: OnDatabaseChange;
 }
-
-/** The maximum number of connections that read. Writing has its own connections, so that reading and writing do not wait
- *  for each other. */
-const maxReadConnections = 5;
 
 /** Opens the store in PostgreSQL or TimescaleDB.
  *  @throws StoreUnavailable if the database does not answer, or cannot be migrated (a right is missing); SchemaBehind if the
@@ -74,19 +72,23 @@ export async function openLatePostgresStore(
       ...clients.watched(options),
       writer: new GatedClient(clients.writer, engine),
       reader: new GatedClient(clients.reader, engine),
+      heavyReader: new GatedClient(clients.heavyReader, engine),
       engine,
     }),
     close,
   };
 }
 
-/** The clients of one database: one writes, the other reads under a time limit. They connect with their first statement. */
+/** The clients of one database: one writes, the others read under a time limit. None waits for a connection of another one. They connect with their first statement. */
 class PostgresClients {
   readonly writer: PostgresClient;
   readonly reader: PostgresClient;
+  readonly heavyReader: PostgresClient;
+  private readonly heavyQuestions: number;
   private readonly migrate: boolean;
 
-  constructor({ url, migrate, maxConnections = 10, queryTimeoutSeconds = 10 }: PostgresStoreOptions) {
+  constructor(options: PostgresStoreOptions) {
+    const { url, migrate, maxConnections = 10, queryTimeoutSeconds = 10, heavyQuestions = 4 } = options;
     const tooLong = (): QueryTooCostly =>
       new QueryTooCostly(
         `the query took longer than QUERY_TIMEOUT_SECONDS (${queryTimeoutSeconds} s): ask for a shorter window, fewer GPUs ` +
@@ -95,7 +97,9 @@ class PostgresClients {
     const queryLimit = { timeoutMs: queryTimeoutSeconds * 1000, tooLong };
     this.migrate = migrate;
     this.writer = new PostgresClient({ url, maxConnections, clock: systemClock });
-    this.reader = new PostgresClient({ url, maxConnections: maxReadConnections, clock: systemClock, queryLimit });
+    this.reader = new PostgresClient({ url, maxConnections: lightQuestions, clock: systemClock, queryLimit });
+    this.heavyReader = new PostgresClient({ url, maxConnections: heavyQuestions, clock: systemClock, queryLimit });
+    this.heavyQuestions = heavyQuestions;
   }
 
   get description(): string {
@@ -104,7 +108,9 @@ class PostgresClients {
 
   /** The clients, and what the watch over their database needs. */
   watched({ onChange = () => undefined }: PostgresStoreOptions): Omit<SqlDatabase, "engine"> {
-    return { writer: this.writer, reader: this.reader, place: this.description, clock: systemClock, onChange };
+    const { writer, reader, heavyReader, heavyQuestions } = this;
+    const questionsAtATime = { light: lightQuestions, heavy: heavyQuestions };
+    return { writer, reader, heavyReader, questionsAtATime, place: this.description, clock: systemClock, onChange };
   }
 
   /** Brings the schema up to date, or checks that it is up to date, and detects the database's engine.
@@ -115,6 +121,6 @@ class PostgresClients {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.writer.close(), this.reader.close()]);
+    await Promise.all([this.writer.close(), this.reader.close(), this.heavyReader.close()]);
   }
 }

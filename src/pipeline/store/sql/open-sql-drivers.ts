@@ -1,6 +1,7 @@
 import type { SqlClient } from "../../../db/client.ts";
 import type { DatabaseEngine } from "../../../db/engine.ts";
 import type { OpenStore } from "../open-store.ts";
+import type { Questions } from "../telemetry-queries.ts";
 import { DatabaseWatch, type DatabaseWatchOptions } from "./database-watch.ts";
 import { SqlHistoryRetention } from "./sql-history-retention.ts";
 import { SqlInventory } from "./sql-inventory.ts";
@@ -8,10 +9,16 @@ import { SqlStoreIdentity } from "./sql-store-identity.ts";
 import { SqlTelemetryQueries } from "./sql-telemetry-queries.ts";
 import { SqlTelemetryStore } from "./sql-telemetry-store.ts";
 
+/** How many light questions are answered at a time: each takes a few milliseconds. */
+export const lightQuestions = 3;
+
 /** A database's clients and engine, for the drivers. */
 export interface SqlDatabase extends Omit<DatabaseWatchOptions, "client"> {
   readonly writer: SqlClient;
   readonly reader: SqlClient;
+  /** Reads for heavy questions, which then do not keep the reader busy. */
+  readonly heavyReader: SqlClient;
+  readonly questionsAtATime: Questions["atATime"];
   /** @throws StoreUnavailable until the engine is detected */
   readonly engine: () => DatabaseEngine;
 }
@@ -20,15 +27,25 @@ export interface SqlDatabase extends Omit<DatabaseWatchOptions, "client"> {
 export function openSqlDrivers({
   writer,
   reader,
+  heavyReader,
+  questionsAtATime,
   engine,
   ...watched
-}: SqlDatabase): Pick<OpenStore, "identity" | "store" | "queries" | "inventory" | "retention" | "client" | "notice"> {
+}: SqlDatabase): Pick<
+  OpenStore,
+  "identity" | "store" | "queries" | "questions" | "inventory" | "retention" | "client" | "notice"
+> {
   const watch = new DatabaseWatch({ ...watched, client: writer });
   return {
     notice: () => watch.notice(),
     identity: new SqlStoreIdentity(writer),
     store: new SqlTelemetryStore(writer, watch),
     queries: new SqlTelemetryQueries(reader, engine),
+    questions: {
+      atATime: questionsAtATime,
+      ask: (weight, signal) =>
+        new SqlTelemetryQueries((weight === "heavy" ? heavyReader : reader).until(signal), engine),
+    },
     inventory: new SqlInventory(writer, reader),
     client: writer,
     retention: new SqlHistoryRetention(writer, engine),

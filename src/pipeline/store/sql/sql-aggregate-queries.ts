@@ -1,4 +1,4 @@
-import type { SqlClient } from "../../../db/client.ts";
+import type { SqlExecutor } from "../../../db/client.ts";
 import type { DatabaseEngine } from "../../../db/engine.ts";
 import { countRecords } from "../../../db/sql/count-records.ts";
 import { groupColumns, selectAggregates } from "../../../db/sql/select-aggregates.ts";
@@ -13,7 +13,7 @@ import { aggregatesOf } from "./stored-rows.ts";
 /** Aggregates the history in SQL. */
 export class SqlAggregateQueries implements AggregateQueries {
   constructor(
-    private readonly client: SqlClient,
+    private readonly client: SqlExecutor,
     private readonly engine: () => DatabaseEngine,
   ) {}
 

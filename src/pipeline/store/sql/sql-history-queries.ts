@@ -1,4 +1,4 @@
-import type { SqlClient } from "../../../db/client.ts";
+import type { SqlExecutor } from "../../../db/client.ts";
 import type { DatabaseEngine } from "../../../db/engine.ts";
 import { selectDeviceKinds } from "../../../db/sql/select-device-kinds.ts";
 import { type HistorySource, selectPart, selectPartOfEach } from "../../../db/sql/history-part.ts";
@@ -20,7 +20,7 @@ import { recordsOf, rollupsOf } from "./stored-rows.ts";
 /** Reads the history in SQL. */
 export class SqlHistoryQueries implements HistoryQueries {
   constructor(
-    private readonly client: SqlClient,
+    private readonly client: SqlExecutor,
     private readonly engine: () => DatabaseEngine,
   ) {}
 

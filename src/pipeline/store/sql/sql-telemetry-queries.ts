@@ -1,4 +1,4 @@
-import type { SqlClient } from "../../../db/client.ts";
+import type { SqlExecutor } from "../../../db/client.ts";
 import type { DatabaseEngine } from "../../../db/engine.ts";
 import { countConflicts } from "../../../db/sql/count-conflicts.ts";
 import { countRejections } from "../../../db/sql/count-rejections.ts";
@@ -21,7 +21,7 @@ export class SqlTelemetryQueries implements TelemetryQueries {
   readonly quarantine: QuarantineQueries;
   readonly coverage: CoverageQueries;
 
-  constructor(client: SqlClient, engine: () => DatabaseEngine) {
+  constructor(client: SqlExecutor, engine: () => DatabaseEngine) {
     this.fleet = {
       gpus: (selector) => selectGpus(client, selector),
       latest: async (selector) => latestRecords(client, selector),

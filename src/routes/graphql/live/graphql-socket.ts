@@ -9,6 +9,7 @@ import {
 } from "graphql-ws";
 import type { Logger } from "pino";
 import { requesterOf } from "../../http/access/requester.ts";
+import { askedBy, Asker, presentAsker } from "../../http/access/asker.ts";
 import { ApiError } from "../../http/api-error.ts";
 import type { RateLimit } from "../../http/rate-limit.ts";
 import { graphqlError } from "../../graphql-kit/graphql-errors.ts";
@@ -42,6 +43,8 @@ interface Client {
   readonly request: Request;
   /** Whose operations are counted. */
   readonly counted: string | undefined;
+  /** Those who wait for the operations under way, by the operations' ids. */
+  readonly askers: Map<string, Asker>;
 }
 
 type Wire = Pick<Bun.ServerWebSocket<GraphqlSocket>, "send" | "close" | "getBufferedAmount">;
@@ -75,11 +78,14 @@ export class GraphqlSockets {
   constructor(private readonly options: GraphqlSocketsOptions) {
     const { stopping } = options;
     this.protocol = makeServer({
-      execute: (args) => operationOf(args).execute(args),
-      subscribe: (args) => operationOf(args).subscribe(args),
-      onSubscribe: async ({ extra, subscriptions }, _, params) =>
+      execute: (args) => begin(args, "execute"),
+      subscribe: (args) => begin(args, "subscribe"),
+      onSubscribe: async ({ extra, subscriptions }, id, params) =>
         (await this.refusalOf(extra, Object.keys(subscriptions).length)) ??
-        prepare(options.yoga().getEnveloped({ request: extra.request, params }), params),
+        prepare(options.yoga().getEnveloped({ request: extra.request, params }), params, (asker) =>
+          extra.askers.set(id, asker),
+        ),
+      onComplete: ({ extra }, id) => void extra.askers.delete(id),
     });
     stopping.addEventListener("abort", () => {
       for (const socket of this.sockets) socket.end(serviceRestart, "this gateway is stopping; connect again");
@@ -101,7 +107,7 @@ export class GraphqlSockets {
       throw new ApiError(503, "no_room", { message, details: {} });
     }
     const { caller } = requesterOf(request);
-    const client = { request, counted: this.options.limit?.clientOf(request, server) };
+    const client = { request, counted: this.options.limit?.clientOf(request, server), askers: new Map() };
     const socket = new GraphqlSocket(client, this.protocol, {
       onOpened: () => caller.onEnd(() => socket.end(CloseCode.Forbidden, caller.endText)),
       onEnd: () => this.sockets.delete(socket),
@@ -127,17 +133,26 @@ export class GraphqlSockets {
 
 /** Parses and validates an operation. The connection stays open, unless an error is thrown.
  *  @returns the arguments with which graphql-ws executes the operation, or the errors that graphql-ws sends to the client
+ *  @param onBegin called with who waits for the operation, when it begins
  *  @throws any error that is not a GraphQLError */
 async function prepare(
   { schema, execute, subscribe, ...operation }: Operation,
   { query, operationName, variables: variableValues }: SubscribePayload,
+  onBegin: (asker: Asker) => void,
 ): Promise<ExecutionArgs | readonly GraphQLError[]> {
   try {
     const document = await operation.parse(query);
     const errors = await operation.validate(schema, document);
     if (errors.length > 0) return errors.map(withoutStatus);
     const contextValue = await operation.contextFactory();
-    return { schema, document, operationName, variableValues, contextValue, rootValue: { execute, subscribe } };
+    return {
+      schema,
+      document,
+      operationName,
+      variableValues,
+      contextValue,
+      rootValue: { execute, subscribe, onBegin },
+    };
   } catch (error) {
     if (error instanceof GraphQLError) return [withoutStatus(error)];
     throw error;
@@ -156,8 +171,26 @@ function withoutStatus({ message, nodes, source, positions, extensions }: GraphQ
 }
 
 /** The functions that `prepare` stores in the operation's rootValue. */
-function operationOf({ rootValue }: ExecutionArgs): Pick<Operation, "execute" | "subscribe"> {
-  return rootValue as Pick<Operation, "execute" | "subscribe">;
+interface Prepared extends Pick<Operation, "execute" | "subscribe"> {
+  readonly onBegin: (asker: Asker) => void;
+}
+
+function begin(args: ExecutionArgs, how: "execute" | "subscribe"): OperationResult {
+  const prepared = args.rootValue as Prepared;
+  const asker = presentAsker();
+  if (asker !== undefined) prepared.onBegin(asker);
+  return prepared[how](args);
+}
+
+/** The id of the operation that a message ends; empty for any other message. graphql-ws tells only of an operation's own end. */
+function completedBy(text: string): string {
+  if (!text.includes('"complete"')) return "";
+  try {
+    const message = JSON.parse(text) as { readonly type?: unknown; readonly id?: unknown } | null;
+    return message?.type === "complete" && typeof message.id === "string" ? message.id : "";
+  } catch {
+    return "";
+  }
 }
 
 /** The parts of an open connection: Bun's socket, and graphql-ws's handlers. */
@@ -204,7 +237,10 @@ export class GraphqlSocket {
 
   message(_wire: Wire, data: string | Uint8Array): void {
     const text = typeof data === "string" ? data : new TextDecoder().decode(data);
-    this.connection?.onMessage(text).catch((error: Error) => {
+    const { request, askers } = this.client;
+    askers.get(completedBy(text))?.leave();
+    const handled = askedBy(new Asker(() => requesterOf(request)), () => this.connection?.onMessage(text));
+    handled?.catch((error: Error) => {
       // graphql-ws throws this if a client sends a message that only servers send; for a message that graphql-ws cannot
       // read, graphql-ws itself closes the connection
       if (error.message.startsWith("Unexpected message")) return this.end(CloseCode.BadRequest, error.message);
@@ -222,6 +258,7 @@ export class GraphqlSocket {
     this.drain();
     this.owner.onEnd();
     this.leave();
+    for (const asker of this.client.askers.values()) asker.leave();
     this.connection?.onClosed(code, reason);
   }
 

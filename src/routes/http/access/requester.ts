@@ -1,6 +1,7 @@
 import type { AuditTrail, RefusalResult } from "../../../access/audit.ts";
 import { Caller } from "../../../access/caller.ts";
 import { scopeMeanings } from "../../../access/scope.ts";
+import { clientNetwork } from "../../../kit/ip-address.ts";
 import { ApiError } from "../api-error.ts";
 import type { ScopeRule } from "./access-rule.ts";
 
@@ -14,6 +15,12 @@ export class Requester {
     private readonly address: string,
     private readonly trail: AuditTrail,
   ) {}
+
+  /** Whose costs the request counts as: the key's, or without a key those of the address. */
+  get client(): string {
+    const { id } = this.caller.grant;
+    return id === "" ? `address ${clientNetwork(this.address) ?? this.address}` : `key ${id}`;
+  }
 
   /** @param action names what has the rule, for the audit log
    *  @throws ApiError 403 if the caller lacks the scope, or has a selector although the rule refuses selectors */

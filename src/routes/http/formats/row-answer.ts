@@ -1,5 +1,6 @@
 import { stringify } from "csv-stringify/sync";
 import { requesterOf } from "../access/requester.ts";
+import { askedBy, Asker, presentAsker } from "../access/asker.ts";
 import type { Row } from "./columns.ts";
 import { compressedStream } from "./compress.ts";
 import { jsonCell, textCell } from "./csv-cells.ts";
@@ -30,9 +31,12 @@ export async function rowAnswer({ request, format, columns, parts }: RowAnswer):
 
 function bodyOf(texts: AsyncGenerator<string, void>, request: Request): ReadableStream<Uint8Array> {
   const caller = requesterOf(request).caller;
+  // the stream is read after the request's handler has ended
+  const asker = presentAsker() ?? new Asker(() => requesterOf(request));
   let leave = (): void => undefined;
   const end = async (): Promise<void> => {
     leave();
+    asker.leave();
     await texts.return();
   };
   return new ReadableStream<Uint8Array>(
@@ -44,7 +48,7 @@ function bodyOf(texts: AsyncGenerator<string, void>, request: Request): Readable
         });
       },
       pull: async (controller) => {
-        const { done, value } = await texts.next().catch((error: unknown) => {
+        const { done, value } = await askedBy(asker, () => texts.next()).catch((error: unknown) => {
           leave();
           throw error;
         });
