@@ -5,7 +5,7 @@ ENV NODE_ENV=production HOST=0.0.0.0
 
 COPY package.json bun.lock bunfig.toml ./
 COPY patches ./patches
-RUN bun install --frozen-lockfile --production
+RUN bun install --frozen-lockfile --production --ignore-scripts
 
 COPY src ./src
 COPY drizzle ./drizzle
