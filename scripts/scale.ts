@@ -1,3 +1,4 @@
+import { keepFilesPrivate } from "../src/kit/private-files.ts";
 import { nameProcess } from "../src/kit/process-name.ts";
 import { scaleCommand, scaleCommands } from "./scale/commands.ts";
 import { printError } from "../src/terminal/print.ts";
@@ -8,6 +9,7 @@ import { printError } from "../src/terminal/print.ts";
 const usage = `bun scripts/scale.ts ${scaleCommands.join("|")}`;
 
 try {
+  keepFilesPrivate();
   nameProcess("scale");
   const command = scaleCommand(process.argv[2] ?? "");
   if (command === undefined) {

@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger } from "pino";
+import { keepFilesPrivate } from "../src/kit/private-files.ts";
 import { nameProcess } from "../src/kit/process-name.ts";
 import { makeLog } from "../src/terminal/log.ts";
 import { LocalMachine } from "./supervisor/local-machine.ts";
@@ -81,6 +82,7 @@ function logsIn(folder: string): readonly string[] {
 const paths = runPaths(process.env);
 try {
   nameProcess(`nexus-${supervisorName}`);
+  keepFilesPrivate();
   mkdirSync(paths.folder, { recursive: true });
   mkdirSync(paths.logs, { recursive: true });
   const lock = takeLock(paths.lock);

@@ -1,5 +1,7 @@
+import type { Logger } from "pino";
 import { version } from "../package.json";
 import { composeApp } from "./app.ts";
+import { exposedFiles } from "./config/exposed-files.ts";
 import { type Config, parseConfig } from "./config/parse-config.ts";
 import { stopwatch, systemClock } from "./kit/clock.ts";
 import { endsWithin } from "./kit/within.ts";
@@ -8,6 +10,7 @@ import { hostNamesOf } from "./config/host-names-of.ts";
 import { openRegistration } from "./roles/open-registration.ts";
 import { listening } from "./roles/listening.ts";
 import { openRoles, type OpenRoles } from "./roles/roles.ts";
+import { keepFilesPrivate } from "./kit/private-files.ts";
 import { nameProcess } from "./kit/process-name.ts";
 import { startAll, stopAll } from "./kit/run-services.ts";
 import type { HealthOptions } from "./routes/operations/health-routes.ts";
@@ -22,9 +25,10 @@ import { print, printError } from "./terminal/print.ts";
 type App = ReturnType<typeof composeApp>;
 
 async function main(): Promise<void> {
+  keepFilesPrivate();
   const config = parseConfig(process.env);
   nameProcess(`nexus-${config.roles.length === 1 ? config.roles[0] : "all"}`);
-  const log = makeLog(config.logLevel, process.stdout.isTTY);
+  const log = openLog(config);
   const stopRequested = signalled(log.info.bind(log));
   const opened = await openRoles(config, { clock: systemClock, log, print, terminal: process.stderr });
   const [draining, stopping] = [new AbortController(), new AbortController()];
@@ -60,6 +64,13 @@ async function main(): Promise<void> {
   stopping.abort();
   await stop(app, { services, shared: opened.shared, tls: opened.tls }, elapsedMs);
   log.info("stopped");
+}
+
+/** The process's log; its first entries are about files that other users may read. */
+function openLog({ logLevel }: Config): Logger {
+  const log = makeLog(logLevel, process.stdout.isTTY);
+  for (const exposed of exposedFiles(process.env)) log.warn(exposed);
+  return log;
 }
 
 function healthOf(config: Config, { shared, roles, services }: OpenRoles, draining: AbortSignal): HealthOptions {

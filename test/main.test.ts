@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from "bun:test";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -30,7 +30,7 @@ afterAll(async () => {
 });
 
 test(
-  "without an input in the settings, the pipeline serves a simulated fleet; SIGTERM ends it with status 0",
+  "without an input in the settings, the pipeline serves a simulated fleet, in files for its user only; SIGTERM ends it with status 0",
   async () => {
     const pipeline = start("live", { SIM_INTERVAL: "100ms" });
     const url = await urlOf(pipeline);
@@ -41,6 +41,11 @@ test(
     await stopPipeline(pipeline);
     expect(pipeline.subprocess.exitCode).toBe(0);
     expect(pipeline.output()).toContain("stopped");
+    const made = ["", ...readdirSync(join(dir, "live"), { recursive: true, encoding: "utf8" })];
+    expect(made.length).toBeGreaterThan(100);
+    const open = made.filter((path) => (statSync(join(dir, "live", path)).mode & 0o077) !== 0);
+    // PGlite's caches of its catalogue, in a folder that is closed to others
+    expect(open.filter((path) => !path.endsWith("/pg_internal.init"))).toEqual([]);
   },
   withStarts,
 );

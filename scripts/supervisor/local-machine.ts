@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, fchmodSync, mkdirSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Subprocess } from "bun";
 import { environmentOf, portOf, type Settings, settingsKey, withoutSettings } from "./child-settings.ts";
@@ -71,7 +71,7 @@ export class LocalMachine implements Machine {
 
   remember(name: string, { pid }: SavedProcess): void {
     try {
-      writeFileSync(this.paths.pidFile(name), `${pid}\n`);
+      writeFileSync(this.paths.pidFile(name), `${pid}\n`, { mode: 0o600 });
     } catch (error) {
       // the supervisor's state has the process, too
       printError(`cannot write ${this.paths.pidFile(name)}: ${(error as Error).message}`);
@@ -89,7 +89,9 @@ function spawnInto(
 ): Subprocess {
   // it may have been deleted since the last start
   mkdirSync(dirname(logFile), { recursive: true });
-  const log = openSync(logFile, "a");
+  const log = openSync(logFile, "a", 0o600);
+  // one of an earlier version, or of another umask
+  fchmodSync(log, 0o600);
   try {
     return Bun.spawn([process.execPath, program], { env, detached: true, stdio: ["ignore", log, log] });
   } finally {

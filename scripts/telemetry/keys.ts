@@ -80,7 +80,9 @@ export function makeKey(output: Output, options: KeyOptions): void {
 async function createDirectly(options: KeyOptions): Promise<CreatedKey> {
   const request = requestIn(options);
   const { databaseUrl: url, dataDir, migrateOnStart: migrate } = parseConfig(process.env);
-  const opened = await (url === undefined ? openPGliteStore({ dataDir }) : openPostgresStore({ url, migrate }));
+  const opened = await (url === undefined
+    ? openPGliteStore({ dataDir, onNotice: printError })
+    : openPostgresStore({ url, migrate }));
   try {
     return await new KeyAdministration(new SqlKeyStore(opened.client), () => Promise.resolve()).create(request);
   } finally {

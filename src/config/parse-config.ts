@@ -43,6 +43,11 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
   return databaseUrl === undefined ? config : { ...config, databaseUrl };
 }
 
+/** The variables that name files with secrets. */
+export function secretFileNames(): string[] {
+  return settings.flatMap(({ schema }) => (schema.secret === true ? [`${schema.env}_FILE`] : []));
+}
+
 /** A setting with its current value, as texts for display. */
 export interface ShownSetting {
   readonly env: string;

@@ -1,15 +1,19 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile, link } from "node:fs/promises";
 import { join } from "node:path";
 import { DataDirUnusable } from "../domain/errors.ts";
+import { tightenFolder } from "../kit/private-files.ts";
 
 /** A DATA_DIR that this process has locked. */
 export interface DataDir {
   /** The directory of the complete database. */
   readonly databaseDir: string;
+  /** What other users could do with an existing database, for people; undefined if they could do nothing. */
+  readonly notice: string | undefined;
   release(): Promise<void>;
 }
 
 /** Locks DATA_DIR for this process, and creates the database if DATA_DIR has none.
+ *  DATA_DIR may have other things and other users; the database in it is for this user only.
  *  A database is created under another name and then renamed, so that a process that dies leaves no incomplete database
  *  under the final name.
  *  @throws DataDirUnusable if another process has locked DATA_DIR, or if DATA_DIR, the lock or the database cannot be
@@ -18,7 +22,7 @@ export async function openDataDir(dir: string): Promise<DataDir> {
   const lock = join(dir, "lock");
   const databaseDir = join(dir, "pglite");
   try {
-    await mkdir(dir, { recursive: true });
+    await mkdir(dir, { recursive: true, mode: 0o700 });
     await acquireLock(dir, lock);
     await removeLeftovers(dir);
     if (!(await readdir(dir)).includes("pglite")) await createDatabase(dir, databaseDir);
@@ -26,7 +30,8 @@ export async function openDataDir(dir: string): Promise<DataDir> {
     if (cause instanceof DataDirUnusable) throw cause;
     throw new DataDirUnusable(`DATA_DIR ${dir} cannot be used: ${(cause as Error).message}`, { cause });
   }
-  return { databaseDir, release: () => rm(lock, { force: true }) };
+  const notice = tightenFolder(databaseDir);
+  return { databaseDir, notice, release: () => rm(lock, { force: true }) };
 }
 
 /** Identifies a process by `pid start-time`: a later process with the same pid has another start time. */
@@ -42,7 +47,7 @@ async function acquireLock(dir: string, lock: string): Promise<void> {
   const ownFile = `${lock}.${process.pid}`;
   // files that a process with the same pid left may be second names of the lock: they must not be overwritten
   for (const left of [ownFile, `${ownFile}.new`]) await rm(left, { force: true });
-  await writeFile(ownFile, await identityOf(process.pid));
+  await writeFile(ownFile, await identityOf(process.pid), { mode: 0o600 });
   try {
     await acquire(dir, lock, ownFile);
   } finally {

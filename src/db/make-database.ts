@@ -1,7 +1,16 @@
+import { chmodSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { keepFilesPrivate } from "../kit/private-files.ts";
 import { openPGliteClient } from "./pglite-client.ts";
 
 // Creates an empty database with the newest schema in the given directory. data-dir.ts runs this as a child process.
 const [, , directory] = process.argv;
+keepFilesPrivate();
 if (directory === undefined) throw new TypeError("usage: make-database.ts DIRECTORY");
 const client = await openPGliteClient(directory);
 await client.close();
+// PGlite gives the files of a new database the modes of its own image
+for (const path of ["", ...readdirSync(directory, { recursive: true, encoding: "utf8" })]) {
+  const at = join(directory, path);
+  chmodSync(at, statSync(at).mode & 0o700);
+}

@@ -28,7 +28,9 @@ export class SharedStore {
    *  @throws as `openPGliteStore` and `openPostgresStore` do */
   async open(): Promise<OpenStore> {
     const { databaseUrl: url, dataDir } = this.config;
-    this.opened ??= await (url === undefined ? openPGliteStore({ dataDir }) : this.openPostgres(url));
+    this.opened ??= await (url === undefined
+      ? openPGliteStore({ dataDir, onNotice: (notice) => this.parts.log.warn(notice) })
+      : this.openPostgres(url));
     return this.opened;
   }
 

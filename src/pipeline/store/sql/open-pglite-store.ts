@@ -7,14 +7,17 @@ import type { OpenStore } from "../open-store.ts";
 import { lightQuestions, openSqlDrivers } from "./open-sql-drivers.ts";
 
 /** Opens the embedded store, in memory or in a directory, which is then locked for this process.
- *  @param where a store in memory begins with the content of a dump of PGlite
+ *  @param where a store in memory begins with the content of a dump of PGlite; `onNotice` receives a sentence for people
  *  @throws DataDirUnusable, StoreUnavailable, SchemaAhead */
-export async function openPGliteStore(where: { dataDir: string } | { memory: Blob }): Promise<OpenStore> {
+export async function openPGliteStore(
+  where: { dataDir: string; onNotice?: (notice: string) => void } | { memory: Blob },
+): Promise<OpenStore> {
   if ("memory" in where) {
     const client = await openPGliteClient("memory://", where.memory);
     return { description: "in memory", ...(await driversOn(client)), close: () => client.close() };
   }
   const dataDir = await openDataDir(where.dataDir);
+  if (dataDir.notice !== undefined) where.onNotice?.(dataDir.notice);
   try {
     const client = await openPGliteClient(dataDir.databaseDir);
     return {
