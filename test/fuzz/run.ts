@@ -1,27 +1,109 @@
 import { parseArgs } from "node:util";
-import { startLoadedGateway } from "../support/loaded-gateway.ts";
+import { type LoadedGateway, startLoadedGateway } from "../support/loaded-gateway.ts";
+import { fuzzRound, residentBytes } from "./gateway/rounds.ts";
+import type { Order, Report } from "./in-process.ts";
 import { walk } from "./openapi/walk.ts";
+import { type FuzzState, inputsIn, noteFound, openState, saveState } from "./state.ts";
 
-// Sends generated requests of every operation of the OpenAPI document to a pipeline that has imported the real
-// CSV, or to the gateway at --url.
-//   bun run test:fuzz [--requests 10000] [--seed N] [--url http://localhost:8080]
-// If a response is wrong, prints the smallest such request that it finds, and exits with status 1.
-// The same seed sends the same requests.
+// Gives mutated inputs to everything that reads what others write, in process and over HTTP and sockets, until the time is over or it
+// is interrupted. The next run goes on where this one has ended: .fuzz/state.json has the seed and the counts.
+//   bun run test:fuzz [--minutes 2] [--seed N] [--new] [--only NAME] [--in-process | --gateway]
+// Prints what was read wrongly, and exits with status 1 if anything ever was since --new. The same seed makes the same inputs.
 
 const { values } = parseArgs({
-  options: { requests: { type: "string", default: "10000" }, seed: { type: "string" }, url: { type: "string" } },
+  options: {
+    minutes: { type: "string", default: "2" },
+    seed: { type: "string" },
+    new: { type: "boolean", default: false },
+    only: { type: "string", default: "" },
+    "in-process": { type: "boolean", default: false },
+    gateway: { type: "boolean", default: false },
+  },
 });
-const seed = Number(values.seed ?? crypto.getRandomValues(new Int32Array(1))[0]);
-const gateway = values.url === undefined ? await startLoadedGateway() : undefined;
-const url = (values.url ?? gateway?.url ?? "").replace(/\/$/, "");
-const startedAt = performance.now();
-console.log(`seed ${seed}`);
-const { answers, mismatch } = await walk(url, Number(values.requests), seed);
-for (const [answer, count] of [...answers].sort()) console.log(`${String(count).padStart(6)} ${answer}`);
-const sent = [...answers.values()].reduce((sum, count) => sum + count, 0);
-console.log(`${sent} requests in ${((performance.now() - startedAt) / 1000).toFixed(1)} s, seed ${seed}`);
-await gateway?.stop();
-const target = values.url === undefined ? "" : ` --url ${values.url}`;
-if (mismatch !== undefined)
-  console.log(`\n${mismatch}\n\nTo repeat: bun run test:fuzz --seed ${seed} --requests ${values.requests}${target}`);
-process.exit(mismatch === undefined ? 0 : 1);
+const state = openState(values.seed === undefined ? undefined : Number(values.seed), values.new);
+const stopping = new AbortController();
+const untilMs = performance.now() + Number(values.minutes) * 60_000;
+const isOver = (): boolean => stopping.signal.aborted || performance.now() >= untilMs;
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => stopping.abort());
+
+/** A slice that has not ended after this time hangs: it lasts 0.3 s, and an input at most 5 s; this machine may be busy. */
+const hangMs = 60_000;
+const maxHeapMiB = 3000;
+const key = `gtp_fuzz_${"a".repeat(43)}`;
+
+/** Lets a process read inputs until it ends, hangs, or the time is over. */
+async function readInProcess(state: FuzzState): Promise<void> {
+  let last: Report | undefined;
+  let heardMs = performance.now();
+  const child = Bun.spawn([process.execPath, `${import.meta.dir}/in-process.ts`], {
+    stdio: ["ignore", "inherit", "inherit"],
+    ipc: (report: Report) => {
+      [last, heardMs] = [report, performance.now()];
+      if (report.kind === "begins") return;
+      const { subject, inputs, wrong, heapMiB } = report;
+      state.inputs[subject] = (state.inputs[subject] ?? 0) + inputs;
+      if (wrong !== undefined) noteFound(state, { where: `${subject} #${wrong.at}`, message: wrong.message });
+      if (heapMiB > maxHeapMiB)
+        noteFound(state, { where: subject, message: `the process takes ${Math.round(heapMiB)} MiB` });
+    },
+  });
+  const order: Order = { seed: state.seed, from: state.inputs, only: values.only };
+  child.send(order);
+  while (!isOver() && child.exitCode === null && performance.now() - heardMs < hangMs) await Bun.sleep(100);
+  if (!isOver()) {
+    const what =
+      child.exitCode === null ? `does not end within ${hangMs / 1000} s` : `ends the process with ${child.exitCode}`;
+    const where = last?.kind === "begins" ? `${last.subject} #${last.from} or a later one` : "no subject";
+    noteFound(state, { where, message: `an input ${what}` });
+    // the next process does not begin with it again
+    if (last?.kind === "begins") state.inputs[last.subject] = (state.inputs[last.subject] ?? 0) + 1000;
+  }
+  child.kill("SIGKILL");
+  await child.exited;
+}
+
+/** Sends inputs to a gateway until it ends or the time is over. */
+async function sendToGateway(state: FuzzState): Promise<void> {
+  const gateway = await startLoadedGateway();
+  try {
+    while (!isOver() && gateway.isAlive()) await sendRound(state, gateway);
+    console.log(`the gateway takes ${Math.round(residentBytes(gateway.processId) / 1024 ** 2)} MiB`);
+  } finally {
+    await gateway.stop();
+  }
+}
+
+/** Of so many rounds, one consists of requests made from the OpenAPI document, whose answers are checked against it. */
+const walkEvery = 50;
+
+async function sendRound(state: FuzzState, gateway: LoadedGateway): Promise<void> {
+  const { seed, rounds: round } = state;
+  state.rounds += 1;
+  try {
+    if (round % walkEvery === 0) {
+      const { answers, mismatch } = await walk(gateway.url, 400, seed ^ round);
+      state.sent += [...answers.values()].reduce((sum, count) => sum + count, 0);
+      if (mismatch !== undefined) noteFound(state, { where: `OpenAPI #${round}`, message: mismatch });
+    } else state.sent += await fuzzRound(gateway, { key, seed, round });
+  } catch (error) {
+    noteFound(state, { where: `gateway #${round}`, message: error instanceof Error ? error.message : String(error) });
+  }
+}
+
+async function until(work: (state: FuzzState) => Promise<void>): Promise<void> {
+  while (!isOver()) await work(state);
+}
+
+console.log(`seed ${state.seed}, after ${inputsIn(state)} inputs in process and ${state.sent} over HTTP and sockets`);
+const saving = setInterval(() => saveState(state), 1000);
+await Promise.all([
+  ...(values.gateway ? [] : [until(readInProcess)]),
+  ...(values["in-process"] ? [] : [until(sendToGateway)]),
+]);
+clearInterval(saving);
+saveState(state);
+for (const [subject, count] of Object.entries(state.inputs)) console.log(`${String(count).padStart(9)} ${subject}`);
+console.log(
+  `${inputsIn(state)} inputs in process, ${state.sent} over HTTP and sockets, ${state.found.length} faults; seed ${state.seed}`,
+);
+process.exit(state.found.length === 0 ? 0 : 1);

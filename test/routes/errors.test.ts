@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import net from "node:net";
+import { until } from "../../dev/until.ts";
 import type { TelemetryQueries } from "../../src/pipeline/store/telemetry-queries.ts";
 import { gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
 
@@ -254,4 +256,21 @@ test("an unexpected exception gives 500 without the exception's message, which o
   });
   expect(JSON.stringify([...response.headers])).not.toContain("hunter2");
   expect(failing.logged.join("")).toContain("hunter2");
+});
+
+test("a client that leaves while it sends a body is no error in the log", async () => {
+  const { app, logged } = gateway;
+  app.listen({ port: 0, hostname: "127.0.0.1" });
+  const port = app.server?.port as number;
+  const head =
+    "POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{";
+  for (let times = 0; times < 3; times += 1) {
+    const socket = net.connect(port, "127.0.0.1", () => socket.write(head));
+    await Bun.sleep(30);
+    socket.destroy();
+  }
+  await until(async () => (await fetch(`http://127.0.0.1:${port}/health/live`)).ok);
+  await Bun.sleep(100);
+  expect(logged.filter((line) => line.includes("a request failed"))).toEqual([]);
+  await app.stop(true);
 });

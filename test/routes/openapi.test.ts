@@ -234,6 +234,10 @@ describe("the OpenAPI document", () => {
 });
 
 describe("the page", () => {
+  test("a file whose percent-encoding is broken is not found", async () => {
+    expect((await gateway.get("/swagger/a%_z.json")).status).toBe(404);
+  });
+
   test("is at /swagger/, to which /swagger and /docs redirect", async () => {
     for (const path of ["/docs", "/docs/", "/swagger"]) {
       const response = await gateway.get(path);

@@ -14,6 +14,7 @@ export const realFigures = { gpus: 247, hosts: 31, records: 988 } as const;
 /** A pipeline of one process that has imported the real CSV. */
 export interface LoadedGateway {
   readonly url: string;
+  readonly processId: number;
   /** The output of the process so far. */
   output(): string;
   /** True while the process runs. */
@@ -34,7 +35,8 @@ export async function startLoadedGateway(env: Record<string, string> = {}): Prom
   try {
     const url = await urlOf(pipeline);
     await untilLoaded(url);
-    return { url, output: pipeline.output, isAlive: () => pipeline.subprocess.exitCode === null, stop };
+    const { pid: processId } = pipeline.subprocess;
+    return { url, processId, output: pipeline.output, isAlive: () => pipeline.subprocess.exitCode === null, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -46,7 +46,9 @@ export function errorHandling({
       return "";
     }
     const apiError = apiErrorOf(code, error);
-    if (apiError.status === 500) log.error({ err: error, path: new URL(request.url).pathname }, "a request failed");
+    // a client that has left does not get its answer, and that is no error of this process
+    if (apiError.status === 500 && !request.signal.aborted)
+      log.error({ err: error, path: new URL(request.url).pathname }, "a request failed");
     const { retry_after_seconds: retryAfter } = apiError.text.details;
     if (apiError.status === 429) set.headers["retry-after"] = String(retryAfter);
     if (apiError.status === 503) set.headers["retry-after"] = String(retryAfterSeconds);

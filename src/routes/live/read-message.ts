@@ -78,6 +78,13 @@ function contradictionIn({ filters = {}, since, snapshot }: Subscribe): MessageE
       expected: `the same as filters.cluster (${JSON.stringify(shown(filters.cluster))}), or only one of the two`,
     });
   }
+  const unstorable = Object.entries(filters).find(([, value]) => [value].flat().some((text) => text.includes("\0")));
+  if (unstorable !== undefined) {
+    // PostgreSQL cannot store NUL, and refuses to look for it
+    const [name, value] = unstorable;
+    const reason = "it contains the character NUL";
+    return invalidField({ field: `filters.${name}`, value, reason, expected: "text without NUL" });
+  }
   if (since === undefined) return undefined;
   const read = readInstant(since);
   if ("problem" in read) {

@@ -35,7 +35,9 @@ export function docsRoutes({ app, version }: { readonly app: () => AnyElysia; re
       // Elysia does not distinguish /swagger from /swagger/, and the page's relative links need the slash.
       return new URL(request.url).pathname.endsWith("/") ? new Response(swaggerPage, { headers }) : redirectToPage();
     })
-    .get("/swagger/:file", ({ params: { file } }) => {
+    .get("/swagger/:file", ({ params }) => {
+      // Elysia passes null if the percent-encoding is broken
+      const file = (params.file as string | null) ?? "";
       const make = Object.hasOwn(files, file) ? files[file] : undefined;
       if (make !== undefined) return make();
       const asset = Object.hasOwn(assets, file) ? assets[file] : undefined;

@@ -5,9 +5,8 @@ import {
   usualLimits,
 } from "../../../src/pipeline/source/exposition/scanned-exposition.ts";
 import { shownSample } from "../../support/exposition-scan.ts";
-import { randomFrom } from "../../support/random.ts";
 import { linesOf, referenceLine } from "../../support/reference-exposition.ts";
-import { mutated } from "./mutate.ts";
+import { mutated } from "../mutate.ts";
 
 const gpu = (at: number): string =>
   `gpu="${at}",UUID="GPU-22dbdd79-f55a-92a8-aa39-32219${at}",modelName="NVIDIA H100 80GB HBM3",Hostname="node-1"`;
@@ -56,44 +55,43 @@ class Outcomes {
   }
 }
 
-export interface ExpositionWalk {
-  readonly expositions: number;
-  readonly lines: number;
-  readonly rejected: number;
-  /** The first exposition of which a line has another outcome than the reference says; undefined if there is none. */
-  readonly mismatch: string | undefined;
-}
-
 /** Scans expositions of good lines of which one is mutated, all by one scanner, and compares the outcome of every line with that of
  *  the reference. The reference sees each line alone, so a line that changes the outcome of another one is found. */
-export function walkExpositions(count: number, seed: number): ExpositionWalk {
-  const random = randomFrom(seed);
-  const outcomes = new Outcomes(new ExpositionScanner({ ...usualLimits, maxSeries: 200 }));
-  const good = { text: goodOutcomes("text"), openmetrics: goodOutcomes("openmetrics") };
-  let lines = 0;
-  let rejected = 0;
-  for (let expositions = 1; expositions <= count; expositions += 1) {
+export class ExpositionLines {
+  /** The lines that were rejected so far. */
+  rejected = 0;
+  private readonly outcomes = new Outcomes(new ExpositionScanner({ ...usualLimits, maxSeries: 200 }));
+  private readonly good = { text: goodOutcomes("text"), openmetrics: goodOutcomes("openmetrics") };
+
+  /** Scans one exposition. @returns a line's outcome that is not what the reference says; undefined if all are */
+  next(random: () => number): string | undefined {
+    const { good, outcomes } = this;
     const format = random() < 0.5 ? "text" : "openmetrics";
     const place = Math.floor(random() * goodLines.length);
     const bad = mutated(goodLines[place] ?? Buffer.alloc(0), random);
+    // the reference has no limits
+    if (bad.length > maxLineBytes) return undefined;
     const before = goodLines.slice(0, place).map((line) => Buffer.concat([line, lineEnd]));
     const after = goodLines.slice(place + 1).map((line) => Buffer.concat([line, lineEnd]));
-    const exposition = Buffer.concat([...before, bad, lineEnd, ...after]);
     const expected = [
       ...good[format].slice(0, place),
-      ...linesOf(Buffer.concat([bad, lineEnd])).map((line) => referenceLine(line, format)),
+      // only the first line may begin with a BOM
+      ...(place === 0
+        ? linesOf(Buffer.concat([bad, lineEnd]))
+        : linesOf(Buffer.concat([lineEnd, bad, lineEnd])).slice(1)
+      ).map((line) => referenceLine(line, format)),
       ...good[format].slice(place + 1),
     ];
-    lines += outcomes.scan(exposition, format);
-    rejected += outcomes.ofLines.filter((outcome) => outcome === "rejected").length;
+    outcomes.scan(Buffer.concat([...before, bad, lineEnd, ...after]), format);
+    this.rejected += outcomes.ofLines.filter((outcome) => outcome === "rejected").length;
     const isSame = expected.every((outcome, line) => (outcomes.ofLines[line] ?? "") === outcome);
-    if (isSame && outcomes.ofLines.length <= expected.length) continue;
-    const found = JSON.stringify({ format, bad: bad.toString("latin1"), expected, given: outcomes.ofLines }, null, 2);
-    return { expositions, lines, rejected, mismatch: found };
+    if (isSame && outcomes.ofLines.length <= expected.length) return undefined;
+    return JSON.stringify({ format, bad: bad.toString("latin1"), expected, given: outcomes.ofLines }, null, 2);
   }
-  return { expositions: count, lines, rejected, mismatch: undefined };
 }
 
+/** The shortest of the scanner's limits of a text. */
+const maxLineBytes = Math.min(usualLimits.maxNameBytes, usualLimits.maxLabelBytes);
 const lineEnd = Buffer.from("\n");
 
 function goodOutcomes(format: ExpositionFormat): string[] {

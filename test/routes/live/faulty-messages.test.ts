@@ -72,6 +72,12 @@ const unusable: [name: string, sent: unknown, code: string, message: string][] =
     'filters="all" is not usable; expected an object',
   ],
   [
+    "a name with NUL, which the store would refuse",
+    { type: "subscribe", filters: { gpu_uuids: ["a", "b\0"] }, since: "2025-07-18T20:42:34Z" },
+    "invalid_field",
+    'filters.gpu_uuids=["a","b\\u0000"] is not usable: it contains the character NUL; expected text without NUL',
+  ],
+  [
     "an empty name",
     { type: "subscribe", filters: { hostname: "" } },
     "invalid_field",

@@ -50,7 +50,7 @@ export function envelopeText(envelope: MessageEnvelope): string {
 /** @returns undefined if the bytes are not an envelope */
 export function readEnvelope(bytes: Buffer): MessageEnvelope | undefined {
   const stored = parsed(bytes);
-  return checkEnvelope.Check(stored) ? fromStored(stored) : undefined;
+  return checkEnvelope.Check(stored) && isTime(stored.created_at) ? fromStored(stored) : undefined;
 }
 
 /** The value of a key under `dead/`. */
@@ -67,7 +67,7 @@ export function deadLetterText({ envelope, attempts, lastError, deadAtMs }: Dead
 /** Reads a dead letter. If the bytes cannot be read, `lastError` says so: the dead letter can still be listed and deleted. */
 export function readDeadLetter(id: string, bytes: Buffer): DeadLetter {
   const stored = parsed(bytes);
-  if (!checkDeadLetter.Check(stored)) {
+  if (!checkDeadLetter.Check(stored) || !isTime(stored.created_at) || !isTime(stored.dead_at)) {
     const lastError = `this dead letter cannot be read: ${bytes.toString("utf8").slice(0, 200)}`;
     return { envelope: unreadableEnvelope(id), attempts: 0, lastError, deadAtMs: idTimeMs(id) };
   }
@@ -103,6 +103,10 @@ function fromStored(stored: Static<typeof storedEnvelope>): MessageEnvelope {
     encoding,
     source: { sourceId: source.id, from: source.from, to: source.to },
   };
+}
+
+function isTime(text: string): boolean {
+  return !Number.isNaN(Date.parse(text));
 }
 
 function parsed(bytes: Buffer): unknown {

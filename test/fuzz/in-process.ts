@@ -1,0 +1,47 @@
+import { openSubjects, readInputs } from "./subjects.ts";
+
+// Reads the inputs of one subject after the other, in a process of its own: whoever has started it notices if an input ends or hangs it.
+// It gets a message { seed, from } with the number of each subject's next input, and answers with a message for each slice.
+
+/** What the process is told. */
+export interface Order {
+  readonly seed: number;
+  readonly from: Readonly<Record<string, number>>;
+  /** Only subjects whose names contain this. */
+  readonly only: string;
+}
+
+/** What it answers: before a slice, and after it. */
+export type Report =
+  | { readonly kind: "begins"; readonly subject: string; readonly from: number }
+  | {
+      readonly kind: "ended";
+      readonly subject: string;
+      readonly inputs: number;
+      readonly heapMiB: number;
+      readonly wrong?: { at: number; message: string };
+    };
+
+const sliceMs = 300;
+
+/** Goes through the subjects again and again, until the process is ended. */
+async function serve({ seed, from, only }: Order, send: (report: Report) => void): Promise<never> {
+  const subjects = (await openSubjects()).filter(({ name }) => name.includes(only));
+  const next = new Map(subjects.map(({ name }) => [name, from[name] ?? 0]));
+  for (;;) {
+    for (const subject of subjects) {
+      const { name } = subject;
+      const first = next.get(name) ?? 0;
+      send({ kind: "begins", subject: name, from: first });
+      const slice = { seed, from: first, untilMs: performance.now() + sliceMs, count: Infinity };
+      const { inputs, wrong } = await readInputs(subject, slice);
+      next.set(name, first + inputs);
+      const heapMiB = process.memoryUsage().rss / 1024 ** 2;
+      send({ kind: "ended", subject: name, inputs, heapMiB, ...(wrong && { wrong }) });
+      // lets messages go
+      await Bun.sleep(0);
+    }
+  }
+}
+
+process.once("message", (order: Order) => void serve(order, (report) => process.send?.(report)));

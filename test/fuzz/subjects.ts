@@ -1,0 +1,53 @@
+import { randomFrom } from "../support/random.ts";
+import { appSubjects } from "./inputs/app.ts";
+import { fileSubjects, storedSubjects } from "./inputs/files.ts";
+import { requestSubjects } from "./inputs/requests.ts";
+import { telemetrySubjects } from "./inputs/telemetry.ts";
+import type { Subject } from "./subject.ts";
+
+/** Everything in this program that reads what others write. */
+export async function openSubjects(): Promise<Subject[]> {
+  return [
+    ...telemetrySubjects(),
+    ...fileSubjects(),
+    ...storedSubjects(),
+    ...requestSubjects(),
+    ...(await appSubjects()),
+  ];
+}
+
+/** Inputs of a subject that were read. */
+export interface Slice {
+  readonly inputs: number;
+  /** An input that was read wrongly, with its number; undefined if none was. */
+  readonly wrong: { readonly at: number; readonly message: string } | undefined;
+}
+
+/** An input that takes longer is wrong, milliseconds. */
+const slowMs = 5000;
+
+/** Reads the inputs of a subject from one number on, until the time or the inputs are over. The same seed and number make the same input. */
+export async function readInputs(
+  subject: Subject,
+  {
+    seed,
+    from,
+    untilMs,
+    count,
+  }: { readonly seed: number; readonly from: number; readonly untilMs: number; readonly count: number },
+): Promise<Slice> {
+  let inputs = 0;
+  for (; inputs < count; inputs += 1) {
+    const startedMs = performance.now();
+    if (startedMs >= untilMs && inputs > 0) break;
+    const at = from + inputs;
+    try {
+      await subject.run(randomFrom(Math.imul(seed, 0x9e3779b1) ^ at));
+    } catch (error) {
+      return { inputs: inputs + 1, wrong: { at, message: error instanceof Error ? error.message : String(error) } };
+    }
+    const tookMs = performance.now() - startedMs;
+    if (tookMs > slowMs) return { inputs: inputs + 1, wrong: { at, message: `it took ${Math.round(tookMs)} ms` } };
+  }
+  return { inputs, wrong: undefined };
+}
