@@ -74,7 +74,10 @@ export function fileSubjects(): Subject[] {
     namedFile("targets of file_sd in JSON", [JSON.stringify(fileSd)], targets("targets.json")),
     namedFile(
       "targets of file_sd in YAML",
-      ["- targets: ['a:9400', b]\n  labels: {cluster: c, rack: 1}\n- targets: []\n"],
+      [
+        "- targets: &a ['a:9400']\n- targets: *a\n",
+        "- targets: ['a:9400', b]\n  labels: {cluster: c, rack: 1}\n- targets: []\n",
+      ],
       targets("targets.yaml"),
     ),
     textSubject({

@@ -157,7 +157,9 @@ export function telemetrySubjects(): Subject[] {
       refusals: [SmiFailed],
       read: (xml) => {
         if (findDocument(xml) === undefined) return;
-        for (const { value } of readXml(xml).batch.custom) must(Number.isFinite(value), "a value is not finite");
+        const { batch: read, records } = readXml(xml);
+        for (const { value } of read.custom) must(Number.isFinite(value), "a value is not finite");
+        for (const { gpu } of records) must(gpu.uuid !== "", "a GPU has no uuid");
       },
     }),
     textSubject({

@@ -123,3 +123,12 @@ test("of many errors, the first five are named", () => {
   expect(error).toMatch(/targets:5: .*; and 7 more errors$/);
   expect(error).not.toContain("targets:6:");
 });
+
+test("a YAML alias without an anchor, or a bomb of aliases, is refused with the file's name", () => {
+  expect(errorIn("- targets: *b\n", "t.yaml")).toMatch(/^t\.yaml:1: .*alias/i);
+  const bomb = [
+    "a: &a [x]",
+    ...["b", "c", "d"].map((name, at) => `${name}: &${name} [${`*${"abc"[at]},`.repeat(99)}]`),
+  ];
+  expect(errorIn(`${bomb.join("\n")}\n`, "t.yaml")).toMatch(/^t\.yaml:1: .*alias/i);
+});

@@ -92,14 +92,27 @@ const group = Type.Object({
   ),
 });
 
+/** @returns an error for aliases that have no anchor, or that would make a small file very large */
+function groupsIn(document: Document): unknown {
+  try {
+    return document.toJS();
+  } catch (error) {
+    return error;
+  }
+}
+
 function fileSdEntries(file: TargetsFile, fail: Fail): LocatedEntry[] {
   const { text } = file;
   const hint = hintOfForm(file);
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: "error" });
   for (const { message, pos } of document.errors) fail(lines.linePos(pos[0]).line, message + hint);
   if (document.errors.length > 0) return [];
-  const groups: unknown = document.toJS();
+  const groups = groupsIn(document);
+  if (groups instanceof Error) {
+    fail(1, groups.message);
+    return [];
+  }
   if (!Array.isArray(groups)) {
     if (text.trim() !== "") fail(1, `expected a list of groups, such as - targets: ["host:9400"]${hint}`);
     return [];

@@ -1,19 +1,32 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { type LoadedGateway, realCsv, startLoadedGateway } from "../support/loaded-gateway.ts";
+import { fuzzRound } from "./gateway/rounds.ts";
 import { walk } from "./openapi/walk.ts";
 
 // `bun run test:fuzz` sends more such requests.
-describe.skipIf(realCsv === undefined)("requests that are generated from the OpenAPI document", () => {
+describe.skipIf(realCsv === undefined)("a gateway", () => {
   let gateway: LoadedGateway;
   beforeAll(async () => void (gateway = await startLoadedGateway()), 90_000);
   afterAll(() => gateway.stop());
 
-  test("get declared responses, and never a 5xx", async () => {
+  test("gives declared responses to requests that are generated from the OpenAPI document, and never a 5xx", async () => {
     const seed = crypto.getRandomValues(new Int32Array(1))[0] ?? 0;
     const { answers, mismatch } = await walk(gateway.url, 400, seed);
     expect([seed, mismatch]).toEqual([seed, undefined]);
     expect(answers.size).toBeGreaterThan(20);
     expect(gateway.isAlive()).toBe(true);
+  }, 60_000);
+
+  test("gives no 500 for mutated requests, bytes and messages, and is as before", async () => {
+    const seed = crypto.getRandomValues(new Int32Array(1))[0] ?? 0;
+    const untilMs = performance.now() + 10_000;
+    let inputs = 0;
+    for (let round = 0; performance.now() < untilMs; round += 1) {
+      const sent = await fuzzRound(gateway, { key: "none", seed, round }).catch((error: unknown) => String(error));
+      expect([seed, round, sent]).toEqual([seed, round, expect.any(Number)]);
+      inputs += Number(sent);
+    }
+    expect(inputs).toBeGreaterThan(100);
   }, 60_000);
 
   const wrongAnswers: [
@@ -55,7 +68,7 @@ describe.skipIf(realCsv === undefined)("requests that are generated from the Ope
     ],
   ];
   for (const [what, change, found] of wrongAnswers) {
-    test(`find ${what}`, async () => {
+    test(`that gives ${what} is found`, async () => {
       const proxy = Bun.serve({
         port: 0,
         fetch: async (request) => {
