@@ -69,6 +69,7 @@ export const commandGroups: readonly CommandGroup[] = [
       architecture: "check the imports between folders, and unused code",
       "generate:client": "write the generated part of the TypeScript client",
       "generate-swagger": "write the OpenAPI document to swagger.json",
+      sbom: "a bill of materials and the licences of all packages",
       "db:migrate": "bring the database's schema up to date",
       "db:generate": "write the migration for a changed schema",
       ci: "everything that CI checks",
