@@ -6,7 +6,6 @@ import type { Access } from "./access/access.ts";
 import type { AuditTrail } from "./access/audit.ts";
 import type { Peers } from "./tls/peer.ts";
 import { accessCheck } from "./routes/http/access/access-check.ts";
-import { askers } from "./routes/http/access/asker.ts";
 import { tlsPeers } from "./routes/http/access/tls-peers.ts";
 import { closedConnections } from "./routes/http/closed-connections.ts";
 import { errorHandling } from "./routes/http/error-handling.ts";
@@ -46,7 +45,6 @@ export function composeApp(options: AppOptions): Elysia {
   app.use(closedConnections(options.draining));
   app.use(httpInstruments(options.registry));
   app.use(door({ ...options, ...options.door }));
-  app.use(askers());
   app.use(accessCheck({ ...options, routes: () => app.routes }));
   app.use(healthRoutes(options));
   app.use(prometheusRoutes(options));

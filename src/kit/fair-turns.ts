@@ -13,10 +13,12 @@ export interface FairTurnsOptions {
 
 /** A client gets no turn: too many wait already, or its turn did not come in time. */
 export class NoTurn extends Error {
-  /** @param retryAfterSeconds when a turn is likely: at least 1 */
+  /** @param retryAfterSeconds when a turn is likely: at least 1
+   *  @param isFull true if no client could have had a turn; false if this one has as many as it may have */
   constructor(
     readonly why: "waiting" | "time",
     readonly retryAfterSeconds: number,
+    readonly isFull: boolean,
   ) {
     super(why === "waiting" ? "too many wait already" : "its turn did not come in time");
   }
@@ -127,7 +129,11 @@ export class FairTurns {
   private noTurn(why: NoTurn["why"], { waiting }: Line): NoTurn {
     const { atATime, atATimePerClient } = this.options;
     const seconds = (this.meanMs * (waiting.length + 1)) / Math.min(atATime, atATimePerClient) / 1000;
-    return new NoTurn(why, Math.min(maxRetryAfterSeconds, Math.max(1, Math.ceil(seconds))));
+    return new NoTurn(
+      why,
+      Math.min(maxRetryAfterSeconds, Math.max(1, Math.ceil(seconds))),
+      this.runningCount >= atATime,
+    );
   }
 
   private longest(): Line {

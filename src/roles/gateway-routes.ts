@@ -16,6 +16,10 @@ import type { Fleet } from "../routes/fleet/fleet.ts";
 import { type GraphqlSettings, graphqlRoutes } from "../routes/graphql/graphql-routes.ts";
 import { CostedQueries } from "../routes/answers/costs/costed-queries.ts";
 import { QueryCosts, type QueryCostsOptions } from "../routes/answers/costs/query-costs.ts";
+import type { QueryPressure } from "../routes/answers/costs/query-pressure.ts";
+import { RowEstimates } from "../routes/answers/costs/row-estimates.ts";
+import { askers } from "../routes/http/access/asker.ts";
+import { ClientCosts, type ClientLimits } from "../routes/http/costs/client-costs.ts";
 import { OriginRule } from "../routes/http/door/origin-rule.ts";
 import { compression } from "../routes/http/compression.ts";
 import { crossOrigin } from "../routes/http/cross-origin.ts";
@@ -34,12 +38,13 @@ export interface HttpOptions extends RateLimitOptions {
 }
 
 /** The limits of what one client may cost. */
-export type CostLimits = Pick<QueryCostsOptions, "heavyPerClient">;
+export type CostLimits = ClientLimits & Pick<QueryCostsOptions, "heavyPerClient">;
 
 export interface GatewayOptions extends Omit<ProcessParts, "access"> {
   readonly fleet: Fleet;
   readonly questions: Questions;
   readonly costs: CostLimits;
+  readonly pressure: QueryPressure;
   readonly inventory: Inventory;
   readonly queue: Pick<Queue, "stats">;
   readonly deadLetters: DeadLetters;
@@ -58,17 +63,20 @@ export interface GatewayOptions extends Omit<ProcessParts, "access"> {
 /** The API with its documentation, behind the rate limit and the headers for other origins, if these are configured. */
 export function gatewayRoutes(options: GatewayOptions): readonly AnyElysia[] {
   const { http } = options;
-  const limit = http.rateLimitPerSecond > 0 ? new RateLimit(http) : undefined;
+  const clients = new ClientCosts({ ...options, limits: options.costs });
+  const limit = http.rateLimitPerSecond > 0 ? new RateLimit(http, clients.instruments) : undefined;
   return [
+    askers(clients),
     ...(limit === undefined ? [] : [rateLimit(limit)]),
     ...(http.corsOrigins === undefined ? [] : [crossOrigin(http.corsOrigins)]),
-    api(options, limit),
+    api(options, clients, limit),
   ];
 }
 
-function api(options: GatewayOptions, limit: RateLimit | undefined): AnyElysia {
-  const { fleet, clock, webSocket } = options;
-  const queries = new CostedQueries(new QueryCosts({ ...options, ...options.costs }).ask);
+function api(options: GatewayOptions, clients: ClientCosts, limit: RateLimit | undefined): AnyElysia {
+  const { fleet, clock, webSocket, questions } = options;
+  const { ask } = new QueryCosts({ ...options, ...options.costs, clients });
+  const queries = new CostedQueries(ask, new RowEstimates({ fleet, clock, size: () => questions.size() }));
   const parts = {
     ...options,
     queries,

@@ -1,8 +1,10 @@
 import type { Config } from "../config/parse-config.ts";
 import { showServices } from "../scaling/registry/service-instruments.ts";
+import { QueryPressure } from "../routes/answers/costs/query-pressure.ts";
 import { FleetStates } from "../routes/fleet/fleet-states.ts";
 import { openFleet } from "../routes/fleet/open-fleet.ts";
-import { type CostLimits, gatewayRoutes } from "./gateway-routes.ts";
+import { costLimits } from "./cost-limits.ts";
+import { gatewayRoutes, type HttpOptions } from "./gateway-routes.ts";
 import type { SharedParts } from "./shared-parts.ts";
 import { type CompareStores, compareBeforeStart, comparingWithTopic, StoreCheck } from "./store-check.ts";
 import type { Role } from "./role.ts";
@@ -19,8 +21,9 @@ export const gateway: Role = {
     showServices(shared.serviceRegistry, shared.registry);
     const fleet = openFleet({ ...shared, queries: opened.queries.fleet });
     const states = new FleetStates({ ...shared, store: opened.queries.fleet, fleet });
+    const pressure = new QueryPressure(shared);
     return {
-      services: [fleet, states, ...storeChecks(shared, compare)],
+      services: [fleet, states, pressure, ...storeChecks(shared, compare)],
       banner: {
         pages: [
           ["API", "/api/v1/gpus"],
@@ -36,6 +39,7 @@ export const gateway: Role = {
           ...process,
           questions: opened.questions,
           costs: costLimits(config, process.access.access.isRequired),
+          pressure,
           inventory: opened.inventory,
           fleet,
           administration: process.access.administer(opened.client),
@@ -43,19 +47,18 @@ export const gateway: Role = {
           scaling: shared.scaling.records,
           webSocket: config,
           graphql: { introspection: config.graphqlIntrospection, graphiql: config.graphiql },
-          http: {
-            rateLimitPerSecond: config.httpRateLimitPerSecond,
-            trustsForwardedFor: config.httpTrustForwardedFor,
-            corsOrigins: config.corsOrigins,
-          },
+          http: httpOptions(config),
         }),
     };
   },
 };
 
-/** A key has a share of what the database can answer; where no key is required, a client may have all of it. */
-function costLimits(config: Config, isKeyRequired: boolean): CostLimits {
-  return { heavyPerClient: config.clientMaxHeavyQueries ?? (isKeyRequired ? 2 : config.maxHeavyQueries) };
+function httpOptions(config: Config): HttpOptions {
+  return {
+    rateLimitPerSecond: config.httpRateLimitPerSecond,
+    trustsForwardedFor: config.httpTrustForwardedFor,
+    corsOrigins: config.corsOrigins,
+  };
 }
 
 /** Without etcd there is nothing to compare, and a collector in the same process compares before it collects. */

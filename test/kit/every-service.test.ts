@@ -12,6 +12,7 @@ import { systemClock as clock } from "../../src/kit/clock.ts";
 import { defaultClusterId, defaultTopic } from "../../src/domain/default-names.ts";
 import { EtcdUnavailable } from "../../src/domain/errors.ts";
 import { HostNames } from "../../src/kit/host-names.ts";
+import { QueryPressure } from "../../src/routes/answers/costs/query-pressure.ts";
 import { StoreCheck } from "../../src/roles/store-check.ts";
 import { TokenBucket } from "../../src/kit/token-bucket.ts";
 import { Collector } from "../../src/pipeline/collect/collector.ts";
@@ -242,6 +243,14 @@ exerciseService("the keys in memory", () => {
 exerciseService("the audit log", () => {
   const { part: store, calls } = counted(new SqlAuditStore(opened.client));
   return { service: new AuditLog({ store, keepDays: 1, monotonicMs: clock.nowMs, clock, log }), calls };
+});
+exerciseService("the pressure on the database", () => {
+  let calls = 0;
+  const sleep = (ms: number, signal?: AbortSignal): Promise<void> => {
+    calls += 1;
+    return clock.sleep(Math.min(ms, 5), signal);
+  };
+  return { service: new QueryPressure({ clock: { ...clock, sleep }, log }), calls: () => calls };
 });
 exerciseService("the notice that nothing is protected", () => {
   let calls = 0;

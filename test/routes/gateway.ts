@@ -10,6 +10,8 @@ import { HostNames } from "../../src/kit/host-names.ts";
 import type { Gpu, Workload } from "../../src/domain/gpu.ts";
 import { metricIndexOf } from "../../src/domain/metrics.ts";
 import { openToAll } from "../../src/access/access.ts";
+import { QueryPressure } from "../../src/routes/answers/costs/query-pressure.ts";
+import { costLimits } from "../../src/roles/cost-limits.ts";
 import { administrationOf } from "../../src/roles/open-access.ts";
 import { type GatewayOptions, gatewayRoutes } from "../../src/roles/gateway-routes.ts";
 import type { Fleet } from "../../src/routes/fleet/fleet.ts";
@@ -143,7 +145,8 @@ export function gatewayOver(
   const parts = {
     fleet: projection as Fleet | undefined,
     questions: replaced === undefined ? questions : { ...questions, ask: () => replaced },
-    costs: { heavyPerClient: 4 },
+    costs: costLimits(parseConfig({}), false),
+    pressure: new QueryPressure({ clock, log }),
     inventory,
     http,
     queue,

@@ -1,5 +1,7 @@
 import { Type } from "@sinclair/typebox";
-import { count, duration, optionalCount } from "../config-setting.ts";
+import { count, duration } from "../config-setting.ts";
+
+import { clientSettings } from "./client-settings.ts";
 
 /** The settings of what gateways serve. */
 export const apiSettings = {
@@ -17,14 +19,7 @@ export const apiSettings = {
     default: false,
     description: "Take the client's address from the end of X-Forwarded-For; only behind a proxy that sets it",
   }),
-  clientMaxHeavyQueries: optionalCount({
-    env: "CLIENT_MAX_HEAVY_QUERIES",
-    minimum: 1,
-    maximum: 100,
-    unit: "queries",
-    description:
-      "Heavy questions of one client (a key, or without keys an address) that a gateway asks the database at a time; others wait in turn; absent: 2 where keys are required, otherwise MAX_HEAVY_QUERIES",
-  }),
+  ...clientSettings,
   corsOrigins: Type.Optional(
     Type.Array(Type.String({ pattern: "^(\\*|https?://[^/\\s]+)$" }), {
       env: "CORS_ORIGINS",

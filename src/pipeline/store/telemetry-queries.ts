@@ -80,6 +80,14 @@ export interface CoverageQueries {
  *  waiting, such as a GPU's records. */
 export type QuestionWeight = "light" | "heavy";
 
+/** What a store knows of its size without reading its records. */
+export interface StoreSize {
+  /** About so many; 0 if it is not known. */
+  readonly records: number;
+  /** True if rollups are stored; false if they are made from the records at each query. */
+  readonly hasStoredRollups: boolean;
+}
+
 /** Answers the questions of clients. */
 export interface Questions {
   /** How many questions of each weight the store answers at a time. */
@@ -88,6 +96,8 @@ export interface Questions {
    *  @param signal aborts when the client has left: the question's statements are then cancelled, and throw the signal's
    *  reason */
   ask(weight: QuestionWeight, signal: AbortSignal): TelemetryQueries;
+  /** @throws StoreUnavailable */
+  size(): Promise<StoreSize>;
 }
 
 /** All queries that a store answers. */

@@ -12,6 +12,6 @@ export function crossOrigin(origins: readonly string[]) {
     credentials: !isForAll,
     methods: ["GET", "HEAD", "POST", "DELETE"],
     allowedHeaders,
-    exposeHeaders: ["etag", "retry-after"],
+    exposeHeaders: ["etag", "retry-after", "ratelimit", "ratelimit-policy"],
   });
 }

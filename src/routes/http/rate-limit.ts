@@ -1,8 +1,10 @@
 import { Elysia } from "elysia";
 import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
-import { clientNetwork } from "../../kit/ip-address.ts";
 import { type AddressServer, clientAddress } from "./access/client-address.ts";
+import { credentialOf } from "./access/credentials.ts";
+import { type Requester, requesterOf, stranger } from "./access/requester.ts";
 import { ApiError } from "./api-error.ts";
+import type { ClientInstruments } from "./costs/client-instruments.ts";
 import { pathOf } from "./door/request-path.ts";
 
 export interface RateLimitOptions {
@@ -12,24 +14,29 @@ export interface RateLimitOptions {
   readonly trustsForwardedFor: boolean;
 }
 
-/** Counts what each client asks. A client is an IPv4 address, or the network of an IPv6 address. It is counted in windows of one second.
- *  A window begins with the first request after the previous window. */
+/** Counts what each client asks: a key, or without a key an IPv4 address or the network of an IPv6 address. It is counted in windows of one
+ *  second. A window begins with the first request after the previous window. */
 export class RateLimit {
   private readonly limiter: RateLimiterMemory;
 
-  constructor(private readonly options: RateLimitOptions) {
+  constructor(
+    private readonly options: RateLimitOptions,
+    private readonly instruments: ClientInstruments,
+  ) {
     this.limiter = new RateLimiterMemory({ points: options.rateLimitPerSecond, duration: 1 });
   }
 
-  /** The client that sends a request. */
-  clientOf(request: Request, server: AddressServer | null): string {
-    const client = clientAddress(request, server, this.options.trustsForwardedFor) ?? "unknown";
-    return clientNetwork(client) ?? client;
+  /** Counts the request of an address.
+   *  @returns the refusal if the client has used up its second */
+  countAddress(request: Request, server: AddressServer | null): Promise<ApiError | undefined> {
+    const address = clientAddress(request, server, this.options.trustsForwardedFor) ?? "";
+    return this.count(stranger(address, silent));
   }
 
   /** Counts a request, or an operation over a socket.
    *  @returns the refusal if the client has used up its second */
-  async count(client: string): Promise<ApiError | undefined> {
+  async count(requester: Requester): Promise<ApiError | undefined> {
+    const { client } = requester;
     const refused = await this.limiter.consume(client).then(
       () => undefined,
       (reason: unknown) => reason,
@@ -37,6 +44,7 @@ export class RateLimit {
     if (refused === undefined) return undefined;
     if (!(refused instanceof RateLimiterRes)) throw refused as Error;
     const { rateLimitPerSecond } = this.options;
+    this.instruments.refused(requester, "rate");
     const retryAfterSeconds = Math.max(1, Math.ceil(refused.msBeforeNext / 1000));
     return new ApiError(429, "too_many_requests", {
       message: `${client} sends more than ${rateLimitPerSecond} requests a second; try again in ${retryAfterSeconds} s`,
@@ -45,14 +53,24 @@ export class RateLimit {
   }
 }
 
+const silent = { changed: () => undefined, refused: () => undefined };
+
 /** Paths for operators and their tools, which are never limited. */
 const unlimitedPaths: ReadonlySet<string> = new Set(["/health", "/health/live", "/health/ready", "/metrics"]);
 
-/** Refuses a client's requests above the limit. */
+/** Refuses a client's requests above the limit. A request without a credential is its address's. One with a credential is counted once it is
+ *  known whose it is, so that keys behind one address do not share a limit; if it is not valid, it is refused for that, which costs nothing. */
 export function rateLimit(limit: RateLimit) {
-  return new Elysia({ name: "rate-limit" }).onRequest(async ({ request, server }) => {
-    if (unlimitedPaths.has(pathOf(request.url))) return;
-    const refused = await limit.count(limit.clientOf(request, server));
-    if (refused !== undefined) throw refused;
-  });
+  const isAnonymous = (request: Request): boolean => credentialOf(request) === undefined;
+  return new Elysia({ name: "rate-limit" })
+    .onRequest(async ({ request, server }) => {
+      if (unlimitedPaths.has(pathOf(request.url)) || !isAnonymous(request)) return;
+      const refused = await limit.countAddress(request, server);
+      if (refused !== undefined) throw refused;
+    })
+    .onTransform({ as: "global" }, async ({ request }) => {
+      if (unlimitedPaths.has(pathOf(request.url)) || isAnonymous(request)) return;
+      const refused = await limit.count(requesterOf(request));
+      if (refused !== undefined) throw refused;
+    });
 }

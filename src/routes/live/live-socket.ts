@@ -58,11 +58,7 @@ export class LiveSocket {
   private readonly byId = new Map<string, Subscription>();
   private lastId = 0;
 
-  /** @param client whose messages are counted; undefined if they are not */
-  constructor(
-    private readonly owner: SocketOwner,
-    readonly client?: string,
-  ) {}
+  constructor(private readonly owner: SocketOwner) {}
 
   get stateName(): SocketState["name"] {
     return this.state.name;

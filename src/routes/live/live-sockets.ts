@@ -5,7 +5,7 @@ import { defined } from "../../kit/defined.ts";
 import type { HistoryQueries } from "../../pipeline/store/telemetry-queries.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import { type Requester, requesterOf } from "../http/access/requester.ts";
-import { askedBy, Asker } from "../http/access/asker.ts";
+import { askedBy, Asker, presentAsker } from "../http/access/asker.ts";
 import { ApiError } from "../http/api-error.ts";
 import type { RateLimit } from "../http/rate-limit.ts";
 import type { LiveFeed } from "./live-feed.ts";
@@ -31,6 +31,11 @@ export interface LiveOptions {
   readonly log: Logger;
 }
 
+interface Client {
+  readonly socket: LiveSocket;
+  readonly requester: Requester;
+}
+
 /** The part of Bun's server that this module uses. */
 interface SocketServer {
   upgrade(request: Request, options: { readonly data: LiveSocket }): boolean;
@@ -52,6 +57,8 @@ export class LiveSockets implements SocketOwner {
   /** Who has opened each socket. */
   private readonly requesters = new WeakMap<LiveSocket, Requester>();
   private readonly askers = new WeakMap<LiveSocket, Asker>();
+  /** Functions that count a socket no more. */
+  private readonly releases = new WeakMap<LiveSocket, () => void>();
   /** Functions that remove a socket from its caller, which ends it. */
   private readonly departures = new WeakMap<LiveSocket, () => void>();
   private readonly instruments: LiveInstruments;
@@ -90,11 +97,16 @@ export class LiveSockets implements SocketOwner {
       throw this.refusal("connections", message);
     }
     this.server = server ?? undefined;
-    const socket = new LiveSocket(this, this.options.limit?.clientOf(request, server));
+    const socket = new LiveSocket(this);
     const requester = requesterOf(request);
+    const asker = presentAsker()?.another() ?? new Asker(() => requester);
     this.requesters.set(socket, requester);
-    this.askers.set(socket, new Asker(() => requester));
-    if (server?.upgrade(request, { data: socket }) !== true) throw upgradeRequired();
+    this.askers.set(socket, asker);
+    const release = asker.hold("sockets");
+    this.releases.set(socket, release);
+    if (server?.upgrade(request, { data: socket }) === true) return;
+    release();
+    throw upgradeRequired();
   }
 
   onOpened(socket: LiveSocket): void {
@@ -109,6 +121,7 @@ export class LiveSockets implements SocketOwner {
     this.sockets.delete(socket);
     this.departures.get(socket)?.();
     this.askers.get(socket)?.leave();
+    this.releases.get(socket)?.();
     this.instruments.closed.inc({ reason });
   }
 
@@ -117,13 +130,15 @@ export class LiveSockets implements SocketOwner {
   }
 
   onMessage(socket: LiveSocket, read: ReadMessage): void {
+    this.askers.get(socket)?.countRequest();
     const { limit } = this.options;
-    if (limit === undefined || socket.client === undefined) this.handle(socket, read);
-    else void this.handleWithin(limit, socket, read);
+    const requester = this.requesters.get(socket);
+    if (limit === undefined || requester === undefined) this.handle(socket, read);
+    else void this.handleWithin(limit, { socket, requester }, read);
   }
 
-  private async handleWithin(limit: RateLimit, socket: LiveSocket, read: ReadMessage): Promise<void> {
-    const refused = await limit.count(socket.client ?? "");
+  private async handleWithin(limit: RateLimit, { socket, requester }: Client, read: ReadMessage): Promise<void> {
+    const refused = await limit.count(requester);
     if (socket.stateName === "CLOSED") return;
     if (refused === undefined) this.handle(socket, read);
     else this.subscriptions.refuse(socket, read, refused);

@@ -6,6 +6,7 @@ import type { Clock } from "../../kit/clock.ts";
 import { messageOf } from "../../kit/message-of.ts";
 import { DeadlineExceeded, within } from "../../kit/within.ts";
 import type { HistoryQueries } from "../../pipeline/store/telemetry-queries.ts";
+import { ApiError } from "../http/api-error.ts";
 import type { ControlMessage } from "./messages.ts";
 import type { MessageError } from "./read-message.ts";
 import type { Subscription } from "./subscription.ts";
@@ -114,6 +115,10 @@ function errorOf(error: unknown): MessageError {
   if (error instanceof StoreUnavailable) {
     const message = "The history could not be sent, because the store does not answer; the subscription is live";
     return { code: "store_unavailable", message, details };
+  }
+  if (error instanceof ApiError) {
+    const message = `The history was not sent completely: ${error.message}; the subscription is live`;
+    return { code: error.code, message, details: error.text.details };
   }
   if (error instanceof QueryTooCostly) {
     const message = `The history was not sent, because its query costs too much: ${error.message}; the subscription is live`;

@@ -28,6 +28,7 @@ interface SubscriptionOptions {
   readonly onWaiting: () => void;
   /** Called with the number of records that will not be sent: newer ones superseded them, or the backlog was full. */
   readonly onSkipped: (count: number) => void;
+  readonly onEnd: () => void;
 }
 
 /** One subscription of a socket, with everything that waits to be sent.
@@ -158,6 +159,7 @@ export class Subscription implements UpdateReceiver {
     this.queue = [];
     this.newest.clear();
     this.onQueueEmpty?.();
+    this.options.onEnd();
   }
 
   private addToBacklog(backlog: StoredRecord[], record: StoredRecord): void {

@@ -6,7 +6,8 @@ import { visibleLines } from "../../domain/visible-text.ts";
 import type { HistoryQueries } from "../../pipeline/store/telemetry-queries.ts";
 import type { Fleet, FleetMember } from "../fleet/fleet.ts";
 import { firstMsOf, readInstant } from "../../domain/timestamp.ts";
-import type { ApiError } from "../http/api-error.ts";
+import { presentAsker } from "../http/access/asker.ts";
+import { ApiError } from "../http/api-error.ts";
 import type { LiveInstruments } from "./live-instruments.ts";
 import type { LiveSettings } from "./live-settings.ts";
 import type { LiveSocket } from "./live-socket.ts";
@@ -69,12 +70,15 @@ export class Subscriptions {
       this.sendError(socket, message.id === undefined ? error : { ...error, id: message.id });
       return;
     }
+    const onEnd = this.held(socket, message);
+    if (onEnd === undefined) return;
     const subscription = new Subscription({
       id: message.id ?? socket.newId(),
       request,
       topics: this.options.topics,
       onWaiting: () => socket.pump(),
       onSkipped: this.options.onSkipped,
+      onEnd,
     });
     const { id } = subscription;
     const snapshot = this.newestRecords(request.selector);
@@ -83,6 +87,18 @@ export class Subscriptions {
     else if (message.snapshot !== false) subscription.addSnapshot(snapshot);
     socket.add(subscription);
     socket.pump();
+  }
+
+  /** Counts a subscription of the client.
+   *  @returns a function to call at its end; undefined if the client has as many as it may have, and has been told */
+  private held(socket: LiveSocket, { id }: Subscribe): (() => void) | undefined {
+    try {
+      return presentAsker()?.hold("subscriptions") ?? (() => undefined);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      this.sendError(socket, { code: error.code, ...error.text, ...defined({ id }) });
+      return undefined;
+    }
   }
 
   /** @returns the reason for the refusal; undefined if the subscription is accepted */

@@ -47,6 +47,8 @@ beforeAll(async () => {
   await opened.store.ingest(messageOf("fleet", makeBatch(records)));
   gateway = gatewayOver({ ...opened, client });
   await gateway.get("/health/live");
+  // at its first question, the gateway also reads the size of the store
+  await ask("{ telemetry(limit: 1) { records { uuid } } }");
 });
 afterAll(() => client.close());
 

@@ -35,6 +35,10 @@ export function openTopics(publish: (topic: string, text: string) => void) {
     for (const listener of listeners) listener([{ gpu, record: recordAt(second) }]);
   };
   const subscribe = (id: string, onWaiting: () => void = () => undefined): Subscription =>
-    new Subscription({ id, request: subscriptionRequestOf({}, id), topics, onWaiting, onSkipped: () => undefined });
+    new Subscription({
+      ...{ id, request: subscriptionRequestOf({}, id), topics, onWaiting },
+      onSkipped: () => undefined,
+      onEnd: () => undefined,
+    });
   return { update, subscribe };
 }

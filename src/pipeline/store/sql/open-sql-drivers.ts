@@ -1,4 +1,5 @@
 import type { SqlClient } from "../../../db/client.ts";
+import { estimateRecords } from "../../../db/sql/count-records.ts";
 import type { DatabaseEngine } from "../../../db/engine.ts";
 import type { OpenStore } from "../open-store.ts";
 import type { Questions } from "../telemetry-queries.ts";
@@ -45,6 +46,10 @@ export function openSqlDrivers({
       atATime: questionsAtATime,
       ask: (weight, signal) =>
         new SqlTelemetryQueries((weight === "heavy" ? heavyReader : reader).until(signal), engine),
+      size: async () => ({
+        records: await estimateRecords(reader),
+        hasStoredRollups: engine().hasMaterializedRollups,
+      }),
     },
     inventory: new SqlInventory(writer, reader),
     client: writer,

@@ -1,9 +1,23 @@
 import type { GpuSelector } from "../../../domain/gpu-selector.ts";
-import type { TelemetryQueries } from "../../../pipeline/store/telemetry-queries.ts";
+import type {
+  AggregateFilter,
+  EachGpuFilter,
+  HistoryPage,
+  RecordFilter,
+  RollupResolution,
+} from "../../../domain/query.ts";
+import type { TimeRange } from "../../../domain/time-range.ts";
+import type { QuestionWeight, TelemetryQueries } from "../../../pipeline/store/telemetry-queries.ts";
 import type { Ask } from "./query-costs.ts";
+import { type RowEstimates, rollupMs } from "./row-estimates.ts";
 
-/** The store's queries for clients: each question waits for its turn, and ends when its client leaves. A question about one GPU is
- *  light. */
+/** Counting stops at this many records. */
+const maxCounted = 1_000_000;
+const hourMs = 3_600_000;
+const always: TimeRange = { fromMs: -Infinity, toMs: Infinity };
+
+/** The store's queries for clients: each question is charged to its client, waits for its turn, and ends when its client leaves. A
+ *  question about one GPU is light. */
 export class CostedQueries implements TelemetryQueries {
   readonly fleet: TelemetryQueries["fleet"];
   readonly history: TelemetryQueries["history"];
@@ -11,36 +25,95 @@ export class CostedQueries implements TelemetryQueries {
   readonly quarantine: TelemetryQueries["quarantine"];
   readonly coverage: TelemetryQueries["coverage"];
 
-  constructor(ask: Ask) {
+  constructor(
+    ask: Ask,
+    private readonly estimates: RowEstimates,
+  ) {
+    const light = { weight: "light", rows: 1 } as const;
     this.fleet = {
-      gpus: (selector) => ask("light", ({ fleet }) => fleet.gpus(selector)),
-      latest: (selector) => ask("light", ({ fleet }) => fleet.latest(selector)),
-      changes: (filter) => ask("light", ({ fleet }) => fleet.changes(filter)),
-      stateSpans: (known) => ask("light", ({ fleet }) => fleet.stateSpans(known)),
+      gpus: (selector) => ask(light, ({ fleet }) => fleet.gpus(selector)),
+      latest: (selector) => ask(light, ({ fleet }) => fleet.latest(selector)),
+      changes: (filter) => ask(light, ({ fleet }) => fleet.changes(filter)),
+      stateSpans: (known) => ask(light, ({ fleet }) => fleet.stateSpans(known)),
     };
-    this.history = {
-      records: (filter) => ask(weightOf(filter.gpus), ({ history }) => history.records(filter)),
-      rollups: (filter, resolution) => ask(weightOf(filter.gpus), ({ history }) => history.rollups(filter, resolution)),
-      recordsOfEach: (filter) => ask(weightOf(filter), ({ history }) => history.recordsOfEach(filter)),
-      rollupsOfEach: (filter, resolution) =>
-        ask(weightOf(filter), ({ history }) => history.rollupsOfEach(filter, resolution)),
-      deviceKinds: () => ask("light", ({ history }) => history.deviceKinds()),
-    };
+    this.history = this.historyBy(ask);
     this.aggregates = {
-      byGroup: (filter) => ask("heavy", ({ aggregates }) => aggregates.byGroup(filter)),
-      countRecords: (clusterId) => ask("heavy", ({ aggregates }) => aggregates.countRecords(clusterId)),
+      byGroup: (filter) => ask(heavy(this.ofAggregates(filter)), ({ aggregates }) => aggregates.byGroup(filter)),
+      countRecords: (clusterId) =>
+        ask(heavy(Math.min(maxCounted, estimates.records({ clusterId }, always))), ({ aggregates }) =>
+          aggregates.countRecords(clusterId),
+        ),
     };
     this.quarantine = {
-      rejections: (filter) => ask("light", ({ quarantine }) => quarantine.rejections(filter)),
-      countRejections: () => ask("heavy", ({ quarantine }) => quarantine.countRejections()),
-      countConflicts: () => ask("heavy", ({ quarantine }) => quarantine.countConflicts()),
+      rejections: (filter) =>
+        ask({ ...light, rows: filter.limit, read: counted }, ({ quarantine }) => quarantine.rejections(filter)),
+      countRejections: () => ask(heavy(1), ({ quarantine }) => quarantine.countRejections()),
+      countConflicts: () => ask(heavy(1), ({ quarantine }) => quarantine.countConflicts()),
     };
     this.coverage = {
-      coverage: (filter) => ask("heavy", ({ coverage }) => coverage.coverage(filter)),
+      coverage: (filter) =>
+        ask(heavy(estimates.sum(filter.gpus, filter.range, (ms) => Math.ceil(ms / hourMs))), ({ coverage }) =>
+          coverage.coverage(filter),
+        ),
     };
+  }
+
+  private historyBy(ask: Ask): TelemetryQueries["history"] {
+    return {
+      records: (filter) =>
+        ask({ weight: weightOf(filter.gpus), rows: this.ofRecords(filter), read: paged }, ({ history }) =>
+          history.records(filter),
+        ),
+      rollups: (filter, resolution) =>
+        ask({ weight: weightOf(filter.gpus), rows: this.ofRollups(filter, resolution) }, ({ history }) =>
+          history.rollups(filter, resolution),
+        ),
+      recordsOfEach: (filter) =>
+        ask({ weight: weightOf(filter), rows: this.ofEach(filter, (ms) => this.estimates.in(ms)) }, ({ history }) =>
+          history.recordsOfEach(filter),
+        ),
+      rollupsOfEach: (filter, resolution) => {
+        const rollups = this.ofEach(filter, (ms) => ms / rollupMs[resolution]);
+        const rows = rollups * this.estimates.perRollup(resolution);
+        return ask({ weight: weightOf(filter), rows }, ({ history }) => history.rollupsOfEach(filter, resolution));
+      },
+      deviceKinds: () => ask({ weight: "light", rows: 1 }, ({ history }) => history.deviceKinds()),
+    };
+  }
+
+  private ofRecords({ gpus, range, limit }: RecordFilter): number {
+    return Math.min(limit, this.estimates.records(gpus, range));
+  }
+
+  private ofRollups({ gpus, range, limit }: RecordFilter, resolution: RollupResolution): number {
+    const rollups = this.estimates.sum(gpus, range, (ms) => ms / rollupMs[resolution]);
+    return Math.min(limit, rollups) * this.estimates.perRollup(resolution);
+  }
+
+  private ofEach({ uuids, range, limit }: EachGpuFilter, countOf: (ms: number) => number): number {
+    return this.estimates.sum({ uuids }, range, (ms) => Math.min(limit, countOf(ms)));
+  }
+
+  private ofAggregates({ gpus, range, resolution, groupBy }: AggregateFilter): number {
+    // a rollup combines all workloads of a GPU, so these are made from the records
+    if (groupBy === "namespace") return this.estimates.records(gpus, range);
+    const rollups = this.estimates.sum(gpus, range, (ms) => ms / rollupMs[resolution]);
+    return rollups * this.estimates.perRollup(resolution);
   }
 }
 
-function weightOf({ uuids }: Pick<GpuSelector, "uuids">): "light" | "heavy" {
+function weightOf({ uuids }: Pick<GpuSelector, "uuids">): QuestionWeight {
   return uuids?.length === 1 ? "light" : "heavy";
+}
+
+function heavy(rows: number) {
+  return { weight: "heavy", rows } as const;
+}
+
+function paged({ elements }: HistoryPage<unknown>): number {
+  return elements.length;
+}
+
+function counted(rows: readonly unknown[]): number {
+  return rows.length;
 }

@@ -1,4 +1,5 @@
 import type { Caller } from "../../../access/caller.ts";
+import { presentAsker } from "../../http/access/asker.ts";
 import { graphqlError } from "../graphql-errors.ts";
 
 /** Limits the total number of GraphQL subscriptions of all clients, and ends them when the process is about to stop. */
@@ -30,8 +31,10 @@ export class Admission {
         : `This gateway accepts at most ${max} subscriptions at a time; try again when one has ended`;
       throw graphqlError("TOO_MANY_SUBSCRIPTIONS", message, { max });
     }
+    const release = heldBy(events);
     let removeListener = (): void => undefined;
     const leave = (): void => {
+      release();
       this.admitted.delete(counted);
       removeListener();
     };
@@ -50,5 +53,15 @@ export class Admission {
     this.admitted.add(counted);
     removeListener = caller.onEnd(() => void counted.return?.());
     return counted;
+  }
+}
+
+/** Counts the subscription of the present asker. @throws ApiError 429 if it has too many; `events` is then ended */
+function heldBy(events: AsyncIterator<unknown>): () => void {
+  try {
+    return presentAsker()?.hold("subscriptions") ?? (() => undefined);
+  } catch (error) {
+    void events.return?.();
+    throw error;
   }
 }

@@ -41,8 +41,7 @@ interface SocketServer {
 /** What is known of the client of a connection. */
 interface Client {
   readonly request: Request;
-  /** Whose operations are counted. */
-  readonly counted: string | undefined;
+  readonly asker: Asker;
   /** Those who wait for the operations under way, by the operations' ids. */
   readonly askers: Map<string, Asker>;
 }
@@ -107,26 +106,32 @@ export class GraphqlSockets {
       throw new ApiError(503, "no_room", { message, details: {} });
     }
     const { caller } = requesterOf(request);
-    const client = { request, counted: this.options.limit?.clientOf(request, server), askers: new Map() };
-    const socket = new GraphqlSocket(client, this.protocol, {
+    const asker = presentAsker()?.another() ?? new Asker(() => requesterOf(request));
+    const release = asker.hold("sockets");
+    const socket = new GraphqlSocket({ request, asker, askers: new Map() }, this.protocol, {
       onOpened: () => caller.onEnd(() => socket.end(CloseCode.Forbidden, caller.endText)),
-      onEnd: () => this.sockets.delete(socket),
+      onEnd: () => {
+        this.sockets.delete(socket);
+        release();
+      },
       onError: (error) => log.error({ err: error }, "a message to /graphql failed"),
     });
     this.sockets.add(socket);
     const headers = { "sec-websocket-protocol": GRAPHQL_TRANSPORT_WS_PROTOCOL };
     if (server?.upgrade(request, { data: socket, headers }) === true) return;
     this.sockets.delete(socket);
+    release();
     throw new ApiError(400, "invalid_parameter", { message: "This request is not a WebSocket handshake", details: {} });
   }
 
   /** @returns why an operation is not begun; undefined if it may begin
    *  @param running operations of the connection, this one included */
-  private async refusalOf({ counted }: Client, running: number): Promise<GraphQLError[] | undefined> {
+  private async refusalOf({ asker }: Client, running: number): Promise<GraphQLError[] | undefined> {
     if (running > maxOperations) {
       return [graphqlError("TOO_MANY_SUBSCRIPTIONS", `A connection may run ${maxOperations} operations at a time`)];
     }
-    const refused = counted === undefined ? undefined : await this.options.limit?.count(counted);
+    asker.countRequest();
+    const refused = await this.options.limit?.count(asker.requester);
     return refused && [graphqlError("TOO_MANY_REQUESTS", refused.text.message, refused.text.details)];
   }
 }
@@ -237,9 +242,9 @@ export class GraphqlSocket {
 
   message(_wire: Wire, data: string | Uint8Array): void {
     const text = typeof data === "string" ? data : new TextDecoder().decode(data);
-    const { request, askers } = this.client;
+    const { asker, askers } = this.client;
     askers.get(completedBy(text))?.leave();
-    const handled = askedBy(new Asker(() => requesterOf(request)), () => this.connection?.onMessage(text));
+    const handled = askedBy(asker.another(), () => this.connection?.onMessage(text));
     handled?.catch((error: Error) => {
       // graphql-ws throws this if a client sends a message that only servers send; for a message that graphql-ws cannot
       // read, graphql-ws itself closes the connection

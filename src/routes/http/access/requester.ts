@@ -19,7 +19,7 @@ export class Requester {
   /** Whose costs the request counts as: the key's, or without a key those of the address. */
   get client(): string {
     const { id } = this.caller.grant;
-    return id === "" ? `address ${clientNetwork(this.address) ?? this.address}` : `key ${id}`;
+    return id === "" ? (clientNetwork(this.address) ?? (this.address || "unknown")) : `key ${id}`;
   }
 
   /** @param action names what has the rule, for the audit log

@@ -22,18 +22,30 @@ export interface RowAnswer {
  *  response; a later error aborts the stream, as does the end of the caller. For a HEAD request, no part is read. */
 export async function rowAnswer({ request, format, columns, parts }: RowAnswer): Promise<Response> {
   if (request.method === "HEAD") return headOf(request, format);
-  const texts = textsOf(await parts.next(), parts, format === "csv" ? columns : undefined);
-  const body = bodyOf(texts, request);
+  // the stream is read after the request's handler has ended
+  const asker = presentAsker() ?? new Asker(() => requesterOf(request));
+  const release = asker.hold("exports");
+  const first = await parts.next().catch((error: unknown) => {
+    release();
+    throw error;
+  });
+  const texts = textsOf(first, parts, format === "csv" ? columns : undefined);
+  const body = bodyOf(texts, asker, release);
   const encoding = encodingOf(request);
   const sent = encoding === undefined ? body : compressedStream(body, encoding);
   return new Response(sent, { headers: rowHeaders(request, format) });
 }
 
-function bodyOf(texts: AsyncGenerator<string, void>, request: Request): ReadableStream<Uint8Array> {
-  const caller = requesterOf(request).caller;
-  // the stream is read after the request's handler has ended
-  const asker = presentAsker() ?? new Asker(() => requesterOf(request));
-  let leave = (): void => undefined;
+/** @param release called when the stream has ended, in whatever way */
+function bodyOf(texts: AsyncGenerator<string, void>, asker: Asker, release: () => void): ReadableStream<Uint8Array> {
+  const { caller } = asker.requester;
+  let removeListener = (): void => undefined;
+  const leave = (): void => {
+    removeListener();
+    release();
+  };
+  // a stream whose client has left before it was read is not cancelled
+  asker.signal.addEventListener("abort", leave, { once: true });
   const end = async (): Promise<void> => {
     leave();
     asker.leave();
@@ -42,7 +54,7 @@ function bodyOf(texts: AsyncGenerator<string, void>, request: Request): Readable
   return new ReadableStream<Uint8Array>(
     {
       start: (controller) => {
-        leave = caller.onEnd(() => {
+        removeListener = caller.onEnd(() => {
           controller.error(new Error(caller.endText));
           void end();
         });

@@ -1,0 +1,109 @@
+import type { Registry } from "prom-client";
+import type { Clock } from "../../../kit/clock.ts";
+import type { Requester } from "../access/requester.ts";
+import { ApiError } from "../api-error.ts";
+import { ClientInstruments, type Held } from "./client-instruments.ts";
+import { RowBudgets, type RowsLeft } from "./row-budgets.ts";
+
+/** What one client may cost. A client is a key; without a key, it is an address. 0: no limit. */
+export interface ClientLimits {
+  /** Rows that the database may read for it in a minute, as estimated. */
+  readonly rowsPerMinute: number;
+  readonly sockets: number;
+  readonly subscriptions: number;
+  readonly exports: number;
+}
+
+interface ClientCostsOptions {
+  readonly limits: ClientLimits;
+  readonly registry: Registry;
+  readonly clock: Clock;
+}
+
+const settingOf: Readonly<Record<Held, string>> = {
+  sockets: "CLIENT_MAX_SOCKETS",
+  subscriptions: "CLIENT_MAX_SUBSCRIPTIONS",
+  exports: "CLIENT_MAX_EXPORTS",
+};
+
+/** When a client should try again to open what it has too many of. */
+const retryAfterSeconds = 5;
+
+/** Counts what each client costs, and refuses what is above its limits. */
+export class ClientCosts {
+  readonly instruments: ClientInstruments;
+  private readonly budgets: RowBudgets | undefined;
+  private readonly held: Readonly<Record<Held, Map<string, number>>> = {
+    sockets: new Map(),
+    subscriptions: new Map(),
+    exports: new Map(),
+  };
+
+  constructor(private readonly options: ClientCostsOptions) {
+    const { limits, registry, clock } = options;
+    this.instruments = new ClientInstruments(registry);
+    this.budgets = limits.rowsPerMinute === 0 ? undefined : new RowBudgets(limits.rowsPerMinute, clock);
+  }
+
+  /** What is left of the client's budget; undefined if there is no budget. */
+  rowsLeft({ client }: Requester): (RowsLeft & { readonly rowsPerMinute: number }) | undefined {
+    return this.budgets && { ...this.budgets.left(client), rowsPerMinute: this.budgets.rowsPerMinute };
+  }
+
+  /** Takes estimated rows of the client's budget.
+   *  @returns a function to call with the rows that were read, if they are known
+   *  @throws ApiError 429 if nothing is left of the budget */
+  charge(requester: Requester, rows: number): (read: number) => void {
+    const { client } = requester;
+    const giveBack = this.budgets === undefined ? () => undefined : this.budgets.take(client, rows);
+    if (giveBack === undefined) throw this.rowsRefused(requester, rows);
+    this.instruments.read(requester, rows);
+    return (read) => giveBack(Math.max(0, rows - read));
+  }
+
+  /** Counts a socket, a subscription or an export of the client.
+   *  @returns a function to call at its end; later calls do nothing
+   *  @throws ApiError 429 if the client has as many as it may have */
+  hold(kind: Held, requester: Requester): () => void {
+    const { client } = requester;
+    const held = this.held[kind];
+    const max = this.options.limits[kind];
+    const count = held.get(client) ?? 0;
+    if (max > 0 && count >= max) {
+      this.instruments.refused(requester, kind);
+      throw new ApiError(429, "too_many_requests", {
+        message: `This client has ${max} ${kind}, as many as ${settingOf[kind]} allows; end one of them first`,
+        details: { reason: kind, max, retry_after_seconds: retryAfterSeconds },
+      });
+    }
+    held.set(client, count + 1);
+    this.instruments.holds(requester, kind, 1);
+    let isHeld = true;
+    return () => {
+      if (!isHeld) return;
+      isHeld = false;
+      const left = (held.get(client) ?? 1) - 1;
+      if (left === 0) held.delete(client);
+      else held.set(client, left);
+      this.instruments.holds(requester, kind, -1);
+    };
+  }
+
+  private rowsRefused(requester: Requester, rows: number): ApiError {
+    const { rowsPerMinute } = this.options.limits;
+    const seconds = this.budgets?.retryAfterSeconds(requester.client) ?? 1;
+    this.instruments.refused(requester, "rows");
+    return new ApiError(429, "too_many_requests", {
+      message:
+        `This client has used up the ${rowsPerMinute} rows a minute that CLIENT_ROWS_PER_MINUTE allows; this question would read about ` +
+        `${rows}. Try again in ${seconds} s, with a shorter window or fewer GPUs`,
+      details: {
+        reason: "rows",
+        rows_per_minute: rowsPerMinute,
+        estimated_rows: rows,
+        remaining_rows: this.budgets?.left(requester.client).rows ?? 0,
+        retry_after_seconds: seconds,
+      },
+    });
+  }
+}

@@ -1,0 +1,65 @@
+import { LRUCache } from "lru-cache";
+import type { Clock } from "../../../kit/clock.ts";
+
+/** What a client may still ask for. */
+export interface RowsLeft {
+  /** Estimated rows; below 0 if the client has asked for more than it had. */
+  readonly rows: number;
+  /** Seconds until the client has its whole budget again. */
+  readonly wholeInSeconds: number;
+}
+
+interface Budget {
+  rows: number;
+  atMs: number;
+}
+
+/** Clients whose budgets are remembered. A client beyond them begins with a whole budget again. */
+const maxClients = 10_000;
+/** A client that asks for more than it has waits for at most so many minutes, whatever it has asked for. */
+const maxDebtMinutes = 10;
+
+/** The rows that each client may have the database read. A budget fills up evenly, to at most that of a minute. A client that has any of
+ *  it left may ask for more than that, and then waits until the difference has been filled up. */
+export class RowBudgets {
+  private readonly budgets = new LRUCache<string, Budget>({ max: maxClients });
+
+  constructor(
+    readonly rowsPerMinute: number,
+    private readonly clock: Clock,
+  ) {}
+
+  left(client: string): RowsLeft {
+    const rows = Math.floor(this.budgetOf(client).rows);
+    return { rows, wholeInSeconds: Math.ceil(((this.rowsPerMinute - rows) / this.rowsPerMinute) * 60) };
+  }
+
+  /** Takes rows of the client's budget.
+   *  @returns undefined if the client has nothing left; otherwise a function that gives rows back */
+  take(client: string, rows: number): ((rows: number) => void) | undefined {
+    const budget = this.budgetOf(client);
+    if (budget.rows <= 0) return undefined;
+    budget.rows = Math.max(budget.rows - rows, -maxDebtMinutes * this.rowsPerMinute);
+    return (back) => void (budget.rows = Math.min(budget.rows + back, this.rowsPerMinute));
+  }
+
+  /** Seconds until the client may ask again. */
+  retryAfterSeconds(client: string): number {
+    const { rows } = this.budgetOf(client);
+    // a client that has exactly nothing left has to wait, too
+    return Math.max(0, Math.floor((-rows / this.rowsPerMinute) * 60)) + 1;
+  }
+
+  private budgetOf(client: string): Budget {
+    const nowMs = this.clock.nowMs();
+    let budget = this.budgets.get(client);
+    if (budget === undefined) {
+      budget = { rows: this.rowsPerMinute, atMs: nowMs };
+      this.budgets.set(client, budget);
+    }
+    const added = (Math.max(0, nowMs - budget.atMs) / 60_000) * this.rowsPerMinute;
+    budget.rows = Math.min(budget.rows + added, this.rowsPerMinute);
+    budget.atMs = nowMs;
+    return budget;
+  }
+}

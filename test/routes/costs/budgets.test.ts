@@ -1,0 +1,148 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { Registry } from "prom-client";
+import type { OpenStore } from "../../../src/pipeline/store/open-store.ts";
+import { until } from "../../../dev/until.ts";
+import { makeBatch, messageOf } from "../../../dev/make-batch.ts";
+import type { CostLimits } from "../../../src/roles/gateway-routes.ts";
+import { ManualClock } from "../../support/manual-clock.ts";
+import { openMemoryStore } from "../../support/open-store.ts";
+import { securedParts } from "../access/secured-gateway.ts";
+import { gatewayOver } from "../gateway.ts";
+
+const startMs = Date.UTC(2025, 6, 18);
+const gpus = 10;
+/** One every 10 s, as is assumed of a store that does not know its size. */
+const recordsOfGpu = 361;
+
+let store: OpenStore;
+beforeAll(async () => {
+  store = await openMemoryStore();
+  const records = Array.from({ length: gpus * recordsOfGpu }, (_, index) => ({
+    uuid: `GPU-${index % gpus}`,
+    hostname: `host-${index % 2}`,
+    timeMs: startMs + Math.floor(index / gpus) * 10_000,
+    metrics: { temperature: 30 },
+  }));
+  await store.store.ingest(messageOf("fleet", makeBatch(records)));
+});
+afterAll(() => store.close());
+
+const noLimits: CostLimits = { heavyPerClient: 4, rowsPerMinute: 0, sockets: 0, subscriptions: 0, exports: 0 };
+
+/** A gateway that needs keys, and the headers of two keys. */
+async function openLimited(limits: Partial<CostLimits>) {
+  const secured = securedParts(store);
+  const clock = new ManualClock(startMs);
+  const registry = new Registry();
+  const gateway = gatewayOver(store, { ...secured.parts, costs: { ...noLimits, ...limits }, clock, registry });
+  const [a, b] = [await secured.create("read"), await secured.create("read", "operate")];
+  const ask = (path: string, { headers } = a, more: Record<string, string> = {}) =>
+    gateway.get(path, { headers: { ...headers, ...more } });
+  const metric = async (line: string): Promise<string | undefined> =>
+    (await registry.metrics())
+      .split("\n")
+      .find((each) => each.startsWith(line))
+      ?.slice(line.length + 1);
+  return { ask, a, b, clock, metric, gateway, secured };
+}
+
+const from = "start_time=2025-07-18T00:00:00Z";
+const hour = `${from}&end_time=2025-07-18T01:00:00Z`;
+const aggregates = `/api/v1/telemetry/aggregates?group_by=host&${hour}`;
+const rowsLeft = (response: Response): number => Number(/r=(\d+)/.exec(response.headers.get("ratelimit") ?? "")?.[1]);
+
+test("an aggregate is charged as many rows as there are in its window, and a page what it has read", async () => {
+  const { ask } = await openLimited({ rowsPerMinute: 100_000 });
+  const first = await ask(aggregates);
+  expect(first.status).toBe(200);
+  expect(first.headers.get("ratelimit-policy")).toBe('"rows";q=100000;w=60');
+  // all records of the hour, within a rounding of each GPU's
+  expect(Math.abs(100_000 - rowsLeft(first) - gpus * recordsOfGpu)).toBeLessThan(2 * gpus);
+  const left = rowsLeft(first);
+  expect(left - rowsLeft(await ask(`/api/v1/telemetry?${hour}&limit=50`))).toBe(50);
+  expect(rowsLeft(await ask(`/api/v1/telemetry?start_time=2020-01-01T00:00:00Z&end_time=2020-01-02T00:00:00Z`))).toBe(
+    left - 50,
+  );
+  expect((await ask("/api/v1/gpus")).headers.get("ratelimit")).toBeNull();
+});
+
+test("a client that has used up its rows gets 429 with what is left and when, and is answered once they are back", async () => {
+  const { ask, a, b, clock, metric } = await openLimited({ rowsPerMinute: 3000 });
+  expect((await ask(aggregates)).status).toBe(200);
+  const refused = await ask(aggregates);
+  expect(refused.status).toBe(429);
+  const { error } = (await refused.json()) as { error: { code: string; details: Record<string, number> } };
+  expect(error).toMatchObject({ code: "too_many_requests", details: { reason: "rows", rows_per_minute: 3000 } });
+  expect(refused.headers.get("retry-after")).toBe(String(error.details["retry_after_seconds"]));
+  expect(refused.headers.get("ratelimit")).toStartWith('"rows";r=0;t=');
+  expect((await ask(aggregates, b)).status).toBe(200);
+  expect((await ask("/api/v1/gpus", a)).status).toBe(200);
+  expect(await metric('telemetry_client_refused_total{client="read",reason="rows"}')).toBe("1");
+  await clock.advance(Number(refused.headers.get("retry-after")) * 1000);
+  expect((await ask(aggregates)).status).toBe(200);
+});
+
+test("an export is charged as it goes, and ends with its client's rows", async () => {
+  const { ask, clock } = await openLimited({ rowsPerMinute: 1500 });
+  const response = await ask(`/api/v1/telemetry?${hour}`, undefined, { accept: "text/csv" });
+  const reader = response.body?.getReader();
+  expect((await reader?.read())?.done).toBe(false);
+  expect(await reader?.read().catch((error: Error) => error.message)).toContain("CLIENT_ROWS_PER_MINUTE");
+  await clock.advance(60_000);
+  expect((await ask(`/api/v1/telemetry?${hour}&limit=5`)).status).toBe(200);
+});
+
+test("each alias of a GraphQL operation is charged, and an error says when to try again", async () => {
+  const { gateway, a } = await openLimited({ rowsPerMinute: 8000 });
+  const field = `aggregates(groupBy: host, startTime: "2025-07-18T00:00:00Z", endTime: "2025-07-18T01:00:00Z") { rows { timestamp } }`;
+  const query = `{ ${Array.from({ length: 25 }, (_, index) => `a${index}: ${field}`).join(" ")} }`;
+  const headers = { ...a.headers, "content-type": "application/json" };
+  const response = await gateway.get("/graphql", { method: "POST", headers, body: JSON.stringify({ query }) });
+  const { errors } = (await response.json()) as { errors: { extensions: { code: string; details: object } }[] };
+  expect(errors[0]?.extensions).toMatchObject({
+    code: "TOO_MANY_REQUESTS",
+    details: { reason: "rows", rows_per_minute: 8000 },
+  });
+  expect(response.headers.get("ratelimit")).toStartWith('"rows";r=0;');
+});
+
+test("two keys behind one address do not share their limit of requests", async () => {
+  const secured = securedParts(store);
+  const http = { rateLimitPerSecond: 2, trustsForwardedFor: false, corsOrigins: undefined };
+  const gateway = gatewayOver(store, { ...secured.parts, http });
+  const keys = [await secured.create("read"), await secured.create("read", "operate")];
+  const statuses = [];
+  for (const { headers } of keys)
+    for (let count = 0; count < 3; count += 1) statuses.push(gateway.get("/api/v1/gpus", { headers }));
+  const anonymous = [gateway.get("/api/v1/gpus"), gateway.get("/api/v1/gpus"), gateway.get("/api/v1/gpus")];
+  const found = await Promise.all([...statuses, ...anonymous].map(async (answer) => (await answer).status));
+  expect(found).toEqual([200, 200, 429, 200, 200, 429, 401, 401, 429]);
+});
+
+test("a key has as many exports at a time as it may have, and another one when one of them has ended", async () => {
+  const { ask, b, metric } = await openLimited({ exports: 2 });
+  const open = (key?: typeof b) => ask(`/api/v1/telemetry?${hour}`, key, { accept: "application/x-ndjson" });
+  const [first, second] = [await open(), await open()];
+  expect(await metric('telemetry_client_held{client="read",kind="exports"}')).toBe("2");
+  const third = await open();
+  expect([first.status, second.status, third.status]).toEqual([200, 200, 429]);
+  expect(await third.json()).toMatchObject({
+    error: { code: "too_many_requests", details: { reason: "exports", max: 2 } },
+  });
+  expect((await open(b)).status).toBe(200);
+  await first.text();
+  expect((await open()).status).toBe(200);
+  await second.body?.cancel();
+  await until(async () => (await metric('telemetry_client_held{client="read",kind="exports"}')) === "1");
+});
+
+test("the names of at most 100 keys are labels; others share one", async () => {
+  const { gateway, secured, metric } = await openLimited({});
+  for (let index = 0; index < 102; index += 1) {
+    const { text } = await secured.parts.administration.keys.create({
+      ...{ name: `key ${index}`, scopes: ["read"], expiresAtMs: undefined, selector: undefined },
+    });
+    await gateway.get("/api/v1/gpus", { headers: { authorization: `Bearer ${text}` } });
+  }
+  await until(async () => (await metric('telemetry_client_requests_total{client="other"}')) === "2");
+});
