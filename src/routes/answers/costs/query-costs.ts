@@ -83,9 +83,9 @@ export class QueryCosts {
 
   private refused(weight: QuestionWeight, requester: Requester, { why, retryAfterSeconds, isFull }: NoTurn): ApiError {
     const { clients, pressure } = this.options;
-    const { running, waiting } = this.turns[weight];
+    const { atATime } = this.options.questions;
     clients.instruments.refused(requester, `queue_${why}`);
-    if (isFull) pressure.note(`it answers ${running} ${weight} ones at a time, and ${waiting} wait`);
+    if (isFull) pressure.note(`it answers ${atATime[weight]} ${weight} ones at a time, and more clients ask for some`);
     const questions = weight === "heavy" ? "heavy questions (aggregates, coverage, history of many GPUs)" : "questions";
     const reason =
       why === "time" ? `waited ${maxWaitMs / 1000} s for its turn` : "was not taken: too many wait already";
