@@ -13,7 +13,7 @@ export interface KeyGrant {
 }
 
 /** What makes someone a caller; `anyone` where nothing is required. */
-export type CallerKind = "anyone" | "key";
+export type CallerKind = "anyone" | "key" | "session" | "token";
 
 /** Who sends a request. Connections that outlive a request end with their caller. */
 export class Caller {
@@ -28,6 +28,12 @@ export class Caller {
     readonly kind: CallerKind = "key",
     readonly reference = grant.id,
   ) {}
+
+  /** The caller in messages for people. */
+  get shownName(): string {
+    const { name } = this.grant;
+    return `The ${this.kind === "key" ? "key" : `${this.kind} of`} ${JSON.stringify(name)}`;
+  }
 
   /** Why connections end with the caller. */
   get endText(): string {

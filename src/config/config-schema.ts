@@ -6,6 +6,7 @@ import { balancerSettings } from "./settings/balancer-settings.ts";
 import { etcdSettings } from "./settings/etcd-settings.ts";
 import { exporterSettings } from "./settings/exporter-settings.ts";
 import { inputSettings } from "./settings/input-settings.ts";
+import { peopleSettings } from "./settings/people-settings.ts";
 import { processSettings } from "./settings/process-settings.ts";
 import { queueSettings } from "./settings/queue-settings.ts";
 import { scalingSettings } from "./settings/scaling-settings.ts";
@@ -25,6 +26,7 @@ export const configSchema = Type.Object({
   ...queueSettings,
   ...apiSettings,
   ...accessSettings,
+  ...peopleSettings,
   ...scalingSettings,
   ...coordinatorSettings,
   ...balancerSettings,

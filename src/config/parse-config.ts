@@ -3,6 +3,7 @@ import { isIP } from "node:net";
 import { Kind, type Static, type TSchema } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { configSchema } from "./config-schema.ts";
+import { peopleContradictions } from "./people-contradictions.ts";
 import type { EnvironmentNotes } from "./config-setting.ts";
 import { serverContradictions, urlWithCa } from "./server-contradictions.ts";
 import { InvalidConfig } from "../domain/errors.ts";
@@ -78,7 +79,7 @@ function contradictions(config: Config): string[] {
     );
   }
   errors.push(...serverContradictions(config), ...addressErrors(config), ...scalingErrors(config));
-  errors.push(...exporterContradictions(config));
+  errors.push(...exporterContradictions(config), ...peopleContradictions(config));
   if (config.shutdownDrainSeconds >= config.shutdownTimeoutSeconds) {
     errors.push(
       `SHUTDOWN_DRAIN_SECONDS=${config.shutdownDrainSeconds} is not below SHUTDOWN_TIMEOUT_SECONDS=${config.shutdownTimeoutSeconds}: no time would be left to finish work`,

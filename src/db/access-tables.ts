@@ -27,6 +27,23 @@ export const accessTickets = pgTable("access_tickets", {
   expiresAt: instant("expires_at").notNull(),
 });
 
+/** People who have signed in. The text that the browser has is not stored, only its SHA-256. */
+export const accessSessions = pgTable(
+  "access_sessions",
+  {
+    sha256: text("sha256").primaryKey(),
+    /** Names the session to people. */
+    id: text("id").notNull().unique(),
+    issuer: text("issuer").notNull(),
+    subject: text("subject").notNull(),
+    name: text("name").notNull(),
+    groups: jsonb("groups").$type<readonly string[]>().notNull(),
+    createdAt: instant("created_at").notNull().defaultNow(),
+    expiresAt: instant("expires_at").notNull(),
+  },
+  (table) => [index("access_sessions_subject").on(table.issuer, table.subject)],
+);
+
 /** Who changed what, and who was refused. */
 export const auditLog = pgTable(
   "audit_log",

@@ -25,7 +25,7 @@ import {
 } from "./gpu-columns.ts";
 
 // drizzle-kit finds these tables here
-export { accessKeys, accessTickets, auditLog } from "./access-tables.ts";
+export { accessKeys, accessSessions, accessTickets, auditLog } from "./access-tables.ts";
 export { inventoryItems, inventorySpans } from "./inventory-tables.ts";
 export { frozenReadings, sourceEnds, sourceMisses } from "./ledger-tables.ts";
 

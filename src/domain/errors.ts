@@ -144,6 +144,26 @@ export class TlsUnusable extends TelemetryError {
   readonly retryable = false;
 }
 
+/** The OpenID provider does not answer, so people cannot sign in and new tokens cannot be checked. */
+export class ProviderUnavailable extends TelemetryError {
+  readonly code = "provider_unavailable";
+  readonly retryable = true;
+}
+
+/** Someone could not sign in. The message says why, for that person. */
+export class SignInFailed extends TelemetryError {
+  readonly code = "sign_in_failed";
+  readonly retryable = false;
+
+  /** Who is known, but may do nothing here; undefined: who it is was not found out. */
+  readonly who: { readonly id: string; readonly name: string } | undefined;
+
+  constructor(message: string, options: { readonly cause?: unknown; readonly who?: SignInFailed["who"] } = {}) {
+    super(message, options);
+    this.who = options.who;
+  }
+}
+
 /** The stored keys cannot be read, so a key cannot be checked. */
 export class KeysUnavailable extends TelemetryError {
   readonly code = "keys_unavailable";

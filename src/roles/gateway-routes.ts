@@ -2,6 +2,7 @@ import { type AnyElysia, Elysia } from "elysia";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import type { Clock } from "../kit/clock.ts";
+import type { SignIn } from "../access/sign-in.ts";
 import type { DeadLetters, Queue } from "../pipeline/queue/queue.ts";
 import type { TargetStates } from "../pipeline/source/target-states.ts";
 import type { Questions } from "../pipeline/store/telemetry-queries.ts";
@@ -28,6 +29,7 @@ import { resources } from "../routes/resources/resources.ts";
 import { LiveFeed } from "../routes/live/live-feed.ts";
 import { liveRoutes } from "../routes/live/live-routes.ts";
 import type { LiveSettings } from "../routes/live/live-settings.ts";
+import { signInRoutes } from "../routes/sign-in/sign-in-routes.ts";
 import { docsRoutes } from "../routes/openapi/openapi-routes.ts";
 import type { AccessAdministration } from "./open-access.ts";
 import type { ProcessParts } from "./role.ts";
@@ -52,6 +54,8 @@ export interface GatewayOptions extends Omit<ProcessParts, "access"> {
   readonly targetStates: Pick<TargetStates, "list">;
   readonly scaling: Pick<ScalingRecords, "read">;
   readonly administration: AccessAdministration;
+  /** Undefined: people cannot sign in here. */
+  readonly signIn: SignIn | undefined;
   readonly http: HttpOptions;
   readonly graphql: GraphqlSettings;
   readonly webSocket: LiveSettings;
@@ -93,5 +97,6 @@ function api(options: GatewayOptions, clients: ClientCosts, limit: RateLimit | u
   return app
     .use(liveRoutes({ ...parts, queries: queries.history, settings: webSocket }))
     .use(graphqlRoutes({ ...parts, settings: options.graphql, wsMaxConnections: webSocket.wsMaxConnections }))
-    .use(docsRoutes(options));
+    .use(docsRoutes(options))
+    .use(signInRoutes(options.signIn));
 }

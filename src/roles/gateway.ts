@@ -9,6 +9,12 @@ import type { SharedParts } from "./shared-parts.ts";
 import { type CompareStores, compareBeforeStart, comparingWithTopic, StoreCheck } from "./store-check.ts";
 import type { Role } from "./role.ts";
 
+/** The gateway's pages in the banner. */
+const pages = [
+  ["API", "/api/v1/gpus"],
+  ["docs", "/docs"],
+] as const;
+
 /** Keeps the fleet in memory and serves the API. */
 export const gateway: Role = {
   name: "gateway",
@@ -24,13 +30,7 @@ export const gateway: Role = {
     const pressure = new QueryPressure(shared);
     return {
       services: [fleet, states, pressure, ...storeChecks(shared, compare)],
-      banner: {
-        pages: [
-          ["API", "/api/v1/gpus"],
-          ["docs", "/docs"],
-        ],
-        facts: [],
-      },
+      banner: { pages, facts: [] },
       servesFromMemory: () => fleet.isLoaded,
       load: () => Promise.resolve({}),
       routes: (process) =>
@@ -43,6 +43,7 @@ export const gateway: Role = {
           inventory: opened.inventory,
           fleet,
           administration: process.access.administer(opened.client),
+          signIn: process.access.signIn,
           deadLetters: shared.queue.deadLetters,
           scaling: shared.scaling.records,
           webSocket: config,

@@ -122,6 +122,10 @@ function callsOf(gateway: GatewayClient, cluster_id: string): Record<Operation, 
     "delete /api/v1/pipeline/dead-letters/{id}": () =>
       countIfFound(gateway.DELETE("/api/v1/pipeline/dead-letters/{id}", noLetter)),
     "get /api/v1/audit": () => counted(gateway.GET("/api/v1/audit")),
+    "get /api/v1/me": () => counted(gateway.GET("/api/v1/me")),
+    "get /api/v1/sessions": () => counted(gateway.GET("/api/v1/sessions")),
+    "delete /api/v1/sessions/{session_id}": () =>
+      countIfFound(gateway.DELETE("/api/v1/sessions/{session_id}", { params: { path: { session_id: "none" } } })),
     "get /api/v1/keys": () => counted(gateway.GET("/api/v1/keys")),
     "post /api/v1/keys": () =>
       counted(gateway.POST("/api/v1/keys", { params: { query: { name: "ci", scopes: "read" } } })),

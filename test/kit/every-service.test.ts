@@ -5,6 +5,11 @@ import { Registry } from "prom-client";
 import { type ProvidedEtcd, provideEtcd } from "../../dev/servers/provide-etcd.ts";
 import { AuditLog } from "../../src/access/audit-log.ts";
 import { SqlAuditStore } from "../../src/access/sql/sql-audit-store.ts";
+import { mappingFile } from "../../src/access/file/mapping-file.ts";
+import { MappedCallers } from "../../src/access/mapped-callers.ts";
+import { Provider } from "../../src/access/oidc/provider.ts";
+import { Sessions } from "../../src/access/sessions.ts";
+import { SqlSessionStore } from "../../src/access/sql/sql-session-store.ts";
 import { KeyDirectory } from "../../src/access/key-directory.ts";
 import { OpenDoor } from "../../src/access/open-door.ts";
 import { SqlKeyStore } from "../../src/access/sql/sql-key-store.ts";
@@ -239,6 +244,28 @@ exerciseService("the keys in memory", () => {
   const { part: store, calls } = counted(new SqlKeyStore(opened.client));
   const options = { bootstrapKey: undefined, file: undefined, maxAgeMs: 1000, needsKeys: false };
   return { service: new KeyDirectory({ ...options, store, monotonicMs: clock.nowMs, clock, log }), calls };
+});
+exerciseService("what people may do", () => {
+  const { part: file, calls } = counted(mappingFile("/nowhere/mapping.json"));
+  return { service: new MappedCallers({ file, clock, log }), calls };
+});
+exerciseService("the sessions in memory", () => {
+  const { part: watch, calls } = counted({ nowMs: clock.nowMs });
+  const store = new SqlSessionStore(opened.client);
+  const callers = new MappedCallers({ file: mappingFile("/nowhere/mapping.json"), clock, log });
+  const options = {
+    callers,
+    issuer: "https://provider",
+    lifeSeconds: 60,
+    maxAgeMs: 1000,
+    monotonicMs: () => watch.nowMs(),
+  };
+  return { service: new Sessions({ ...options, store, clock, log }), calls };
+});
+exerciseService("the OpenID provider", () => {
+  const { part: watch, calls } = counted({ nowMs: clock.nowMs });
+  const options = { issuer: "http://127.0.0.1:1", client: undefined, keysFile: "/nowhere/keys.json", ca: undefined };
+  return { service: new Provider({ ...options, monotonicMs: () => watch.nowMs(), clock, log }), calls };
 });
 exerciseService("the audit log", () => {
   const { part: store, calls } = counted(new SqlAuditStore(opened.client));

@@ -22,6 +22,7 @@ import {
   rowsAnswer,
   singleAnswer,
 } from "../../src/routes/schemas/envelope.ts";
+import { SqlSessionStore } from "../../src/access/sql/sql-session-store.ts";
 import { instanceOf } from "../contract/service-registry.ts";
 import { MemoryScalingRecords } from "../../src/scaling/coordinator/memory/memory-scaling-records.ts";
 import { MemoryLeaderElection } from "../../src/scaling/election/memory/memory-leader-election.ts";
@@ -50,6 +51,10 @@ beforeAll(async () => {
   if (term !== undefined) await scaling.write(term, updateAt(Date.now(), [decisionAt(Date.now(), 4)]));
   const targetStates = new MemoryTargetStates(systemClock);
   await targetStates.report([stateOf("gpu1:9400")]);
+  await new SqlSessionStore(stored.client).add({
+    ...{ sha256: "0".repeat(64), id: "9d41c7a05e", issuer: "https://provider.example" },
+    ...{ subject: "248289761001", name: "alice", groups: ["readers"], lifeSeconds: 60 },
+  });
   gateway = gatewayOver(stored, { serviceRegistry, targetStates, scaling });
   deadLetters = await addTwoDeadLetters(gateway.queue);
   document = (await gateway.json("/swagger/swagger.json")) as typeof document;
@@ -110,6 +115,7 @@ describe("the OpenAPI document", () => {
       "/api/v1/keys",
       "/api/v1/keys/{key_id}",
       "/api/v1/keys/{key_id}/rotate",
+      "/api/v1/me",
       "/api/v1/metrics",
       "/api/v1/metrics/series",
       "/api/v1/pipeline",
@@ -120,6 +126,8 @@ describe("the OpenAPI document", () => {
       "/api/v1/scaling",
       "/api/v1/scaling/{figure}",
       "/api/v1/services",
+      "/api/v1/sessions",
+      "/api/v1/sessions/{session_id}",
       "/api/v1/targets",
       "/api/v1/telemetry",
       "/api/v1/telemetry/aggregates",
@@ -167,6 +175,7 @@ describe("the OpenAPI document", () => {
       hostname: "host-a",
       gpu_id: "0",
       figure: "backlog",
+      session_id: "9d41c7a05e",
     };
     const queries: Record<string, string> = {
       "get /api/v1/telemetry/aggregates": "?group_by=host&start_time=2025-07-18T00:00:00Z",

@@ -1,15 +1,12 @@
-import { readFile, stat } from "node:fs/promises";
 import { formatTimestamp, readInstant } from "../../domain/timestamp.ts";
 import { quoted } from "../../domain/cut-text.ts";
 import { readGpuBounds } from "../../domain/gpu-bounds.ts";
-import { messageOf } from "../../kit/message-of.ts";
 import { keyNameProblem } from "../key-name.ts";
 import { keyIdPattern } from "../key-text.ts";
 import type { CheckedKey } from "../key-store.ts";
 import { isScope, scopes, selectorProblem } from "../scope.ts";
+import { jsonEntriesIn, notJson, RereadFile } from "./reread-file.ts";
 
-/** The largest file that is read: about 10,000 keys. */
-const fileMaxBytes = 4 * 1024 * 1024;
 const members: ReadonlySet<string> = new Set(["id", "name", "sha256", "scopes", "selector", "expires"]);
 
 /** The keys of a file, and what is wrong with its other entries. */
@@ -20,27 +17,19 @@ export interface KeysInFile {
 
 /** A file with the hashes of keys: a JSON array of entries, or an entry on each line. */
 export class KeysFile {
-  private text: string | undefined;
-  private last: KeysInFile = { keys: [], problems: [] };
+  private readonly file: RereadFile<CheckedKey>;
 
-  constructor(readonly path: string) {}
+  constructor(path: string) {
+    this.file = new RereadFile(path, { setting: "AUTH_KEYS_FILE", noun: "keys" }, (text) => {
+      const { keys, problems } = readKeys(text);
+      return { entries: keys, problems };
+    });
+  }
 
   /** Reads the file, if it has changed. While it cannot be read, the keys of the last reading stay, and a problem says so. */
   async read(): Promise<KeysInFile> {
-    try {
-      const { size } = await stat(this.path);
-      if (size > fileMaxBytes) throw new Error(`it has ${size} bytes, more than ${fileMaxBytes}`);
-      const text = await readFile(this.path, "utf8");
-      if (text !== this.text) this.last = readKeys(text);
-      this.text = text;
-      return this.last;
-    } catch (error) {
-      const kept = this.text === undefined ? "" : `; the ${this.last.keys.length} keys of the last reading stay valid`;
-      return {
-        keys: this.last.keys,
-        problems: [`AUTH_KEYS_FILE=${this.path} cannot be read: ${messageOf(error)}${kept}`],
-      };
-    }
+    const { entries, problems } = await this.file.read();
+    return { keys: entries, problems };
   }
 }
 
@@ -54,34 +43,13 @@ export function keyFileLine({ id, name, sha256, scopes: granted, selector, expir
 export function readKeys(text: string): KeysInFile {
   const keys = new Map<string, CheckedKey>();
   const problems: string[] = [];
-  for (const { place, value } of entriesIn(text)) {
+  for (const { place, value } of jsonEntriesIn(text)) {
     const read = readEntry(value);
     if (typeof read === "string") problems.push(`${place}: ${read}`);
     else if (keys.has(read.id)) problems.push(`${place}: another entry has the id ${quoted(read.id)}`);
     else keys.set(read.id, read);
   }
   return { keys: [...keys.values()], problems };
-}
-
-/** An entry's place and its value; a text that is not JSON has a problem instead. */
-type Entry = { readonly place: string; readonly value: unknown };
-
-const notJson = Symbol("not JSON");
-
-function entriesIn(text: string): Entry[] {
-  const whole = parsed(text);
-  if (Array.isArray(whole))
-    return whole.map((value, index) => ({ place: `entry ${index + 1}`, value: value as unknown }));
-  const lines = text.split("\n").map((line, index) => ({ place: `line ${index + 1}`, text: line.trim() }));
-  return lines.flatMap((line) => (line.text === "" ? [] : [{ place: line.place, value: parsed(line.text) }]));
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return notJson;
-  }
 }
 
 /** @returns the key, or what is wrong with the entry. No text of the entry is shown except its id: it may be a secret. */

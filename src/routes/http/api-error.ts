@@ -23,6 +23,7 @@ export type ErrorCode =
   | "store_unavailable"
   | "queue_unavailable"
   | "keys_unavailable"
+  | "provider_unavailable"
   | "figure_unknown"
   | "internal_error";
 

@@ -5,11 +5,13 @@ import {
   EtcdOutOfSpace,
   EtcdUnavailable,
   KeysUnavailable,
+  ProviderUnavailable,
   QueryTooCostly,
   QueueClosed,
   StoreUnavailable,
 } from "../../domain/errors.ts";
 import { ApiError, shown } from "./api-error.ts";
+import { SignInNeeded } from "./access/sign-in-needed.ts";
 import { allowedMethods, type RoutePattern } from "./route-table.ts";
 
 /** How long a client should wait after a 503. */
@@ -44,6 +46,9 @@ export function errorHandling({
     if (error instanceof ClientLeft) {
       set.status = clientLeftStatus;
       return "";
+    }
+    if (error instanceof SignInNeeded) {
+      return new Response(null, { status: 302, headers: { location: error.location, "cache-control": "no-store" } });
     }
     const apiError = apiErrorOf(code, error);
     // a client that has left does not get its answer, and that is no error of this process
@@ -87,11 +92,9 @@ function apiErrorOf(code: string | number, error: unknown): ApiError {
       details: { reason: error.message },
     });
   }
-  if (error instanceof KeysUnavailable) {
-    return new ApiError(503, error.code, {
-      message: "Keys cannot be checked, because the store does not answer; try again",
-      details: {},
-    });
+  if (error instanceof KeysUnavailable || error instanceof ProviderUnavailable) {
+    const message = `${error.message.charAt(0).toUpperCase()}${error.message.slice(1)}; try again`;
+    return new ApiError(503, error.code, { message, details: {} });
   }
   if (error instanceof QueryTooCostly) {
     return new ApiError(400, error.code, { message: `The query costs too much: ${error.message}`, details: {} });

@@ -24,7 +24,7 @@ export const tags = [
   },
   { name: "input", description: "Metrics that records may have, and inputs that were rejected" },
   { name: "pipeline", description: "State of the pipeline, and its dead letters" },
-  { name: "access", description: "Keys, tickets for WebSockets, and the audit log" },
+  { name: "access", description: "Keys, people who are signed in, tickets for WebSockets, and the audit log" },
   { name: "operations", description: "For operators and monitoring" },
 ] as const;
 

@@ -2,6 +2,7 @@ import type { TObject } from "@sinclair/typebox";
 import type { AnyElysia } from "elysia";
 import type { AuditStore } from "../../access/audit.ts";
 import type { KeyAdministration } from "../../access/key-administration.ts";
+import type { SessionAdministration } from "../../access/session-store.ts";
 import type { Tickets } from "../../access/tickets.ts";
 import type { Clock } from "../../kit/clock.ts";
 import type { Service } from "../../kit/service.ts";
@@ -42,10 +43,11 @@ export interface ResourceParts {
   readonly targetStates: Pick<TargetStates, "list">;
   /** The coordinator's decisions. */
   readonly scaling: Pick<ScalingRecords, "read">;
-  /** Makes and revokes keys and tickets; has the audit log. */
+  /** Makes and revokes keys and tickets, ends sessions; has the audit log. */
   readonly administration: {
     readonly keys: KeyAdministration;
     readonly tickets: Tickets;
+    readonly sessions: SessionAdministration;
     readonly audit: Pick<AuditStore, "list">;
   };
   readonly clock: Clock;

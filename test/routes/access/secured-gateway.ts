@@ -20,13 +20,16 @@ export function securedParts({ client }: Pick<OpenStore, "client">, openPages: r
     clock: systemClock,
     log: pino({ level: "silent" }),
   });
-  const administration = administrationOf(client, directory);
+  const administration = administrationOf(client, { keys: directory });
   const create = async (...scopes: Scope[]) => {
     const { key, text } = await administration.keys.create({ name: scopes.join(), scopes, expiresAtMs: undefined });
     return { id: key.id, text, headers: { authorization: `Bearer ${text}` } };
   };
   return {
-    parts: { access: new GuardedAccess(directory, administration.tickets, openPages), administration },
+    parts: {
+      access: new GuardedAccess(directory, administration.tickets, { openPages, signIn: undefined }),
+      administration,
+    },
     directory,
     create,
   };

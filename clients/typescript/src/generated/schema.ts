@@ -873,6 +873,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * People who are signed in
+         * @description The sessions that have not ended or expired, the newest first.
+         */
+        get: operations["listSessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{session_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End a person's session
+         * @description Within 5 s, every gateway refuses the session and ends its WebSockets, subscriptions and exports. The person can sign in again: what groups may do is in AUTH_MAPPING_FILE.
+         */
+        delete: operations["endSession"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who sends this request
+         * @description The name of the key or person, what it may do and see, and when it expires.
+         */
+        get: operations["getMe"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit": {
         parameters: {
             query?: never;
@@ -1707,6 +1767,56 @@ export interface components {
             returned_at?: string;
         };
         /**
+         * @description Who sends a request, and what the caller may do
+         * @example {
+         *       "kind": "session",
+         *       "id": "oidc:248289761001",
+         *       "name": "alice",
+         *       "scopes": [
+         *         "read"
+         *       ],
+         *       "expires_at": "2025-07-19T08:50:02Z"
+         *     }
+         */
+        Me: {
+            /**
+             * @description By what the caller is known; anyone: nothing is required here
+             * @enum {string}
+             */
+            kind: "anyone" | "key" | "session" | "token";
+            /** @description The key's id, or oidc: and the subject; empty for anyone */
+            id: string;
+            /** @description What the key is for, or the person's name */
+            name: string;
+            /** @description What the caller may do; no scope implies another one */
+            scopes: ("read" | "write" | "operate" | "admin")[];
+            /**
+             * @description What the key may see; each list restricts it. Absent: everything
+             * @example {
+             *       "clusters": [
+             *         "local-cluster"
+             *       ],
+             *       "namespaces": [
+             *         "ml-training"
+             *       ]
+             *     }
+             */
+            selector?: {
+                /** @description Only these clusters */
+                clusters?: string[];
+                /** @description Only these hosts */
+                hosts?: string[];
+                /** @description Only GPUs that these Kubernetes namespaces hold, while they hold them */
+                namespaces?: string[];
+            };
+            /**
+             * Format: date-time
+             * @description When the key, the session or the token expires; absent: never
+             * @example 2025-07-18T20:42:34Z
+             */
+            expires_at?: string;
+        };
+        /**
          * @description A metric of the catalogue
          * @example {
          *       "name": "temperature",
@@ -2298,6 +2408,41 @@ export interface components {
                 /** @description Ranges of a file that no streamer has read yet, divided among the streamers that read it; 0 if this one does not read */
                 ranges?: number;
             };
+        };
+        /**
+         * @description A person who is signed in
+         * @example {
+         *       "id": "9d41c7a05e",
+         *       "subject": "248289761001",
+         *       "name": "alice",
+         *       "groups": [
+         *         "gpu-operators"
+         *       ],
+         *       "created_at": "2025-07-18T20:50:02Z",
+         *       "expires_at": "2025-07-19T08:50:02Z"
+         *     }
+         */
+        Session: {
+            /** @description Identifies the session; no secret */
+            id: string;
+            /** @description The person, as the OpenID provider names them */
+            subject: string;
+            /** @description The person's name */
+            name: string;
+            /** @description The person's groups when they signed in */
+            groups: string[];
+            /**
+             * Format: date-time
+             * @description When the person signed in
+             * @example 2025-07-18T20:42:34Z
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When the session expires
+             * @example 2025-07-18T20:42:34Z
+             */
+            expires_at: string;
         };
         /**
          * @description An exporter that the pipeline scrapes, or another live source that it reads
@@ -2912,6 +3057,7 @@ export type GpuChanges = components['schemas']['GpuChanges'];
 export type Health = components['schemas']['Health'];
 export type Host = components['schemas']['Host'];
 export type InventoryItem = components['schemas']['InventoryItem'];
+export type Me = components['schemas']['Me'];
 export type Metric = components['schemas']['Metric'];
 export type NewAccessKey = components['schemas']['NewAccessKey'];
 export type Pipeline = components['schemas']['Pipeline'];
@@ -2921,6 +3067,7 @@ export type Scaling = components['schemas']['Scaling'];
 export type ScalingFigure = components['schemas']['ScalingFigure'];
 export type Series = components['schemas']['Series'];
 export type ServiceInstance = components['schemas']['ServiceInstance'];
+export type Session = components['schemas']['Session'];
 export type Target = components['schemas']['Target'];
 export type TelemetryRecord = components['schemas']['TelemetryRecord'];
 export type Ticket = components['schemas']['Ticket'];
@@ -6465,6 +6612,165 @@ export interface operations {
             429: components["responses"]["429"];
             500: components["responses"]["500"];
             503: components["responses"]["503"];
+        };
+    };
+    listSessions: {
+        parameters: {
+            query?: {
+                /** @description At most this many sessions, the newest ones; 1 to 10000, default 100 */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "count": 1,
+                     *       "data": [
+                     *         {
+                     *           "id": "9d41c7a05e",
+                     *           "subject": "248289761001",
+                     *           "name": "alice",
+                     *           "groups": [
+                     *             "gpu-operators"
+                     *           ],
+                     *           "created_at": "2025-07-18T20:50:02Z",
+                     *           "expires_at": "2025-07-19T08:50:02Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        /** @description Elements in data */
+                        count: number;
+                        data: components["schemas"]["Session"][];
+                    };
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            421: components["responses"]["421"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    endSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The session's id
+                 * @example 9d41c7a05e
+                 */
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "count": 1,
+                     *       "data": {
+                     *         "id": "9d41c7a05e",
+                     *         "subject": "248289761001",
+                     *         "name": "alice",
+                     *         "groups": [
+                     *           "gpu-operators"
+                     *         ],
+                     *         "created_at": "2025-07-18T20:50:02Z",
+                     *         "expires_at": "2025-07-19T08:50:02Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        /** @enum {number} */
+                        count: 1;
+                        data: components["schemas"]["Session"];
+                    };
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            421: components["responses"]["421"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    getMe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "count": 1,
+                     *       "data": {
+                     *         "kind": "session",
+                     *         "id": "oidc:248289761001",
+                     *         "name": "alice",
+                     *         "scopes": [
+                     *           "read"
+                     *         ],
+                     *         "expires_at": "2025-07-19T08:50:02Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        /** @enum {number} */
+                        count: 1;
+                        data: components["schemas"]["Me"];
+                    };
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            421: components["responses"]["421"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
         };
     };
     listAudit: {

@@ -2,19 +2,24 @@ import { Elysia } from "elysia";
 import { type Access, anyone } from "../../../access/access.ts";
 import type { AuditTrail } from "../../../access/audit.ts";
 import { ApiError } from "../api-error.ts";
+import { OriginRule } from "../door/origin-rule.ts";
 import { type AccessRule, ruleOf, type RuledRoute } from "./access-rule.ts";
 import { clientAddress } from "./client-address.ts";
 import { credentialOf } from "./credentials.ts";
 import { noteRequester, Requester, requesterOf, stranger } from "./requester.ts";
+import { isOpenedPage, mayUseCookies } from "./session-cookie.ts";
+import { SignInNeeded } from "./sign-in-needed.ts";
 
+const bearerChallenge = 'Bearer realm="gpu-telemetry"';
 /** Basic comes first, because browsers ask for a password only if they find it first. */
-const challenge = 'Basic realm="gpu-telemetry", charset="UTF-8", Bearer realm="gpu-telemetry"';
+const challenge = `Basic realm="gpu-telemetry", charset="UTF-8", ${bearerChallenge}`;
 
 export interface AccessCheckOptions {
   readonly access: Access;
   readonly trail: AuditTrail;
   /** True if the last address of X-Forwarded-For is the client's: only behind a proxy that sets this header. */
   readonly trustsForwardedFor: boolean;
+  readonly door: { readonly corsOrigins: readonly string[] | undefined };
   /** Returns every route of the app; called only after the app is composed. */
   readonly routes: () => readonly RuledRoute[];
 }
@@ -22,20 +27,25 @@ export interface AccessCheckOptions {
 /** Refuses requests whose caller may not use their route: 401 without a valid key, 403 without the route's scope. Every route must
  *  declare its rule; a route that has none is refused. The check is a hook of the matched route, so that what is checked is what
  *  answers. Tells the audit log of refusals, and of changes once they are answered. Mount it before the routes. */
-export function accessCheck({ access, trail, trustsForwardedFor, routes }: AccessCheckOptions) {
+export function accessCheck({ access, trail, trustsForwardedFor, door, routes }: AccessCheckOptions) {
   const rules = new Rules(routes);
+  const origins = new OriginRule(door.corsOrigins);
+  const { signIn } = access;
   return new Elysia({ name: "access" })
     .onTransform({ as: "global" }, async ({ request, route, server, set }) => {
       const address = clientAddress(request, server, trustsForwardedFor) ?? "";
       if (!access.isRequired) return noteRequester(request, new Requester(anyone, address, trail));
       const { page, action, ...rule } = rules.at(request.method, route);
-      if (rule.scope === "open") return;
-      if (page !== undefined && access.openPages.includes(page)) return;
-      const credential = credentialOf(request);
+      const isOpen = rule.scope === "open" || access.openPages.some((each) => each === page);
+      if (isOpen) return noteRequester(request, stranger(address, trail));
+      const cookie = signIn !== undefined && mayUseCookies(request, origins) ? signIn.sessionCookie : undefined;
+      const credential = credentialOf(request, cookie);
       const caller = credential && (await access.identify(credential));
       if (caller === undefined) {
+        const isLed = signIn !== undefined && credential?.kind !== "bearer" && page !== "key" && isOpenedPage(request);
+        if (isLed) throw new SignInNeeded(signIn, targetOf(request));
         stranger(address, trail).refused(action, targetOf(request), "unauthenticated");
-        set.headers["www-authenticate"] = challenge;
+        set.headers["www-authenticate"] = challengeFor(request, signIn !== undefined && page !== "key");
         throw unauthenticated(request.headers.has("authorization"));
       }
       const requester = new Requester(caller, address, trail);
@@ -71,6 +81,11 @@ class Rules {
     this.rules ??= new Map(this.routes().map((route) => [`${route.method} ${route.path}`, ruleOf(route)]));
     return this.rules.get(`${method === "HEAD" ? "GET" : method} ${path}`);
   }
+}
+
+/** What a client may send. Where people can sign in, a page whose session has ended must not make the browser ask for a password. */
+function challengeFor({ headers }: Request, canSignIn: boolean): string {
+  return canSignIn && headers.has("sec-fetch-mode") ? bearerChallenge : challenge;
 }
 
 /** The path and the query, which has no secret: a ticket opens only one socket. */

@@ -12,7 +12,8 @@ export type ScopeRule =
 /** What a route asks of its callers: a scope, nothing but to be known (`any`: the route's fields or messages have rules of their
  *  own), or nothing at all (`open`). An operator may open a page to everyone. */
 export type AccessRule = (ScopeRule | { readonly scope: "any" } | { readonly scope: "open" }) & {
-  readonly page?: OpenPage;
+  /** What an operator may open; `key`: the page where a browser asks for a key. */
+  readonly page?: OpenPage | "key";
 };
 
 /** The member of a route's `detail` that has its rule. */

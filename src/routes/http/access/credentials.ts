@@ -1,11 +1,17 @@
 import type { Credential } from "../../../access/credential.ts";
+import { cookieIn } from "./session-cookie.ts";
 
-/** What a request shows to say who sends it. An Authorization header counts alone, even if it has no key that can be read.
+/** What a request shows to say who sends it. An Authorization header counts alone, even if it has no key that can be read, and a
+ *  ticket counts before a session.
+ *  @param sessionCookie the name of the cookie of sessions; undefined if cookies of this request do not count
  *  @returns undefined if the request shows nothing */
-export function credentialOf({ headers, url }: Request): Credential | undefined {
+export function credentialOf({ headers, url }: Request, sessionCookie: string | undefined): Credential | undefined {
   const authorization = headers.get("authorization");
   if (authorization !== null) return credential("bearer", keyIn(authorization));
-  return headers.get("upgrade")?.toLowerCase() === "websocket" ? credential("ticket", ticketIn(url)) : undefined;
+  const isSocket = headers.get("upgrade")?.toLowerCase() === "websocket";
+  const ticket = isSocket ? credential("ticket", ticketIn(url)) : undefined;
+  const session = sessionCookie === undefined ? undefined : cookieIn(headers, sessionCookie);
+  return ticket ?? credential("session", session);
 }
 
 function credential(kind: Credential["kind"], text: string | undefined): Credential | undefined {

@@ -25,12 +25,12 @@ export class Requester {
   /** @param action names what has the rule, for the audit log
    *  @throws ApiError 403 if the caller lacks the scope, or has a selector although the rule refuses selectors */
   require(rule: ScopeRule, action: string, target: string): void {
-    const { name, scopes, selector } = this.caller.grant;
+    const { scopes, selector } = this.caller.grant;
     const { scope } = rule;
     if (!this.caller.may(scope)) {
       this.refused(action, target, "forbidden");
       throw new ApiError(403, "forbidden", {
-        message: `The key ${JSON.stringify(name)} has the scope ${scopes.join(", ")}; this needs ${scope} (${scopeMeanings[scope]})`,
+        message: `${this.caller.shownName} has the scope ${scopes.join(", ")}; this needs ${scope} (${scopeMeanings[scope]})`,
         details: { needed: scope, scopes },
       });
     }
@@ -38,7 +38,7 @@ export class Requester {
     if (rule.scope === "read" && (rule.selectors === "narrowed" || rule.selectors === "same")) return;
     this.refused(action, target, "forbidden");
     throw new ApiError(403, "forbidden", {
-      message: `The key ${JSON.stringify(name)} has a selector; this is about the whole pipeline, and needs a key without one`,
+      message: `${this.caller.shownName} has a selector; this is about the whole pipeline, and needs a caller without one`,
       details: { needed: scope, selector },
     });
   }
@@ -51,6 +51,18 @@ export class Requester {
   /** Tells the audit log that the request was refused. */
   refused(action: string, target: string, result: RefusalResult): void {
     this.trail.refused({ ...this.who(), action, target, result });
+  }
+
+  /** Tells the audit log that someone has signed in or out, or may not.
+   *  @param who is known only now */
+  signed(
+    who: { readonly id: string; readonly name: string },
+    action: "signIn" | "signOut",
+    result: "ok" | "forbidden",
+  ): void {
+    const entry = { keyId: who.id, keyName: who.name, address: this.address, action, target: "", result };
+    if (result === "ok") this.trail.changed(entry);
+    else this.trail.refused({ ...entry, result });
   }
 
   private who() {

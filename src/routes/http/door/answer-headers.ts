@@ -12,11 +12,12 @@ const headersOfAll = {
 } as const;
 
 /** The headers of a page that this process serves.
- *  @param sources what the page may load, as directives of its content security policy */
-export function pageHeaders(sources: string): Record<string, string> {
+ *  @param sources what the page may load, as directives of its content security policy
+ *  @param formAction where its forms may lead, redirects included */
+export function pageHeaders(sources: string, formAction = "'none'"): Record<string, string> {
   return {
     "content-type": "text/html; charset=utf-8",
-    "content-security-policy": `default-src 'none'; ${sources}; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+    "content-security-policy": `default-src 'none'; ${sources}; connect-src 'self'; base-uri 'none'; form-action ${formAction}; frame-ancestors 'none'`,
     "cross-origin-opener-policy": "same-origin",
   };
 }
@@ -36,6 +37,7 @@ export function answerHeaders({ variesByOrigin, hstsSeconds = 0 }: AnswerHeaders
     if (response === undefined) return undefined;
     const { headers } = response;
     for (const [name, value] of Object.entries(headersOfAll)) if (!headers.has(name)) headers.set(name, value);
+    if (request.headers.has("cookie")) headers.set("cache-control", ofOnePerson(headers.get("cache-control")));
     if (variesByOrigin) headers.set("vary", withOrigin(headers.get("vary")));
     if (hstsSeconds > 0 && !isOwnMachine(request)) {
       headers.set("strict-transport-security", `max-age=${hstsSeconds}`);
@@ -55,6 +57,12 @@ export function answerHeaders({ variesByOrigin, hstsSeconds = 0 }: AnswerHeaders
  *  Source: https://www.rfc-editor.org/rfc/rfc6797#section-8.1.1 */
 function isOwnMachine({ headers }: Request): boolean {
   return /^(?:[^:]+\.)?localhost(?::\d+)?$/i.test(headers.get("host") ?? "");
+}
+
+/** Keeps shared caches from giving the answer of one person to another: they do so for requests with a cookie.
+ *  Source: https://www.rfc-editor.org/rfc/rfc9111#section-3 */
+function ofOnePerson(cacheControl: string | null): string {
+  return cacheControl === null ? "private, no-cache" : `private, ${cacheControl}`;
 }
 
 /** A Vary header with Origin among its names. The `*` that the CORS plugin writes would forbid every cache. */

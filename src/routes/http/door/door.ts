@@ -24,7 +24,19 @@ interface DoorParts extends DoorOptions {
 const openPaths: ReadonlySet<string> = new Set(["/health/live", "/health/ready"]);
 
 /** Paths of pages for people, which other pages may link to. Without a query, none of them reads the store. */
-const pagePaths: ReadonlySet<string> = new Set(["/", "/docs", "/swagger", "/swagger/", "/graphql", "/graphql/"]);
+const pagePaths: ReadonlySet<string> = new Set([
+  "/",
+  "/docs",
+  "/swagger",
+  "/swagger/",
+  "/graphql",
+  "/graphql/",
+  "/sign-in",
+  "/sign-out",
+]);
+
+/** Pages whose query is for nothing but signing in; providers lead to them. */
+const signInPaths: ReadonlySet<string> = new Set(["/sign-in", "/sign-in/callback"]);
 
 const safeMethods: ReadonlySet<string> = new Set(["GET", "HEAD"]);
 
@@ -69,7 +81,7 @@ function isNavigation(headers: Headers): boolean {
 }
 
 function isPage(path: string, url: string): boolean {
-  return pagePaths.has(path) && !url.includes("?");
+  return signInPaths.has(path) || (pagePaths.has(path) && !url.includes("?"));
 }
 
 function hostNotAllowed(host: string): ApiError {

@@ -1,0 +1,36 @@
+import { shortened } from "../../domain/cut-text.ts";
+import type { SignedIn } from "../sessions.ts";
+
+/** Texts are cut to this many characters. A subject is never cut: another one could then be the same. */
+const nameMaxLength = 256;
+const subjectMaxLength = 255;
+const maxGroups = 1000;
+
+/** The claims of a token or of the provider's answer. */
+export type Claims = Readonly<Record<string, unknown>>;
+
+/** Who someone is, by the claims of a token that was checked.
+ *  @returns undefined if the subject is none */
+export function signedInBy(claims: Claims, groupsClaim: string): SignedIn | undefined {
+  const { sub, preferred_username: username, email, name } = claims;
+  if (typeof sub !== "string" || sub === "" || sub.length > subjectMaxLength) return undefined;
+  const shown = [username, email, name].find((text): text is string => typeof text === "string" && text !== "") ?? sub;
+  return { subject: sub, name: shortened(shown, nameMaxLength), groups: groupsIn(claims, groupsClaim) ?? [] };
+}
+
+/** The groups of the claim: a list of texts, or one text. A name with dots is also a path to a claim in others.
+ *  @returns undefined if there is no such claim */
+export function groupsIn(claims: Claims, groupsClaim: string): readonly string[] | undefined {
+  const value = claims[groupsClaim] ?? valueAt(claims, groupsClaim.split("."));
+  if (typeof value === "string") return [value];
+  if (!Array.isArray(value)) return undefined;
+  return value.filter((group): group is string => typeof group === "string").slice(0, maxGroups);
+}
+
+function valueAt(claims: unknown, path: readonly string[]): unknown {
+  return path.reduce<unknown>(
+    (value, name) =>
+      typeof value === "object" && value !== null && Object.hasOwn(value, name) ? (value as Claims)[name] : undefined,
+    claims,
+  );
+}
