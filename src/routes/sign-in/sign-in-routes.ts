@@ -23,7 +23,7 @@ export function signInRoutes(signIn: SignIn | undefined) {
       .get("/sign-in/callback", ({ request }) => fromProvider(existing(signIn), request), open)
       // at the root, so that browsers send the key to every path
       .get("/sign-in-with-key", ({ request }) => redirect(returnOf(request)), {
-        detail: hiddenDetail({ scope: "any", page: "key" }),
+        detail: hiddenDetail({ scope: "any", asksForKey: true }),
       })
       .get("/sign-out", () => signInPage(signOutForm, { status: 200, formAction: formActionOf(signIn) }), open)
       .post("/sign-out", ({ request }) => signOut(existing(signIn), request), open)

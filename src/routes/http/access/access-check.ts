@@ -35,17 +35,19 @@ export function accessCheck({ access, trail, trustsForwardedFor, door, routes }:
     .onTransform({ as: "global" }, async ({ request, route, server, set }) => {
       const address = clientAddress(request, server, trustsForwardedFor) ?? "";
       if (!access.isRequired) return noteRequester(request, new Requester(anyone, address, trail));
-      const { page, action, ...rule } = rules.at(request.method, route);
-      const isOpen = rule.scope === "open" || access.openPages.some((each) => each === page);
+      const { page, asksForKey, action, ...rule } = rules.at(request.method, route);
+      const isOpen = rule.scope === "open" || (page !== undefined && access.openPages.includes(page));
       if (isOpen) return noteRequester(request, stranger(address, trail));
       const cookie = signIn !== undefined && mayUseCookies(request, origins) ? signIn.sessionCookie : undefined;
       const credential = credentialOf(request, cookie);
       const caller = credential && (await access.identify(credential));
       if (caller === undefined) {
-        const isLed = signIn !== undefined && credential?.kind !== "bearer" && page !== "key" && isOpenedPage(request);
-        if (isLed) throw new SignInNeeded(signIn, targetOf(request));
+        const place = asksForKey === true ? undefined : signIn;
+        if (place !== undefined && credential?.kind !== "bearer" && isOpenedPage(request)) {
+          throw new SignInNeeded(place, targetOf(request));
+        }
         stranger(address, trail).refused(action, targetOf(request), "unauthenticated");
-        set.headers["www-authenticate"] = challengeFor(request, signIn !== undefined && page !== "key");
+        set.headers["www-authenticate"] = challengeFor(request, place !== undefined);
         throw unauthenticated(request.headers.has("authorization"));
       }
       const requester = new Requester(caller, address, trail);

@@ -12,8 +12,9 @@ export type ScopeRule =
 /** What a route asks of its callers: a scope, nothing but to be known (`any`: the route's fields or messages have rules of their
  *  own), or nothing at all (`open`). An operator may open a page to everyone. */
 export type AccessRule = (ScopeRule | { readonly scope: "any" } | { readonly scope: "open" }) & {
-  /** What an operator may open; `key`: the page where a browser asks for a key. */
-  readonly page?: OpenPage | "key";
+  readonly page?: OpenPage;
+  /** True for the page where a browser asks for a key, even if people can sign in. */
+  readonly asksForKey?: true;
 };
 
 /** The member of a route's `detail` that has its rule. */
