@@ -110,12 +110,12 @@ export function requestSubjects(): Subject[] {
       read: readForwardedFor,
     }),
     textSubject({
-      name: "keys, credentials and tickets",
-      seeds: [`Bearer ${key}`, `basic ${Buffer.from(`any:${key}`).toString("base64")}`, `/ws?ticket=abc-_&x=1`, key],
+      name: "keys, credentials, tickets and cookies",
+      seeds: [`Bearer ${key}`, `basic ${Buffer.from(`any:${key}`).toString("base64")}`, `/ws?ticket=abc-_&x=1`, key, "s=a; session=b"],
       read: (text) => {
-        for (const headers of [{ authorization: text }, { upgrade: "websocket" }]) {
+        for (const headers of [{ authorization: text }, { upgrade: "websocket" }, { cookie: text }]) {
           const request = withHeaders(headers, `http://gateway/ws?ticket=${text}`);
-          const credential = request && credentialOf(request);
+          const credential = request && credentialOf(request, "session");
           keyIdOf(credential?.text ?? text);
           if (credential?.kind === "ticket") must(/^[\w-]+$/.test(credential.text), "a ticket has odd characters");
         }
