@@ -111,7 +111,13 @@ export function requestSubjects(): Subject[] {
     }),
     textSubject({
       name: "keys, credentials, tickets and cookies",
-      seeds: [`Bearer ${key}`, `basic ${Buffer.from(`any:${key}`).toString("base64")}`, `/ws?ticket=abc-_&x=1`, key, "s=a; session=b"],
+      seeds: [
+        `Bearer ${key}`,
+        `basic ${Buffer.from(`any:${key}`).toString("base64")}`,
+        `/ws?ticket=abc-_&x=1`,
+        key,
+        "s=a; session=b",
+      ],
       read: (text) => {
         for (const headers of [{ authorization: text }, { upgrade: "websocket" }, { cookie: text }]) {
           const request = withHeaders(headers, `http://gateway/ws?ticket=${text}`);

@@ -222,7 +222,7 @@ test("a change by a session needs the Origin of the gateway's own page; a key ne
   const url = `${one.url}/api/v1/pipeline/dead-letters/none/redrive`;
   const sibling = `http://localhost:${provider.port}`;
   const own = await post(browser, url, { origin: one.url });
-  expect([own.status, (await own.json())]).toEqual([404, expect.objectContaining({ success: false })]);
+  expect([own.status, await own.json()]).toEqual([404, expect.objectContaining({ success: false })]);
   expect((await post(browser, url, {})).status).toBe(401);
   for (const origin of [sibling, "null", "https://evil.example"]) {
     expect((await post(browser, url, { origin })).status).toBe(403);
