@@ -71,7 +71,7 @@ export function gatewayRoutes(options: GatewayOptions): readonly AnyElysia[] {
   const limit = http.rateLimitPerSecond > 0 ? new RateLimit(http, clients.instruments) : undefined;
   return [
     askers(clients),
-    ...(limit === undefined ? [] : [rateLimit(limit)]),
+    ...(limit === undefined ? [] : [rateLimit(limit, options.signIn?.place.sessionCookie)]),
     ...(http.corsOrigins === undefined ? [] : [crossOrigin(http.corsOrigins)]),
     api(options, clients, limit),
   ];

@@ -59,9 +59,10 @@ const silent = { changed: () => undefined, refused: () => undefined };
 const unlimitedPaths: ReadonlySet<string> = new Set(["/health", "/health/live", "/health/ready", "/metrics"]);
 
 /** Refuses a client's requests above the limit. A request without a credential is its address's. One with a credential is counted once it is
- *  known whose it is, so that keys behind one address do not share a limit; if it is not valid, it is refused for that, which costs nothing. */
-export function rateLimit(limit: RateLimit) {
-  const isAnonymous = (request: Request): boolean => credentialOf(request) === undefined;
+ *  known whose it is, so that keys behind one address do not share a limit; if it is not valid, it is refused for that, which costs nothing.
+ *  @param sessionCookie the cookie of people who have signed in; undefined: people cannot */
+export function rateLimit(limit: RateLimit, sessionCookie: string | undefined) {
+  const isAnonymous = (request: Request): boolean => credentialOf(request, sessionCookie) === undefined;
   return new Elysia({ name: "rate-limit" })
     .onRequest(async ({ request, server }) => {
       if (unlimitedPaths.has(pathOf(request.url)) || !isAnonymous(request)) return;
