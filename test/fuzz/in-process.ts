@@ -1,4 +1,5 @@
-import { openSubjects, readInputs } from "./subjects.ts";
+import type { Subject } from "./subject.ts";
+import { allSubjects, readInputs } from "./subjects.ts";
 
 // Reads the inputs of one subject after the other, in a process of its own: whoever has started it notices if an input ends or hangs it.
 // It gets a message { seed, from } with the number of each subject's next input, and answers with a message for each slice.
@@ -18,29 +19,36 @@ export type Report =
       readonly kind: "ended";
       readonly subject: string;
       readonly inputs: number;
-      readonly heapMiB: number;
+      readonly residentMiB: number;
       readonly wrong?: { at: number; message: string };
     };
 
-const sliceMs = 300;
+/** Short, so that an input that hangs or ends the process is one of few. */
+const sliceMs = 20;
+const slicesInTurn = 15;
 
 /** Goes through the subjects again and again, until the process is ended. */
 async function serve({ seed, from, only }: Order, send: (report: Report) => void): Promise<never> {
-  const subjects = (await openSubjects()).filter(({ name }) => name.includes(only));
+  const subjects = allSubjects().filter(({ name }) => name.includes(only));
+  if (subjects.length === 0) throw new Error(`no subject has a name with ${JSON.stringify(only)} in it`);
   const next = new Map(subjects.map(({ name }) => [name, from[name] ?? 0]));
   for (;;) {
     for (const subject of subjects) {
-      const { name } = subject;
-      const first = next.get(name) ?? 0;
-      send({ kind: "begins", subject: name, from: first });
-      const slice = { seed, from: first, untilMs: performance.now() + sliceMs, count: Infinity };
-      const { inputs, wrong } = await readInputs(subject, slice);
-      next.set(name, first + inputs);
-      const heapMiB = process.memoryUsage().rss / 1024 ** 2;
-      send({ kind: "ended", subject: name, inputs, heapMiB, ...(wrong && { wrong }) });
-      // lets messages go
-      await Bun.sleep(0);
+      for (let slices = 0; slices < slicesInTurn; slices += 1) await readSlice(subject);
     }
+  }
+
+  async function readSlice(subject: Subject): Promise<void> {
+    const { name } = subject;
+    const first = next.get(name) ?? 0;
+    send({ kind: "begins", subject: name, from: first });
+    const slice = { seed, from: first, untilMs: performance.now() + sliceMs, count: Infinity };
+    const { inputs, wrong } = await readInputs(subject, slice);
+    next.set(name, first + inputs);
+    const residentMiB = process.memoryUsage().rss / 1024 ** 2;
+    send({ kind: "ended", subject: name, inputs, residentMiB, ...(wrong && { wrong }) });
+    // lets messages go
+    await Bun.sleep(0);
   }
 }
 

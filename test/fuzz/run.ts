@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { type LoadedGateway, startLoadedGateway } from "../support/loaded-gateway.ts";
-import { fuzzRound, residentBytes } from "./gateway/rounds.ts";
+import { fuzzRound, processorMs, residentBytes } from "./gateway/rounds.ts";
 import type { Order, Report } from "./in-process.ts";
 import { walk } from "./openapi/walk.ts";
 import { type FuzzState, inputsIn, noteFound, openState, saveState } from "./state.ts";
@@ -26,37 +26,45 @@ const untilMs = performance.now() + Number(values.minutes) * 60_000;
 const isOver = (): boolean => stopping.signal.aborted || performance.now() >= untilMs;
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => stopping.abort());
 
-/** A slice that has not ended after this time hangs: it lasts 0.3 s, and an input at most 5 s; this machine may be busy. */
+/** A slice hangs that has taken this much of the processor's time, or not ended after `silentMs`: the machine may be busy. */
 const hangMs = 60_000;
-const maxHeapMiB = 3000;
+const silentMs = 900_000;
+/** So many inputs are left out after one that hangs or ends the process. */
+const skippedInputs = 5000;
+const maxResidentMiB = 3000;
 const key = `gtp_fuzz_${"a".repeat(43)}`;
 
 /** Lets a process read inputs until it ends, hangs, or the time is over. */
 async function readInProcess(state: FuzzState): Promise<void> {
   let last: Report | undefined;
-  let heardMs = performance.now();
+  let heard = { atMs: performance.now(), processorMs: 0 };
   const child = Bun.spawn([process.execPath, `${import.meta.dir}/in-process.ts`], {
     stdio: ["ignore", "inherit", "inherit"],
     ipc: (report: Report) => {
-      [last, heardMs] = [report, performance.now()];
+      last = report;
+      heard = { atMs: performance.now(), processorMs: processorMs(child.pid) };
       if (report.kind === "begins") return;
-      const { subject, inputs, wrong, heapMiB } = report;
+      const { subject, inputs, wrong, residentMiB } = report;
       state.inputs[subject] = (state.inputs[subject] ?? 0) + inputs;
       if (wrong !== undefined) noteFound(state, { where: `${subject} #${wrong.at}`, message: wrong.message });
-      if (heapMiB > maxHeapMiB)
-        noteFound(state, { where: subject, message: `the process takes ${Math.round(heapMiB)} MiB` });
+      if (residentMiB > maxResidentMiB)
+        noteFound(state, { where: subject, message: `the process takes ${Math.round(residentMiB)} MiB` });
     },
   });
+  let hasEnded = false;
+  void child.exited.then(() => (hasEnded = true));
   const order: Order = { seed: state.seed, from: state.inputs, only: values.only };
   child.send(order);
-  while (!isOver() && child.exitCode === null && performance.now() - heardMs < hangMs) await Bun.sleep(100);
+  const hangs = (): boolean =>
+    processorMs(child.pid) - heard.processorMs > hangMs || performance.now() - heard.atMs > silentMs;
+  while (!isOver() && !hasEnded && !hangs()) await Bun.sleep(500);
   if (!isOver()) {
-    const what =
-      child.exitCode === null ? `does not end within ${hangMs / 1000} s` : `ends the process with ${child.exitCode}`;
+    const end = child.signalCode ?? `status ${child.exitCode}`;
+    const what = hasEnded ? `ends the process with ${end}` : `does not end within ${hangMs / 1000} s`;
     const where = last?.kind === "begins" ? `${last.subject} #${last.from} or a later one` : "no subject";
     noteFound(state, { where, message: `an input ${what}` });
     // the next process does not begin with it again
-    if (last?.kind === "begins") state.inputs[last.subject] = (state.inputs[last.subject] ?? 0) + 1000;
+    if (last?.kind === "begins") state.inputs[last.subject] = (state.inputs[last.subject] ?? 0) + skippedInputs;
   }
   child.kill("SIGKILL");
   await child.exited;
@@ -64,7 +72,8 @@ async function readInProcess(state: FuzzState): Promise<void> {
 
 /** Sends inputs to a gateway until it ends or the time is over. */
 async function sendToGateway(state: FuzzState): Promise<void> {
-  const gateway = await startLoadedGateway();
+  const gateway = await startLoadedGateway().catch((error: unknown) => console.log(String(error).slice(-500)));
+  if (gateway === undefined) return Bun.sleep(1000);
   try {
     while (!isOver() && gateway.isAlive()) await sendRound(state, gateway);
     console.log(`the gateway takes ${Math.round(residentBytes(gateway.processId) / 1024 ** 2)} MiB`);

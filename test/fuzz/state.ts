@@ -40,9 +40,10 @@ export function saveState(state: FuzzState): void {
   renameSync(`${file}.new`, file);
 }
 
-/** Notes a fault, once for each subject and first line. */
+/** Notes a fault, once for each subject and first line, whatever numbers are in it. */
 export function noteFound(state: FuzzState, found: Found): void {
-  const key = ({ where, message }: Found): string => `${where.split(" #")[0]} ${message.split("\n")[0]}`;
+  const key = ({ where, message }: Found): string =>
+    `${where.split(" #")[0]} ${message.split("\n")[0]?.replace(/\d+/g, "0")}`;
   if (state.found.length >= maxFound || state.found.some((other) => key(other) === key(found))) return;
   state.found.push(found);
   console.log(`\nFOUND in ${found.where}:\n${found.message}\n`);

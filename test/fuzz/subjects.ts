@@ -6,14 +6,8 @@ import { telemetrySubjects } from "./inputs/telemetry.ts";
 import type { Subject } from "./subject.ts";
 
 /** Everything in this program that reads what others write. */
-export async function openSubjects(): Promise<Subject[]> {
-  return [
-    ...telemetrySubjects(),
-    ...fileSubjects(),
-    ...storedSubjects(),
-    ...requestSubjects(),
-    ...(await appSubjects()),
-  ];
+export function allSubjects(): Subject[] {
+  return [...telemetrySubjects(), ...fileSubjects(), ...storedSubjects(), ...requestSubjects(), ...appSubjects()];
 }
 
 /** Inputs of a subject that were read. */

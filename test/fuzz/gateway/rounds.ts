@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { randomFrom } from "../../support/random.ts";
 import { must } from "../subject.ts";
-import { type FuzzedGateway, sendBytes, sendRequest } from "./requests.ts";
+import { answerWithinMs, type FuzzedGateway, sendBytes, sendRequest } from "./requests.ts";
 import { sendMessages } from "./sockets.ts";
 
 /** Inputs of each kind in a round. */
@@ -26,7 +26,7 @@ export async function fuzzRound(
     ...Array.from({ length: connections }, () => sendMessages(gateway, key, randomFrom(random() * 2 ** 32))),
   ]);
   must(gateway.isAlive(), `the gateway has ended:\n${gateway.output().slice(-3000)}`);
-  const { status } = await fetch(`${gateway.url}/health/live`, { signal: AbortSignal.timeout(10_000) });
+  const { status } = await fetch(`${gateway.url}/health/live`, { signal: AbortSignal.timeout(answerWithinMs) });
   must(status === 200, `/health/live is ${status}`);
   const logged = gateway.output().slice(loggedBefore);
   must(!/"level":"(?:error|fatal)"/.test(logged), `the gateway has logged an error:\n${logged.slice(0, 3000)}`);
@@ -40,6 +40,16 @@ export function residentBytes(processId: number): number {
   try {
     const status = readFileSync(`/proc/${processId}/status`, "utf8");
     return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024;
+  } catch {
+    return 0;
+  }
+}
+
+/** The time that a process has had the processor, at the usual 100 ticks a second; 0 if the system does not say. */
+export function processorMs(processId: number): number {
+  try {
+    const fields = readFileSync(`/proc/${processId}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
+    return (Number(fields[11]) + Number(fields[12])) * 10;
   } catch {
     return 0;
   }

@@ -1,8 +1,6 @@
 import { mutated } from "../mutate.ts";
 import { WrongInput } from "../subject.ts";
-import { type FuzzedGateway, pick } from "./requests.ts";
-
-const answerWithinMs = 30_000;
+import { answerWithinMs, type FuzzedGateway, pick } from "./requests.ts";
 
 /** A kind of socket: how a connection begins, what is sent, and how the gateway shows that it has read everything. */
 interface SocketKind {

@@ -31,20 +31,19 @@ const documents = [
   '{ gpu(uuid: "GPU-host-a-0") { uuid a: telemetry(limit: 2) { records { timestamp } } b: telemetry(limit: 1) { records { temperature } } } }',
 ];
 
-/** A gateway over a store in memory, which gets mutated requests and mutated documents of GraphQL. */
-export async function appSubjects(): Promise<Subject[]> {
-  const stored = await openFleetStore();
-  const gateway = gatewayOver(stored, { access: openToAll });
+/** A gateway over a store in memory, which gets mutated requests and mutated documents of GraphQL. It opens with the first of them. */
+export function appSubjects(): Subject[] {
+  let opening: ReturnType<typeof openApp> | undefined;
   const ask = async (input: string, path: string, init: RequestInit): Promise<void> => {
     const request = requestOf(path, init);
     if (request === undefined) return;
+    const { gateway } = await (opening ??= openApp());
     const answer = await gateway.app.handle(request);
     const text = await answer.text();
     if (answer.status >= 500 && answer.status !== 503)
       throw new WrongInput(input, new Error(`${answer.status}: ${text}`));
     if (/"INTERNAL_SERVER_ERROR"|Unexpected error/.test(text)) throw new WrongInput(input, new Error(text));
   };
-  await gateway.get("/health/live");
   return [
     {
       name: "requests of REST",
@@ -65,9 +64,16 @@ export async function appSubjects(): Promise<Subject[]> {
         const body = random() < 0.8 ? whole : mutated(Buffer.from(whole), random);
         await ask(String(body), "/graphql", { method: "POST", headers: { "content-type": "application/json" }, body });
       },
-      close: () => stored.close(),
+      close: async () => (await opening)?.stored.close(),
     },
   ];
+}
+
+async function openApp() {
+  const stored = await openFleetStore();
+  const gateway = gatewayOver(stored, { access: openToAll });
+  await gateway.get("/health/live");
+  return { stored, gateway };
 }
 
 function pick<Item>(items: readonly Item[], random: () => number): Item {
