@@ -1,4 +1,5 @@
 import type { Subprocess } from "bun";
+import { resolve } from "node:path";
 import { clientTools } from "../../dev/servers/client-tools.ts";
 import { freePorts } from "../../dev/servers/free-ports.ts";
 import { systemPath } from "../../dev/servers/trixie.ts";
@@ -15,7 +16,14 @@ const servers = [
 ] as const;
 
 /** Commands that may use client programs. A reader has these programs, but the machine that checks the documents may not. */
-const usesTools = /^(?:export|etcdctl|psql|pg_dump|pg_restore)\b/;
+const usesTools = /^(?:etcdctl|psql|pg_dump|pg_restore)\b/;
+
+/** A command that sets a variable for later ones. */
+const exported = /^export ([A-Z_]+)=/;
+
+/** wscat, run by this Bun: a reader has it as a program. It ends when its standard input does. */
+const wscat = resolve(import.meta.dir, "../../node_modules/wscat/bin/wscat");
+const interactive = /^wscat\b/;
 
 const documentedPorts = ["8080", "8081", "8082", "9400"];
 
@@ -58,15 +66,22 @@ export class DocShell {
   }
 
   private async runOnce(command: string): Promise<string | undefined> {
-    const tools = usesTools.test(command) ? await clientTools({ etcdEndpoint: this.settings.ETCD_ENDPOINTS }) : "";
-    const child = Bun.spawn(["bash", "-c", `${tools}${await this.withPorts(command)}`], {
-      ...{ cwd: this.folder, env: await this.environment(), stdin: "ignore", stdout: "pipe", stderr: "pipe" },
-      timeout: timeoutMs,
+    const name = exported.exec(command)?.[1];
+    const line = name === undefined ? command : `${command}; printf %s "$${name}"`;
+    const child = Bun.spawn(["bash", "-c", `${await this.toolsOf(command)}${await this.withPorts(line)}`], {
+      ...{ cwd: this.folder, env: await this.environment(), stdout: "pipe", stderr: "pipe", timeout: timeoutMs },
+      stdin: interactive.test(command) ? "pipe" : "ignore",
     });
     const [output, errors] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+    if (name !== undefined) this.settings[name] = output;
     const hasSucceeded =
       (await child.exited) === 0 && !(command.startsWith("curl") && output.includes('"success":false'));
     return hasSucceeded ? undefined : `${output.slice(-2000)}${errors.slice(-2000)}`;
+  }
+
+  private async toolsOf(command: string): Promise<string> {
+    if (interactive.test(command)) return `wscat() { '${process.execPath}' '${wscat}' "$@"; }; `;
+    return usesTools.test(command) ? clientTools({ etcdEndpoint: this.settings.ETCD_ENDPOINTS }) : "";
   }
 
   private async startServer(
