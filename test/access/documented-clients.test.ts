@@ -76,7 +76,7 @@ test("Prometheus scrapes with the key as documented, and not without it", async 
   };
   const prometheus = await openPrometheus(stringify(config), { key: `${key}\n` });
   try {
-    const ask = async (path: string) => (await (await fetch(`${prometheus.url}/api/v1/${path}`)).json());
+    const ask = async (path: string) => await (await fetch(`${prometheus.url}/api/v1/${path}`)).json();
     type Targets = { data: { activeTargets: { scrapePool: string; health: string; lastError: string }[] } };
     const states = async () => {
       const { data } = (await ask("targets")) as Targets;
