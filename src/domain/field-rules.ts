@@ -102,6 +102,11 @@ export function hiddenInIdentity(field: string, text: string): FieldError | unde
   return { reason: "invalid_field", field, value: text, message };
 }
 
+/** True if a uuid or a host name has control characters or characters that are not seen: no source can report it. */
+export function hasHidden(text: string): boolean {
+  return controlCharacter.test(text) || invisibleCharacter.test(text);
+}
+
 /** The error of a required text that is empty. */
 export function missingField(field: string): FieldError {
   return {

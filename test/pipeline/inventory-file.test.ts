@@ -14,7 +14,17 @@ describe("the inventory's file", () => {
   });
 
   test("has each bad line reported, and none of them takes a good one down", () => {
-    const bad = ["gpu-02,,", "gpu-03,8,GPU-3", "gpu-04,0,", "gpu-05,8x,", ",8,", "gpu-06,8", 'gpu-07,"8,', "gpu-01,4,"];
+    const bad = [
+      "gpu-02,,",
+      "gpu-03,8,GPU-3",
+      "gpu-04,0,",
+      "gpu-05,8x,",
+      ",8,",
+      "gpu-06,8",
+      'gpu-07,"8,',
+      "gpu-01,4,",
+      "gpu\u200b-09,4,",
+    ];
     const { items, unusable } = readInventoryFile(
       ["hostname,gpus,uuid", "gpu-01,8,", ...bad, "gpu-08,,GPU-8"].join("\n"),
       "lab",
@@ -29,6 +39,7 @@ describe("the inventory's file", () => {
       "8 it has 2 fields; the header has 3",
       '9 "gpu-07,\\"8," is not CSV',
       "10 line 2 declares the same already",
+      '11 "gpu\\u200b-09" has a character that is not seen, so nothing can report it',
     ]);
   });
 

@@ -62,6 +62,10 @@ describe("the inventory", () => {
       data: { kind: "device", uuid: "GPU-99-a" },
     });
     expect(await post("/declare?hostname=gpu-99")).toMatchObject({ error: { details: { parameter: "gpus" } } });
+    for (const hidden of ["hostname=gpu%E2%80%8B-99", "hostname=gpu-99&gpu_uuid=GPU-%E2%80%AE99"]) {
+      const refused = await post(`/declare?${hidden}&gpus=8&cluster_id=lab`);
+      expect(refused).toMatchObject({ error: { message: expect.stringContaining("not seen") as string } });
+    }
     expect(await list("seen=never")).toMatchObject([{ hostname: "gpu-99" }, { uuid: "GPU-99-a" }]);
     expect(await post("/decommission?gpu_uuid=GPU-99-a&start_time=2025-01-01T00:00:00Z")).toMatchObject({
       data: { state: "decommissioned", from: "2025-01-01T00:00:00Z" },

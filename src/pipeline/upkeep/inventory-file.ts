@@ -1,5 +1,6 @@
 import { parse } from "csv-parse/sync";
 import { quoted } from "../../domain/cut-text.ts";
+import { hasHidden } from "../../domain/field-rules.ts";
 import type { DeclaredItem } from "../../domain/inventory.ts";
 
 /** A line that declares no host or device, and why. */
@@ -85,6 +86,8 @@ function itemOf(line: string, names: readonly string[], clusterId: string): Decl
   if (tooLong !== undefined)
     return `${tooLong} is not usable; expected at most ${nameMaxLength} characters, without NUL`;
   if (hostname === "") return "hostname is empty";
+  const hidden = [hostname, uuid].find(hasHidden);
+  if (hidden !== undefined) return `${quoted(hidden)} has a character that is not seen, so nothing can report it`;
   if ((uuid === "") === (gpus === "")) {
     return `uuid is ${quoted(uuid)} and gpus is ${quoted(gpus)}; expected one of the two: the uuid of a device, or the number of a host's GPUs`;
   }

@@ -4,12 +4,21 @@ import {
   type InventoryPlace,
   inventoryStates,
 } from "../../../domain/inventory.ts";
+import { hasHidden } from "../../../domain/field-rules.ts";
 import { firstMsOf } from "../../../domain/timestamp.ts";
 import { defined } from "../../../kit/defined.ts";
 import type { Declaration } from "../../answers/inventory-answers.ts";
 import { limit, nameOf } from "../../http/parameters/common.ts";
 import { cursorParameter } from "../../http/parameters/cursor.ts";
-import { choice, instant, integer, optional, text, type ValuesOf } from "../../http/parameters/parameter.ts";
+import {
+  choice,
+  instant,
+  integer,
+  optional,
+  type Parameter,
+  text,
+  type ValuesOf,
+} from "../../http/parameters/parameter.ts";
 import { inventoryKinds } from "../../schemas/inventory-item.ts";
 
 /** The parameters of requests for the inventory. */
@@ -97,13 +106,21 @@ export const restoreQuery = {
   ...note,
 };
 
+/** A name that a source can report. */
+function reportable(name: Parameter<string>): Parameter<string> {
+  const problem = "it has a character that is not seen, so nothing can report it";
+  return { ...name, read: (given) => (hasHidden(given) ? { problem } : name.read(given)) };
+}
+
 /** The parameters of a declaration. */
 export const declareQuery = {
   cluster_id: optional(
     nameOf("Cluster of the host; needed unless one cluster has reported a host of this name", "lab"),
   ),
-  hostname: nameOf("The host, or the host that the device is in", "gpu-01"),
-  gpu_uuid: optional(nameOf("UUID of the device that ought to report", "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4")),
+  hostname: reportable(nameOf("The host, or the host that the device is in", "gpu-01")),
+  gpu_uuid: optional(
+    reportable(nameOf("UUID of the device that ought to report", "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4")),
+  ),
   gpus: optional(
     integer({
       minimum: 1,
