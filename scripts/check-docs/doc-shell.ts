@@ -1,5 +1,5 @@
 import type { Subprocess } from "bun";
-import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { clientTools } from "../../dev/servers/client-tools.ts";
 import { freePorts } from "../../dev/servers/free-ports.ts";
 import { systemPath } from "../../dev/servers/trixie.ts";
@@ -22,7 +22,7 @@ const usesTools = /^(?:etcdctl|psql|pg_dump|pg_restore)\b/;
 const exported = /^export ([A-Z_]+)=/;
 
 /** wscat, run by this Bun: a reader has it as a program. It ends when its standard input does. */
-const wscat = resolve(import.meta.dir, "../../node_modules/wscat/bin/wscat");
+const wscat = fileURLToPath(import.meta.resolve("wscat/bin/wscat"));
 const interactive = /^wscat\b/;
 
 const documentedPorts = ["8080", "8081", "8082", "9400"];
