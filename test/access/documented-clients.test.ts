@@ -82,7 +82,10 @@ test("Prometheus scrapes with the key as documented, and not without it", async 
       const { data } = (await ask("targets")) as Targets;
       return new Map(data.activeTargets.map((each) => [each.scrapePool, `${each.health} ${each.lastError}`]));
     };
-    await until(async () => [...(await states()).values()].every((state) => !state.startsWith("unknown")));
+    await until(async () => {
+      const known = [...(await states()).values()].filter((state) => !state.startsWith("unknown"));
+      return known.length === config.scrape_configs.length;
+    });
     const found = await states();
     expect([found.get(scrape.job_name), found.get("without")]).toEqual(["up ", expect.stringContaining("down")]);
     expect(found.get("without")).toContain("401");
