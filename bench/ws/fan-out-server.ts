@@ -50,11 +50,12 @@ async function startOurs(): Promise<{ port: number; publish: Publish }> {
   await fleet.start();
   const listeners: ((members: readonly FleetMember[]) => void)[] = [];
   const feed = new LiveFeed(kind === "hot" ? fleet : { onMembers: (listener) => void listeners.push(listener) });
+  const history = { records: () => Promise.resolve({ elements: [], next: undefined }) };
   const settings = parseConfig({});
   const app = new Elysia({ websocket: socketSettings(settings) }).use(
     liveRoutes({
-      ...{ feed, fleet, settings, limit: undefined, log, clock: systemClock, registry: new Registry() },
-      queries: { records: () => Promise.resolve({ elements: [], next: undefined }) },
+      ...{ settings, limit: undefined, log, clock: systemClock, registry: new Registry() },
+      viewFor: () => ({ key: "", feed, fleet, queries: { history }, ready: () => Promise.resolve() }),
       stopping: new AbortController().signal,
     }),
   );

@@ -60,7 +60,7 @@ export interface CoverageRow extends CoveragePlace {
   /** Readings whose values the exporter has repeated, counted for each device, also by target. Undefined by device if a source
    *  of the device did not say of which devices it counted them. */
   readonly frozen: number | undefined;
-  /** Rejected inputs of the group's sources. Undefined by device. */
+  /** Rejected inputs of the group's sources. Undefined by device, and within bounds: they are those of all devices of a source. */
   readonly quarantined: number | undefined;
   readonly basis: CoverageBasis;
   /** The time from one reading to the next; undefined if it is not the same everywhere. */

@@ -1,3 +1,5 @@
+import type { Gpu, Occupants } from "./gpu.ts";
+
 /** The GPUs that a caller may see, and what belongs to them. Each given list restricts; within a list, any name fits. The names are
  *  exact. A list is never empty, and has each name once, in order, so that equal bounds have equal JSON. */
 export interface GpuBounds {
@@ -49,4 +51,14 @@ export function readNames(given: unknown): { readonly value: readonly string[] }
 function isName(name: unknown): name is string {
   // a space at an end is a slip of the hand, as in "a, b"; PostgreSQL cannot store NUL
   return typeof name === "string" && /^[^\s\0]([^\0]*[^\s\0])?$/u.test(name) && name.length <= nameMaxLength;
+}
+
+/** True if a GPU in this place may be seen, as far as its place decides that. */
+export function isPlaceWithin({ clusters, hosts }: GpuBounds, place: Pick<Gpu, "clusterId" | "hostname">): boolean {
+  return (clusters?.includes(place.clusterId) ?? true) && (hosts?.includes(place.hostname) ?? true);
+}
+
+/** True if a GPU with these occupants may be seen, as far as they decide that. */
+export function isHeldWithin({ namespaces }: GpuBounds, occupants: Occupants | undefined): boolean {
+  return namespaces === undefined || occupants?.some(({ namespace }) => namespaces.includes(namespace)) === true;
 }

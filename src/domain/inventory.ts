@@ -1,3 +1,5 @@
+import type { GpuBounds } from "./gpu-bounds.ts";
+
 /** What an inventory says of a host or device: it ought to report; it need not report for a while; it is gone for good. */
 export const inventoryStates = ["active", "maintenance", "decommissioned"] as const;
 export type InventoryState = (typeof inventoryStates)[number];
@@ -51,6 +53,8 @@ export interface InventoryFilter extends InventorySubject {
   readonly state?: InventoryState;
   /** False: items that have never reported. */
   readonly seen?: boolean;
+  /** Only items that are within now, with figures of what is. */
+  readonly within?: GpuBounds;
   /** Maximum number of items. */
   readonly limit: number;
   /** The item before the first one. */

@@ -1,5 +1,6 @@
 import type { RejectReason } from "./batch.ts";
 import type { Attributes, Gpu, Occupants } from "./gpu.ts";
+import type { GpuBounds } from "./gpu-bounds.ts";
 import type { GpuSelector } from "./gpu-selector.ts";
 import type { TimeRange } from "./time-range.ts";
 
@@ -79,6 +80,8 @@ export interface RecordCount {
 /** Selects records of several GPUs. */
 export interface EachGpuFilter {
   readonly uuids: readonly string[];
+  /** Only what was within at the record's instant. */
+  readonly within?: GpuBounds;
   readonly range: TimeRange;
   /** Maximum number of records for each GPU: the newest of the range. */
   readonly limit: number;

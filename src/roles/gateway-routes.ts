@@ -9,11 +9,9 @@ import type { Questions } from "../pipeline/store/telemetry-queries.ts";
 import type { ServiceRegistry } from "../scaling/registry/service-registry.ts";
 import type { ScalingRecords } from "../scaling/coordinator/scaling-records.ts";
 import { DeadLetterAnswers } from "../routes/answers/dead-letters.ts";
-import { FleetAnswers } from "../routes/answers/fleet-answers.ts";
-import { HistoryAnswers } from "../routes/answers/history-answers.ts";
 import type { Inventory } from "../pipeline/store/inventory.ts";
 import { InventoryAnswers } from "../routes/answers/inventory-answers.ts";
-import type { Fleet } from "../routes/fleet/fleet.ts";
+import type { LiveFleet } from "../routes/fleet/fleet.ts";
 import { type GraphqlSettings, graphqlRoutes } from "../routes/graphql/graphql-routes.ts";
 import { CostedQueries } from "../routes/answers/costs/costed-queries.ts";
 import { QueryCosts, type QueryCostsOptions } from "../routes/answers/costs/query-costs.ts";
@@ -22,15 +20,16 @@ import { RowEstimates } from "../routes/answers/costs/row-estimates.ts";
 import { askers } from "../routes/http/access/asker.ts";
 import { ClientCosts, type ClientLimits } from "../routes/http/costs/client-costs.ts";
 import { OriginRule } from "../routes/http/door/origin-rule.ts";
+import { requesterOf } from "../routes/http/access/requester.ts";
 import { compression } from "../routes/http/compression.ts";
 import { crossOrigin } from "../routes/http/cross-origin.ts";
 import { RateLimit, type RateLimitOptions, rateLimit } from "../routes/http/rate-limit.ts";
 import { resources } from "../routes/resources/resources.ts";
-import { LiveFeed } from "../routes/live/live-feed.ts";
 import { liveRoutes } from "../routes/live/live-routes.ts";
 import type { LiveSettings } from "../routes/live/live-settings.ts";
 import { signInRoutes } from "../routes/sign-in/sign-in-routes.ts";
 import { docsRoutes } from "../routes/openapi/openapi-routes.ts";
+import { type GatewayView, gatewayViews } from "./gateway-views.ts";
 import type { AccessAdministration } from "./open-access.ts";
 import type { ProcessParts } from "./role.ts";
 
@@ -43,7 +42,7 @@ export interface HttpOptions extends RateLimitOptions {
 export type CostLimits = ClientLimits & Pick<QueryCostsOptions, "heavyPerClient">;
 
 export interface GatewayOptions extends Omit<ProcessParts, "access"> {
-  readonly fleet: Fleet;
+  readonly fleet: LiveFleet;
   readonly questions: Questions;
   readonly costs: CostLimits;
   readonly pressure: QueryPressure;
@@ -78,24 +77,26 @@ export function gatewayRoutes(options: GatewayOptions): readonly AnyElysia[] {
 }
 
 function api(options: GatewayOptions, clients: ClientCosts, limit: RateLimit | undefined): AnyElysia {
-  const { fleet, clock, webSocket, questions } = options;
+  const { fleet, questions, inventory, clock, webSocket, ...others } = options;
   const { ask } = new QueryCosts({ ...options, ...options.costs, clients });
   const queries = new CostedQueries(ask, new RowEstimates({ fleet, clock, size: () => questions.size() }));
+  // on behalf of all callers with a selector, not of the one who asks first
+  const { fleet: whole } = questions.ask("heavy", new AbortController().signal);
+  const views = gatewayViews({ fleet, queries, firstSeen: (within) => whole.firstSeen(within), inventory, clock });
+  const viewOf = (request: Request): GatewayView => views.of(requesterOf(request).caller);
   const parts = {
-    ...options,
-    queries,
-    limit,
+    ...others,
+    ...{ limit, clock, viewOf },
     origins: new OriginRule(options.http.corsOrigins),
-    answers: new FleetAnswers(fleet),
-    history: new HistoryAnswers(queries.history, clock),
-    inventory: new InventoryAnswers(options.inventory),
+    quarantine: queries.quarantine,
+    inventory: new InventoryAnswers(inventory),
     deadLetters: new DeadLetterAnswers(options.deadLetters),
-    feed: new LiveFeed(fleet),
   };
   const app: AnyElysia = new Elysia({ name: "gateway" }).use(compression());
+  app.use(new Elysia({ name: "views" }).onTransform({ as: "scoped" }, async ({ request }) => viewOf(request).ready()));
   for (const routes of resources.flatMap((resource) => resource.routes(parts))) app.use(routes);
   return app
-    .use(liveRoutes({ ...parts, queries: queries.history, settings: webSocket }))
+    .use(liveRoutes({ ...parts, viewFor: (caller) => views.of(caller), settings: webSocket }))
     .use(graphqlRoutes({ ...parts, settings: options.graphql, wsMaxConnections: webSocket.wsMaxConnections }))
     .use(docsRoutes(options))
     .use(signInRoutes(options.signIn));

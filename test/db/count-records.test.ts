@@ -29,8 +29,8 @@ test("above the limit, the count is an estimate from the database's statistics a
   await withClient(server.url, async (client) => {
     await client.query("analyze telemetry");
     expect(await countRecords(client, "large")).toEqual({ count: 3000, isEstimate: false });
-    expect(await countRecords(client, "large", 500)).toEqual({ count: 3000, isEstimate: true });
-    expect(await countRecords(client, "small", 999)).toEqual({ count: 1000, isEstimate: true });
-    expect(await countRecords(client, "small", 1000)).toEqual({ count: 1000, isEstimate: false });
+    expect(await countRecords(client, "large", { exactMax: 500 })).toEqual({ count: 3000, isEstimate: true });
+    expect(await countRecords(client, "small", { exactMax: 999 })).toEqual({ count: 1000, isEstimate: true });
+    expect(await countRecords(client, "small", { exactMax: 1000 })).toEqual({ count: 1000, isEstimate: false });
   });
 });

@@ -1,4 +1,5 @@
 import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
+import { exerciseBoundedQueries } from "../contract/bounded-queries.ts";
 import { exerciseCoverage } from "../contract/coverage.ts";
 import { exerciseDevicesInStore } from "../contract/devices-in-store.ts";
 import { exerciseExpectedDevices } from "../contract/expected-devices.ts";
@@ -15,6 +16,7 @@ import { openMemoryStore } from "../support/open-store.ts";
 exerciseTelemetryStore("PGlite", openMemoryStore);
 exerciseTelemetryQueries("PGlite", openMemoryStore);
 exerciseDevicesInStore("PGlite", openMemoryStore);
+exerciseBoundedQueries("PGlite", openMemoryStore);
 
 /** Each PGlite in memory is a database of its own, so both collectors of the contract use the same store. */
 let shared: Promise<OpenStore> | undefined;

@@ -2,6 +2,7 @@ import { afterAll, beforeAll } from "bun:test";
 import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide-database.ts";
 import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
 import { exerciseAnyOrder } from "../contract/any-order.ts";
+import { exerciseBoundedQueries } from "../contract/bounded-queries.ts";
 import { exerciseCoverage } from "../contract/coverage.ts";
 import { exerciseDevicesInStore } from "../contract/devices-in-store.ts";
 import { exerciseExpectedDevices } from "../contract/expected-devices.ts";
@@ -34,6 +35,9 @@ exerciseTelemetryStore("TimescaleDB with the setting for a pooler", inDatabase("
 
 exerciseDevicesInStore("TimescaleDB", inDatabase("timescale_devices", {}));
 exerciseDevicesInStore("PostgreSQL", inDatabase("plain_devices", { plain: true }));
+
+let teams = 0;
+exerciseBoundedQueries("TimescaleDB", () => inDatabase(`timescale_teams_${(teams += 1)}`, {})());
 
 exerciseTelemetryQueries("TimescaleDB", inDatabase("timescale_queries", {}));
 exerciseTelemetryQueries("PostgreSQL", inDatabase("plain_queries", { plain: true }));

@@ -14,7 +14,7 @@ import { QueryPressure } from "../../src/routes/answers/costs/query-pressure.ts"
 import { costLimits } from "../../src/roles/cost-limits.ts";
 import { administrationOf } from "../../src/roles/open-access.ts";
 import { type GatewayOptions, gatewayRoutes } from "../../src/roles/gateway-routes.ts";
-import type { Fleet } from "../../src/routes/fleet/fleet.ts";
+import type { LiveFleet } from "../../src/routes/fleet/fleet.ts";
 import { FleetProjection } from "../../src/routes/fleet/fleet-projection.ts";
 import { MemoryHotTier } from "../../src/pipeline/hot/memory/memory-hot-tier.ts";
 import { encodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
@@ -104,7 +104,7 @@ export interface TestOptions
     Partial<Omit<AppOptions, "routes" | "webSocket">>,
     Partial<Omit<GatewayOptions, "app" | "fleet" | "queue" | "services" | "registry" | "version" | "clock" | "log">> {
   /** By default, the fleet that the gateway reads from the store. Undefined stands for a process without the role gateway. */
-  readonly fleet?: Fleet | undefined;
+  readonly fleet?: LiveFleet | undefined;
   /** Answers all questions. */
   readonly queries?: TelemetryQueries;
 }
@@ -143,7 +143,7 @@ export function gatewayOver(
   const started = projection.start();
   const http = options.http ?? { rateLimitPerSecond: 0, trustsForwardedFor: false, corsOrigins: undefined };
   const parts = {
-    fleet: projection as Fleet | undefined,
+    fleet: projection as LiveFleet | undefined,
     questions: replaced === undefined ? questions : { ...questions, ask: () => replaced },
     costs: costLimits(parseConfig({}), false),
     pressure: new QueryPressure({ clock, log }),

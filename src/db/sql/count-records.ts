@@ -1,5 +1,8 @@
+import type { GpuBounds } from "../../domain/gpu-bounds.ts";
 import type { RecordCount } from "../../domain/query.ts";
 import type { SqlExecutor } from "../client.ts";
+import { Conditions } from "./conditions.ts";
+import { ownGpus, OwnRows, telemetryOf } from "./own-rows.ts";
 
 /** Counting this many records takes at most a second; a greater number is estimated. */
 const maxCounted = 1_000_000;
@@ -17,13 +20,32 @@ const estimateOfAllText = `coalesce((
 const estimateText = `
 select ${estimateOfAllText} * (select count(*) filter (where cluster_id = $1)::float8 / greatest(count(*), 1) from gpus) as count`;
 
+/** Counts a cluster's records within bounds. The database's estimate tells of all records: it is not used. */
+async function countOwn(
+  executor: SqlExecutor,
+  clusterId: string,
+  { within, exactMax }: { readonly within: GpuBounds; readonly exactMax: number },
+): Promise<RecordCount> {
+  const conditions = new Conditions([clusterId, exactMax + 1]);
+  const own = new OwnRows(within, conditions);
+  const text = `
+with ${ownGpus(own)}
+select count(*)::float8 as count from (
+  select from ${telemetryOf(own)} t join own_gpus using (gpu_key) where cluster_id = $1 limit $2::text::int) counted`;
+  const [counted] = await executor.query<{ count: number }>(text, conditions.params);
+  const count = counted?.count ?? 0;
+  return { count: Math.min(count, exactMax), isEstimate: count > exactMax };
+}
+
 /** Counts a cluster's records up to `exactMax`. A greater number is estimated, so that the time does not grow with the number
- *  of records. */
+ *  of records.
+ *  @param within only records within count, and a greater number is `exactMax`; undefined: all do */
 export async function countRecords(
   executor: SqlExecutor,
   clusterId: string,
-  exactMax = maxCounted,
+  { within, exactMax = maxCounted }: { readonly within?: GpuBounds | undefined; readonly exactMax?: number } = {},
 ): Promise<RecordCount> {
+  if (within !== undefined) return countOwn(executor, clusterId, { within, exactMax });
   const [counted] = await executor.query<{ count: number }>(countText, [clusterId, exactMax + 1]);
   const count = counted?.count ?? 0;
   if (count <= exactMax) return { count, isEstimate: false };

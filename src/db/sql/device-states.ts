@@ -1,5 +1,6 @@
 import { coverageHourMs } from "../../domain/coverage.ts";
 import { returnGraceMs } from "../../domain/inventory.ts";
+import { type OwnRows, telemetryOf } from "./own-rows.ts";
 import { bucketOf } from "./rollup-source.ts";
 import { missedIn, scheduledIn, wholeHour } from "./missed-parts.ts";
 import { type HoursParameters, msOf, scheduledBetween } from "./source-hours.ts";
@@ -25,19 +26,29 @@ function endFor(span: string, gpu: string): string {
   return `least(${span}.to_at, coalesce(case when ${span}.uuid = ${gpu}.uuid then ${span}.returned_at end, ${returnOf(span, gpu)}))`;
 }
 
+/** The GPUs that a statement reads: `gpus`, or those that were ever within bounds, by the CTEs of `ownGpus`. */
+export function gpusTable(own: OwnRows | undefined): string {
+  return own === undefined ? "gpus" : "own_gpus";
+}
+
 /** CTE `device_states(gpu_key, gone, maintained)`: when devices were or will be decommissioned and under maintenance, as multiranges;
- *  only devices of which that was said. A MIG instance has the spans of its GPU, and every device those of its host's maintenance.
+ *  only devices of which that was said. With bounds, a device is gone while it is not within: nothing is then due of it. A MIG instance has the spans of its GPU, and every device those of its host's maintenance.
  *  With a host, its devices were decommissioned one by one.
- *  @param gpuKeys a query for the devices */
-export function deviceStates(gpuKeys: string): string {
+ *  @param gpuKeys a query for the devices
+ *  @param own follows the CTEs of `ownGpus`; absent: no bounds */
+export function deviceStates(gpuKeys: string, own?: OwnRows): string {
+  const elsewhere = `
+  union all
+  select gpu_key, 'decommissioned', unnest(tstzmultirange(tstzrange('-infinity', 'infinity')) - spans)
+  from own_time where gpu_key in (${gpuKeys})`;
   const spansBy = (condition: string): string => `
   select g.gpu_key, s.state, tstzrange(s.from_at, ${endFor("s", "g")}) as span
-  from inventory_spans s join gpus g on ${condition} where g.gpu_key in (${gpuKeys})`;
+  from inventory_spans s join ${gpusTable(own)} g on ${condition} where g.gpu_key in (${gpuKeys})`;
   return `
 state_spans as (
   ${spansBy("g.uuid = s.uuid")}
   union all ${spansBy(`s.uuid <> '' and ${migPrefixOf("g.uuid")} = s.mig_prefix`)}
-  union all ${spansBy("s.uuid = '' and s.state = 'maintenance' and g.cluster_id = s.cluster_id and g.hostname = s.hostname")}),
+  union all ${spansBy("s.uuid = '' and s.state = 'maintenance' and g.cluster_id = s.cluster_id and g.hostname = s.hostname")}${own === undefined ? "" : elsewhere}),
 device_states as (
   select gpu_key, coalesce(range_agg(span) filter (where state = 'decommissioned'), '{}') as gone,
     coalesce(range_agg(span) filter (where state = 'maintenance'), '{}') as maintained
@@ -57,7 +68,7 @@ export function partsOf(table: string, key: string): string {
 /** CTEs that follow `device_states`, `span_hours`, and `learned`: `excused(gpu_key, hour_ms, excused, maintenance)`, the readings of
  *  each device and hour that were due while it was gone or under maintenance, and were not received. `maintenance` has those of
  *  maintenance alone. What was received then was due, and counts like everything else. */
-export function excusedDevices({ firstHour, lastHour }: HoursParameters): string {
+export function excusedDevices({ firstHour, lastHour }: HoursParameters, own?: OwnRows): string {
   const learnedBefore = (instant: string): string =>
     `ceil((least(greatest(${instant}, l.from_ms), l.to_ms) - l.from_ms) / l.step_ms)`;
   return `
@@ -76,7 +87,7 @@ due_off as (
   from learned l join parts_off o using (gpu_key) where l.step_ms is not null),
 received_off as (
   select t.gpu_key, ${msOf(bucketOf("1h", "t.time"))} as hour_ms, o.state, count(*)::float8 as received
-  from parts_off o join telemetry t using (gpu_key)
+  from parts_off o join ${telemetryOf(own)} t using (gpu_key)
   where t.time >= to_timestamp(${firstHour}::float8 / 1000.0)
     and t.time < to_timestamp((${lastHour}::float8 + ${coverageHourMs}) / 1000.0)
     and ${msOf("t.time")} >= o.from_ms and ${msOf("t.time")} < o.to_ms
@@ -93,12 +104,12 @@ excused as (
 /** CTEs that follow `device_states` and `source_hours`: `excused(source_id, hour_ms, excused, maintenance, ...)`, as for devices, where
  *  every device of the source was gone or under maintenance, with what was missed in the rest of the hour. A reading of which it was not
  *  kept when it was due is taken as missed in that rest, if as many were due there. */
-export const excusedSources = `
+export const excusedSources = (own: OwnRows | undefined): string => `
 source_states as (
   select source_id, range_intersect_agg(gone) as gone, range_intersect_agg(gone + maintained) as maintained
   from (
     select d.source_id, coalesce(gone, '{}') as gone, coalesce(maintained, '{}') as maintained
-    from (${currentDevices("select source_id from sources")}) d left join device_states using (gpu_key)) each
+    from (${currentDevices("select source_id from sources", own)}) d left join device_states using (gpu_key)) each
   group by source_id),
 excused_hours as (
   select h.source_id, h.hour_ms, inside.*, ${scheduledIn("t.on_time", "h")} as due_on, h.due + h.pending - h.received as missing,
@@ -115,8 +126,9 @@ counted_hours as (
 excused as (select *, least(excused, most_maintenance) as maintenance from counted_hours)`;
 
 /** A query for `(source_id, gpu_key)`: the devices that sources have and that no other source has reported since. */
-export function currentDevices(sourceIds: string): string {
+export function currentDevices(sourceIds: string, own?: OwnRows): string {
+  const isOwn = own === undefined ? "" : " and d.gpu_key in (select gpu_key from own_gpus)";
   return `
-  select d.source_id, d.gpu_key from source_devices d where d.source_id in (${sourceIds})
+  select d.source_id, d.gpu_key from source_devices d where d.source_id in (${sourceIds})${isOwn}
     and not exists (select from source_devices o where o.gpu_key = d.gpu_key and o.last_at > d.last_at + interval '10 minutes')`;
 }

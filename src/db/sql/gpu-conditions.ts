@@ -2,6 +2,7 @@ import type { GpuSelector } from "../../domain/gpu-selector.ts";
 import { migUuidPattern } from "../../domain/mig-instance.ts";
 import { textArray } from "./array-literal.ts";
 import type { Conditions } from "./conditions.ts";
+import { OwnRows } from "./own-rows.ts";
 
 /** The SQL expressions of a statement for the fields that a selector restricts. */
 export interface GpuColumns {
@@ -12,20 +13,23 @@ export interface GpuColumns {
   /** The condition that a workload with this namespace holds the GPU. Without workloads, the namespace is empty.
    *  @param namespace the parameter's placeholder */
   readonly hasNamespace: (namespace: string) => string;
+  /** The condition that an own workload holds the GPU. */
+  readonly isOwn: (own: OwnRows) => string;
 }
 
 /** Adds the conditions of a selector. */
 export function addGpuConditions(conditions: Conditions, selector: GpuSelector, columns: GpuColumns): Conditions {
   addAttributeConditions(conditions, selector, columns);
-  const { namespace } = selector;
+  const { namespace, within } = selector;
+  if (within !== undefined) conditions.addText(columns.isOwn(new OwnRows(within, conditions)));
   return namespace === undefined ? conditions : conditions.addText(columns.hasNamespace(conditions.param(namespace)));
 }
 
-/** Adds the conditions of a selector, except the condition on the namespace. */
+/** Adds the conditions of a selector, except those on namespaces and bounds. */
 export function addAttributeConditions(
   conditions: Conditions,
-  { uuids, parentUuid, clusterId, hostname, gpuId, modelName }: Omit<GpuSelector, "namespace">,
-  { key, attribute }: Omit<GpuColumns, "hasNamespace">,
+  { uuids, parentUuid, clusterId, hostname, gpuId, modelName }: Omit<GpuSelector, "namespace" | "within">,
+  { key, attribute }: Omit<GpuColumns, "hasNamespace" | "isOwn">,
 ): Conditions {
   return conditions
     .add(`${key} = any(${keysOfUuids})`, uuids && textArray(uuids))

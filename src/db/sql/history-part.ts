@@ -4,19 +4,21 @@ import type { SqlExecutor } from "../client.ts";
 import { textArray } from "./array-literal.ts";
 import { Conditions } from "./conditions.ts";
 import { addGpuConditions } from "./gpu-conditions.ts";
+import { OwnRows } from "./own-rows.ts";
 
 /** The bounds of the rows that a subquery has to read. */
 export type Bounds = Pick<RecordFilter, "range" | "cursor" | "isForward">;
 
 /** The table or subquery from which a part of the history is read. */
 export interface HistorySource {
-  /** @returns the name of a table, or a subquery in parentheses; the parameters of the subquery are added to `conditions` */
-  readonly from: (conditions: Conditions, bounds: Bounds) => string;
+  /** @param own what lies within the caller's bounds; undefined: everything
+   *  @returns the name of a table, or a subquery in parentheses; the parameters of the subquery are added to `conditions` */
+  readonly from: (conditions: Conditions, bounds: Bounds, own: OwnRows | undefined) => string;
   /** The column with the instant of a row. */
   readonly time: "time" | "bucket";
   /** The condition that a workload with this namespace held the GPU of a row of `t` at the row's instant.
    *  @param namespace the parameter's placeholder */
-  readonly hasNamespace: (namespace: string) => string;
+  readonly hasNamespace: (namespace: string, own: OwnRows | undefined) => string;
   /** The columns to read from `t`, with `"gpuKey"` and `"timeMs"` among them. */
   readonly columns: string;
 }
@@ -65,22 +67,24 @@ function partStatement(source: HistorySource, filter: RecordFilter): Statement {
   const [past, sort] = filter.isForward === true ? [">", "asc"] : ["<", "desc"];
   const at = `t.${source.time}`;
   const conditions = new Conditions();
-  const from = source.from(conditions, filter);
-  const { uuids, ...others } = gpus;
+  const { uuids, within, ...others } = gpus;
+  const own = within && new OwnRows(within, conditions);
+  const from = source.from(conditions, filter, own);
   // the primary key yields the rows of a single GPU in the order of their instants
   const isOneGpu = uuids?.length === 1;
   if (isOneGpu) conditions.add("t.gpu_key = (select gpu_key from gpus where uuid = ?)", uuids[0]);
   addGpuConditions(conditions.within(at, range), others, {
     key: "t.gpu_key",
-    attribute: (column) => attributeAt(column, at),
-    hasNamespace: source.hasNamespace,
+    attribute: (column) => attributeAt(column, at, own),
+    hasNamespace: (namespace) => source.hasNamespace(namespace, own),
+    isOwn: () => "true", // the source has only own rows
   });
   if (cursor !== undefined) {
     const instant = `to_timestamp(${conditions.param(cursor.timeMs)}::float8 / 1000.0)`;
     conditions.add(`${at} ${past}= ${instant} and (${at} ${past} ${instant} or t.gpu_key ${past} ?)`, cursor.gpuKey);
   }
   const part = `order by ${at} ${sort}, t.gpu_key ${sort} limit ${conditions.param(limit + 1)}`;
-  const keys = isOneGpu ? undefined : keysOf(gpus, conditions);
+  const keys = isOneGpu ? undefined : keysOf(gpus, conditions, own);
   if (keys === undefined) {
     return {
       text: `select ${source.columns} from ${from} t ${conditions.after("where")} ${part}`,
@@ -95,23 +99,30 @@ ${part}`;
   return { text, params: conditions.params };
 }
 
-/** A query for the keys of the GPUs that may be selected; undefined if the selector has neither uuids nor a hostname, and thus
+/** A query for the keys of the GPUs that may be selected; undefined if the selector has neither uuids nor hosts, and thus
  *  may select many GPUs. With the keys, the records of each GPU are read by the primary key. A scan by time would read the
  *  records of all GPUs until it has found enough records of the selected GPUs. */
-function keysOf({ uuids, hostname }: GpuSelector, conditions: Conditions): string | undefined {
+function keysOf(
+  { uuids, hostname, within }: GpuSelector,
+  conditions: Conditions,
+  own: OwnRows | undefined,
+): string | undefined {
   if (uuids !== undefined) {
     return `select gpu_key from gpus where uuid = any(${conditions.param(textArray(uuids))}::text::text[])`;
   }
-  if (hostname === undefined) return undefined;
-  return `select distinct gpu_key from gpu_attributes where hostname = ${conditions.param(hostname)}`;
+  if (hostname !== undefined) {
+    return `select distinct gpu_key from gpu_attributes where hostname = ${conditions.param(hostname)}`;
+  }
+  if (own === undefined || within?.hosts === undefined) return undefined;
+  return `select distinct gpu_key from gpu_attributes where ${own.place("gpu_attributes")}`;
 }
 
 /** Writes the statement that reads the newest rows of each of many GPUs, each GPU by the primary key. */
 function eachGpuStatement({ from, time, columns }: HistorySource, filter: EachGpuFilter): Statement {
-  const { uuids, range, limit } = filter;
+  const { uuids, within, range, limit } = filter;
   const at = `t.${time}`;
   const conditions = new Conditions();
-  const source = from(conditions, filter);
+  const source = from(conditions, filter, within && new OwnRows(within, conditions));
   conditions.within(at, range);
   const text = `
 select ${columns} from (
@@ -122,9 +133,10 @@ cross join lateral (
   return { text, params: conditions.params };
 }
 
-/** An SQL expression for a GPU's attribute at the instant of a row of `t`. */
-function attributeAt(column: string, at: string): string {
-  return `(select a.${column} from gpu_attributes a where a.gpu_key = t.gpu_key and a.valid_from <= ${at}
+/** An SQL expression for a GPU's attribute at the instant of a row of `t`, or the last one that was own. */
+function attributeAt(column: string, at: string, own: OwnRows | undefined): string {
+  const isOwn = own === undefined ? "" : ` and ${own.place("a")} and ${own.wasHeldBy("t.gpu_key", at)}`;
+  return `(select a.${column} from gpu_attributes a where a.gpu_key = t.gpu_key and a.valid_from <= ${at}${isOwn}
     order by a.valid_from desc limit 1)`;
 }
 

@@ -1,4 +1,5 @@
 import { coverageHourMs } from "../../domain/coverage.ts";
+import { type OwnRows, telemetryOf } from "./own-rows.ts";
 import { type HoursParameters, msOf } from "./source-hours.ts";
 
 /** The range that times between records are learned from: its first and last hour, milliseconds since the epoch. */
@@ -19,14 +20,14 @@ const learnedFrom = 100;
 /** A query for the devices that have records in the range and no source with a schedule, each with the median of the times between its
  *  newest records, and the instant of the newest one. Each device is looked up on its own, because sorting all records takes longer;
  *  and its times become milliseconds last, because for each record that takes longer than reading it. */
-const stepsOf = (devices: string, range: LearnedRange): string => `
+const stepsOf = (devices: string, range: LearnedRange, own: OwnRows | undefined): string => `
   select d.gpu_key, ${msOf("c.step")} as step_ms, c.steps, c.newest_at
   from ${devices} d cross join lateral (
     select percentile_disc(0.5) within group (order by step) as step, count(step) as steps, max(time) as newest_at
     from (
       select time, lag(time) over (order by time desc) - time as step
       from (
-        select t.time from telemetry t where t.gpu_key = d.gpu_key and ${within("t.time", range)}
+        select t.time from ${telemetryOf(own)} t where t.gpu_key = d.gpu_key and ${within("t.time", range)}
         order by t.time desc limit ${learnedFrom + 1}) newest) gaps) c
   where ${isUnscheduled("d", range)} and c.newest_at is not null`;
 
@@ -41,18 +42,27 @@ const notElsewhere = (alias: string): string => `not exists (
  *  the last one of a source that has reported it: when a file ends, no more is expected, and a device that vanishes in the middle of it
  *  is missing. `source_ms` is when that source ended, `newest_ms` the instant of the newest record of the range, or else of all.
  *  @param range all hours, which the times are learned from
- *  @param all the CTE of all devices, if `devices` has only some of them */
-export function learnedSpans(range: LearnedRange, all?: string): string {
+ *  @param all the CTE of all devices, if `devices` has only some of them
+ *  @param own with bounds, a source ends with the last record of its devices that was within */
+export function learnedSpans(
+  range: LearnedRange,
+  { all, own }: { readonly all?: string; readonly own?: OwnRows | undefined } = {},
+): string {
+  const endOfSource =
+    own === undefined
+      ? "select max(last_at) from unscheduled_devices u where u.source_id = i.source_id"
+      : `select max(o.last_seen_at) from unscheduled_devices u join own_gpus o using (gpu_key)
+      where u.source_id = i.source_id`;
   return `
-steps as (${stepsOf("devices", range)}),
+steps as (${stepsOf("devices", range, own)}),
 usual as (
   select percentile_disc(0.5) within group (order by step_ms) as step_ms
-  from (${all === undefined ? "select * from steps" : stepsOf(all, range)}) every),
+  from (${all === undefined ? "select * from steps" : stepsOf(all, range, own)}) every),
 reporters as (
   select o.gpu_key, o.source_id from unscheduled_devices o join devices d using (gpu_key)
   where ${isUnscheduled("d", range)} and ${notElsewhere("o")}),
 ends as materialized (
-  select source_id, (select max(last_at) from unscheduled_devices u where u.source_id = i.source_id) as last_at
+  select source_id, (${endOfSource}) as last_at
   from (select distinct source_id from reporters) i),
 reported_until as (select gpu_key, max(last_at) as last_at from reporters join ends using (source_id) group by gpu_key),
 learned_steps as (
@@ -66,13 +76,13 @@ learned_spans as (
       as last_ms,
     ${msOf("greatest(s.source_last_at, last.time)")} as source_ms, ${msOf("coalesce(s.newest_at, last.time)")} as newest_ms
   from learned_steps s join devices d using (gpu_key)
-  cross join lateral (select time from telemetry t where t.gpu_key = s.gpu_key order by time desc limit 1) last)`;
+  cross join lateral (select time from ${telemetryOf(own)} t where t.gpu_key = s.gpu_key order by time desc limit 1) last)`;
 }
 
 /** The CTEs of `learnedSpans`, and `learned`: what was expected of each of these devices in each hour. They follow `all_devices`, too.
  *  @param hours the hours that are asked for */
-export function learnedDevices(hours: HoursParameters, range: LearnedRange): string {
-  return `${learnedSpans(range, "all_devices")},
+export function learnedDevices(hours: HoursParameters, range: LearnedRange, own?: OwnRows): string {
+  return `${learnedSpans(range, { all: "all_devices", own })},
 learned as (
   select gpu_key, h.hour_ms, step_ms, greatest(h.hour_ms, first_ms) as from_ms, least(h.hour_ms + ${coverageHourMs}, last_ms + 1) as to_ms,
     floor((least(h.hour_ms + ${coverageHourMs - 1}, last_ms) - greatest(h.hour_ms, first_ms)) / step_ms) + 1 as expected

@@ -2,6 +2,7 @@ import type { AggregateFilter, Grouping } from "../../domain/query.ts";
 import type { SqlExecutor } from "../client.ts";
 import { Conditions } from "./conditions.ts";
 import { addAttributeConditions } from "./gpu-conditions.ts";
+import { OwnRows, telemetryOf } from "./own-rows.ts";
 import { bucketOf, rollupMs } from "./rollup-source.ts";
 import { namespacesOf, occupantsAt } from "./stored-occupants.ts";
 
@@ -21,24 +22,26 @@ export const groupColumns: Readonly<Record<Grouping, readonly string[]>> = {
 };
 
 /** Each GPU's attributes, with the span in which they were valid. A GPU's first attributes also apply to all its earlier
- *  records. */
-const spans = `
+ *  records. Of own rows, each is valid until the next own one. */
+const spansOf = (own: OwnRows | undefined): string => `
 select gpu_key, cluster_id, hostname, gpu_id, model_name,
   case when lag(valid_from) over w is null then '-infinity' else valid_from end as valid_from,
   lead(valid_from, 1, 'infinity') over w as valid_to
-from gpu_attributes window w as (partition by gpu_key order by valid_from)`;
+from gpu_attributes${own === undefined ? "" : ` where ${own.place("gpu_attributes")}`} window w as (partition by gpu_key order by valid_from)`;
 
 /** Aggregates telemetry by minute or hour and by group, and orders the rows by both. If more rows than the limit exist, the
  *  result has one row more than the limit. A GPU that moves within a minute or hour counts for its place at the beginning of
  *  that minute or hour.
- *  @param isMaterialized true if the database stores the rollups, which are then read instead of the records */
+ *  @param isMaterialized true if the database stores the rollups, which are then read instead of the records; with bounds, the records
+ *    are always read */
 export function selectAggregates(
   executor: SqlExecutor,
   filter: AggregateFilter,
   isMaterialized: boolean,
 ): Promise<AggregateSqlRow[]> {
   const byPlace = filter.groupBy !== "gpu" && filter.groupBy !== "namespace";
-  const { text, params } = byPlace ? byPlaceStatement(filter, isMaterialized) : byGpuStatement(filter, isMaterialized);
+  const isFromRollups = isMaterialized && filter.gpus.within === undefined;
+  const { text, params } = byPlace ? byPlaceStatement(filter, isFromRollups) : byGpuStatement(filter, isFromRollups);
   return executor.query<AggregateSqlRow>(text, params);
 }
 
@@ -53,16 +56,17 @@ function byPlaceStatement(filter: AggregateFilter, isMaterialized: boolean): Sta
   const { groupBy, metrics, gpus, resolution, limit } = filter;
   const names = groupColumns[groupBy].join(", ");
   const placed = placeConditions(gpus, "q");
+  const own = gpus.within && new OwnRows(gpus.within, placed);
   const rows = new Conditions(placed.params);
   const bucket = isMaterialized ? "t.bucket" : bucketOf(resolution, "t.time");
   const within = withinWholeBuckets(filter, rows, isMaterialized ? "t.bucket" : "t.time");
   const figures = metrics.map((name) => (isMaterialized ? rollupSumColumns(name) : recordSumColumns(name)));
   const text = `
 with places as materialized (
-  select q.*, dense_rank() over (order by ${names})::int as place from (${spans}) q ${placed.after("where")}),
+  select q.*, dense_rank() over (order by ${names})::int as place from (${spansOf(own)}) q ${placed.after("where")}),
 sums as (
   select ${bucket} as bucket, p.place, ${figures.join(", ")}
-  from ${isMaterialized ? `telemetry_${resolution}` : "telemetry"} t
+  from ${isMaterialized ? `telemetry_${resolution}` : telemetryOf(own)} t
   join places p on p.gpu_key = t.gpu_key and ${bucket} >= p.valid_from and ${bucket} < p.valid_to
   ${within} group by 1, 2)
 select extract(epoch from s.bucket)::float8 * 1000 as "timeMs", ${names}, ${metrics.map(resultColumnsOf).join(", ")}
@@ -75,9 +79,10 @@ order by s.bucket, ${groupColumns[groupBy].map(byBytes).join(", ")} limit ${rows
 function byGpuStatement(filter: AggregateFilter, isMaterialized: boolean): Statement {
   const { groupBy, metrics, gpus, limit } = filter;
   const conditions = new Conditions();
-  const sums = isMaterialized ? rollupSumsQuery(filter, conditions) : telemetrySumsQuery(filter, conditions);
+  const own = gpus.within && new OwnRows(gpus.within, conditions);
+  const sums = isMaterialized ? rollupSumsQuery(filter, conditions) : telemetrySumsQuery(filter, conditions, own);
   const filters = placeConditions(gpus, "p", conditions.params);
-  const places = `join (${spans}) p on p.gpu_key = s.gpu_key and s.bucket >= p.valid_from and s.bucket < p.valid_to`;
+  const places = `join (${spansOf(own)}) p on p.gpu_key = s.gpu_key and s.bucket >= p.valid_from and s.bucket < p.valid_to`;
   const [name, expression] = groupBy === "gpu" ? ["uuid", "g.uuid"] : ["namespace", "s.namespace"];
   const figures = metrics.flatMap((metric) => [
     `sum(s."${metric}_sum") / nullif(sum(s."${metric}_count"), 0)::float8 as "${metric}_avg"`,
@@ -116,14 +121,14 @@ function resultColumnsOf(name: string): string {
 
 /** A query for the sums by GPU and minute or hour, from the records. With `groupBy: "namespace"`, the sums are also by
  *  namespace. */
-function telemetrySumsQuery(filter: AggregateFilter, conditions: Conditions): string {
+function telemetrySumsQuery(filter: AggregateFilter, conditions: Conditions, own: OwnRows | undefined): string {
   const { metrics, groupBy, resolution } = filter;
   const bucket = bucketOf(resolution, "t.time");
   const figures = metrics.map(recordSumColumns);
   const within = withinWholeBuckets(filter, conditions, "t.time");
   if (groupBy !== "namespace") {
     return `
-select t.gpu_key, ${bucket} as bucket, ${figures.join(", ")} from telemetry t ${within} group by t.gpu_key, ${bucket}`;
+select t.gpu_key, ${bucket} as bucket, ${figures.join(", ")} from ${telemetryOf(own)} t ${within} group by t.gpu_key, ${bucket}`;
   }
   const values = metrics.map((name) => `t."${name}"`).join(", ");
   return `
@@ -131,7 +136,7 @@ select t.gpu_key, ${bucket} as bucket, t.namespace, ${figures.join(", ")}
 from (
   select t.gpu_key, t.time, ${values}, unnest(case when t.occupants is null then array[coalesce(t.namespace, '')]
     else array(${namespacesOf("t.occupants")}) end) as namespace
-  from telemetry t ${within}) t
+  from ${telemetryOf(own)} t ${within}) t${own === undefined ? "" : ` where ${own.namespace("t.namespace")}`}
 group by t.gpu_key, ${bucket}, t.namespace`;
 }
 

@@ -7,12 +7,13 @@ import {
 import type { SqlExecutor } from "../client.ts";
 import { type CoverageWindow, firstWindow, nextWindow, wholeRange } from "./coverage-windows.ts";
 import { Conditions } from "./conditions.ts";
-import { currentDevices, deviceStates, excusedDevices, excusedSources } from "./device-states.ts";
-import { frozenDevices, frozenUnnamed } from "./frozen-devices.ts";
+import { currentDevices, deviceStates, excusedDevices, excusedSources, gpusTable } from "./device-states.ts";
+import { frozenDevices, frozenOfSource, frozenUnnamed } from "./frozen-devices.ts";
 import { addAttributeConditions } from "./gpu-conditions.ts";
 import { learnedDevices, type LearnedRange } from "./learned-devices.ts";
 import { partialHours } from "./missed-parts.ts";
 import { neverSeen } from "./never-seen.ts";
+import { ownGpus, OwnRows, telemetryOf } from "./own-rows.ts";
 import { everySource } from "./end-source.ts";
 import { bucketOf } from "./rollup-source.ts";
 import { type HoursParameters, msOf, scheduledDevices, sourceHours, sourcesOfDevices } from "./source-hours.ts";
@@ -88,11 +89,12 @@ function selectParts(executor: SqlExecutor, filter: CoverageFilter, window: Boun
     lastHour: conditions.param(window.lastHourMs),
     now: conditions.param(filter.nowMs),
   };
-  const devices = devicesQuery(filter, window, conditions);
+  const own = filter.gpus.within && new OwnRows(filter.gpus.within, conditions);
+  const devices = devicesQuery(filter, window, { conditions, own });
   const parts =
     filter.groupBy === "target"
-      ? targetParts(filter, devices, hours)
-      : `${deviceParts(filter, devices, { hours, range: learnedRange(filter, conditions) })},${allParts(filter, hours, conditions)}`;
+      ? targetParts(filter, devices, { hours, own })
+      : `${deviceParts(filter, devices, { hours, own, range: learnedRange(filter, conditions) })},${allParts(filter, hours, { conditions, own })}`;
   const { text } = page(parts, { ...filter, window }, conditions);
   return executor.query<CoveragePart>(text, conditions.params);
 }
@@ -124,22 +126,30 @@ async function lastDevice(
 ): Promise<readonly string[] | undefined> {
   if (devices === Infinity) return undefined;
   const conditions = selected(filter, new Conditions());
+  const own = filter.gpus.within && new OwnRows(filter.gpus.within, conditions);
   if (after !== undefined) conditions.addText(`${deviceNames} > ${namesOf(after, conditions)}`);
   const rows = await executor.query<{ names: readonly string[] }>(
-    `select to_jsonb(${deviceNames}) as names from gpus g ${conditions.after("where")} order by ${deviceNames}
+    `${own === undefined ? "" : `with ${ownGpus(own)}`} select to_jsonb(${deviceNames}) as names from ${gpusTable(own)} g ${conditions.after("where")} order by ${deviceNames}
      offset ${conditions.param(devices - 1)}::float8::int8 limit 2`,
     conditions.params,
   );
   return rows.length === 2 ? rows[0]?.names : undefined;
 }
 
-function devicesQuery(filter: CoverageFilter, { after, last }: BoundedWindow, conditions: Conditions): string {
+/** The conditions of a statement, with those of the caller's bounds. */
+interface Bounded {
+  readonly conditions: Conditions;
+  readonly own: OwnRows | undefined;
+}
+
+function devicesQuery(filter: CoverageFilter, { after, last }: BoundedWindow, { conditions, own }: Bounded): string {
   const every = selected(filter, conditions);
   const within = new Conditions(conditions.params);
   if (after !== undefined) within.addText(`${deviceNames} > ${namesOf(after, within)}`);
   if (last !== undefined) within.addText(`${deviceNames} <= ${namesOf(last, within)}`);
-  return `all_devices as (
-  select g.gpu_key, g.uuid, g.cluster_id, g.hostname, g.first_seen_at from gpus g ${every.after("where")}),
+  return `${own === undefined ? "" : `${ownGpus(own)},`}
+all_devices as (
+  select g.gpu_key, g.uuid, g.cluster_id, g.hostname, g.first_seen_at from ${gpusTable(own)} g ${every.after("where")}),
 devices as materialized (select * from all_devices g ${within.after("where")})`;
 }
 
@@ -169,30 +179,34 @@ from places where place <= ${condition.param(limit + 1)} order by place, hour_ms
   return { text };
 }
 
-function targetParts(filter: CoverageFilter, devices: string, params: HoursParameters): string {
+function targetParts(
+  filter: CoverageFilter,
+  devices: string,
+  { hours: params, own }: { readonly hours: HoursParameters; readonly own: OwnRows | undefined },
+): string {
   const isSelecting = Object.values(filter.gpus).some((value) => value !== undefined);
   return `
 with ${devices},
 ${sourceHours(isSelecting ? sourcesOfDevices : everySource, params)},
-${deviceStates(`select gpu_key from (${currentDevices("select source_id from sources")}) d`)},
-${excusedSources},
+${deviceStates(`select gpu_key from (${currentDevices("select source_id from sources", own)}) d`, own)},
+${excusedSources(own)},
 parts as (
   select hour_ms, array[source_id] collate "C" as names, devices, due + h.pending - coalesce(x.excused, 0) as expected, received,
     due + h.pending - received - coalesce(x.excused, 0) as missing, coalesce(x.maintenance, 0) as maintenance, false as is_declared,
     false as is_learned, interval_ms, source_id, coalesce(x.pending, h.pending) as pending, 0 as unlisted,
-    coalesce(x.unplaced, 0) as unplaced, late, frozen, 0 as frozen_unnamed, quarantined,
+    coalesce(x.unplaced, 0) as unplaced, late, ${frozenOfSource(own)} as frozen, 0 as frozen_unnamed, quarantined,
     jsonb_build_array(coalesce(x.missed, h.missed)) as missed
   from source_hours h left join excused x using (source_id, hour_ms)
   where due + h.pending > coalesce(x.excused, 0) or x.maintenance > 0)`;
 }
 
 /** A CTE: the records of each device in each hour. Each device is looked up on its own, because sorting all records takes longer. */
-function countedRecords({ firstHour, lastHour }: HoursParameters): string {
+function countedRecords({ firstHour, lastHour }: HoursParameters, own: OwnRows | undefined): string {
   return `
 counts as (
   select d.gpu_key, ${msOf("c.hour")} as hour_ms, c.received
   from devices d cross join lateral (
-    select ${bucketOf("1h", "t.time")} as hour, count(*)::float8 as received from telemetry t where t.gpu_key = d.gpu_key
+    select ${bucketOf("1h", "t.time")} as hour, count(*)::float8 as received from ${telemetryOf(own)} t where t.gpu_key = d.gpu_key
       and t.time >= to_timestamp(${firstHour}::float8 / 1000.0)
       and t.time < to_timestamp((${lastHour}::float8 + ${coverageHourMs}) / 1000.0)
     group by 1) c)`;
@@ -215,19 +229,23 @@ device_hours as (
 function deviceParts(
   { groupBy }: CoverageFilter,
   devices: string,
-  { hours: params, range }: { readonly hours: HoursParameters; readonly range: LearnedRange },
+  {
+    hours: params,
+    range,
+    own,
+  }: { readonly hours: HoursParameters; readonly range: LearnedRange; readonly own: OwnRows | undefined },
 ): string {
   const columns = groupColumns[groupBy as keyof typeof groupColumns].map((name) => `d.${name}`).join(", ");
   return `
 with ${devices},
 ${sourceHours(sourcesOfDevices, params)},
 ${scheduledDevices},
-${countedRecords(params)},
-${learnedDevices(params, range)},
-${deviceStates("select gpu_key from devices")},
-${excusedDevices(params)},
+${countedRecords(params, own)},
+${learnedDevices(params, range, own)},
+${deviceStates("select gpu_key from devices", own)},
+${excusedDevices(params, own)},
 ${partialHours},
-${frozenDevices(params)},${deviceHours},
+${frozenDevices(params, own)},${deviceHours},
 summed as (
   select x.hour_ms, array[${columns}] collate "C" as names, x.source_id, x.is_learned, x.signature, count(*) as devices,
     case when bool_or(x.expected is null) then null else sum(x.expected) end as expected, sum(x.received) as received,
@@ -239,7 +257,7 @@ seen_parts as (
   select u.hour_ms, u.names, u.devices, u.expected, u.received, coalesce(u.missing, 0) as missing, u.maintenance, false as is_declared,
     u.is_learned, coalesce(h.interval_ms, u.step_ms) as interval_ms, u.source_id, coalesce(f.pending, h.pending) as pending,
     coalesce(f.unlisted, h.unlisted) as unlisted, coalesce(f.unplaced, 0) as unplaced, h.late, u.frozen,
-    ${frozenUnnamed} as frozen_unnamed, h.quarantined,
+    ${frozenUnnamed(own)} as frozen_unnamed, h.quarantined,
     coalesce(f.missed, case when h.missed is not null then jsonb_build_array(h.missed) end) as missed
   from summed u
   left join source_hours h on h.source_id || h.hour_ms = u.source_id || u.hour_ms::int8
@@ -247,9 +265,9 @@ seen_parts as (
 }
 
 /** CTEs: the parts of the devices that were seen, and those of declared ones that were not. */
-function allParts({ groupBy, gpus }: CoverageFilter, params: HoursParameters, conditions: Conditions): string {
+function allParts({ groupBy, gpus }: CoverageFilter, hours: HoursParameters, { conditions, own }: Bounded): string {
   const columns = groupColumns[groupBy as keyof typeof groupColumns].map((name) => `n.${name}`).join(", ");
-  return `${neverSeen(gpus, params, conditions.params)},
+  return `${neverSeen(gpus, { hours, params: conditions.params, own })},
 parts as (
   select * from seen_parts
   union all

@@ -2,9 +2,10 @@ import { coverageHourMs } from "../../domain/coverage.ts";
 import type { AggregateFilter, Grouping } from "../../domain/query.ts";
 import type { SqlExecutor } from "../client.ts";
 import { Conditions } from "./conditions.ts";
-import { deviceStates } from "./device-states.ts";
+import { deviceStates, gpusTable } from "./device-states.ts";
 import { addAttributeConditions } from "./gpu-conditions.ts";
 import { type LearnedRange, learnedSpans } from "./learned-devices.ts";
+import { ownGpus, OwnRows } from "./own-rows.ts";
 import { rollupMs } from "./rollup-source.ts";
 import { msOf, sourcesOfDevices, sourceSpans } from "./source-hours.ts";
 import { namespacesOf } from "./stored-occupants.ts";
@@ -57,15 +58,16 @@ export async function selectExpected(
     firstHour: selected.param(Math.floor(fromMs / coverageHourMs) * coverageHourMs),
     lastHour: selected.param((Math.ceil(toMs / coverageHourMs) - 1) * coverageHourMs),
   };
-  const held = heldBy(bounds, isMaterialized ? widthMs : undefined);
+  const own = gpus.within && new OwnRows(gpus.within, selected);
+  const held = heldBy(bounds, isMaterialized && own === undefined ? widthMs : undefined, own);
   const [workloads, join] = groupBy === "namespace" ? [held.ctes, held.join] : ["", ""];
   const part = (bound: string): string => (groupBy === "namespace" ? `, ${held[bound as "from" | "to"]}` : "");
   // grouped by numbers first: names take longer to compare
   const text = `
-with devices as materialized (
+with ${own === undefined ? "" : `${ownGpus(own)},`} devices as materialized (
   select g.*, ${msOf("g.first_seen_at")} as first_ms, ${msOf("g.last_seen_at + interval '10 minutes'")} as last_ms
-  from gpus g ${selected.after("where")}),
-${dueSpans(bounds)},${workloads}
+  from ${gpusTable(own)} g ${selected.after("where")}),
+${dueSpans(bounds, own)},${workloads}
 parts as (
   select to_jsonb(array[${groupColumns[groupBy].join(", ")}]) as names, s.interval_ms, s.phase_ms,
     greatest(s.from_ms, ${bounds.from}::float8, ${msOf("lower(part)")}${part("from")}) as from_ms,
@@ -83,13 +85,13 @@ from parts where from_ms < to_ms group by to_ms, from_ms, phase_ms, interval_ms,
  *  learned from the records. Records of files come at about the learned times: half an interval around the first and the last record is
  *  theirs. The interval is NULL where it is not known when records were due: before a device's first source with readings in the
  *  ledger, and if the records that it could be learned from are too few or deleted. */
-function dueSpans(range: LearnedRange): string {
+function dueSpans(range: LearnedRange, own: OwnRows | undefined): string {
   const phase = (instant: string, interval: string): string =>
     `${instant} - floor(${instant} / ${interval}) * ${interval}`;
   return `
 ${sourceSpans(sourcesOfDevices, msOf("now()"))},
-${learnedSpans(range)},
-${deviceStates("select gpu_key from devices")},
+${learnedSpans(range, { own })},
+${deviceStates("select gpu_key from devices", own)},
 begun as (
   select p.gpu_key, min(greatest(p.first_ms, coalesce(s.first_hour_ms, 'infinity'))) as first_ms
   from spans p left join sources s using (source_id) group by p.gpu_key
@@ -115,15 +117,21 @@ due_spans as (
 function heldBy(
   { from, to }: Bounds,
   widthMs: number | undefined,
+  own: OwnRows | undefined,
 ): { readonly ctes: string; readonly join: string; readonly from: string; readonly to: string } {
   const at = (bound: string): string => `to_timestamp(${bound}::float8 / 1000.0)`;
   const boundary = (instant: string): string =>
     widthMs === undefined
       ? `${instant} - coalesce(s.interval_ms, 0) / 2`
       : `ceil(${instant} / ${widthMs}) * ${widthMs}`;
+  const isOwnOnly = own?.restrictsNamespaces === true;
+  const unheld = `
+  union all
+  select gpu_key, '', '-infinity', coalesce(min(${msOf("w.valid_from")}), 'infinity')
+  from devices d left join workloads w using (gpu_key) group by gpu_key`;
   const ctes = `
 workloads as (
-  select d.gpu_key, w.valid_from, array(${namespacesOf("coalesce(nullif(w.occupants, '[]'), '[{\"namespace\": \"\"}]')")} order by 1) as names
+  select d.gpu_key, w.valid_from, array(${namespacesOf("coalesce(nullif(w.occupants, '[]'), '[{\"namespace\": \"\"}]')", own)} order by 1) as names
   from devices d cross join lateral (
     (select * from gpu_workloads where gpu_key = d.gpu_key and valid_from <= ${at(from)} order by valid_from desc limit 1)
     union all
@@ -133,10 +141,7 @@ changes as (
 held as (
   select gpu_key, unnest(names) as namespace, ${msOf("valid_from")} as from_ms,
     coalesce(${msOf("lead(valid_from) over (partition by gpu_key order by valid_from)")}, 'infinity') as to_ms
-  from changes where before is distinct from names
-  union all
-  select gpu_key, '', '-infinity', coalesce(min(${msOf("w.valid_from")}), 'infinity')
-  from devices d left join workloads w using (gpu_key) group by gpu_key),`;
+  from changes where before is distinct from names${isOwnOnly ? "" : unheld}),`;
   return {
     ctes,
     join: "join held w using (gpu_key)",

@@ -16,6 +16,7 @@ export function gpuConditions(selector: GpuSelector): Conditions {
     key: "g.gpu_key",
     attribute: (column) => `g.${column}`,
     hasNamespace: (namespace) => hasNamespace(occupantsAt("g.gpu_key", undefined), namespace),
+    isOwn: (own) => `${own.place("g")} and ${own.heldBy(occupantsAt("g.gpu_key", undefined))}`,
   });
 }
 

@@ -2,6 +2,7 @@ import type { InventoryCounts, InventoryFilter, InventoryItem } from "../../doma
 import type { SqlExecutor } from "../client.ts";
 import { Conditions } from "./conditions.ts";
 import { inventoryCtes } from "./inventory-list.ts";
+import { OwnRows } from "./own-rows.ts";
 import { msOf } from "./source-hours.ts";
 
 /** A field that may be undefined is NULL in a row. */
@@ -14,8 +15,9 @@ const place = 'cluster_id collate "C", hostname collate "C", uuid collate "C"';
 /** Reads the items that a filter selects, and one more than its limit if more exist. */
 export async function selectInventory(executor: SqlExecutor, filter: InventoryFilter): Promise<InventoryItem[]> {
   const conditions = conditionsOf(filter);
+  const own = filter.within && new OwnRows(filter.within, conditions);
   const text = `
-with ${inventoryCtes}
+with ${inventoryCtes(own)}
 select cluster_id as "clusterId", hostname, uuid, gpus, gpus_seen::float8 as "gpusSeen", to_jsonb(coalesce(declared_by, '{}')) as "declaredBy",
   state, note, ${msOf("from_at")} as "fromMs", ${msOf("to_at")} as "toMs", ${msOf("changed_at")} as "changedAtMs",
   ${msOf("declared_at")} as "declaredAtMs", ${msOf("first_seen_at")} as "firstSeenAtMs", ${msOf("last_seen_at")} as "lastSeenAtMs",
@@ -62,7 +64,7 @@ function whole(value: number | null): number | undefined {
 const isGpu = "uuid <> '' and uuid !~* '^MIG-' and uuid not like '%:mig:%'";
 
 const countsText = `
-with ${inventoryCtes},
+with ${inventoryCtes()},
 by_host as (
   select max(gpus) as gpus, max(gpus_seen) as gpus_seen, count(*) filter (where ${isGpu} and declared_by is not null) as named,
     count(*) filter (where ${isGpu} and first_seen_at is null and state <> 'decommissioned') as named_unseen,

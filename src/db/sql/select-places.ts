@@ -1,7 +1,10 @@
 import type { Attributes, Gpu } from "../../domain/gpu.ts";
 import type { SqlExecutor } from "../client.ts";
+import type { GpuBounds } from "../../domain/gpu-bounds.ts";
 import { attributeColumns } from "../gpu-columns.ts";
 import { numberArray } from "./array-literal.ts";
+import { Conditions } from "./conditions.ts";
+import { OwnRows } from "./own-rows.ts";
 
 /** The attributes of some GPUs over a span of time. */
 export interface Places {
@@ -18,32 +21,46 @@ interface PlaceRow extends Attributes {
 }
 
 // A GPU whose records were stored a moment ago may have no row in gpu_attributes yet: its attributes in `gpus` then apply.
-const text = `
+const newest = `select null, ${attributeColumns.names("gpus")}`;
+const newestOwn = (own: OwnRows): string => `
+  select null, ${attributeColumns.names()} from gpu_attributes where gpu_key = k.gpu_key and ${own.place("gpu_attributes")}
+  order by valid_from desc limit 1`;
+
+const textOf = (own: OwnRows | undefined): string => `
 with k as (select unnest($1::text::int8[]) as gpu_key)
 select gpus.gpu_key::float8 as "gpuKey", gpus.uuid, extract(epoch from g.valid_from)::float8 * 1000 as "fromMs",
   ${attributeColumns.selected("g")}
 from k join gpus using (gpu_key) cross join lateral (
   (select valid_from, ${attributeColumns.names()}
-   from gpu_attributes where gpu_key = k.gpu_key and valid_from <= to_timestamp($2::float8 / 1000.0)
+   from gpu_attributes where gpu_key = k.gpu_key and ${own?.place("gpu_attributes") ?? "true"} and valid_from <= to_timestamp($2::float8 / 1000.0)
    order by valid_from desc limit 1)
   union all
   (select valid_from, ${attributeColumns.names()}
-   from gpu_attributes where gpu_key = k.gpu_key
+   from gpu_attributes where gpu_key = k.gpu_key and ${own?.place("gpu_attributes") ?? "true"}
      and valid_from > to_timestamp($2::float8 / 1000.0) and valid_from <= to_timestamp($3::float8 / 1000.0))
   union all
-  (select null, ${attributeColumns.names("gpus")})
+  (${own === undefined ? newest : newestOwn(own)})
 ) g order by gpus.gpu_key, g.valid_from desc nulls last`;
 
-/** Reads the attributes of GPUs between two instants (milliseconds since the epoch, both included). */
+/** Reads the attributes of GPUs between two instants (milliseconds since the epoch, both included).
+ *  @param within only attributes with a place within count; undefined: all do */
 export async function selectPlaces(
   executor: SqlExecutor,
   {
     gpuKeys,
     firstMs,
     lastMs,
-  }: { readonly gpuKeys: Iterable<number>; readonly firstMs: number; readonly lastMs: number },
+    within,
+  }: {
+    readonly gpuKeys: Iterable<number>;
+    readonly firstMs: number;
+    readonly lastMs: number;
+    readonly within?: GpuBounds | undefined;
+  },
 ): Promise<Places> {
-  const rows = await executor.query<PlaceRow>(text, [numberArray([...new Set(gpuKeys)]), firstMs, lastMs]);
+  const conditions = new Conditions([numberArray([...new Set(gpuKeys)]), firstMs, lastMs]);
+  const own = within && new OwnRows(within, conditions);
+  const rows = await executor.query<PlaceRow>(textOf(own), conditions.params);
   const spans = new Map<number, { readonly fromMs: number | undefined; readonly gpu: Gpu }[]>();
   for (const { gpuKey, fromMs, ...gpu } of rows) {
     const ofGpu = spans.get(gpuKey) ?? [];
@@ -54,8 +71,8 @@ export async function selectPlaces(
     at: (gpuKey, timeMs) => {
       const newestFirst = spans.get(gpuKey) ?? [];
       const valid = newestFirst.find(({ fromMs = Infinity }) => fromMs <= timeMs);
-      // the last element is from `gpus`; the element before it, if any, is the oldest from gpu_attributes
-      return (valid ?? newestFirst.at(-2) ?? newestFirst.at(-1))?.gpu;
+      const oldest = newestFirst.findLast((place) => place.fromMs !== undefined);
+      return (valid ?? oldest ?? newestFirst.at(-1))?.gpu;
     },
   };
 }

@@ -3,6 +3,7 @@ import type { RollupResolution } from "../../domain/query.ts";
 import { Conditions } from "./conditions.ts";
 import type { Bounds, HistorySource } from "./history-part.ts";
 import { aggregateNames, bucketOf, everyAggregate, rollupMs } from "./rollup-source.ts";
+import type { OwnRows } from "./own-rows.ts";
 import { hasNamespace, occupantsAt } from "./stored-occupants.ts";
 
 /** A row of a rollup. It also has `{metric}_avg`, `_min`, `_max` (null if the metric has no value) and `_count`. */
@@ -24,16 +25,17 @@ interface RollupTable {
   readonly isMaterialized: boolean;
 }
 
-/** The rows of a rollup: the aggregates of each GPU by minute or hour. If the database does not store the rollup, a subquery
- *  computes the rows for the range. The view would compute the rows for the whole history, and is not read. */
+/** The rows of a rollup: the aggregates of each GPU by minute or hour. If the database does not store the rollup, or bounds leave out
+ *  some of the records, a subquery computes the rows for the range. The view would compute the rows for the whole history, and is not read. */
 export function rollupSource({ resolution, isMaterialized }: RollupTable): HistorySource {
-  const from: HistorySource["from"] = isMaterialized
-    ? () => `telemetry_${resolution}`
-    : (conditions, bounds) => groupedTelemetry(conditions, resolution, bounds);
+  const from: HistorySource["from"] = (conditions, bounds, own) =>
+    isMaterialized && own === undefined
+      ? `telemetry_${resolution}`
+      : groupedTelemetry(conditions, resolution, { ...bounds, own });
   return {
     from,
     time: "bucket",
-    hasNamespace: (namespace) => hasNamespace(occupantsAt("t.gpu_key", "t.bucket"), namespace),
+    hasNamespace: (namespace, own) => hasNamespace(occupantsAt("t.gpu_key", "t.bucket", own), namespace),
     columns,
   };
 }
@@ -42,7 +44,7 @@ export function rollupSource({ resolution, isMaterialized }: RollupTable): Histo
 function groupedTelemetry(
   conditions: Conditions,
   resolution: RollupResolution,
-  { range, cursor, isForward = false }: Bounds,
+  { range, cursor, isForward = false, own }: Bounds & { readonly own: OwnRows | undefined },
 ): string {
   const bucket = bucketOf(resolution, "time");
   const { timeMs: fromMs = -Infinity } = (isForward ? cursor : undefined) ?? {};
@@ -52,6 +54,7 @@ function groupedTelemetry(
     // includes all of the last minute or hour that begins in the range
     toMs: Math.min(range.toMs, lastMs + 1) + rollupMs[resolution],
   });
+  if (own !== undefined) bounds.addText(own.recordOfMany("telemetry"));
   return `(select gpu_key, ${bucket} as bucket, count(*) as records, ${everyAggregate}
     from telemetry ${bounds.after("where")} group by gpu_key, ${bucket})`;
 }

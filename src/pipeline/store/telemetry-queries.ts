@@ -1,4 +1,5 @@
 import type { CoverageFilter, CoveragePage } from "../../domain/coverage.ts";
+import type { GpuBounds } from "../../domain/gpu-bounds.ts";
 import type { GpuSelector } from "../../domain/gpu-selector.ts";
 import type { StateSpans } from "../../domain/inventory.ts";
 import type {
@@ -28,6 +29,11 @@ export interface FleetQueries {
   latest(selector: GpuSelector): Promise<StoredRecord[]>;
   /** A GPU's attributes and workloads over time; empty for a GPU that the store does not have. */
   changes(filter: ChangesFilter): Promise<GpuChanges>;
+  /** True if the store has a GPU with this uuid, or a MIG instance of it.
+   *  @param within only what was ever within counts; undefined: everything */
+  has(uuid: string, within?: GpuBounds): Promise<boolean>;
+  /** When each GPU that was ever within was seen within for the first time, by uuid; milliseconds since the epoch. */
+  firstSeen(within: GpuBounds): Promise<ReadonlyMap<string, number>>;
   /** When hosts and devices are and will be under maintenance or decommissioned.
    *  @param known the version of the spans that the caller has; undefined if they are to be read in any case */
   stateSpans(known: string | undefined): Promise<StateSpans>;
@@ -45,8 +51,9 @@ export interface HistoryQueries {
   /** The newest `limit` rollups of each GPU whose minute or hour begins in the range, by time ascending; one statement for
    *  all GPUs. */
   rollupsOfEach(filter: EachGpuFilter, resolution: RollupResolution): Promise<StoredRollup[]>;
-  /** The kinds of devices that there are records of. */
-  deviceKinds(): Promise<DeviceKinds>;
+  /** The kinds of devices that there are records of.
+   *  @param within only what was within counts; undefined: everything */
+  deviceKinds(within?: GpuBounds): Promise<DeviceKinds>;
 }
 
 /** Queries that aggregate the history. Every call throws StoreUnavailable if the store does not answer, and QueryTooCostly
@@ -54,8 +61,9 @@ export interface HistoryQueries {
 export interface AggregateQueries {
   /** The aggregates of each group and minute or hour, ordered by time, then group. */
   byGroup(filter: AggregateFilter): Promise<AggregateRow[]>;
-  /** The number of a cluster's stored records, or an estimate of it. */
-  countRecords(clusterId: string): Promise<RecordCount>;
+  /** The number of a cluster's stored records, or an estimate of it.
+   *  @param within only what was within counts; undefined: everything */
+  countRecords(clusterId: string, within?: GpuBounds): Promise<RecordCount>;
 }
 
 /** Queries about rejected inputs, and values that contradict each other. Every call throws StoreUnavailable if the store does not answer, and QueryTooCostly if it

@@ -1,6 +1,6 @@
 import type { Static } from "@sinclair/typebox";
 import type { StoredRecord } from "../../domain/query.ts";
-import type { Fleet } from "../fleet/fleet.ts";
+import type { Fleet, FleetMember } from "../fleet/fleet.ts";
 import { inState } from "../fleet/fleet-states.ts";
 import { gpuColumns, hostColumns, kindsIn, recordColumns, type Row } from "../http/formats/columns.ts";
 import { formatOf } from "../http/formats/negotiate.ts";
@@ -23,6 +23,11 @@ type LatestValues = Partial<ValuesOf<typeof latestQuery>> & { readonly limit: nu
 
 type Host = Static<typeof hostSchema>;
 
+interface RecordText {
+  readonly record: StoredRecord;
+  readonly text: string;
+}
+
 interface GpuText {
   readonly gpu: FleetGpu;
   readonly status: Status;
@@ -31,25 +36,31 @@ interface GpuText {
 
 const rowsAtATime = 1000;
 
-/** Limits of the cache of responses. */
+/** Limits of the cache of responses: for all callers without a selector, and for those with one selector. */
 const cacheMax = { maxEntries: 64, maxCharacters: 128 * 1024 * 1024 };
+const boundedCacheMax = { maxEntries: 16, maxCharacters: 4 * 1024 * 1024 };
 
 /** Answers requests from the fleet in memory. Caches the JSON of each GPU and of each newest record until it changes, and JSON
  *  responses until the fleet changes. A client that already has the current JSON response gets a 304. */
 export class FleetAnswers {
-  private readonly recordTexts = new Map<string, string>();
+  private readonly recordTexts = new Map<string, RecordText>();
   private readonly gpuTexts = new Map<string, GpuText>();
   private readonly responses: ResponseCache;
   private newest: ReadonlyMap<string, number> = new Map();
   private newestVersion = NaN;
 
-  constructor(readonly fleet: Fleet) {
-    this.responses = new ResponseCache({ ...cacheMax, version: () => (fleet.isLoaded ? fleet.version : NaN) });
-    fleet.onMembers((members) => {
-      for (const { gpu, record } of members) {
-        if (record !== undefined) this.recordTexts.set(gpu.uuid, JSON.stringify(toApiRecord(record)));
-      }
-    });
+  /** @param isBounded true if the fleet is that of callers with a selector */
+  constructor(
+    readonly fleet: Fleet,
+    isBounded = false,
+  ) {
+    const max = isBounded ? boundedCacheMax : cacheMax;
+    this.responses = new ResponseCache({ ...max, version: () => (fleet.isLoaded ? fleet.version : NaN) });
+  }
+
+  /** Makes the texts of records before they are asked for: there are fewer of them at a time. */
+  prepare(members: readonly FleetMember[]): void {
+    for (const { record } of members) if (record !== undefined) this.recordText(record);
   }
 
   /** Answers a request with JSON, from the cache if it has the URL's response for the current fleet.
@@ -141,9 +152,7 @@ export class FleetAnswers {
   latestList(query: LatestValues): string {
     const { metrics: choice } = query;
     const textOf = (record: StoredRecord): string =>
-      choice === undefined
-        ? (this.recordTexts.get(record.gpu.uuid) as string)
-        : JSON.stringify(toApiRecord(narrowed(record, choice)));
+      choice === undefined ? this.recordText(record) : JSON.stringify(toApiRecord(narrowed(record, choice)));
     return listText(this.latestRecords(query).map(textOf));
   }
 
@@ -167,6 +176,15 @@ export class FleetAnswers {
       this.newestVersion = this.fleet.version;
     }
     return this.newest;
+  }
+
+  private recordText(record: StoredRecord): string {
+    const { uuid } = record.gpu;
+    const cached = this.recordTexts.get(uuid);
+    if (cached?.record === record) return cached.text;
+    const text = JSON.stringify(toApiRecord(record));
+    this.recordTexts.set(uuid, { record, text });
+    return text;
   }
 
   private gpuText(gpu: FleetGpu): string {

@@ -1,7 +1,6 @@
 import type { Static } from "@sinclair/typebox";
 import {
   type InventoryChange,
-  type InventoryFilter,
   type InventoryOutcome,
   type InventorySubject,
   returnGraceMs,
@@ -9,17 +8,9 @@ import {
 import { formatTimestamp } from "../../domain/timestamp.ts";
 import type { Inventory } from "../../pipeline/store/inventory.ts";
 import { ApiError, InvalidParameter, shown } from "../http/api-error.ts";
-import { encodeCursor } from "../http/parameters/cursor.ts";
 import { type endedTargetSchema, type inventoryItemSchema, toApiInventoryItem } from "../schemas/inventory-item.ts";
 
 type ApiItem = Static<typeof inventoryItemSchema>;
-
-/** A part of the inventory, in the API's shape. */
-export interface ApiInventoryPage {
-  readonly items: readonly ApiItem[];
-  /** The cursor of the next part; undefined at the end. */
-  readonly next: string | undefined;
-}
 
 /** A host or device that an operator declares. */
 export interface Declaration extends InventorySubject {
@@ -39,18 +30,10 @@ type Given = Pick<InventoryChange, "subject"> & Partial<Pick<InventoryChange, "f
 
 type Refusal = Exclude<InventoryOutcome, { readonly kind: "changed" }>;
 
-/** Lists and changes the inventory, for REST and GraphQL. Every call throws StoreUnavailable if the store does not answer. The
+/** Changes the inventory, for REST and GraphQL. Every call throws StoreUnavailable if the store does not answer. The
  *  changes throw ApiError 404 if the host or device is unknown, 400 if they cannot be right. */
 export class InventoryAnswers {
   constructor(private readonly inventory: Inventory) {}
-
-  async page(filter: InventoryFilter): Promise<ApiInventoryPage> {
-    const { items, next } = await this.inventory.items(filter);
-    return {
-      items: items.map(toApiInventoryItem),
-      next: next && encodeCursor([next.clusterId, next.hostname, next.uuid]),
-    };
-  }
 
   async change(change: InventoryChange): Promise<ApiItem> {
     checkSubject(change.subject);

@@ -10,7 +10,7 @@ import { RepeatedError } from "../../kit/repeated-error.ts";
 import { endsWithin } from "../../kit/within.ts";
 import type { FleetQueries } from "../../pipeline/store/telemetry-queries.ts";
 import type { FleetGpu } from "../schemas/gpu.ts";
-import type { Fleet, FleetMember, PresentStates } from "./fleet.ts";
+import type { FleetMember, LiveFleet, PresentStates } from "./fleet.ts";
 import { FleetMembers } from "./fleet-members.ts";
 import type { HotTier } from "../../pipeline/hot/hot-tier.ts";
 
@@ -37,7 +37,7 @@ const retryMs = 2000;
  *
  *  FOLLOWING -the hot tier does not answer-> INTERRUPTED (serves the last known fleet) -the hot tier answers-> FOLLOWING
  *  If changes may have been missed during the interruption, the store is read again. */
-export class FleetProjection extends BaseService implements Fleet {
+export class FleetProjection extends BaseService implements LiveFleet {
   private readonly merged = new FleetMembers();
   private readonly listeners: ((members: readonly FleetMember[]) => void)[] = [];
   private unfollow: (() => Promise<void>) | undefined;

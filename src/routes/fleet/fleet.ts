@@ -38,6 +38,10 @@ export interface Fleet {
   /** The newest record of each selected GPU that has a record, in the order of `members`.
    *  @throws StoreUnavailable while the fleet is not loaded */
   latest(selector: GpuSelector): StoredRecord[];
+}
+
+/** A fleet whose changes can be followed. */
+export interface LiveFleet extends Fleet {
   /** Immediately calls the listener with all members. After each change, calls it with the new and the changed members, before
    *  any request can see the change. */
   onMembers(listener: (members: readonly FleetMember[]) => void): void;

@@ -50,6 +50,14 @@ function toldByInstances({ uuid, state, instances: entries }: MemberEntry, own: 
   return toFleetGpu(seen, lastSeenAtMs, own === undefined ? stateOfInstances(instances) : own.state);
 }
 
+/** A GPU of which nothing is known but its MIG instances.
+ *  @param instances at least one */
+export function toldBy(uuid: string, instances: readonly FleetGpu[]): FleetGpu {
+  const told = instances.map((gpu) => stateOf({ ...gpu, uuid })).reduce((a, b) => mergeStates(a, b));
+  const firstSeenAtMs = Math.min(...instances.map((gpu) => gpu.firstSeenAtMs));
+  return toFleetGpu({ ...told, firstSeenAtMs }, told.asOfMs, stateOfInstances(instances));
+}
+
 /** The state of a GPU that only its instances report, which the inventory does not list: it is active if one of them is, and
  *  decommissioned if all are. */
 function stateOfInstances(instances: readonly FleetGpu[]): InventoryState | undefined {

@@ -1,26 +1,26 @@
 import type { Requester } from "../http/access/requester.ts";
 import type { Clock } from "../../kit/clock.ts";
 import type { TargetStates } from "../../pipeline/source/target-states.ts";
-import type { TelemetryQueries } from "../../pipeline/store/telemetry-queries.ts";
+import type { QuarantineQueries } from "../../pipeline/store/telemetry-queries.ts";
 import type { ServiceRegistry } from "../../scaling/registry/service-registry.ts";
 import type { ScalingRecords } from "../../scaling/coordinator/scaling-records.ts";
 import type { DeadLetterAnswers } from "../answers/dead-letters.ts";
 import type { InventoryAnswers } from "../answers/inventory-answers.ts";
-import type { HistoryAnswers } from "../answers/history-answers.ts";
-import type { FleetIndex, FleetView } from "../fleet/fleet-index.ts";
-import type { Fleet } from "../fleet/fleet.ts";
-import type { LiveFeed } from "../live/live-feed.ts";
+import type { View } from "../answers/view.ts";
+import type { FleetIndex } from "../fleet/fleet-index.ts";
+import type { Feed } from "../live/live-feed.ts";
 import { HistoryLoader } from "./history-loader.ts";
 import type { Admission } from "./live/admission.ts";
 
-/** The parts of the gateway that resolvers use. */
+/** What the caller of an operation may see. */
+export type GraphqlView = Omit<View, "answers"> & { readonly feed: Feed };
+
+/** The parts of the gateway that are about the whole pipeline: their fields refuse callers with a selector. */
 export interface GraphqlParts {
-  readonly fleet: Fleet;
-  readonly queries: TelemetryQueries;
-  readonly history: HistoryAnswers;
   readonly deadLetters: DeadLetterAnswers;
+  /** Changes the inventory. */
   readonly inventory: InventoryAnswers;
-  readonly feed: LiveFeed;
+  readonly quarantine: QuarantineQueries;
   readonly scaling: Pick<ScalingRecords, "read">;
   readonly admission: Admission;
   readonly serviceRegistry: Pick<ServiceRegistry, "list">;
@@ -33,15 +33,16 @@ export interface GraphqlContext {
   readonly operation: OperationContext;
 }
 
-/** Provides the fleet and the other parts to the fields of one operation, and notes whether a field used more than the
- *  fleet. */
+/** Provides what the caller of one operation may see, and the other parts, to its fields, and notes whether a field used more than
+ *  the fleet. */
 export class OperationContext {
   private usesMoreThanFleet = false;
   private loader: HistoryLoader | undefined;
+  private all: (GraphqlParts & GraphqlView) | undefined;
 
   constructor(
     private readonly parts: GraphqlParts,
-    private readonly view: FleetView,
+    private readonly view: GraphqlView,
     readonly requester: Requester,
   ) {}
 
@@ -55,15 +56,16 @@ export class OperationContext {
     this.usesMoreThanFleet = true;
   }
 
-  /** The fleet as it is now. @throws StoreUnavailable while the fleet is not loaded */
+  /** The fleet as it is now, as far as the caller may see it. @throws StoreUnavailable while the fleet is not loaded */
   get fleet(): FleetIndex {
-    return this.view.now();
+    return this.view.index.now();
   }
 
-  /** All parts of the gateway. Reading this property counts as using more than the fleet. */
-  get allParts(): GraphqlParts {
+  /** All that the caller may see, and the other parts. Reading this property counts as using more than the fleet. */
+  get allParts(): GraphqlParts & GraphqlView {
     this.usesMoreThanFleet = true;
-    return this.parts;
+    this.all ??= { ...this.parts, ...this.view };
+    return this.all;
   }
 
   /** Reads the history of GPUs. Reading this property counts as using more than the fleet. */

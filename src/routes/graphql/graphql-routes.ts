@@ -6,12 +6,11 @@ import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import { hiddenDetail } from "../http/access/access-rule.ts";
 import { requesterOf } from "../http/access/requester.ts";
-import { FleetView } from "../fleet/fleet-index.ts";
 import type { OriginRule } from "../http/door/origin-rule.ts";
 import type { RateLimit } from "../http/rate-limit.ts";
 import { toGraphqlError } from "../graphql-kit/graphql-errors.ts";
 import { Admission } from "../graphql-kit/live/admission.ts";
-import { type GraphqlParts, OperationContext } from "../graphql-kit/operation-context.ts";
+import { type GraphqlParts, type GraphqlView, OperationContext } from "../graphql-kit/operation-context.ts";
 import { GraphiqlPage } from "./graphiql.ts";
 import { operationLimits } from "./limits/operation-limits.ts";
 import { GraphqlSockets, type Yoga } from "./live/graphql-socket.ts";
@@ -28,6 +27,8 @@ export interface GraphqlSettings {
 }
 
 export interface GraphqlOptions extends Omit<GraphqlParts, "admission"> {
+  /** Gives the view of a request's caller. */
+  readonly viewOf: (request: Request) => GraphqlView;
   readonly settings: GraphqlSettings;
   /** The most WebSocket connections to /graphql at a time. */
   readonly wsMaxConnections: number;
@@ -92,15 +93,18 @@ class YogaInstance {
 }
 
 function yogaOptions(
-  parts: GraphqlParts & Pick<GraphqlOptions, "log" | "origins">,
+  parts: GraphqlParts & Pick<GraphqlOptions, "log" | "origins" | "viewOf">,
   settings: GraphqlSettings,
   instance: YogaInstance,
 ) {
-  const view = new FleetView(parts.fleet);
+  const { viewOf } = parts;
   const graphiql = new GraphiqlPage();
   const contexts = new WeakMap<Request, OperationContext>();
   return {
-    context: ({ request }: { readonly request: Request }) => {
+    context: async ({ request }: { readonly request: Request }) => {
+      const view = viewOf(request);
+      // a socket may have been open for long
+      await view.ready();
       const operation = new OperationContext(parts, view, requesterOf(request));
       contexts.set(request, operation);
       return { operation };
@@ -114,8 +118,8 @@ function yogaOptions(
       instance,
       requestRules(settings),
       graphiql.plugin(),
-      responseCache(view, (request) => contexts.get(request)),
-      operationLimits(view),
+      responseCache(viewOf, (request) => contexts.get(request)),
+      operationLimits(),
       readerMutations(parts.origins),
     ],
     logging: false,

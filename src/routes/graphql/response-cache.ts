@@ -1,20 +1,30 @@
 import type { Plugin } from "graphql-yoga";
+import { LRUCache } from "lru-cache";
 import { requesterOf, withRequesterOf } from "../http/access/requester.ts";
 import { CachedBody, ResponseCache } from "../http/response-cache.ts";
 import { graphqlError } from "../graphql-kit/graphql-errors.ts";
-import type { FleetView } from "../fleet/fleet-index.ts";
-import type { OperationContext } from "../graphql-kit/operation-context.ts";
+import type { GraphqlView, OperationContext } from "../graphql-kit/operation-context.ts";
 import { bodyMaxBytes, readBody } from "./read-body.ts";
 
 const cacheMax = { maxEntries: 256, maxCharacters: 64 * 1024 * 1024 };
+/** For the answers to callers with one selector, and how many selectors have answers in caches. */
+const boundedCacheMax = { maxEntries: 64, maxCharacters: 2 * 1024 * 1024 };
+const maxCaches = 100;
 
 /** Caches the JSON answers with status 200 that are made only from the fleet, at most until the fleet changes. Parsing,
  *  validation and resolvers take ten times as long as the other work for an answer. The plugin also refuses a request whose
  *  body is too long.
+ *  @param viewOf gives the view of a request's caller
  *  @param contextOf returns the context of a request's operation; undefined if the request was not executed */
-export function responseCache(view: FleetView, contextOf: (request: Request) => OperationContext | undefined): Plugin {
-  const responses = new ResponseCache({ ...cacheMax, version: () => view.version });
-  const requests = new WeakMap<Request, { readonly key: string; readonly version: number }>();
+export function responseCache(
+  viewOf: (request: Request) => GraphqlView,
+  contextOf: (request: Request) => OperationContext | undefined,
+): Plugin {
+  const cacheOf = cachesByView();
+  const requests = new WeakMap<
+    Request,
+    { readonly key: string; readonly responses: ResponseCache; readonly version: number }
+  >();
   return {
     onRequest: async (event) => {
       const { request } = event;
@@ -22,12 +32,13 @@ export function responseCache(view: FleetView, contextOf: (request: Request) => 
       const sent = request.method === "POST" ? await readBody(request) : "";
       if (sent === undefined) return event.endResponse(tooLarge());
       const key = keyOf(request, sent);
+      const responses = cacheOf(viewOf(request));
       const { version } = responses;
       const body = responses.get(key);
       if (body !== undefined) return event.endResponse(await body.answerTo(request, {}));
       // a body can be read only once, so a new request with the same text replaces this one
       const readable = request.method === "POST" ? withRequesterOf(request, withBody(request, sent)) : request;
-      requests.set(readable, { key, version });
+      requests.set(readable, { key, responses, version });
       event.setRequest(readable);
     },
     onResponse: async (event) => {
@@ -38,8 +49,19 @@ export function responseCache(view: FleetView, contextOf: (request: Request) => 
       if (!type.includes("json")) return;
       const text = await response.text();
       event.setResponse(new Response(text, response));
-      responses.set(cacheable.key, new CachedBody(text, type), cacheable.version);
+      cacheable.responses.set(cacheable.key, new CachedBody(text, type), cacheable.version);
     },
+  };
+}
+
+/** A cache for each selector, because their fleets change at other times. */
+function cachesByView(): (view: GraphqlView) => ResponseCache {
+  const caches = new LRUCache<string, ResponseCache>({ max: maxCaches });
+  return ({ key, index }) => {
+    let cache = caches.get(key);
+    const max = key === "" ? cacheMax : boundedCacheMax;
+    if (cache === undefined) caches.set(key, (cache = new ResponseCache({ ...max, version: () => index.version })));
+    return cache;
   };
 }
 

@@ -1,7 +1,7 @@
 import { isSameOccupants } from "../../domain/gpu.ts";
 import { type GpuSelector, selectsGpu } from "../../domain/gpu-selector.ts";
 import type { StoredGpu, StoredRecord } from "../../domain/query.ts";
-import type { Fleet } from "../fleet/fleet.ts";
+import type { LiveFleet } from "../fleet/fleet.ts";
 
 /** A record that became its GPU's newest record, or a newest record whose metrics or workload changed. */
 export interface LiveUpdate {
@@ -15,6 +15,13 @@ export interface LiveUpdate {
 /** Receives an update; must not throw. */
 export type LiveListener = (update: LiveUpdate) => void;
 
+/** Each GPU's newest record when it arrives or changes; the records of one GPU come in time order. */
+export interface Feed {
+  /** Calls the listener with every later update of a selected GPU. The fleet has the current records.
+   *  @returns a function that ends the subscription; afterwards, the listener is not called again */
+  subscribe(selector: GpuSelector, listener: LiveListener): () => void;
+}
+
 interface Subscriber {
   /** Without `uuids`, because subscribers that name GPUs are looked up by uuid. */
   readonly selector: GpuSelector;
@@ -25,17 +32,17 @@ interface Subscriber {
 
 type Subscribers = Set<Subscriber>;
 
-/** Publishes each GPU's newest record when it arrives or changes; the records of one GPU come in time order.
+/** Publishes the newest records of a fleet.
  *
  *  Subscribers are indexed by the most selective field of their selector, so that an update visits only candidates. */
-export class LiveFeed {
+export class LiveFeed implements Feed {
   private readonly lastRecords = new Map<string, StoredRecord>();
   private readonly byUuid = new Map<string, Subscribers>();
   private readonly byHostname = new Map<string, Subscribers>();
   private readonly byClusterId = new Map<string, Subscribers>();
   private readonly others = new Map<"", Subscribers>();
 
-  constructor(fleet: Pick<Fleet, "onMembers">) {
+  constructor(fleet: Pick<LiveFleet, "onMembers">) {
     fleet.onMembers((members) => {
       for (const { gpu, record } of members) {
         const previous = this.lastRecords.get(gpu.uuid);
@@ -46,8 +53,6 @@ export class LiveFeed {
     });
   }
 
-  /** Calls the listener with every later update of a selected GPU. The fleet has the current records.
-   *  @returns a function that ends the subscription; afterwards, the listener is not called again */
   subscribe({ uuids, ...selector }: GpuSelector, listener: LiveListener): () => void {
     const { hostname, clusterId } = selector;
     const subscriber = { selector, isRestricted: Object.keys(selector).length > 0, listener };

@@ -2,25 +2,23 @@ import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import type { Clock } from "../../kit/clock.ts";
 import { defined } from "../../kit/defined.ts";
-import type { HistoryQueries } from "../../pipeline/store/telemetry-queries.ts";
-import type { Fleet } from "../fleet/fleet.ts";
+import type { Caller } from "../../access/caller.ts";
 import { type Requester, requesterOf } from "../http/access/requester.ts";
 import { askedBy, Asker, presentAsker } from "../http/access/asker.ts";
 import { ApiError } from "../http/api-error.ts";
 import type { RateLimit } from "../http/rate-limit.ts";
-import type { LiveFeed } from "./live-feed.ts";
 import { type LiveInstruments, liveInstruments, type LiveState } from "./live-instruments.ts";
 import type { LiveSettings } from "./live-settings.ts";
 import { type CloseReason, LiveSocket, type SocketOwner } from "./live-socket.ts";
+import type { LiveView } from "./live-view.ts";
 import { messageRules } from "./messages.ts";
 import type { ReadMessage } from "./read-message.ts";
 import { SharedTopics } from "./shared-topic.ts";
 import { Subscriptions } from "./subscriptions.ts";
 
 export interface LiveOptions {
-  readonly feed: LiveFeed;
-  readonly fleet: Fleet;
-  readonly queries: Pick<HistoryQueries, "records">;
+  /** Gives what a caller may see. */
+  readonly viewFor: (caller: Caller) => LiveView;
   readonly settings: LiveSettings;
   /** Counts the clients' messages like requests; undefined: no limit. */
   readonly limit: RateLimit | undefined;
@@ -73,7 +71,6 @@ export class LiveSockets implements SocketOwner {
     const { registry, stopping } = options;
     this.instruments = liveInstruments(registry, () => this.state());
     const topics = new SharedTopics({
-      feed: options.feed,
       publish: (topic, text, receivers) => this.publish(topic, text, receivers),
     });
     this.subscriptions = new Subscriptions({
@@ -145,9 +142,23 @@ export class LiveSockets implements SocketOwner {
   }
 
   private handle(socket: LiveSocket, read: ReadMessage): void {
+    const requester = this.requesters.get(socket);
+    if (requester === undefined) return; // cannot happen: every socket was opened by a request
+    const view = this.options.viewFor(requester.caller);
+    if (view.key === "") this.answer(socket, this.checked(requester, read), view);
+    else void this.answerWhenReady(socket, this.checked(requester, read), view);
+  }
+
+  /** Messages of a socket are answered in their order: all of them wait for the same view. */
+  private async answerWhenReady(socket: LiveSocket, read: ReadMessage, view: LiveView): Promise<void> {
+    await view.ready();
+    if (socket.stateName !== "CLOSED") this.answer(socket, read, view);
+  }
+
+  private answer(socket: LiveSocket, read: ReadMessage, view: LiveView): void {
     try {
       const asker = this.askers.get(socket);
-      const handle = (): void => this.subscriptions.handle(socket, this.checked(socket, read));
+      const handle = (): void => this.subscriptions.handle(socket, read, view);
       if (asker === undefined) handle();
       else askedBy(asker, handle);
     } catch (error) {
@@ -159,9 +170,8 @@ export class LiveSockets implements SocketOwner {
   }
 
   /** @returns an error instead of a message that the socket's caller may not send */
-  private checked(socket: LiveSocket, read: ReadMessage): ReadMessage {
-    const requester = this.requesters.get(socket);
-    if (!("message" in read) || requester === undefined) return read;
+  private checked(requester: Requester, read: ReadMessage): ReadMessage {
+    if (!("message" in read)) return read;
     const rule = messageRules[read.message.type];
     if (rule.scope === "any") return read;
     try {

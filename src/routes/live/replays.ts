@@ -5,8 +5,8 @@ import type { RecordFilter } from "../../domain/query.ts";
 import type { Clock } from "../../kit/clock.ts";
 import { messageOf } from "../../kit/message-of.ts";
 import { DeadlineExceeded, within } from "../../kit/within.ts";
-import type { HistoryQueries } from "../../pipeline/store/telemetry-queries.ts";
 import { ApiError } from "../http/api-error.ts";
+import type { LiveView } from "./live-view.ts";
 import type { ControlMessage } from "./messages.ts";
 import type { MessageError } from "./read-message.ts";
 import type { Subscription } from "./subscription.ts";
@@ -20,16 +20,15 @@ const waitingMax = 2000;
 const timeoutMs = 60_000;
 
 interface ReplaysOptions {
-  readonly queries: Pick<HistoryQueries, "records">;
   readonly maxRecords: number;
   readonly clock: Clock;
-  /** Instant of a GPU's newest live record; -Infinity if it has none. */
-  readonly newestMs: (uuid: string) => number;
 }
 
 /** A subscription that requests the records since an instant, and callbacks for errors. */
 export interface Replay {
   readonly subscription: Subscription;
+  /** What the client may see. */
+  readonly view: Pick<LiveView, "fleet" | "queries">;
   readonly sinceMs: number;
   readonly onError: (error: MessageError) => void;
   /** Called if the replay did not end in time, because the client reads too slowly or the store answers too slowly. */
@@ -76,7 +75,7 @@ export class Replays {
   }
 
   /** @returns false if records may be missing, because `maxRecords` is reached or the subscription has ended */
-  private async sendPages({ subscription, sinceMs }: Replay, sent: { count: number }): Promise<boolean> {
+  private async sendPages({ subscription, view, sinceMs }: Replay, sent: { count: number }): Promise<boolean> {
     for (const gpus of partsOf(subscription.request.selector)) {
       let cursor: RecordFilter["cursor"];
       do {
@@ -84,7 +83,7 @@ export class Replays {
         const remaining = this.options.maxRecords - sent.count;
         if (remaining <= 0) return false;
         const limit = Math.min(pageRecords, remaining);
-        const page = await this.options.queries.records({
+        const page = await view.queries.history.records({
           gpus,
           range: { fromMs: sinceMs, toMs: Infinity },
           isForward: true,
@@ -92,7 +91,7 @@ export class Replays {
           ...defined({ cursor }),
         });
         sent.count += page.elements.length;
-        await subscription.addHistory(page.elements, this.options.newestMs);
+        await subscription.addHistory(page.elements, (uuid) => newestMs(view, uuid));
         cursor = page.next;
       } while (cursor !== undefined);
     }
@@ -103,6 +102,11 @@ export class Replays {
     const message: ControlMessage = { type: "replayed", id: subscription.id, count };
     subscription.endReplay(isComplete ? message : { ...message, truncated: true });
   }
+}
+
+/** Instant of a GPU's newest live record; -Infinity if it has none. */
+function newestMs({ fleet }: Pick<LiveView, "fleet">, uuid: string): number {
+  return (fleet.isLoaded ? fleet.member(uuid)?.record?.timeMs : undefined) ?? -Infinity;
 }
 
 /** Splits a selector that names GPUs into one selector for each GPU: their histories are read one after another. */

@@ -1,5 +1,5 @@
 import type { StoredRecord } from "../../domain/query.ts";
-import type { LiveFeed, LiveUpdate } from "./live-feed.ts";
+import type { LiveUpdate } from "./live-feed.ts";
 import { MetricSelection, tailText, type UpdateOrigin } from "./metric-selection.ts";
 import type { SubscriptionRequest } from "./subscription-request.ts";
 
@@ -15,7 +15,6 @@ interface SharedTopicOptions {
   readonly request: SubscriptionRequest;
   readonly selection: MetricSelection;
   readonly name: string;
-  readonly feed: LiveFeed;
   readonly publish: Publish;
 }
 
@@ -31,10 +30,10 @@ export class SharedTopic {
   private readonly unsubscribe: () => void;
 
   constructor(private readonly options: SharedTopicOptions) {
-    const { request, name, feed } = options;
+    const { request, name } = options;
     this.name = name;
     this.tail = tailText(request.clientId);
-    this.unsubscribe = feed.subscribe(request.selector, (update) => this.distribute(update));
+    this.unsubscribe = request.feed.subscribe(request.selector, (update) => this.distribute(update));
   }
 
   /** True if no subscription is left. */
@@ -92,7 +91,7 @@ export class SharedTopics {
   private readonly selections = new Map<string, { readonly selection: MetricSelection; topics: number }>();
   private lastNumber = 0;
 
-  constructor(private readonly options: Pick<SharedTopicOptions, "feed" | "publish">) {}
+  constructor(private readonly options: Pick<SharedTopicOptions, "publish">) {}
 
   /** Adds a subscription in the state HELD to the topic for its request, and returns the topic. */
   join(request: SubscriptionRequest, receiver: UpdateReceiver): SharedTopic {

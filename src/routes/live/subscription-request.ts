@@ -1,11 +1,15 @@
 import { type GpuSelector, selectorKey } from "../../domain/gpu-selector.ts";
 import { type MetricChoice, readMetricChoice } from "../../domain/metric-choice.ts";
 import { selectorOf } from "../schemas/gpu-selector.ts";
+import type { Feed } from "./live-feed.ts";
+import type { LiveView } from "./live-view.ts";
 import type { SubscriptionFilters } from "./messages.ts";
 
 /** A client's request for a subscription. */
 export interface SubscriptionRequest {
   readonly selector: GpuSelector;
+  /** The updates that the client may see. */
+  readonly feed: Feed;
   /** Undefined: all metrics. */
   readonly metrics: MetricChoice | undefined;
   /** The id that the client chose for the subscription, sent with each of its updates; undefined if the client chose none. */
@@ -14,15 +18,20 @@ export interface SubscriptionRequest {
   readonly key: string;
 }
 
-/** Makes a request from a message's filters. The order in which they name GPUs and metrics does not matter. */
-export function subscriptionRequestOf(filters: SubscriptionFilters, clientId: string | undefined): SubscriptionRequest {
+/** Makes a request from a message's filters, and what the client may see. The order in which they name GPUs and metrics does not matter. */
+export function subscriptionRequestOf(
+  filters: SubscriptionFilters,
+  clientId: string | undefined,
+  { key, feed }: Pick<LiveView, "key" | "feed">,
+): SubscriptionRequest {
   const selector = selectorFrom(filters);
   const metrics = choiceOf(filters);
   return {
     selector,
+    feed,
     metrics,
     clientId,
-    key: JSON.stringify([selectorKey(selector), metrics?.key, clientId]),
+    key: JSON.stringify([selectorKey(selector), metrics?.key, clientId, key]),
   };
 }
 

@@ -3,8 +3,7 @@ import type { StoredRecord } from "../../domain/query.ts";
 import type { Clock } from "../../kit/clock.ts";
 import { defined } from "../../kit/defined.ts";
 import { visibleLines } from "../../domain/visible-text.ts";
-import type { HistoryQueries } from "../../pipeline/store/telemetry-queries.ts";
-import type { Fleet, FleetMember } from "../fleet/fleet.ts";
+import type { FleetMember } from "../fleet/fleet.ts";
 import { firstMsOf, readInstant } from "../../domain/timestamp.ts";
 import { presentAsker } from "../http/access/asker.ts";
 import { ApiError } from "../http/api-error.ts";
@@ -13,7 +12,8 @@ import type { LiveSettings } from "./live-settings.ts";
 import type { LiveSocket } from "./live-socket.ts";
 import type { ClientMessage } from "./messages.ts";
 import type { MessageError, ReadMessage } from "./read-message.ts";
-import { Replays } from "./replays.ts";
+import type { LiveView } from "./live-view.ts";
+import { type Replay, Replays } from "./replays.ts";
 import type { SharedTopics } from "./shared-topic.ts";
 import { type SubscriptionRequest, subscriptionRequestOf } from "./subscription-request.ts";
 import { Subscription } from "./subscription.ts";
@@ -22,8 +22,6 @@ type Subscribe = Extract<ClientMessage, { type: "subscribe" }>;
 
 interface SubscriptionsOptions {
   readonly topics: SharedTopics;
-  readonly fleet: Fleet;
-  readonly queries: Pick<HistoryQueries, "records">;
   readonly settings: LiveSettings;
   readonly instruments: LiveInstruments;
   /** Called with the number of records that will not be sent: newer ones superseded them, or the backlog was full. */
@@ -36,22 +34,19 @@ export class Subscriptions {
   private readonly replays: Replays;
 
   constructor(private readonly options: SubscriptionsOptions) {
-    const { fleet, settings } = options;
-    this.replays = new Replays({
-      ...options,
-      maxRecords: settings.wsReplayMaxRecords,
-      newestMs: (uuid) => (fleet.isLoaded ? fleet.member(uuid)?.record?.timeMs : undefined) ?? -Infinity,
-    });
+    const { settings } = options;
+    this.replays = new Replays({ ...options, maxRecords: settings.wsReplayMaxRecords });
   }
 
-  /** Answers a message, or sends the error of a message that could not be read. */
-  handle(socket: LiveSocket, read: ReadMessage): void {
+  /** Answers a message, or sends the error of a message that could not be read.
+   *  @param view what the client may see */
+  handle(socket: LiveSocket, read: ReadMessage, view: LiveView): void {
     if ("error" in read) {
       this.sendError(socket, read.error);
       return;
     }
     const { message } = read;
-    if (message.type === "subscribe") this.subscribe(socket, message);
+    if (message.type === "subscribe") this.subscribe(socket, message, view);
     else if (message.type === "unsubscribe") this.unsubscribe(socket, message.id);
     else socket.send(message.id === undefined ? { type: "pong" } : { type: "pong", id: message.id });
   }
@@ -62,9 +57,9 @@ export class Subscriptions {
     this.sendError(socket, { code, message: text.message, details: text.details, ...defined({ id }) });
   }
 
-  private subscribe(socket: LiveSocket, message: Subscribe): void {
+  private subscribe(socket: LiveSocket, message: Subscribe, view: LiveView): void {
     const { filters = {}, since } = message;
-    const request = subscriptionRequestOf(filters, message.id);
+    const request = subscriptionRequestOf(filters, message.id, view);
     const error = this.refusalOf(socket, request);
     if (error !== undefined) {
       this.sendError(socket, message.id === undefined ? error : { ...error, id: message.id });
@@ -81,9 +76,9 @@ export class Subscriptions {
       onEnd,
     });
     const { id } = subscription;
-    const snapshot = this.newestRecords(request.selector);
+    const snapshot = newestRecords(view, request.selector);
     socket.send({ type: "subscribed", id, topic: "telemetry", filters, gpus: snapshot.length });
-    if (since !== undefined) this.replay(socket, subscription, since);
+    if (since !== undefined) this.replay(socket, { subscription, view }, since);
     else if (message.snapshot !== false) subscription.addSnapshot(snapshot);
     socket.add(subscription);
     socket.pump();
@@ -143,11 +138,16 @@ export class Subscriptions {
     }
   }
 
-  private replay(socket: LiveSocket, subscription: Subscription, since: string): void {
+  private replay(
+    socket: LiveSocket,
+    { subscription, view }: Pick<Replay, "subscription" | "view">,
+    since: string,
+  ): void {
     const read = readInstant(since);
     if ("problem" in read) return; // cannot happen: `readMessage` has checked the text
     void this.replays.run({
       subscription,
+      view,
       // records have whole milliseconds, so an instant between two milliseconds is rounded up
       sinceMs: firstMsOf(read),
       onError: (error) => this.sendError(socket, { ...error, id: subscription.id }),
@@ -155,20 +155,19 @@ export class Subscriptions {
     });
   }
 
-  private newestRecords({ uuids, ...others }: GpuSelector): StoredRecord[] {
-    const { fleet } = this.options;
-    if (!fleet.isLoaded) return [];
-    const members: readonly (FleetMember | undefined)[] =
-      uuids === undefined ? fleet.members() : uuids.map((uuid) => fleet.member(uuid));
-    return members.flatMap((member) => {
-      if (member?.record === undefined) return [];
-      const { gpu, record } = member;
-      return selectsGpu(others, gpu, record.occupants) ? [record] : [];
-    });
-  }
-
   private sendError(socket: LiveSocket, error: MessageError): void {
     this.options.instruments.errors.inc({ code: error.code });
     socket.send({ type: "error", ...error, message: visibleLines(error.message) });
   }
+}
+
+function newestRecords({ fleet }: LiveView, { uuids, ...others }: GpuSelector): StoredRecord[] {
+  if (!fleet.isLoaded) return [];
+  const members: readonly (FleetMember | undefined)[] =
+    uuids === undefined ? fleet.members() : uuids.map((uuid) => fleet.member(uuid));
+  return members.flatMap((member) => {
+    if (member?.record === undefined) return [];
+    const { gpu, record } = member;
+    return selectsGpu(others, gpu, record.occupants) ? [record] : [];
+  });
 }

@@ -8,13 +8,12 @@ import type { Clock } from "../../kit/clock.ts";
 import type { Service } from "../../kit/service.ts";
 import type { Queue } from "../../pipeline/queue/queue.ts";
 import type { TargetStates } from "../../pipeline/source/target-states.ts";
-import type { TelemetryQueries } from "../../pipeline/store/telemetry-queries.ts";
+import type { QuarantineQueries } from "../../pipeline/store/telemetry-queries.ts";
 import type { ServiceRegistry } from "../../scaling/registry/service-registry.ts";
 import type { ScalingRecords } from "../../scaling/coordinator/scaling-records.ts";
 import type { DeadLetterAnswers } from "../answers/dead-letters.ts";
-import type { FleetAnswers } from "../answers/fleet-answers.ts";
 import type { InventoryAnswers } from "../answers/inventory-answers.ts";
-import type { HistoryAnswers } from "../answers/history-answers.ts";
+import type { View } from "../answers/view.ts";
 import type { FieldMap, SchemaKit } from "../graphql-kit/field.ts";
 
 /** A noun of the API, with everything that the API offers about it. */
@@ -27,13 +26,18 @@ export interface Resource {
   fields(kit: SchemaKit): ResourceFields;
 }
 
-/** The parts of the gateway that REST routes use. */
+/** Gives the view of a request's caller. */
+export type ViewOf = (request: Request) => View;
+
+/** The parts of the gateway that REST routes use. Those without a view are about the whole pipeline: their routes refuse callers with a
+ *  selector. */
 export interface ResourceParts {
-  readonly answers: FleetAnswers;
-  readonly history: HistoryAnswers;
+  /** What the caller of a request may see. */
+  readonly viewOf: ViewOf;
   readonly deadLetters: DeadLetterAnswers;
+  /** Changes the inventory. */
   readonly inventory: InventoryAnswers;
-  readonly queries: TelemetryQueries;
+  readonly quarantine: QuarantineQueries;
   readonly queue: Pick<Queue, "stats">;
   /** The services of this process. */
   readonly services: readonly Service[];

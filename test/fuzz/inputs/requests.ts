@@ -163,10 +163,12 @@ function readQueries(random: () => number): void {
   }
 }
 
+const noUpdates = { key: "", feed: { subscribe: () => () => undefined } };
+
 function readWsMessage(text: string): void {
   const read = readMessage(text);
   if ("error" in read) return void JSON.stringify(read.error);
-  if (read.message.type === "subscribe") subscriptionRequestOf(read.message.filters ?? {}, read.message.id);
+  if (read.message.type === "subscribe") subscriptionRequestOf(read.message.filters ?? {}, read.message.id, noUpdates);
 }
 
 const loopback = new HostNames({ listensOn: "127.0.0.1", own: ["box"], allowed: ["*.svc", "gpus.example.org"] });

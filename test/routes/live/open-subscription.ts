@@ -30,13 +30,13 @@ export function shortForm(text: string): string {
 export function openTopics(publish: (topic: string, text: string) => void) {
   const listeners: ((members: readonly FleetMember[]) => void)[] = [];
   const feed = new LiveFeed({ onMembers: (listener) => void listeners.push(listener) });
-  const topics = new SharedTopics({ feed, publish });
+  const topics = new SharedTopics({ publish });
   const update = (second: number): void => {
     for (const listener of listeners) listener([{ gpu, record: recordAt(second) }]);
   };
   const subscribe = (id: string, onWaiting: () => void = () => undefined): Subscription =>
     new Subscription({
-      ...{ id, request: subscriptionRequestOf({}, id), topics, onWaiting },
+      ...{ id, request: subscriptionRequestOf({}, id, { key: "", feed }), topics, onWaiting },
       onSkipped: () => undefined,
       onEnd: () => undefined,
     });

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import type { Fleet } from "../../../src/routes/fleet/fleet.ts";
 import { Replays } from "../../../src/routes/live/replays.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { openTopics, recordAt, shortForm } from "./open-subscription.ts";
@@ -7,19 +8,16 @@ test("a replay that the client does not read in time ends, and reads no more of 
   const clock = new ManualClock();
   const subscription = openTopics(() => undefined).subscribe("x");
   const outcome = { pages: 0, isTooSlow: false };
-  const replays = new Replays({
-    clock,
-    maxRecords: 100,
-    newestMs: () => -Infinity,
-    queries: {
-      records: () => {
-        outcome.pages += 1;
-        return Promise.resolve({ elements: [recordAt(outcome.pages)], next: { timeMs: outcome.pages, gpuKey: 1 } });
-      },
+  const replays = new Replays({ clock, maxRecords: 100 });
+  const history = {
+    records: () => {
+      outcome.pages += 1;
+      return Promise.resolve({ elements: [recordAt(outcome.pages)], next: { timeMs: outcome.pages, gpuKey: 1 } });
     },
-  });
+  };
   const running = replays.run({
     subscription,
+    view: { queries: { history }, fleet: { isLoaded: false } as Fleet },
     sinceMs: 0,
     onError: (error) => expect(error).toBeUndefined(),
     onTooSlow: () => (outcome.isTooSlow = true),

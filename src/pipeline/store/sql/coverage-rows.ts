@@ -22,7 +22,7 @@ function placeOf({ timeMs, group }: CoverageRow): CoveragePlace {
   return { timeMs, group };
 }
 
-function rowOf(parts: readonly CoveragePart[], { groupBy, step, range }: CoverageFilter): CoverageRow {
+function rowOf(parts: readonly CoveragePart[], { groupBy, step, range, gpus }: CoverageFilter): CoverageRow {
   const missed: Partial<Record<MissingReason, number>> = {};
   for (const part of parts) {
     for (const [reason, count] of reasonsOf(part, groupBy === "target" ? 1 : part.devices)) {
@@ -34,6 +34,8 @@ function rowOf(parts: readonly CoveragePart[], { groupBy, step, range }: Coverag
   const [first] = parts;
   const isKnown = parts.every(({ expected }) => expected !== null);
   const ofDevice = groupBy === "device";
+  // rejected inputs are those of all devices of a source
+  const isQuarantineKnown = !ofDevice && gpus.within === undefined;
   const unnamed = sumOfSources(parts, ({ frozenUnnamed }) => frozenUnnamed);
   return {
     timeMs: step === "hour" ? (first?.timeMs ?? 0) : range.fromMs,
@@ -45,7 +47,7 @@ function rowOf(parts: readonly CoveragePart[], { groupBy, step, range }: Coverag
     missed,
     late: sumOf((part) => Math.min((part.late ?? 0) * devicesOf(part), part.received)),
     frozen: ofDevice && unnamed > 0 ? undefined : unnamed + sumOf(({ frozen }) => frozen),
-    quarantined: ofDevice ? undefined : sumOfSources(parts, ({ quarantined }) => quarantined),
+    quarantined: isQuarantineKnown ? sumOfSources(parts, ({ quarantined }) => quarantined) : undefined,
     basis: basisOf(parts),
     intervalMs: sameInterval(parts),
   };

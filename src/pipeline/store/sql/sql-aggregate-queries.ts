@@ -2,6 +2,7 @@ import type { SqlExecutor } from "../../../db/client.ts";
 import type { DatabaseEngine } from "../../../db/engine.ts";
 import { countRecords } from "../../../db/sql/count-records.ts";
 import { groupColumns, selectAggregates } from "../../../db/sql/select-aggregates.ts";
+import type { GpuBounds } from "../../../domain/gpu-bounds.ts";
 import { QueryTooCostly } from "../../../domain/errors.ts";
 import type { AggregateFilter, AggregateRow, RecordCount } from "../../../domain/query.ts";
 import type { AggregateQueries } from "../telemetry-queries.ts";
@@ -43,7 +44,7 @@ export class SqlAggregateQueries implements AggregateQueries {
     });
   }
 
-  countRecords(clusterId: string): Promise<RecordCount> {
-    return countRecords(this.client, clusterId);
+  countRecords(clusterId: string, within?: GpuBounds): Promise<RecordCount> {
+    return countRecords(this.client, clusterId, { within });
   }
 }

@@ -5,6 +5,7 @@ import { type HistorySource, selectPart, selectPartOfEach } from "../../../db/sq
 import { type RecordRow, recordSource } from "../../../db/sql/select-records.ts";
 import { type RollupRow, rollupSource } from "../../../db/sql/select-rollups.ts";
 import { byPlace } from "../../../domain/gpu.ts";
+import type { GpuBounds } from "../../../domain/gpu-bounds.ts";
 import type {
   DeviceKinds,
   EachGpuFilter,
@@ -26,26 +27,26 @@ export class SqlHistoryQueries implements HistoryQueries {
 
   async records(filter: RecordFilter): Promise<HistoryPage<StoredRecord>> {
     const { elements, next } = await selectPart<RecordRow>(this.client, recordSource, filter);
-    return { elements: inOrder(await recordsOf(this.client, elements)), next };
+    return { elements: inOrder(await recordsOf(this.client, elements, filter.gpus.within)), next };
   }
 
   async rollups(filter: RecordFilter, resolution: RollupResolution): Promise<HistoryPage<StoredRollup>> {
     const { elements, next } = await selectPart<RollupRow>(this.client, this.rollupSource(resolution), filter);
-    return { elements: inOrder(await rollupsOf(this.client, elements)), next };
+    return { elements: inOrder(await rollupsOf(this.client, elements, filter.gpus.within)), next };
   }
 
   async recordsOfEach(filter: EachGpuFilter): Promise<StoredRecord[]> {
     const rows = await selectPartOfEach<RecordRow>(this.client, recordSource, filter);
-    return inOrder(await recordsOf(this.client, rows));
+    return inOrder(await recordsOf(this.client, rows, filter.within));
   }
 
   async rollupsOfEach(filter: EachGpuFilter, resolution: RollupResolution): Promise<StoredRollup[]> {
     const rows = await selectPartOfEach<RollupRow>(this.client, this.rollupSource(resolution), filter);
-    return inOrder(await rollupsOf(this.client, rows));
+    return inOrder(await rollupsOf(this.client, rows, filter.within));
   }
 
-  deviceKinds(): Promise<DeviceKinds> {
-    return selectDeviceKinds(this.client);
+  deviceKinds(within?: GpuBounds): Promise<DeviceKinds> {
+    return selectDeviceKinds(this.client, within);
   }
 
   private rollupSource(resolution: RollupResolution): HistorySource {

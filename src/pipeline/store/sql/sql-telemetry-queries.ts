@@ -4,6 +4,7 @@ import { countConflicts } from "../../../db/sql/count-conflicts.ts";
 import { countRejections } from "../../../db/sql/count-rejections.ts";
 import { selectChanges } from "../../../db/sql/select-changes.ts";
 import { selectGpus } from "../../../db/sql/select-gpus.ts";
+import { selectFirstSeen, selectHas } from "../../../db/sql/select-own.ts";
 import { selectRejections } from "../../../db/sql/select-rejections.ts";
 import { selectStateSpans } from "../../../db/sql/select-state-spans.ts";
 import type { CoverageQueries, FleetQueries, QuarantineQueries, TelemetryQueries } from "../telemetry-queries.ts";
@@ -26,6 +27,8 @@ export class SqlTelemetryQueries implements TelemetryQueries {
       gpus: (selector) => selectGpus(client, selector),
       latest: async (selector) => latestRecords(client, selector),
       changes: (filter) => selectChanges(client, filter),
+      has: (uuid, within) => selectHas(client, uuid, within),
+      firstSeen: (within) => selectFirstSeen(client, within),
       stateSpans: (known) => selectStateSpans(client, known),
     };
     this.history = new SqlHistoryQueries(client, engine);

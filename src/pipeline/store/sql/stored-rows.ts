@@ -4,6 +4,7 @@ import type { RecordRow } from "../../../db/sql/select-records.ts";
 import type { RollupRow } from "../../../db/sql/select-rollups.ts";
 import { storedOccupants } from "../../../db/sql/stored-occupants.ts";
 import type { Gpu } from "../../../domain/gpu.ts";
+import type { GpuBounds } from "../../../domain/gpu-bounds.ts";
 import { metrics } from "../../../domain/metrics.ts";
 import type { Aggregate, StoredRecord, StoredRollup } from "../../../domain/query.ts";
 
@@ -12,18 +13,28 @@ import type { Aggregate, StoredRecord, StoredRollup } from "../../../domain/quer
 
 const metricNames = metrics.map(({ name }) => name);
 
-/** Converts rows to records, in the rows' order. */
-export async function recordsOf(executor: SqlExecutor, rows: readonly RecordRow[]): Promise<StoredRecord[]> {
-  const places = await placesOf(executor, rows);
+/** Converts rows to records, in the rows' order.
+ *  @param within the bounds of what was read; undefined: none */
+export async function recordsOf(
+  executor: SqlExecutor,
+  rows: readonly RecordRow[],
+  within?: GpuBounds,
+): Promise<StoredRecord[]> {
+  const places = await placesOf(executor, rows, within);
   return rows.flatMap((row) => {
     const gpu = places.at(row.gpuKey, row.timeMs);
     return gpu === undefined ? [] : [toRecord(row, gpu)];
   });
 }
 
-/** Converts rows to rollups, in the rows' order. */
-export async function rollupsOf(executor: SqlExecutor, rows: readonly RollupRow[]): Promise<StoredRollup[]> {
-  const places = await placesOf(executor, rows);
+/** Converts rows to rollups, in the rows' order.
+ *  @param within the bounds of what was read; undefined: none */
+export async function rollupsOf(
+  executor: SqlExecutor,
+  rows: readonly RollupRow[],
+  within?: GpuBounds,
+): Promise<StoredRollup[]> {
+  const places = await placesOf(executor, rows, within);
   return rows.flatMap((row) => {
     const gpu = places.at(row.gpuKey, row.timeMs);
     return gpu === undefined ? [] : [toRollup(row, gpu)];
@@ -33,12 +44,13 @@ export async function rollupsOf(executor: SqlExecutor, rows: readonly RollupRow[
 function placesOf(
   executor: SqlExecutor,
   rows: readonly { readonly gpuKey: number; readonly timeMs: number }[],
+  within: GpuBounds | undefined,
 ): Promise<Places> {
   const [firstMs, lastMs] = rows.reduce(
     ([first, last], { timeMs }) => [Math.min(first, timeMs), Math.max(last, timeMs)],
     [Infinity, -Infinity],
   );
-  return selectPlaces(executor, { gpuKeys: rows.map(({ gpuKey }) => gpuKey), firstMs, lastMs });
+  return selectPlaces(executor, { gpuKeys: rows.map(({ gpuKey }) => gpuKey), firstMs, lastMs, within });
 }
 
 function valuesOf(row: object): Readonly<Record<string, unknown>> {

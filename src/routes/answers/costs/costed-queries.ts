@@ -1,3 +1,4 @@
+import { defined } from "../../../kit/defined.ts";
 import type { GpuSelector } from "../../../domain/gpu-selector.ts";
 import type {
   AggregateFilter,
@@ -34,14 +35,17 @@ export class CostedQueries implements TelemetryQueries {
       gpus: (selector) => ask(light, ({ fleet }) => fleet.gpus(selector)),
       latest: (selector) => ask(light, ({ fleet }) => fleet.latest(selector)),
       changes: (filter) => ask(light, ({ fleet }) => fleet.changes(filter)),
+      has: (uuid, within) => ask(light, ({ fleet }) => fleet.has(uuid, within)),
+      firstSeen: (within) => ask(heavy(1), ({ fleet }) => fleet.firstSeen(within)),
       stateSpans: (known) => ask(light, ({ fleet }) => fleet.stateSpans(known)),
     };
     this.history = this.historyBy(ask);
     this.aggregates = {
       byGroup: (filter) => ask(heavy(this.ofAggregates(filter)), ({ aggregates }) => aggregates.byGroup(filter)),
-      countRecords: (clusterId) =>
-        ask(heavy(Math.min(maxCounted, estimates.records({ clusterId }, always))), ({ aggregates }) =>
-          aggregates.countRecords(clusterId),
+      countRecords: (clusterId, within) =>
+        ask(
+          heavy(Math.min(maxCounted, estimates.records({ clusterId, ...defined({ within }) }, always))),
+          ({ aggregates }) => aggregates.countRecords(clusterId, within),
         ),
     };
     this.quarantine = {
@@ -77,7 +81,7 @@ export class CostedQueries implements TelemetryQueries {
         const rows = rollups * this.estimates.perRollup(resolution);
         return ask({ weight: weightOf(filter), rows }, ({ history }) => history.rollupsOfEach(filter, resolution));
       },
-      deviceKinds: () => ask({ weight: "light", rows: 1 }, ({ history }) => history.deviceKinds()),
+      deviceKinds: (within) => ask({ weight: "light", rows: 1 }, ({ history }) => history.deviceKinds(within)),
     };
   }
 
@@ -95,8 +99,8 @@ export class CostedQueries implements TelemetryQueries {
   }
 
   private ofAggregates({ gpus, range, resolution, groupBy }: AggregateFilter): number {
-    // a rollup combines all workloads of a GPU, so these are made from the records
-    if (groupBy === "namespace") return this.estimates.records(gpus, range);
+    // a rollup combines all workloads of a GPU, and all of its places, so these are made from the records
+    if (groupBy === "namespace" || gpus.within !== undefined) return this.estimates.records(gpus, range);
     const rollups = this.estimates.sum(gpus, range, (ms) => ms / rollupMs[resolution]);
     return rollups * this.estimates.perRollup(resolution);
   }

@@ -1,10 +1,10 @@
 import type { GpuSelector } from "../../../domain/gpu-selector.ts";
 import type { StoredRecord } from "../../../domain/query.ts";
-import type { LiveFeed } from "../../live/live-feed.ts";
+import type { Feed } from "../../live/live-feed.ts";
 
 /** Iterates over the newest records of the selected GPUs as they arrive. For a slow reader, only the newest record of each
  *  GPU waits. `return` and `throw` end the iteration and the subscription to the feed. */
-export function liveRecords(feed: LiveFeed, selector: GpuSelector): AsyncIterableIterator<StoredRecord> {
+export function liveRecords(feed: Feed, selector: GpuSelector): AsyncIterableIterator<StoredRecord> {
   const waiting = new Map<string, StoredRecord>();
   let wake: (() => void) | undefined;
   let hasEnded = false;

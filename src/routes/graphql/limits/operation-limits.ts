@@ -13,7 +13,8 @@ import {
 import type { Plugin } from "graphql-yoga";
 import { StoreUnavailable } from "../../../domain/errors.ts";
 import { graphqlError } from "../../graphql-kit/graphql-errors.ts";
-import type { FleetIndex, FleetView } from "../../fleet/fleet-index.ts";
+import type { FleetIndex } from "../../fleet/fleet-index.ts";
+import type { GraphqlContext } from "../../graphql-kit/operation-context.ts";
 import { type OperationSize, sizeOfOperation } from "./operation-size.ts";
 
 /** The maximum number of tokens of a document. A large dashboard needs about 200. The time for validation grows with the
@@ -36,12 +37,13 @@ interface PendingOperation {
   readonly document: DocumentNode;
   readonly operationName?: string | null | undefined;
   readonly variableValues?: unknown;
+  readonly contextValue?: unknown;
 }
 
 /** Refuses documents and operations that are too large. Operations are checked just before their execution, not during
  *  validation, because an operation's size depends on its variables. */
-export function operationLimits(view: FleetView): Plugin {
-  const check = ({ args }: { args: PendingOperation }): void => checkSize(args, view);
+export function operationLimits(): Plugin {
+  const check = ({ args }: { args: PendingOperation }): void => checkSize(args);
   return {
     onParse: ({ setParseFn }) => setParseFn(parseWithinLimit),
     onExecute: check,
@@ -60,7 +62,7 @@ function parseWithinLimit(source: string | Source, options?: ParseOptions): Docu
 }
 
 /** @throws GraphQLError if the operation is larger than `maxSize` */
-function checkSize({ schema, document, operationName, variableValues }: PendingOperation, view: FleetView): void {
+function checkSize({ schema, document, operationName, variableValues, contextValue }: PendingOperation): void {
   const operation = getOperationAST(document, operationName);
   if (!operation) return; // the execution reports that the operation is missing
   const definitions = operation.variableDefinitions ?? [];
@@ -71,7 +73,13 @@ function checkSize({ schema, document, operationName, variableValues }: PendingO
       .filter((definition): definition is FragmentDefinitionNode => definition.kind === Kind.FRAGMENT_DEFINITION)
       .map((fragment) => [fragment.name.value, fragment]),
   );
-  const size = sizeOfOperation({ schema, operation, fragments, variables: coerced, fleet: fleetOf(view) });
+  const size = sizeOfOperation({
+    schema,
+    operation,
+    fragments,
+    variables: coerced,
+    fleet: fleetOf(contextValue as GraphqlContext),
+  });
   for (const limit of ["depth", "aliases", "values"] as const) {
     const max = maxSize[limit];
     if (size[limit] <= max) continue;
@@ -86,9 +94,9 @@ function checkSize({ schema, document, operationName, variableValues }: PendingO
 }
 
 /** @returns undefined while the fleet is not loaded */
-function fleetOf(view: FleetView): FleetIndex | undefined {
+function fleetOf({ operation }: GraphqlContext): FleetIndex | undefined {
   try {
-    return view.now();
+    return operation.fleet;
   } catch (error) {
     if (error instanceof StoreUnavailable) return undefined;
     throw error;

@@ -5,16 +5,16 @@ import { operation } from "../../http/operation.ts";
 import { accepts } from "../../http/parameters/accepts.ts";
 import { noQuery } from "../../http/parameters/common.ts";
 import { list } from "../../schemas/envelope.ts";
-import type { HistoryQueries } from "../../../pipeline/store/telemetry-queries.ts";
 import { metricSchema, toApiMetric } from "./metric.ts";
 import { seriesSchema } from "./series.ts";
 import { recordsRead, seriesQuery, seriesSeen } from "./series-query.ts";
+import type { ViewOf } from "../resource.ts";
 
 /** The routes for the metrics catalogue, and for the series that records have. */
-export function catalogueRoutes(queries: HistoryQueries) {
+export function catalogueRoutes(viewOf: ViewOf) {
   return new Elysia({ name: "catalogue", prefix: "/api/v1/metrics" })
     .get("", () => list(metrics.map(toApiMetric)), { ...accepts(noQuery), detail })
-    .get("/series", async ({ query }) => list(await seriesSeen(queries, query)), {
+    .get("/series", async ({ request, query }) => list(await seriesSeen(viewOf(request).queries.history, query)), {
       ...accepts(seriesQuery),
       ...jsonUnread,
       detail: seriesDetail,

@@ -8,6 +8,6 @@ import { seriesRelations } from "./series-relations.ts";
 /** The catalogue of metrics. */
 export const catalogue: Resource = {
   schemas: [metricSchema, seriesSchema],
-  routes: ({ queries }) => [catalogueRoutes(queries.history)],
+  routes: ({ viewOf }) => [catalogueRoutes(viewOf)],
   fields: (kit) => ({ ...noFields, query: catalogueFields(kit), relations: seriesRelations(kit) }),
 };

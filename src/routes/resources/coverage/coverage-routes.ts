@@ -1,7 +1,6 @@
 import { Elysia } from "elysia";
 import type { Clock } from "../../../kit/clock.ts";
 import { defined } from "../../../kit/defined.ts";
-import type { CoverageQueries } from "../../../pipeline/store/telemetry-queries.ts";
 import type { Row } from "../../http/formats/columns.ts";
 import { formatOf } from "../../http/formats/negotiate.ts";
 import { rowAnswer } from "../../http/formats/row-answer.ts";
@@ -10,15 +9,16 @@ import { operation } from "../../http/operation.ts";
 import { accepts } from "../../http/parameters/accepts.ts";
 import { list } from "../../schemas/envelope.ts";
 import { coveragePage, coverageQuery } from "./coverage-query.ts";
+import type { ViewOf } from "../resource.ts";
 import { coverageSchema } from "./coverage-row.ts";
 
 /** The route of what was expected and what was received. */
-export function coverageRoutes(queries: CoverageQueries, clock: Clock) {
+export function coverageRoutes(viewOf: ViewOf, clock: Clock) {
   return new Elysia({ name: "coverage", prefix: "/api/v1/coverage" }).get(
     "",
     async ({ request, query }) => {
       const format = formatOf(request);
-      const { rows, next } = await coveragePage(queries, query, clock);
+      const { rows, next } = await coveragePage(viewOf(request).queries.coverage, query, clock);
       if (format === "json") return { ...list(rows), ...defined({ next_cursor: next }) };
       return rowAnswer({ request, format, columns: Object.keys(coverageSchema.properties), parts: onePart(rows) });
     },

@@ -6,6 +6,6 @@ import { coverageRoutes } from "./coverage-routes.ts";
 /** What was expected of devices and targets, and what was received. */
 export const coverage: Resource = {
   schemas: [coverageSchema],
-  routes: ({ queries, clock }) => [coverageRoutes(queries.coverage, clock)],
+  routes: ({ viewOf, clock }) => [coverageRoutes(viewOf, clock)],
   fields: (kit) => ({ ...noFields, query: coverageFields(kit) }),
 };

@@ -1,16 +1,16 @@
 import { Elysia } from "elysia";
-import type { FleetQueries } from "../../../pipeline/store/telemetry-queries.ts";
+import type { CallerQueries } from "../../../pipeline/store/bounded-queries.ts";
 import { notFound } from "../../http/api-error.ts";
 import { headOf } from "../../http/formats/head-of.ts";
 import { operation } from "../../http/operation.ts";
 import { gpuParams } from "./gpu-routes.ts";
-import type { HistoryAnswers } from "../../answers/history-answers.ts";
 import { historyQuery } from "../../answers/history-request.ts";
 import { acceptsAt } from "../../http/parameters/accepts.ts";
 import { timeBounds, timeRangeOf } from "../../http/parameters/time-bounds.ts";
 import { single } from "../../schemas/envelope.ts";
 import { gpuChangesSchema, toApiGpuChanges } from "./gpu-changes.ts";
 import { telemetryRecordSchema } from "../../schemas/telemetry-record.ts";
+import type { ViewOf } from "../resource.ts";
 
 /** The parameters of requests for a GPU's changes. */
 export const changesQuery = timeBounds({
@@ -19,19 +19,19 @@ export const changesQuery = timeBounds({
 });
 
 /** The routes of a GPU's telemetry and of its changes over time. */
-export function gpuHistoryRoutes(history: HistoryAnswers, queries: FleetQueries) {
-  const checkExists = async (uuid: string): Promise<void> => {
-    const found = await queries.gpus({ uuids: [uuid] });
-    // a GPU that only its MIG instances report has no history of its own
-    if (found.length === 0 && (await queries.gpus({ parentUuid: uuid })).length === 0) throw notFound("GPU", { uuid });
+export function gpuHistoryRoutes(viewOf: ViewOf) {
+  // a GPU that only its MIG instances report has no history of its own
+  const checkExists = async ({ fleet }: CallerQueries, uuid: string): Promise<void> => {
+    if (!(await fleet.has(uuid))) throw notFound("GPU", { uuid });
   };
   return new Elysia({ name: "gpu-history", prefix: "/api/v1/gpus" })
     .get(
       "/:uuid/telemetry",
       async ({ request, params: { uuid }, query }) => {
+        const { history, queries } = viewOf(request);
         const answer = await history.answer(request, { uuids: [uuid] }, query);
         // a Response sends its rows later, so their number is not known yet
-        if (answer instanceof Response || answer.count === 0) await checkExists(uuid);
+        if (answer instanceof Response || answer.count === 0) await checkExists(queries, uuid);
         return answer;
       },
       { ...acceptsAt(gpuParams, historyQuery), detail: telemetryDetail },
@@ -39,12 +39,13 @@ export function gpuHistoryRoutes(history: HistoryAnswers, queries: FleetQueries)
     .get(
       "/:uuid/changes",
       async ({ request, params: { uuid }, query }) => {
+        const { queries } = viewOf(request);
         if (request.method === "HEAD") {
-          await checkExists(uuid);
+          await checkExists(queries, uuid);
           return headOf(request);
         }
-        const changes = await queries.changes({ uuid, range: timeRangeOf(query) });
-        if (changes.attributes.length === 0) await checkExists(uuid);
+        const changes = await queries.fleet.changes({ uuid, range: timeRangeOf(query) });
+        if (changes.attributes.length === 0) await checkExists(queries, uuid);
         return single(toApiGpuChanges(uuid, changes));
       },
       { ...acceptsAt(gpuParams, changesQuery), detail: changesDetail },

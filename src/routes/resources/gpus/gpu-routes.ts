@@ -1,10 +1,10 @@
 import { Elysia } from "elysia";
 import { notFound } from "../../http/api-error.ts";
 import { operation } from "../../http/operation.ts";
-import type { FleetAnswers } from "../../answers/fleet-answers.ts";
 import { accepts, acceptsAt } from "../../http/parameters/accepts.ts";
 import { gpuListQuery, nameOf, noQuery } from "../../http/parameters/common.ts";
 import { gpuSchema } from "../../schemas/gpu.ts";
+import type { ViewOf } from "../resource.ts";
 
 /** The path parameter of one GPU. */
 export const gpuParams = {
@@ -12,21 +12,22 @@ export const gpuParams = {
 };
 
 /** The routes of the list of GPUs and of one GPU. */
-export function gpuRoutes(answers: FleetAnswers) {
-  const { fleet } = answers;
+export function gpuRoutes(viewOf: ViewOf) {
   return new Elysia({ name: "gpus", prefix: "/api/v1/gpus" })
-    .get("", ({ request, query }) => answers.gpus(request, query), {
+    .get("", ({ request, query }) => viewOf(request).answers.gpus(request, query), {
       ...accepts(gpuListQuery),
       detail: listDetail,
     })
     .get(
       "/:uuid",
-      ({ request, params: { uuid } }) =>
-        answers.answer(request, () => {
+      ({ request, params: { uuid } }) => {
+        const { answers, fleet } = viewOf(request);
+        return answers.answer(request, () => {
           const member = fleet.member(uuid);
           if (member === undefined) throw notFound("GPU", { uuid });
           return answers.singleGpu(member.gpu);
-        }),
+        });
+      },
       { ...acceptsAt(gpuParams, noQuery), detail: gpuDetail },
     );
 }

@@ -8,6 +8,6 @@ import { gpuRoutes } from "./gpu-routes.ts";
 /** GPUs, the telemetry of each GPU, and each GPU's changes over time. */
 export const gpus: Resource = {
   schemas: [gpuSchema, gpuChangesSchema],
-  routes: ({ answers, history, queries }) => [gpuRoutes(answers), gpuHistoryRoutes(history, queries.fleet)],
+  routes: ({ viewOf }) => [gpuRoutes(viewOf), gpuHistoryRoutes(viewOf)],
   fields: (kit) => ({ ...noFields, query: gpuFields(kit) }),
 };

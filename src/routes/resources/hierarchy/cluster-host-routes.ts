@@ -2,8 +2,6 @@ import { Elysia } from "elysia";
 import type { Fleet } from "../../fleet/fleet.ts";
 import { type ApiError, notFound } from "../../http/api-error.ts";
 import { operation } from "../../http/operation.ts";
-import type { FleetAnswers } from "../../answers/fleet-answers.ts";
-import type { HistoryAnswers } from "../../answers/history-answers.ts";
 import { historyQuery } from "../../answers/history-request.ts";
 import { acceptsAt } from "../../http/parameters/accepts.ts";
 import { nameOf, noQuery } from "../../http/parameters/common.ts";
@@ -12,6 +10,7 @@ import { single } from "../../schemas/envelope.ts";
 import { hostSchema } from "../../schemas/hierarchy.ts";
 import { telemetryRecordSchema } from "../../schemas/telemetry-record.ts";
 import { type FleetGpu, gpuSchema } from "../../schemas/gpu.ts";
+import type { ViewOf } from "../resource.ts";
 
 const hostParams = {
   cluster_id: nameOf("Id of the cluster", "local-cluster"),
@@ -28,36 +27,41 @@ interface Place {
 }
 
 /** The routes of one host of a cluster, its GPUs, and the telemetry of a GPU. */
-export function clusterHostRoutes(answers: FleetAnswers, history: HistoryAnswers) {
-  const { fleet } = answers;
+export function clusterHostRoutes(viewOf: ViewOf) {
   return new Elysia({ name: "cluster-hosts", prefix: "/api/v1/clusters/:cluster_id/hosts/:host_id" })
     .get(
       "",
-      ({ request, params }) =>
-        answers.answer(request, () => JSON.stringify(single(answers.apiHosts(gpusOfHost(fleet, params))[0]))),
+      ({ request, params }) => {
+        const { answers, fleet } = viewOf(request);
+        return answers.answer(request, () => JSON.stringify(single(answers.apiHosts(gpusOfHost(fleet, params))[0])));
+      },
       { ...acceptsAt(hostParams, noQuery), detail: hostDetail },
     )
     .get(
       "/gpus",
-      ({ request, params }) =>
-        answers.answer(request, () => answers.gpuPageText({ elements: gpusOfHost(fleet, params), next: undefined })),
-      {
-        ...acceptsAt(hostParams, noQuery),
-        detail: gpusDetail,
+      ({ request, params }) => {
+        const { answers, fleet } = viewOf(request);
+        return answers.answer(request, () =>
+          answers.gpuPageText({ elements: gpusOfHost(fleet, params), next: undefined }),
+        );
       },
+      { ...acceptsAt(hostParams, noQuery), detail: gpusDetail },
     )
     .get(
       "/gpus/:gpu_id",
-      ({ request, params }) => answers.answer(request, () => answers.singleGpu(gpuAt(fleet, params))),
+      ({ request, params }) => {
+        const { answers, fleet } = viewOf(request);
+        return answers.answer(request, () => answers.singleGpu(gpuAt(fleet, params)));
+      },
       { ...acceptsAt(gpuParams, noQuery), detail: gpuDetail },
     )
     .get(
       "/gpus/:gpu_id/metrics",
-      ({ request, params, query }) => history.answer(request, { uuids: [gpuAt(fleet, params).uuid] }, query),
-      {
-        ...acceptsAt(gpuParams, historyQuery),
-        detail: metricsDetail,
+      ({ request, params, query }) => {
+        const { history, fleet } = viewOf(request);
+        return history.answer(request, { uuids: [gpuAt(fleet, params).uuid] }, query);
       },
+      { ...acceptsAt(gpuParams, historyQuery), detail: metricsDetail },
     );
 }
 

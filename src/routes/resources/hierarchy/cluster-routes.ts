@@ -1,43 +1,53 @@
 import { Elysia } from "elysia";
 import type { Fleet } from "../../fleet/fleet.ts";
-import type { TelemetryQueries } from "../../../pipeline/store/telemetry-queries.ts";
 import { notFound } from "../../http/api-error.ts";
 import { clusterStats } from "./cluster-stats.ts";
 import { operation } from "../../http/operation.ts";
-import type { FleetAnswers } from "../../answers/fleet-answers.ts";
 import { accepts, acceptsAt } from "../../http/parameters/accepts.ts";
 import { nameOf, noQuery } from "../../http/parameters/common.ts";
 import { list, single } from "../../schemas/envelope.ts";
 import type { FleetGpu } from "../../schemas/gpu.ts";
 import { hostSchema, clusterSchema, toApiClusters } from "../../schemas/hierarchy.ts";
+import type { ViewOf } from "../resource.ts";
 import { clusterStatsSchema } from "./cluster-stats-schema.ts";
 
 const clusterParams = { cluster_id: nameOf("Id of the cluster", "local-cluster") };
 
 /** The routes of clusters, their statistics and their hosts. */
-export function clusterRoutes(answers: FleetAnswers, queries: TelemetryQueries) {
-  const { fleet } = answers;
+export function clusterRoutes(viewOf: ViewOf) {
   return new Elysia({ name: "clusters", prefix: "/api/v1/clusters" })
-    .get("", ({ request }) => answers.answer(request, () => JSON.stringify(list(toApiClusters(fleet.gpus({}))))), {
-      ...accepts(noQuery),
-      detail: listDetail,
-    })
+    .get(
+      "",
+      ({ request }) => {
+        const { answers, fleet } = viewOf(request);
+        return answers.answer(request, () => JSON.stringify(list(toApiClusters(fleet.gpus({})))));
+      },
+      { ...accepts(noQuery), detail: listDetail },
+    )
     .get(
       "/:cluster_id",
-      ({ request, params: { cluster_id } }) =>
-        answers.answer(request, () => JSON.stringify(single(toApiClusters(gpusOfCluster(fleet, cluster_id))[0]))),
+      ({ request, params: { cluster_id } }) => {
+        const { answers, fleet } = viewOf(request);
+        return answers.answer(request, () =>
+          JSON.stringify(single(toApiClusters(gpusOfCluster(fleet, cluster_id))[0])),
+        );
+      },
       { ...acceptsAt(clusterParams, noQuery), detail: clusterDetail },
     )
     .get(
       "/:cluster_id/stats",
-      async ({ params: { cluster_id } }) =>
-        single(await clusterStats({ fleet, queries }, gpusOfCluster(fleet, cluster_id))),
+      async ({ request, params: { cluster_id } }) => {
+        const view = viewOf(request);
+        return single(await clusterStats(view, gpusOfCluster(view.fleet, cluster_id)));
+      },
       { ...acceptsAt(clusterParams, noQuery), detail: statsDetail },
     )
     .get(
       "/:cluster_id/hosts",
-      ({ request, params: { cluster_id } }) =>
-        answers.answer(request, () => JSON.stringify(list(answers.apiHosts(gpusOfCluster(fleet, cluster_id))))),
+      ({ request, params: { cluster_id } }) => {
+        const { answers, fleet } = viewOf(request);
+        return answers.answer(request, () => JSON.stringify(list(answers.apiHosts(gpusOfCluster(fleet, cluster_id)))));
+      },
       { ...acceptsAt(clusterParams, noQuery), detail: hostsDetail },
     );
 }

@@ -2,7 +2,7 @@ import type { HistoryPage, StoredRecord } from "../../../domain/query.ts";
 import { formatTimestamp } from "../../../domain/timestamp.ts";
 import { defined } from "../../../kit/defined.ts";
 import type { Fleet } from "../../fleet/fleet.ts";
-import type { TelemetryQueries } from "../../../pipeline/store/telemetry-queries.ts";
+import type { CallerQueries } from "../../../pipeline/store/bounded-queries.ts";
 import { activeLagMs } from "../../schemas/activity.ts";
 import { type ClusterStats, metricSummariesOf, sufficeForStats } from "./cluster-stats-schema.ts";
 import type { FleetGpu } from "../../schemas/gpu.ts";
@@ -14,7 +14,7 @@ const maxPages = 10;
 
 interface StatsSources {
   readonly fleet: Fleet;
-  readonly queries: TelemetryQueries;
+  readonly queries: CallerQueries;
 }
 
 /** Statistics of a cluster; undefined if it has no GPU.

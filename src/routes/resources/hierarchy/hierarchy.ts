@@ -10,10 +10,6 @@ import { hierarchyRelations } from "./relations.ts";
 /** Clusters, their hosts, and the hosts' GPUs. */
 export const hierarchy: Resource = {
   schemas: [clusterSchema, clusterStatsSchema, hostSchema],
-  routes: ({ answers, history, queries }) => [
-    clusterRoutes(answers, queries),
-    clusterHostRoutes(answers, history),
-    hostRoutes(answers),
-  ],
+  routes: ({ viewOf }) => [clusterRoutes(viewOf), clusterHostRoutes(viewOf), hostRoutes(viewOf)],
   fields: (kit) => ({ ...noFields, query: hierarchyFields(kit), relations: hierarchyRelations(kit) }),
 };

@@ -1,30 +1,31 @@
 import { Elysia } from "elysia";
 import { notFound } from "../../http/api-error.ts";
 import { operation } from "../../http/operation.ts";
-import type { FleetAnswers } from "../../answers/fleet-answers.ts";
 import { accepts, acceptsAt } from "../../http/parameters/accepts.ts";
 import { gpuListQuery, nameOf, noQuery } from "../../http/parameters/common.ts";
 import { gpuSchema } from "../../schemas/gpu.ts";
 import { hostSchema } from "../../schemas/hierarchy.ts";
+import type { ViewOf } from "../resource.ts";
 
 const hostParams = { hostname: nameOf("Name of the host", "mtv5-dgx1-hgpu-032") };
 
 /** The routes of hosts of all clusters. Their paths do not name a cluster. */
-export function hostRoutes(answers: FleetAnswers) {
-  const { fleet } = answers;
+export function hostRoutes(viewOf: ViewOf) {
   return new Elysia({ name: "hosts", prefix: "/api/v1/hosts" })
-    .get("", ({ request, query }) => answers.hosts(request, query), {
+    .get("", ({ request, query }) => viewOf(request).answers.hosts(request, query), {
       ...accepts(gpuListQuery),
       detail: listDetail,
     })
     .get(
       "/:hostname/gpus",
-      ({ request, params: { hostname } }) =>
-        answers.answer(request, () => {
+      ({ request, params: { hostname } }) => {
+        const { answers, fleet } = viewOf(request);
+        return answers.answer(request, () => {
           const gpus = fleet.gpus({ hostname });
           if (gpus.length === 0) throw notFound("host", { hostname });
           return answers.gpuPageText({ elements: gpus, next: undefined });
-        }),
+        });
+      },
       { ...acceptsAt(hostParams, noQuery), detail: gpusDetail },
     );
 }

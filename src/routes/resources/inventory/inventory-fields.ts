@@ -1,5 +1,5 @@
 import { GraphQLNonNull, GraphQLObjectType, GraphQLString } from "graphql";
-import type { ApiInventoryPage } from "../../answers/inventory-answers.ts";
+import type { ApiInventoryPage } from "../../answers/inventory-list.ts";
 import { type FieldMap, limitOf, type SchemaKit } from "../../graphql-kit/field.ts";
 import { endedTargetSchema, inventoryItemSchema } from "../../schemas/inventory-item.ts";
 import {
@@ -39,7 +39,7 @@ export function inventoryFields({ types, field }: SchemaKit): FieldMap {
       description: "Hosts and devices that have reported or were declared, with their states",
       takes: inventoryQuery,
       size: limitOf,
-      resolve: (_, query, { allParts }) => allParts.inventory.page(inventoryFilterOf(query)),
+      resolve: (_, query, { allParts }) => allParts.inventoryList.page(inventoryFilterOf(query)),
     }),
   };
 }

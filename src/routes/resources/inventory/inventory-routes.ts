@@ -8,6 +8,7 @@ import { operation } from "../../http/operation.ts";
 import { accepts } from "../../http/parameters/accepts.ts";
 import { list, single } from "../../schemas/envelope.ts";
 import { endedTargetSchema, inventoryItemSchema } from "../../schemas/inventory-item.ts";
+import type { ViewOf } from "../resource.ts";
 import {
   declarationOf,
   declareQuery,
@@ -26,13 +27,13 @@ import {
 const columns = Object.keys(inventoryItemSchema.properties);
 
 /** The routes of the inventory. */
-export function inventoryRoutes(inventory: InventoryAnswers) {
+export function inventoryRoutes(inventory: InventoryAnswers, viewOf: ViewOf) {
   return new Elysia({ name: "inventory", prefix: "/api/v1/inventory" })
     .get(
       "",
       async ({ request, query }) => {
         const format = formatOf(request);
-        const page = await inventory.page(inventoryFilterOf(query));
+        const page = await viewOf(request).inventoryList.page(inventoryFilterOf(query));
         if (format === "json") return { ...list(page.items), ...defined({ next_cursor: page.next }) };
         return rowAnswer({ request, format, columns, parts: onePart(page.items) });
       },

@@ -9,7 +9,7 @@ import { list, single } from "../../schemas/envelope.ts";
 import { pipelineSchema, toApiPipeline } from "./pipeline-state.ts";
 import { deadLetterSchema } from "../../schemas/dead-letter.ts";
 
-type PipelineParts = Pick<ResourceParts, "queue" | "deadLetters" | "services" | "queries">;
+type PipelineParts = Pick<ResourceParts, "queue" | "deadLetters" | "services" | "quarantine">;
 
 /** The parameters of requests for the list of dead letters. */
 export const deadLettersQuery = {
@@ -27,12 +27,11 @@ export const deadLettersQuery = {
 export const letterParams = { id: nameOf("The message's id", "01K0F3Z8Q4W5X6Y7Z8A9B0C1D2") };
 
 /** The routes of the pipeline's state and of its dead letters. */
-export function pipelineRoutes({ queue, deadLetters, services, queries }: PipelineParts) {
+export function pipelineRoutes({ queue, deadLetters, services, quarantine }: PipelineParts) {
   return new Elysia({ name: "pipeline", prefix: "/api/v1/pipeline" })
     .get(
       "",
       async () => {
-        const { quarantine } = queries;
         const inputs = { rejected: await quarantine.countRejections(), conflicts: await quarantine.countConflicts() };
         return single(toApiPipeline(await queue.stats(), inputs, services));
       },

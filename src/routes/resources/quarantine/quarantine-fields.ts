@@ -14,7 +14,7 @@ export function quarantineFields({ types, field }: SchemaKit): FieldMap {
       takes: quarantineQuery,
       size: limitOf,
       resolve: async (_, { source_id: sourceId, limit }, { allParts }) =>
-        (await allParts.queries.quarantine.rejections(defined({ sourceId, limit }))).map(toApiRejection),
+        (await allParts.quarantine.rejections(defined({ sourceId, limit }))).map(toApiRejection),
     }),
   };
 }

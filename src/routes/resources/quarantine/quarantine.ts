@@ -6,6 +6,6 @@ import { rejectionSchema } from "./rejection.ts";
 /** Inputs that were rejected, each with its reason. */
 export const quarantine: Resource = {
   schemas: [rejectionSchema],
-  routes: ({ queries }) => [quarantineRoutes(queries.quarantine)],
+  routes: (parts) => [quarantineRoutes(parts.quarantine)],
   fields: (kit) => ({ ...noFields, query: quarantineFields(kit) }),
 };

@@ -1,20 +1,20 @@
 import { Elysia } from "elysia";
 import type { Clock } from "../../../kit/clock.ts";
-import type { AggregateQueries } from "../../../pipeline/store/telemetry-queries.ts";
 import { headOf } from "../../http/formats/head-of.ts";
 import { operation } from "../../http/operation.ts";
 import { accepts } from "../../http/parameters/accepts.ts";
 import { aggregateFilterOf, aggregateQuery } from "./aggregate-query.ts";
+import type { ViewOf } from "../resource.ts";
 import { aggregateSchema, toApiAggregate } from "./aggregate.ts";
 
 /** The route of telemetry aggregated by time and group. */
-export function aggregateRoutes(queries: AggregateQueries, clock: Clock) {
+export function aggregateRoutes(viewOf: ViewOf, clock: Clock) {
   return new Elysia({ name: "aggregates", prefix: "/api/v1/telemetry" }).get(
     "/aggregates",
     async ({ request, query }) => {
       const filter = aggregateFilterOf(query, clock.nowMs());
       if (request.method === "HEAD") return headOf(request);
-      const rows = await queries.byGroup(filter);
+      const rows = await viewOf(request).queries.aggregates.byGroup(filter);
       return { success: true, count: rows.length, resolution: filter.resolution, data: rows.map(toApiAggregate) };
     },
     { ...accepts(aggregateQuery), detail },

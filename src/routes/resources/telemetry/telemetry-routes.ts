@@ -1,19 +1,18 @@
 import { Elysia } from "elysia";
 import { operation } from "../../http/operation.ts";
-import type { FleetAnswers } from "../../answers/fleet-answers.ts";
-import type { HistoryAnswers } from "../../answers/history-answers.ts";
 import { fleetHistoryQuery, latestQuery } from "../../answers/history-request.ts";
 import { accepts } from "../../http/parameters/accepts.ts";
 import { telemetryRecordSchema } from "../../schemas/telemetry-record.ts";
+import type { ViewOf } from "../resource.ts";
 
 /** The routes of records of all GPUs. */
-export function telemetryRoutes(answers: FleetAnswers, history: HistoryAnswers) {
+export function telemetryRoutes(viewOf: ViewOf) {
   return new Elysia({ name: "telemetry", prefix: "/api/v1/telemetry" })
-    .get("", ({ request, query }) => history.answer(request, {}, query), {
+    .get("", ({ request, query }) => viewOf(request).history.answer(request, {}, query), {
       ...accepts(fleetHistoryQuery),
       detail: allDetail,
     })
-    .get("/latest", ({ request, query }) => answers.latest(request, query), {
+    .get("/latest", ({ request, query }) => viewOf(request).answers.latest(request, query), {
       ...accepts(latestQuery),
       detail: latestDetail,
     });

@@ -10,10 +10,7 @@ import { telemetryRoutes } from "./telemetry-routes.ts";
 /** Telemetry of GPUs: the newest records, the history, aggregates, and subscriptions. */
 export const telemetry: Resource = {
   schemas: [aggregateSchema, telemetryRecordSchema],
-  routes: ({ answers, history, queries, clock }) => [
-    telemetryRoutes(answers, history),
-    aggregateRoutes(queries.aggregates, clock),
-  ],
+  routes: ({ viewOf, clock }) => [telemetryRoutes(viewOf), aggregateRoutes(viewOf, clock)],
   fields: (kit) => ({
     ...noFields,
     query: telemetryFields(kit),

@@ -1,0 +1,138 @@
+import type { GpuBounds } from "../../domain/gpu-bounds.ts";
+import { textArray } from "./array-literal.ts";
+import type { Conditions } from "./conditions.ts";
+
+/** SQL conditions for what lies within bounds, in one statement. */
+export class OwnRows {
+  private readonly placeholders: Partial<Record<keyof GpuBounds, string>> = {};
+
+  /** @param conditions the statement's; gets the parameters */
+  constructor(
+    private readonly bounds: GpuBounds,
+    private readonly conditions: Conditions,
+  ) {}
+
+  get restrictsPlaces(): boolean {
+    return this.bounds.clusters !== undefined || this.bounds.hosts !== undefined;
+  }
+
+  get restrictsNamespaces(): boolean {
+    return this.bounds.namespaces !== undefined;
+  }
+
+  /** A condition on the columns `cluster_id` and `hostname` of a row. */
+  place(alias: string): string {
+    const conditions = [
+      ...(this.bounds.clusters === undefined ? [] : [`${alias}.cluster_id = any(${this.names("clusters")})`]),
+      ...(this.bounds.hosts === undefined ? [] : [`${alias}.hostname = any(${this.names("hosts")})`]),
+    ];
+    return conditions.length === 0 ? "true" : `(${conditions.join(" and ")})`;
+  }
+
+  /** A condition: one of the workloads in a list is own. @param list an expression for the list */
+  heldBy(list: string): string {
+    return this.bounds.namespaces === undefined ? "true" : `exists (${this.ownIn(list)})`;
+  }
+
+  /** A condition on the workloads of a row of telemetry. */
+  heldRecord(alias: string): string {
+    const { namespaces } = this.bounds;
+    if (namespaces === undefined) return "true";
+    return `(${alias}.namespace = any(${this.names("namespaces")}) or ${this.heldBy(`${alias}.occupants`)})`;
+  }
+
+  /** A condition: an own workload has held the GPU of a key by an instant. */
+  wasHeldBy(gpuKey: string, at: string): string {
+    if (!this.restrictsNamespaces) return "true";
+    return `exists (select from gpu_workloads own_w where own_w.gpu_key = ${gpuKey} and own_w.valid_from <= ${at}
+      and ${this.heldBy("own_w.occupants")})`;
+  }
+
+  /** A condition: the GPU of a key was in an own place by an instant. */
+  wasPlacedBy(gpuKey: string, at: string): string {
+    if (!this.restrictsPlaces) return "true";
+    return `exists (select from gpu_attributes own_a where own_a.gpu_key = ${gpuKey} and own_a.valid_from <= ${at}
+      and ${this.place("own_a")})`;
+  }
+
+  /** A query for the own workloads in a list. */
+  ownIn(list: string): string {
+    return `select from jsonb_array_elements(${list}) own_o where own_o.value->>'namespace' = any(${this.names("namespaces")})`;
+  }
+
+  /** A condition on a namespace. */
+  namespace(expression: string): string {
+    return this.bounds.namespaces === undefined ? "true" : `${expression} = any(${this.names("namespaces")})`;
+  }
+
+  /** A condition on a row of telemetry, for rows that are read one after another: the place of its GPU is looked up for each. */
+  record(alias: string): string {
+    if (!this.restrictsPlaces) return this.heldRecord(alias);
+    return `${this.heldRecord(alias)} and exists (select from (
+    select a.cluster_id, a.hostname from gpu_attributes a where a.gpu_key = ${alias}.gpu_key and a.valid_from <= ${alias}.time
+    order by a.valid_from desc limit 1) own_a where ${this.place("own_a")})`;
+  }
+
+  /** A condition on a row of telemetry, for many rows: the places of all GPUs are read first. */
+  recordOfMany(alias: string): string {
+    if (!this.restrictsPlaces) return this.heldRecord(alias);
+    return `${this.heldRecord(alias)} and exists (select from (${placeSpans()}) own_p
+    where own_p.gpu_key = ${alias}.gpu_key and ${alias}.time >= own_p.from_at and ${alias}.time < own_p.to_at and ${this.place("own_p")})`;
+  }
+
+  /** The placeholder of a list of names, as an array. */
+  names(list: keyof GpuBounds): string {
+    const placeholder = (this.placeholders[list] ??= this.conditions.param(textArray(this.bounds[list] ?? [])));
+    return `${placeholder}::text::text[]`;
+  }
+}
+
+/** The spans of GPUs' attributes. A GPU's first attributes also apply to all its earlier records.
+ *  @param only a `where` clause; absent: all GPUs */
+const placeSpans = (only = ""): string => `
+select gpu_key, cluster_id, hostname,
+  case when lag(valid_from) over w is null then '-infinity' else valid_from end as from_at,
+  lead(valid_from, 1, 'infinity') over w as to_at
+from gpu_attributes${only} window w as (partition by gpu_key order by valid_from)`;
+
+/** The telemetry that a statement reads: all of it, or what lies within bounds. */
+export function telemetryOf(own: OwnRows | undefined): string {
+  return own === undefined ? "telemetry" : `(select own_t.* from telemetry own_t where ${own.recordOfMany("own_t")})`;
+}
+
+/** CTE `own_time(gpu_key, spans)`: when each GPU was within, as multiranges that are not empty.
+ *  @param gpuKeys a query for the GPUs; undefined: all */
+export function ownTime(own: OwnRows, gpuKeys?: string): string {
+  const only = gpuKeys === undefined ? "" : ` where gpu_key in (${gpuKeys})`;
+  const places = `
+place_times as (
+  select gpu_key, range_agg(tstzrange(from_at, to_at)) as spans from (${placeSpans(only)}) p where ${own.place("p")} group by gpu_key)`;
+  const held = `
+held_times as (
+  select gpu_key, range_agg(tstzrange(valid_from, to_at)) as spans from (
+    select gpu_key, valid_from, occupants, lead(valid_from, 1, 'infinity') over (partition by gpu_key order by valid_from) as to_at
+    from gpu_workloads${only}) w where ${own.heldBy("w.occupants")} group by gpu_key)`;
+  if (!own.restrictsNamespaces) return `${places},\nown_time as (select * from place_times)`;
+  if (!own.restrictsPlaces) return `${held},\nown_time as (select * from held_times)`;
+  return `${places},${held},
+own_time as (
+  select gpu_key, p.spans * h.spans as spans from place_times p join held_times h using (gpu_key) where not isempty(p.spans * h.spans))`;
+}
+
+/** CTEs: `own_time`, and `own_gpus` with the columns of `gpus`: every GPU that was ever within, as it was when it was last seen within.
+ *  `is_own` is true if it is within now. */
+export function ownGpus(own: OwnRows): string {
+  return `${ownTime(own)},
+own_gpus as materialized (
+  select g.gpu_key, g.uuid, a.cluster_id, a.hostname, a.gpu_id, a.model_name,
+    case when isfinite(lower(o.spans)) then lower(o.spans) else g.first_seen_at end as first_seen_at,
+    case when upper(o.spans) = 'infinity' then greatest(g.last_seen_at, n.last_began)
+      else (select time from telemetry t where t.gpu_key = g.gpu_key and t.time >= n.last_began and t.time < upper(o.spans)
+        order by time desc limit 1) end as last_seen_at,
+    upper(o.spans) = 'infinity' as is_own
+  from gpus g join own_time o using (gpu_key)
+  cross join lateral (select max(lower(span)) as last_began from unnest(o.spans) as span) n
+  cross join lateral (
+    select cluster_id, hostname, gpu_id, model_name from gpu_attributes s
+    where s.gpu_key = g.gpu_key and s.valid_from < upper(o.spans) and ${own.place("s")} order by s.valid_from desc limit 1) a)`;
+}

@@ -1,0 +1,154 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { openToAll } from "../../../src/access/access.ts";
+import { Caller } from "../../../src/access/caller.ts";
+import type { GpuBounds } from "../../../src/domain/gpu-bounds.ts";
+import type { OpenStore } from "../../../src/pipeline/store/open-store.ts";
+import { openMemoryStore } from "../../support/open-store.ts";
+import { begin, cases, storeTeams } from "../../support/two-teams.ts";
+import { gatewayOver, type TestGateway } from "../gateway.ts";
+
+const opened: OpenStore[] = [];
+afterAll(() => Promise.all(opened.map((store) => store.close())));
+
+async function storeOf(within?: GpuBounds): Promise<OpenStore> {
+  const store = await openMemoryStore();
+  opened.push(store);
+  await storeTeams(store, within);
+  return store;
+}
+
+/** A gateway all of whose callers have a selector. */
+function boundedGateway(store: OpenStore, selector: GpuBounds | undefined): TestGateway {
+  const caller = new Caller({ id: "k", name: "team", scopes: ["read"], selector, expiresAtMs: undefined });
+  const access = { ...openToAll, isRequired: true, identify: () => Promise.resolve(caller) };
+  return gatewayOver(store, { access });
+}
+
+let whole: OpenStore;
+beforeAll(async () => void (whole = await storeOf()));
+
+const range = `start_time=${new Date(begin - 3_600_000).toISOString()}&end_time=${new Date(begin + 3_600_000).toISOString()}`;
+/** GPUs that are within for all of the time, or never: what the fleet has of these is exact. */
+const paths = [
+  "/api/v1/gpus/own",
+  "/api/v1/gpus/foreign",
+  "/api/v1/gpus/none",
+  "/api/v1/gpus/own/telemetry?limit=7",
+  "/api/v1/gpus/own/telemetry?resolution=1m",
+  "/api/v1/gpus/shared/telemetry?limit=5",
+  "/api/v1/gpus/foreign/telemetry",
+  "/api/v1/gpus/goes/telemetry",
+  "/api/v1/gpus/returns/changes",
+  "/api/v1/gpus/foreign/changes",
+  "/api/v1/telemetry?limit=50",
+  "/api/v1/telemetry?limit=50&namespace=team-b",
+  `/api/v1/telemetry/aggregates?group_by=namespace&${range}`,
+  `/api/v1/telemetry/aggregates?group_by=host&resolution=1h&${range}&cluster_id=east`,
+  `/api/v1/metrics/series?${range}`,
+  "/api/v1/clusters/north",
+  "/api/v1/clusters/north/stats",
+  "/api/v1/hosts/e2/gpus?x=1",
+];
+/** The path, status, headers and body of an answer. */
+type Sent = [string, number, [string, string][], string];
+const sent = async (gateway: TestGateway, path: string, headers: Record<string, string> = {}): Promise<Sent> => {
+  const answer = await gateway.get(path, { headers: { authorization: "Bearer x", ...headers } });
+  return [path, answer.status, [...answer.headers].filter(([name]) => name !== "date"), await answer.text()];
+};
+
+describe.each(cases)("a caller with a selector for %s", (_, within) => {
+  test("is answered as by a gateway that has nothing else, header by header and byte by byte", async () => {
+    const [bounded, alone] = [boundedGateway(whole, within), boundedGateway(await storeOf(within), undefined)];
+    // what was due of a GPU that was not within for all of the time is not what it is where that time is unknown
+    const withoutExpected = ([path, status, headers, text]: Sent): Sent => [
+      ...([path, status, path.includes("aggregates") ? [] : headers] as [string, number, [string, string][]]),
+      path.includes("aggregates") ? text.replaceAll(/"expected":\d+,/g, "") : text,
+    ];
+    for (const path of paths) {
+      expect(withoutExpected(await sent(bounded, path))).toEqual(withoutExpected(await sent(alone, path)));
+    }
+    for (const accept of ["text/csv", "application/x-ndjson"]) {
+      const path = "/api/v1/telemetry?limit=50";
+      expect(await sent(bounded, path, { accept })).toEqual(await sent(alone, path, { accept }));
+    }
+  });
+});
+
+describe("a caller with the selector of a namespace", () => {
+  let bounded: TestGateway;
+  beforeAll(() => void (bounded = boundedGateway(whole, { namespaces: ["team-a"] })));
+  const own = ["comes", "moves", "moves-back", "own", "own-west", "returns", "shared"];
+  const json = async (path: string) => JSON.parse((await sent(bounded, path))[3]) as Record<string, unknown>;
+  const uuidsIn = (body: Record<string, unknown>): string[] =>
+    (body["data"] as { uuid: string }[]).map(({ uuid }) => uuid).sort();
+
+  test("finds only GPUs that it holds, in every list, and counts no others", async () => {
+    expect(uuidsIn(await json("/api/v1/gpus"))).toEqual(own);
+    expect(uuidsIn(await json("/api/v1/telemetry/latest"))).toEqual(own);
+    const { data } = (await json("/api/v1/clusters")) as { data: { id: string; gpu_count: number }[] };
+    expect(data.map(({ id, gpu_count }) => [id, gpu_count])).toEqual([
+      ["east", 4],
+      ["west", 3],
+    ]);
+    expect(await json("/api/v1/clusters/east/stats")).toMatchObject({ data: { gpu_count: 4, host_count: 2 } });
+    const inventory = (await json("/api/v1/inventory?kind=host")) as { data: { gpus_seen: number }[] };
+    expect(inventory.data.map(({ gpus_seen }) => gpus_seen)).toEqual([2, 2, 2, 1]);
+    const coverage = (await json(`/api/v1/coverage?by=device&step=total&${range}`)) as { data: object[] };
+    expect(JSON.stringify(coverage.data)).not.toMatch(/foreign|unheld|mig/);
+  });
+
+  test("is told nothing of others who share a GPU, in no format", async () => {
+    for (const path of [
+      "/api/v1/gpus/shared/telemetry",
+      "/api/v1/telemetry/latest",
+      "/api/v1/gpus",
+      "/api/v1/gpus/shared/changes",
+    ]) {
+      for (const accept of ["application/json", "text/csv", "application/x-ndjson"]) {
+        const [, status, , text] = await sent(bounded, path, { accept });
+        expect(text).not.toMatch(/team-[bc]|pod_uid/);
+        expect([200, 406]).toContain(status);
+      }
+    }
+  });
+
+  test("gets the same 404 for a GPU of others and for one that does not exist", async () => {
+    for (const path of ["/api/v1/gpus/UUID", "/api/v1/gpus/UUID/telemetry", "/api/v1/gpus/UUID/changes"]) {
+      const [foreign, none] = await Promise.all(
+        ["foreign", "nothing"].map(async (uuid) => {
+          const [, status, , text] = await sent(bounded, path.replace("UUID", uuid));
+          return [status, String(text).replaceAll(uuid, "UUID")];
+        }),
+      );
+      expect(foreign).toEqual(none);
+      expect(foreign?.[0]).toBe(404);
+    }
+  });
+
+  test("is not answered from what another caller has asked for, and the other way round", async () => {
+    const plain = gatewayOver(whole, {
+      access: {
+        ...openToAll,
+        isRequired: true,
+        identify: (credential) =>
+          Promise.resolve(
+            new Caller({
+              ...{ id: "k", name: "team", scopes: ["read"], expiresAtMs: undefined },
+              selector: JSON.stringify(credential).includes("bounded") ? { namespaces: ["team-a"] } : undefined,
+            }),
+          ),
+      },
+    });
+    const query = encodeURIComponent(
+      "{ gpus { uuid latest { namespace occupants { namespace } } } gpuPage { totalCount } }",
+    );
+    const ask = async (key: string, path: string) =>
+      (await plain.get(path, { headers: { authorization: `Bearer ${key}`, accept: "application/json" } })).text();
+    for (const path of ["/api/v1/gpus", `/graphql?query=${query}`]) {
+      for (const key of ["bounded", "whole", "bounded", "whole"]) {
+        const text = await ask(key, path);
+        expect([key, /foreign|team-b/.test(text)]).toEqual([key, key === "whole"]);
+      }
+    }
+  });
+});
