@@ -5,7 +5,7 @@ import { parseSeries } from "./series.ts";
 import type { TimeRange } from "./time-range.ts";
 
 /** The part of a record that may be seen: without other workloads and their series.
- *  @returns undefined if nothing of it may be seen; the record itself if all of it may */
+ *  @returns undefined if no part of it may be seen; the record itself if all of it may */
 export function recordWithin(bounds: GpuBounds, record: StoredRecord): StoredRecord | undefined {
   if (!isPlaceWithin(bounds, record.gpu) || !isHeldWithin(bounds, record.occupants)) return undefined;
   const occupants = occupantsWithin(bounds, record.occupants);
