@@ -1,14 +1,18 @@
+import { readFileSync } from "node:fs";
 import { hostNamesOf } from "../src/config/host-names-of.ts";
-import { parseConfig } from "../src/config/parse-config.ts";
+import { type Config, parseConfig } from "../src/config/parse-config.ts";
+import { tlsSettingsOf } from "../src/config/tls-settings-of.ts";
 import { openEtcd } from "../src/etcd/open-etcd.ts";
 import { systemClock as clock } from "../src/kit/clock.ts";
+import { defined } from "../src/kit/defined.ts";
 import { messageOf } from "../src/kit/message-of.ts";
 import { nameProcess } from "../src/kit/process-name.ts";
 import { startAll, stopAll } from "../src/kit/run-services.ts";
-import { Backends, type WatchEntries } from "../src/scaling/balancer/backends.ts";
+import { type BackendTls, Backends, type WatchEntries } from "../src/scaling/balancer/backends.ts";
 import { Balancer } from "../src/scaling/balancer/balancer.ts";
 import { listedGateways, registeredGateways } from "../src/scaling/balancer/gateway-entries.ts";
 import { EtcdServiceRegistry } from "../src/scaling/registry/etcd/etcd-service-registry.ts";
+import { openTlsFront } from "../src/tls/open-tls-front.ts";
 import { makeLog } from "../src/terminal/log.ts";
 import { printError } from "../src/terminal/print.ts";
 
@@ -23,6 +27,13 @@ const requestsMax = "16384";
 function raiseRequestLimit(): void {
   if (process.env[requestsVariable] !== undefined || process.execve === undefined) return;
   process.execve(process.execPath, process.argv, { ...process.env, [requestsVariable]: requestsMax });
+}
+
+/** @throws Error if a file cannot be read */
+function backendTls({ balancerCaFile, balancerCertFile, balancerKeyFile }: Config): BackendTls | undefined {
+  const textOf = (file: string | undefined) => (file === undefined ? undefined : readFileSync(file, "utf8"));
+  const texts = { ca: textOf(balancerCaFile), cert: textOf(balancerCertFile), key: textOf(balancerKeyFile) };
+  return Object.values(texts).every((text) => text === undefined) ? undefined : defined(texts);
 }
 
 async function balance(): Promise<void> {
@@ -40,8 +51,11 @@ async function balance(): Promise<void> {
     return registeredGateways(new EtcdServiceRegistry({ client, topic, leaseSeconds, clock, log }));
   })();
   const responseTimeoutMs = config.balancerResponseTimeoutSeconds * 1000;
-  const backends = new Backends({ watch, responseTimeoutMs, clock, log });
-  const services = [backends, new Balancer({ backends, host, hosts: hostNamesOf(config), port, clock, log })];
+  const backends = new Backends({ watch, responseTimeoutMs, tls: backendTls(config), clock, log });
+  const settings = tlsSettingsOf(config, port);
+  const tls = settings && openTlsFront({ ...settings, clock, log, onFailure: () => undefined });
+  const balancer = new Balancer({ backends, host, hosts: hostNamesOf(config), port, tls, clock, log });
+  const services = [...(tls === undefined ? [] : [tls.certificate]), backends, balancer];
   await startAll(services);
   await stopRequested;
   await stopAll(services, AbortSignal.timeout(config.shutdownTimeoutSeconds * 1000));

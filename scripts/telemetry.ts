@@ -2,7 +2,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { createGatewayClient, GatewayError, GatewayUnreachable, SubscriptionRefused } from "gpu-telemetry-client";
 import { changes } from "./telemetry/changes.ts";
 import { coverage } from "./telemetry/coverage.ts";
-import { keyHeaders } from "./gateway/key-headers.ts";
+import { gatewayInit } from "./gateway/gateway-init.ts";
 import { TelemetryError } from "../src/domain/errors.ts";
 import { inventoryStates } from "../src/domain/inventory.ts";
 import { addInventory } from "./telemetry/inventory-command.ts";
@@ -19,7 +19,8 @@ import { printError } from "../src/terminal/print.ts";
 
 // bun run telemetry -- gpus|hosts|latest|history|coverage|inventory|changes|watch|series|services|targets|scaling|queue|rejections|dead-letters|keys
 //   [--json] [--url http://localhost:8080]
-// A gateway that needs a key gets the one of TELEMETRY_KEY, or of the file TELEMETRY_KEY_FILE.
+// A gateway that needs a key gets the one of TELEMETRY_KEY, or of the file TELEMETRY_KEY_FILE. TELEMETRY_CA_FILE, TELEMETRY_CERT_FILE and
+// TELEMETRY_CERT_KEY_FILE are for TLS.
 // Shows the data of a gateway: tables for people, JSON for programs. Also redrives and deletes dead letters, changes the inventory, and administers keys. Exits with 1 if
 // the gateway refuses a request, with 2 if no gateway answers.
 
@@ -41,8 +42,9 @@ const program = new Command("telemetry")
 
 function output(): Output {
   const { url, json } = program.opts<{ url: string; json: boolean }>();
-  const headers = keyHeaders(process.env);
-  return { gateway: createGatewayClient({ baseUrl: url, headers }), url, headers, asJson: json };
+  const { headers, ...tls } = gatewayInit(process.env);
+  const gateway = createGatewayClient({ baseUrl: url, headers, fetch: (request) => fetch(request, tls) });
+  return { gateway, url, headers, ...tls, asJson: json };
 }
 
 const parseCount = (text: string): number => {

@@ -25,14 +25,15 @@ interface OpenStore {
 }
 
 async function openStored(config: ReturnType<typeof parseConfig>, url: string | undefined): Promise<OpenStore> {
-  const { dataDir, databaseUrl, host, port } = config;
+  const { dataDir, databaseUrl, host, port, tlsCertFile } = config;
+  const ownUrl = `${tlsCertFile === undefined ? "http" : "https"}://${host}:${port}`;
   const behindApi = (place: string): OpenStore => ({
     place,
     stored: recordsBehindApi(place),
     close: () => Promise.resolve(),
   });
   if (url !== undefined) return behindApi(url.replace(/\/$/, ""));
-  if (databaseUrl !== undefined) return behindApi(`http://${host}:${port}`);
+  if (databaseUrl !== undefined) return behindApi(ownUrl);
   if (!existsSync(join(dataDir, "pglite"))) {
     throw new TypeError(`There is no store in ${dataDir} to compare with; set DATA_DIR, or give --url`);
   }
@@ -40,7 +41,7 @@ async function openStored(config: ReturnType<typeof parseConfig>, url: string | 
     const { queries, close } = await openPGliteStore({ dataDir });
     return { place: dataDir, stored: recordsInStore(queries), close };
   } catch (error) {
-    if (error instanceof DataDirUnusable) return behindApi(`http://${host}:${port}`);
+    if (error instanceof DataDirUnusable) return behindApi(ownUrl);
     throw error;
   }
 }

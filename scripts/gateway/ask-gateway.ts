@@ -1,4 +1,4 @@
-import { keyHeaders } from "./key-headers.ts";
+import { gatewayInit } from "./gateway-init.ts";
 
 /** A successful answer of a gateway. */
 export interface GatewayAnswer {
@@ -9,14 +9,15 @@ export interface GatewayAnswer {
 
 /** The gateway of this machine: TELEMETRY_URL, or else localhost with PORT (8080). */
 export function gatewayUrl(env: Readonly<Record<string, string | undefined>>): string {
-  return (env.TELEMETRY_URL || `http://localhost:${env.PORT || 8080}`).replace(/\/$/, "");
+  const scheme = env.TLS_CERT_FILE ? "https" : "http";
+  return (env.TELEMETRY_URL || `${scheme}://localhost:${env.PORT || 8080}`).replace(/\/$/, "");
 }
 
 /** Requests a list, or an object, of a gateway.
  *  @throws Error with a sentence for people, if no gateway answers or it refuses the request */
 export async function askGateway(url: string, path: string): Promise<GatewayAnswer> {
   const response = await fetch(`${url}${path}`, {
-    headers: keyHeaders(process.env),
+    ...gatewayInit(process.env),
     signal: AbortSignal.timeout(30_000),
   }).catch((cause: unknown) => {
     throw new Error(`no gateway answers at ${url}; start one with make scale-local, or set TELEMETRY_URL`, {

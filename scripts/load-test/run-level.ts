@@ -1,4 +1,4 @@
-import { keyHeaders } from "../gateway/key-headers.ts";
+import { gatewayInit } from "../gateway/gateway-init.ts";
 
 /** A request that the load test sends. */
 export interface Operation {
@@ -44,7 +44,7 @@ export async function measure(url: string, operation: Operation, { clients, oper
 
 /** @returns undefined if the answer is complete and a success, also in its body */
 async function errorOf(url: string, { path, json }: Operation): Promise<string | undefined> {
-  const headers = keyHeaders(process.env);
+  const { headers, ...tls } = gatewayInit(process.env);
   const post = {
     method: "POST",
     headers: { ...headers, "content-type": "application/json" },
@@ -52,7 +52,10 @@ async function errorOf(url: string, { path, json }: Operation): Promise<string |
   };
   try {
     const signal = AbortSignal.timeout(timeoutMs);
-    const response = await fetch(`${url}${path}`, json === undefined ? { headers, signal } : { ...post, signal });
+    const response = await fetch(
+      `${url}${path}`,
+      json === undefined ? { headers, signal, ...tls } : { ...post, signal, ...tls },
+    );
     const text = await response.text();
     const body = JSON.parse(text) as {
       readonly success?: boolean;

@@ -5,7 +5,7 @@ import type { ScaleResult, ShownInstance, StopResult } from "../supervisor/proto
 import { runPaths } from "../supervisor/run-paths.ts";
 import { coordinatorNotes } from "./coordinator-notes.ts";
 import { followLogs, logNames } from "./follow-logs.ts";
-import { probeHost, waitUntilReady } from "./probe.ts";
+import { probeOrigin, waitUntilReady } from "./probe.ts";
 import { endLost, lostProcesses, lostText, unknownText } from "./lost-processes.ts";
 import { problemsIn } from "./problems-in.ts";
 import { countForRole, countsForAll } from "./requested-counts.ts";
@@ -82,17 +82,17 @@ async function scale({ counts, isAwaited, waitsForRecords }: ScaleCommand): Prom
   const { started, stopping } = await client.scale(counts, settingsIn(env));
   if (started.length > 0) rmSync(paths.stopped, { force: true });
   printScaled({ started, stopping });
-  const host = await currentHost();
+  const origin = await currentOrigin();
   // a command that only stops processes does not wait for those that it leaves alone
   const isOnlyLess = started.length === 0 && stopping.length > 0;
   const late = await waitUntilReady({
-    ...{ client, host, timeoutMs: readyTimeoutMs },
+    ...{ client, origin, timeoutMs: readyTimeoutMs },
     isAwaited: (instance) => !isOnlyLess && instance.phase !== "STOPPING" && isAwaited(instance),
   });
   await waitUntilGone(stopping);
   const lost = await stoppedMeanwhile(started);
   const isEmpty =
-    waitsForRecords && late.length === 0 && !(await waitForRecords({ client, host, timeoutMs: recordsTimeoutMs }));
+    waitsForRecords && late.length === 0 && !(await waitForRecords({ client, origin, timeoutMs: recordsTimeoutMs }));
   await status();
   if (late.length > 0) print(`\n${listed(late.map(({ name }) => name))} not ready; bun run scale-logs shows the logs`);
   if (lost.length > 0) print(`\nStopped by another command before this one ended: ${listed(lost)}`);
@@ -169,13 +169,13 @@ async function restart(): Promise<number> {
     return 1;
   }
   const { instances } = await client.status();
-  const host = await currentHost();
+  const origin = await currentOrigin();
   for (const { name, pid } of instances.filter(({ role }) => role !== "balancer")) {
     const startedMs = Date.now();
     await client.restart(name, settingsIn(env));
     const isAwaited = (each: ShownInstance): boolean => each.name === name;
     const isOld = (each: ShownInstance): boolean => each.pid === pid;
-    const late = await waitUntilReady({ client, host, timeoutMs: readyTimeoutMs, isAwaited, isOld });
+    const late = await waitUntilReady({ client, origin, timeoutMs: readyTimeoutMs, isAwaited, isOld });
     if (late.length > 0) {
       print(
         `${name} is not ready: ${late[0]?.last_error ?? "bun run scale-logs shows why"}; the others were not restarted`,
@@ -206,8 +206,8 @@ function printStopped({ stopped, killed }: StopResult): void {
   if (killed.length > 0) print(`${listed(killed)} did not end in SHUTDOWN_TIMEOUT_SECONDS and had to be killed`);
 }
 
-async function currentHost(): Promise<string> {
-  return probeHost((await client.settings()).HOST);
+async function currentOrigin(): Promise<string> {
+  return probeOrigin(await client.settings());
 }
 
 /** "collector-1, collector-2 and gateway-1" */

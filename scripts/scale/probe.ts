@@ -1,6 +1,7 @@
 import { Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
-import { keyHeaders } from "../gateway/key-headers.ts";
+import { gatewayInit } from "../gateway/gateway-init.ts";
+import type { Settings } from "../supervisor/child-settings.ts";
 import type { ManagedRole } from "../supervisor/managed-role.ts";
 import type { ShownInstance, Status } from "../supervisor/protocol.ts";
 import type { SupervisorClient } from "./supervisor-client.ts";
@@ -21,17 +22,25 @@ export interface Health {
   readonly reasons: readonly string[];
 }
 
-/** The address at which this machine reaches the processes. */
-export function probeHost(host: string | undefined): string {
-  if (host === undefined || host === "0.0.0.0" || host === "::") return "127.0.0.1";
-  return host.includes(":") ? `[${host}]` : host;
+/** Where this machine reaches the processes: a URL without a port. */
+export function probeOrigin({ HOST: host, TLS_CERT_FILE: certFile }: Settings): string {
+  const scheme = certFile ? "https" : "http";
+  if (host === undefined || host === "0.0.0.0" || host === "::") return `${scheme}://127.0.0.1`;
+  return `${scheme}://${host.includes(":") ? `[${host}]` : host}`;
+}
+
+/** What is sent with a request to a process of this machine. Its certificate is for the name that others use, and is not checked.
+ *  @throws Error if a file of the environment cannot be read */
+export function probeInit(timeoutMs: number) {
+  const { headers, tls } = gatewayInit(process.env);
+  return { headers, tls: { ...tls, rejectUnauthorized: false }, signal: AbortSignal.timeout(timeoutMs) };
 }
 
 /** Asks a process for its health; undefined if it does not answer. A balancer passes /health on to a gateway, so it is asked for its
  *  gateways. */
-export async function readHealth(host: string, { role, port }: Probed): Promise<Health | undefined> {
+export async function readHealth(origin: string, { role, port }: Probed): Promise<Health | undefined> {
   try {
-    const health = await readJson(`http://${host}:${port}/${role === "balancer" ? "balancer/status" : "health"}`);
+    const health = await readJson(`${origin}:${port}/${role === "balancer" ? "balancer/status" : "health"}`);
     if (role === "balancer") return healthOfBalancer(health);
     if (!Value.Check(healthSchema, health)) return undefined;
     return {
@@ -52,9 +61,7 @@ interface Probed {
 }
 
 async function readJson(url: string): Promise<unknown> {
-  return await (
-    await fetch(url, { headers: keyHeaders(process.env), signal: AbortSignal.timeout(probeTimeoutMs) })
-  ).json();
+  return await (await fetch(url, probeInit(probeTimeoutMs))).json();
 }
 
 function healthOfBalancer(status: unknown): Health | undefined {
@@ -63,11 +70,11 @@ function healthOfBalancer(status: unknown): Health | undefined {
   return { status: "degraded", reasons: [noGateway] };
 }
 
-async function isReady(host: string, probed: Probed): Promise<boolean> {
-  if (probed.role === "balancer") return (await readHealth(host, probed))?.status === "ok";
+async function isReady(origin: string, probed: Probed): Promise<boolean> {
+  if (probed.role === "balancer") return (await readHealth(origin, probed))?.status === "ok";
   try {
-    const signal = AbortSignal.timeout(probeTimeoutMs);
-    return (await fetch(`http://${host}:${probed.port}/health/ready`, { signal })).ok;
+    const { tls, signal } = probeInit(probeTimeoutMs);
+    return (await fetch(`${origin}:${probed.port}/health/ready`, { tls, signal })).ok;
   } catch {
     return false;
   }
@@ -75,7 +82,8 @@ async function isReady(host: string, probed: Probed): Promise<boolean> {
 
 export interface ReadyOptions {
   readonly client: SupervisorClient;
-  readonly host: string;
+  /** As `probeOrigin` has it. */
+  readonly origin: string;
   readonly timeoutMs: number;
   /** True for the processes to wait for. */
   readonly isAwaited: (instance: ShownInstance) => boolean;
@@ -86,12 +94,12 @@ export interface ReadyOptions {
 /** Waits until processes are ready, but not for those that end again and again.
  *  @returns the instances that are not ready when the time is up */
 export async function waitUntilReady(options: ReadyOptions): Promise<readonly ShownInstance[]> {
-  const { client, host, timeoutMs, isAwaited, isOld = () => false } = options;
+  const { client, origin, timeoutMs, isAwaited, isOld = () => false } = options;
   const deadlineMs = Date.now() + timeoutMs;
   for (;;) {
     const awaited = (await client.status()).instances.filter(isAwaited);
     const ready = await Promise.all(
-      awaited.map(async (each) => isRunningOn(each) && !isOld(each) && (await isReady(host, each))),
+      awaited.map(async (each) => isRunningOn(each) && !isOld(each) && (await isReady(origin, each))),
     );
     const left = awaited.filter((_, index) => ready[index] !== true);
     const hopeless = left.every(({ is_crash_loop: isLoop }) => isLoop);

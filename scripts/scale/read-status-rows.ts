@@ -1,6 +1,6 @@
 import type { Settings } from "../supervisor/child-settings.ts";
 import type { ShownInstance } from "../supervisor/protocol.ts";
-import { type Health, probeHost, readHealth } from "./probe.ts";
+import { type Health, probeOrigin, readHealth } from "./probe.ts";
 import { UsageMeter } from "./process-usage.ts";
 import { readLoads } from "./read-loads.ts";
 import type { StatusRow } from "./status-table.ts";
@@ -11,9 +11,9 @@ export async function readStatusRows(
   settings: Settings,
 ): Promise<readonly StatusRow[]> {
   const meter = new UsageMeter(instances.flatMap(({ pid }) => pid ?? []));
-  const host = probeHost(settings.HOST);
+  const origin = probeOrigin(settings);
   const healthOf = async ({ role, port }: ShownInstance): Promise<Health | undefined> =>
-    port === undefined ? undefined : await readHealth(host, { role, port });
+    port === undefined ? undefined : await readHealth(origin, { role, port });
   const [loads, healths] = await Promise.all([readLoads(settings), Promise.all(instances.map(healthOf))]);
   const usages = await meter.read();
   return instances.map((instance, index) => {

@@ -18,7 +18,15 @@ const ownedNames: ReadonlySet<string> = new Set(["ROLE", "INSTANCE_NAME", "EXECU
 /** Relative to the folder in which the command was typed. */
 const pathNames: ReadonlySet<string> = new Set([
   ...["CSV_FILE", "DATA_DIR", "ETCD_CA_FILE", "ETCD_CERT_FILE", "ETCD_KEY_FILE"],
-  ...["DATABASE_URL_FILE", "ETCD_PASSWORD_FILE"],
+  ...["DATABASE_URL_FILE", "DATABASE_CA_FILE", "ETCD_PASSWORD_FILE", "TLS_CERT_FILE", "TLS_KEY_FILE", "AUTH_KEYS_FILE"],
+  ...[
+    "AUTH_BOOTSTRAP_KEY_FILE",
+    "AUTH_MAPPING_FILE",
+    "AUTH_CLIENT_CA_FILE",
+    "BALANCER_CA_FILE",
+    "BALANCER_CERT_FILE",
+    "BALANCER_KEY_FILE",
+  ],
   ...[
     "DCGM_TARGETS_FILE",
     "DCGM_CA_FILE",
@@ -98,7 +106,8 @@ export function environmentOf(
     ...(hasFile === undefined && DATABASE_URL !== undefined ? { DATABASE_URL } : {}),
     ...settings,
     ...{ SHUTDOWN_TIMEOUT_SECONDS: String(seconds), SHUTDOWN_DRAIN_SECONDS: role === "gateway" ? drain : "0" },
-    ...(role === "balancer" ? { BALANCER_PORT: port } : { ROLE: role, PORT: port }),
+    // only one process of a machine can have this port: the one that clients are connected to
+    ...(role === "balancer" ? { BALANCER_PORT: port } : { ROLE: role, PORT: port, TLS_REDIRECT_PORT: "" }),
     INSTANCE_NAME: `${role}-${number}`,
     ...{ EXECUTOR: "local", SUPERVISOR_SOCKET: socket },
   };

@@ -1,6 +1,7 @@
 import Table from "cli-table3";
 import type { GatewayClient } from "gpu-telemetry-client";
 import type { Workload } from "../../src/domain/gpu.ts";
+import type { GatewayTls } from "../gateway/gateway-tls.ts";
 import { visible } from "../../src/domain/visible-text.ts";
 import { print, printError } from "../../src/terminal/print.ts";
 
@@ -10,6 +11,8 @@ export interface Output {
   readonly url: string;
   /** Sent with every request; the key, if there is one. */
   readonly headers: Readonly<Record<string, string>>;
+  /** What is trusted and shown with TLS. */
+  readonly tls?: GatewayTls;
   readonly asJson: boolean;
 }
 

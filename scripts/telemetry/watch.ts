@@ -1,4 +1,5 @@
 import { answerOf, liveTelemetry, type TelemetryUpdateMessage } from "gpu-telemetry-client";
+import { defined } from "../../src/kit/defined.ts";
 import { splitNames } from "../../src/domain/series-selector.ts";
 import { checkGpu } from "./check-gpu.ts";
 import { cellOf, occupantsText, type Output } from "./output.ts";
@@ -37,8 +38,8 @@ export async function watch(output: Output, options: WatchOptions): Promise<void
   let isSubscribed = false;
   const live = liveTelemetry({
     baseUrl: output.url,
-    // an option of Bun
-    connect: (url) => new WebSocket(url, { headers: output.headers }),
+    // options of Bun
+    connect: (url) => new WebSocket(url, defined({ headers: output.headers, tls: output.tls })),
     filters,
     onUpdate: (update) => {
       if (shownCount >= count) return;

@@ -1,4 +1,4 @@
-import { keyHeaders } from "../gateway/key-headers.ts";
+import { gatewayInit } from "../gateway/gateway-init.ts";
 import { type Occupants, occupantsOf, type Workload } from "../../src/domain/gpu.ts";
 import { formatTimestamp, parseTimestamp } from "../../src/domain/timestamp.ts";
 import { metrics } from "../../src/domain/metrics.ts";
@@ -82,7 +82,7 @@ type ApiRecord = Record<string, unknown> & {
 /** Reads from a running gateway. @param url the gateway's URL, such as `http://localhost:8080` */
 export function recordsBehindApi(url: string): StoredRecords {
   const get = async <T>(path: string): Promise<T[]> => {
-    const response = await fetch(`${url}${path}`, { headers: keyHeaders(process.env) });
+    const response = await fetch(`${url}${path}`, gatewayInit(process.env));
     if (response.status === 404) return [];
     if (!response.ok) throw new Error(`${url}${path} answered ${response.status}: ${await response.text()}`);
     return ((await response.json()) as { data: T[] }).data;

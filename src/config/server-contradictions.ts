@@ -59,8 +59,12 @@ function etcdContradictions(config: Config): string[] {
   return errors;
 }
 
-function tlsContradictions({ tlsCertFile, tlsKeyFile, tlsRedirectPort, port }: Config): string[] {
+function tlsContradictions(config: Config): string[] {
+  const { tlsCertFile, tlsKeyFile, tlsRedirectPort, port } = config;
   const errors: string[] = [];
+  if ((config.balancerCertFile === undefined) !== (config.balancerKeyFile === undefined)) {
+    errors.push("BALANCER_CERT_FILE and BALANCER_KEY_FILE belong together: set both or neither");
+  }
   if ((tlsCertFile === undefined) !== (tlsKeyFile === undefined)) {
     errors.push("TLS_CERT_FILE and TLS_KEY_FILE belong together: set both or neither");
   }

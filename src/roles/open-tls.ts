@@ -1,12 +1,9 @@
 import { Counter, Gauge, type Registry } from "prom-client";
-import { hostNamesOf } from "../config/host-names-of.ts";
-import type { Config } from "../config/parse-config.ts";
-import { readHostPort } from "../kit/host-port.ts";
+import { tlsSettingsOf } from "../config/tls-settings-of.ts";
 import type { Service } from "../kit/service.ts";
-import { serveRedirects } from "../tls/redirect-server.ts";
-import { TlsCertificate } from "../tls/tls-certificate.ts";
-import { type HandshakeFailure, TlsTerminator } from "../tls/tls-terminator.ts";
 import type { Peers } from "../tls/peer.ts";
+import { openTlsFront } from "../tls/open-tls-front.ts";
+import type { TlsFront } from "../tls/tls-front.ts";
 import { listening } from "./listening.ts";
 import type { SharedParts } from "./shared-parts.ts";
 
@@ -26,39 +23,36 @@ export interface OpenTls {
 
 /** Opens TLS on the port of this process; undefined if the settings name no certificate. */
 export function openTls({ config, clock, log, registry }: SharedParts): OpenTls | undefined {
-  const { tlsCertFile: certFile, tlsKeyFile: keyFile, host, port, tlsRedirectPort } = config;
-  if (certFile === undefined || keyFile === undefined) return undefined;
-  const certificate = new TlsCertificate({ files: { certFile, keyFile, clientCaFile: undefined }, clock, log });
-  const terminator = new TlsTerminator({
-    certificate,
-    requiresClientCertificate: false,
-    onFailure: tlsInstruments(registry, certificate),
-  });
-  const stops = [() => terminator.stopListening()];
+  const { host, port, tlsRedirectPort } = config;
+  const settings = tlsSettingsOf(config, port);
+  if (settings === undefined) return undefined;
+  const failures = failureCounter(registry);
+  const front = openTlsFront({ ...settings, clock, log, onFailure: (reason) => failures.inc({ reason }) });
+  showExpiry(registry, front);
   return {
-    services: [certificate],
-    peers: terminator,
-    hstsSeconds: config.tlsHstsSeconds,
-    stopListening: () => stops.forEach((stop) => stop()),
+    services: [front.certificate],
+    peers: front.peers,
+    hstsSeconds: front.hstsSeconds,
+    stopListening: () => front.stopListening(),
     listen: async (innerPort) => {
-      const own = await listening({ host, port, setting: "PORT" }, () => terminator.listen({ host, port, innerPort }));
-      if (tlsRedirectPort === undefined) return own;
-      const at = { host, port: tlsRedirectPort, setting: "TLS_REDIRECT_PORT" };
-      const options = { host, port: tlsRedirectPort, hosts: hostNamesOf(config), tlsPort: shownPort(config, own) };
-      const redirects = await listening(at, () => serveRedirects(options));
-      stops.push(() => void redirects.stop(true));
+      const own = await listening({ host, port, setting: "PORT" }, () => front.listen(innerPort));
+      const redirects = { host, port: tlsRedirectPort ?? 0, setting: "TLS_REDIRECT_PORT" };
+      await listening(redirects, () => front.listenForRedirects(own));
       return own;
     },
   };
 }
 
-/** The port at which clients reach the process: the one of EXTERNAL_SERVICE_ADDRESS if that has one. */
-function shownPort({ externalServiceAddress: external }: Config, own: number): number {
-  return (external === undefined ? undefined : readHostPort(external, "https")?.port) ?? own;
+function failureCounter(registry: Registry): Counter<"reason"> {
+  return new Counter({
+    name: "telemetry_tls_handshake_failures_total",
+    help: "TLS connections that did not come about",
+    labelNames: ["reason"],
+    registers: [registry],
+  });
 }
 
-/** @returns what counts the handshakes that fail */
-function tlsInstruments(registry: Registry, certificate: TlsCertificate): (reason: HandshakeFailure) => void {
+function showExpiry(registry: Registry, { certificate }: TlsFront): void {
   new Gauge({
     name: "telemetry_tls_certificate_remaining_days",
     help: "Days until the certificate of this process's port expires; negative after that",
@@ -67,11 +61,4 @@ function tlsInstruments(registry: Registry, certificate: TlsCertificate): (reaso
       this.set(certificate.remainingDays() ?? NaN);
     },
   });
-  const failures = new Counter({
-    name: "telemetry_tls_handshake_failures_total",
-    help: "TLS connections that did not come about",
-    labelNames: ["reason"],
-    registers: [registry],
-  });
-  return (reason) => failures.inc({ reason });
 }

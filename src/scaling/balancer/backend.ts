@@ -40,6 +40,7 @@ export class Backend {
   private openCount = 0;
   private readonly waiting = new Set<Waiting>();
   private silentSince: number | undefined;
+  private reason: string | undefined;
 
   constructor(private entry: BackendEntry) {}
 
@@ -78,8 +79,15 @@ export class Backend {
     this.silentSince ??= nowMs;
   }
 
-  failed(): void {
+  /** @param reason why nothing answers, for people */
+  failed(reason: string): void {
     this.found = "DOWN";
+    this.reason = reason;
+  }
+
+  /** Why the gateway is DOWN; undefined if it is not, or was not checked yet. */
+  get problem(): string | undefined {
+    return this.found === "DOWN" ? this.reason : undefined;
   }
 
   get hasWaiting(): boolean {

@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import { BaseService } from "../../kit/base-service.ts";
 import type { Clock } from "../../kit/clock.ts";
+import { messageOf } from "../../kit/message-of.ts";
 import { aborted } from "../../kit/aborted.ts";
 import { Backend, type BackendEntry, type BackendState } from "./backend.ts";
 
@@ -11,8 +12,17 @@ export interface BackendsOptions {
   readonly watch: WatchEntries;
   /** How long a request may wait for the beginning of its response, in milliseconds. */
   readonly responseTimeoutMs: number;
+  /** What is trusted and shown when a gateway has https; undefined: the system's authorities, and nothing. */
+  readonly tls?: BackendTls | undefined;
   readonly clock: Clock;
   readonly log: Logger;
+}
+
+/** Texts in PEM: the authorities of gateways, the balancer's own certificate and its key. */
+export interface BackendTls {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
 }
 
 /** The pause between two checks of a gateway. A gateway that drains for 3 s is thus seen in time even if several checks are slow. */
@@ -42,6 +52,12 @@ export class Backends extends BaseService {
 
   get clock(): Clock {
     return this.options.clock;
+  }
+
+  /** An option of Bun's `fetch` and WebSocket; none if the settings say nothing about TLS. */
+  get tlsOption(): { readonly tls?: BackendTls } {
+    const { tls } = this.options;
+    return tls === undefined ? {} : { tls };
   }
 
   get responseTimeoutMs(): number {
@@ -95,12 +111,13 @@ export class Backends extends BaseService {
    *  have ended. */
   private async keepChecking(backend: Backend, signal: AbortSignal): Promise<void> {
     while (!signal.aborted && (this.byUrl.get(backend.url) === backend || backend.hasWaiting)) {
-      const before = backend.state;
+      const { state: before, problem: earlier } = backend;
       await this.check(backend, signal);
-      const { name, url, state } = backend;
+      const { name, url, state, problem } = backend;
       if (signal.aborted) return;
       this.abandonLate(backend);
-      if (state !== before) this.options.log.info({ gateway: name, url, state }, "a gateway changed");
+      if (state !== before) this.options.log.info({ gateway: name, url, state, problem }, "a gateway changed");
+      else if (problem !== earlier) this.options.log.warn({ gateway: name, url, problem }, "a gateway does not answer");
       await this.options.clock.sleep(checkEveryMs, signal);
     }
   }
@@ -109,12 +126,13 @@ export class Backends extends BaseService {
   private async check(backend: Backend, stopping: AbortSignal): Promise<void> {
     try {
       const signal = AbortSignal.any([stopping, AbortSignal.timeout(checkTimeoutMs)]);
-      const response = await fetch(`${backend.url}/health/ready`, { signal, keepalive: false, redirect: "manual" });
+      const options = { signal, keepalive: false, redirect: "manual", ...this.tlsOption } as const;
+      const response = await fetch(`${backend.url}/health/ready`, options);
       await response.arrayBuffer();
       backend.answered(response.status);
     } catch (error) {
       if ((error as Error).name === "TimeoutError") backend.silent(this.options.clock.nowMs());
-      else if (!stopping.aborted) backend.failed();
+      else if (!stopping.aborted) backend.failed(messageOf(error));
     }
   }
 

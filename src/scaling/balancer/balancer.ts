@@ -3,12 +3,15 @@ import type { Logger } from "pino";
 import { BaseService } from "../../kit/base-service.ts";
 import type { Clock } from "../../kit/clock.ts";
 import { aborted } from "../../kit/aborted.ts";
+import { defined } from "../../kit/defined.ts";
+import { urlOfHost } from "../../kit/host-port.ts";
 import type { HostNames } from "../../kit/host-names.ts";
+import type { TlsFront } from "../../tls/tls-front.ts";
 import type { Backends } from "./backends.ts";
-import { errorResponse, hostNotAllowed, invalidHost } from "./error-response.ts";
+import { errorResponse, hostNotAllowed, invalidHost, tlsRequired } from "./error-response.ts";
 import { forward } from "./forward.ts";
 import { openRelay } from "./open-relay.ts";
-import { hasUsableHost, withoutConnectionHeaders } from "./request-headers.ts";
+import { type BalancerClient, hasUsableHost, withoutConnectionHeaders } from "./request-headers.ts";
 import type { SocketRelay } from "./socket-relay.ts";
 
 export interface BalancerOptions {
@@ -18,6 +21,8 @@ export interface BalancerOptions {
   readonly hosts: HostNames;
   /** 0: any free port. */
   readonly port: number;
+  /** Undefined: the balancer serves without TLS. */
+  readonly tls?: TlsFront | undefined;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -33,6 +38,7 @@ const backpressureLimitBytes = 16 * 1024 * 1024;
 export class Balancer extends BaseService {
   private readonly relays = new Set<SocketRelay>();
   private server: Server<SocketRelay> | undefined;
+  private ownUrl: string | undefined;
 
   constructor(private readonly options: BalancerOptions) {
     super("balancer", options.log);
@@ -40,13 +46,25 @@ export class Balancer extends BaseService {
 
   /** Where the balancer listens; undefined before it has started. */
   get url(): string | undefined {
-    return this.server?.url.origin;
+    return this.ownUrl;
   }
 
   /** @throws the error of the system if the port cannot be used */
-  protected override open(): Promise<void> {
-    const { host: hostname, port } = this.options;
-    this.server = Bun.serve<SocketRelay>({
+  protected override async open(): Promise<void> {
+    const { host, port, tls, log } = this.options;
+    const server = this.serve(...(tls === undefined ? ([host, port] as const) : (["127.0.0.1", 0] as const)));
+    this.server = server;
+    this.ownUrl = server.url.origin;
+    if (tls !== undefined) {
+      const ownPort = await tls.listen(server.port ?? 0);
+      this.ownUrl = urlOfHost({ scheme: "https", host, port: ownPort });
+      tls.listenForRedirects(ownPort);
+    }
+    log.info(`balancer listens on ${this.ownUrl}`);
+  }
+
+  private serve(hostname: string, port: number): Server<SocketRelay> {
+    return Bun.serve<SocketRelay>({
       ...{ hostname, port, idleTimeout: idleSeconds, development: false },
       fetch: (request, server) => this.answer(request, server),
       error: (error) => this.failed(error),
@@ -61,8 +79,6 @@ export class Balancer extends BaseService {
         },
       },
     });
-    this.options.log.info(`balancer listens on ${this.server.url.origin}`);
-    return Promise.resolve();
   }
 
   protected override run(): Promise<void> {
@@ -72,6 +88,7 @@ export class Balancer extends BaseService {
   /** Open requests are finished until the deadline. */
   protected override async close(): Promise<void> {
     for (const relay of this.relays) relay.restart();
+    this.options.tls?.stopListening();
     const finished = this.server?.stop();
     await Promise.race([finished, aborted(this.deadline)]);
     await this.server?.stop(true);
@@ -79,32 +96,46 @@ export class Balancer extends BaseService {
 
   private async answer(request: Request, server: Server<SocketRelay>): Promise<Response | undefined> {
     if (!hasUsableHost(request)) return invalidHost(request);
+    const client = this.clientOf(request, server);
+    if (client === undefined) return tlsRequired();
     if (new URL(request.url).pathname === statusPath) return this.status(request);
-    const address = server.requestIP(request)?.address ?? "unknown";
     const { backends } = this.options;
     const isHandshake = request.headers.get("upgrade")?.toLowerCase() === "websocket";
-    return isHandshake ? this.upgrade(request, address, server) : forward(request, address, backends);
+    return isHandshake ? this.upgrade(request, client, server) : forward(request, client, backends);
   }
 
-  private async upgrade(request: Request, address: string, server: Server<SocketRelay>): Promise<Response | undefined> {
-    const opened = await openRelay(request, { ...this.options, address });
-    if (opened === undefined) return this.refusal(request, address);
+  /** @returns undefined for a connection that did not come through TLS, if the balancer serves TLS */
+  private clientOf(request: Request, server: Server<SocketRelay>): BalancerClient | undefined {
+    const from = server.requestIP(request);
+    const { tls } = this.options;
+    if (tls === undefined) return { address: from?.address ?? "unknown", scheme: "http" };
+    const peer = from === null ? undefined : tls.peers.at(from.port);
+    return peer && { address: peer.address, scheme: "https" };
+  }
+
+  private async upgrade(
+    request: Request,
+    client: BalancerClient,
+    server: Server<SocketRelay>,
+  ): Promise<Response | undefined> {
+    const opened = await openRelay(request, { ...this.options, client });
+    if (opened === undefined) return this.refusal(request, client);
     const { relay, protocol } = opened;
     this.relays.add(relay);
     const headers = protocol === "" ? {} : { "sec-websocket-protocol": protocol };
     if (server.upgrade(request, { data: relay, headers })) return undefined;
     this.relays.delete(relay);
     relay.abandon();
-    return forward(request, address, this.options.backends);
+    return forward(request, client, this.options.backends);
   }
 
   /** Bun's client does not tell how a gateway refused a handshake, so the gateway is asked again without the handshake. */
-  private async refusal(request: Request, address: string): Promise<Response> {
+  private async refusal(request: Request, client: BalancerClient): Promise<Response> {
     const plain = new Request(request.url, {
       headers: withoutConnectionHeaders(request.headers),
       signal: request.signal,
     });
-    const response = await forward(plain, address, this.options.backends);
+    const response = await forward(plain, client, this.options.backends);
     const upgradeRequired = 426;
     if (response.status >= 400 && response.status !== upgradeRequired) return response;
     await response.body?.cancel();
@@ -115,7 +146,9 @@ export class Balancer extends BaseService {
   private status(request: Request): Response {
     const host = request.headers.get("host");
     if (host !== null && !this.options.hosts.includes(host)) return hostNotAllowed(host);
-    const backends = this.options.backends.list().map(({ name, url, state, open }) => ({ name, url, state, open }));
+    const backends = this.options.backends
+      .list()
+      .map(({ name, url, state, open, problem }) => defined({ name, url, state, open, problem }));
     return Response.json({ backends });
   }
 

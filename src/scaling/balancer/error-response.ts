@@ -1,7 +1,14 @@
 /** An error that the balancer itself answers, in the envelope of the API. */
 interface BalancerError {
-  readonly status: 400 | 421 | 502 | 503 | 504;
-  readonly code: "invalid_host" | "host_not_allowed" | "gateway_failed" | "no_gateway" | "no_room" | "gateway_timeout";
+  readonly status: 400 | 403 | 421 | 502 | 503 | 504;
+  readonly code:
+    | "invalid_host"
+    | "tls_required"
+    | "host_not_allowed"
+    | "gateway_failed"
+    | "no_gateway"
+    | "no_room"
+    | "gateway_timeout";
   readonly message: string;
   readonly details: Readonly<Record<string, unknown>>;
 }
@@ -39,6 +46,16 @@ export function hostNotAllowed(host: string): Response {
     code: "host_not_allowed",
     message: "There is no balancer under this Host; if it is a name of this one, add it to ALLOWED_HOSTS",
     details: { host, setting: "ALLOWED_HOSTS" },
+  });
+}
+
+/** Refuses a request at the balancer's port behind TLS. */
+export function tlsRequired(): Response {
+  return errorResponse({
+    status: 403,
+    code: "tls_required",
+    message: "This port is for the balancer itself; use the port that serves TLS",
+    details: {},
   });
 }
 

@@ -2,7 +2,7 @@ import { messageOf } from "../../kit/message-of.ts";
 import type { Backend } from "./backend.ts";
 import type { Backends } from "./backends.ts";
 import { gatewayFailed, gatewayTimeout, noGateway } from "./error-response.ts";
-import { forwardedHeaders, withoutConnectionHeaders } from "./request-headers.ts";
+import { type BalancerClient, forwardedHeaders, withoutConnectionHeaders } from "./request-headers.ts";
 
 /** Methods whose requests may be sent again, because repeating them changes nothing.
  *  Source: https://www.rfc-editor.org/rfc/rfc9110#section-9.2.1 */
@@ -35,10 +35,9 @@ type Outcome =
 
 /** Sends a request to a gateway, and streams the response back as it is: still compressed, and only as fast as the client reads.
  *  A request that did not reach its gateway is sent to another one; so is one that changes nothing and got no response, or
- *  waits for a gateway that has become silent.
- *  @param address of the client */
-export async function forward(request: Request, address: string, backends: Backends): Promise<Response> {
-  const outgoing = await outgoingOf(request, address);
+ *  waits for a gateway that has become silent. */
+export async function forward(request: Request, client: BalancerClient, backends: Backends): Promise<Response> {
+  const outgoing = await outgoingOf(request, client);
   if (outgoing === undefined) return new Response(null, { status: clientClosedRequest });
   const tried = new Set<Backend>();
   let failure: Response | undefined;
@@ -55,13 +54,13 @@ export async function forward(request: Request, address: string, backends: Backe
 }
 
 /** @returns undefined if the client has gone before its body was complete */
-async function outgoingOf(request: Request, address: string): Promise<Outgoing | undefined> {
+async function outgoingOf(request: Request, client: BalancerClient): Promise<Outgoing | undefined> {
   const { pathname, search } = new URL(request.url);
   const { method, signal } = request;
   try {
     const body = await bodyOf(request);
     return {
-      ...{ method, signal, body, pathAndQuery: `${pathname}${search}`, headers: forwardedHeaders(request, address) },
+      ...{ method, signal, body, pathAndQuery: `${pathname}${search}`, headers: forwardedHeaders(request, client) },
       isRepeatable: safeMethods.has(method) && !(body instanceof ReadableStream),
     };
   } catch (error) {
@@ -78,7 +77,8 @@ async function bodyOf(request: Request): Promise<ArrayBuffer | ReadableStream<Ui
 }
 
 /** @returns undefined if the request did not reach the gateway and can be sent to another one */
-async function send(outgoing: Outgoing, backend: Backend, { clock, responseTimeoutMs }: Backends): Promise<Outcome> {
+async function send(outgoing: Outgoing, backend: Backend, backends: Backends): Promise<Outcome> {
+  const { clock, responseTimeoutMs, tlsOption } = backends;
   const { method, headers, body, signal, isRepeatable } = outgoing;
   const end = backend.begin();
   const ending = new AbortController();
@@ -93,7 +93,15 @@ async function send(outgoing: Outgoing, backend: Backend, { clock, responseTimeo
   signal.addEventListener("abort", () => ending.abort(), { once: true });
   try {
     const url = `${backend.url}${outgoing.pathAndQuery}`;
-    const options = { method, headers, body, signal: ending.signal, redirect: "manual", decompress: false } as const;
+    const options = {
+      method,
+      headers,
+      body,
+      signal: ending.signal,
+      redirect: "manual",
+      decompress: false,
+      ...tlsOption,
+    } as const;
     return { response: await passedOn(await fetch(url, options), { isHead: method === "HEAD", end }) };
   } catch (error) {
     end();
@@ -101,7 +109,7 @@ async function send(outgoing: Outgoing, backend: Backend, { clock, responseTimeo
     const about = { gateway: backend.name, isRepeatable };
     if (isLate) return { failure: gatewayTimeout({ ...about, responseTimeoutMs }), mayTryAnother: isRepeatable };
     const isUnsent = unsentCodes.has((error as { code?: string }).code ?? "");
-    if (isUnsent) backend.failed();
+    if (isUnsent) backend.failed(messageOf(error));
     if (isUnsent && !(body instanceof ReadableStream)) return undefined;
     return { failure: gatewayFailed({ ...about, reason: messageOf(error) }), mayTryAnother: isRepeatable };
   } finally {

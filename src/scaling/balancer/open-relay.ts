@@ -2,7 +2,7 @@ import type { Clock } from "../../kit/clock.ts";
 import { endsWithin } from "../../kit/within.ts";
 import type { Backend } from "./backend.ts";
 import type { Backends } from "./backends.ts";
-import { forwardedHeaders } from "./request-headers.ts";
+import { type BalancerClient, forwardedHeaders } from "./request-headers.ts";
 import { SocketRelay } from "./socket-relay.ts";
 
 /** A gateway that does not accept a WebSocket in this time is taken for one that refuses. */
@@ -12,8 +12,7 @@ const handshakeHeaders = ["key", "version", "extensions", "protocol"].map((name)
 
 /** What a relay needs besides the handshake. */
 interface RelayParts {
-  /** The client's address. */
-  readonly address: string;
+  readonly client: BalancerClient;
   readonly backends: Backends;
   readonly clock: Clock;
 }
@@ -28,13 +27,17 @@ interface OpenRelay {
  *  @returns undefined if every gateway refuses */
 export async function openRelay(
   request: Request,
-  { address, backends, clock }: RelayParts,
+  { client, backends, clock }: RelayParts,
 ): Promise<OpenRelay | undefined> {
   const { pathname, search } = new URL(request.url);
-  const headers = forwardedHeaders(request, address);
+  const headers = forwardedHeaders(request, client);
   for (const name of handshakeHeaders) headers.delete(name);
   const protocols = (request.headers.get("sec-websocket-protocol") ?? "").split(",").map((name) => name.trim());
-  const options = { headers: Object.fromEntries(headers), protocols: protocols.filter((name) => name !== "") };
+  const options = {
+    headers: Object.fromEntries(headers),
+    protocols: protocols.filter((name) => name !== ""),
+    ...backends.tlsOption,
+  };
   const tried = new Set<Backend>();
   for (let backend = backends.choose(tried); backend !== undefined; backend = backends.choose(tried)) {
     tried.add(backend);

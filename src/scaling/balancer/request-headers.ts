@@ -11,13 +11,19 @@ const connectionHeaders = [
   "upgrade",
 ];
 
+/** Who has sent a request to the balancer, and how. */
+export interface BalancerClient {
+  readonly address: string;
+  readonly scheme: "http" | "https";
+}
+
 /** The headers of a request as a gateway gets them: without those of the client's connection, and with the client's address at
  *  the end of X-Forwarded-For. */
-export function forwardedHeaders(request: Request, address: string): Headers {
+export function forwardedHeaders(request: Request, { address, scheme }: BalancerClient): Headers {
   const headers = withoutConnectionHeaders(request.headers);
   const earlier = headers.get("x-forwarded-for");
   headers.set("x-forwarded-for", earlier === null ? address : `${earlier}, ${address}`);
-  if (!headers.has("x-forwarded-proto")) headers.set("x-forwarded-proto", "http");
+  if (!headers.has("x-forwarded-proto")) headers.set("x-forwarded-proto", scheme);
   const host = headers.get("host");
   if (host !== null && !headers.has("x-forwarded-host")) headers.set("x-forwarded-host", host);
   return headers;
