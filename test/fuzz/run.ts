@@ -72,7 +72,9 @@ async function readInProcess(state: FuzzState): Promise<void> {
 
 /** Sends inputs to a gateway until it ends or the time is over. */
 async function sendToGateway(state: FuzzState): Promise<void> {
-  const gateway = await startLoadedGateway().catch((error: unknown) => console.log(String(error).slice(-500)));
+  const gateway = await startLoadedGateway({}, silentMs).catch((error: unknown) =>
+    console.log(String(error).slice(-500)),
+  );
   if (gateway === undefined) return Bun.sleep(1000);
   try {
     while (!isOver() && gateway.isAlive()) await sendRound(state, gateway);

@@ -1,13 +1,23 @@
 import { randomFrom } from "../support/random.ts";
+import { accessSubjects } from "./inputs/access.ts";
 import { appSubjects } from "./inputs/app.ts";
 import { fileSubjects, storedSubjects } from "./inputs/files.ts";
 import { requestSubjects } from "./inputs/requests.ts";
-import { telemetrySubjects } from "./inputs/telemetry.ts";
+import { payloadSubjects, telemetrySubjects, textSubjects } from "./inputs/telemetry.ts";
 import type { Subject } from "./subject.ts";
 
 /** Everything in this program that reads what others write. */
 export function allSubjects(): Subject[] {
-  return [...telemetrySubjects(), ...fileSubjects(), ...storedSubjects(), ...requestSubjects(), ...appSubjects()];
+  return [
+    ...telemetrySubjects(),
+    ...payloadSubjects(),
+    ...textSubjects(),
+    ...accessSubjects(),
+    ...fileSubjects(),
+    ...storedSubjects(),
+    ...requestSubjects(),
+    ...appSubjects(),
+  ];
 }
 
 /** Inputs of a subject that were read. */

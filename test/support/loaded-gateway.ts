@@ -24,8 +24,9 @@ export interface LoadedGateway {
 
 /** Starts a pipeline, and waits until it has imported the whole real CSV.
  *  @param env further settings
- *  @throws Error if the process ends, or if the file is not imported after about a minute */
-export async function startLoadedGateway(env: Record<string, string> = {}): Promise<LoadedGateway> {
+ *  @param timeoutMs the time for the start, and again for the import
+ *  @throws Error if the process ends, or needs more time */
+export async function startLoadedGateway(env: Record<string, string> = {}, timeoutMs = 60_000): Promise<LoadedGateway> {
   const dir = await mkdtemp(join(tmpdir(), "telemetry-loaded-"));
   const pipeline = startPipeline({ DATA_DIR: dir, CSV_FILE: realCsv ?? "", LOG_LEVEL: "warn", ...env });
   const stop = async (): Promise<void> => {
@@ -33,8 +34,8 @@ export async function startLoadedGateway(env: Record<string, string> = {}): Prom
     await rm(dir, { recursive: true, force: true });
   };
   try {
-    const url = await urlOf(pipeline);
-    await untilLoaded(url);
+    const url = await urlOf(pipeline, timeoutMs);
+    await untilLoaded(url, timeoutMs);
     const { pid: processId } = pipeline.subprocess;
     return { url, processId, output: pipeline.output, isAlive: () => pipeline.subprocess.exitCode === null, stop };
   } catch (error) {
@@ -44,8 +45,8 @@ export async function startLoadedGateway(env: Record<string, string> = {}): Prom
 }
 
 /** Waits until a gateway serves all GPUs, hosts and records of the real CSV.
- *  @throws Error after a minute, or immediately if the gateway cannot be reached */
-export async function untilLoaded(url: string): Promise<void> {
+ *  @throws Error after the time, or immediately if the gateway cannot be reached */
+export async function untilLoaded(url: string, timeoutMs = 60_000): Promise<void> {
   const count = async (path: string): Promise<number> => {
     const answer = await fetch(`${url}${path}`);
     return answer.ok ? ((await answer.json()) as { readonly count: number }).count : 0;
@@ -58,5 +59,5 @@ export async function untilLoaded(url: string): Promise<void> {
     };
     return Bun.deepEquals(found, realFigures);
   };
-  await until(hasLoaded, { timeoutMs: 60_000, everyMs: 50 });
+  await until(hasLoaded, { timeoutMs, everyMs: 50 });
 }

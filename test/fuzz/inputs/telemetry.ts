@@ -118,7 +118,7 @@ function readPayload(payload: Uint8Array, encoding: string, schemaVersion: strin
 const smiBody = `<fb_memory_usage><used>815 MiB</used></fb_memory_usage><temperature><gpu_temp>45 C</gpu_temp></temperature>
 <mig_devices>${migXml(0, 3, 100)}</mig_devices><processes>${processXml("/usr/bin/python", "90 MiB", "3")}</processes>`;
 
-/** Readers of what exporters, files and the queue hold. */
+/** Readers of what exporters, files and nvidia-smi give. */
 export function telemetrySubjects(): Subject[] {
   const lines = new ExpositionLines();
   const target = openTarget();
@@ -169,6 +169,12 @@ export function telemetrySubjects(): Subject[] {
       ],
       read: parseSmiList,
     }),
+  ];
+}
+
+/** Readers of messages of the queue. */
+export function payloadSubjects(): Subject[] {
+  return [
     bytesSubject({
       name: "payloads in zstd",
       seeds: [encoded.payload],
@@ -187,6 +193,12 @@ export function telemetrySubjects(): Subject[] {
       refusals: [UndecodablePayload],
       read: (payload) => readPayload(payload, "json", "v1beta1"),
     }),
+  ];
+}
+
+/** Readers of single texts of telemetry. */
+export function textSubjects(): Subject[] {
+  return [
     textSubject({
       name: "labels",
       seeds: ['UUID="GPU-0",gpu="0",pod="a\\"b\\\\c\\nd",GPU_I_ID="3"', "a=b;c=d", "driver_version=535,k=v"],
