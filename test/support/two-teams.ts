@@ -7,7 +7,8 @@ import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 export const begin = Date.UTC(2025, 6, 18, 20, 3);
 /** The time between the records of a GPU. */
 export const stepMs = 10_000;
-const steps = 40;
+/** The number of records of a GPU. */
+export const steps = 40;
 
 const own = (pod: string): Workload => ({ container: "c", pod, namespace: "team-a" });
 const other = (pod: string): Workload => ({ container: "c", pod, namespace: "team-b" });
@@ -63,7 +64,7 @@ const isWithin = (
   (namespaces === undefined || holders.some(({ namespace }) => namespaces.includes(namespace)));
 
 /** The records of a step; with bounds, only what a pipeline of the team alone would have read. */
-function recordsOf(step: number, within?: GpuBounds): TestRecord[] {
+export function recordsOf(step: number, within?: GpuBounds): TestRecord[] {
   return played.flatMap(({ uuid, hostAt, holdersAt }, index) => {
     const [place, all] = [hostAt(step), holdersAt(step)];
     if (within !== undefined && !isWithin(within, place, all)) return [];

@@ -67,9 +67,8 @@ export class BoundedFleet implements Fleet {
 
   /** Resolves when the store was asked, if it has to be, when GPUs were first seen. Never rejects. */
   async ready(): Promise<void> {
-    const { fleet, clock } = this.options;
-    if (!fleet.isLoaded) return;
-    const ageMs = clock.nowMs() - this.readAtMs;
+    if (!this.options.fleet.isLoaded) return;
+    const ageMs = this.ageMs();
     const isNew = ({ gpu }: FleetMember): boolean => this.firstSeen?.has(gpu.uuid) === false;
     if (this.firstSeen === undefined || (ageMs > retryMs && this.members().some(isNew))) await this.read();
     else if (ageMs > rereadMs) void this.read();
@@ -102,6 +101,8 @@ export class BoundedFleet implements Fleet {
     }
     if (this.own?.version === this.version) return this.own;
     const { version } = this;
+    // a subscription may use the fleet for long, without a new request
+    if (this.ageMs() > rereadMs) void this.read();
     const devices = members.flatMap((member) => this.ownOf(member, this.firstSeen?.get(member.gpu.uuid)) ?? []);
     const all = withBoards(devices, fleet).toSorted((a, b) => byPlace(a.gpu, b.gpu));
     this.own = { version, all, byUuid: new Map(all.map((member) => [member.gpu.uuid, member])) };
@@ -118,8 +119,9 @@ export class BoundedFleet implements Fleet {
       this.made.delete(gpu.uuid);
       return undefined;
     }
-    const firstSeenAtMs = knownMs ?? record?.timeMs ?? gpu.lastSeenAtMs;
     const made = this.made.get(gpu.uuid);
+    // a GPU that has come since the store was read
+    const firstSeenAtMs = knownMs ?? made?.firstSeenAtMs ?? record?.timeMs ?? gpu.lastSeenAtMs;
     if (made?.source === source && made.firstSeenAtMs === firstSeenAtMs) return made.member;
     // a later record without values may be of another workload
     const lastSeenAtMs = within.namespaces === undefined ? gpu.lastSeenAtMs : (record?.timeMs ?? gpu.lastSeenAtMs);
@@ -135,6 +137,10 @@ export class BoundedFleet implements Fleet {
     const own = within && { ...within, gpu: attributesOnly(within.gpu) };
     this.records.set(record, { own });
     return own;
+  }
+
+  private ageMs(): number {
+    return this.options.clock.nowMs() - this.readAtMs;
   }
 
   private read(): Promise<void> {

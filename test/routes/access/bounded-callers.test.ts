@@ -74,6 +74,49 @@ describe.each(cases)("a caller with a selector for %s", (_, within) => {
   });
 });
 
+/** What the fleet has of hosts is exact: no GPU has left them. */
+const listPaths = [
+  ...["/api/v1/gpus", "/api/v1/gpus?state=active&limit=2", "/api/v1/gpus?namespace=team-b", "/api/v1/hosts?limit=1"],
+  ...["/api/v1/clusters", "/api/v1/clusters/west", "/api/v1/clusters/east/stats", "/api/v1/clusters/west/hosts"],
+  ...["/api/v1/clusters/east/hosts/e1", "/api/v1/clusters/east/hosts/e2", "/api/v1/clusters/west/hosts/w2/gpus/0"],
+  ...[
+    "/api/v1/hosts/w2/gpus",
+    "/api/v1/telemetry/latest?limit=3",
+    "/api/v1/inventory",
+    "/api/v1/inventory?kind=host&limit=1",
+  ],
+  ...["device", "host", "cluster"].map((by) => `/api/v1/coverage?by=${by}&${range}`),
+  `/api/v1/coverage?by=target&step=total&${range}`,
+];
+const everything = `{
+  clusters { id hostCount gpuCount hosts { hostname gpuCount gpus { uuid firstSeenAt lastSeenAt status
+    latest { namespace occupants { namespace pod } } telemetry(limit: 3) { timestamp namespace } } } stats { recordCount } }
+  gpuPage(limit: 1) { totalCount nextCursor }
+  telemetry(limit: 20) { records { uuid series { name labels { value } } gpu { uuid parent: host { hostname } } } nextCursor }
+  series { name records } inventory { items { hostname uuid firstSeenAt lastSeenAt } }
+  gpuChanges(uuid: "moves") { attributes { from hostname } workloads { from namespace } }
+  foreign: gpu(uuid: "foreign") { uuid } none: gpu(uuid: "none") { uuid } host(clusterId: "east", hostname: "e2") { hostname }
+}`;
+
+test("lists of a caller with hosts, in every format and in GraphQL, are those of a gateway that has nothing else", async () => {
+  const within = { hosts: ["e1", "w2"] };
+  const [bounded, alone] = [boundedGateway(whole, within), boundedGateway(await storeOf(within), undefined)];
+  const withoutQuarantined = ([path, status, headers, text]: Sent): Sent =>
+    path.includes("coverage")
+      ? [path, status, [], text.replaceAll(/"quarantined":0,/g, "").replace(/(?<=\d,)0(?=,learned)/g, "")]
+      : [path, status, headers, text];
+  for (const path of [...listPaths, `/graphql?query=${encodeURIComponent(everything)}`]) {
+    const formats = path.startsWith("/graphql")
+      ? ["application/json"]
+      : ["application/json", "text/csv", "application/x-ndjson"];
+    for (const accept of formats) {
+      const [a, b] = [await sent(bounded, path, { accept }), await sent(alone, path, { accept })];
+      expect(withoutQuarantined(a)).toEqual(withoutQuarantined(b));
+      expect([path, a[1], a[3].includes('"errors"')]).toEqual([path, path.includes("hosts/e2") ? 404 : a[1], false]);
+    }
+  }
+});
+
 describe("a caller with the selector of a namespace", () => {
   let bounded: TestGateway;
   beforeAll(() => void (bounded = boundedGateway(whole, { namespaces: ["team-a"] })));
