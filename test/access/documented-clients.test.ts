@@ -2,11 +2,15 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import pino from "pino";
 import { parse, stringify } from "yaml";
 import { openPrometheus } from "../../dev/servers/prometheus.ts";
 import { until } from "../../dev/until.ts";
+import { systemClock } from "../../src/kit/clock.ts";
+import { openTlsFront } from "../../src/tls/open-tls-front.ts";
 import { fleet, gatewayOver, openFleetStore } from "../routes/gateway.ts";
 import { securedParts } from "../routes/access/secured-gateway.ts";
+import { TestAuthority } from "../tls/test-authority.ts";
 
 // What docs/security.md says about clients is what a user copies. The docs check runs its commands; this file runs the rest.
 
@@ -60,39 +64,64 @@ test("the typed client, with the key as documented", async () => {
 
 interface Scrape {
   readonly job_name: string;
-  readonly authorization?: { readonly credentials_file: string };
   readonly static_configs: readonly { readonly targets: readonly string[] }[];
 }
 
-test("Prometheus scrapes with the key as documented, and not without it", async () => {
-  const [scrape] = (parse(block("yaml", "scrape_configs")) as { scrape_configs: [Scrape] }).scrape_configs;
-  const targets = { static_configs: [{ targets: [address] }] };
-  const config = {
-    global: { scrape_interval: "1s" },
-    scrape_configs: [
-      { ...scrape, ...targets, authorization: { ...scrape.authorization, credentials_file: "/srv/key" } },
-      { job_name: "without", ...targets },
-    ],
+/** The documented configuration that has the text, for another target, with its files in /srv. */
+function scrapeAs(name: string, text: string, target: string): Scrape {
+  const inSrv = block("yaml", text).replaceAll("/etc/prometheus/", "/srv/");
+  const [scrape] = (parse(inSrv) as { scrape_configs: [Scrape] }).scrape_configs;
+  return { ...scrape, job_name: name, static_configs: [{ targets: [target] }] };
+}
+
+/** Serves the gateway with TLS, under a certificate that is its own authority. */
+async function serveTls() {
+  const authority = TestAuthority.make(folder, "authority");
+  const own = authority.issue("own");
+  const front = openTlsFront({
+    files: { certFile: own.certFile, keyFile: own.keyFile, clientCaFile: undefined },
+    ...{ requiresClientCertificate: false, host: "127.0.0.1", port: 0, redirects: undefined, shownPort: undefined },
+    ...{ hstsSeconds: 0, onFailure: () => undefined, clock: systemClock, log: pino({ level: "silent" }) },
+  });
+  await front.certificate.start();
+  return { front, ca: authority.cert, port: await front.listen(gateway.app.server?.port ?? 0) };
+}
+
+test("Prometheus scrapes with the key as documented, with TLS too, and not without the key", async () => {
+  const { front, ca, port } = await serveTls();
+  const without = { job_name: "without", static_configs: [{ targets: [address] }] };
+  const jobs = [
+    scrapeAs("plain", "scrape_configs", address),
+    scrapeAs("tls", "tls_config", `127.0.0.1:${port}`),
+    without,
+  ];
+  const files = {
+    "telemetry-key": `${key}\n`,
+    "telemetry-ca.pem": ca,
   };
-  const prometheus = await openPrometheus(stringify(config), { key: `${key}\n` });
+  const prometheus = await openPrometheus(
+    stringify({ global: { scrape_interval: "1s" }, scrape_configs: jobs }),
+    files,
+  );
   try {
     const ask = async (path: string) => await (await fetch(`${prometheus.url}/api/v1/${path}`)).json();
     type Targets = { data: { activeTargets: { scrapePool: string; health: string; lastError: string }[] } };
     const states = async () => {
       const { data } = (await ask("targets")) as Targets;
-      return new Map(data.activeTargets.map((each) => [each.scrapePool, `${each.health} ${each.lastError}`]));
+      return data.activeTargets.map((each) => [each.scrapePool, each.health, each.lastError] as const).sort();
     };
-    await until(async () => {
-      const known = [...(await states()).values()].filter((state) => !state.startsWith("unknown"));
-      return known.length === config.scrape_configs.length;
-    });
-    const found = await states();
-    expect([found.get(scrape.job_name), found.get("without")]).toEqual(["up ", expect.stringContaining("down")]);
-    expect(found.get("without")).toContain("401");
-    const query = encodeURIComponent(`telemetry_http_request_duration_seconds_count{job="${scrape.job_name}"}`);
+    await until(async () => (await states()).filter(([, health]) => health !== "unknown").length === jobs.length);
+    expect(await states()).toEqual([
+      ["plain", "up", ""],
+      ["tls", "up", ""],
+      ["without", "down", expect.stringContaining("401") as string],
+    ]);
+    const query = encodeURIComponent("count by (job) (telemetry_http_request_duration_seconds_count)");
     type Result = { data: { result: unknown[] } };
-    await until(async () => ((await ask(`query?query=${query}`)) as Result).data.result.length > 0);
+    await until(async () => ((await ask(`query?query=${query}`)) as Result).data.result.length === 2);
   } finally {
     await prometheus.close();
+    front.stopListening();
+    await front.certificate.stop(AbortSignal.abort());
   }
 }, 600_000);
