@@ -11,7 +11,7 @@ describe.skipIf(realCsv === undefined)("a gateway", () => {
 
   test("gives declared responses to requests that are generated from the OpenAPI document, and never a 5xx", async () => {
     const seed = crypto.getRandomValues(new Int32Array(1))[0] ?? 0;
-    const { answers, mismatch } = await walk(gateway.url, 400, seed);
+    const { answers, mismatch } = await walk(gateway, 400, seed);
     expect([seed, mismatch]).toEqual([seed, undefined]);
     expect(answers.size).toBeGreaterThan(20);
     expect(gateway.isAlive()).toBe(true);
@@ -81,7 +81,7 @@ describe.skipIf(realCsv === undefined)("a gateway", () => {
           return url.pathname.startsWith("/swagger") ? answer : change(answer, url);
         },
       });
-      const { mismatch } = await walk(`http://127.0.0.1:${proxy.port}`, 3000, 1);
+      const { mismatch } = await walk({ url: `http://127.0.0.1:${proxy.port}` }, 3000, 1);
       await proxy.stop(true);
       expect(mismatch).toMatch(found);
     }, 60_000);

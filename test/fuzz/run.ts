@@ -72,7 +72,7 @@ async function readInProcess(state: FuzzState): Promise<void> {
 
 /** Sends inputs to a gateway until it ends or the time is over. */
 async function sendToGateway(state: FuzzState): Promise<void> {
-  const gateway = await startLoadedGateway({}, silentMs).catch((error: unknown) =>
+  const gateway = await startLoadedGateway({ AUTH_BOOTSTRAP_KEY: key }, silentMs).catch((error: unknown) =>
     console.log(String(error).slice(-500)),
   );
   if (gateway === undefined) return Bun.sleep(1000);
@@ -92,7 +92,7 @@ async function sendRound(state: FuzzState, gateway: LoadedGateway): Promise<void
   state.rounds += 1;
   try {
     if (round % walkEvery === 0) {
-      const { answers, mismatch } = await walk(gateway.url, 400, seed ^ round);
+      const { answers, mismatch } = await walk(gateway, 400, seed ^ round);
       state.sent += [...answers.values()].reduce((sum, count) => sum + count, 0);
       if (mismatch !== undefined) noteFound(state, { where: `OpenAPI #${round}`, message: mismatch });
     } else state.sent += await fuzzRound(gateway, { key, seed, round });

@@ -14,6 +14,8 @@ export const realFigures = { gpus: 247, hosts: 31, records: 988 } as const;
 /** A pipeline of one process that has imported the real CSV. */
 export interface LoadedGateway {
   readonly url: string;
+  /** With the key of AUTH_BOOTSTRAP_KEY, if it is set. */
+  readonly headers: Readonly<Record<string, string>>;
   readonly processId: number;
   /** The output of the process so far. */
   output(): string;
@@ -27,6 +29,8 @@ export interface LoadedGateway {
  *  @param timeoutMs the time for the start, and again for the import
  *  @throws Error if the process ends, or needs more time */
 export async function startLoadedGateway(env: Record<string, string> = {}, timeoutMs = 60_000): Promise<LoadedGateway> {
+  const key = env["AUTH_BOOTSTRAP_KEY"];
+  const headers: Record<string, string> = key === undefined ? {} : { authorization: `Bearer ${key}` };
   const dir = await mkdtemp(join(tmpdir(), "telemetry-loaded-"));
   const pipeline = startPipeline({ DATA_DIR: dir, CSV_FILE: realCsv ?? "", LOG_LEVEL: "warn", ...env });
   const stop = async (): Promise<void> => {
@@ -35,9 +39,16 @@ export async function startLoadedGateway(env: Record<string, string> = {}, timeo
   };
   try {
     const url = await urlOf(pipeline, timeoutMs);
-    await untilLoaded(url, timeoutMs);
+    await untilLoaded(url, { headers, timeoutMs });
     const { pid: processId } = pipeline.subprocess;
-    return { url, processId, output: pipeline.output, isAlive: () => pipeline.subprocess.exitCode === null, stop };
+    return {
+      url,
+      headers,
+      processId,
+      output: pipeline.output,
+      isAlive: () => pipeline.subprocess.exitCode === null,
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;
@@ -46,9 +57,12 @@ export async function startLoadedGateway(env: Record<string, string> = {}, timeo
 
 /** Waits until a gateway serves all GPUs, hosts and records of the real CSV.
  *  @throws Error after the time, or immediately if the gateway cannot be reached */
-export async function untilLoaded(url: string, timeoutMs = 60_000): Promise<void> {
+export async function untilLoaded(
+  url: string,
+  { headers = {}, timeoutMs = 60_000 }: { readonly headers?: Record<string, string>; readonly timeoutMs?: number } = {},
+): Promise<void> {
   const count = async (path: string): Promise<number> => {
-    const answer = await fetch(`${url}${path}`);
+    const answer = await fetch(`${url}${path}`, { headers });
     return answer.ok ? ((await answer.json()) as { readonly count: number }).count : 0;
   };
   const hasLoaded = async (): Promise<boolean> => {

@@ -91,7 +91,8 @@ export async function sendRequest(gateway: FuzzedGateway, key: string, random: (
   const init = {
     method: isChange ? pick(["POST", "DELETE", "PUT"], random) : pick(["GET", "GET", "GET", "HEAD", "OPTIONS"], random),
   };
-  const headers: Record<string, string> = { authorization: `Bearer ${key}` };
+  const shownKey = random() < 0.9 ? key : mutated(Buffer.from(key), random).toString("latin1");
+  const headers: Record<string, string> = { authorization: `Bearer ${shownKey}` };
   const [name, value] = pick(headerSeeds, random);
   if (random() < 0.4) headers[name] = mutated(Buffer.from(value), random).toString("latin1");
   if (isChange && random() < 0.7) headers["content-type"] = "application/json";

@@ -51,9 +51,16 @@ interface RawDocument {
   };
 }
 
+/** A gateway that is sent requests. */
+export interface WalkedGateway {
+  readonly url: string;
+  /** Sent with each request, such as a key. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
 /** Reads the document that a gateway serves. */
-export async function readServedDocument(url: string): Promise<ServedDocument> {
-  const document = (await (await fetch(`${url}/swagger/swagger.json`)).json()) as RawDocument;
+export async function readServedDocument({ url, headers = {} }: WalkedGateway): Promise<ServedDocument> {
+  const document = (await (await fetch(`${url}/swagger/swagger.json`, { headers })).json()) as RawDocument;
   const { schemas, responses } = document.components;
   const contentOf = ({ $ref, content }: RawResponse): Media | undefined =>
     $ref === undefined ? content : responses[$ref.replace("#/components/responses/", "")]?.content;

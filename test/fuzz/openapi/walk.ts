@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { answerCheckOf } from "./answer-check.ts";
 import { type FuzzRequest, requestsOf } from "./requests.ts";
 import { schemaCheckOf } from "./schema-check.ts";
-import { readServedDocument } from "./served-document.ts";
+import { readServedDocument, type WalkedGateway } from "./served-document.ts";
 
 /** The result of a walk. */
 export interface Walk {
@@ -15,13 +15,13 @@ export interface Walk {
 
 /** Sends generated requests for every operation to a gateway: valid ones, invalid ones, and ones with values at the
  *  limits of their schemas. Each response must pass the check of answer-check.ts, which refuses every 5xx. */
-export async function walk(url: string, requests: number, seed: number): Promise<Walk> {
-  const document = await readServedDocument(url);
+export async function walk(gateway: WalkedGateway, requests: number, seed: number): Promise<Walk> {
+  const document = await readServedDocument(gateway);
   const check = schemaCheckOf(document);
   const checkAnswer = answerCheckOf(document, check);
   const answers = new Map<string, number>();
   const property = fc.asyncProperty(requestsOf(document.operations, check), async (request) => {
-    const answer = await send(url, request);
+    const answer = await send(gateway, request);
     const key = `${request.operation.id} ${request.method} ${answer.status}`;
     answers.set(key, (answers.get(key) ?? 0) + 1);
     const error = await checkAnswer(request, answer);
@@ -33,10 +33,10 @@ export async function walk(url: string, requests: number, seed: number): Promise
   return { seed: result.seed, answers, mismatch };
 }
 
-async function send(url: string, { method, target, headers, body }: FuzzRequest): Promise<Response> {
-  return fetch(`${url}${target}`, {
+async function send(gateway: WalkedGateway, { method, target, headers, body }: FuzzRequest): Promise<Response> {
+  return fetch(`${gateway.url}${target}`, {
     method,
-    headers,
+    headers: { ...gateway.headers, ...headers },
     redirect: "manual",
     signal: AbortSignal.timeout(20_000),
     ...(body === undefined ? {} : { body }),
