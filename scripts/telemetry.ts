@@ -11,17 +11,18 @@ import { deadLetters, deleteLetter, queue, redriveLetter, rejections } from "./t
 import { gpus, hosts, latest, series } from "./telemetry/fleet.ts";
 import { createKey, type KeyOptions, listKeys, makeKey, revokeKey, rotateKey, UsageError } from "./telemetry/keys.ts";
 import type { Output } from "./telemetry/output.ts";
+import { endSession, listSessions, whoAmI } from "./telemetry/people.ts";
 import { scaling } from "./telemetry/scaling.ts";
 import { services } from "./telemetry/services.ts";
 import { targets } from "./telemetry/targets.ts";
 import { watch } from "./telemetry/watch.ts";
 import { printError } from "../src/terminal/print.ts";
 
-// bun run telemetry -- gpus|hosts|latest|history|coverage|inventory|changes|watch|series|services|targets|scaling|queue|rejections|dead-letters|keys
+// bun run telemetry -- gpus|hosts|latest|history|coverage|inventory|changes|watch|series|services|targets|scaling|queue|rejections|dead-letters|keys|sessions|whoami
 //   [--json] [--url http://localhost:8080]
 // A gateway that needs a key gets the one of TELEMETRY_KEY, or of the file TELEMETRY_KEY_FILE. TELEMETRY_CA_FILE, TELEMETRY_CERT_FILE and
 // TELEMETRY_CERT_KEY_FILE are for TLS.
-// Shows the data of a gateway: tables for people, JSON for programs. Also redrives and deletes dead letters, changes the inventory, and administers keys. Exits with 1 if
+// Shows the data of a gateway: tables for people, JSON for programs. Also redrives and deletes dead letters, changes the inventory, and administers keys and sessions. Exits with 1 if
 // the gateway refuses a request, with 2 if no gateway answers.
 
 function gatewayUrl(text: string): string {
@@ -222,6 +223,23 @@ keys
   .description("replace a key by a new one, and print that; the old one ends after the overlap")
   .option("--overlap <seconds>", "how long the old key stays valid (3600)", parseSeconds)
   .action((id: string, options: { overlap?: number }) => rotateKey(output(), id, options));
+
+program
+  .command("whoami")
+  .description("the key or the person whom the gateway takes this command for, and what it may do")
+  .action(() => whoAmI(output()));
+const sessions = program
+  .command("sessions")
+  .description("people who are signed in; this needs a key with the scope admin");
+sessions
+  .command("list")
+  .description("their sessions, newest first")
+  .option("--limit <count>", "maximum number of rows", parseCount)
+  .action((options) => listSessions(output(), options as object));
+sessions
+  .command("end <id>")
+  .description("end a session everywhere within 5 s, with the connections that it has open")
+  .action((id: string) => endSession(output(), id));
 
 // the reader of a pipe, such as head, has closed it
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {

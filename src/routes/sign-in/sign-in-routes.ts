@@ -1,6 +1,7 @@
 import { Elysia } from "elysia";
 import { type SignIn, signInMaxSeconds } from "../../access/sign-in.ts";
 import { ProviderUnavailable, SignInFailed, StoreUnavailable } from "../../domain/errors.ts";
+import { visible } from "../../domain/visible-text.ts";
 import { hiddenDetail } from "../http/access/access-rule.ts";
 import { requesterOf } from "../http/access/requester.ts";
 import { cookieIn } from "../http/access/session-cookie.ts";
@@ -87,7 +88,7 @@ function failure(error: unknown, signIn: SignIn): Response {
   if (!isAway && !(error instanceof SignInFailed)) throw error;
   const message = isAway ? `Signing in is not possible now: ${error.message}. Try again later.` : error.message;
   const status = isAway ? 503 : error.who !== undefined ? 403 : 400;
-  return signInPage(`<p>${Bun.escapeHTML(message)}</p>\n    ${waysIn(signIn.providerHost, returnPath(null))}`, {
+  return signInPage(`<p>${Bun.escapeHTML(visible(message))}</p>\n    ${waysIn(signIn.providerHost, returnPath(null))}`, {
     status,
   });
 }
