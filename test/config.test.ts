@@ -120,6 +120,30 @@ describe("configuration", () => {
     expect(shown.find(({ env }) => env === "DCGM_BEARER_TOKEN")?.value).toBe("(hidden)");
   });
 
+  test("settings of people that contradict each other, or would be unsafe, are refused", () => {
+    const issuer = { AUTH_OIDC_ISSUER: "https://id.example.org/realms/gpus", AUTH_MAPPING_FILE: "mapping.json" };
+    const people = { ...issuer, AUTH_OIDC_CLIENT_ID: "gateway" };
+    expect(errorsOf(people)).toEqual([]);
+    expect(errorsOf({ ...issuer, AUTH_OIDC_AUDIENCE: "api", HOST: "0.0.0.0" })).toEqual([]);
+    expect(errorsOf({ ...people, HOST: "0.0.0.0", AUTH_PUBLIC_URL: "https://gpus.example.org" })).toEqual([]);
+    expect(errorsOf({ ...people, HOST: "0.0.0.0" })[0]).toContain("needs AUTH_PUBLIC_URL");
+    expect(errorsOf(issuer)[0]).toContain("needs AUTH_OIDC_CLIENT_ID");
+    expect(errorsOf({ ...people, AUTH_MAPPING_FILE: "" })[0]).toContain("needs AUTH_MAPPING_FILE");
+    expect(errorsOf({ ...people, AUTH: "off" })[0]).toContain("AUTH=off and AUTH_OIDC_ISSUER contradict");
+    expect(errorsOf({ ...people, AUTH_OIDC_SCOPES: "profile" })[0]).toContain("lacks openid");
+    expect(errorsOf({ ...people, AUTH_OIDC_ISSUER: "http://id.example.org" })[0]).toContain("is not https");
+    for (const own of ["http://localhost:8090", "http://127.0.0.1:8090", "http://[::1]:8090"]) {
+      expect(errorsOf({ ...people, AUTH_OIDC_ISSUER: own })).toEqual([]);
+    }
+    const alone = { AUTH_OIDC_AUDIENCE: "api", AUTH_OIDC_CLIENT_SECRET: "s" };
+    expect(errorsOf(alone)).toEqual([
+      "AUTH_OIDC_CLIENT_SECRET, AUTH_OIDC_AUDIENCE: without AUTH_OIDC_ISSUER, there is no provider",
+    ]);
+    for (const url of ["gpus.example.org", "https://gpus.example.org/", "https://gpus.example.org/x", "javascript:x"]) {
+      expect(errorsOf({ ...people, AUTH_PUBLIC_URL: url })[0]).toContain("AUTH_PUBLIC_URL");
+    }
+  });
+
   test("LOOP_MODE and TIMESTAMPS are refused without CSV_FILE", () => {
     expect(errorsOf({ LOOP_MODE: "true", TIMESTAMPS: "now" })).toHaveLength(2);
     expect(errorsOf({ LOOP_MODE: "true", TIMESTAMPS: "now", CSV_FILE: "fleet.csv" })).toEqual([]);

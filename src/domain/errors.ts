@@ -132,7 +132,7 @@ export class AuthMissing extends TelemetryError {
   constructor() {
     super(
       "auth_missing: this gateway needs a key (it listens beyond loopback, or AUTH=required), and there is none. Set " +
-        "AUTH_BOOTSTRAP_KEY_FILE or AUTH_KEYS_FILE, or store a key with 'bun run telemetry -- keys create --direct'; or type " +
+        "AUTH_BOOTSTRAP_KEY_FILE, AUTH_KEYS_FILE or AUTH_OIDC_ISSUER, or store a key with 'bun run telemetry -- keys create --direct'; or type " +
         "AUTH=off to let everyone who reaches the port read and change everything (docs/security.md)",
     );
   }

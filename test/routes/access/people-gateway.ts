@@ -39,7 +39,7 @@ export class TestMapping {
 
 export interface PeopleGatewayOptions {
   readonly stored: Stored;
-  readonly provider: TestProvider;
+  readonly provider: Pick<TestProvider, "issuer">;
   readonly mapping: TestMapping;
   readonly port: number;
   /** Settings that replace those of the test. */
