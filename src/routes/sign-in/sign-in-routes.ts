@@ -88,9 +88,12 @@ function failure(error: unknown, signIn: SignIn): Response {
   if (!isAway && !(error instanceof SignInFailed)) throw error;
   const message = isAway ? `Signing in is not possible now: ${error.message}. Try again later.` : error.message;
   const status = isAway ? 503 : error.who !== undefined ? 403 : 400;
-  return signInPage(`<p>${Bun.escapeHTML(visible(message))}</p>\n    ${waysIn(signIn.providerHost, returnPath(null))}`, {
-    status,
-  });
+  return signInPage(
+    `<p>${Bun.escapeHTML(visible(message))}</p>\n    ${waysIn(signIn.providerHost, returnPath(null))}`,
+    {
+      status,
+    },
+  );
 }
 
 /** The provider's page is named, because a form may not lead there otherwise, even by a redirect. */
