@@ -1,4 +1,5 @@
 import { shortened } from "../../domain/cut-text.ts";
+import { visible } from "../../domain/visible-text.ts";
 import type { SignedIn } from "../sessions.ts";
 
 /** Texts are cut to this many characters. A subject is never cut: another one could then be the same. */
@@ -15,7 +16,8 @@ export function signedInBy(claims: Claims, groupsClaim: string): SignedIn | unde
   const { sub, preferred_username: username, email, name } = claims;
   if (typeof sub !== "string" || sub === "" || sub.length > subjectMaxLength) return undefined;
   const shown = [username, email, name].find((text): text is string => typeof text === "string" && text !== "") ?? sub;
-  return { subject: sub, name: shortened(shown, nameMaxLength), groups: groupsIn(claims, groupsClaim) ?? [] };
+  // people choose their names, and one may look like another person's
+  return { subject: sub, name: shortened(visible(shown), nameMaxLength), groups: groupsIn(claims, groupsClaim) ?? [] };
 }
 
 /** The groups of the claim: a list of texts, or one text. A name with dots is also a path to a claim in others.
