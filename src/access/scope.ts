@@ -13,13 +13,12 @@ export const scopeMeanings: Readonly<Record<Scope, string>> = {
 };
 
 /** The scopes that a caller with a selector may have. */
-const boundScopes: readonly Scope[] = [];
+const boundScopes: readonly Scope[] = ["read"];
 
 /** @returns why a caller with a selector cannot have all of these scopes; undefined if it can */
 export function selectorProblem(granted: readonly Scope[]): string | undefined {
   const others = granted.filter((scope) => !boundScopes.includes(scope));
   if (others.length === 0) return undefined;
-  if (boundScopes.length === 0) return "selectors are not enforced yet, so it would see all GPUs";
   return `with a selector, the only scope is ${boundScopes.join(", ")}: ${others.join(", ")} would reach beyond it`;
 }
 

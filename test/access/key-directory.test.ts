@@ -184,6 +184,14 @@ test("keys of a file are valid while the file has them; a stored key cannot take
   await Bun.write(path, JSON.stringify([{ ...entry(text), scopes: ["read"] }]));
   await directory.refresh();
   expect([caller?.hasEnded, directory.authenticate(text)?.grant.scopes]).toEqual([true, ["read"]]);
+  for (const selector of [{ hosts: ["a"] }, { hosts: ["a", "b"] }, { hosts: ["b", "a"] }]) {
+    const before = directory.authenticate(text);
+    await Bun.write(path, JSON.stringify([{ ...entry(text), scopes: ["read"], selector }]));
+    await directory.refresh();
+    // the order of names is no change
+    expect(before?.hasEnded).toBe(selector.hosts[0] === "a");
+    expect(directory.authenticate(text)?.grant.selector).toEqual({ hosts: selector.hosts.toSorted() });
+  }
   await Bun.write(path, "[1]");
   await directory.refresh();
   expect([directory.authenticate(text), directory.error()]).toEqual([

@@ -10,6 +10,10 @@ const entry = { id: "ci", name: "CI", sha256, scopes: ["read"] };
 
 test("a file is an array of entries, or an entry on each line", () => {
   const other = { ...entry, id: "two", scopes: ["write", "operate"], expires: "2030-01-02T03:04:05Z" };
+  const selector = { hosts: ["a", "b"] };
+  const team = { ...entry, id: "team", selector };
+  expect(readKeys(JSON.stringify({ ...team, selector: { hosts: ["b", "a", "b"] } })).keys).toEqual([team] as never);
+  expect(readKeys(keyFileLine({ ...team, expiresAtMs: undefined } as never)).keys).toEqual([team] as never);
   const keys = [
     { ...entry, expiresAtMs: undefined },
     { id: "two", name: "CI", sha256, scopes: ["write", "operate"], expiresAtMs: Date.UTC(2030, 0, 2, 3, 4, 5) },
@@ -33,7 +37,12 @@ test("each entry that is not usable is named with its place and the reason; the 
     [{ ...entry, id: "s", scopes: "read" }, "no list of scopes"],
     [{ ...entry, id: "e", expires: "2030-01-02" }, "not RFC 3339"],
     [{ ...entry, id: "e", expires: 1 }, "not RFC 3339"],
-    [{ ...entry, id: "sel", selector: { clusters: ["a"] } }, "selectors are not enforced yet"],
+    [{ ...entry, id: "sel", selector: {} }, 'the key "sel" has a selector that is not usable'],
+    [{ ...entry, id: "sel", selector: null }, "it is not an object with lists of names"],
+    [{ ...entry, id: "sel", selector: { clusters: [] } }, "its clusters: it is not a list of names"],
+    [{ ...entry, id: "sel", selector: { hosts: ["a", 1] } }, "its hosts: a name has not"],
+    [{ ...entry, id: "sel", selector: { cluster: ["a"] } }, "lists of names: clusters, hosts, namespaces"],
+    [{ ...entry, id: "sel", scopes: ["read", "operate"], selector: { hosts: ["a"] } }, "operate would reach beyond it"],
     [{ ...entry, id: "u", scope: "read" }, 'unknown member "scope"'],
     [entry, 'another entry has the id "ci"'],
     [[], "not a JSON object"],

@@ -84,10 +84,31 @@ export function exerciseKeyStore(name: string, open: () => Promise<OpenStore>): 
       expect(await listed(key.id)).toMatchObject({ lastUsedAtMs: usedAtMs });
     });
 
-    test("a key that has a selector is not valid: a program that cannot enforce it would show it everything", async () => {
-      const { key } = await create();
-      await opened.client.query(`update access_keys set selector = '{"clusters":["a"]}' where id = $1`, [key.id]);
-      expect(await validOf(key.id)).toBeUndefined();
+    test("a key has its selector, and so does its successor", async () => {
+      const { id, sha256 } = makeKeyText();
+      const selector = { clusters: ["a"], namespaces: ["b'\"", "c"] };
+      const key = { id, sha256, name: "team", scopes: ["read"] as const, selector, expiresAtMs: undefined };
+      expect(await keys.create(key)).toMatchObject({ selector });
+      expect(await validOf(id)).toEqual(key);
+      const next = makeKeyText();
+      await keys.replace(id, { id: next.id, sha256: next.sha256, overlapSeconds: 60 });
+      expect([await validOf(next.id), await listed(next.id)]).toMatchObject([{ selector }, { selector }]);
+    });
+
+    test.each([[{}], [{ gpus: ["a"] }], [{ clusters: [] }], [{ clusters: ["a"], racks: ["b"] }], ["a"], [[]]])(
+      "a key whose selector is %j is not valid: it would see everything",
+      async (selector) => {
+        const { key } = await create();
+        const text = JSON.stringify(selector);
+        await opened.client.query("update access_keys set selector = $2::text::jsonb where id = $1", [key.id, text]);
+        expect([await validOf(key.id), await listed(key.id)]).toMatchObject([undefined, { scopes: [] }]);
+      },
+    );
+
+    test("a stored key with a selector has no scope that reaches beyond it", async () => {
+      const { key } = await create({ scopes: ["read", "operate", "admin"] });
+      await opened.client.query(`update access_keys set selector = '{"hosts":["a"]}' where id = $1`, [key.id]);
+      expect(await validOf(key.id)).toMatchObject({ scopes: ["read"], selector: { hosts: ["a"] } });
     });
 
     test("the audit log gives its entries newest first, page by page, and deletes what is too old", async () => {

@@ -11,8 +11,11 @@ export interface Asking {
   readonly grant: Pick<KeyGrant, "scopes" | "selector"> | undefined;
 }
 
-/** One of each kind of caller: without a key, with a key of each scope alone, and with one that is not valid for each
- *  reason. */
+/** The namespace of the key with a selector; no GPU of the test's fleet is in it. */
+const ownNamespace = "another-team";
+
+/** One of each kind of caller: without a key, with a key of each scope alone, with one that is not valid for each reason, and with
+ *  one that has a selector. */
 export async function everyCaller({ create, parts }: ReturnType<typeof securedParts>): Promise<Asking[]> {
   const { keys } = parts.administration;
   const invalid = (name: string, text: string): Asking => ({ name, headers: bearer(text), grant: undefined });
@@ -24,6 +27,8 @@ export async function everyCaller({ create, parts }: ReturnType<typeof securedPa
   const revoked = await create(...scopes);
   await keys.revoke(revoked.id);
   const valid = await create(...scopes);
+  const bound = { scopes: ["read"], selector: { namespaces: [ownNamespace] } } as const;
+  const { text } = await keys.create({ name: "team", expiresAtMs: undefined, ...bound });
   return [
     { name: "no key", headers: {}, grant: undefined },
     ...(await Promise.all(scopes.map(withScope))),
@@ -31,6 +36,7 @@ export async function everyCaller({ create, parts }: ReturnType<typeof securedPa
     invalid("a revoked key", revoked.text),
     invalid("a key with an unknown id", `gtp_0000000000_${"s".repeat(43)}`),
     invalid("a key with a wrong secret", `gtp_${valid.id}_${"s".repeat(43)}`),
+    { name: "a key with a selector", headers: bearer(text), grant: bound },
   ];
 }
 

@@ -50,6 +50,16 @@ test("a rotated key works beside its successor until its end", async () => {
   expect([await statusWith(key), await statusWith(again.body.data["key"])]).toEqual([401, 200]);
 });
 
+test("a key keeps its selector in the list and when it is replaced", async () => {
+  const selector = { clusters: ["alpha", "beta"], namespaces: ["ml"] };
+  const created = await ask("POST", "/api/v1/keys?name=team&scopes=read&clusters=beta,alpha,beta&namespaces=ml");
+  expect(created.body.data).toMatchObject({ selector });
+  const rotated = await ask("POST", `/api/v1/keys/${created.body.data["id"]}/rotate`);
+  expect(rotated.body.data).toMatchObject({ scopes: ["read"], selector });
+  const { data } = (await (await gateway.get("/api/v1/keys", admin)).json()) as { data: { name: string }[] };
+  expect(data.filter(({ name }) => name === "team")).toMatchObject([{ selector }, { selector }]);
+});
+
 test.each([
   ["POST", "/api/v1/keys?scopes=read", "name", 400],
   ["POST", "/api/v1/keys?name=ad%E2%80%8Bmin&scopes=read", "characters that are not seen", 400],
@@ -58,7 +68,11 @@ test.each([
   ["POST", "/api/v1/keys?name=x&scopes=", "scopes", 400],
   ["POST", "/api/v1/keys?name=x&scopes=root", 'no scope \\"root\\"', 400],
   ["POST", "/api/v1/keys?name=x&scopes=read&expires_at=2020-01-01T00:00:00Z", "it has passed", 400],
-  ["POST", "/api/v1/keys?name=x&scopes=read&clusters=a", "selectors are not enforced yet", 400],
+  ["POST", "/api/v1/keys?name=x&scopes=read,admin&clusters=a", "admin would reach beyond it", 400],
+  ["POST", "/api/v1/keys?name=x&scopes=write&hosts=a", "write would reach beyond it", 400],
+  ["POST", "/api/v1/keys?name=x&scopes=read&hosts=", "a name has not 1 to 256 characters", 400],
+  ["POST", "/api/v1/keys?name=x&scopes=read&namespaces=a,%20b", "begins or ends with a space", 400],
+  ["POST", "/api/v1/keys?name=x&scopes=read&selector=cluster%3Da", "selector", 400],
   ["POST", "/api/v1/keys/none/rotate", "There is no valid stored key", 404],
   ["POST", "/api/v1/keys/none/rotate?overlap_seconds=2592001", "overlap_seconds", 400],
   ["DELETE", "/api/v1/keys/none", "There is no stored key", 404],

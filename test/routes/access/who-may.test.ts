@@ -49,7 +49,7 @@ test("every route declares what it asks of its callers", () => {
 });
 
 /** Texts of the test's fleet, which no refused answer may have. */
-const ofFleet = /host-[ab]|GPU.?.?host|GPU\/x|job-1|alpha|beta|nvidia/i;
+const ofFleet = /host-[ab]|GPU.?.?host|GPU\/x|job-1|alpha|beta/i;
 
 test("every route answers every caller as its rule says, and an answer that refuses has nothing of the fleet", async () => {
   const headOf = gateway.app.routes
