@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { freePorts } from "../../../dev/servers/free-ports.ts";
 import { until } from "../../../dev/until.ts";
+import { runTelemetry } from "../../clients/run-telemetry.ts";
 import { Redirects } from "../../support/redirects.ts";
 import { type ProviderPeople, TestProvider } from "../../support/openid-provider.ts";
 import { openFleetStore } from "../gateway.ts";
@@ -267,6 +268,21 @@ test("a session ends everywhere, with its sockets, when an administrator revokes
   }
   expect(await closed).toMatchObject({ code: 1008, reason: "the session was revoked or has expired" });
   for (const { url } of [one, other]) expect((await get(browser, `${url}/api/v1/me`)).status).toBe(401);
+});
+
+test("the command line says who it is, lists who is signed in, and ends a session", async () => {
+  const browser = await signedIn("oscar");
+  const port = Number(new URL(one.url).port);
+  const env = { TELEMETRY_KEY: await provider.sign({ sub: "root", groups: null }) };
+  const [who, listed] = await Promise.all([
+    runTelemetry(port, ["whoami"], env),
+    runTelemetry(port, ["sessions", "list", "--json"], env),
+  ]);
+  expect([who.status, who.text]).toEqual([0, expect.stringMatching(/token +│? *oidc:root/)]);
+  const sessions = JSON.parse(listed.text) as { id: string; subject: string }[];
+  const { id } = sessions.find(({ subject }) => subject === "oscar") ?? { id: "" };
+  expect(await runTelemetry(port, ["sessions", "end", id], env)).toMatchObject({ status: 0 });
+  expect((await get(browser, `${one.url}/api/v1/me`)).status).toBe(401);
 });
 
 test("signing out ends the session everywhere and leads to the provider's page for that; it needs a click", async () => {
