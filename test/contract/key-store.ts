@@ -4,14 +4,15 @@ import type { KeyStore } from "../../src/access/key-store.ts";
 import type { Scope } from "../../src/access/scope.ts";
 import { SqlAuditStore } from "../../src/access/sql/sql-audit-store.ts";
 import { SqlKeyStore } from "../../src/access/sql/sql-key-store.ts";
+import { SqlSessionStore } from "../../src/access/sql/sql-session-store.ts";
 import { SqlTicketStore } from "../../src/access/sql/sql-ticket-store.ts";
 import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 
 const odd = "Robert'); drop table access_keys;-- \u202e \\ \"";
 
-/** The contract of the stores of keys and of tickets. */
+/** The contract of the stores of keys, sessions and tickets. */
 export function exerciseKeyStore(name: string, open: () => Promise<OpenStore>): void {
-  describe(`${name} keeps the contract of keys and tickets`, () => {
+  describe(`${name} keeps the contract of keys, sessions and tickets`, () => {
     let opened: OpenStore;
     let keys: KeyStore;
     beforeAll(async () => {
@@ -148,6 +149,32 @@ export function exerciseKeyStore(name: string, open: () => Promise<OpenStore>): 
       await audit.deleteOld(0);
       const left = (await audit.list(10, undefined)).filter(({ action }) => action === "flood");
       expect(left.map(({ result }) => result)).toEqual(["forbidden", "ok"]);
+    });
+
+    test("a session is found by its hash until it ends or expires, and a subject has the newest 20", async () => {
+      const sessions = new SqlSessionStore(opened.client);
+      const more = { issuer: "https://id", subject: odd, name: odd, groups: [odd, "b"] };
+      const add = (sha256: string, lifeSeconds = 30, subject = odd) =>
+        sessions.add({ ...more, subject, sha256, id: `id-${sha256}`, lifeSeconds });
+      await add("a");
+      await add("over", 0);
+      const [found] = await sessions.find(["a", "over", "unknown"]);
+      expect(found).toMatchObject({ ...more, sha256: "a", id: "id-a" });
+      expect(Math.abs((found?.expiresAtMs ?? 0) - Date.now() - 30_000)).toBeLessThan(10_000);
+      // after the one of "a" by the database's clock, whose steps may be a millisecond
+      await Bun.sleep(5);
+      for (let index = 0; index < 20; index += 1) await add(`n${index}`);
+      await add("b", 30, "another");
+      const listed = await sessions.list(100);
+      const twenty = Array.from({ length: 20 }, (_, index) => `n${index}`);
+      expect(new Set(listed.map(({ sha256 }) => sha256))).toEqual(new Set(["b", ...twenty]));
+      const [b, n0] = ["b", "n0"].map((of) => listed.find(({ sha256 }) => sha256 === of));
+      expect([await sessions.end({ id: "id-b" }), await sessions.end({ sha256: "n0" })]).toEqual([b, n0] as never);
+      expect([await sessions.end({ id: "id-b" }), await sessions.end({ sha256: "over" })]).toEqual([
+        undefined,
+        undefined,
+      ]);
+      expect((await sessions.find(["b", "n0", "n1"])).map(({ id }) => id)).toEqual(["id-n1"]);
     });
 
     test("a ticket is taken once, and not after its life", async () => {

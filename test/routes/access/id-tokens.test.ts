@@ -102,10 +102,19 @@ test.each<[string, () => Promise<string | undefined>]>([
   ["a token without a signature", () => unsigned("none")],
   ["a token without a signature that names an algorithm", () => unsigned("RS256")],
   ["a token signed with the client's secret", () => token({}, secret() as never, { alg: "HS256" })],
+  ["a token whose subject no database can store", () => token({ sub: "ali\0ce" })],
   ["a text", () => Promise.resolve("token")],
 ])("%s begins no session", async (_, make) => {
   const { status, session } = await signInWith(make);
   expect([status >= 400, session]).toEqual([true, undefined]);
+});
+
+test("names and groups that no database can store hold up nobody", async () => {
+  const { browser } = await signInWith(() =>
+    token({ preferred_username: "a\0\ud800", groups: ["x\0", "\udc00", "readers", "\u202e"] }),
+  );
+  const me = await fetch(`${gateway.url}/api/v1/me`, { headers: browser.headersFor(gateway.url) });
+  expect(await me.json()).toMatchObject({ data: { name: "a\\u0000\\ud800", scopes: ["read"] } });
 });
 
 test("groups that only the address of user information has count, if they are of the same subject", async () => {
