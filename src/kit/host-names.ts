@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import { readHostPort } from "./host-port.ts";
-import { isLoopback } from "./ip-address.ts";
+import { isLoopback, wholeIPv6 } from "./ip-address.ts";
 
 export interface HostNamesOptions {
   /** The address or name that the process listens on. */
@@ -59,13 +59,13 @@ function nameIn(host: string): string | undefined {
   return read === undefined ? undefined : normal(read.host);
 }
 
-/** Lower case, without brackets and the dot that ends a complete name; an address in its short form. */
+/** Lower case, without brackets and the dot that ends a complete name; an IPv6 address with all its groups. */
 function normal(name: string): string {
   const bare = name
     .toLowerCase()
     .replace(/^\[|\]$/g, "")
     .replace(/\.$/, "");
-  return isIP(bare) === 6 ? new URL(`http://[${bare}]`).hostname.slice(1, -1) : bare;
+  return isIP(bare) === 6 ? wholeIPv6(bare) : bare;
 }
 
 /** True for localhost, the names under it, and the addresses that lead to the same machine. */

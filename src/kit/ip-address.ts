@@ -26,12 +26,29 @@ function withoutMapping(address: string): string {
   return [high, low].flatMap((group) => [parseInt(group, 16) >> 8, parseInt(group, 16) & 255]).join(".");
 }
 
-/** The eight groups of an IPv6 address, in lower case without leading zeros. */
+/** An IPv6 address with all eight groups, in lower case without leading zeros, and without its zone.
+ *  @param address one that `isIPv6` accepts */
+export function wholeIPv6(address: string): string {
+  return groupsOf(address).join(":");
+}
+
+/** The eight groups of an IPv6 address. The parser of URLs would refuse some addresses: those with a zone, and
+ *  `::1:2:3:4:1.2.3.4`. */
 function groupsOf(address: string): string[] {
-  const [bare = ""] = address.split("%");
-  // the URL's parser writes an address in its short form, and an IPv4 address at the end as two groups
-  const [before = "", after] = new URL(`http://[${bare}]`).hostname.slice(1, -1).split("::");
-  const start = before === "" ? [] : before.split(":");
-  const end = after === undefined || after === "" ? [] : after.split(":");
-  return [...start, ...Array.from({ length: 8 - start.length - end.length }, () => "0"), ...end];
+  const [bare = ""] = address.toLowerCase().split("%");
+  const [before = "", after] = bare.split("::");
+  const start = groupsIn(before);
+  const end = groupsIn(after ?? "");
+  const zeros = Array.from({ length: Math.max(0, 8 - start.length - end.length) }, () => "0");
+  return [...start, ...zeros, ...end];
+}
+
+/** The groups of a part of an address; an IPv4 address at its end is two of them. */
+function groupsIn(part: string): string[] {
+  if (part === "") return [];
+  return part.split(":").flatMap((group) => {
+    const [a = 0, b = 0, c = 0, d = 0] = group.split(".").map(Number);
+    const numbers = group.includes(".") ? [a * 256 + b, c * 256 + d] : [parseInt(group, 16)];
+    return numbers.map((number) => number.toString(16));
+  });
 }

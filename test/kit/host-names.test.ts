@@ -35,12 +35,15 @@ const moreNoHosts = [
   "é.localhost\t",
 ];
 
+/** Addresses that the parser of URLs refuses. */
+const oddAddresses = ["fe80::1%eth0", "[::ffff:1:fff:1:127.0.0.1]:80", "::ff:fff:ff:f:1.2.3.4"];
+
 describe("a process that only its machine reaches", () => {
   test.each([...loopback, ...mapped, "node-7:1", "GW.example.org."])("answers under %p", (host) => {
     expect(onLoopback().includes(host)).toBe(true);
   });
 
-  test.each([...ofAttackers, "10.0.0.5", "gateway", "gw.local", ...noHosts, ...moreNoHosts])(
+  test.each([...ofAttackers, "10.0.0.5", "gateway", "gw.local", ...noHosts, ...moreNoHosts, ...oddAddresses])(
     "does not answer under %p",
     (host) => expect(onLoopback().includes(host)).toBe(false),
   );

@@ -11,6 +11,11 @@ test("a client is an IPv4 address, also inside IPv6, or 64 bits of IPv6", () => 
     ["2001:db8::1", "2001:db8:0:0::/64"],
     ["fe80::1%eth0", "fe80:0:0:0::/64"],
     ["::1", "0:0:0:0::/64"],
+    // the parser of URLs refuses these
+    ["::1:2:3:4:1.2.3.4", "0:0:1:2::/64"],
+    ["::ffff:1:fff:1:127.0.0.1%eth0", "0:0:ffff:1::/64"],
+    ["1:2:3:4:5:6:1.2.3.4", "1:2:3:4::/64"],
+    ["1::", "1:0:0:0::/64"],
     ["unknown", undefined],
     ["10.0.0.7:80", undefined],
   ] as const) {

@@ -184,6 +184,11 @@ describe("with CORS_ORIGINS=*", () => {
 describe("a Host", () => {
   const probes = ["GET /health/live", "HEAD /health/ready"];
 
+  test("under an address with a zone gets 421, not an error of the process", async () => {
+    for (const host of ["fe80::1%eth0", "[::ffff:1:fff:1:127.0.0.1]"])
+      expect((await closed.get("/api/v1/gpus", { headers: { host } })).status).toBe(421);
+  });
+
   test("of another name than the process's gets 421 everywhere, except for probes", async () => {
     for (const asked of [
       ...reads,
