@@ -85,6 +85,6 @@ export async function stopPipeline({ subprocess }: PipelineProcess, signal: Node
 
 /** The URL that a pipeline prints in its banner. */
 export async function urlOf(pipeline: PipelineProcess, timeoutMs?: number): Promise<string> {
-  const [, url] = await pipeline.waitFor(/health\s+(http:\/\/\S+)\/health/, timeoutMs);
+  const [, url] = await pipeline.waitFor(/health\s+(https?:\/\/\S+)\/health/, timeoutMs);
   return url as string;
 }

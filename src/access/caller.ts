@@ -13,7 +13,7 @@ export interface KeyGrant {
 }
 
 /** What makes someone a caller; `anyone` where nothing is required. */
-export type CallerKind = "anyone" | "key" | "session" | "token";
+export type CallerKind = "anyone" | "key" | "session" | "token" | "certificate";
 
 /** Who sends a request. Connections that outlive a request end with their caller. */
 export class Caller {

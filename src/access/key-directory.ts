@@ -66,8 +66,8 @@ export class KeyDirectory extends BaseService implements CallerSource {
     this.usesNotedAtMs = options.monotonicMs();
   }
 
-  identify({ kind, text }: Credential): Caller | undefined {
-    return kind === "bearer" ? this.authenticate(text) : undefined;
+  identify(credential: Credential): Caller | undefined {
+    return credential.kind === "bearer" ? this.authenticate(credential.text) : undefined;
   }
 
   /** @returns the caller whose key this is; undefined if there is no such key, whatever the reason

@@ -87,9 +87,9 @@ export class Sessions extends BaseService implements CallerSource, SessionAdmini
     return this.options.store.list(limit);
   }
 
-  identify({ kind, text }: Credential): Caller | Promise<Caller | undefined> | undefined {
-    if (kind !== "session" || !sessionPattern.test(text)) return undefined;
-    return this.callerWith(hashOf(text).toString("hex"));
+  identify(credential: Credential): Caller | Promise<Caller | undefined> | undefined {
+    if (credential.kind !== "session" || !sessionPattern.test(credential.text)) return undefined;
+    return this.callerWith(hashOf(credential.text).toString("hex"));
   }
 
   callerOf(reference: string): Caller | Promise<Caller | undefined> | undefined {

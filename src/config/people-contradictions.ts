@@ -3,12 +3,38 @@ import type { Static, TObject } from "@sinclair/typebox";
 import type { accessSettings } from "./settings/access-settings.ts";
 import type { peopleSettings } from "./settings/people-settings.ts";
 
-type PeopleConfig = Static<TObject<typeof peopleSettings & typeof accessSettings>> & { readonly host: string };
+type PeopleConfig = Static<TObject<typeof peopleSettings & typeof accessSettings>> & {
+  readonly host: string;
+  readonly tlsCertFile?: string;
+};
 
 /** The errors of the settings of people that are valid by themselves but contradict each other. */
 export function peopleContradictions(config: PeopleConfig): string[] {
   const { authOidcIssuer: issuer } = config;
-  return issuer === undefined ? withoutIssuer(config) : [...missing(config), ...unsafe(config, issuer)];
+  return [
+    ...certificateContradictions(config),
+    ...(issuer === undefined ? withoutIssuer(config) : [...missing(config), ...unsafe(config, issuer)]),
+  ];
+}
+
+function certificateContradictions(config: PeopleConfig): string[] {
+  const { authClientCaFile: caFile, authClientCertificates: mode, authMappingFile, auth, tlsCertFile } = config;
+  if (caFile === undefined) {
+    return mode === "required"
+      ? ["AUTH_CLIENT_CERTIFICATES=required needs AUTH_CLIENT_CA_FILE, to know which ones"]
+      : [];
+  }
+  const errors: string[] = [];
+  if (tlsCertFile === undefined) {
+    errors.push("AUTH_CLIENT_CA_FILE needs TLS_CERT_FILE: clients show certificates only with TLS");
+  }
+  if (authMappingFile === undefined && mode !== "required") {
+    errors.push("AUTH_CLIENT_CA_FILE needs AUTH_MAPPING_FILE: without it, client certificates allow nothing");
+  }
+  if (auth === "off" && mode !== "required") {
+    errors.push("AUTH=off and AUTH_CLIENT_CA_FILE contradict each other: with AUTH=off, everyone may do everything");
+  }
+  return errors;
 }
 
 function withoutIssuer(config: PeopleConfig): string[] {

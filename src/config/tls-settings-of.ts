@@ -8,8 +8,8 @@ export function tlsSettingsOf(config: Config, port: number) {
   const { tlsCertFile: certFile, tlsKeyFile: keyFile, tlsRedirectPort, host, externalServiceAddress } = config;
   if (certFile === undefined || keyFile === undefined) return undefined;
   return {
-    files: { certFile, keyFile, clientCaFile: undefined },
-    requiresClientCertificate: false,
+    files: { certFile, keyFile, clientCaFile: config.authClientCaFile },
+    requiresClientCertificate: config.authClientCertificates === "required",
     ...{ host, port },
     redirects: tlsRedirectPort === undefined ? undefined : { port: tlsRedirectPort, hosts: hostNamesOf(config) },
     shownPort: externalServiceAddress === undefined ? undefined : readHostPort(externalServiceAddress, "https")?.port,

@@ -95,7 +95,7 @@ function openGuarded({ config, store, clock, log }: Parts, audit: AuditLog): Ope
     services: [directory, ...people.services, audit],
     notice:
       signIn === undefined
-        ? "a key is needed; AUTH_BOOTSTRAP_KEY or 'bun run telemetry -- keys create --direct' gives the first one"
+        ? `a key${config.authClientCaFile === undefined ? "" : " or a client certificate"} is needed; AUTH_BOOTSTRAP_KEY or 'bun run telemetry -- keys create --direct' gives the first one`
         : `people sign in at ${signIn.place.publicUrl}/sign-in; programs need a key`,
     signIn,
     administer,
@@ -125,11 +125,11 @@ export function administrationOf(client: SqlClient, { keys, source, sessions }: 
   };
 }
 
-/** Keys are required beyond loopback, and where the settings name some, or an OpenID provider: an operator who gives a process keys wants
+/** Keys are required beyond loopback, and where the settings name some, an OpenID provider or authorities: an operator who gives a process keys wants
  *  them to count. */
-function isKeyRequired({ auth, host, authKeysFile, authBootstrapKey, authOidcIssuer }: Config): boolean {
+function isKeyRequired({ auth, host, ...config }: Config): boolean {
   if (auth !== "auto") return auth === "required";
-  return (
-    !(host === "localhost" || isLoopback(host)) || (authKeysFile ?? authBootstrapKey ?? authOidcIssuer) !== undefined
-  );
+  const { authKeysFile, authBootstrapKey, authOidcIssuer, authClientCaFile } = config;
+  const named = authKeysFile ?? authBootstrapKey ?? authOidcIssuer ?? authClientCaFile;
+  return !(host === "localhost" || isLoopback(host)) || named !== undefined;
 }

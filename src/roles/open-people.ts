@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { CallerSource } from "../access/caller-sources.ts";
+import { CertificateCallers } from "../access/certificate-callers.ts";
 import { mappingFile } from "../access/file/mapping-file.ts";
 import { MappedCallers } from "../access/mapped-callers.ts";
 import { OidcSignIn } from "../access/oidc/oidc-sign-in.ts";
@@ -29,19 +30,29 @@ const none: OpenPeople = { sources: [], services: [], signIn: undefined, session
 
 type Parts = Pick<SharedParts, "config" | "clock" | "log">;
 
-/** Opens what knows people, as the settings say.
+/** Opens what knows people, tokens and client certificates, as the settings say.
  *  @param database undefined for a process without a store, at which people cannot sign in
  *  @throws InvalidConfig if AUTH_OIDC_CA_FILE cannot be read */
 export function openPeople(parts: Parts, database: SqlClient | undefined): OpenPeople {
   const { config, clock, log } = parts;
-  const {
-    authOidcIssuer: issuer,
-    authMappingFile,
-    authOidcAudience: audience,
-    authOidcGroupsClaim: groupsClaim,
-  } = config;
-  if (issuer === undefined || authMappingFile === undefined) return none;
+  const { authOidcIssuer: issuer, authMappingFile, authClientCaFile } = config;
+  if (authMappingFile === undefined || (issuer ?? authClientCaFile) === undefined) return none;
   const callers = new MappedCallers({ file: mappingFile(authMappingFile), clock, log });
+  const certificates = authClientCaFile === undefined ? [] : [new CertificateCallers(callers)];
+  if (issuer === undefined) return { ...none, sources: certificates, services: [callers] };
+  const opened = openProviderParts(parts, { database, issuer, callers });
+  return { ...opened, sources: [...opened.sources, ...certificates] };
+}
+
+interface ProviderNeeds {
+  readonly database: SqlClient | undefined;
+  readonly issuer: string;
+  readonly callers: MappedCallers;
+}
+
+function openProviderParts(parts: Parts, { database, issuer, callers }: ProviderNeeds): OpenPeople {
+  const { config, clock, log } = parts;
+  const { authOidcAudience: audience, authOidcGroupsClaim: groupsClaim } = config;
   const provider = openProvider(parts, issuer);
   const tokens =
     audience === undefined ? undefined : new TokenCallers({ provider, callers, audience, groupsClaim, clock });

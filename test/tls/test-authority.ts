@@ -15,8 +15,8 @@ export interface TestCertificate {
 export interface TestNames {
   /** As openssl writes it: `/O=acme/CN=grafana`. */
   readonly subject?: string;
-  /** As openssl writes them: `DNS:localhost,IP:127.0.0.1`. */
-  readonly names?: string;
+  /** Each with its kind: `DNS:localhost`, `IP:127.0.0.1`, `URI:spiffe://acme/a`. */
+  readonly names?: readonly string[];
   /** 0: it has expired already. */
   readonly days?: number;
 }
@@ -48,13 +48,16 @@ export class TestAuthority {
   /** @param name of the files */
   issue(
     name: string,
-    { subject = `/CN=${name}`, names = "DNS:localhost,IP:127.0.0.1", days = 30 }: TestNames = {},
+    { subject = `/CN=${name}`, names = ["DNS:localhost", "IP:127.0.0.1"], days = 30 }: TestNames = {},
   ): TestCertificate {
     const { certFile, keyFile } = filesOf(this.dir, name);
     const [request, extensions] = [join(this.dir, `${name}.csr`), join(this.dir, `${name}.ext`)];
+    // in a section, a comma within a name can be escaped
+    const alternative = names.map((text, at) => text.replaceAll(",", "\\,").replace(/^(\w+):/, `$1.${at}=`));
+    const usage = ["basicConstraints=critical,CA:FALSE", "extendedKeyUsage=serverAuth,clientAuth"];
     writeFileSync(
       extensions,
-      `subjectAltName=${names}\nbasicConstraints=critical,CA:FALSE\nextendedKeyUsage=serverAuth,clientAuth\n`,
+      ["subjectAltName=@alternative", ...usage, "[alternative]", ...alternative, ""].join("\n"),
     );
     run(["req", ...ecKey, "-subj", subject, "-keyout", keyFile, "-out", request]);
     const by = [

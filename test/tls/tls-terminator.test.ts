@@ -23,6 +23,12 @@ afterEach(async () => {
 });
 afterAll(() => rmSync(dir, { recursive: true }));
 
+interface StartOptions {
+  readonly limits?: TerminatorLimits;
+  readonly clientCaFile?: string;
+  readonly requiresClientCertificate?: boolean;
+}
+
 describe.skipIf(openssl === null)("TLS in front of the HTTP server (needs openssl)", () => {
   const authority = openssl === null ? undefined : TestAuthority.make(dir, "ca");
   const ca = authority?.cert ?? "";
@@ -34,13 +40,18 @@ describe.skipIf(openssl === null)("TLS in front of the HTTP server (needs openss
   };
 
   /** A terminator in front of an HTTP server. */
-  async function start(innerPort: number | ((peers: TlsTerminator) => number), limits?: TerminatorLimits) {
+  async function start(innerPort: number | ((peers: TlsTerminator) => number), options: StartOptions = {}) {
+    const { limits, clientCaFile, requiresClientCertificate = false } = options;
     put(first);
-    const certificate = new TlsCertificate({ files, clock: systemClock, log: pino({ level: "silent" }) });
+    const certificate = new TlsCertificate({
+      files: { ...files, clientCaFile },
+      clock: systemClock,
+      log: pino({ level: "silent" }),
+    });
     await certificate.start();
     const failures: string[] = [];
     const terminator = new TlsTerminator({
-      ...{ certificate, requiresClientCertificate: false, onFailure: (reason) => failures.push(reason) },
+      ...{ certificate, requiresClientCertificate, onFailure: (reason) => failures.push(reason) },
       ...(limits === undefined ? {} : { limits }),
     });
     const inner = typeof innerPort === "number" ? innerPort : innerPort(terminator);
@@ -84,7 +95,7 @@ describe.skipIf(openssl === null)("TLS in front of the HTTP server (needs openss
     const limits = { connections: 100, handshakeMs: 200 };
     const { port, failures } = await start(
       served(() => new Response("hello")),
-      limits,
+      { limits },
     );
     const old = connected(port, { minVersion: "TLSv1", maxVersion: "TLSv1.1" });
     expect(await old.then(nameOf, () => "refused")).toBe("refused");
@@ -100,7 +111,7 @@ describe.skipIf(openssl === null)("TLS in front of the HTTP server (needs openss
   test("connections above the limit are closed, and those within it are served", async () => {
     const { port } = await start(
       served(() => new Response("hello")),
-      { connections: 1, handshakeMs: 10_000 },
+      { limits: { connections: 1, handshakeMs: 10_000 } },
     );
     const within = await connected(port);
     expect(await connected(port).then(nameOf, () => "refused")).toBe("refused");
@@ -148,6 +159,55 @@ describe.skipIf(openssl === null)("TLS in front of the HTTP server (needs openss
     await began.promise;
     socket.destroy();
     expect(await left.promise).toBe("left");
+  });
+
+  test("a client without a certificate gets no connection where one is required", async () => {
+    const options = { clientCaFile: authority?.certFile ?? "", requiresClientCertificate: true };
+    const { port, failures } = await start(
+      served(() => new Response("hello")),
+      options,
+    );
+    const { cert = "", key = "" } = second ?? {};
+    expect(await answerOn(await connected(port, { cert, key }))).toContain("hello");
+    // with TLS 1.3, the client learns it after its handshake
+    const socket = await connected(port).catch(() => undefined);
+    if (socket !== undefined) await new Promise((resolve) => socket.once("close", resolve).on("error", resolve));
+    expect(failures).toEqual(["client_certificate"]);
+  });
+
+  test("when the authority of client certificates is replaced, no connection and no session of the old one counts", async () => {
+    const clientCaFile = join(dir, "clients.pem");
+    writeFileSync(clientCaFile, ca);
+    const seen: unknown[] = [];
+    const { port, certificate } = await start(
+      (peers) => {
+        const answer = (request: Request, server: Bun.Server<undefined>): Response => {
+          const found = peers.at(server.requestIP(request)?.port ?? 0)?.certificate;
+          seen.push(typeof found === "object" ? found.names[0] : found);
+          return new Response("hello");
+        };
+        const server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: answer });
+        closing.push(() => server.stop(true));
+        return server.port ?? 0;
+      },
+      { clientCaFile },
+    );
+    const { cert = "", key = "" } = second ?? {};
+    const sessions: Buffer[] = [];
+    const withCertificate = await connected(port, { cert, key });
+    withCertificate.on("session", (session: Buffer) => sessions.push(session));
+    await answerOn(withCertificate);
+    const without = await connected(port);
+    await answerOn(without);
+    const ended = new Promise((resolve) => withCertificate.once("close", resolve));
+    writeFileSync(clientCaFile, TestAuthority.make(dir, "other").cert);
+    await certificate.refresh();
+    await ended;
+    await answerOn(without);
+    const [session] = sessions;
+    if (session === undefined) throw new Error("the server offered no session");
+    await answerOn(await connected(port, { cert, key, session }));
+    expect(seen).toEqual(["CN=second", undefined, undefined, "SELF_SIGNED_CERT_IN_CHAIN"]);
   });
 
   test("the HTTP server sees the client's address, and refuses everyone who finds its own port", async () => {

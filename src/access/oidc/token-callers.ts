@@ -49,8 +49,10 @@ export class TokenCallers implements CallerSource {
     });
   }
 
-  identify({ kind, text }: Credential): Promise<Caller | undefined> | undefined {
-    if (kind !== "bearer" || text.length > tokenMaxLength || !tokenPattern.test(text)) return undefined;
+  identify(credential: Credential): Promise<Caller | undefined> | undefined {
+    if (credential.kind !== "bearer") return undefined;
+    const { text } = credential;
+    if (text.length > tokenMaxLength || !tokenPattern.test(text)) return undefined;
     return this.callerWith(text);
   }
 

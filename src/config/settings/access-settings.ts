@@ -25,6 +25,19 @@ export const accessSettings = {
         "A key with all scopes, to create the first other keys; gtp_NAME_SECRET, where the secret has 256 random bits",
     }),
   ),
+  authClientCaFile: path(
+    "AUTH_CLIENT_CA_FILE",
+    "Authorities (PEM) of client certificates, read again when it changes; AUTH_MAPPING_FILE says what their holders may do",
+  ),
+  authClientCertificates: Type.Union(
+    (["optional", "required"] as const).map((mode) => Type.Literal(mode)),
+    {
+      env: "AUTH_CLIENT_CERTIFICATES",
+      default: "optional",
+      description:
+        "required: a client without a certificate of AUTH_CLIENT_CA_FILE gets no connection, not even a probe",
+    },
+  ),
   authOpenPages: Type.Optional(
     Type.Array(Type.Union((["health", "metrics", "docs"] as const).map((page) => Type.Literal(page))), {
       env: "AUTH_OPEN_PAGES",

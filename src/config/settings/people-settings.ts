@@ -49,7 +49,7 @@ export const peopleSettings = {
   ),
   authMappingFile: path(
     "AUTH_MAPPING_FILE",
-    "File that says what groups and subjects may do; read again when it changes",
+    "File that says what groups, subjects and client certificates may do; read again when it changes",
   ),
   authPublicUrl: Type.Optional(
     Type.String({

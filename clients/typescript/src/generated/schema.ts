@@ -1783,10 +1783,10 @@ export interface components {
              * @description By what the caller is known; anyone: nothing is required here
              * @enum {string}
              */
-            kind: "anyone" | "key" | "session" | "token";
-            /** @description The key's id, or oidc: and the subject; empty for anyone */
+            kind: "anyone" | "key" | "session" | "token" | "certificate";
+            /** @description The key's id, or oidc: or certificate: and the subject; empty for anyone */
             id: string;
-            /** @description What the key is for, or the person's name */
+            /** @description What the key is for, the person's name, or the certificate's subject */
             name: string;
             /** @description What the caller may do; no scope implies another one */
             scopes: ("read" | "write" | "operate" | "admin")[];

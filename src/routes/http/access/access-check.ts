@@ -7,6 +7,7 @@ import { type AccessRule, ruleOf, type RuledRoute } from "./access-rule.ts";
 import { clientAddress } from "./client-address.ts";
 import { credentialOf } from "./credentials.ts";
 import { noteRequester, Requester, requesterOf, stranger } from "./requester.ts";
+import { certificateOf, certificateProblem } from "./shown-certificate.ts";
 import { isOpenedPage, mayUseCookies } from "./session-cookie.ts";
 import { SignInNeeded } from "./sign-in-needed.ts";
 
@@ -39,7 +40,7 @@ export function accessCheck({ access, trail, trustsForwardedFor, door, routes }:
       const isOpen = rule.scope === "open" || (page !== undefined && access.openPages.includes(page));
       if (isOpen) return noteRequester(request, stranger(address, trail));
       const cookie = signIn !== undefined && mayUseCookies(request, origins) ? signIn.sessionCookie : undefined;
-      const credential = credentialOf(request, cookie);
+      const credential = credentialOf(request, cookie) ?? certificateOf(request, origins);
       const caller = credential && (await access.identify(credential));
       if (caller === undefined) {
         const place = asksForKey === true ? undefined : signIn;
@@ -48,7 +49,7 @@ export function accessCheck({ access, trail, trustsForwardedFor, door, routes }:
         }
         stranger(address, trail).refused(action, targetOf(request), "unauthenticated");
         set.headers["www-authenticate"] = challengeFor(request, place !== undefined);
-        throw unauthenticated(request.headers.has("authorization"));
+        throw unauthenticated(request);
       }
       const requester = new Requester(caller, address, trail);
       if (rule.scope !== "any") requester.require(rule, action, targetOf(request));
@@ -96,8 +97,13 @@ function targetOf({ url }: Request): string {
 }
 
 /** The same for every key that is not valid: an unknown one, one with a wrong secret, and one that was revoked or has expired. */
-function unauthenticated(isGiven: boolean): ApiError {
-  const message = isGiven
+function unauthenticated(request: Request): ApiError {
+  const problem = request.headers.has("authorization") ? undefined : certificateProblem(request);
+  if (problem !== undefined) {
+    const message = `This needs a key or a known client certificate; ${problem}`;
+    return new ApiError(401, "unauthenticated", { message, details: {} });
+  }
+  const message = request.headers.has("authorization")
     ? "The key is not valid; send a valid one as Authorization: Bearer KEY, or as the password of Basic authentication"
     : "This needs a key; send it as Authorization: Bearer KEY, or as the password of Basic authentication";
   return new ApiError(401, "unauthenticated", { message, details: {} });

@@ -1,11 +1,11 @@
-import type { Credential } from "../../../access/credential.ts";
+import type { CredentialText } from "../../../access/credential.ts";
 import { cookieIn } from "./session-cookie.ts";
 
 /** What a request shows to say who sends it. An Authorization header counts alone, even if it has no key that can be read, and a
  *  ticket counts before a session.
  *  @param sessionCookie the name of the cookie of sessions; undefined if cookies of this request do not count
  *  @returns undefined if the request shows nothing */
-export function credentialOf({ headers, url }: Request, sessionCookie: string | undefined): Credential | undefined {
+export function credentialOf({ headers, url }: Request, sessionCookie: string | undefined): CredentialText | undefined {
   const authorization = headers.get("authorization");
   if (authorization !== null) return credential("bearer", keyIn(authorization));
   const isSocket = headers.get("upgrade")?.toLowerCase() === "websocket";
@@ -14,7 +14,7 @@ export function credentialOf({ headers, url }: Request, sessionCookie: string | 
   return ticket ?? credential("session", session);
 }
 
-function credential(kind: Credential["kind"], text: string | undefined): Credential | undefined {
+function credential(kind: CredentialText["kind"], text: string | undefined): CredentialText | undefined {
   return text === undefined ? undefined : { kind, text };
 }
 

@@ -11,7 +11,7 @@ import { noQuery } from "../../http/parameters/common.ts";
 import { instant, single } from "../../schemas/envelope.ts";
 import { selectorSchema } from "./selector.ts";
 
-const kinds = ["anyone", "key", "session", "token"] as const satisfies readonly Caller["kind"][];
+const kinds = ["anyone", "key", "session", "token", "certificate"] as const satisfies readonly Caller["kind"][];
 
 /** Who sends a request. */
 export const meSchema = Type.Object(
@@ -22,8 +22,8 @@ export const meSchema = Type.Object(
         description: "By what the caller is known; anyone: nothing is required here",
       },
     ),
-    id: Type.String({ description: "The key's id, or oidc: and the subject; empty for anyone" }),
-    name: Type.String({ description: "What the key is for, or the person's name" }),
+    id: Type.String({ description: "The key's id, or oidc: or certificate: and the subject; empty for anyone" }),
+    name: Type.String({ description: "What the key is for, the person's name, or the certificate's subject" }),
     scopes: Type.Array(Type.Union(scopes.map((scope) => Type.Literal(scope))), {
       description: "What the caller may do; no scope implies another one",
     }),
