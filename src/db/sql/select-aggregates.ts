@@ -3,7 +3,7 @@ import type { SqlExecutor } from "../client.ts";
 import { Conditions } from "./conditions.ts";
 import { addAttributeConditions } from "./gpu-conditions.ts";
 import { OwnRows, telemetryOf } from "./own-rows.ts";
-import { bucketOf, rollupMs } from "./rollup-source.ts";
+import { bucketOf, rollupMs, storedRollups } from "./rollup-source.ts";
 import { namespacesOf, occupantsAt } from "./stored-occupants.ts";
 
 /** A row of the result. In addition to `timeMs`, a row has the group's columns, and `{metric}_avg`, `_min`, `_max` (null if the
@@ -32,15 +32,15 @@ from gpu_attributes${own === undefined ? "" : ` where ${own.place("gpu_attribute
 /** Aggregates telemetry by minute or hour and by group, and orders the rows by both. If more rows than the limit exist, the
  *  result has one row more than the limit. A GPU that moves within a minute or hour counts for its place at the beginning of
  *  that minute or hour.
- *  @param isMaterialized true if the database stores the rollups, which are then read instead of the records; with bounds, the records
- *    are always read */
+ *  @param isMaterialized true if the database stores the rollups, which are then read instead of the records; with namespaces in bounds,
+ *    the records are always read */
 export function selectAggregates(
   executor: SqlExecutor,
   filter: AggregateFilter,
   isMaterialized: boolean,
 ): Promise<AggregateSqlRow[]> {
   const byPlace = filter.groupBy !== "gpu" && filter.groupBy !== "namespace";
-  const isFromRollups = isMaterialized && filter.gpus.within === undefined;
+  const isFromRollups = isMaterialized && filter.gpus.within?.namespaces === undefined;
   const { text, params } = byPlace ? byPlaceStatement(filter, isFromRollups) : byGpuStatement(filter, isFromRollups);
   return executor.query<AggregateSqlRow>(text, params);
 }
@@ -66,7 +66,7 @@ with places as materialized (
   select q.*, dense_rank() over (order by ${names})::int as place from (${spansOf(own)}) q ${placed.after("where")}),
 sums as (
   select ${bucket} as bucket, p.place, ${figures.join(", ")}
-  from ${isMaterialized ? `telemetry_${resolution}` : telemetryOf(own)} t
+  from ${isMaterialized ? storedRollups(resolution, own) : telemetryOf(own)} t
   join places p on p.gpu_key = t.gpu_key and ${bucket} >= p.valid_from and ${bucket} < p.valid_to
   ${within} group by 1, 2)
 select extract(epoch from s.bucket)::float8 * 1000 as "timeMs", ${names}, ${metrics.map(resultColumnsOf).join(", ")}
@@ -80,7 +80,7 @@ function byGpuStatement(filter: AggregateFilter, isMaterialized: boolean): State
   const { groupBy, metrics, gpus, limit } = filter;
   const conditions = new Conditions();
   const own = gpus.within && new OwnRows(gpus.within, conditions);
-  const sums = isMaterialized ? rollupSumsQuery(filter, conditions) : telemetrySumsQuery(filter, conditions, own);
+  const sums = isMaterialized ? rollupSumsQuery(filter, conditions, own) : telemetrySumsQuery(filter, conditions, own);
   const filters = placeConditions(gpus, "p", conditions.params);
   const places = `join (${spansOf(own)}) p on p.gpu_key = s.gpu_key and s.bucket >= p.valid_from and s.bucket < p.valid_to`;
   const [name, expression] = groupBy === "gpu" ? ["uuid", "g.uuid"] : ["namespace", "s.namespace"];
@@ -142,7 +142,7 @@ group by t.gpu_key, ${bucket}, t.namespace`;
 
 /** A query for the sums by GPU and minute or hour, from a rollup. A rollup has no namespace, so the namespaces are those of the
  *  GPU's workloads at the beginning of the minute or hour. */
-function rollupSumsQuery(filter: AggregateFilter, conditions: Conditions): string {
+function rollupSumsQuery(filter: AggregateFilter, conditions: Conditions, own: OwnRows | undefined): string {
   const { metrics, groupBy, resolution } = filter;
   const figures = metrics.map(
     (name) =>
@@ -150,11 +150,11 @@ function rollupSumsQuery(filter: AggregateFilter, conditions: Conditions): strin
   );
   const namespace =
     groupBy === "namespace"
-      ? `, unnest(array(${namespacesOf(occupantsAt("t.gpu_key", "t.bucket"))})) as namespace`
+      ? `, unnest(array(${namespacesOf(occupantsAt("t.gpu_key", "t.bucket", own))})) as namespace`
       : "";
   return `
 select t.gpu_key, t.bucket${namespace}, ${figures.join(", ")}
-from telemetry_${resolution} t ${withinWholeBuckets(filter, conditions, "t.bucket")}`;
+from ${storedRollups(resolution, own)} t ${withinWholeBuckets(filter, conditions, "t.bucket")}`;
 }
 
 /** A `where` clause for the whole minutes or hours that begin in the range. */

@@ -59,7 +59,7 @@ export async function selectExpected(
     lastHour: selected.param((Math.ceil(toMs / coverageHourMs) - 1) * coverageHourMs),
   };
   const own = gpus.within && new OwnRows(gpus.within, selected);
-  const held = heldBy(bounds, isMaterialized && own === undefined ? widthMs : undefined, own);
+  const held = heldBy(bounds, isMaterialized && own?.restrictsNamespaces !== true ? widthMs : undefined, own);
   const [workloads, join] = groupBy === "namespace" ? [held.ctes, held.join] : ["", ""];
   const part = (bound: string): string => (groupBy === "namespace" ? `, ${held[bound as "from" | "to"]}` : "");
   // grouped by numbers first: names take longer to compare

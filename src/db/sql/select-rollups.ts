@@ -2,7 +2,7 @@ import { metrics } from "../../domain/metrics.ts";
 import type { RollupResolution } from "../../domain/query.ts";
 import { Conditions } from "./conditions.ts";
 import type { Bounds, HistorySource } from "./history-part.ts";
-import { aggregateNames, bucketOf, everyAggregate, rollupMs } from "./rollup-source.ts";
+import { aggregateNames, bucketOf, everyAggregate, rollupMs, storedRollups } from "./rollup-source.ts";
 import type { OwnRows } from "./own-rows.ts";
 import { hasNamespace, occupantsAt } from "./stored-occupants.ts";
 
@@ -29,8 +29,8 @@ interface RollupTable {
  *  some of the records, a subquery computes the rows for the range. The view would compute the rows for the whole history, and is not read. */
 export function rollupSource({ resolution, isMaterialized }: RollupTable): HistorySource {
   const from: HistorySource["from"] = (conditions, bounds, own) =>
-    isMaterialized && own === undefined
-      ? `telemetry_${resolution}`
+    isMaterialized && own?.restrictsNamespaces !== true
+      ? storedRollups(resolution, own)
       : groupedTelemetry(conditions, resolution, { ...bounds, own });
   return {
     from,

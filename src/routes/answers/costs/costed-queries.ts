@@ -99,8 +99,8 @@ export class CostedQueries implements TelemetryQueries {
   }
 
   private ofAggregates({ gpus, range, resolution, groupBy }: AggregateFilter): number {
-    // a rollup combines all workloads of a GPU, and all of its places, so these are made from the records
-    if (groupBy === "namespace" || gpus.within !== undefined) return this.estimates.records(gpus, range);
+    // a rollup combines all workloads of a GPU, so these are made from the records
+    if (groupBy === "namespace" || gpus.within?.namespaces !== undefined) return this.estimates.records(gpus, range);
     const rollups = this.estimates.sum(gpus, range, (ms) => ms / rollupMs[resolution]);
     return rollups * this.estimates.perRollup(resolution);
   }
