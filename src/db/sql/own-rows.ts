@@ -34,11 +34,12 @@ export class OwnRows {
     return this.bounds.namespaces === undefined ? "true" : `exists (${this.ownIn(list)})`;
   }
 
-  /** A condition on the workloads of a row of telemetry. */
+  /** A condition on the workloads of a row of telemetry. Few rows have a list, and reading one takes long. */
   heldRecord(alias: string): string {
     const { namespaces } = this.bounds;
     if (namespaces === undefined) return "true";
-    return `(${alias}.namespace = any(${this.names("namespaces")}) or ${this.heldBy(`${alias}.occupants`)})`;
+    const isOneOf = `${alias}.occupants is not null and ${this.heldBy(`${alias}.occupants`)}`;
+    return `(${alias}.namespace = any(${this.names("namespaces")}) or (${isOneOf}))`;
   }
 
   /** A condition: an own workload has held the GPU of a key by an instant. */
@@ -80,10 +81,10 @@ export class OwnRows {
     where own_p.gpu_key = ${alias}.gpu_key and ${alias}.time >= own_p.from_at and ${alias}.time < own_p.to_at and ${this.place("own_p")})`;
   }
 
-  /** The placeholder of a list of names, as an array. */
+  /** A list of names, as an array. As a query, it is read once, not for each row. */
   names(list: keyof GpuBounds): string {
     const placeholder = (this.placeholders[list] ??= this.conditions.param(textArray(this.bounds[list] ?? [])));
-    return `${placeholder}::text::text[]`;
+    return `(select ${placeholder}::text::text[])::text[]`;
   }
 }
 
