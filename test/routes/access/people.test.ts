@@ -88,6 +88,9 @@ test("a person who opens a page is led to sign in, returns to it, and is who the
     expect((await get(browser, `${url}/api/v1/gpus`)).status).toBe(200);
     expect((await get(browser, `${url}/api/v1/keys`)).status).toBe(403);
   }
+  const metrics = await (await get(browser, `${one.url}/metrics`)).text();
+  expect(metrics).toContain('telemetry_client_requests_total{client="people"}');
+  expect(metrics).not.toContain("alice");
   expect(one.entries).toContainEqual({
     ...{ keyId: "oidc:alice", keyName: "alice@example.org", address: expect.any(String) as string },
     ...{ action: "signIn", target: "", result: "ok" },

@@ -16,10 +16,11 @@ export class Requester {
     private readonly trail: AuditTrail,
   ) {}
 
-  /** Whose costs the request counts as: the key's, or without a key those of the address. */
+  /** Whose costs the request counts as: the key's or the person's, or else those of the address. */
   get client(): string {
-    const { id } = this.caller.grant;
-    return id === "" ? (clientNetwork(this.address) ?? (this.address || "unknown")) : `key ${id}`;
+    const { kind, grant } = this.caller;
+    if (grant.id === "") return clientNetwork(this.address) ?? (this.address || "unknown");
+    return kind === "key" ? `key ${grant.id}` : grant.id;
   }
 
   /** @param action names what has the rule, for the audit log

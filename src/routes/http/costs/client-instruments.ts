@@ -9,7 +9,7 @@ export type Held = "sockets" | "subscriptions" | "exports";
 /** Names beyond these share the label `other`. */
 const maxNames = 100;
 
-/** What clients cost, by the names of their keys. Requests without a key have the label `none`. */
+/** What clients cost, by the names of their keys. Requests without a key have the label `none`, those of people `people`. */
 export class ClientInstruments {
   private readonly names = new Set<string>();
   private readonly requests: Counter<"client">;
@@ -89,6 +89,8 @@ export class ClientInstruments {
   private nameOf({ caller }: Requester): string {
     const { id, name } = caller.grant;
     if (id === "") return "none";
+    // people choose their names, and there could be more of them than labels
+    if (caller.kind === "session" || caller.kind === "token") return "people";
     if (this.names.size < maxNames) this.names.add(name);
     return this.names.has(name) ? name : "other";
   }
