@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { type LoadedGateway, startLoadedGateway } from "../support/loaded-gateway.ts";
+import type { FuzzedGateway } from "./gateway/requests.ts";
 import { fuzzRound, processorMs, residentBytes } from "./gateway/rounds.ts";
 import type { Order, Report } from "./in-process.ts";
 import { walk } from "./openapi/walk.ts";
@@ -72,10 +73,11 @@ async function readInProcess(state: FuzzState): Promise<void> {
 
 /** Sends inputs to a gateway until it ends or the time is over. */
 async function sendToGateway(state: FuzzState): Promise<void> {
-  const gateway = await startLoadedGateway({ AUTH_BOOTSTRAP_KEY: key }, silentMs).catch((error: unknown) =>
+  const loaded = await startLoadedGateway({ AUTH_BOOTSTRAP_KEY: key }, silentMs).catch((error: unknown) =>
     console.log(String(error).slice(-500)),
   );
-  if (gateway === undefined) return Bun.sleep(1000);
+  if (loaded === undefined) return Bun.sleep(1000);
+  const gateway = { ...loaded, answerWithinMs: silentMs };
   try {
     while (!isOver() && gateway.isAlive()) await sendRound(state, gateway);
     console.log(`the gateway takes ${Math.round(residentBytes(gateway.processId) / 1024 ** 2)} MiB`);
@@ -87,7 +89,7 @@ async function sendToGateway(state: FuzzState): Promise<void> {
 /** Of so many rounds, one consists of requests made from the OpenAPI document, whose answers are checked against it. */
 const walkEvery = 50;
 
-async function sendRound(state: FuzzState, gateway: LoadedGateway): Promise<void> {
+async function sendRound(state: FuzzState, gateway: LoadedGateway & FuzzedGateway): Promise<void> {
   const { seed, rounds: round } = state;
   state.rounds += 1;
   try {

@@ -6,6 +6,8 @@ import { must, WrongInput } from "../subject.ts";
 export interface FuzzedGateway {
   readonly url: string;
   readonly processId: number;
+  /** An answer that takes longer does not come, milliseconds. */
+  readonly answerWithinMs: number;
   output(): string;
   isAlive(): boolean;
 }
@@ -81,8 +83,6 @@ const headerSeeds: readonly (readonly [string, string])[] = [
 
 /** Codes of 503 that say what the gateway cannot know or will not do now, not that it failed. */
 const expectedCodes = ["figure_unknown", "query_too_costly", "no_room", "too_many_requests", "too_busy"];
-/** This machine may be busy. */
-export const answerWithinMs = 60_000;
 
 /** Sends a mutated request with `fetch`. @throws WrongInput if the answer is an error of the gateway, or does not come */
 export async function sendRequest(gateway: FuzzedGateway, key: string, random: () => number): Promise<void> {
@@ -106,7 +106,7 @@ export async function sendRequest(gateway: FuzzedGateway, key: string, random: (
   const request = requestOf(`${gateway.url}/${target.replace(/^\//, "")}`, { ...init, headers, ...(body && { body }) });
   if (request === undefined) return;
   try {
-    const answer = await fetch(request, { redirect: "manual", signal: AbortSignal.timeout(answerWithinMs) });
+    const answer = await fetch(request, { redirect: "manual", signal: AbortSignal.timeout(gateway.answerWithinMs) });
     const text = await answer.text();
     // a HEAD does not say why
     if (init.method !== "HEAD" || answer.status !== 503) check(answer.status, text);
@@ -127,7 +127,7 @@ export async function sendBytes(gateway: FuzzedGateway, key: string, random: () 
   ];
   const bytes = mutated(Buffer.from(`${lines.join("\r\n")}\r\n\r\n${body}`), random);
   try {
-    const received = await exchange(new URL(gateway.url), bytes);
+    const received = await exchange(gateway, bytes);
     for (const [, status] of received.matchAll(/^HTTP\/1\.1 (\d{3}) /gm)) check(Number(status), received);
   } catch (error) {
     throw new WrongInput(bytes.toString("base64"), error);
@@ -142,7 +142,8 @@ function check(status: number, text: string): void {
 }
 
 /** Sends bytes, and reads until the gateway closes the connection, or has answered and is silent for a moment. */
-function exchange({ hostname, port }: URL, bytes: Buffer): Promise<string> {
+function exchange({ url, answerWithinMs }: FuzzedGateway, bytes: Buffer): Promise<string> {
+  const { hostname, port } = new URL(url);
   return new Promise((resolve, reject) => {
     let received = "";
     const timer = setTimeout(() => settle(new Error("no answer, and the connection stays open")), answerWithinMs);

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { randomFrom } from "../../support/random.ts";
 import { must } from "../subject.ts";
-import { answerWithinMs, type FuzzedGateway, sendBytes, sendRequest } from "./requests.ts";
+import { type FuzzedGateway, sendBytes, sendRequest } from "./requests.ts";
 import { sendMessages } from "./sockets.ts";
 
 /** Inputs of each kind in a round. */
@@ -26,7 +26,7 @@ export async function fuzzRound(
     ...Array.from({ length: connections }, () => sendMessages(gateway, key, randomFrom(random() * 2 ** 32))),
   ]);
   must(gateway.isAlive(), `the gateway has ended:\n${gateway.output().slice(-3000)}`);
-  const { status } = await fetch(`${gateway.url}/health/live`, { signal: AbortSignal.timeout(answerWithinMs) });
+  const { status } = await fetch(`${gateway.url}/health/live`, { signal: AbortSignal.timeout(gateway.answerWithinMs) });
   must(status === 200, `/health/live is ${status}`);
   const logged = gateway.output().slice(loggedBefore);
   must(!/"level":"(?:error|fatal)"/.test(logged), `the gateway has logged an error:\n${logged.slice(0, 3000)}`);

@@ -1,6 +1,6 @@
 import { mutated } from "../mutate.ts";
 import { WrongInput } from "../subject.ts";
-import { answerWithinMs, type FuzzedGateway, pick } from "./requests.ts";
+import { type FuzzedGateway, pick } from "./requests.ts";
 
 /** A kind of socket: how a connection begins, what is sent, and how the gateway shows that it has read everything. */
 interface SocketKind {
@@ -77,7 +77,11 @@ interface Conversation {
   readonly messages: readonly (string | Buffer)[];
 }
 
-function converse({ url }: FuzzedGateway, key: string, { kind, messages }: Conversation): Promise<void> {
+function converse(
+  { url, answerWithinMs }: FuzzedGateway,
+  key: string,
+  { kind, messages }: Conversation,
+): Promise<void> {
   const { path, protocol, hello, fence, isFence } = kind;
   const fenceId = crypto.randomUUID();
   return new Promise((resolve, reject) => {

@@ -56,6 +56,8 @@ export interface WalkedGateway {
   readonly url: string;
   /** Sent with each request, such as a key. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** An answer that takes longer is wrong, milliseconds; by default, 20 s. */
+  readonly answerWithinMs?: number;
 }
 
 /** Reads the document that a gateway serves. */

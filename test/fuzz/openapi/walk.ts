@@ -38,7 +38,7 @@ async function send(gateway: WalkedGateway, { method, target, headers, body }: F
     method,
     headers: { ...gateway.headers, ...headers },
     redirect: "manual",
-    signal: AbortSignal.timeout(20_000),
+    signal: AbortSignal.timeout(gateway.answerWithinMs ?? 20_000),
     ...(body === undefined ? {} : { body }),
   });
 }
