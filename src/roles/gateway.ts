@@ -48,15 +48,15 @@ export const gateway: Role = {
           scaling: shared.scaling.records,
           webSocket: config,
           graphql: { introspection: config.graphqlIntrospection, graphiql: config.graphiql },
-          http: httpOptions(config),
+          http: httpOptions(config, process.access.access.isRequired),
         }),
     };
   },
 };
 
-function httpOptions(config: Config): HttpOptions {
+function httpOptions(config: Config, isKeyRequired: boolean): HttpOptions {
   return {
-    rateLimitPerSecond: config.httpRateLimitPerSecond,
+    rateLimitPerSecond: config.httpRateLimitPerSecond ?? (isKeyRequired ? 1000 : 0),
     trustsForwardedFor: config.httpTrustForwardedFor,
     corsOrigins: config.corsOrigins,
   };

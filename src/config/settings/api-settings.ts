@@ -1,18 +1,17 @@
 import { Type } from "@sinclair/typebox";
-import { count, duration } from "../config-setting.ts";
+import { count, duration, optionalCount } from "../config-setting.ts";
 
 import { clientSettings } from "./client-settings.ts";
 
 /** The settings of what gateways serve. */
 export const apiSettings = {
-  httpRateLimitPerSecond: count({
+  httpRateLimitPerSecond: optionalCount({
     env: "HTTP_RATE_LIMIT_PER_SECOND",
-    default: 0,
     minimum: 0,
     maximum: 1_000_000,
     unit: "requests/s",
     description:
-      "Maximum number of requests and of messages over sockets a second that a gateway accepts from one client, not counting /health and /metrics; 0: no limit",
+      "Maximum number of requests and of messages over sockets a second that a gateway accepts from one client (a key, or without keys an address), not counting /health and /metrics; 0: no limit; absent: 1000 where keys are required, otherwise no limit",
   }),
   httpTrustForwardedFor: Type.Boolean({
     env: "HTTP_TRUST_FORWARDED_FOR",

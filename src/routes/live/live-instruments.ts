@@ -20,7 +20,16 @@ export interface LiveState {
 }
 
 /** All reasons. Each reason's counter is exposed from the start, with the value 0. */
-const closeReasons: readonly CloseReason[] = ["client", "broken", "idle", "too_large", "slow", "shutdown", "key_ended"];
+const closeReasons: readonly CloseReason[] = [
+  "client",
+  "broken",
+  "idle",
+  "too_large",
+  "slow",
+  "flood",
+  "shutdown",
+  "key_ended",
+];
 
 /** Registers the instruments of /ws.
  *  @param state called when the registry is read */

@@ -18,7 +18,7 @@ const answerMaxBytes = 512 * 1024;
 const chunkLength = 32 * 1024;
 
 /** Why a connection ended: a value of an instrument's label. */
-export type CloseReason = "client" | "broken" | "idle" | "too_large" | "slow" | "shutdown" | "key_ended";
+export type CloseReason = "client" | "broken" | "idle" | "too_large" | "slow" | "flood" | "shutdown" | "key_ended";
 
 /** The owner of the sockets: it handles their messages, and counts connections and sent messages. */
 export interface SocketOwner {

@@ -43,6 +43,8 @@ interface SocketServer {
 
 /** The pause between two periodic checks of all sockets. */
 const checkEveryMs = 100;
+/** To refuse a message takes as long as to handle one: a client that does not heed it is disconnected. */
+const maxRefusedInARow = 100;
 /** After this many published characters, all sockets are checked without waiting for the next periodic check. This many
  *  characters, together with the buffer of a socket that is not behind, are far below the limit above which Bun silently drops
  *  messages. */
@@ -57,6 +59,7 @@ export class LiveSockets implements SocketOwner {
   private readonly askers = new WeakMap<LiveSocket, Asker>();
   /** Functions that count a socket no more. */
   private readonly releases = new WeakMap<LiveSocket, () => void>();
+  private readonly refusedInARow = new WeakMap<LiveSocket, number>();
   /** Functions that remove a socket from its caller, which ends it. */
   private readonly departures = new WeakMap<LiveSocket, () => void>();
   private readonly instruments: LiveInstruments;
@@ -137,7 +140,14 @@ export class LiveSockets implements SocketOwner {
   private async handleWithin(limit: RateLimit, { socket, requester }: Client, read: ReadMessage): Promise<void> {
     const refused = await limit.count(requester);
     if (socket.stateName === "CLOSED") return;
-    if (refused === undefined) this.handle(socket, read);
+    if (refused === undefined) {
+      this.refusedInARow.delete(socket);
+      this.handle(socket, read);
+      return;
+    }
+    const inARow = (this.refusedInARow.get(socket) ?? 0) + 1;
+    this.refusedInARow.set(socket, inARow);
+    if (inARow > maxRefusedInARow) socket.end("flood", 1013, "the client sends messages although they are refused");
     else this.subscriptions.refuse(socket, read, refused);
   }
 

@@ -3,8 +3,10 @@ import { QueryTooCostly, StoreUnavailable } from "../../domain/errors.ts";
 import type { GpuSelector } from "../../domain/gpu-selector.ts";
 import type { RecordFilter } from "../../domain/query.ts";
 import type { Clock } from "../../kit/clock.ts";
+import { FairTurns } from "../../kit/fair-turns.ts";
 import { messageOf } from "../../kit/message-of.ts";
 import { DeadlineExceeded, within } from "../../kit/within.ts";
+import { presentAsker } from "../http/access/asker.ts";
 import { ApiError } from "../http/api-error.ts";
 import type { LiveView } from "./live-view.ts";
 import type { ControlMessage } from "./messages.ts";
@@ -13,9 +15,13 @@ import type { Subscription } from "./subscription.ts";
 
 /** Records that one replay reads at a time, and holds in memory. */
 const pageRecords = 500;
-/** How many replays may run at a time, and how many more may wait. */
+/** How many replays may run at a time, and how many more may wait; of all clients, and of one. */
 const runningMax = 16;
-const waitingMax = 2000;
+const runningMaxOfClient = 8;
+const maxWaiting = 2000;
+const maxWaitingPerClient = 1000;
+const maxWaitMs = 300_000;
+const never = new AbortController().signal;
 /** How long a replay may run, from its first query until its last page is sent. */
 const timeoutMs = 60_000;
 
@@ -35,31 +41,27 @@ export interface Replay {
   readonly onTooSlow: () => void;
 }
 
-/** Sends histories page by page, as fast as the clients read them. At most `runningMax` replays run at a time, and at most
- *  `waitingMax` wait; further replays are refused. */
+/** Sends histories page by page, as fast as the clients read them, to the clients in turn. */
 export class Replays {
-  private running = 0;
-  private readonly waiting: (() => void)[] = [];
+  private readonly turns: FairTurns;
 
-  constructor(private readonly options: ReplaysOptions) {}
+  constructor(private readonly options: ReplaysOptions) {
+    const { clock } = options;
+    const waits = { maxWaiting, maxWaitingPerClient, maxWaitMs, clock };
+    this.turns = new FairTurns({ ...waits, atATime: runningMax, atATimePerClient: runningMaxOfClient });
+  }
 
   /** Resolves when the history was sent, or could not be sent. Never rejects. */
   async run(replay: Replay): Promise<void> {
     replay.subscription.beginReplay();
-    if (this.running >= runningMax && this.waiting.length >= waitingMax) {
-      const message = `${waitingMax} replays are already waiting; the subscription is live; request the history again later`;
-      replay.onError({ code: "replay_unavailable", message, details: { expected: waitingMax } });
-      this.end(replay, { count: 0, isComplete: false });
-      return;
-    }
-    if (this.running >= runningMax) await new Promise<void>((resolve) => this.waiting.push(resolve));
-    else this.running += 1;
+    const asker = presentAsker();
     try {
-      await this.sendInTime(replay);
-    } finally {
-      const startNext = this.waiting.shift();
-      if (startNext === undefined) this.running -= 1;
-      else startNext();
+      await this.turns.run(asker?.requester.client ?? "", asker?.signal ?? never, () => this.sendInTime(replay));
+    } catch {
+      // without a turn: too many wait, or the client has left
+      const message = "Too many replays wait; the subscription is live; request the history again later";
+      replay.onError({ code: "replay_unavailable", message, details: { expected: maxWaitingPerClient } });
+      this.end(replay, { count: 0, isComplete: false });
     }
   }
 

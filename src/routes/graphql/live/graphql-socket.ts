@@ -42,6 +42,9 @@ interface SocketServer {
 interface Client {
   readonly request: Request;
   readonly asker: Asker;
+  /** Closes the connection. */
+  readonly end: (code: number, reason: string) => void;
+  refusedInARow: number;
   /** Those who wait for the operations under way, by the operations' ids. */
   readonly askers: Map<string, Asker>;
 }
@@ -56,6 +59,9 @@ const maxOperations = 100;
 /** Close code for a service that restarts: the client should connect again.
  *  Source: https://www.iana.org/assignments/websocket/websocket.xhtml#close-code-number */
 const serviceRestart = 1012;
+const tryAgainLater = 1013;
+/** To refuse an operation takes time, too: a client that does not heed it is disconnected. */
+const maxRefusedInARow = 100;
 
 export interface GraphqlSocketsOptions {
   /** Returns the Yoga that runs an operation; called when the operation begins. */
@@ -108,7 +114,9 @@ export class GraphqlSockets {
     const { caller } = requesterOf(request);
     const asker = presentAsker()?.another() ?? new Asker(() => requesterOf(request));
     const release = asker.hold("sockets");
-    const socket = new GraphqlSocket({ request, asker, askers: new Map() }, this.protocol, {
+    const end = (code: number, reason: string): void => socket.end(code, reason);
+    const client = { request, asker, askers: new Map<string, Asker>(), end, refusedInARow: 0 };
+    const socket: GraphqlSocket = new GraphqlSocket(client, this.protocol, {
       onOpened: () => caller.onEnd(() => socket.end(CloseCode.Forbidden, caller.endText)),
       onEnd: () => {
         this.sockets.delete(socket);
@@ -126,12 +134,16 @@ export class GraphqlSockets {
 
   /** @returns why an operation is not begun; undefined if it may begin
    *  @param running operations of the connection, this one included */
-  private async refusalOf({ asker }: Client, running: number): Promise<GraphQLError[] | undefined> {
+  private async refusalOf(client: Client, running: number): Promise<GraphQLError[] | undefined> {
     if (running > maxOperations) {
       return [graphqlError("TOO_MANY_SUBSCRIPTIONS", `A connection may run ${maxOperations} operations at a time`)];
     }
+    const { asker } = client;
     asker.countRequest();
     const refused = await this.options.limit?.count(asker.requester);
+    client.refusedInARow = refused === undefined ? 0 : client.refusedInARow + 1;
+    if (client.refusedInARow > maxRefusedInARow)
+      client.end(tryAgainLater, "the client sends operations although they are refused");
     return refused && [graphqlError("TOO_MANY_REQUESTS", refused.text.message, refused.text.details)];
   }
 }

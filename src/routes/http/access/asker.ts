@@ -51,6 +51,11 @@ export class Asker {
     return this.leaving.signal;
   }
 
+  /** Resolves when the process has answered other requests that have arrived meanwhile. */
+  async othersFirst(): Promise<void> {
+    await this.clients?.othersFirst(this.requester, this.signal);
+  }
+
   /** Ends what the store does for the asker.
    *  @param reason the error of what is ended */
   leave(reason: Error = new ClientLeft("the client has left")): void {

@@ -1,5 +1,6 @@
 import type { Registry } from "prom-client";
 import type { Clock } from "../../../kit/clock.ts";
+import { FairTurns } from "../../../kit/fair-turns.ts";
 import type { Requester } from "../access/requester.ts";
 import { ApiError } from "../api-error.ts";
 import { ClientInstruments, type Held } from "./client-instruments.ts";
@@ -26,6 +27,8 @@ const settingOf: Readonly<Record<Held, string>> = {
   exports: "CLIENT_MAX_EXPORTS",
 };
 
+/** As many wait as there are exports, each for a few milliseconds. */
+const maxPassMs = 60_000;
 /** When a client should try again to open what it has too many of. */
 const retryAfterSeconds = 5;
 
@@ -33,6 +36,7 @@ const retryAfterSeconds = 5;
 export class ClientCosts {
   readonly instruments: ClientInstruments;
   private readonly budgets: RowBudgets | undefined;
+  private readonly passes: FairTurns;
   private readonly held: Readonly<Record<Held, Map<string, number>>> = {
     sockets: new Map(),
     subscriptions: new Map(),
@@ -42,6 +46,8 @@ export class ClientCosts {
   constructor(private readonly options: ClientCostsOptions) {
     const { limits, registry, clock } = options;
     this.instruments = new ClientInstruments(registry);
+    const waits = { maxWaiting: Infinity, maxWaitingPerClient: Infinity, maxWaitMs: maxPassMs };
+    this.passes = new FairTurns({ ...waits, atATime: 1, atATimePerClient: 1, clock });
     this.budgets = limits.rowsPerMinute === 0 ? undefined : new RowBudgets(limits.rowsPerMinute, clock);
   }
 
@@ -59,6 +65,13 @@ export class ClientCosts {
     if (giveBack === undefined) throw this.rowsRefused(requester, rows);
     this.instruments.read(requester, rows);
     return (read) => giveBack(Math.max(0, rows - read));
+  }
+
+  /** Lets the process answer other requests. Of the answers that wait here, only one goes on at a time: otherwise many long ones would
+   *  together keep the process busy between two requests.
+   *  @throws the signal's reason */
+  othersFirst({ client }: Requester, signal: AbortSignal): Promise<void> {
+    return this.passes.run(client, signal, () => new Promise((resolve) => void setImmediate(resolve)));
   }
 
   /** Counts a socket, a subscription or an export of the client.
