@@ -53,7 +53,12 @@ async function balance(): Promise<void> {
   const responseTimeoutMs = config.balancerResponseTimeoutSeconds * 1000;
   const backends = new Backends({ watch, responseTimeoutMs, tls: backendTls(config), clock, log });
   const settings = tlsSettingsOf(config, port);
-  const tls = settings && openTlsFront({ ...settings, clock, log, onFailure: () => undefined });
+  // a certificate says nothing here: gateways do not see it
+  const files = settings && {
+    ...settings.files,
+    clientCaFile: settings.requiresClientCertificate ? settings.files.clientCaFile : undefined,
+  };
+  const tls = settings && files && openTlsFront({ ...settings, files, clock, log, onFailure: () => undefined });
   const balancer = new Balancer({ backends, host, hosts: hostNamesOf(config), port, tls, clock, log });
   const services = [...(tls === undefined ? [] : [tls.certificate]), backends, balancer];
   await startAll(services);

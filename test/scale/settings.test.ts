@@ -7,6 +7,7 @@ import {
   settingsKey,
   withoutSettings,
 } from "../../scripts/supervisor/child-settings.ts";
+import { probeOrigin } from "../../scripts/scale/probe.ts";
 import { countForRole, countsForAll } from "../../scripts/scale/requested-counts.ts";
 
 const socket = "/run/supervisor.sock";
@@ -80,6 +81,14 @@ test("a process gets its role, name and port, and the servers of setup-etcd unle
   expect(environmentOf({ role: "collector", number: 2, socket }, { DATABASE_URL_FILE: "/secret" })).not.toHaveProperty(
     "DATABASE_URL",
   );
+});
+
+test("with TLS, only the balancer has the port that leads to it, and processes are asked over https", () => {
+  const settings = { TLS_CERT_FILE: "/a.pem", TLS_KEY_FILE: "/a-key.pem", TLS_REDIRECT_PORT: "80" };
+  const portOf = (role: "gateway" | "balancer") =>
+    parseConfig(environmentOf({ role, number: 1, socket: "/run/supervisor.sock" }, settings)).tlsRedirectPort;
+  expect([portOf("gateway"), portOf("balancer")]).toEqual([undefined, 80]);
+  expect([probeOrigin({}), probeOrigin({ ...settings, HOST: "::1" })]).toEqual(["http://127.0.0.1", "https://[::1]"]);
 });
 
 test("only gateways drain, and a short time to stop leaves them some of it", () => {
