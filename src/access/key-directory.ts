@@ -101,7 +101,7 @@ export class KeyDirectory extends BaseService implements CallerSource {
   override activity(): string {
     const { size } = this.entries;
     if (size > 0) return `${size} valid ${size === 1 ? "key" : "keys"}`;
-    return "no valid key: every request that needs one is refused";
+    return "no valid key, so each request with one is refused";
   }
 
   protected override async open(): Promise<void> {

@@ -13,11 +13,13 @@ const mappingEntries = [
   { groups: ["readers"], scopes: ["read"] },
   { groups: ["operators"], scopes: ["read", "operate"] },
   { subject: "root", scopes: ["admin", "read"] },
+  { groups: ["beta"], scopes: ["read"], selector: { clusters: ["beta"] } },
 ];
 const people: ProviderPeople = {
   alice: { preferred_username: "alice@example.org", groups: ["readers"] },
   oscar: { groups: ["operators", "readers"] },
   root: {},
+  bea: { groups: ["beta"] },
   mallory: { preferred_username: "<b>M\u0430l\u200blory</b>", groups: ["visi\u202etors"] },
 };
 let stored: Awaited<ReturnType<typeof openFleetStore>>;
@@ -120,6 +122,16 @@ test("scopes of several groups add up; a person whom no entry fits is told so, w
   expect(one.entries).toContainEqual(
     expect.objectContaining({ keyId: "oidc:mallory", action: "signIn", result: "forbidden" }),
   );
+});
+
+test("a person of a team sees what is within the selector of its group", async () => {
+  const browser = await signedIn("bea");
+  const own = (await (await get(browser, `${one.url}/api/v1/gpus`)).json()) as { data: { cluster_id: string }[] };
+  expect(new Set(own.data.map((gpu) => gpu.cluster_id))).toEqual(new Set(["beta"]));
+  expect((await get(browser, `${one.url}/metrics`)).status).toBe(403);
+  expect(await (await get(browser, `${one.url}/api/v1/me`)).json()).toMatchObject({
+    data: { selector: { clusters: ["beta"] } },
+  });
 });
 
 describe("a sign-in comes to its end only", () => {
