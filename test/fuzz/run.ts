@@ -27,7 +27,8 @@ const untilMs = performance.now() + Number(values.minutes) * 60_000;
 const isOver = (): boolean => stopping.signal.aborted || performance.now() >= untilMs;
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => stopping.abort());
 
-/** A slice hangs that has taken this much of the processor's time, or not ended after `silentMs`: the machine may be busy. */
+/** A slice hangs that has taken this much of the processor's time, or not ended after `silentMs`, which is also the time for an answer of
+ *  a gateway: the machine may be busy. */
 const hangMs = 60_000;
 const silentMs = 900_000;
 /** So many inputs are left out after one that hangs or ends the process. */

@@ -1,8 +1,9 @@
+import { generateKeyPairSync } from "node:crypto";
 import { readKeys } from "../../../src/access/file/keys-file.ts";
 import { parseConfig } from "../../../src/config/parse-config.ts";
 import { configSchema } from "../../../src/config/config-schema.ts";
 import { parsePostgresUrl } from "../../../src/db/postgres-url.ts";
-import { EtcdRefused, InvalidConfig } from "../../../src/domain/errors.ts";
+import { EtcdRefused, InvalidConfig, TlsUnusable } from "../../../src/domain/errors.ts";
 import { readData, readBoard, readGpu } from "../../../src/pipeline/hot/etcd/hot-documents.ts";
 import {
   deadLetterText,
@@ -21,6 +22,7 @@ import {
 } from "../../../src/pipeline/stream/assignment/stored-plan.ts";
 import { readInventoryFile } from "../../../src/pipeline/upkeep/inventory-file.ts";
 import { readLeader } from "../../../src/scaling/election/etcd/leader-text.ts";
+import { checkTexts } from "../../../src/tls/certificate-files.ts";
 import { bytesSubject, must, type Subject, textSubject } from "../subject.ts";
 
 const sha256 = "4f1c".repeat(16);
@@ -61,6 +63,27 @@ const record = {
   custom: { a: 2 },
 };
 
+/** A certificate in DER: `openssl req -x509 -newkey ec -subj /CN=gw.example.org -addext subjectAltName=DNS:gw.example.org,IP:127.0.0.1`. */
+const certificate = [
+  "MIIBuDCCAV6gAwIBAgIUaolMt/I8pXnX3v+E+T2S09pVC9MwCgYIKoZIzj0EAwIwGTEXMBUGA1UEAwwOZ3cuZXhhbXBsZS5vcmcw",
+  "HhcNMjYxMTI2MTkyMzQ5WhcNMzYxMTIzMTkyMzQ5WjAZMRcwFQYDVQQDDA5ndy5leGFtcGxlLm9yZzBZMBMGByqGSM49AgEGCCqG",
+  "SM49AwEHA0IABJUa0TffxJWaJuCJx/OZ4ebTj5beuvvCFcZ4tjPIGlQ/lVuNhQI9TuzYyTgPWHJ/gRXR69ZoD/8msLof/2xjszCj",
+  "gYMwgYAwHQYDVR0OBBYEFDH3EYat1jC5KdbWLD04rOtSGjBcMB8GA1UdIwQYMBaAFDH3EYat1jC5KdbWLD04rOtSGjBcMA8GA1Ud",
+  "EwEB/wQFMAMBAf8wLQYDVR0RBCYwJIIOZ3cuZXhhbXBsZS5vcmeHBH8AAAGGDHNwaWZmZTovL2EvYjAKBggqhkjOPQQDAgNIADBF",
+  "AiASoiFjH5tHR+vg32V1Ntjk1Sum5ju8LNXXUt7oBLOWMwIhAKWIXe90/PrkQEDpVNejD4YSEOzk9JfsIc4xpVwsieG3",
+].join("");
+const keyOfAnother = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({
+  type: "pkcs8",
+  format: "pem",
+});
+
+/** Reads bytes as the certificate of TLS_CERT_FILE, and as the authorities of AUTH_CLIENT_CA_FILE. */
+function readCertificate(der: Buffer): unknown {
+  const cert = `-----BEGIN CERTIFICATE-----\n${der.toString("base64")}\n-----END CERTIFICATE-----\n`;
+  const files = { certFile: "cert", keyFile: "key", clientCaFile: "ca" };
+  return checkTexts(files, { cert, key: keyOfAnother.toString(), clientCa: cert });
+}
+
 /** Readers of files and settings, which operators write. */
 export function fileSubjects(): Subject[] {
   const targets = (path: string) => (text: string) => readTargetsFile({ path, text }, "c");
@@ -90,6 +113,12 @@ export function fileSubjects(): Subject[] {
       name: "AUTH_KEYS_FILE",
       seeds: [JSON.stringify(keys), keys.map((key) => JSON.stringify(key)).join("\n")],
       read: readKeys,
+    }),
+    bytesSubject({
+      name: "certificates",
+      seeds: [Buffer.from(certificate, "base64")],
+      refusals: [TlsUnusable],
+      read: readCertificate,
     }),
     textSubject({ name: "settings", seeds: settingSeeds(), refusals: [InvalidConfig], read: readSettings }),
     textSubject({
