@@ -27,7 +27,7 @@ import { RateLimit, type RateLimitOptions, rateLimit } from "../routes/http/rate
 import { resources } from "../routes/resources/resources.ts";
 import { liveRoutes } from "../routes/live/live-routes.ts";
 import type { LiveSettings } from "../routes/live/live-settings.ts";
-import { signInRoutes } from "../routes/sign-in/sign-in-routes.ts";
+import { signInRoutes } from "../routes/http/sign-in/sign-in-routes.ts";
 import { docsRoutes } from "../routes/openapi/openapi-routes.ts";
 import { type GatewayView, gatewayViews } from "./gateway-views.ts";
 import type { AccessAdministration } from "./open-access.ts";

@@ -1,11 +1,11 @@
 import { Elysia } from "elysia";
-import { type SignIn, signInMaxSeconds } from "../../access/sign-in.ts";
-import { ProviderUnavailable, SignInFailed, StoreUnavailable } from "../../domain/errors.ts";
-import { visible } from "../../domain/visible-text.ts";
-import { hiddenDetail } from "../http/access/access-rule.ts";
-import { requesterOf } from "../http/access/requester.ts";
-import { cookieIn } from "../http/access/session-cookie.ts";
-import { ApiError } from "../http/api-error.ts";
+import { type SignIn, signInMaxSeconds } from "../../../access/sign-in.ts";
+import { ProviderUnavailable, SignInFailed, StoreUnavailable } from "../../../domain/errors.ts";
+import { visible } from "../../../domain/visible-text.ts";
+import { hiddenDetail } from "../access/access-rule.ts";
+import { requesterOf } from "../access/requester.ts";
+import { cookieIn } from "../access/session-cookie.ts";
+import { ApiError } from "../api-error.ts";
 import { returnPath } from "./return-path.ts";
 import { signInPage, signOutForm, waysIn } from "./sign-in-page.ts";
 

@@ -1,4 +1,4 @@
-import { pageHeaders } from "../http/door/answer-headers.ts";
+import { pageHeaders } from "../door/answer-headers.ts";
 
 const style = `body { font-family: system-ui, sans-serif; margin: 4rem auto; max-width: 32rem; padding: 0 1rem; line-height: 1.5 }
 button { font: inherit; padding: 0.4rem 1rem }`;
