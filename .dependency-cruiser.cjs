@@ -90,7 +90,6 @@ module.exports = {
       from: { pathNot: "^(src/routes/resources/|test/)" },
       to: { path: "^src/routes/resources/[^/]+/" },
     },
-    routesRoom("sign-in", ["schemas", "http"], "^src/access/[^/]+\\.ts$"),
     routesRoom("operations", ["schemas", "http"], interfacesOf("queue|store")),
     routesRoom("openapi", ["schemas", "http", "live", "resources", "operations"]),
     routesRoom("graphql", ["schemas", "http", "fleet", "answers", "graphql-kit", "resources"]),
