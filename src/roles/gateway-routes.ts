@@ -29,7 +29,7 @@ import { liveRoutes } from "../routes/live/live-routes.ts";
 import type { LiveSettings } from "../routes/live/live-settings.ts";
 import { signInRoutes } from "../routes/http/sign-in/sign-in-routes.ts";
 import { docsRoutes } from "../routes/openapi/openapi-routes.ts";
-import { type GatewayView, gatewayViews } from "./gateway-views.ts";
+import { type GatewayView, gatewayViews, type QueriesOf } from "./gateway-views.ts";
 import type { AccessAdministration } from "./open-access.ts";
 import type { ProcessParts } from "./role.ts";
 
@@ -79,16 +79,20 @@ export function gatewayRoutes(options: GatewayOptions): readonly AnyElysia[] {
 function api(options: GatewayOptions, clients: ClientCosts, limit: RateLimit | undefined): AnyElysia {
   const { fleet, questions, inventory, clock, webSocket, ...others } = options;
   const { ask } = new QueryCosts({ ...options, ...options.costs, clients });
-  const queries = new CostedQueries(ask, new RowEstimates({ fleet, clock, size: () => questions.size() }));
+  const queriesOf: QueriesOf = (of, isBounded) => {
+    // what a question costs must not tell how many records others have
+    const size = async () => ({ ...(await questions.size()), ...(isBounded ? { records: 0 } : {}) });
+    return new CostedQueries(ask, new RowEstimates({ fleet: of, clock, size }));
+  };
   // on behalf of all callers with a selector, not of the one who asks first
   const { fleet: whole } = questions.ask("heavy", new AbortController().signal);
-  const views = gatewayViews({ fleet, queries, firstSeen: (within) => whole.firstSeen(within), inventory, clock });
+  const views = gatewayViews({ fleet, queriesOf, firstSeen: (within) => whole.firstSeen(within), inventory, clock });
   const viewOf = (request: Request): GatewayView => views.of(requesterOf(request).caller);
   const parts = {
     ...others,
     ...{ limit, clock, viewOf },
     origins: new OriginRule(options.http.corsOrigins),
-    quarantine: queries.quarantine,
+    quarantine: queriesOf(fleet, false).quarantine,
     inventory: new InventoryAnswers(inventory),
     deadLetters: new DeadLetterAnswers(options.deadLetters),
   };

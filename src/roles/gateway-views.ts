@@ -2,7 +2,7 @@ import type { GpuBounds } from "../domain/gpu-bounds.ts";
 import type { Clock } from "../kit/clock.ts";
 import { boundedInventory, boundedQueries, type CallerQueries } from "../pipeline/store/bounded-queries.ts";
 import type { Inventory } from "../pipeline/store/inventory.ts";
-import type { FleetQueries } from "../pipeline/store/telemetry-queries.ts";
+import type { FleetQueries, TelemetryQueries } from "../pipeline/store/telemetry-queries.ts";
 import { FleetAnswers } from "../routes/answers/fleet-answers.ts";
 import { HistoryAnswers } from "../routes/answers/history-answers.ts";
 import { InventoryList } from "../routes/answers/inventory-list.ts";
@@ -17,9 +17,12 @@ import { type Feed, LiveFeed } from "../routes/live/live-feed.ts";
 /** A view of all that the gateway's routes, fields and sockets show. */
 export type GatewayView = View & { readonly feed: Feed };
 
+/** Makes the queries of callers who see a fleet, which is a part of the whole one if it is bounded. */
+export type QueriesOf = (fleet: Fleet, isBounded: boolean) => TelemetryQueries;
+
 interface Sources {
   readonly fleet: LiveFleet;
-  readonly queries: CallerQueries;
+  readonly queriesOf: QueriesOf;
   readonly firstSeen: FleetQueries["firstSeen"];
   readonly inventory: Inventory;
   readonly clock: Clock;
@@ -27,7 +30,8 @@ interface Sources {
 
 /** What each caller may see: the only way from a request to the fleet, its history and its updates. */
 export function gatewayViews(sources: Sources): CallerViews<GatewayView> {
-  const { fleet, queries, inventory } = sources;
+  const { fleet, inventory } = sources;
+  const queries = sources.queriesOf(fleet, false);
   const feed = new LiveFeed(fleet);
   const whole = viewOf(sources, { key: "", fleet, feed, queries, inventory, ready: () => Promise.resolve() });
   fleet.onMembers((members) => whole.answers.prepare(members));
@@ -35,13 +39,13 @@ export function gatewayViews(sources: Sources): CallerViews<GatewayView> {
 }
 
 function boundedView(sources: Sources, feed: Feed, within: GpuBounds): GatewayView {
-  const { clock, queries, inventory, firstSeen } = sources;
+  const { clock, inventory, firstSeen } = sources;
   const fleet = new BoundedFleet({ fleet: sources.fleet, within, firstSeen, clock });
   return viewOf(sources, {
     key: JSON.stringify(within),
     fleet,
     feed: new BoundedFeed(feed, within),
-    queries: boundedQueries(queries, within),
+    queries: boundedQueries(sources.queriesOf(fleet, true), within),
     inventory: boundedInventory(inventory, within),
     ready: () => fleet.ready(),
   });

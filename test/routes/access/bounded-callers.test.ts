@@ -3,6 +3,7 @@ import { openToAll } from "../../../src/access/access.ts";
 import { Caller } from "../../../src/access/caller.ts";
 import type { GpuBounds } from "../../../src/domain/gpu-bounds.ts";
 import type { OpenStore } from "../../../src/pipeline/store/open-store.ts";
+import { systemClock } from "../../../src/kit/clock.ts";
 import { openMemoryStore } from "../../support/open-store.ts";
 import { begin, cases, storeTeams } from "../../support/two-teams.ts";
 import { gatewayOver, type TestGateway } from "../gateway.ts";
@@ -18,10 +19,14 @@ async function storeOf(within?: GpuBounds): Promise<OpenStore> {
 }
 
 /** A gateway all of whose callers have a selector. */
-function boundedGateway(store: OpenStore, selector: GpuBounds | undefined): TestGateway {
+function boundedGateway(
+  store: OpenStore,
+  selector: GpuBounds | undefined,
+  options: Partial<Parameters<typeof gatewayOver>[1]> = {},
+): TestGateway {
   const caller = new Caller({ id: "k", name: "team", scopes: ["read"], selector, expiresAtMs: undefined });
   const access = { ...openToAll, isRequired: true, identify: () => Promise.resolve(caller) };
-  return gatewayOver(store, { access });
+  return gatewayOver(store, { access, ...options });
 }
 
 let whole: OpenStore;
@@ -114,6 +119,21 @@ test("lists of a caller with hosts, in every format and in GraphQL, are those of
       expect(withoutQuarantined(a)).toEqual(withoutQuarantined(b));
       expect([path, a[1], a[3].includes('"errors"')]).toEqual([path, path.includes("hosts/e2") ? 404 : a[1], false]);
     }
+  }
+});
+
+test("what a question costs tells nothing of when others had a GPU, or of how much they store", async () => {
+  const within = { namespaces: ["team-a"] };
+  const costs = { rowsPerMinute: 1_000_000, sockets: 9, subscriptions: 9, exports: 9, heavyPerClient: 4 };
+  // the budget grows with time
+  const clock = { ...systemClock, nowMs: () => begin + 3_600_000 };
+  const gateways = [whole, await storeOf(within)].map((store) => boundedGateway(store, within, { costs, clock }));
+  const left = (gateway: TestGateway, path: string) =>
+    sent(gateway, path).then(([, , headers]) => headers.filter(([name]) => name.startsWith("ratelimit")));
+  for (const path of ["comes/telemetry?resolution=1m", "returns/telemetry", "foreign/telemetry", "returns/changes"]) {
+    const [bounded, alone] = await Promise.all(gateways.map((gateway) => left(gateway, `/api/v1/gpus/${path}`)));
+    expect(bounded).toHaveLength(2);
+    expect(bounded).toEqual(alone);
   }
 });
 
