@@ -1,0 +1,103 @@
+import fc from "fast-check";
+import { queriesWith } from "../../routes/graphql/arbitrary-operation.ts";
+import { Draw, own, sides, worldEndMs, worldStartMs } from "./worlds.ts";
+
+/** A request over HTTP. */
+export interface ApiRequest {
+  readonly path: string;
+  readonly accept: string;
+  /** The text of a GraphQL operation, which is posted to the path. */
+  readonly query?: string;
+}
+
+/** The parts of the OpenAPI document that requests are made of. */
+export interface ApiDocument {
+  readonly paths: Readonly<
+    Record<string, { readonly get?: { readonly parameters?: readonly Parameter[]; readonly "x-access": Rule } }>
+  >;
+}
+interface Rule {
+  readonly scope: string;
+  readonly selectors?: string;
+}
+interface Parameter {
+  readonly name: string;
+  readonly in: string;
+  readonly schema: { readonly enum?: readonly string[] };
+}
+
+const foreign = (of: (side: string) => string): readonly string[] => sides.map(of);
+const uuids = [...own.uuids, ...foreign((side) => `GPU-${side}-0`), "GPU-unknown", "GPU-own-declared"];
+const clusters = [...own.clusters, ...foreign((side) => `${side}-cluster`), "unknown"];
+const hosts = [...own.hosts, ...foreign((side) => `${side}-host`), "unknown"];
+const namespaces = [...own.namespaces, ...foreign((side) => `${side}-team`), "unknown"];
+const instants = [0, 30_000, 3_000_000, worldEndMs - worldStartMs].map((ms) =>
+  new Date(worldStartMs + ms).toISOString(),
+);
+
+/** Values of parameters, by name; those of a choice are in the document. */
+const values: Readonly<Record<string, readonly string[]>> = {
+  ...{ uuid: uuids, gpu_uuid: uuids, parent_uuid: uuids, cluster_id: clusters, hostname: hosts, host_id: hosts },
+  ...{
+    namespace: namespaces,
+    start_time: instants,
+    end_time: instants,
+    limit: ["1", "2", "50"],
+    gpu_id: ["0", "1", "2"],
+  },
+  ...{ model: ["H100", "unknown"], seen: ["true", "false"], metrics: ["temperature", "temperature,power_draw"] },
+  ...{ metric: ["temperature", "own_metric", "foreign_metric"] },
+};
+
+const accepts = ["application/json", "application/json", "text/csv", "application/x-ndjson"];
+
+/** Requests for everything that a key with a selector may read over REST.
+ *  @param document the OpenAPI document */
+export function arbitraryRequest(document: ApiDocument): fc.Arbitrary<ApiRequest> {
+  const operations = Object.entries(document.paths).flatMap(([path, { get }]) =>
+    get?.["x-access"].selectors !== "narrowed" ? [] : [{ path, parameters: get.parameters ?? [] }],
+  );
+  return fc.gen().map((generate) => {
+    const draw = new Draw(generate);
+    const { path, parameters } = draw.pick(operations);
+    const valueOf = ({ name, schema }: Parameter): string => draw.pick(schema.enum ?? values[name] ?? ["unknown"]);
+    const filled = path.replaceAll(/\{(\w+)\}/g, (_, name: string) =>
+      encodeURIComponent(draw.pick(values[name] ?? ["unknown"])),
+    );
+    const query = parameters
+      .filter((parameter) => parameter.in === "query" && parameter.name !== "cursor" && draw.isOneIn(3))
+      .map((parameter) => `${parameter.name}=${encodeURIComponent(valueOf(parameter))}`);
+    return { path: `${filled}${query.length === 0 ? "" : `?${query.join("&")}`}`, accept: draw.pick(accepts) };
+  });
+}
+
+const textsOf: Readonly<Record<string, readonly string[]>> = {
+  ...{
+    uuid: uuids,
+    gpuUuid: uuids,
+    parentUuid: uuids,
+    clusterId: clusters,
+    id: clusters,
+    hostname: hosts,
+    hostId: hosts,
+  },
+  ...{ namespace: namespaces, model: ["H100"], metric: ["own_metric", "foreign_metric"] },
+};
+
+/** GraphQL queries for everything that the schema has. */
+export const arbitraryGraphql: fc.Arbitrary<ApiRequest> = queriesWith({
+  textsFor: (argument) => textsOf[argument] ?? ["unknown"],
+  instants,
+  numbers: [1, 2, 50],
+}).map((query) => ({ path: "/graphql", accept: "application/json", query }));
+
+/** Filters of a subscription over /ws. */
+export const arbitraryFilters = fc.record(
+  {
+    gpu_uuid: fc.constantFrom(...uuids),
+    hostname: fc.constantFrom(...hosts),
+    cluster: fc.constantFrom(...clusters),
+    namespace: fc.constantFrom(...namespaces),
+  },
+  { requiredKeys: [] },
+);
