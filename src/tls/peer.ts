@@ -14,9 +14,15 @@ export interface Peer {
   readonly certificate: ClientCertificate | string | undefined;
 }
 
+/** The other end of a connection to the HTTP server behind a terminator. */
+export interface InnerEnd {
+  readonly address: string;
+  readonly port: number;
+}
+
 /** Knows the clients of the connections that a terminator has opened to the HTTP server behind it. */
 export interface Peers {
-  /** @param port of the terminator's end of the connection
-   *  @returns undefined if the terminator did not open it */
-  at(port: number): Peer | undefined;
+  /** @param end undefined: not known
+   *  @returns undefined if the terminator did not open the connection */
+  at(end: InnerEnd | null | undefined): Peer | undefined;
 }

@@ -1,7 +1,7 @@
 import { connect, type Socket } from "node:net";
 import { createServer, type Server, type TLSSocket, type TlsOptions } from "node:tls";
 import { peerOf } from "./peer-of.ts";
-import type { Peer, Peers } from "./peer.ts";
+import type { InnerEnd, Peer, Peers } from "./peer.ts";
 import type { ServerCertificate } from "./certificate-files.ts";
 import type { TlsCertificate } from "./tls-certificate.ts";
 
@@ -39,7 +39,7 @@ const usualLimits: TerminatorLimits = { connections: 20_000, handshakeMs: 10_000
 
 /** Accepts TLS connections, and passes their bytes on to the process's own HTTP server on loopback, each over a connection of its own.
  *  Bun's server cannot change its certificate while it runs, and does not show a client's certificate to handlers; node:tls can both.
- *  The port of the inner connection tells the HTTP server who the client is. */
+ *  The address and the port of the inner connection tell the HTTP server who the client is. */
 export class TlsTerminator implements Peers {
   private readonly peers = new Map<number, Peer>();
   private readonly open = new Set<TLSSocket>();
@@ -52,8 +52,9 @@ export class TlsTerminator implements Peers {
     this.limits = options.limits ?? usualLimits;
   }
 
-  at(port: number): Peer | undefined {
-    return this.peers.get(port);
+  at(end: InnerEnd | null | undefined): Peer | undefined {
+    // another program of this machine can have the same port of 127.0.0.2
+    return end?.address === loopback ? this.peers.get(end.port) : undefined;
   }
 
   /** @returns the port

@@ -13,6 +13,7 @@ import { tlsPeers } from "../../src/routes/http/access/tls-peers.ts";
 import { answerHeaders } from "../../src/routes/http/door/answer-headers.ts";
 import { errorHandling } from "../../src/routes/http/error-handling.ts";
 import { TlsCertificate } from "../../src/tls/tls-certificate.ts";
+import type { InnerEnd } from "../../src/tls/peer.ts";
 import { type TerminatorLimits, TlsTerminator } from "../../src/tls/tls-terminator.ts";
 import { openssl, TestAuthority, type TestCertificate } from "./test-authority.ts";
 
@@ -60,7 +61,7 @@ describe.skipIf(openssl === null)("TLS in front of the HTTP server (needs openss
     return { terminator, certificate, failures, port, url: `https://127.0.0.1:${port}` };
   }
 
-  const served = (fetch: (request: Request) => Response | Promise<Response>): number => {
+  const served = (fetch: (request: Request, server: Bun.Server<undefined>) => Response | Promise<Response>): number => {
     const server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch });
     closing.push(() => server.stop(true));
     return server.port ?? 0;
@@ -182,7 +183,7 @@ describe.skipIf(openssl === null)("TLS in front of the HTTP server (needs openss
     const { port, certificate } = await start(
       (peers) => {
         const answer = (request: Request, server: Bun.Server<undefined>): Response => {
-          const found = peers.at(server.requestIP(request)?.port ?? 0)?.certificate;
+          const found = peers.at(server.requestIP(request))?.certificate;
           seen.push(typeof found === "object" ? found.names[0] : found);
           return new Response("hello");
         };
@@ -233,5 +234,18 @@ describe.skipIf(openssl === null)("TLS in front of the HTTP server (needs openss
     const socket = new WebSocket(`${url.replace("https", "wss")}/ws`, { tls: { ca } });
     closing.push(() => socket.close());
     expect(await new Promise((resolve) => (socket.onmessage = ({ data }) => resolve(data)))).toBe("open");
+  });
+
+  test("a program at another address of this machine, with the port of a client's inner connection, is not that client", async () => {
+    let innerEnd: InnerEnd | null = null;
+    const inner = served((request, server) => {
+      innerEnd = server.requestIP(request);
+      return new Response("hello");
+    });
+    const { terminator, port } = await start(inner);
+    await answerOn(await connected(port));
+    const ofClient = (innerEnd as InnerEnd | null)?.port ?? 0;
+    const addressOf = (address: string): unknown => terminator.at({ address, port: ofClient })?.address;
+    expect(["127.0.0.1", "127.0.0.2"].map(addressOf)).toEqual(["127.0.0.1", undefined]);
   });
 });

@@ -16,8 +16,7 @@ export function tlsPeers(known: Peers | undefined) {
   const plugin = new Elysia({ name: "tls-peers" });
   if (known === undefined) return plugin;
   return plugin.onRequest(({ request, server }) => {
-    const port = server?.requestIP(request)?.port;
-    const peer = port === undefined ? undefined : known.at(port);
+    const peer = known.at(server?.requestIP(request));
     if (peer === undefined) throw tlsRequired();
     peers.set(request, peer);
   });
