@@ -53,7 +53,7 @@ export function schemaKit(relationsOf: (typeName: string) => FieldMap): SchemaKi
       resolve: (...[source, args, { operation }, { parentType, fieldName }]) => {
         const action = `${parentType.name}.${fieldName}`;
         const target = rule.scope === "read" ? "" : JSON.stringify(args);
-        operation.requester.require(rule, action, target);
+        operation.require(rule, action, target);
         const values = parametersOf(takes, args as Readonly<Record<string, unknown>>);
         if (rule.scope === "read") return resolve(source as never, values, operation);
         return audited(

@@ -1,3 +1,4 @@
+import type { ScopeRule } from "../http/access/access-rule.ts";
 import type { Requester } from "../http/access/requester.ts";
 import type { Clock } from "../../kit/clock.ts";
 import type { TargetStates } from "../../pipeline/source/target-states.ts";
@@ -54,6 +55,18 @@ export class OperationContext {
   /** Notes that the same operation of another client may have another answer. */
   dependsOnSender(): void {
     this.usesMoreThanFleet = true;
+  }
+
+  /** Refuses a field that the sender may not use. The error has the sender's name, and each refusal is told to the audit log, so the
+   *  answer is of this sender alone.
+   *  @throws ApiError 403 */
+  require(rule: ScopeRule, action: string, target: string): void {
+    try {
+      this.requester.require(rule, action, target);
+    } catch (error) {
+      this.dependsOnSender();
+      throw error;
+    }
   }
 
   /** The fleet as it is now, as far as the caller may see it. @throws StoreUnavailable while the fleet is not loaded */

@@ -87,6 +87,16 @@ test("a refusal is told, over REST, GraphQL and without a key; reading is not to
   expect(told).toHaveLength(1);
 });
 
+test("a field that is refused twice is told twice, and each caller reads only of itself, though the queries are equal", async () => {
+  const asks = async () => {
+    const { id, headers } = await secured.create("operate");
+    const [{ keyId } = {}] = await toldAfter(() => graphql("{ gpus { uuid } }", headers));
+    expect(keyId).toBe(id);
+  };
+  await asks();
+  await asks();
+});
+
 test("the entry of a new key names its id, and no entry has a secret", async () => {
   const { headers } = await secured.create("admin");
   const create = (): Promise<Response> => gateway.get("/api/v1/keys?name=ci&scopes=read", { method: "POST", headers });

@@ -33,8 +33,8 @@ export function liveFields({ types, enums }: SchemaKit): FieldMap {
       extensions: liveRule,
       args: { ...argumentsOf(filters, enums), ...uuidsArgument },
       subscribe: (_, args, { operation }) => {
+        operation.require(liveRule, "Subscription.telemetry", "");
         const { allParts, requester } = operation;
-        requester.require(liveRule, "Subscription.telemetry", "");
         const records = liveRecords(allParts.feed, selectorIn(args as Readonly<Record<string, unknown>>));
         return allParts.admission.admit(records, requester.caller);
       },
