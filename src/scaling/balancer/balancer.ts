@@ -109,7 +109,7 @@ export class Balancer extends BaseService {
     const from = server.requestIP(request);
     const { tls } = this.options;
     if (tls === undefined) return { address: from?.address ?? "unknown", scheme: "http" };
-    const peer = from === null ? undefined : tls.peers.at(from.port);
+    const peer = tls.peers.at(from);
     return peer && { address: peer.address, scheme: "https" };
   }
 
