@@ -71,9 +71,12 @@ export class Sessions extends BaseService implements CallerSource, SessionAdmini
   }
 
   /** Ends the session with this text, everywhere within 5 s. @returns undefined if there is no such session
-   *  @throws StoreUnavailable */
+   *  @throws StoreUnavailable, KeysUnavailable */
   async endOf(text: string): Promise<StoredSession | undefined> {
-    return sessionPattern.test(text) ? this.endIn({ sha256: hashOf(text).toString("hex") }) : undefined;
+    if (!sessionPattern.test(text)) return undefined;
+    const sha256 = hashOf(text).toString("hex");
+    // looked up with others: anyone can sign out of made-up sessions, and none of them should cost a transaction
+    return (await this.storedWith(sha256)) === undefined ? undefined : this.endIn({ sha256 });
   }
 
   /** Ends the session with this id, everywhere within 5 s. @returns undefined if there is no such session
@@ -127,10 +130,15 @@ export class Sessions extends BaseService implements CallerSource, SessionAdmini
 
   /** @throws KeysUnavailable */
   private async lookUp(sha256: string): Promise<Caller | undefined> {
-    const session = await this.lookups.submit(sha256).catch((cause: unknown) => {
+    const session = await this.storedWith(sha256);
+    return session && this.options.callers.callerOf(personOf(session));
+  }
+
+  /** @throws KeysUnavailable */
+  private storedWith(sha256: string): Promise<StoredSession | undefined> {
+    return this.lookups.submit(sha256).catch((cause: unknown) => {
       throw new KeysUnavailable("sessions cannot be read, so this one cannot be checked", { cause });
     });
-    return session && this.options.callers.callerOf(personOf(session));
   }
 
   private async find(sha256s: readonly string[]): Promise<StoredSession[]> {

@@ -37,11 +37,16 @@ async function sessionsWith({
     lookups += 1;
     return isAway() ? Promise.reject(new StoreUnavailable("the store is away")) : stored.find(sha256s);
   };
-  const store = Object.assign(new SqlSessionStore(opened.client), { find });
+  let ends = 0;
+  const end: SessionStore["end"] = (by) => {
+    ends += 1;
+    return stored.end(by);
+  };
+  const store = Object.assign(new SqlSessionStore(opened.client), { find, end });
   const options = { store, callers, issuer, lifeSeconds: 60, maxAgeMs: 60_000, monotonicMs };
   const sessions = new Sessions({ ...options, ...parts });
   const identify = async (text: string) => sessions.identify({ kind: "session", text });
-  return { sessions, identify, lookups: () => lookups };
+  return { sessions, identify, lookups: () => lookups, ends: () => ends };
 }
 
 test("while the database is away, sessions in memory stay valid for their time, and others cannot be checked", async () => {
@@ -76,10 +81,13 @@ test("sessions of another provider are none, also by a ticket", async () => {
 });
 
 test("made-up sessions are looked up together, and what cannot be one is not", async () => {
-  const { identify, lookups } = await sessionsWith();
+  const { sessions, identify, lookups, ends } = await sessionsWith();
   const madeUp = Array.from({ length: 500 }, (_, index) => String(index).padStart(43, "0"));
   expect(new Set(await Promise.all(madeUp.map(identify)))).toEqual(new Set([undefined]));
   expect(lookups()).toBeLessThan(5);
+  // anyone may sign out
+  expect(new Set(await Promise.all(madeUp.map((text) => sessions.endOf(text))))).toEqual(new Set([undefined]));
+  expect([lookups() < 10, ends()]).toEqual([true, 0]);
   for (const text of ["", "x", "x".repeat(44), `${"x".repeat(42)} `]) expect(await identify(text)).toBeUndefined();
-  expect(lookups()).toBeLessThan(5);
+  expect(lookups()).toBeLessThan(10);
 });

@@ -1,5 +1,5 @@
 import type { SqlClient } from "../../db/client.ts";
-import { deleteTicket, insertTicket } from "../../db/sql/access-tickets.ts";
+import { deleteTickets, insertTicket } from "../../db/sql/access-tickets.ts";
 import type { TicketStore } from "../tickets.ts";
 
 /** Keeps the hashes of tickets in SQL. */
@@ -10,7 +10,7 @@ export class SqlTicketStore implements TicketStore {
     await this.client.transaction((executor) => insertTicket(executor, { sha256, keyId: reference, lifeSeconds }));
   }
 
-  take(sha256: string): Promise<string | undefined> {
-    return this.client.transaction((executor) => deleteTicket(executor, sha256));
+  take(sha256s: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    return this.client.transaction((executor) => deleteTickets(executor, sha256s));
   }
 }

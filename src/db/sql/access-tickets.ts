@@ -1,4 +1,5 @@
 import type { SqlExecutor } from "../client.ts";
+import { textArray } from "./array-literal.ts";
 
 /** Adds a ticket, and deletes those that have expired. */
 export async function insertTicket(
@@ -11,8 +12,12 @@ export async function insertTicket(
   await executor.query(text, [ticket.sha256, ticket.keyId, ticket.lifeSeconds]);
 }
 
-/** Deletes a ticket. @returns the id of its key; undefined if there is no such ticket, or it has expired */
-export async function deleteTicket(executor: SqlExecutor, sha256: string): Promise<string | undefined> {
-  const text = `delete from access_tickets where sha256 = $1 and expires_at > now() returning key_id as "keyId"`;
-  return (await executor.query<{ keyId: string }>(text, [sha256]))[0]?.keyId;
+/** Deletes tickets. @returns the ids of the keys of those that there were, and that have not expired, by hash */
+export async function deleteTickets(
+  executor: SqlExecutor,
+  sha256s: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const text = `delete from access_tickets where sha256 = any($1::text::text[]) and expires_at > now() returning sha256, key_id as "keyId"`;
+  const rows = await executor.query<{ sha256: string; keyId: string }>(text, [textArray(sha256s)]);
+  return new Map(rows.map(({ sha256, keyId }) => [sha256, keyId]));
 }
