@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createServer } from "node:net";
+import { until } from "../../dev/until.ts";
 import { type PostgresServer, startPostgres } from "../../dev/servers/postgres.ts";
 import { PostgresClient } from "../../src/db/postgres-client.ts";
 import { parsePostgresUrl } from "../../src/db/postgres-url.ts";
@@ -61,6 +62,24 @@ describe("a PostgreSQL server with TLS", () => {
       }
     },
   );
+
+  test("cancels a statement whose client has left, over TLS too", async () => {
+    const url = `${server.url}?sslmode=verify-full&sslrootcert=${server.certificates?.caFile}`;
+    const [client, observer] = [url, server.url].map(
+      (each) => new PostgresClient({ url: each, maxConnections: 1, clock }),
+    );
+    const left = new AbortController();
+    const failed = client?.until(left.signal).query("select pg_sleep(60)").catch(messageOf);
+    const sleeping = async (): Promise<boolean> => {
+      const text = "select from pg_stat_activity where wait_event = 'PgSleep'";
+      return ((await observer?.query(text)) ?? []).length > 0;
+    };
+    await until(sleeping);
+    left.abort(new Error("left"));
+    expect(await failed).toBe("left");
+    await until(async () => !(await sleeping()));
+    await Promise.all([client?.close(), observer?.close()]);
+  });
 });
 
 test("a server without TLS is refused by every mode that needs it, before the password is sent", async () => {
