@@ -1,4 +1,5 @@
 import { defined } from "../../../kit/defined.ts";
+import type { CoverageFilter } from "../../../domain/coverage.ts";
 import type { GpuSelector } from "../../../domain/gpu-selector.ts";
 import type {
   AggregateFilter,
@@ -30,58 +31,80 @@ export class CostedQueries implements TelemetryQueries {
     ask: Ask,
     private readonly estimates: RowEstimates,
   ) {
-    const light = { weight: "light", rows: 1 } as const;
+    const light = { weight: "light", rows: () => 1 } as const;
     this.fleet = {
       gpus: (selector) => ask(light, ({ fleet }) => fleet.gpus(selector)),
       latest: (selector) => ask(light, ({ fleet }) => fleet.latest(selector)),
       changes: (filter) => ask(light, ({ fleet }) => fleet.changes(filter)),
       has: (uuid, within) => ask(light, ({ fleet }) => fleet.has(uuid, within)),
-      firstSeen: (within) => ask(heavy(1), ({ fleet }) => fleet.firstSeen(within)),
+      firstSeen: (within) =>
+        ask(
+          heavy(() => 1),
+          ({ fleet }) => fleet.firstSeen(within),
+        ),
       stateSpans: (known) => ask(light, ({ fleet }) => fleet.stateSpans(known)),
     };
     this.history = this.historyBy(ask);
-    this.aggregates = {
-      byGroup: (filter) => ask(heavy(this.ofAggregates(filter)), ({ aggregates }) => aggregates.byGroup(filter)),
-      countRecords: (clusterId, within) =>
-        ask(
-          heavy(Math.min(maxCounted, estimates.records({ clusterId, ...defined({ within }) }, always))),
-          ({ aggregates }) => aggregates.countRecords(clusterId, within),
-        ),
-    };
+    this.aggregates = this.aggregatesBy(ask);
     this.quarantine = {
       rejections: (filter) =>
-        ask({ ...light, rows: filter.limit, read: counted }, ({ quarantine }) => quarantine.rejections(filter)),
-      countRejections: () => ask(heavy(1), ({ quarantine }) => quarantine.countRejections()),
-      countConflicts: () => ask(heavy(1), ({ quarantine }) => quarantine.countConflicts()),
+        ask({ ...light, rows: () => filter.limit, read: counted }, ({ quarantine }) => quarantine.rejections(filter)),
+      countRejections: () =>
+        ask(
+          heavy(() => 1),
+          ({ quarantine }) => quarantine.countRejections(),
+        ),
+      countConflicts: () =>
+        ask(
+          heavy(() => 1),
+          ({ quarantine }) => quarantine.countConflicts(),
+        ),
     };
     this.coverage = {
       coverage: (filter) =>
-        ask(heavy(estimates.sum(filter.gpus, filter.range, (ms) => Math.ceil(ms / hourMs))), ({ coverage }) =>
-          coverage.coverage(filter),
+        ask(
+          heavy(() => this.ofCoverage(filter)),
+          (queries) => queries.coverage.coverage(filter),
         ),
+    };
+  }
+
+  private aggregatesBy(ask: Ask): TelemetryQueries["aggregates"] {
+    return {
+      byGroup: (filter) =>
+        ask(
+          heavy(() => this.ofAggregates(filter)),
+          ({ aggregates }) => aggregates.byGroup(filter),
+        ),
+      countRecords: (clusterId, within) => {
+        const selector = { clusterId, ...defined({ within }) };
+        const rows = (): number => Math.min(maxCounted, this.estimates.records(selector, always));
+        return ask(heavy(rows), ({ aggregates }) => aggregates.countRecords(clusterId, within));
+      },
     };
   }
 
   private historyBy(ask: Ask): TelemetryQueries["history"] {
     return {
       records: (filter) =>
-        ask({ weight: weightOf(filter.gpus), rows: this.ofRecords(filter), read: paged }, ({ history }) =>
+        ask({ weight: weightOf(filter.gpus), rows: () => this.ofRecords(filter), read: paged }, ({ history }) =>
           history.records(filter),
         ),
       rollups: (filter, resolution) =>
-        ask({ weight: weightOf(filter.gpus), rows: this.ofRollups(filter, resolution) }, ({ history }) =>
+        ask({ weight: weightOf(filter.gpus), rows: () => this.ofRollups(filter, resolution) }, ({ history }) =>
           history.rollups(filter, resolution),
         ),
       recordsOfEach: (filter) =>
-        ask({ weight: weightOf(filter), rows: this.ofEach(filter, (ms) => this.estimates.in(ms)) }, ({ history }) =>
-          history.recordsOfEach(filter),
+        ask(
+          { weight: weightOf(filter), rows: () => this.ofEach(filter, (ms) => this.estimates.in(ms)) },
+          ({ history }) => history.recordsOfEach(filter),
         ),
       rollupsOfEach: (filter, resolution) => {
-        const rollups = this.ofEach(filter, (ms) => ms / rollupMs[resolution]);
-        const rows = rollups * this.estimates.perRollup(resolution);
+        const rows = (): number =>
+          this.ofEach(filter, (ms) => ms / rollupMs[resolution]) * this.estimates.perRollup(resolution);
         return ask({ weight: weightOf(filter), rows }, ({ history }) => history.rollupsOfEach(filter, resolution));
       },
-      deviceKinds: (within) => ask({ weight: "light", rows: 1 }, ({ history }) => history.deviceKinds(within)),
+      deviceKinds: (within) => ask({ weight: "light", rows: () => 1 }, ({ history }) => history.deviceKinds(within)),
     };
   }
 
@@ -98,6 +121,10 @@ export class CostedQueries implements TelemetryQueries {
     return this.estimates.sum({ uuids }, range, (ms) => Math.min(limit, countOf(ms)));
   }
 
+  private ofCoverage({ gpus, range }: CoverageFilter): number {
+    return this.estimates.sum(gpus, range, (ms) => Math.ceil(ms / hourMs));
+  }
+
   private ofAggregates({ gpus, range, resolution, groupBy }: AggregateFilter): number {
     // a rollup combines all workloads of a GPU, so these are made from the records
     if (groupBy === "namespace" || gpus.within?.namespaces !== undefined) return this.estimates.records(gpus, range);
@@ -110,7 +137,7 @@ function weightOf({ uuids }: Pick<GpuSelector, "uuids">): QuestionWeight {
   return uuids?.length === 1 ? "light" : "heavy";
 }
 
-function heavy(rows: number) {
+function heavy(rows: () => number) {
   return { weight: "heavy", rows } as const;
 }
 

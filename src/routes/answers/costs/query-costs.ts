@@ -12,8 +12,8 @@ import { Asker, presentAsker } from "../../http/access/asker.ts";
 /** What a question costs. */
 export interface QuestionCost<T> {
   readonly weight: QuestionWeight;
-  /** Rows that the database has to read, as estimated. */
-  readonly rows: number;
+  /** Estimates the rows that the database has to read; not called for a client that has nothing left. */
+  readonly rows: () => number;
   /** The rows that it has read, if the answer tells. */
   readonly read?: (answer: T) => number;
 }
@@ -59,7 +59,7 @@ export class QueryCosts {
     const asker = presentAsker() ?? new Asker(() => unknown);
     const { requester, signal } = asker;
     asker.wasCharged = true;
-    const settle = clients.charge(requester, Math.max(1, Math.round(rows)));
+    const settle = clients.charge(requester, () => Math.max(1, Math.round(rows())));
     const leave = requester.caller.onEnd(() => asker.leave(keyEnded()));
     const elapsedMs = stopwatch();
     try {

@@ -57,12 +57,15 @@ export class ClientCosts {
   }
 
   /** Takes estimated rows of the client's budget.
+   *  @param estimate called only if the client has any left
    *  @returns a function to call with the rows that were read, if they are known
    *  @throws ApiError 429 if nothing is left of the budget */
-  charge(requester: Requester, rows: number): (read: number) => void {
+  charge(requester: Requester, estimate: () => number): (read: number) => void {
     const { client } = requester;
-    const giveBack = this.budgets === undefined ? () => undefined : this.budgets.take(client, rows);
-    if (giveBack === undefined) throw this.rowsRefused(requester, rows);
+    // before the estimate, which takes longer than the refusal
+    if (this.budgets !== undefined && this.budgets.left(client).rows <= 0) throw this.rowsRefused(requester);
+    const rows = estimate();
+    const giveBack = this.budgets?.take(client, rows) ?? (() => undefined);
     this.instruments.read(requester, rows);
     return (read) => giveBack(Math.max(0, rows - read));
   }
@@ -102,18 +105,17 @@ export class ClientCosts {
     };
   }
 
-  private rowsRefused(requester: Requester, rows: number): ApiError {
+  private rowsRefused(requester: Requester): ApiError {
     const { rowsPerMinute } = this.options.limits;
     const seconds = this.budgets?.retryAfterSeconds(requester.client) ?? 1;
     this.instruments.refused(requester, "rows");
     return new ApiError(429, "too_many_requests", {
       message:
-        `This client has used up the ${rowsPerMinute} rows a minute that CLIENT_ROWS_PER_MINUTE allows; this question would read about ` +
-        `${rows}. Try again in ${seconds} s, with a shorter window or fewer GPUs`,
+        `This client has used up the ${rowsPerMinute} rows a minute that CLIENT_ROWS_PER_MINUTE allows. Try again in ${seconds} s, ` +
+        "with a shorter window or fewer GPUs",
       details: {
         reason: "rows",
         rows_per_minute: rowsPerMinute,
-        estimated_rows: rows,
         remaining_rows: this.budgets?.left(requester.client).rows ?? 0,
         retry_after_seconds: seconds,
       },

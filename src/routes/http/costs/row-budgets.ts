@@ -34,11 +34,9 @@ export class RowBudgets {
     return { rows, wholeInSeconds: Math.ceil(((this.rowsPerMinute - rows) / this.rowsPerMinute) * 60) };
   }
 
-  /** Takes rows of the client's budget.
-   *  @returns undefined if the client has nothing left; otherwise a function that gives rows back */
-  take(client: string, rows: number): ((rows: number) => void) | undefined {
+  /** Takes rows of the client's budget, also more than are left. @returns a function that gives rows back */
+  take(client: string, rows: number): (rows: number) => void {
     const budget = this.budgetOf(client);
-    if (budget.rows <= 0) return undefined;
     budget.rows = Math.max(budget.rows - rows, -maxDebtMinutes * this.rowsPerMinute);
     return (back) => void (budget.rows = Math.min(budget.rows + back, this.rowsPerMinute));
   }
