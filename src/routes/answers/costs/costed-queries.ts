@@ -16,6 +16,7 @@ import { type RowEstimates, rollupMs } from "./row-estimates.ts";
 /** Counting stops at this many records. */
 const maxCounted = 1_000_000;
 const hourMs = 3_600_000;
+const light = { weight: "light", rows: () => 1 } as const;
 const always: TimeRange = { fromMs: -Infinity, toMs: Infinity };
 
 /** The store's queries for clients: each question is charged to its client, waits for its turn, and ends when its client leaves. A
@@ -31,7 +32,6 @@ export class CostedQueries implements TelemetryQueries {
     ask: Ask,
     private readonly estimates: RowEstimates,
   ) {
-    const light = { weight: "light", rows: () => 1 } as const;
     this.fleet = {
       gpus: (selector) => ask(light, ({ fleet }) => fleet.gpus(selector)),
       latest: (selector) => ask(light, ({ fleet }) => fleet.latest(selector)),
@@ -104,7 +104,7 @@ export class CostedQueries implements TelemetryQueries {
           this.ofEach(filter, (ms) => ms / rollupMs[resolution]) * this.estimates.perRollup(resolution);
         return ask({ weight: weightOf(filter), rows }, ({ history }) => history.rollupsOfEach(filter, resolution));
       },
-      deviceKinds: (within) => ask({ weight: "light", rows: () => 1 }, ({ history }) => history.deviceKinds(within)),
+      deviceKinds: (within) => ask(light, ({ history }) => history.deviceKinds(within)),
     };
   }
 
