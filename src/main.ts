@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import { version } from "../package.json";
 import { composeApp } from "./app.ts";
 import { exposedFiles } from "./config/exposed-files.ts";
+import { misspelledSettings } from "./config/misspelled-settings.ts";
 import { type Config, parseConfig } from "./config/parse-config.ts";
 import { stopwatch, systemClock } from "./kit/clock.ts";
 import { endsWithin } from "./kit/within.ts";
@@ -66,10 +67,10 @@ async function main(): Promise<void> {
   log.info("stopped");
 }
 
-/** The process's log; its first entries are about files that other users may read. */
+/** The process's log; its first entries are about misspelled settings, and files that other users may read. */
 function openLog({ logLevel }: Config): Logger {
   const log = makeLog(logLevel, process.stdout.isTTY);
-  for (const exposed of exposedFiles(process.env)) log.warn(exposed);
+  for (const warning of [...misspelledSettings(process.env), ...exposedFiles(process.env)]) log.warn(warning);
   return log;
 }
 

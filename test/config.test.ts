@@ -135,6 +135,9 @@ describe("configuration", () => {
     for (const own of ["http://localhost:8090", "http://127.0.0.1:8090", "http://[::1]:8090"]) {
       expect(errorsOf({ ...people, AUTH_OIDC_ISSUER: own })).toEqual([]);
     }
+    expect(errorsOf({ AUTH_MAPPING_FILE: "mapping.json" })[0]).toContain(
+      "needs AUTH_OIDC_ISSUER or AUTH_CLIENT_CA_FILE",
+    );
     const alone = { AUTH_OIDC_AUDIENCE: "api", AUTH_OIDC_CLIENT_SECRET: "s" };
     expect(errorsOf(alone)).toEqual([
       "AUTH_OIDC_CLIENT_SECRET, AUTH_OIDC_AUDIENCE: without AUTH_OIDC_ISSUER, there is no provider",

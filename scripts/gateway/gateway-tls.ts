@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readGatewayFile } from "./gateway-file.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -12,12 +12,12 @@ export interface GatewayTls {
 }
 
 /** The contents of TELEMETRY_CA_FILE, TELEMETRY_CERT_FILE and TELEMETRY_CERT_KEY_FILE; undefined if none of them is set.
- *  @throws Error if a file cannot be read */
+ *  @throws GatewayFileUnusable */
 export function gatewayTls(env: Environment): GatewayTls | undefined {
   const files = { ca: "TELEMETRY_CA_FILE", cert: "TELEMETRY_CERT_FILE", key: "TELEMETRY_CERT_KEY_FILE" } as const;
   const entries = Object.entries(files).flatMap(([name, variable]) => {
     const file = env[variable];
-    return file ? [[name, readFileSync(file, "utf8")] as const] : [];
+    return file ? [[name, readGatewayFile(variable, file)] as const] : [];
   });
   return entries.length === 0 ? undefined : Object.fromEntries(entries);
 }

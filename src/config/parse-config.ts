@@ -44,6 +44,11 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
   return databaseUrl === undefined ? config : { ...config, databaseUrl };
 }
 
+/** The names of all variables that are read. */
+export function settingNames(): string[] {
+  return [...settings.map(({ schema }) => schema.env), ...secretFileNames()];
+}
+
 /** The variables that name files with secrets. */
 export function secretFileNames(): string[] {
   return settings.flatMap(({ schema }) => (schema.secret === true ? [`${schema.env}_FILE`] : []));

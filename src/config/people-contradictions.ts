@@ -13,6 +13,7 @@ export function peopleContradictions(config: PeopleConfig): string[] {
   const { authOidcIssuer: issuer } = config;
   return [
     ...certificateContradictions(config),
+    ...mappingContradictions(config),
     ...(issuer === undefined ? withoutIssuer(config) : [...missing(config), ...unsafe(config, issuer)]),
   ];
 }
@@ -35,6 +36,11 @@ function certificateContradictions(config: PeopleConfig): string[] {
     errors.push("AUTH=off and AUTH_CLIENT_CA_FILE contradict each other: with AUTH=off, everyone may do everything");
   }
   return errors;
+}
+
+function mappingContradictions({ authMappingFile, authOidcIssuer, authClientCaFile }: PeopleConfig): string[] {
+  if (authMappingFile === undefined || (authOidcIssuer ?? authClientCaFile) !== undefined) return [];
+  return ["AUTH_MAPPING_FILE needs AUTH_OIDC_ISSUER or AUTH_CLIENT_CA_FILE: without either, it grants nothing"];
 }
 
 function withoutIssuer(config: PeopleConfig): string[] {

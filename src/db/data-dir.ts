@@ -120,8 +120,11 @@ async function createDatabase(dir: string, databaseDir: string): Promise<void> {
     stderr: "pipe",
   });
   if ((await child.exited) !== 0) {
+    // ended by a signal, it has said nothing: Ctrl-C reaches it too, and the kernel kills it where memory is short
+    const ended =
+      child.signalCode && `${child.signalCode} ended it; it needs 700 MB of memory, and the next start tries again`;
     throw new DataDirUnusable(
-      `DATA_DIR ${dir}: creating the database failed: ${await new Response(child.stderr).text()}`,
+      `DATA_DIR ${dir}: creating the database failed: ${ended ?? (await new Response(child.stderr).text())}`,
     );
   }
   await rename(unfinished, databaseDir);

@@ -43,7 +43,7 @@ export function readNames(given: unknown): { readonly value: readonly string[] }
   if (!Array.isArray(names) || names.length === 0) return { problem: "it is not a list of names" };
   if (names.length > maxNames) return { problem: `it has ${names.length} names, more than ${maxNames}` };
   if (!names.every(isName)) {
-    return { problem: `a name has not 1 to ${nameMaxLength} characters, or begins or ends with a space` };
+    return { problem: `a name is empty, has more than ${nameMaxLength} characters, or begins or ends with a space` };
   }
   return { value: [...new Set(names)].sort() };
 }

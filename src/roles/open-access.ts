@@ -95,11 +95,17 @@ function openGuarded({ config, store, clock, log }: Parts, audit: AuditLog): Ope
     services: [directory, ...people.services, audit],
     notice:
       signIn === undefined
-        ? `a key${config.authClientCaFile === undefined ? "" : " or a client certificate"} is needed; AUTH_BOOTSTRAP_KEY or 'bun run telemetry -- keys create --direct' gives the first one`
+        ? keyNotice(config)
         : `people sign in at ${signIn.place.publicUrl}/sign-in; programs need a key`,
     signIn,
     administer,
   };
+}
+
+function keyNotice({ authClientCaFile, authBootstrapKey, authKeysFile }: Config): string {
+  const needed = `a key${authClientCaFile === undefined ? "" : " or a client certificate"} is needed`;
+  if ((authBootstrapKey ?? authKeysFile) !== undefined) return needed;
+  return `${needed}; AUTH_BOOTSTRAP_KEY_FILE or 'bun run telemetry -- keys create --direct' gives the first one`;
 }
 
 /** What a process has in memory of those who may use it. */

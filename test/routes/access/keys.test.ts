@@ -70,7 +70,7 @@ test.each([
   ["POST", "/api/v1/keys?name=x&scopes=read&expires_at=2020-01-01T00:00:00Z", "it has passed", 400],
   ["POST", "/api/v1/keys?name=x&scopes=read,admin&clusters=a", "admin would reach beyond it", 400],
   ["POST", "/api/v1/keys?name=x&scopes=write&hosts=a", "write would reach beyond it", 400],
-  ["POST", "/api/v1/keys?name=x&scopes=read&hosts=", "a name has not 1 to 256 characters", 400],
+  ["POST", "/api/v1/keys?name=x&scopes=read&hosts=", "a name is empty, has more than 256 characters", 400],
   ["POST", "/api/v1/keys?name=x&scopes=read&namespaces=a,%20b", "begins or ends with a space", 400],
   ["POST", "/api/v1/keys?name=x&scopes=read&selector=cluster%3Da", "selector", 400],
   ["POST", "/api/v1/keys/none/rotate", "There is no valid stored key", 404],
