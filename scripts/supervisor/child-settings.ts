@@ -15,30 +15,14 @@ const defaults: Settings = {
 };
 /** Set by the supervisor for each process. */
 const ownedNames: ReadonlySet<string> = new Set(["ROLE", "INSTANCE_NAME", "EXECUTOR", "SUPERVISOR_SOCKET"]);
-/** Relative to the folder in which the command was typed. */
-const pathNames: ReadonlySet<string> = new Set([
-  ...["CSV_FILE", "DATA_DIR", "ETCD_CA_FILE", "ETCD_CERT_FILE", "ETCD_KEY_FILE"],
-  ...["DATABASE_URL_FILE", "DATABASE_CA_FILE", "ETCD_PASSWORD_FILE", "TLS_CERT_FILE", "TLS_KEY_FILE", "AUTH_KEYS_FILE"],
-  ...[
-    "AUTH_BOOTSTRAP_KEY_FILE",
-    "AUTH_MAPPING_FILE",
-    "AUTH_CLIENT_CA_FILE",
-    "BALANCER_CA_FILE",
-    "BALANCER_CERT_FILE",
-    "BALANCER_KEY_FILE",
-  ],
-  ...[
-    "DCGM_TARGETS_FILE",
-    "DCGM_CA_FILE",
-    "DCGM_CERT_FILE",
-    "DCGM_KEY_FILE",
-    "DCGM_PASSWORD_FILE",
-    "DCGM_BEARER_TOKEN_FILE",
-  ],
-]);
 const defaultShutdownSeconds = 30;
 /** Gateways still answer this long after they were told to stop, so that balancers notice; the other roles answer no clients. */
 const drainSeconds = 3;
+
+/** True for settings whose value is a path, relative to the folder in which the command was typed. */
+function isPath(name: string): boolean {
+  return name === "DATA_DIR" || name.endsWith("_FILE");
+}
 
 function settingNames(): readonly string[] {
   const names = shownSettings(parseConfig({})).map(({ env }) => env);
@@ -63,7 +47,7 @@ export function settingsIn(env: Environment): Settings {
   const entries = settingNames().flatMap((name) => {
     const text = env[name];
     if (text === undefined) return [];
-    return [[name, pathNames.has(name) && text !== "" ? resolve(text) : text] as const];
+    return [[name, isPath(name) && text !== "" ? resolve(text) : text] as const];
   });
   return { ...serversOn(env), ...Object.fromEntries(entries) };
 }

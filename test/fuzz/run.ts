@@ -23,7 +23,12 @@ const { values } = parseArgs({
 });
 const state = openState(values.seed === undefined ? undefined : Number(values.seed), values.new);
 const stopping = new AbortController();
-const untilMs = performance.now() + Number(values.minutes) * 60_000;
+const minutes = Number(values.minutes);
+if (!(minutes > 0)) {
+  console.error(`--minutes ${values.minutes} is not usable: expected a number above 0, such as 60 or 0.5`);
+  process.exit(2);
+}
+const untilMs = performance.now() + minutes * 60_000;
 const isOver = (): boolean => stopping.signal.aborted || performance.now() >= untilMs;
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => stopping.abort());
 

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { parseConfig } from "../../src/config/parse-config.ts";
+import { parseConfig, shownSettings } from "../../src/config/parse-config.ts";
 import {
   environmentOf,
   mergeSettings,
@@ -49,6 +49,15 @@ test("a command takes along the settings that were typed, with absolute paths, a
     DATABASE_URL_FILE: "/secret",
     STREAMER_PORT: "1",
   });
+});
+
+test("every file that a setting names has an absolute path in a process, which runs in another folder", () => {
+  const names = shownSettings(parseConfig({})).flatMap(({ env }) => (env.endsWith("_FILE") ? [env] : []));
+  const secrets = ["AUTH_OIDC_CLIENT_SECRET_FILE", "AUTH_BOOTSTRAP_KEY_FILE"];
+  expect(names).toContain("AUTH_OIDC_JWKS_FILE");
+  for (const name of [...names, ...secrets]) {
+    expect(settingsIn({ [name]: "a" })).toMatchObject({ [name]: `${process.cwd()}/a` });
+  }
 });
 
 test("the ports of setup-etcd's servers are settings too, unless others name the servers", () => {
