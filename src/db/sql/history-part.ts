@@ -86,6 +86,7 @@ function partStatement(source: HistorySource, filter: RecordFilter): Statement {
   const part = `order by ${at} ${sort}, t.gpu_key ${sort} limit ${conditions.param(limit + 1)}`;
   const keys = isOneGpu ? undefined : keysOf(gpus, conditions, own);
   if (keys === undefined) {
+    addEverHad(conditions, gpus);
     return {
       text: `select ${source.columns} from ${from} t ${conditions.after("where")} ${part}`,
       params: conditions.params,
@@ -97,6 +98,16 @@ cross join lateral (
   select * from ${from} t where t.gpu_key = k.gpu_key ${conditions.after("and")} ${part}) t
 ${part}`;
   return { text, params: conditions.params };
+}
+
+/** Adds the condition that there was ever a GPU with the attributes. It is read once, before any row: a search for attributes that no GPU
+ *  ever had would look them up for each row of the history. */
+function addEverHad(conditions: Conditions, { clusterId, gpuId, modelName }: GpuSelector): void {
+  const had = new Conditions(conditions.params)
+    .add("cluster_id = ?", clusterId)
+    .add("gpu_id = ?", gpuId)
+    .add("model_name = ?", modelName);
+  if (!had.isEmpty) conditions.addText(`exists (select from gpu_attributes ${had.after("where")})`);
 }
 
 /** A query for the keys of the GPUs that may be selected; undefined if the selector has neither uuids nor hosts, and thus
