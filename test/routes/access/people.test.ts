@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { base64url, EncryptJWT, jwtDecrypt } from "jose";
 import { freePorts } from "../../../dev/servers/free-ports.ts";
 import { until } from "../../../dev/until.ts";
 import { runTelemetry } from "../../clients/run-telemetry.ts";
@@ -189,6 +190,17 @@ describe("a sign-in comes to its end only", () => {
     refused.search = new URLSearchParams({ error: "access_denied", state, iss: provider.issuer }).toString();
     expect(await refusedSignIn(browser, refused, 400)).toContain("refused the sign-in: access_denied");
   });
+});
+
+test("a sign-in whose cookie another port of the host has set leads to no page of others", async () => {
+  const browser = new Redirects();
+  const url = await almostSignedIn(browser);
+  const key = base64url.decode(browser.cookie(one.url, bindingCookie) ?? "");
+  const { payload } = await jwtDecrypt(url.searchParams.get("state") ?? "", key);
+  const state = new EncryptJWT({ ...payload, returnTo: "@evil.example/" });
+  url.searchParams.set("state", await state.setProtectedHeader({ alg: "dir", enc: "A256GCM" }).encrypt(key));
+  const { url: leadsTo } = await browser.open(url.href, {}, () => true);
+  expect([leadsTo, browser.cookie(one.url, sessionCookie)]).toEqual([`${one.url}/swagger/`, expect.any(String)]);
 });
 
 test("two sign-ins in two windows of a browser both come to their end, at any gateway", async () => {

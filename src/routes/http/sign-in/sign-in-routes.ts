@@ -60,7 +60,8 @@ async function fromProvider(signIn: SignIn, request: Request): Promise<Response>
     const binding = cookieIn(request.headers, place.bindingCookie);
     const { session, sessionSeconds, returnTo, who } = await signIn.finish(binding, new URL(request.url).search);
     requesterOf(request).signed(who, "signIn", "ok");
-    return redirect(place.publicUrl + returnTo, [
+    // the state is the browser's, and another port of its host may have set the cookie that opens it
+    return redirect(place.publicUrl + returnPath(returnTo), [
       cookieOf(signIn, place.sessionCookie, { value: session, seconds: sessionSeconds }),
     ]);
   } catch (error) {
