@@ -3,6 +3,7 @@ import { createGatewayClient, GatewayError, GatewayUnreachable, SubscriptionRefu
 import { changes } from "./telemetry/changes.ts";
 import { coverage } from "./telemetry/coverage.ts";
 import { gatewayInit } from "./gateway/gateway-init.ts";
+import { unreachableHint } from "./gateway/unreachable-hint.ts";
 import { TelemetryError } from "../src/domain/errors.ts";
 import { inventoryStates } from "../src/domain/inventory.ts";
 import { addInventory } from "./telemetry/inventory-command.ts";
@@ -252,6 +253,8 @@ try {
 } catch (error) {
   const expected = [GatewayError, GatewayUnreachable, SubscriptionRefused, TelemetryError, UsageError];
   if (!expected.some((each) => error instanceof each)) throw error;
-  printError((error as Error).message);
-  process.exitCode = error instanceof GatewayUnreachable ? 2 : 1;
+  const { message } = error as Error;
+  const isUnreachable = error instanceof GatewayUnreachable;
+  printError(isUnreachable ? `${message}${unreachableHint(program.opts<{ url: string }>().url, message)}` : message);
+  process.exitCode = isUnreachable ? 2 : 1;
 }

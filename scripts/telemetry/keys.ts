@@ -145,7 +145,10 @@ function scopesIn(text: string): Scope[] {
 function expiryIn(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const read = readInstant(text);
-  if ("problem" in read) throw new UsageError(`--expires ${text} is not usable: ${read.problem}`);
+  if ("problem" in read)
+    throw new UsageError(
+      `--expires ${text} is not usable: ${read.problem}; expected a time such as 2030-01-01T00:00:00Z`,
+    );
   if (read.ms > Date.now()) return read.ms;
   throw new UsageError(`--expires ${text} is not usable: ${formatTimestamp(read.ms)} has passed`);
 }

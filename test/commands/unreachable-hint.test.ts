@@ -1,0 +1,17 @@
+import { expect, test } from "bun:test";
+import { unreachableHint } from "../../scripts/gateway/unreachable-hint.ts";
+
+const reset = "GET http://localhost:8080/x got no answer: ECONNRESET: The socket connection was closed unexpectedly.";
+
+test.each([
+  ["http://localhost:8080", reset, "; if the gateway serves TLS, use https://localhost:8080"],
+  ["https://localhost:8080", reset, ""],
+  ["https://a", "self signed certificate in certificate chain", "TELEMETRY_CA_FILE names the authority"],
+  ["https://a", "unable to get local issuer certificate", "TELEMETRY_CA_FILE names the authority"],
+  ["https://a", "unable to verify the first certificate", "TELEMETRY_CA_FILE names the authority"],
+  ["https://a", "ECONNREFUSED", ""],
+])("a command that gets no answer from %s because of TLS says what to set", (url, reason, hint) => {
+  const said = unreachableHint(url, reason);
+  if (hint === "") expect(said).toBe("");
+  else expect(said).toContain(hint);
+});
