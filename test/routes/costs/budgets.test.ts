@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { Registry } from "prom-client";
 import type { OpenStore } from "../../../src/pipeline/store/open-store.ts";
+import type { Questions } from "../../../src/pipeline/store/telemetry-queries.ts";
 import { until } from "../../../dev/until.ts";
 import { makeBatch, messageOf } from "../../../dev/make-batch.ts";
 import type { CostLimits } from "../../../src/roles/gateway-routes.ts";
@@ -144,4 +145,22 @@ test("the names of at most 100 keys are labels; others share one", async () => {
     await gateway.get("/api/v1/gpus", { headers: { authorization: `Bearer ${text}` } });
   }
   await until(async () => (await metric('telemetry_client_requests_total{client="other"}')) === "2");
+});
+
+test("the newest records of a GPU are a light question; those of a namespace among them may be rare, and are a heavy one", async () => {
+  const weights: string[] = [];
+  const { questions } = store;
+  const ask: Questions["ask"] = (weight, signal) => {
+    weights.push(weight);
+    return questions.ask(weight, signal);
+  };
+  const size: Questions["size"] = () => questions.size();
+  const gateway = gatewayOver(store, { questions: { atATime: questions.atATime, size, ask } });
+  const asked = (more: string) => gateway.get(`/api/v1/telemetry?gpu_uuid=GPU-0&limit=1${more}`);
+  for (const [more, weight] of [
+    ["", "light"],
+    ["&namespace=x", "heavy"],
+  ] as const) {
+    expect([(await asked(more)).status, weights.at(-1)]).toEqual([200, weight]);
+  }
 });

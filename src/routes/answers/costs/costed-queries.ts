@@ -133,8 +133,9 @@ export class CostedQueries implements TelemetryQueries {
   }
 }
 
-function weightOf({ uuids }: Pick<GpuSelector, "uuids">): QuestionWeight {
-  return uuids?.length === 1 ? "light" : "heavy";
+/** The records of one GPU are found by the primary key; those of a namespace among them may be rare, and all of its history be read. */
+function weightOf({ uuids, namespace }: Pick<GpuSelector, "uuids" | "namespace">): QuestionWeight {
+  return uuids?.length === 1 && namespace === undefined ? "light" : "heavy";
 }
 
 function heavy(rows: () => number) {
