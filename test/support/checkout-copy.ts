@@ -5,7 +5,16 @@ import { join, resolve } from "node:path";
 const root = resolve(import.meta.dir, "../..");
 
 /** The parts of a checkout that the program and its commands need. */
-const copied = ["clients", "drizzle", "scripts", "src", "drizzle.config.ts", "package.json", "tsconfig.json"];
+const copied = [
+  "clients",
+  "docs/security.md", // generate:client writes its table of access
+  "drizzle",
+  "scripts",
+  "src",
+  "drizzle.config.ts",
+  "package.json",
+  "tsconfig.json",
+];
 
 /** A copy of this checkout that a test may change. */
 export interface CheckoutCopy {
