@@ -97,6 +97,10 @@ test("a field that is refused twice is told twice, and each caller reads only of
   await asks();
 });
 
+test("a ticket that is refused is not in the log: it may still open a socket", async () => {
+  expect(await toldAfter(() => gateway.get("/ws?ticket=abc&x=1"))).toMatchObject([{ target: "/ws?ticket=...&x=1" }]);
+});
+
 test("the entry of a new key names its id, and no entry has a secret", async () => {
   const { headers } = await secured.create("admin");
   const create = (): Promise<Response> => gateway.get("/api/v1/keys?name=ci&scopes=read", { method: "POST", headers });

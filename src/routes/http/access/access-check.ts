@@ -91,9 +91,10 @@ function challengeFor({ headers }: Request, canSignIn: boolean): string {
   return canSignIn && headers.has("sec-fetch-mode") ? bearerChallenge : challenge;
 }
 
-/** The path and the query, which has no secret: a ticket opens only one socket. */
+/** The path and the query, without the text of a ticket: one that was refused may not have been used up, and made-up ones are the same
+ *  refusal. */
 function targetOf({ url }: Request): string {
-  return url.slice(url.indexOf("/", "https://".length));
+  return url.slice(url.indexOf("/", "https://".length)).replace(/([?&]ticket=)[^&]*/g, "$1...");
 }
 
 /** The same for every key that is not valid: an unknown one, one with a wrong secret, and one that was revoked or has expired. */
