@@ -29,7 +29,7 @@ beforeAll(async () => {
   await opened.close();
   const env = { ROLE: "gateway", DATABASE_URL: server.url, AUTH_BOOTSTRAP_KEY: admin, MIGRATE_ON_START: "false" };
   gateways = [startPipeline(env), startPipeline(env)];
-  urls = await Promise.all(gateways.map(urlOf));
+  urls = await Promise.all(gateways.map((gateway) => urlOf(gateway)));
 }, 300_000);
 afterAll(async () => {
   await Promise.all(gateways.map((gateway) => stopPipeline(gateway)));

@@ -85,7 +85,7 @@ describe.skipIf(realCsv === undefined)("two gateways on one etcd and one databas
     };
     gatewayProcesses = [start({ ROLE: "gateway" }), start({ ROLE: "gateway" })];
     start({ ROLE: "streamer,collector", CSV_FILE: csv });
-    gatewayUrls = await Promise.all(gatewayProcesses.map(urlOf));
+    gatewayUrls = await Promise.all(gatewayProcesses.map((gateway) => urlOf(gateway)));
     await Promise.all(gatewayUrls.map((url) => untilLoaded(url)));
   }, 300_000);
   afterAll(async () => {
