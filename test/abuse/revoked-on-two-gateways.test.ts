@@ -76,13 +76,10 @@ function beginExport(url: string, key: string): Promise<{ finish: () => Promise<
   let received = 0;
   const ended = new Promise<void>((resolve) => socket.on("error", () => undefined).on("close", () => resolve()));
   return new Promise((resolve) => {
-    socket.on("data", (data) => {
-      received += data.toString("latin1").split("\n").length - 1;
-      if (socket.isPaused()) return;
-      if (received < rows / 10) {
-        socket.pause();
-        resolve({ finish: () => (socket.resume(), ended.then(() => received >= rows)) });
-      }
+    socket.on("data", (data) => (received += data.toString("latin1").split("\n").length - 1));
+    socket.once("data", () => {
+      socket.pause();
+      resolve({ finish: () => (socket.resume(), ended.then(() => received >= rows)) });
     });
   });
 }
