@@ -3,6 +3,7 @@ import { Caller } from "../../../src/access/caller.ts";
 import { type Scope, scopes } from "../../../src/access/scope.ts";
 import { makeSchema } from "../../../src/routes/graphql/schema.ts";
 import { type AccessRule, ruleOf } from "../../../src/routes/http/access/access-rule.ts";
+import { OperationContext } from "../../../src/routes/graphql-kit/operation-context.ts";
 import { Requester } from "../../../src/routes/http/access/requester.ts";
 import { clientMessages, messageRules } from "../../../src/routes/live/messages.ts";
 import { gatewayOver, openFleetStore, type TestGateway } from "../gateway.ts";
@@ -164,8 +165,8 @@ describe("GraphQL", () => {
       const resolve = (type.name === "Subscription" ? field.subscribe : field.resolve) as Resolve;
       for (const { name, grant } of callers) {
         const known = { id: "", name, scopes: [], expiresAtMs: undefined, ...grant };
-        const operation = { requester: new Requester(new Caller(known), "", trail) };
         // without the parts of a gateway, a field that is not refused fails in another way
+        const operation = new OperationContext({} as never, {} as never, new Requester(new Caller(known), "", trail));
         const outcome = outcomeOf(() => resolve({}, {}, { operation }, { parentType: type, fieldName: field.name }));
         const isRefused = refusalOf(rule, { grant: known }) !== undefined;
         expect([place, name, outcome === "forbidden"]).toEqual([place, name, isRefused]);
