@@ -72,6 +72,13 @@ export class FairTurns {
     }
   }
 
+  /** @returns why a client that asks for so many turns now would not get all of them; undefined if it may wait for them */
+  refusalOf(client: string, count: number): NoTurn | undefined {
+    const line = this.lines.get(client);
+    if (line === undefined || line.waiting.length + count <= this.options.maxWaitingPerClient) return undefined;
+    return this.noTurn("waiting", line);
+  }
+
   /** If there is room, everyone who waits has as many turns as a client may have. */
   private isFree({ running }: Line): boolean {
     return this.runningCount < this.options.atATime && running < this.options.atATimePerClient;

@@ -78,7 +78,7 @@ export function gatewayRoutes(options: GatewayOptions): readonly AnyElysia[] {
 
 function api(options: GatewayOptions, clients: ClientCosts, limit: RateLimit | undefined): AnyElysia {
   const { fleet, questions, inventory, clock, webSocket, ...others } = options;
-  const { ask } = new QueryCosts({ ...options, ...options.costs, clients });
+  const { ask, requireAnswers } = new QueryCosts({ ...options, ...options.costs, clients });
   const queriesOf: QueriesOf = (of, isBounded) => {
     // what a question costs must not tell how many records others have
     const size = async () => ({ ...(await questions.size()), ...(isBounded ? { records: 0 } : {}) });
@@ -90,7 +90,7 @@ function api(options: GatewayOptions, clients: ClientCosts, limit: RateLimit | u
   const viewOf = (request: Request): GatewayView => views.of(requesterOf(request).caller);
   const parts = {
     ...others,
-    ...{ limit, clock, viewOf },
+    ...{ limit, clock, viewOf, requireAnswers },
     origins: new OriginRule(options.http.corsOrigins),
     quarantine: queriesOf(fleet, false).quarantine,
     inventory: new InventoryAnswers(inventory),

@@ -21,6 +21,8 @@ type FieldDeclaration<Takes extends Parameters, Source> = ScopeRule & {
   /** The parameters, named as in REST; the resolver gets their values under the same names. */
   readonly takes: Takes;
   readonly size?: SizeOf;
+  /** True if the store is asked for the field. */
+  readonly asksStore?: true;
   readonly resolve: (source: Source, values: ValuesOf<Takes>, context: OperationContext) => unknown;
 };
 
@@ -45,11 +47,11 @@ export function schemaKit(relationsOf: (typeName: string) => FieldMap): SchemaKi
   return {
     types: new OutputTypes(enums, relationsOf),
     enums,
-    field: ({ type, description, takes, size, resolve, ...rule }) => ({
+    field: ({ type, description, takes, size, asksStore, resolve, ...rule }) => ({
       type,
       description,
       args: argumentsOf(takes, enums),
-      extensions: { ...rule, ...defined({ size }) },
+      extensions: { ...rule, ...defined({ size, asksStore }) },
       resolve: (...[source, args, { operation }, { parentType, fieldName }]) => {
         const action = `${parentType.name}.${fieldName}`;
         const target = rule.scope === "read" ? "" : JSON.stringify(args);

@@ -24,6 +24,8 @@ export interface GraphqlParts {
   readonly quarantine: QuarantineQueries;
   readonly scaling: Pick<ScalingRecords, "read">;
   readonly admission: Admission;
+  /** Throws why the store would not be asked so many questions of an operation. */
+  readonly requireAnswers: (questions: number) => void;
   readonly serviceRegistry: Pick<ServiceRegistry, "list">;
   readonly targetStates: Pick<TargetStates, "list">;
   readonly clock: Clock;
@@ -63,6 +65,18 @@ export class OperationContext {
   require(rule: ScopeRule, action: string, target: string): void {
     try {
       this.requester.require(rule, action, target);
+    } catch (error) {
+      this.dependsOnSender();
+      throw error;
+    }
+  }
+
+  /** Refuses an operation before it is executed: to refuse its fields one after another would take long.
+   *  @param questions fields for which the store is asked
+   *  @throws ApiError 429 */
+  requireAnswers(questions: number): void {
+    try {
+      this.parts.requireAnswers(questions);
     } catch (error) {
       this.dependsOnSender();
       throw error;

@@ -92,6 +92,93 @@ test("an export is charged as it goes, and ends with its client's rows", async (
   expect((await ask(`/api/v1/telemetry?${hour}&limit=5`)).status).toBe(200);
 });
 
+/** Searches that find nothing, or few. */
+const searches = ["&model=none", "&cluster_id=none", "&namespace=none", "&hostname=host-1&model=none"];
+
+test("a search is charged the records that it had to read, not the few that it found", async () => {
+  const { ask } = await openLimited({ rowsPerMinute: 1_000_000 });
+  for (const search of searches) {
+    const before = rowsLeft(await ask(`/api/v1/telemetry?${hour}&limit=1`));
+    const after = rowsLeft(await ask(`/api/v1/telemetry?${hour}&limit=5${search}`));
+    const searched = search.includes("hostname") ? gpus / 2 : gpus;
+    expect(Math.abs(before - after - searched * recordsOfGpu)).toBeLessThan(2 * gpus);
+  }
+});
+
+test("a page of a search is charged what it had to read until it was full, and the next one what came after it", async () => {
+  const { ask } = await openLimited({ rowsPerMinute: 1_000_000 });
+  const before = rowsLeft(await ask(`/api/v1/telemetry?${hour}&limit=1`));
+  const page = await ask(`/api/v1/telemetry?${hour}&limit=500&hostname=host-1`);
+  const { next_cursor: cursor } = (await page.json()) as { next_cursor: string };
+  expect(Math.abs(before - rowsLeft(page) - 500)).toBeLessThan(2 * gpus);
+  const next = await ask(`/api/v1/telemetry?${hour}&limit=10000&hostname=host-1&cursor=${encodeURIComponent(cursor)}`);
+  const rest = (gpus / 2) * recordsOfGpu - 500;
+  expect(Math.abs(rowsLeft(page) - rowsLeft(next) - rest)).toBeLessThan(3 * gpus);
+});
+
+test("a search that finds nothing at once keeps its client from asking for a minute at most, however long a time it covers", async () => {
+  const { ask, clock } = await openLimited({ rowsPerMinute: 500 });
+  expect((await ask(`/api/v1/telemetry?${hour}&limit=5&model=none`)).status).toBe(200);
+  expect((await ask(aggregates)).status).toBe(429);
+  await clock.advance(1000);
+  expect((await ask(aggregates)).status).toBe(200);
+});
+
+/** A gateway on a store that takes 2 s for a question about history: `meanwhile` is called after a second. */
+async function openSlow(meanwhile: () => void) {
+  const clock = new ManualClock(startMs);
+  const { questions } = store;
+  const ask: Questions["ask"] = (weight, signal) => {
+    const queries = questions.ask(weight, signal);
+    const records: typeof queries.history.records = async (filter) => {
+      await clock.advance(1000);
+      meanwhile();
+      await clock.advance(1000);
+      signal.throwIfAborted();
+      return queries.history.records(filter);
+    };
+    return { ...queries, history: { ...queries.history, records } };
+  };
+  const secured = securedParts(store);
+  const gateway = gatewayOver(store, {
+    ...secured.parts,
+    costs: { ...noLimits, rowsPerMinute: 1_000_000 },
+    clock,
+    questions: { atATime: questions.atATime, size: () => questions.size(), ask },
+  });
+  const { headers } = await secured.create("read");
+  return { get: (path: string, signal?: AbortSignal) => gateway.get(path, { headers, ...(signal && { signal }) }) };
+}
+
+test("a question whose client leaves is charged the time that the store took, and so is one that has an answer", async () => {
+  const leaving = new AbortController();
+  const { get } = await openSlow(() => leaving.abort());
+  const path = "/api/v1/telemetry?gpu_uuid=GPU-0&limit=1";
+  await get(path, leaving.signal).catch(() => undefined);
+  const left = rowsLeft(await get("/api/v1/gpus/GPU-0/changes"));
+  // 50 rows a millisecond; the check whether the GPU exists is a question, too
+  expect(1_000_000 - left - 100_000).toBeWithin(0, 5);
+  expect(left - rowsLeft(await get(path))).toBeWithin(100_000 - 70_000, 100_001);
+});
+
+test("an operation of which nothing is left to ask is one error, not one for each field", async () => {
+  const { gateway, a, ask, metric } = await openLimited({ rowsPerMinute: 3000 });
+  expect((await ask(aggregates)).status).toBe(200);
+  const post = async (query: string) => {
+    const headers = { ...a.headers, "content-type": "application/json" };
+    const response = await gateway.get("/graphql", { method: "POST", headers, body: JSON.stringify({ query }) });
+    return { text: await response.text(), left: rowsLeft(response) };
+  };
+  const field = `aggregates(groupBy: host, startTime: "2025-07-18T00:00:00Z", endTime: "2025-07-18T01:00:00Z") { rows { timestamp } }`;
+  const refused = await post(`{ ...many clusters { id } } fragment many on Query { a: ${field} b: ${field} }`);
+  const { data, errors } = JSON.parse(refused.text) as { data?: unknown; errors: { extensions: object }[] };
+  expect([data ?? undefined, errors.length, refused.left]).toEqual([undefined, 1, 0]);
+  expect(errors[0]?.extensions).toMatchObject({ code: "TOO_MANY_REQUESTS", details: { reason: "rows" } });
+  expect(await metric('telemetry_client_refused_total{client="read",reason="rows"}')).toBe("1");
+  // what is answered from memory is still answered
+  expect((await post("{ clusters { id } }")).text).toContain('"data":{"clusters"');
+});
+
 test("each alias of a GraphQL operation is charged, and an error says when to try again", async () => {
   const { gateway, a } = await openLimited({ rowsPerMinute: 8000 });
   const field = `aggregates(groupBy: host, startTime: "2025-07-18T00:00:00Z", endTime: "2025-07-18T01:00:00Z") { rows { timestamp } }`;
@@ -147,7 +234,7 @@ test("the names of at most 100 keys are labels; others share one", async () => {
   await until(async () => (await metric('telemetry_client_requests_total{client="other"}')) === "2");
 });
 
-test("the newest records of a GPU are a light question; those of a namespace among them may be rare, and are a heavy one", async () => {
+test("the newest records of a GPU are a light question; those of a namespace, a host or a model among them may be rare, and are a heavy one", async () => {
   const weights: string[] = [];
   const { questions } = store;
   const ask: Questions["ask"] = (weight, signal) => {
@@ -160,6 +247,8 @@ test("the newest records of a GPU are a light question; those of a namespace amo
   for (const [more, weight] of [
     ["", "light"],
     ["&namespace=x", "heavy"],
+    ["&model=x", "heavy"],
+    ["&hostname=host-0", "heavy"],
   ] as const) {
     expect([(await asked(more)).status, weights.at(-1)]).toEqual([200, weight]);
   }

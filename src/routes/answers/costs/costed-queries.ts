@@ -10,6 +10,7 @@ import type {
 } from "../../../domain/query.ts";
 import type { TimeRange } from "../../../domain/time-range.ts";
 import type { QuestionWeight, TelemetryQueries } from "../../../pipeline/store/telemetry-queries.ts";
+import { isSearch, PageEstimates } from "./page-estimates.ts";
 import type { Ask } from "./query-costs.ts";
 import { type RowEstimates, rollupMs } from "./row-estimates.ts";
 
@@ -28,22 +29,14 @@ export class CostedQueries implements TelemetryQueries {
   readonly quarantine: TelemetryQueries["quarantine"];
   readonly coverage: TelemetryQueries["coverage"];
 
+  private readonly pages: PageEstimates;
+
   constructor(
     ask: Ask,
     private readonly estimates: RowEstimates,
   ) {
-    this.fleet = {
-      gpus: (selector) => ask(light, ({ fleet }) => fleet.gpus(selector)),
-      latest: (selector) => ask(light, ({ fleet }) => fleet.latest(selector)),
-      changes: (filter) => ask(light, ({ fleet }) => fleet.changes(filter)),
-      has: (uuid, within) => ask(light, ({ fleet }) => fleet.has(uuid, within)),
-      firstSeen: (within) =>
-        ask(
-          heavy(() => 1),
-          ({ fleet }) => fleet.firstSeen(within),
-        ),
-      stateSpans: (known) => ask(light, ({ fleet }) => fleet.stateSpans(known)),
-    };
+    this.pages = new PageEstimates(estimates);
+    this.fleet = fleetBy(ask);
     this.history = this.historyBy(ask);
     this.aggregates = this.aggregatesBy(ask);
     this.quarantine = {
@@ -87,24 +80,39 @@ export class CostedQueries implements TelemetryQueries {
   private historyBy(ask: Ask): TelemetryQueries["history"] {
     return {
       records: (filter) =>
-        ask({ weight: weightOf(filter.gpus), rows: () => this.ofRecords(filter), read: paged }, ({ history }) =>
-          history.records(filter),
+        ask(
+          {
+            weight: weightOf(filter.gpus),
+            rows: () => this.ofRecords(filter),
+            read: (page, tookMs) => this.pages.read({ filter, page, tookMs }, (ms) => this.estimates.in(ms)),
+          },
+          ({ history }) => history.records(filter),
         ),
-      rollups: (filter, resolution) =>
-        ask({ weight: weightOf(filter.gpus), rows: () => this.ofRollups(filter, resolution) }, ({ history }) =>
-          history.rollups(filter, resolution),
-        ),
+      rollups: (filter, resolution) => {
+        const perRollup = (): number => this.estimates.perRollup(resolution);
+        const cost = {
+          weight: weightOf(filter.gpus),
+          rows: () => this.ofRollups(filter, resolution),
+          read: (page: HistoryPage<unknown>, tookMs: number) =>
+            this.pages.read({ filter, page, tookMs }, (ms) => ms / rollupMs[resolution]) * perRollup(),
+        };
+        return ask(cost, ({ history }) => history.rollups(filter, resolution));
+      },
       recordsOfEach: (filter) =>
         ask(
-          { weight: weightOf(filter), rows: () => this.ofEach(filter, (ms) => this.estimates.in(ms)) },
+          { weight: weightOfEach(filter), rows: () => this.ofEach(filter, (ms) => this.estimates.in(ms)) },
           ({ history }) => history.recordsOfEach(filter),
         ),
       rollupsOfEach: (filter, resolution) => {
         const rows = (): number =>
           this.ofEach(filter, (ms) => ms / rollupMs[resolution]) * this.estimates.perRollup(resolution);
-        return ask({ weight: weightOf(filter), rows }, ({ history }) => history.rollupsOfEach(filter, resolution));
+        return ask({ weight: weightOfEach(filter), rows }, ({ history }) => history.rollupsOfEach(filter, resolution));
       },
-      deviceKinds: (within) => ask(light, ({ history }) => history.deviceKinds(within)),
+      deviceKinds: (within) => {
+        // those within are found by reading when each GPU was within
+        const cost = within === undefined ? light : heavy(() => 1);
+        return ask(cost, ({ history }) => history.deviceKinds(within));
+      },
     };
   }
 
@@ -133,17 +141,33 @@ export class CostedQueries implements TelemetryQueries {
   }
 }
 
-/** The records of one GPU are found by the primary key; those of a namespace among them may be rare, and all of its history be read. */
-function weightOf({ uuids, namespace }: Pick<GpuSelector, "uuids" | "namespace">): QuestionWeight {
-  return uuids?.length === 1 && namespace === undefined ? "light" : "heavy";
+function fleetBy(ask: Ask): TelemetryQueries["fleet"] {
+  return {
+    gpus: (selector) => ask(light, ({ fleet }) => fleet.gpus(selector)),
+    latest: (selector) => ask(light, ({ fleet }) => fleet.latest(selector)),
+    changes: (filter) => ask(light, ({ fleet }) => fleet.changes(filter)),
+    has: (uuid, within) => ask(light, ({ fleet }) => fleet.has(uuid, within)),
+    firstSeen: (within) =>
+      ask(
+        heavy(() => 1),
+        ({ fleet }) => fleet.firstSeen(within),
+      ),
+    stateSpans: (known) => ask(light, ({ fleet }) => fleet.stateSpans(known)),
+  };
+}
+
+/** The records of one GPU are found by the primary key; those among them that have something in common, or are within a caller's bounds,
+ *  may be rare, and all of its history be read. */
+function weightOf(gpus: GpuSelector): QuestionWeight {
+  return gpus.uuids?.length === 1 && !isSearch(gpus) ? "light" : "heavy";
+}
+
+function weightOfEach({ uuids, within }: EachGpuFilter): QuestionWeight {
+  return weightOf({ uuids, ...defined({ within }) });
 }
 
 function heavy(rows: () => number) {
   return { weight: "heavy", rows } as const;
-}
-
-function paged({ elements }: HistoryPage<unknown>): number {
-  return elements.length;
 }
 
 function counted(rows: readonly unknown[]): number {

@@ -1,10 +1,11 @@
 import type { Registry } from "prom-client";
 import { type Clock, stopwatch } from "../../../kit/clock.ts";
+import { defined } from "../../../kit/defined.ts";
 import { FairTurns, NoTurn } from "../../../kit/fair-turns.ts";
 import type { Questions, QuestionWeight, TelemetryQueries } from "../../../pipeline/store/telemetry-queries.ts";
 import { type Requester, stranger } from "../../http/access/requester.ts";
 import { ApiError } from "../../http/api-error.ts";
-import type { ClientCosts } from "../../http/costs/client-costs.ts";
+import type { Charge, ClientCosts } from "../../http/costs/client-costs.ts";
 import type { QueryPressure } from "./query-pressure.ts";
 import { turnInstruments } from "./turn-instruments.ts";
 import { Asker, presentAsker } from "../../http/access/asker.ts";
@@ -14,8 +15,9 @@ export interface QuestionCost<T> {
   readonly weight: QuestionWeight;
   /** Estimates the rows that the database has to read; not called for a client that has nothing left. */
   readonly rows: () => number;
-  /** The rows that it has read, if the answer tells. */
-  readonly read?: (answer: T) => number;
+  /** The rows that it has read, if the answer tells more than the estimate.
+   *  @param tookMs how long the store took for the answer */
+  readonly read?: (answer: T, tookMs: number) => number;
 }
 
 /** Asks the store a question. */
@@ -31,11 +33,20 @@ export interface QueryCostsOptions {
   readonly clock: Clock;
 }
 
+/** A question whose turn it is. */
+interface Turn<T> extends Pick<QuestionCost<T>, "weight" | "read"> {
+  readonly asker: Asker;
+  readonly charge: Charge;
+}
+
 /** An operation of GraphQL has at most 30 aliases, each of which may be a question. */
 const maxWaitingPerClient = 100;
 const maxWaiting = 2000;
 /** With the time limit of a statement, it is less than the time after which servers close a connection that is silent. */
 const maxWaitMs = 10_000;
+/** A question has read so many rows a millisecond at least, whatever its answer shows: a search for a model that few of the records have
+ *  was measured to read 55. A client that always asks as much as it may at a time is charged 15 million rows a minute for the time. */
+const minRowsPerMs = 50;
 
 /** Lets the clients ask the store in turn, and charges them. */
 export class QueryCosts {
@@ -55,31 +66,57 @@ export class QueryCosts {
   /** Asks on behalf of the present asker. The question ends when the asker leaves, or its key ends.
    *  @throws ApiError 429 if its turn does not come in time, or nothing is left of the client's budget of rows */
   readonly ask: Ask = async ({ weight, rows, read }, question) => {
-    const { clients, questions } = this.options;
+    const { clients } = this.options;
     const asker = presentAsker() ?? new Asker(() => unknown);
     const { requester, signal } = asker;
     asker.wasCharged = true;
-    const settle = clients.charge(requester, () => Math.max(1, Math.round(rows())));
+    const charge = clients.charge(requester, () => Math.max(1, Math.round(rows())));
     const leave = requester.caller.onEnd(() => asker.leave(keyEnded()));
     const elapsedMs = stopwatch();
     try {
-      const answer = await this.turns[weight].run(requester.client, signal, async () => {
+      return await this.turns[weight].run(requester.client, signal, () => {
         clients.instruments.waited(requester, elapsedMs());
-        if (weight === "heavy") clients.instruments.asksHeavy(requester, 1);
-        try {
-          return await question(questions.ask(weight, signal));
-        } finally {
-          if (weight === "heavy") clients.instruments.asksHeavy(requester, -1);
-        }
+        return this.inTurn({ weight, asker, charge, ...defined({ read }) }, question);
       });
-      if (read !== undefined) settle(read(answer));
-      return answer;
     } catch (error) {
       throw error instanceof NoTurn ? this.refused(weight, requester, error) : error;
     } finally {
       leave();
     }
   };
+
+  /** Tells before the present asker asks several questions whether they would be refused at once.
+   *  @throws ApiError 429 if nothing is left of the client's budget of rows, or so many more cannot wait */
+  readonly requireAnswers = (count: number): void => {
+    const asker = presentAsker();
+    if (asker === undefined) return;
+    const { requester } = asker;
+    asker.wasCharged = true;
+    this.options.clients.requireRows(requester);
+    const refusal = this.turns.heavy.refusalOf(requester.client, count);
+    if (refusal !== undefined) throw this.refused("heavy", requester, refusal);
+  };
+
+  /** Asks, and charges what was read, also if the question fails or its client leaves. */
+  private async inTurn<T>(
+    { weight, asker, charge, read }: Turn<T>,
+    question: (queries: TelemetryQueries) => Promise<T>,
+  ): Promise<T> {
+    const { clients, questions, clock } = this.options;
+    const { requester, signal } = asker;
+    const startedAtMs = clock.nowMs();
+    const tookMs = (): number => Math.max(0, clock.nowMs() - startedAtMs);
+    let rows = charge.estimatedRows;
+    if (weight === "heavy") clients.instruments.asksHeavy(requester, 1);
+    try {
+      const answer = await question(questions.ask(weight, signal));
+      if (read !== undefined) rows = read(answer, tookMs());
+      return answer;
+    } finally {
+      if (weight === "heavy") clients.instruments.asksHeavy(requester, -1);
+      charge.settle(Math.max(rows, tookMs() * minRowsPerMs));
+    }
+  }
 
   private refused(weight: QuestionWeight, requester: Requester, { why, retryAfterSeconds, isFull }: NoTurn): ApiError {
     const { clients, pressure } = this.options;

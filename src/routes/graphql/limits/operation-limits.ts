@@ -15,17 +15,19 @@ import { StoreUnavailable } from "../../../domain/errors.ts";
 import { graphqlError } from "../../graphql-kit/graphql-errors.ts";
 import type { FleetIndex } from "../../fleet/fleet-index.ts";
 import type { GraphqlContext } from "../../graphql-kit/operation-context.ts";
-import { type OperationSize, sizeOfOperation } from "./operation-size.ts";
+import { noSize, type OperationSize, sizeOfOperation } from "./operation-size.ts";
 
 /** The maximum number of tokens of a document. A large dashboard needs about 200. The time for validation grows with the
  *  square of the number of tokens. */
 const maxTokens = 2000;
 
+type Limit = keyof Omit<OperationSize, "questions">;
+
 /** The largest operation that is executed. GraphiQL's introspection has a depth of 15. A million values take about a
  *  second, during which the process answers no other request. */
-const maxSize: OperationSize = { depth: 16, aliases: 30, values: 1_000_000 };
+const maxSize: Readonly<Record<Limit, number>> = { depth: 16, aliases: 30, values: 1_000_000 };
 
-const remedy: Readonly<Record<keyof OperationSize, string>> = {
+const remedy: Readonly<Record<Limit, string>> = {
   depth: "select fewer fields inside fields",
   aliases: "split it into several requests",
   values: "set limit, select fewer GPUs, or select fewer fields",
@@ -40,14 +42,16 @@ interface PendingOperation {
   readonly contextValue?: unknown;
 }
 
-/** Refuses documents and operations that are too large. Operations are checked just before their execution, not during
+/** Refuses documents and operations that are too large, and operations whose questions the store would not be asked. Operations are checked just before their execution, not during
  *  validation, because an operation's size depends on its variables. */
 export function operationLimits(): Plugin {
-  const check = ({ args }: { args: PendingOperation }): void => checkSize(args);
   return {
     onParse: ({ setParseFn }) => setParseFn(parseWithinLimit),
-    onExecute: check,
-    onSubscribe: check,
+    onExecute: ({ args }: { args: PendingOperation }) => {
+      const { questions } = checkedSize(args);
+      if (questions > 0) (args.contextValue as GraphqlContext).operation.requireAnswers(questions);
+    },
+    onSubscribe: ({ args }: { args: PendingOperation }) => void checkedSize(args),
   };
 }
 
@@ -62,12 +66,13 @@ function parseWithinLimit(source: string | Source, options?: ParseOptions): Docu
 }
 
 /** @throws GraphQLError if the operation is larger than `maxSize` */
-function checkSize({ schema, document, operationName, variableValues, contextValue }: PendingOperation): void {
+function checkedSize(pending: PendingOperation): OperationSize {
+  const { schema, document, operationName, variableValues, contextValue } = pending;
   const operation = getOperationAST(document, operationName);
-  if (!operation) return; // the execution reports that the operation is missing
+  if (!operation) return noSize; // the execution reports that the operation is missing
   const definitions = operation.variableDefinitions ?? [];
   const { coerced } = getVariableValues(schema, definitions, (variableValues ?? {}) as Record<string, unknown>);
-  if (coerced === undefined) return; // the execution reports that a variable is wrong
+  if (coerced === undefined) return noSize; // the execution reports that a variable is wrong
   const fragments = new Map(
     document.definitions
       .filter((definition): definition is FragmentDefinitionNode => definition.kind === Kind.FRAGMENT_DEFINITION)
@@ -91,6 +96,7 @@ function checkSize({ schema, document, operationName, variableValues, contextVal
       { limit, value, max },
     );
   }
+  return size;
 }
 
 /** @returns undefined while the fleet is not loaded */

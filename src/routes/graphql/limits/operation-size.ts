@@ -27,6 +27,8 @@ export interface OperationSize {
   /** The estimated number of values in the answer: each field counts as one, and each object in a field as one more. A field
    *  of a list's elements counts once for each element. */
   readonly values: number;
+  /** Fields for which the store is asked; each counts once, because a field of a list's elements is one question for all of them. */
+  readonly questions: number;
 }
 
 /** An operation, with everything that its size depends on. */
@@ -44,13 +46,14 @@ export interface SizedOperation {
 const defaultSize = 8;
 /** The assumed length of a list in introspection. */
 const introspectionSize = 20;
-const zero: OperationSize = { depth: 0, aliases: 0, values: 0 };
+/** The size of nothing. */
+export const noSize: OperationSize = { depth: 0, aliases: 0, values: 0, questions: 0 };
 
 /** Measures an operation before it is executed.
  *  @param sized from a valid document, so that its fragments form no cycle */
 export function sizeOfOperation(sized: SizedOperation): OperationSize {
   const root = sized.schema.getRootType(sized.operation.operation);
-  return root ? new SizeWalk(sized).selections(root, sized.operation.selectionSet) : zero;
+  return root ? new SizeWalk(sized).selections(root, sized.operation.selectionSet) : noSize;
 }
 
 class SizeWalk {
@@ -68,13 +71,14 @@ class SizeWalk {
           : node.kind === Kind.FRAGMENT_SPREAD
             ? this.fragment(node.name.value)
             : this.selections(this.typeNamed(node.typeCondition?.name.value) ?? parent, node.selectionSet);
-      const { depth, aliases, values } = size;
+      const { depth, aliases, values, questions } = size;
       return {
         depth: Math.max(sum.depth, depth),
         aliases: sum.aliases + aliases,
         values: sum.values + values,
+        questions: sum.questions + questions,
       };
-    }, zero);
+    }, noSize);
   }
 
   private fragment(name: string): OperationSize {
@@ -82,7 +86,7 @@ class SizeWalk {
     if (size === undefined) {
       const fragment = this.sized.fragments.get(name);
       const type = this.typeNamed(fragment?.typeCondition.name.value);
-      size = fragment === undefined || type === undefined ? zero : this.selections(type, fragment.selectionSet);
+      size = fragment === undefined || type === undefined ? noSize : this.selections(type, fragment.selectionSet);
       this.fragmentSizes.set(name, size);
     }
     return size;
@@ -92,12 +96,18 @@ class SizeWalk {
     const aliases = node.alias === undefined ? 0 : 1;
     const definition = this.definitionOf(parent, node.name.value);
     const type = definition && getNamedType(definition.type);
+    const questions = definition?.extensions["asksStore"] === true ? 1 : 0;
     if (definition === undefined || node.selectionSet === undefined || !isCompositeType(type)) {
-      return { depth: 1, aliases, values: 1 };
+      return { depth: 1, aliases, values: 1, questions };
     }
     const below = this.selections(type, node.selectionSet);
     const count = this.countOf(definition, node, type);
-    return { depth: below.depth + 1, aliases: below.aliases + aliases, values: 1 + count * (1 + below.values) };
+    return {
+      depth: below.depth + 1,
+      aliases: below.aliases + aliases,
+      values: 1 + count * (1 + below.values),
+      questions: below.questions + questions,
+    };
   }
 
   private countOf(definition: GraphQLField<unknown, unknown>, node: FieldNode, type: GraphQLCompositeType): number {

@@ -32,6 +32,13 @@ const maxPassMs = 60_000;
 /** When a client should try again to open what it has too many of. */
 const retryAfterSeconds = 5;
 
+/** What was taken of a client's budget for a question. */
+export interface Charge {
+  readonly estimatedRows: number;
+  /** Takes what was read instead. */
+  readonly settle: (readRows: number) => void;
+}
+
 /** Counts what each client costs, and refuses what is above its limits. */
 export class ClientCosts {
   readonly instruments: ClientInstruments;
@@ -56,18 +63,28 @@ export class ClientCosts {
     return this.budgets && { ...this.budgets.left(client), rowsPerMinute: this.budgets.rowsPerMinute };
   }
 
+  /** @throws ApiError 429 if nothing is left of the client's budget */
+  requireRows(requester: Requester): void {
+    if (this.budgets !== undefined && this.budgets.left(requester.client).rows <= 0) throw this.rowsRefused(requester);
+  }
+
   /** Takes estimated rows of the client's budget.
    *  @param estimate called only if the client has any left
-   *  @returns a function to call with the rows that were read, if they are known
    *  @throws ApiError 429 if nothing is left of the budget */
-  charge(requester: Requester, estimate: () => number): (read: number) => void {
+  charge(requester: Requester, estimate: () => number): Charge {
     const { client } = requester;
     // before the estimate, which takes longer than the refusal
-    if (this.budgets !== undefined && this.budgets.left(client).rows <= 0) throw this.rowsRefused(requester);
-    const rows = estimate();
-    const giveBack = this.budgets?.take(client, rows) ?? (() => undefined);
-    this.instruments.read(requester, rows);
-    return (read) => giveBack(Math.max(0, rows - read));
+    this.requireRows(requester);
+    const estimatedRows = estimate();
+    const settle = this.budgets?.take(client, estimatedRows);
+    this.instruments.read(requester, estimatedRows);
+    return {
+      estimatedRows,
+      settle: (readRows) => {
+        settle?.(readRows);
+        this.instruments.read(requester, Math.max(0, readRows - estimatedRows));
+      },
+    };
   }
 
   /** Lets the process answer other requests. Of the answers that wait here, only one goes on at a time: otherwise many long ones would

@@ -34,11 +34,17 @@ export class RowBudgets {
     return { rows, wholeInSeconds: Math.ceil(((this.rowsPerMinute - rows) / this.rowsPerMinute) * 60) };
   }
 
-  /** Takes rows of the client's budget, also more than are left. @returns a function that gives rows back */
-  take(client: string, rows: number): (rows: number) => void {
+  /** Takes estimated rows of the client's budget, also more than are left.
+   *  @returns a function to call with the rows that were read. What is above the estimate is taken, too, but not above the rows of a
+   *  minute: a question whose answer is empty, because of a typing error, keeps its client waiting for a minute at most */
+  take(client: string, estimated: number): (read: number) => void {
+    this.change(client, -estimated);
+    return (read) => this.change(client, estimated - Math.min(read, Math.max(estimated, this.rowsPerMinute)));
+  }
+
+  private change(client: string, rows: number): void {
     const budget = this.budgetOf(client);
-    budget.rows = Math.max(budget.rows - rows, -maxDebtMinutes * this.rowsPerMinute);
-    return (back) => void (budget.rows = Math.min(budget.rows + back, this.rowsPerMinute));
+    budget.rows = Math.max(Math.min(budget.rows + rows, this.rowsPerMinute), -maxDebtMinutes * this.rowsPerMinute);
   }
 
   /** Seconds until the client may ask again. */

@@ -26,6 +26,7 @@ export function catalogueFields({ types, field }: SchemaKit): FieldMap {
         "match the arguments",
       takes: seriesQuery,
       size: limitOf,
+      asksStore: true,
       resolve: (_, query, { allParts }) => seriesSeen(allParts.queries.history, query),
     }),
   };

@@ -25,6 +25,7 @@ export function coverageFields({ types, field }: SchemaKit): FieldMap {
       description: "What was expected of devices, hosts, clusters or targets in each hour, and what was received",
       takes: coverageQuery,
       size: limitOf,
+      asksStore: true,
       resolve: (_, query, { allParts }) => coveragePage(allParts.queries.coverage, query, allParts.clock),
     }),
   };

@@ -52,6 +52,7 @@ export function gpuFields({ types, field }: SchemaKit): FieldMap {
       description:
         "A GPU's places and attributes over time, and the workloads that held it; null if the GPU has no state in the range",
       takes: gpuChangesQuery,
+      asksStore: true,
       resolve: (_, query, context) => changesOf(query, context),
     }),
   };

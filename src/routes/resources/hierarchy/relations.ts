@@ -42,6 +42,7 @@ function ofCluster({ types, field }: SchemaKit): FieldMap {
       description: "Statistics of the cluster",
       takes: noQuery,
       size: () => statsSize,
+      asksStore: true,
       resolve: ({ id }: ApiCluster, _, { allParts }) => clusterStats(allParts, allParts.fleet.gpus({ clusterId: id })),
     }),
   };

@@ -13,6 +13,7 @@ export function quarantineFields({ types, field }: SchemaKit): FieldMap {
       description: "Inputs that were rejected, newest first",
       takes: quarantineQuery,
       size: limitOf,
+      asksStore: true,
       resolve: async (_, { source_id: sourceId, limit }, { allParts }) =>
         (await allParts.quarantine.rejections(defined({ sourceId, limit }))).map(toApiRejection),
     }),

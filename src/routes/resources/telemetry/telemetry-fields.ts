@@ -34,6 +34,7 @@ export function telemetryFields({ types, enums, field }: SchemaKit): FieldMap {
       description: "Records of the selected GPUs; if there are more than limit, only the newest",
       takes: telemetryQuery,
       size: limitOf,
+      asksStore: true,
       resolve: (_, query, context) => telemetryPage(query, context),
     }),
     aggregates: field({
@@ -43,6 +44,7 @@ export function telemetryFields({ types, enums, field }: SchemaKit): FieldMap {
       description: "Telemetry aggregated by minute or hour and by GPU, host, cluster, model or namespace",
       takes: aggregatesQuery,
       size: limitOf,
+      asksStore: true,
       resolve: async (_, query, { allParts }) => {
         const filter = aggregateFilterOf(query, allParts.clock.nowMs());
         return {

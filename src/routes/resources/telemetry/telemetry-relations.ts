@@ -30,6 +30,7 @@ export function telemetryRelations({ types, field }: SchemaKit): Readonly<Record
           "The GPU's records in the range; if there are more than limit, only the newest. Query.telemetry returns older ones",
         takes: telemetryOfGpu,
         size: limitOf,
+        asksStore: true,
         resolve: async ({ uuid }: ApiGpu, query, { historyLoader, allParts }) => {
           const { records, resolution, isNewestFirst } = historyRequestOf(query, {}, allParts.clock.nowMs());
           const oldestFirst = await historyLoader.of(uuid, { ...records, resolution });
