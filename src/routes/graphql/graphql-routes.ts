@@ -119,7 +119,7 @@ function yogaOptions(
       requestRules(settings),
       graphiql.plugin(),
       responseCache(viewOf, (request) => contexts.get(request)),
-      operationLimits(),
+      operationLimits(parts.log),
       readerMutations(parts.origins),
     ],
     logging: false,

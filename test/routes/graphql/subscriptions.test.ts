@@ -104,6 +104,25 @@ test("over a WebSocket: an invalid operation gets an error, and the other operat
   await client.dispose();
 });
 
+test("over a WebSocket: an operation that is too large gets an error, and the other operations of the connection continue", async () => {
+  const { client, received, ended } = subscribed(query);
+  const wide = Array.from({ length: 31 }, (_, index) => `a${index}: uuid`).join(" ");
+  for (const text of [`{ gpus { ${wide} } }`, `subscription { telemetry { ${wide} } }`]) {
+    const refused = await new Promise((resolve) =>
+      client.subscribe({ query: text }, { next: resolve, error: resolve, complete: () => undefined }),
+    );
+    expect(JSON.stringify(refused)).toContain('"code":"OPERATION_TOO_LARGE"');
+  }
+  let second = 4000;
+  await until(async () => {
+    second += 1;
+    await gateway.publish(record("GPU-a", second));
+    return received.length > 0;
+  });
+  await client.dispose();
+  await ended;
+});
+
 test("as events over HTTP: the newest records of the selected GPU are sent as they arrive", async () => {
   const abort = new AbortController();
   const response = await fetch(`http://127.0.0.1:${gateway.port}/graphql`, {

@@ -1,5 +1,6 @@
 import {
   type DocumentNode,
+  type ExecutionResult,
   type FragmentDefinitionNode,
   getOperationAST,
   getVariableValues,
@@ -11,8 +12,9 @@ import {
   type Source,
 } from "graphql";
 import type { Plugin } from "graphql-yoga";
+import type { Logger } from "pino";
 import { StoreUnavailable } from "../../../domain/errors.ts";
-import { graphqlError } from "../../graphql-kit/graphql-errors.ts";
+import { graphqlError, toGraphqlError } from "../../graphql-kit/graphql-errors.ts";
 import type { FleetIndex } from "../../fleet/fleet-index.ts";
 import type { GraphqlContext } from "../../graphql-kit/operation-context.ts";
 import { noSize, type OperationSize, sizeOfOperation } from "./operation-size.ts";
@@ -44,14 +46,24 @@ interface PendingOperation {
 
 /** Refuses documents and operations that are too large, and operations whose questions the store would not be asked. Operations are checked just before their execution, not during
  *  validation, because an operation's size depends on its variables. */
-export function operationLimits(): Plugin {
+export function operationLimits(log: Logger): Plugin {
+  // an error that is thrown here would end the whole socket of an operation
+  const orStop = (check: () => void, stop: (result: ExecutionResult) => void): void => {
+    try {
+      check();
+    } catch (error) {
+      stop({ errors: [toGraphqlError(error, log)] });
+    }
+  };
   return {
     onParse: ({ setParseFn }) => setParseFn(parseWithinLimit),
-    onExecute: ({ args }: { args: PendingOperation }) => {
-      const { questions } = checkedSize(args);
-      if (questions > 0) (args.contextValue as GraphqlContext).operation.requireAnswers(questions);
-    },
-    onSubscribe: ({ args }: { args: PendingOperation }) => void checkedSize(args),
+    onExecute: ({ args, setResultAndStopExecution }) =>
+      orStop(() => {
+        const pending: PendingOperation = args;
+        const { questions } = checkedSize(pending);
+        if (questions > 0) (pending.contextValue as GraphqlContext).operation.requireAnswers(questions);
+      }, setResultAndStopExecution),
+    onSubscribe: ({ args, setResultAndStopExecution }) => orStop(() => checkedSize(args), setResultAndStopExecution),
   };
 }
 

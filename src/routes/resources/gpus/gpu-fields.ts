@@ -12,6 +12,8 @@ import { gpuPage, gpuPageQuery, gpusOfPage } from "./gpu-page.ts";
 const uuid = nameOf("UUID of the GPU or MIG instance", "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4");
 const gpuChangesQuery = { uuid, ...changesQuery };
 
+const changesDescription =
+  "A GPU's places and attributes over time, and the workloads that held it; null if the GPU has no state in the range";
 const pageDescription =
   "The same GPUs as the field gpus, with the number of all selected GPUs and the cursor of the next part";
 
@@ -49,8 +51,7 @@ export function gpuFields({ types, field }: SchemaKit): FieldMap {
       scope: "read",
       selectors: "narrowed",
       type: types.of(gpuChangesSchema),
-      description:
-        "A GPU's places and attributes over time, and the workloads that held it; null if the GPU has no state in the range",
+      description: changesDescription,
       takes: gpuChangesQuery,
       asksStore: true,
       resolve: (_, query, context) => changesOf(query, context),
