@@ -1,10 +1,17 @@
+import { misspelledSettings } from "../src/config/misspelled-settings.ts";
 import { shownSettings, parseConfig } from "../src/config/parse-config.ts";
-import { InvalidConfig } from "../src/domain/errors.ts";
+import { InvalidConfig, UnusableSource } from "../src/domain/errors.ts";
+import { StaticDiscovery } from "../src/pipeline/source/exporter/discovery/static-discovery.ts";
 import { print, printError } from "../src/terminal/print.ts";
 
-// Prints the configuration that results from this environment, one setting per line. Exits with 1 if a setting is not usable.
+// Prints the configuration that results from this environment, one setting per line. Names misspelled settings on standard error. Exits with 1 if
+// a setting is not usable.
 try {
-  const rows = shownSettings(parseConfig(process.env));
+  for (const warning of misspelledSettings(process.env)) printError(warning);
+  const config = parseConfig(process.env);
+  // the addresses are checked as at the start of a streamer
+  new StaticDiscovery(config.dcgmTargets ?? [], config.clusterId);
+  const rows = shownSettings(config);
   const width = (cells: readonly string[]): number => Math.max(...cells.map((cell) => cell.length));
   const names = width(rows.map((row) => row.env));
   const values = width(rows.map((row) => row.value));
@@ -14,7 +21,7 @@ try {
   }
   print("\n* differs from the default");
 } catch (error) {
-  if (!(error instanceof InvalidConfig)) throw error;
+  if (!(error instanceof InvalidConfig || error instanceof UnusableSource)) throw error;
   printError(error.message);
   process.exitCode = 1;
 }

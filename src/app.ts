@@ -26,6 +26,8 @@ export interface AppOptions extends HealthOptions, PrometheusOptions {
   readonly tls: { readonly peers: Peers; readonly hstsSeconds: number } | undefined;
   /** True if the last address of X-Forwarded-For is the client's. */
   readonly trustsForwardedFor: boolean;
+  /** Maximum number of requests a second without a valid credential from one address; 0: no limit. */
+  readonly unauthenticatedPerSecond: number;
   readonly log: Logger;
 }
 

@@ -103,6 +103,7 @@ function makeApp({ shared, roles, access, tls }: OpenRoles, health: HealthOption
     trail: access.audit,
     tls,
     trustsForwardedFor: shared.config.httpTrustForwardedFor,
+    unauthenticatedPerSecond: shared.config.httpUnauthenticatedPerSecond,
     routes: (app) => roles.flatMap((role) => role.routes({ app, services, version, stopping, access })),
   });
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { configSchema } from "../src/config/config-schema.ts";
 import { shownSettings, parseConfig } from "../src/config/parse-config.ts";
 import { InvalidConfig } from "../src/domain/errors.ts";
 import { pipelineRoles } from "../src/domain/role-name.ts";
@@ -38,6 +39,32 @@ describe("configuration", () => {
     expect(errors.join("\n")).toContain("STREAM_INTERVAL=2 is not usable: expected a time with its unit");
     expect(errors.join("\n")).toContain("LOOP_MODE=maybe");
     expect(errors.join("\n")).toContain("ROLE=streamer,cook");
+  });
+
+  test("the error about a text says in words what is expected, with an example, and never shows a pattern", () => {
+    for (const schema of Object.values(configSchema.properties) as {
+      pattern?: string;
+      expects?: string;
+      env: string;
+    }[]) {
+      expect([schema.env, schema.expects !== undefined]).toEqual([schema.env, schema.pattern !== undefined]);
+    }
+    const errors = errorsOf({
+      AUTH_BOOTSTRAP_KEY: "first",
+      AUTH_PUBLIC_URL: "https://gpus.example.org/",
+      AUTH_OIDC_ISSUER: "id.example.org",
+      DATABASE_URL: "mysql://db",
+    });
+    expect(errors).toHaveLength(4);
+    for (const example of [
+      "openssl rand -hex 32",
+      "such as https://gpus",
+      "such as https://id",
+      "such as postgres://",
+    ]) {
+      expect(errors.join("\n")).toContain(example);
+    }
+    expect(errors.join("\n")).not.toContain("[a-z");
   });
 
   test.each([

@@ -1,3 +1,4 @@
+import type { Attempt } from "./attempt.ts";
 import { Caller } from "./caller.ts";
 import type { Credential } from "./credential.ts";
 import { scopes } from "./scope.ts";
@@ -15,7 +16,7 @@ export interface Access {
   readonly signIn: SignInPlace | undefined;
   /** @returns the caller whose credential this is, a ticket being used up by that; undefined if it is not valid, whatever the reason
    *  @throws KeysUnavailable, StoreUnavailable if it may be a valid one, and cannot be checked now */
-  identify(credential: Credential): Promise<Caller | undefined>;
+  identify(credential: Credential, attempt: Attempt): Promise<Caller | undefined>;
 }
 
 /** The caller where no key is required. */

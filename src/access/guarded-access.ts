@@ -1,4 +1,5 @@
 import type { Access, OpenPage } from "./access.ts";
+import type { Attempt } from "./attempt.ts";
 import type { Caller } from "./caller.ts";
 import type { CallerSource } from "./caller-sources.ts";
 import type { Credential } from "./credential.ts";
@@ -22,7 +23,8 @@ export class GuardedAccess implements Access {
     this.signIn = signIn;
   }
 
-  async identify(credential: Credential): Promise<Caller | undefined> {
-    return credential.kind === "ticket" ? this.tickets?.redeem(credential.text) : this.source.identify(credential);
+  async identify(credential: Credential, attempt: Attempt): Promise<Caller | undefined> {
+    if (credential.kind === "ticket") return this.tickets?.redeem(credential.text);
+    return this.source.identify(credential, attempt);
   }
 }

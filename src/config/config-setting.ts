@@ -9,6 +9,8 @@ export interface EnvironmentNotes {
   readonly form?: "duration" | "roles" | "list";
   /** The form of the elements of a list. */
   readonly elements?: string;
+  /** A text's pattern in words, with an example; every text that has a pattern has it. */
+  readonly expects?: string;
   readonly unit?: string;
   /** The value is never shown, and `{env}_FILE` may name a file that contains the value. */
   readonly secret?: boolean;
@@ -39,6 +41,12 @@ export const retentionDays = (env: string, data: string) =>
     unit: "days",
     description: `Age at which ${data} are deleted; 0: never`,
   });
+
+/** A setting that is a name of something in the pipeline. */
+export const namePattern = {
+  pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$",
+  expects: "1 to 128 letters, digits, dots, underscores and dashes, with a letter or digit first, such as lab-1",
+};
 
 /** A setting that is the path of a file. */
 export const path = (env: string, description: string) =>

@@ -232,6 +232,6 @@ function typeText(schema: Setting["schema"]): string {
     case "Union":
       return `one of ${(schema.anyOf as { const: string }[]).map((member) => member.const).join(", ")}`;
     default:
-      return schema.pattern === undefined ? "text" : `text that matches ${String(schema.pattern)}`;
+      return schema.expects ?? "text";
   }
 }

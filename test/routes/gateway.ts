@@ -157,6 +157,7 @@ export function gatewayOver(
     access: openToAll,
     trail: { changed: () => undefined, refused: () => undefined },
     trustsForwardedFor: options.http?.trustsForwardedFor === true,
+    unauthenticatedPerSecond: 0,
     administration: administrationOf(client),
     signIn: undefined,
     graphql: { introspection: true, graphiql: true },

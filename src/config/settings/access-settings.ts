@@ -20,6 +20,8 @@ export const accessSettings = {
     Type.String({
       env: "AUTH_BOOTSTRAP_KEY",
       pattern: "^gtp_[a-z0-9]{1,32}_[A-Za-z0-9_-]{43,128}$",
+      expects:
+        "gtp_NAME_SECRET: a name of 1 to 32 characters of a-z and 0-9, and a secret of 43 to 128 letters, digits, - and _; printf 'gtp_first_%s' \"$(openssl rand -hex 32)\" makes one",
       secret: true,
       description:
         "A key with all scopes, to create the first other keys; gtp_NAME_SECRET, where the secret has 256 random bits",

@@ -13,6 +13,15 @@ export const apiSettings = {
     description:
       "Maximum number of requests and of messages over sockets a second that a gateway accepts from one client (a key, or without keys an address), not counting /health and /metrics; 0: no limit; absent: 1000 where keys are required, otherwise no limit",
   }),
+  httpUnauthenticatedPerSecond: count({
+    env: "HTTP_UNAUTHENTICATED_PER_SECOND",
+    default: 100,
+    minimum: 0,
+    maximum: 1_000_000,
+    unit: "requests/s",
+    description:
+      "Where keys are required: maximum number of requests a second of one address that show no valid key, token or session, and of tokens that are checked for the first time; the end of a sign-in counts as 10; 0: no limit",
+  }),
   httpTrustForwardedFor: Type.Boolean({
     env: "HTTP_TRUST_FORWARDED_FOR",
     default: false,

@@ -80,6 +80,7 @@ export const exporterSettings = {
       env: "DCGM_BEARER_TOKEN",
       minLength: 1,
       pattern: "^[\\x21-\\x7e]+$",
+      expects: "ASCII characters without spaces and line breaks",
       secret: true,
       description: "Bearer token for the exporters",
     }),

@@ -1,13 +1,13 @@
 import { Type } from "@sinclair/typebox";
 import { defaultClusterId } from "../../domain/default-names.ts";
-import { count, duration } from "../config-setting.ts";
+import { count, duration, namePattern } from "../config-setting.ts";
 
 /** The settings of what streamers read, and how fast. */
 export const inputSettings = {
   clusterId: Type.String({
     env: "CLUSTER_ID",
     default: defaultClusterId,
-    pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$",
+    ...namePattern,
     description: "Cluster that the input belongs to: letters, digits, dot, underscore and dash",
   }),
   csvFile: Type.Optional(

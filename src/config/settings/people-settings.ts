@@ -9,6 +9,7 @@ export const peopleSettings = {
     Type.String({
       env: "AUTH_OIDC_ISSUER",
       pattern: "^https?://[^\\s?#]+$",
+      expects: "a URL with http:// or https:// and without ? and #, such as https://id.example.org/realms/ops",
       description: "URL of the OpenID provider, as its tokens have it in iss; http only for one on this machine",
     }),
   ),
@@ -55,6 +56,7 @@ export const peopleSettings = {
     Type.String({
       env: "AUTH_PUBLIC_URL",
       pattern: "^https?://[A-Za-z0-9._-]+(:[0-9]{1,5})?$",
+      expects: "http:// or https:// and a host, without a path or a slash at the end, such as https://gpus.example.org",
       description:
         "Where browsers reach the gateways, such as https://gpus.example.org; people sign in there (default: localhost, with PORT)",
     }),

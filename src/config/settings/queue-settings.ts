@@ -1,13 +1,13 @@
 import { Type } from "@sinclair/typebox";
 import { defaultTopic } from "../../domain/default-names.ts";
-import { count } from "../config-setting.ts";
+import { count, namePattern } from "../config-setting.ts";
 
 /** The settings of the queue, its consumers and the hot tier. */
 export const queueSettings = {
   queueTopic: Type.String({
     env: "QUEUE_TOPIC",
     default: defaultTopic,
-    pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$",
+    ...namePattern,
     description: "Name of the pipeline in etcd: of its queue, checkpoints and hot tier",
   }),
   queueLowMarkPercent: count({

@@ -1,12 +1,12 @@
 import { Type } from "@sinclair/typebox";
-import { count } from "../config-setting.ts";
+import { count, namePattern } from "../config-setting.ts";
 
 /** The settings of how processes know of each other. */
 export const scalingSettings = {
   instanceName: Type.Optional(
     Type.String({
       env: "INSTANCE_NAME",
-      pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$",
+      ...namePattern,
       description: "Name of this process in the list of services; absent: its host, id and four random characters",
     }),
   ),

@@ -13,6 +13,8 @@ export const storeSettings = {
     Type.String({
       env: "DATABASE_URL",
       pattern: "^postgres(ql)?://.+",
+      expects:
+        "a URL that begins with postgres:// or postgresql://, such as postgres://user:password@db:5432/telemetry",
       secret: true,
       description:
         "PostgreSQL or TimescaleDB, postgres://user:password@host:5432/database; sslmode as libpq has it; absent: embedded in DATA_DIR",

@@ -74,12 +74,12 @@ export function operation({
   ...success
 }: OperationText & Success) {
   const isByRow = "alsoAsRows" in success;
-  // the rate limit does not apply to the operators' paths
+  // probes are never limited
   const all: ErrorStatus[] = [
     ...errors,
     ...(access.scope === "open" ? [] : ([401, 403, 421] as const)),
     ...(isByRow ? [406 as const] : []),
-    ...(tag === "operations" ? [] : [429 as const]),
+    ...(tag === "operations" && access.scope === "open" ? [] : [429 as const]),
   ];
   const { 200: success200, ...others } = successResponses(success);
   return {

@@ -34,10 +34,11 @@ export class RateLimit {
   }
 
   /** Counts a request, or an operation over a socket.
+   *  @param requests as how many requests it counts
    *  @returns the refusal if the client has used up its second */
-  async count(requester: Requester): Promise<ApiError | undefined> {
+  async count(requester: Requester, requests = 1): Promise<ApiError | undefined> {
     const { client } = requester;
-    const refused = await this.limiter.consume(client).then(
+    const refused = await this.limiter.consume(client, Math.min(requests, this.options.rateLimitPerSecond)).then(
       () => undefined,
       (reason: unknown) => reason,
     );
@@ -58,8 +59,12 @@ const silent = { changed: () => undefined, refused: () => undefined };
 /** Paths for operators and their tools, which are never limited. */
 const unlimitedPaths: ReadonlySet<string> = new Set(["/health", "/health/live", "/health/ready", "/metrics"]);
 
+/** A ticket is a transaction of the database, where most requests are answered from memory or wait in a queue. */
+const requestsPerTicket = 10;
+const ticketsRoute = "/api/v1/tickets";
+
 /** Refuses a client's requests above the limit. A request without a credential is its address's. One with a credential is counted once it is
- *  known whose it is, so that keys behind one address do not share a limit; if it is not valid, it is refused for that, which costs nothing.
+ *  known whose it is, so that keys behind one address do not share a limit; if it is not valid, `UnauthenticatedLimit` counts it.
  *  @param sessionCookie the cookie of people who have signed in; undefined: people cannot */
 export function rateLimit(limit: RateLimit, sessionCookie: string | undefined) {
   const isAnonymous = (request: Request): boolean => credentialOf(request, sessionCookie) === undefined;
@@ -69,9 +74,9 @@ export function rateLimit(limit: RateLimit, sessionCookie: string | undefined) {
       const refused = await limit.countAddress(request, server);
       if (refused !== undefined) throw refused;
     })
-    .onTransform({ as: "global" }, async ({ request }) => {
+    .onTransform({ as: "global" }, async ({ request, route }) => {
       if (unlimitedPaths.has(pathOf(request.url)) || isAnonymous(request)) return;
-      const refused = await limit.count(requesterOf(request));
+      const refused = await limit.count(requesterOf(request), route === ticketsRoute ? requestsPerTicket : 1);
       if (refused !== undefined) throw refused;
     });
 }

@@ -75,6 +75,13 @@ test("a setting with an unusable target is refused, with the target and what is 
   expect(open).toThrow(/DCGM_TARGETS: the target "ftp:\/\/b" .*http or https\nDCGM_TARGETS: the target "c d"/);
 });
 
+test("an address that servers only listen on is no target", () => {
+  for (const address of ["::", "[::]:9400", "0.0.0.0", "0.0.0.0:9400", "http://0/metrics", "::ffff:0.0.0.0"]) {
+    expect(() => new StaticDiscovery([address], "lab")).toThrow("it stands for every address of this machine");
+  }
+  expect(() => new StaticDiscovery(["::1", "127.0.0.1:9400"], "lab")).not.toThrow();
+});
+
 test("a file that does not exist, and then does, is read", async () => {
   const path = join(dir, "later");
   const clock = new ManualClock();

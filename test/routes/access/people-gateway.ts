@@ -45,10 +45,12 @@ export interface PeopleGatewayOptions {
   /** Settings that replace those of the test. */
   readonly env?: Readonly<Record<string, string>>;
   readonly corsOrigins?: readonly string[];
+  readonly unauthenticatedPerSecond?: number;
 }
 
 /** A gateway at which people sign in, on a port of 127.0.0.1. */
-export async function startPeopleGateway({ stored, provider, mapping, port, env, corsOrigins }: PeopleGatewayOptions) {
+export async function startPeopleGateway(options: PeopleGatewayOptions) {
+  const { stored, provider, mapping, port, env, corsOrigins, unauthenticatedPerSecond = 0 } = options;
   const url = `http://localhost:${port}`;
   const config = parseConfig({
     AUTH_OIDC_ISSUER: provider.issuer,
@@ -67,7 +69,8 @@ export async function startPeopleGateway({ stored, provider, mapping, port, env,
   const trail = { changed: note, refused: note };
   const administration = administer(stored.client);
   const http = { rateLimitPerSecond: 0, trustsForwardedFor: false, corsOrigins };
-  const gateway = gatewayOver(stored, { http, access, signIn, administration, trail, services });
+  const parts = { http, access, signIn, administration, trail, services, unauthenticatedPerSecond };
+  const gateway = gatewayOver(stored, parts);
   await startAll(services);
   await gateway.get("/health/live");
   gateway.app.listen({ hostname: "127.0.0.1", port });

@@ -48,6 +48,26 @@ test("a token is its subject, with the scopes of its groups, until it expires", 
   expect((await withToken(token, "/api/v1/gpus")).status).toBe(403);
 });
 
+test("the audit log says why a token was refused, which its sender is not told", async () => {
+  const reasonOf = async (token: string): Promise<string> => {
+    const path = `/api/v1/me?${crypto.randomUUID()}`;
+    expect(await (await withToken(token, path)).text()).toContain("The key is not valid");
+    const { target = "" } = gateway.entries.find(({ target }) => target.startsWith(path)) ?? {};
+    return target.slice(path.length);
+  };
+  expect(await reasonOf(await provider.sign({ exp: inSeconds(-31) }))).toBe(" (token: it has expired)");
+  expect(await reasonOf(await provider.sign({ nbf: inSeconds(60) }))).toBe(" (token: it is not valid yet)");
+  expect(await reasonOf(await provider.sign({ aud: "other" }))).toBe(" (token: its aud is not the expected one)");
+  expect(await reasonOf(await provider.sign({ iss: "https://other" }))).toContain("its iss is not the expected one");
+  expect(await reasonOf(await provider.sign({ exp: null }))).toBe(" (token: it has no exp)");
+  expect(await reasonOf(await provider.sign({}, { typ: "dpop+jwt" }))).toBe(" (token: its typ is not JWT or at+jwt)");
+  expect(await reasonOf(await provider.sign({ sub: "" }))).toContain("its sub is not a text");
+  expect(await reasonOf(`${await provider.sign()}x`)).toBe(" (token: its signature is wrong)");
+  const strangers = await provider.sign({ sub: "bob", groups: ["visitors"] });
+  expect(await reasonOf(strangers)).toBe(" (token: AUTH_MAPPING_FILE grants nothing to bob)");
+  expect(await reasonOf("a.b.c")).toBe(" (token: it is not a usable token)");
+});
+
 describe("a token is refused", () => {
   const claims: [string, Record<string, unknown>][] = [
     ["of another issuer", { iss: "https://another.example" }],

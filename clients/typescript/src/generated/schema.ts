@@ -3127,6 +3127,7 @@ export interface operations {
             401: components["responses"]["401"];
             403: components["responses"]["403"];
             421: components["responses"]["421"];
+            429: components["responses"]["429"];
             500: components["responses"]["500"];
             /** @description The store (in a process without a store, the queue) does not answer, and the process cannot serve from memory */
             503: {
@@ -3257,6 +3258,7 @@ export interface operations {
             401: components["responses"]["401"];
             403: components["responses"]["403"];
             421: components["responses"]["421"];
+            429: components["responses"]["429"];
             500: components["responses"]["500"];
         };
     };

@@ -24,6 +24,8 @@ export interface TargetEntry {
 /** The port of dcgm-exporter, for an address that is only a host. */
 const defaultPort = 9400;
 const defaultPath = "/metrics";
+/** Connections to these would lead to this machine itself. */
+const unspecified: ReadonlySet<string> = new Set(["[::]", "[::ffff:0:0]", "0.0.0.0"]);
 const clusterPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 const labelName = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const labelMaxLength = 256;
@@ -72,6 +74,9 @@ function urlOf(address: string, labels: Readonly<Record<string, string>>): URL |
   }
   if (url.protocol !== "http:" && url.protocol !== "https:") {
     return `the target ${shown} is not usable: its scheme must be http or https`;
+  }
+  if (unspecified.has(url.hostname)) {
+    return `the target ${shown} is not usable: it stands for every address of this machine; expected the name or address of one host, such as localhost`;
   }
   if (url.username !== "" || url.password !== "") {
     return `the target ${shown} has a user or a password in its address; use DCGM_USERNAME and DCGM_PASSWORD`;

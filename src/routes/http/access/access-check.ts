@@ -10,6 +10,7 @@ import { noteRequester, Requester, requesterOf, stranger } from "./requester.ts"
 import { certificateOf, certificateProblem } from "./shown-certificate.ts";
 import { isOpenedPage, mayUseCookies } from "./session-cookie.ts";
 import { SignInNeeded } from "./sign-in-needed.ts";
+import { UnauthenticatedLimit } from "./unauthenticated-limit.ts";
 
 const bearerChallenge = 'Bearer realm="gpu-telemetry"';
 /** Basic comes first, because browsers ask for a password only if they find it first. */
@@ -20,6 +21,8 @@ export interface AccessCheckOptions {
   readonly trail: AuditTrail;
   /** True if the last address of X-Forwarded-For is the client's: only behind a proxy that sets this header. */
   readonly trustsForwardedFor: boolean;
+  /** Maximum number of requests a second without a valid credential from one address; 0: no limit. */
+  readonly unauthenticatedPerSecond: number;
   readonly door: { readonly corsOrigins: readonly string[] | undefined };
   /** Returns every route of the app; called only after the app is composed. */
   readonly routes: () => readonly RuledRoute[];
@@ -28,26 +31,35 @@ export interface AccessCheckOptions {
 /** Refuses requests whose caller may not use their route: 401 without a valid key, 403 without the route's scope. Every route must
  *  declare its rule; a route that has none is refused. The check is a hook of the matched route, so that what is checked is what
  *  answers. Tells the audit log of refusals, and of changes once they are answered. Mount it before the routes. */
-export function accessCheck({ access, trail, trustsForwardedFor, door, routes }: AccessCheckOptions) {
-  const rules = new Rules(routes);
-  const origins = new OriginRule(door.corsOrigins);
+export function accessCheck(options: AccessCheckOptions) {
+  const { access, trail, trustsForwardedFor } = options;
+  const rules = new Rules(options.routes);
+  const origins = new OriginRule(options.door.corsOrigins);
+  const limit = new UnauthenticatedLimit(options.unauthenticatedPerSecond);
   const { signIn } = access;
   return new Elysia({ name: "access" })
     .onTransform({ as: "global" }, async ({ request, route, server, set }) => {
       const address = clientAddress(request, server, trustsForwardedFor) ?? "";
       if (!access.isRequired) return noteRequester(request, new Requester(anyone, address, trail));
-      const { page, asksForKey, action, ...rule } = rules.at(request.method, route);
+      const { page, asksForKey, action, countsAs = 0, ...rule } = rules.at(request.method, route);
       const isOpen = rule.scope === "open" || (page !== undefined && access.openPages.includes(page));
-      if (isOpen) return noteRequester(request, stranger(address, trail));
+      if (isOpen) {
+        noteRequester(request, stranger(address, trail));
+        return countsAs === 0 ? undefined : limit.count(address, countsAs);
+      }
       const cookie = signIn !== undefined && mayUseCookies(request, origins) ? signIn.sessionCookie : undefined;
       const credential = credentialOf(request, cookie) ?? certificateOf(request, origins);
-      const caller = credential && (await access.identify(credential));
+      const attempt = limit.attempt(address);
+      const caller = credential && (await access.identify(credential, attempt));
       if (caller === undefined) {
         const place = asksForKey === true ? undefined : signIn;
-        if (place !== undefined && credential?.kind !== "bearer" && isOpenedPage(request)) {
-          throw new SignInNeeded(place, targetOf(request));
+        const leadsTo = credential?.kind !== "bearer" && isOpenedPage(request) ? place : undefined;
+        if (leadsTo === undefined) {
+          const reason = attempt.reason === undefined ? "" : ` (token: ${attempt.reason})`;
+          stranger(address, trail).refused(action, `${targetOf(request)}${reason}`, "unauthenticated");
         }
-        stranger(address, trail).refused(action, targetOf(request), "unauthenticated");
+        await attempt.admit();
+        if (leadsTo !== undefined) throw new SignInNeeded(leadsTo, targetOf(request));
         set.headers["www-authenticate"] = challengeFor(request, place !== undefined);
         throw unauthenticated(request);
       }

@@ -13,6 +13,8 @@ export type ScopeRule =
  *  own), or nothing at all (`open`). An operator may open a page to everyone. */
 export type AccessRule = (ScopeRule | { readonly scope: "any" } | { readonly scope: "open" }) & {
   readonly page?: OpenPage;
+  /** As how many requests of its address an open route counts; absent: none, because it costs nothing. */
+  readonly countsAs?: number;
   /** True for the page where a browser asks for a key, even if people can sign in. */
   readonly asksForKey?: true;
 };

@@ -12,7 +12,9 @@ import { signInPage, signOutForm, waysIn } from "./sign-in-page.ts";
 /** The pages where people sign in and out. Everyone may open them, except for the one where the browser asks for a key.
  *  @param signIn undefined: people cannot sign in here, and only keys count */
 export function signInRoutes(signIn: SignIn | undefined) {
-  const open = { detail: hiddenDetail({ scope: "open" }) };
+  const open = { detail: hiddenDetail({ scope: "open", countsAs: 1 }) };
+  // asks the provider, and anyone can make a state that lets it come to that
+  const askingProvider = { detail: hiddenDetail({ scope: "open", countsAs: 10 }) };
   return (
     new Elysia({ name: "sign-in" })
       .get(
@@ -21,7 +23,7 @@ export function signInRoutes(signIn: SignIn | undefined) {
         open,
       )
       .get("/sign-in/provider", ({ request }) => toProvider(existing(signIn), request), open)
-      .get("/sign-in/callback", ({ request }) => fromProvider(existing(signIn), request), open)
+      .get("/sign-in/callback", ({ request }) => fromProvider(existing(signIn), request), askingProvider)
       // at the root, so that browsers send the key to every path
       .get("/sign-in-with-key", ({ request }) => redirect(returnOf(request)), {
         detail: hiddenDetail({ scope: "any", asksForKey: true }),
