@@ -10,6 +10,8 @@ export function tlsSettingsOf(config: Config, port: number) {
   return {
     files: { certFile, keyFile, clientCaFile: config.authClientCaFile },
     requiresClientCertificate: config.authClientCertificates === "required",
+    // the connections of a proxy are many clients'
+    limits: { connectionsPerAddress: config.httpTrustForwardedFor ? 0 : config.tlsMaxConnectionsPerAddress },
     ...{ host, port },
     redirects: tlsRedirectPort === undefined ? undefined : { port: tlsRedirectPort, hosts: hostNamesOf(config) },
     shownPort: externalServiceAddress === undefined ? undefined : readHostPort(externalServiceAddress, "https")?.port,

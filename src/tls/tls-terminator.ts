@@ -1,5 +1,7 @@
 import { connect, type Socket } from "node:net";
 import { createServer, type Server, type TLSSocket, type TlsOptions } from "node:tls";
+import { isLoopback } from "../kit/ip-address.ts";
+import { AddressConnections } from "./address-connections.ts";
 import { peerOf } from "./peer-of.ts";
 import type { InnerEnd, Peer, Peers } from "./peer.ts";
 import type { ServerCertificate } from "./certificate-files.ts";
@@ -11,19 +13,25 @@ export interface TlsTerminatorOptions {
   readonly requiresClientCertificate: boolean;
   /** Called when a client's handshake fails. */
   readonly onFailure: (reason: HandshakeFailure) => void;
-  readonly limits?: TerminatorLimits;
+  /** Limits that replace the usual ones. */
+  readonly limits?: Partial<TerminatorLimits>;
 }
 
 /** What one terminator bears. */
 export interface TerminatorLimits {
   /** Connections at a time; further ones are closed at once. */
   readonly connections: number;
+  /** Connections at a time of one IPv4 address or of one IPv6 network of 64 bits; further ones are closed at once. 0: no limit. */
+  readonly connectionsPerAddress: number;
+  /** Returns true for an address that this limit is not for: one that many clients share. */
+  readonly exempts: (address: string) => boolean;
   readonly handshakeMs: number;
 }
 
 /** Why a handshake failed: the client spoke HTTP without TLS, or an earlier version of TLS; it refused our certificate, as an alert says;
- *  its certificate was missing or refused; it took too long or left; anything else. */
-export type HandshakeFailure = "plain_http" | "version" | "refused_by_client" | "client_certificate" | "left" | "other";
+ *  its certificate was missing or refused; it took too long or left; its address has too many connections; anything else. */
+export type HandshakeFailure =
+  "too_many_of_address" | "plain_http" | "version" | "refused_by_client" | "client_certificate" | "left" | "other";
 
 /** Where the terminator listens, and the port of the HTTP server behind it, on 127.0.0.1. */
 export interface TerminatorPlace {
@@ -35,7 +43,12 @@ export interface TerminatorPlace {
 
 const loopback = "127.0.0.1";
 /** Linux has about 28,000 ports for connections to one address; each client takes one. */
-const usualLimits: TerminatorLimits = { connections: 20_000, handshakeMs: 10_000 };
+const usualLimits: TerminatorLimits = {
+  connections: 20_000,
+  connectionsPerAddress: 2000,
+  exempts: isLoopback,
+  handshakeMs: 10_000,
+};
 
 /** Accepts TLS connections, and passes their bytes on to the process's own HTTP server on loopback, each over a connection of its own.
  *  Bun's server cannot change its certificate while it runs, and does not show a client's certificate to handlers; node:tls can both.
@@ -43,13 +56,17 @@ const usualLimits: TerminatorLimits = { connections: 20_000, handshakeMs: 10_000
 export class TlsTerminator implements Peers {
   private readonly peers = new Map<number, Peer>();
   private readonly open = new Set<TLSSocket>();
+  /** Closed for their address; their handshake fails, too. */
+  private readonly refused = new WeakSet<Socket>();
   private server: Server | undefined;
   private clientCa: string | undefined;
 
   private readonly limits: TerminatorLimits;
+  private readonly ofAddresses: AddressConnections;
 
   constructor(private readonly options: TlsTerminatorOptions) {
-    this.limits = options.limits ?? usualLimits;
+    this.limits = { ...usualLimits, ...options.limits };
+    this.ofAddresses = new AddressConnections(this.limits.connectionsPerAddress, this.limits.exempts);
   }
 
   at(end: InnerEnd | null | undefined): Peer | undefined {
@@ -64,8 +81,9 @@ export class TlsTerminator implements Peers {
     this.clientCa = certificate.current.clientCa;
     const server = createServer(this.contextOf(certificate.current), (socket) => this.relay(socket, innerPort));
     server.maxConnections = this.limits.connections;
+    server.on("connection", (socket: Socket) => this.countAddress(socket));
     server.on("tlsClientError", (error, socket) => {
-      this.options.onFailure(failureOf(error));
+      if (!this.refused.has(socket)) this.options.onFailure(failureOf(error));
       // after its timeout, Bun leaves the socket open
       socket.destroy();
     });
@@ -86,6 +104,15 @@ export class TlsTerminator implements Peers {
   destroy(): void {
     this.stopListening();
     for (const socket of this.open) socket.destroy();
+  }
+
+  /** Counts a connection before its handshake, or closes it. */
+  private countAddress(socket: Socket): void {
+    const end = this.ofAddresses.add(socket.remoteAddress);
+    if (end !== undefined) return void socket.once("close", end);
+    this.options.onFailure("too_many_of_address");
+    this.refused.add(socket);
+    socket.destroy();
   }
 
   private contextOf({ cert, key, clientCa }: ServerCertificate): TlsOptions {

@@ -79,7 +79,12 @@ async function readInProcess(state: FuzzState): Promise<void> {
 
 /** One client sends everything, and what a limit refuses is not read. */
 const withoutLimits = {
-  ...{ HTTP_RATE_LIMIT_PER_SECOND: "0", CLIENT_ROWS_PER_MINUTE: "0", CLIENT_MAX_HEAVY_QUERIES: "100" },
+  ...{
+    HTTP_RATE_LIMIT_PER_SECOND: "0",
+    HTTP_UNAUTHENTICATED_PER_SECOND: "0",
+    CLIENT_ROWS_PER_MINUTE: "0",
+    CLIENT_MAX_HEAVY_QUERIES: "100",
+  },
   ...{ CLIENT_MAX_SOCKETS: "0", CLIENT_MAX_SUBSCRIPTIONS: "0", CLIENT_MAX_EXPORTS: "0" },
 };
 

@@ -25,7 +25,7 @@ afterEach(async () => {
 afterAll(() => rmSync(dir, { recursive: true }));
 
 interface StartOptions {
-  readonly limits?: TerminatorLimits;
+  readonly limits?: Partial<TerminatorLimits>;
   readonly clientCaFile?: string;
   readonly requiresClientCertificate?: boolean;
 }
@@ -117,6 +117,36 @@ describe.skipIf(openssl === null)("TLS in front of the HTTP server (needs openss
     const within = await connected(port);
     expect(await connected(port).then(nameOf, () => "refused")).toBe("refused");
     expect(await answerOn(within)).toContain("hello");
+  });
+
+  test("connections of one address above its limit are closed, even unfinished ones, until others of it end", async () => {
+    const { failures, port, url } = await start(
+      served(() => new Response("yes")),
+      { limits: { connectionsPerAddress: 2, exempts: () => false } },
+    );
+    const first = await connected(port);
+    const silent = connect({ host: "127.0.0.1", port });
+    closing.push(() => silent.destroy());
+    await new Promise((resolve) => silent.once("connect", resolve));
+    const third = connect({ host: "127.0.0.1", port });
+    await new Promise((resolve) => third.once("close", resolve));
+    expect(failures).toEqual(["too_many_of_address"]);
+    first.destroy();
+    silent.destroy();
+    await until(() =>
+      fetch(url, { tls: { ca }, keepalive: false }).then(
+        (answer) => answer.ok,
+        () => false,
+      ),
+    );
+  });
+
+  test("loopback may have any number of connections", async () => {
+    const { port } = await start(
+      served(() => new Response("yes")),
+      { limits: { connectionsPerAddress: 1 } },
+    );
+    await Promise.all([connected(port), connected(port), connected(port)]);
   });
 
   test("a client that reads nothing holds back the answer, not the process's memory", async () => {

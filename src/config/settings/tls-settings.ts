@@ -16,6 +16,14 @@ export const tlsSettings = {
       description: "Port without TLS that sends browsers to PORT; requests with a key are refused there",
     }),
   ),
+  tlsMaxConnectionsPerAddress: count({
+    env: "TLS_MAX_CONNECTIONS_PER_ADDRESS",
+    default: 2000,
+    minimum: 0,
+    maximum: 20_000,
+    description:
+      "Maximum number of open TLS connections of one IPv4 address or one IPv6 network of 64 bits; not for loopback, nor with HTTP_TRUST_FORWARDED_FOR, where a proxy connects; 0: no limit",
+  }),
   tlsHstsSeconds: count({
     env: "TLS_HSTS_SECONDS",
     default: 86_400,
