@@ -53,6 +53,7 @@ export class KeyDirectory extends BaseService implements CallerSource {
   private stored: readonly CheckedKey[] = [];
   private storedAtMs: number | undefined;
   private inFile: readonly CheckedKey[] = [];
+  private fileProblems: readonly string[] = [];
   private reading = Promise.resolve();
   private usesNotedAtMs: number;
   private readonly storeError = this.repeatedError({
@@ -107,7 +108,7 @@ export class KeyDirectory extends BaseService implements CallerSource {
   protected override async open(): Promise<void> {
     await this.refresh();
     const isKnown = this.options.store === undefined || this.storedAtMs !== undefined;
-    if (this.options.needsKeys && isKnown && this.entries.size === 0) throw new AuthMissing();
+    if (this.options.needsKeys && isKnown && this.entries.size === 0) throw new AuthMissing(this.fileProblems);
   }
 
   protected override async run(): Promise<void> {
@@ -124,6 +125,7 @@ export class KeyDirectory extends BaseService implements CallerSource {
     if (file !== undefined) {
       const { keys, problems } = await file.read();
       this.inFile = keys;
+      this.fileProblems = problems;
       if (problems.length === 0) this.fileError.clear();
       else this.fileError.record(problems.join("; "));
     }

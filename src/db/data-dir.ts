@@ -34,6 +34,15 @@ export async function openDataDir(dir: string): Promise<DataDir> {
   return { databaseDir, notice, release: () => rm(lock, { force: true }) };
 }
 
+/** True if DATA_DIR has a database, or cannot be listed. */
+export async function mayHaveDatabase(dir: string): Promise<boolean> {
+  try {
+    return (await readdir(dir)).includes("pglite");
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== "ENOENT";
+  }
+}
+
 /** Identifies a process by `pid start-time`: a later process with the same pid has another start time. */
 async function identityOf(pid: number): Promise<string> {
   const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");

@@ -129,11 +129,13 @@ export class AuthMissing extends TelemetryError {
   readonly code = "auth_missing";
   readonly retryable = false;
 
-  constructor() {
+  /** @param problems of AUTH_KEYS_FILE */
+  constructor(problems: readonly string[] = []) {
     super(
       "auth_missing: this gateway needs a key (it listens beyond loopback, or AUTH=required), and there is none. Set " +
         "AUTH_BOOTSTRAP_KEY_FILE, AUTH_KEYS_FILE or AUTH_OIDC_ISSUER, or store a key with 'bun run telemetry -- keys create --direct'; or type " +
-        "AUTH=off to let everyone who reaches the port read and change everything (docs/security.md)",
+        "AUTH=off to let everyone who reaches the port read and change everything (docs/security.md)" +
+        problems.map((problem) => `\n  - ${problem}`).join(""),
     );
   }
 }

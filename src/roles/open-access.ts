@@ -133,7 +133,7 @@ export function administrationOf(client: SqlClient, { keys, source, sessions }: 
 
 /** Keys are required beyond loopback, and where the settings name some, an OpenID provider or authorities: an operator who gives a process keys wants
  *  them to count. */
-function isKeyRequired({ auth, host, ...config }: Config): boolean {
+export function isKeyRequired({ auth, host, ...config }: Config): boolean {
   if (auth !== "auto") return auth === "required";
   const { authKeysFile, authBootstrapKey, authOidcIssuer, authClientCaFile } = config;
   const named = authKeysFile ?? authBootstrapKey ?? authOidcIssuer ?? authClientCaFile;

@@ -74,7 +74,7 @@ function openProviderParts(parts: Parts, { database, issuer, callers }: Provider
 function openProvider({ config, clock, log }: Parts, issuer: string): Provider {
   const { authOidcClientId: id, authOidcClientSecret: secret, authOidcJwksFile: keysFile } = config;
   const client = id === undefined ? undefined : { id, secret };
-  return new Provider({ issuer, client, keysFile, ca: caOf(config), monotonicMs: stopwatch(), clock, log });
+  return new Provider({ issuer, client, keysFile, ca: providerCaOf(config), monotonicMs: stopwatch(), clock, log });
 }
 
 /** Where browsers on this machine reach the process. */
@@ -82,7 +82,9 @@ function ownUrl({ port, tlsCertFile }: Config): string {
   return `${tlsCertFile === undefined ? "http" : "https"}://localhost:${port}`;
 }
 
-function caOf({ authOidcCaFile: file }: Config): string | undefined {
+/** The authority of the provider's certificate; undefined: the machine's count.
+ *  @throws InvalidConfig if AUTH_OIDC_CA_FILE cannot be read */
+export function providerCaOf({ authOidcCaFile: file }: Config): string | undefined {
   try {
     return file === undefined ? undefined : readFileSync(file, "utf8");
   } catch (error) {

@@ -1,6 +1,7 @@
 import type { RoleName } from "../domain/role-name.ts";
 import type { Config } from "../config/parse-config.ts";
 import type { Service } from "../kit/service.ts";
+import { checkBeforeOpening } from "./check-before-opening.ts";
 import { type OpenAccess, openAccess } from "./open-access.ts";
 import type { OpenRole, Role } from "./role.ts";
 import { type OpenTls, openTls } from "./open-tls.ts";
@@ -27,8 +28,9 @@ export interface OpenRoles {
 }
 
 /** Opens the roles that the configuration names.
- *  @throws the errors of `openSharedParts` and `Role.open` */
+ *  @throws the errors of `checkBeforeOpening`, `openSharedParts` and `Role.open` */
 export async function openRoles(config: Config, surroundings: Surroundings): Promise<OpenRoles> {
+  await checkBeforeOpening(config, surroundings.clock);
   const chosen: Role[] = [];
   for (const [name, load] of Object.entries(loaders)) {
     if (config.roles.some((role) => role === name)) chosen.push(await load());
