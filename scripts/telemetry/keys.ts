@@ -13,6 +13,7 @@ import { openPGliteStore } from "../../src/pipeline/store/sql/open-pglite-store.
 import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
 import { cellOf, type Output, showRows } from "./output.ts";
 import { print, printError } from "../../src/terminal/print.ts";
+import { unmatchedNames } from "./unmatched-names.ts";
 
 const columns = ["id", "name", "scopes", "selector", "created_at", "expires_at", "revoked_at", "last_used_at"];
 
@@ -37,6 +38,7 @@ export async function createKey(output: Output, options: KeyOptions): Promise<vo
   const query = defined({ name, scopes: granted, clusters, hosts, namespaces, expires_at: expires });
   const { data } = await answerOf(output.gateway.POST("/api/v1/keys", { params: { query } }));
   showNew(output, data);
+  for (const hint of await unmatchedNames(output.gateway, data.selector ?? {})) printError(hint);
 }
 
 export async function listKeys(output: Output, { limit }: { readonly limit?: number }): Promise<void> {

@@ -1,6 +1,7 @@
 import { Elysia } from "elysia";
 import { type Access, anyone } from "../../../access/access.ts";
 import type { AuditTrail } from "../../../access/audit.ts";
+import { shortened } from "../../../domain/cut-text.ts";
 import { ApiError } from "../api-error.ts";
 import { OriginRule } from "../door/origin-rule.ts";
 import { type AccessRule, ruleOf, type RuledRoute } from "./access-rule.ts";
@@ -55,8 +56,7 @@ export function accessCheck(options: AccessCheckOptions) {
         const place = asksForKey === true ? undefined : signIn;
         const leadsTo = credential?.kind !== "bearer" && isOpenedPage(request) ? place : undefined;
         if (leadsTo === undefined) {
-          const reason = attempt.reason === undefined ? "" : ` (token: ${attempt.reason})`;
-          stranger(address, trail).refused(action, `${targetOf(request)}${reason}`, "unauthenticated");
+          stranger(address, trail).refused(action, targetWithReason(request, attempt.reason), "unauthenticated");
         }
         await attempt.admit();
         if (leadsTo !== undefined) throw new SignInNeeded(leadsTo, targetOf(request));
@@ -107,6 +107,12 @@ function challengeFor({ headers }: Request, canSignIn: boolean): string {
  *  refusal. */
 function targetOf({ url }: Request): string {
   return url.slice(url.indexOf("/", "https://".length)).replace(/([?&]ticket=)[^&]*/g, "$1...");
+}
+
+/** The target, and why the token was refused. The path is cut, so that the audit log, which cuts the whole text, has the reason. */
+function targetWithReason(request: Request, reason: string | undefined): string {
+  const target = targetOf(request);
+  return reason === undefined ? target : `${shortened(target, 150)} (token: ${reason})`;
 }
 
 /** The same for every key that is not valid: an unknown one, one with a wrong secret, and one that was revoked or has expired. */
