@@ -42,7 +42,7 @@ describe("configuration", () => {
   });
 
   test("the error about a text says in words what is expected, with an example, and never shows a pattern", () => {
-    for (const schema of Object.values(configSchema.properties) as {
+    for (const schema of Object.values(configSchema.properties) as unknown as {
       pattern?: string;
       expects?: string;
       env: string;

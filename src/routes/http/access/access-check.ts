@@ -55,9 +55,8 @@ export function accessCheck(options: AccessCheckOptions) {
       if (caller === undefined) {
         const place = asksForKey === true ? undefined : signIn;
         const leadsTo = credential?.kind !== "bearer" && isOpenedPage(request) ? place : undefined;
-        if (leadsTo === undefined) {
-          stranger(address, trail).refused(action, targetWithReason(request, attempt.reason), "unauthenticated");
-        }
+        const note = (target: string) => stranger(address, trail).refused(action, target, "unauthenticated");
+        if (leadsTo === undefined) note(targetWithReason(request, attempt.reason));
         await attempt.admit();
         if (leadsTo !== undefined) throw new SignInNeeded(leadsTo, targetOf(request));
         set.headers["www-authenticate"] = challengeFor(request, place !== undefined);
@@ -68,30 +67,35 @@ export function accessCheck(options: AccessCheckOptions) {
       noteRequester(request, requester);
     })
     .onAfterResponse({ as: "global" }, ({ request, route, set }) => {
-      if (request.method === "GET" || request.method === "HEAD") return;
       // undefined for a request that no route matches
-      const rule = rules.find(request.method, route);
-      if (rule === undefined || rule.scope === "any" || rule.scope === "open" || rule.scope === "read") return;
-      const status = Number(set.status ?? 200);
-      // a refused request has no requester, and is in the log already
-      requesterOf(request).changed(rule.action, targetOf(request), status < 400 ? "ok" : String(status));
+      noteChange(request, rules.find(request.method, route), Number(set.status ?? 200));
     });
 }
 
+/** Tells the audit log of a request that was answered, if it was one for a change. */
+function noteChange(request: Request, rule: NamedRule | undefined, status: number): void {
+  if (request.method === "GET" || request.method === "HEAD") return;
+  if (rule === undefined || rule.scope === "any" || rule.scope === "open" || rule.scope === "read") return;
+  // a refused request has no requester, and is in the log already
+  requesterOf(request).changed(rule.action, targetOf(request), status < 400 ? "ok" : String(status));
+}
+
+type NamedRule = AccessRule & { readonly action: string };
+
 /** The rules of an app's routes. */
 class Rules {
-  private rules: ReadonlyMap<string, (AccessRule & { readonly action: string }) | undefined> | undefined;
+  private rules: ReadonlyMap<string, NamedRule | undefined> | undefined;
 
   constructor(private readonly routes: () => readonly RuledRoute[]) {}
 
   /** @throws Error if the route declares no rule */
-  at(method: string, path: string): AccessRule & { readonly action: string } {
+  at(method: string, path: string): NamedRule {
     const rule = this.find(method, path);
     if (rule === undefined) throw new Error(`${method} ${path} declares no access rule`);
     return rule;
   }
 
-  find(givenMethod: string, path: string): (AccessRule & { readonly action: string }) | undefined {
+  find(givenMethod: string, path: string): NamedRule | undefined {
     const method = givenMethod.toUpperCase();
     this.rules ??= new Map(this.routes().map((route) => [`${route.method} ${route.path}`, ruleOf(route)]));
     return this.rules.get(`${method === "HEAD" ? "GET" : method} ${path}`);
