@@ -16,8 +16,8 @@ const kinds = {
   },
 } as const;
 
-/** Sentences about the names of a selector that fit nothing of the fleet as the gateway knows it now. They may be misspelled; or they are
- *  of hosts and namespaces that come later. If the fleet cannot be read, a sentence says why: the key is created all the same. */
+/** Sentences about the names of a selector that match no part of the fleet as the gateway knows it now. They may be misspelled; or they are
+ *  of hosts and namespaces that come later. If the fleet cannot be read, a sentence says why: the key is created anyway. */
 export async function unmatchedNames(gateway: GatewayClient, bounds: GpuBounds): Promise<string[]> {
   const sentences: string[] = [];
   try {

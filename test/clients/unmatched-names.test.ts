@@ -8,7 +8,7 @@ let stored: Awaited<ReturnType<typeof openFleetStore>>;
 beforeAll(async () => void (stored = await openFleetStore()));
 afterAll(() => stored.close());
 
-test("the names of a selector that fit nothing of the fleet are told", async () => {
+test("the names of a selector that match no part of the fleet are told", async () => {
   const gateway = gatewayOver(stored);
   await gateway.get("/health/live");
   const client = createGatewayClient({ baseUrl: "http://localhost", fetch: (request) => gateway.app.handle(request) });
@@ -22,7 +22,7 @@ test("the names of a selector that fit nothing of the fleet are told", async () 
   ]);
 });
 
-test("a key that may not read the fleet creates keys all the same, and is told that the names were not compared", async () => {
+test("a key that may not read the fleet creates keys anyway, and is told that the names were not compared", async () => {
   const { parts, create } = securedParts(stored);
   const gateway = gatewayOver(stored, parts);
   const { headers } = await create("admin");
