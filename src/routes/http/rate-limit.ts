@@ -1,11 +1,11 @@
 import { Elysia } from "elysia";
-import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
 import { type AddressServer, clientAddress } from "./access/client-address.ts";
 import { credentialOf } from "./access/credentials.ts";
 import { type Requester, requesterOf, stranger } from "./access/requester.ts";
-import { ApiError } from "./api-error.ts";
+import type { ApiError } from "./api-error.ts";
 import type { ClientInstruments } from "./costs/client-instruments.ts";
 import { pathOf } from "./door/request-path.ts";
+import { PerSecond } from "./per-second.ts";
 
 export interface RateLimitOptions {
   /** Maximum number of requests and of operations over sockets a second from one client. */
@@ -14,16 +14,15 @@ export interface RateLimitOptions {
   readonly trustsForwardedFor: boolean;
 }
 
-/** Counts what each client asks: a key, or without a key an IPv4 address or the network of an IPv6 address. It is counted in windows of one
- *  second. A window begins with the first request after the previous window. */
+/** Counts what each client asks: a key, or without a key an IPv4 address or the network of an IPv6 address. */
 export class RateLimit {
-  private readonly limiter: RateLimiterMemory;
+  private readonly limit: PerSecond;
 
   constructor(
     private readonly options: RateLimitOptions,
     private readonly instruments: ClientInstruments,
   ) {
-    this.limiter = new RateLimiterMemory({ points: options.rateLimitPerSecond, duration: 1 });
+    this.limit = new PerSecond(options.rateLimitPerSecond, "requests a second");
   }
 
   /** Counts the request of an address.
@@ -37,20 +36,9 @@ export class RateLimit {
    *  @param requests as how many requests it counts
    *  @returns the refusal if the client has used up its second */
   async count(requester: Requester, requests = 1): Promise<ApiError | undefined> {
-    const { client } = requester;
-    const refused = await this.limiter.consume(client, Math.min(requests, this.options.rateLimitPerSecond)).then(
-      () => undefined,
-      (reason: unknown) => reason,
-    );
-    if (refused === undefined) return undefined;
-    if (!(refused instanceof RateLimiterRes)) throw refused as Error;
-    const { rateLimitPerSecond } = this.options;
-    this.instruments.refused(requester, "rate");
-    const retryAfterSeconds = Math.max(1, Math.ceil(refused.msBeforeNext / 1000));
-    return new ApiError(429, "too_many_requests", {
-      message: `${client} sends more than ${rateLimitPerSecond} requests a second; try again in ${retryAfterSeconds} s`,
-      details: { client, per_second: rateLimitPerSecond, retry_after_seconds: retryAfterSeconds },
-    });
+    const refused = await this.limit.count(requester.client, requests);
+    if (refused !== undefined) this.instruments.refused(requester, "rate");
+    return refused;
   }
 }
 
