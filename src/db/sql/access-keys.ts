@@ -1,4 +1,5 @@
 import type { SqlExecutor } from "../client.ts";
+import { epochMs } from "./epoch-ms.ts";
 
 /** A key of the table, as the statements return it. Instants are in ms since the epoch. */
 export interface KeyRow {
@@ -14,9 +15,8 @@ export interface KeyRow {
   readonly lastUsedAtMs: number | null;
 }
 
-const ms = (column: string): string => `(extract(epoch from ${column})::float8 * 1000)::float8`;
-const columns = `id, name, sha256, scopes, selector, ${ms("expires_at")} as "expiresAtMs", ${ms("created_at")} as "createdAtMs",
-  ${ms("revoked_at")} as "revokedAtMs", ${ms("last_used_at")} as "lastUsedAtMs"`;
+const columns = `id, name, sha256, scopes, selector, ${epochMs("expires_at")} as "expiresAtMs", ${epochMs("created_at")} as "createdAtMs",
+  ${epochMs("revoked_at")} as "revokedAtMs", ${epochMs("last_used_at")} as "lastUsedAtMs"`;
 const isValid = "revoked_at is null and (expires_at is null or expires_at > now())";
 
 /** Reads the keys that are valid now. */
@@ -66,7 +66,7 @@ export async function updateExpiry(
 with old as (select id as old_id, expires_at as was from access_keys where id = $1 and ${isValid} for update)
 update access_keys set expires_at = least(expires_at, now() + make_interval(secs => $2::float8))
 from old where id = old_id
-returning ${columns}, ${ms("was")} as "wasExpiringAtMs"`;
+returning ${columns}, ${epochMs("was")} as "wasExpiringAtMs"`;
   return (await executor.query<KeyRow & { wasExpiringAtMs: number | null }>(text, [id, overlapSeconds]))[0];
 }
 

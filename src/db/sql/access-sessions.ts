@@ -1,4 +1,5 @@
 import type { SqlExecutor } from "../client.ts";
+import { epochMs } from "./epoch-ms.ts";
 
 /** A session of the table, as the statements return it. Instants are in ms since the epoch. */
 export interface SessionRow {
@@ -12,8 +13,7 @@ export interface SessionRow {
   readonly expiresAtMs: number;
 }
 
-const ms = (column: string): string => `(extract(epoch from ${column})::float8 * 1000)::float8`;
-const columns = `sha256, id, issuer, subject, name, groups, ${ms("created_at")} as "createdAtMs", ${ms("expires_at")} as "expiresAtMs"`;
+const columns = `sha256, id, issuer, subject, name, groups, ${epochMs("created_at")} as "createdAtMs", ${epochMs("expires_at")} as "expiresAtMs"`;
 
 /** Adds a session, and deletes those that have expired and all but the newest `keep` others of its subject. */
 export async function insertSession(
