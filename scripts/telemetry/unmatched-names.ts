@@ -3,7 +3,7 @@ import { boundNames, type GpuBounds } from "../../src/domain/gpu-bounds.ts";
 import { messageOf } from "../../src/kit/message-of.ts";
 import { cellOf } from "./output.ts";
 
-/** The query for the GPUs of one name, and what it means that there is none. */
+/** By the kind of name: the query for its GPUs, and the sentence for a name without any. */
 const kinds = {
   clusters: {
     query: (name: string) => ({ cluster_id: name }),

@@ -1,7 +1,7 @@
 import type { Subject } from "./subject.ts";
 import { allSubjects, readInputs } from "./subjects.ts";
 
-// Reads the inputs of one subject after the other, in a process of its own: whoever has started it notices if an input ends or hangs it.
+// Reads inputs, one subject after another, in a process of its own. Its parent notices if an input ends this process or makes it hang.
 // It gets a message { seed, from } with the number of each subject's next input, and answers with a message for each slice.
 
 /** What the process is told. */

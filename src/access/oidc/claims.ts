@@ -13,7 +13,7 @@ const groupMaxLength = 1000;
 export type Claims = Readonly<Record<string, unknown>>;
 
 /** Who someone is, by the claims of a token that was checked.
- *  @returns undefined if the subject is none, or one that PostgreSQL cannot store */
+ *  @returns undefined without a subject, or with one that PostgreSQL cannot store */
 export function signedInBy(claims: Claims, groupsClaim: string): SignedIn | undefined {
   const { sub, preferred_username: username, email, name: fullName } = claims;
   if (typeof sub !== "string" || !isStorable(sub) || sub.length > subjectMaxLength) return undefined;

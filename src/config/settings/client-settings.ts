@@ -1,7 +1,7 @@
 import { optionalCount } from "../config-setting.ts";
 
 /** A limit of what a client may cost; 0: none.
- *  @param withKeys the limit where keys are required; elsewhere, there is none */
+ *  @param withKeys the default where keys are required; without keys, the default is no limit */
 const clientLimit = (env: string, description: string, { withKeys, unit }: { withKeys: number; unit: string }) =>
   optionalCount({
     env,
