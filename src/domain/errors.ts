@@ -112,6 +112,12 @@ export class UndecodablePayload extends TelemetryError {
   readonly retryable = false;
 }
 
+/** A block of the history cannot be read: its bytes are damaged, or a newer program has written it. */
+export class UndecodableBlock extends TelemetryError {
+  readonly code = "undecodable_block";
+  readonly retryable = false;
+}
+
 /** A source cannot be used (the file does not exist, or its header fits no layout). An operator has to correct it. */
 export class UnusableSource extends TelemetryError {
   readonly code = "unusable_source";

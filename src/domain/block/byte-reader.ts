@@ -1,0 +1,98 @@
+import { UndecodableBlock } from "../errors.ts";
+
+/** Reads what `ByteWriter` writes. Damaged bytes cause an error, or other numbers, but never a read beyond the end. */
+export class ByteReader {
+  private readonly view: DataView;
+  private at = 0;
+
+  constructor(private readonly bytes: Uint8Array) {
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  get isAtEnd(): boolean {
+    return this.at === this.bytes.length;
+  }
+
+  /** @throws UndecodableBlock */
+  uint8(): number {
+    return this.bytes[this.taken(1)] as number;
+  }
+
+  /** @throws UndecodableBlock */
+  double(): number {
+    return this.view.getFloat64(this.taken(8));
+  }
+
+  /** @returns 0 to 2^53
+   *  @throws UndecodableBlock */
+  varint(): number {
+    let [value, unit] = [0, 1];
+    for (;;) {
+      const byte = this.uint8();
+      value += (byte & 127) * unit;
+      if (byte < 128 && value <= 2 ** 53) return value;
+      unit *= 128;
+      if (unit > 2 ** 49) throw this.error("a number is greater than 2^53");
+    }
+  }
+
+  /** @param limit the greatest count that makes sense
+   *  @throws UndecodableBlock if the count is greater */
+  count(limit: number): number {
+    const count = this.varint();
+    if (count > limit) throw this.error(`a count is ${count}, but at most ${limit} is possible`);
+    return count;
+  }
+
+  /** Reads `count` integers into the beginning of `target`.
+   *  @param width 0 to 53
+   *  @throws UndecodableBlock */
+  packed(target: Float64Array, count: number, width: number): void {
+    if (width > 24) return this.packedWide(target, count, width);
+    let at = this.taken(Math.ceil((count * width) / 8));
+    const { bytes } = this;
+    const mask = (1 << width) - 1;
+    let [pending, bits] = [0, 0];
+    for (let index = 0; index < count; index += 1) {
+      for (; bits < width; bits += 8) {
+        // the upper bits that leave the 32 were read before
+        pending = (pending << 8) | (bytes[at] as number);
+        at += 1;
+      }
+      bits -= width;
+      target[index] = (pending >>> bits) & mask;
+    }
+  }
+
+  error(fault: string): UndecodableBlock {
+    return new UndecodableBlock(`${fault}, near byte ${this.at} of a column of ${this.bytes.length} bytes`);
+  }
+
+  private packedWide(target: Float64Array, count: number, width: number): void {
+    let at = this.taken(Math.ceil((count * width) / 8));
+    const { bytes } = this;
+    let [pending, bits] = [0, 0];
+    for (let index = 0; index < count; index += 1) {
+      let value = 0;
+      for (let left = width; left > 0;) {
+        const take = Math.min(left, 24);
+        for (; bits < take; bits += 8) {
+          pending = (pending << 8) | (bytes[at] as number);
+          at += 1;
+        }
+        bits -= take;
+        left -= take;
+        value = value * 2 ** take + ((pending >>> bits) & ((1 << take) - 1));
+      }
+      target[index] = value;
+    }
+  }
+
+  /** @returns where the next `count` bytes begin */
+  private taken(count: number): number {
+    const at = this.at;
+    if (count > this.bytes.length - at) throw this.error(`${count} bytes are missing`);
+    this.at = at + count;
+    return at;
+  }
+}
