@@ -28,13 +28,21 @@ export class CopyRows {
     this.at += 2;
   }
 
-  /** @param value an integer within the range of int8 */
+  /** @param value an integer within the range of int8; NaN: no value */
   int8(value: number): void {
+    if (value !== value) return this.noValue();
     const high = Math.floor(value / 2 ** 32);
     this.beginField(8);
     this.view.setInt32(this.at, high);
     this.view.setUint32(this.at + 4, value - high * 2 ** 32);
     this.at += 8;
+  }
+
+  /** @param value an integer within the range of int4 */
+  int4(value: number): void {
+    this.beginField(4);
+    this.view.setInt32(this.at, value);
+    this.at += 4;
   }
 
   /** @param value NaN: no value */
@@ -49,6 +57,11 @@ export class CopyRows {
   timestamptz(timeMs: number): void {
     const exact = (timeMs - postgresEpochMs) * 1000;
     this.int8(Math.abs(exact) < noInstantMicros ? Math.round(exact) : noInstantMicros);
+  }
+
+  /** @param value undefined: no value */
+  bytea(value: Uint8Array | undefined): void {
+    this.text(value);
   }
 
   /** @param value UTF-8 without NUL; undefined: no value */

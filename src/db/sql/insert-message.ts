@@ -2,7 +2,9 @@ import type { InputTally } from "../../domain/batch.ts";
 import type { SourceRange } from "../../domain/range.ts";
 import type { SqlExecutor, SqlTransaction } from "../client.ts";
 import { newestMigrationMs } from "../migrations.ts";
+import { numberArray } from "./array-literal.ts";
 import { incarnation } from "./database-state.ts";
+import { settledAmong } from "./packed-blocks.ts";
 
 /** The stored row of a message. */
 export interface MessageRow {
@@ -25,7 +27,8 @@ with added as (
   on conflict do nothing
   returning message_id
 )
-select exists (select from added) as "isNew", ${incarnation} as incarnation, ${newestMigrationMs} as "newestMigrationMs"`;
+select exists (select from added) as "isNew", ${incarnation} as incarnation, ${newestMigrationMs} as "newestMigrationMs",
+  ${settledAmong("$16::text::float8[]")} as "settledHours"`;
 
 /** The result of recording a message. */
 export interface InsertedMessage {
@@ -35,30 +38,42 @@ export interface InsertedMessage {
   readonly incarnation: string;
   /** When the database's newest migration was generated. */
   readonly newestMigrationMs: number;
+  /** The hours of the message's records in which blocks exist. */
+  readonly settledHours: readonly number[];
 }
 
 /** Records a message as stored. It is the first statement of a transaction that stores records, so it also says which database
- *  the transaction runs in, and with which schema. */
-export async function insertMessage(executor: SqlExecutor, message: MessageRow): Promise<InsertedMessage> {
+ *  the transaction runs in, and with which schema.
+ *  @param hours the hours of the message's records, which the transaction must hold (`holdHours`) */
+export async function insertMessage(
+  executor: SqlExecutor,
+  message: MessageRow,
+  hours: readonly number[],
+): Promise<InsertedMessage> {
   const { source, tally } = message;
-  const [row] = await executor.query<InsertedMessage>(text, [
-    message.messageId,
-    message.idempotencyKey,
-    source.sourceId,
-    source.from.offset,
-    source.from.line,
-    source.to.offset,
-    source.to.line,
-    tally.rows,
-    tally.samples,
-    tally.missing,
-    tally.duplicates,
-    tally.conflicts,
-    tally.blankLines,
-    tally.repeatedHeaders,
-    JSON.stringify(message.rejected),
-  ]);
-  return row ?? { isNew: false, incarnation: "", newestMigrationMs: 0 };
+  const [row] = await executor.query<Omit<InsertedMessage, "settledHours"> & { readonly settledHours: string | null }>(
+    text,
+    [
+      message.messageId,
+      message.idempotencyKey,
+      source.sourceId,
+      source.from.offset,
+      source.from.line,
+      source.to.offset,
+      source.to.line,
+      tally.rows,
+      tally.samples,
+      tally.missing,
+      tally.duplicates,
+      tally.conflicts,
+      tally.blankLines,
+      tally.repeatedHeaders,
+      JSON.stringify(message.rejected),
+      numberArray(hours),
+    ],
+  );
+  if (row === undefined) return { isNew: false, incarnation: "", newestMigrationMs: 0, settledHours: [] };
+  return { ...row, settledHours: row.settledHours?.split(",").map(Number) ?? [] };
 }
 
 /** The results of storing a message's records. */

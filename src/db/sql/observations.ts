@@ -36,9 +36,12 @@ select o.gpu_key::float8 as "gpuKey", o.time_ms as "timeMs", t.container, t.pod,
 from unnest($1::text::int8[], $2::text::float8[], $3::text::timestamptz[]) as o(gpu_key, time_ms, until_at)
 join telemetry t on t.gpu_key = o.gpu_key and t.time = to_timestamp(o.time_ms / 1000.0)
 left join lateral (
-  select time from telemetry
-  where gpu_key = o.gpu_key and time > to_timestamp(o.time_ms / 1000.0) and time < o.until_at
-  order by time limit 1) n on true
+  select least((
+    select time from telemetry
+    where gpu_key = o.gpu_key and time > to_timestamp(o.time_ms / 1000.0) and time < o.until_at order by time limit 1), (
+    select from_at from blocks
+    where gpu_key = o.gpu_key and from_at > to_timestamp(o.time_ms / 1000.0) and from_at < o.until_at
+    order by from_at limit 1)) as time) n on true
 order by o.gpu_key, o.time_ms`;
 
 /** Reads records back as they are stored, merged with those of other batches, ordered by GPU and instant. A record that

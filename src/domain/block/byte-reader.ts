@@ -23,6 +23,12 @@ export class ByteReader {
     return this.view.getFloat64(this.taken(8));
   }
 
+  /** @throws UndecodableBlock */
+  bytesOf(count: number): Uint8Array {
+    const at = this.taken(count);
+    return this.bytes.subarray(at, at + count);
+  }
+
   /** @returns 0 to 2^53
    *  @throws UndecodableBlock */
   varint(): number {

@@ -10,10 +10,6 @@ export class ByteWriter {
     this.view = new DataView(this.bytes.buffer);
   }
 
-  get length(): number {
-    return this.at;
-  }
-
   uint8(value: number): void {
     this.reserve(1);
     this.bytes[this.at] = value;
@@ -24,6 +20,12 @@ export class ByteWriter {
     this.reserve(8);
     this.view.setFloat64(this.at, value);
     this.at += 8;
+  }
+
+  bytesOf(bytes: Uint8Array): void {
+    this.reserve(bytes.length);
+    this.bytes.set(bytes, this.at);
+    this.at += bytes.length;
   }
 
   /** An integer from 0 to 2^53, seven bits a byte, the least significant first; all bytes but the last have their top bit set.

@@ -8,6 +8,7 @@ import { readIncarnation } from "../../../db/sql/database-state.ts";
 import { insertMessage, setMessageRecords } from "../../../db/sql/insert-message.ts";
 import { insertQuarantine } from "../../../db/sql/insert-quarantine.ts";
 import { insertGpus } from "../../../db/sql/insert-gpus.ts";
+import { holdHours, hoursOf } from "../../../db/sql/hour-locks.ts";
 import { insertReported } from "../../../db/sql/reported-attributes.ts";
 import type { Gpu } from "../../../domain/gpu.ts";
 import type { KeyedBatch } from "./batch-parts.ts";
@@ -19,6 +20,7 @@ import { GpuStateHistory } from "./gpu-state-history.ts";
 import { type ObservedGpu, observedGpus } from "./observed-gpus.ts";
 import { SourceLedger } from "./source-ledger.ts";
 import { TelemetryWriter } from "./telemetry-writer.ts";
+import { unsettle } from "./unsettle.ts";
 import type { IngestMessage, IngestResult, SourceProgress, SourceTotals, TelemetryStore } from "../telemetry-store.ts";
 
 /** History in SQL: PGlite, PostgreSQL or TimescaleDB behind the client. */
@@ -92,7 +94,10 @@ export class SqlTelemetryStore implements TelemetryStore {
   ): Promise<Omit<IngestResult, "contested"> & { readonly incarnation: string }> {
     const rejected = countReasons(batch.rejected);
     const inserting = { ...message, tally: batch.tally, rejected };
-    const { isNew, incarnation, newestMigrationMs } = await insertMessage(executor, inserting);
+    const hours = hoursOf(batch.timesMs);
+    // before all statements that read
+    holdHours(executor, hours);
+    const { isNew, incarnation, newestMigrationMs, settledHours } = await insertMessage(executor, inserting, hours);
     if (newestMigrationMs > this.newestKnownMigrationMs) throw migratedMeanwhile();
     this.directory.enter(incarnation);
     this.ledger.enter(incarnation);
@@ -100,6 +105,10 @@ export class SqlTelemetryStore implements TelemetryStore {
     const numbers = numbersOf(batch, gpus, this.keys);
     await addMissing(executor, gpus, numbers);
     const keyed = { batch, ...numbers };
+    await unsettle(executor, settledHours, {
+      gpuKeys: Array.from(batch.gpuIndexes, (gpu) => numbers.keys[gpu] as number),
+      timesMs: batch.timesMs,
+    });
     const written = await this.writer.write(executor, keyed);
     const conflicts = await countConflictsOf(executor, keyed, written.conflicts);
     const allRejected = [...batch.rejected, ...written.rejected];

@@ -1,0 +1,82 @@
+-- Settled history. A column is read on its own, so each is stored uncompressed (it is packed already) and where it can be read on its
+-- own. Most rows of an hour at 15 s have 3 kB: with PostgreSQL's usual limit of 2 kB, the larger columns of each would need a look-up.
+CREATE TABLE "blocks" (
+	"gpu_key" bigint NOT NULL,
+	"from_at" timestamp with time zone NOT NULL,
+	"to_at" timestamp with time zone NOT NULL,
+	"records" integer NOT NULL,
+	"times" "bytea" NOT NULL,
+	"gpu_utilization" "bytea",
+	"memory_utilization" "bytea",
+	"memory_used_mb" "bytea",
+	"memory_free_mb" "bytea",
+	"temperature" "bytea",
+	"power_draw" "bytea",
+	"sm_clock_mhz" "bytea",
+	"memory_clock_mhz" "bytea",
+	"enc_utilization" "bytea",
+	"dec_utilization" "bytea",
+	"memory_temperature" "bytea",
+	"memory_reserved_mb" "bytea",
+	"total_energy_mj" "bytea",
+	"xid_error" "bytea",
+	"pcie_replay_total" "bytea",
+	"vgpu_license_status" "bytea",
+	"correctable_remapped_rows" "bytea",
+	"uncorrectable_remapped_rows" "bytea",
+	"row_remap_failure" "bytea",
+	"nvlink_bandwidth_total" "bytea",
+	"nvlink_bandwidth_l0_bytes" "bytea",
+	"nvlink_crc_data_error_total" "bytea",
+	"nvlink_crc_flit_error_total" "bytea",
+	"nvlink_recovery_error_total" "bytea",
+	"nvlink_replay_error_total" "bytea",
+	"power_violation_ns" "bytea",
+	"thermal_violation_ns" "bytea",
+	"sync_boost_violation_ns" "bytea",
+	"board_limit_violation_ns" "bytea",
+	"low_util_violation_ns" "bytea",
+	"reliability_violation_ns" "bytea",
+	"ecc_sbe_volatile_total" "bytea",
+	"ecc_dbe_volatile_total" "bytea",
+	"ecc_sbe_aggregate_total" "bytea",
+	"ecc_dbe_aggregate_total" "bytea",
+	"retired_pages_sbe" "bytea",
+	"retired_pages_dbe" "bytea",
+	"retired_pages_pending" "bytea",
+	"gr_engine_active" "bytea",
+	"sm_active" "bytea",
+	"sm_occupancy" "bytea",
+	"tensor_active" "bytea",
+	"dram_active" "bytea",
+	"fp64_active" "bytea",
+	"fp32_active" "bytea",
+	"fp16_active" "bytea",
+	"pcie_tx_bytes" "bytea",
+	"pcie_rx_bytes" "bytea",
+	"clock_events" "bytea",
+	"gpu_health_status" "bytea",
+	"p2p_status" "bytea",
+	"xid_errors" "bytea",
+	"memory_capacity_mb" "bytea",
+	"clock_event_reasons" "bytea",
+	"row_remap_pending" "bytea",
+	"xid_errors_total" "bytea",
+	"clock_events_total" "bytea",
+	"others" "bytea",
+	"runs" jsonb NOT NULL,
+	CONSTRAINT "blocks_pkey" PRIMARY KEY("gpu_key","from_at")
+);
+--> statement-breakpoint
+CREATE INDEX "blocks_from" ON "blocks" USING btree ("from_at");--> statement-breakpoint
+DO $$
+DECLARE
+  packed name;
+BEGIN
+  FOR packed IN SELECT attname FROM pg_attribute WHERE attrelid = 'blocks'::regclass AND atttypid = 'bytea'::regtype LOOP
+    EXECUTE format('ALTER TABLE blocks ALTER COLUMN %I SET STORAGE EXTERNAL', packed);
+  END LOOP;
+END
+$$;
+--> statement-breakpoint
+ALTER TABLE "blocks" SET (toast_tuple_target = 4080);

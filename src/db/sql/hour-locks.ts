@@ -1,0 +1,41 @@
+import type { SqlTransaction } from "../client.ts";
+import { numberArray } from "./array-literal.ts";
+
+// History is settled by the hour (UTC). Whoever adds records to an hour holds the lock of the hour shared, from before its transaction's
+// first statement that reads, until its end. Whoever settles an hour holds the lock alone, from before it reads the records until its
+// end. So no record can be added beside a block that does not have it; and a transaction that has waited for the lock sees the block.
+// A transaction that settles only tries for locks: it never makes others wait for one that it does not have.
+
+/** The first number of the locks: arbitrary, the same for every process of this program. The second one is the hour since 1970. */
+const lockClass = 7165;
+/** Stands for all hours: for transactions that add to more than `hoursMax`. The server has memory for some thousand locks. */
+const allHours = -1;
+const hoursMax = 64;
+export const hourMs = 3_600_000;
+
+/** The beginnings of the hours of some instants, ascending, milliseconds since the epoch. */
+export function hoursOf(timesMs: ArrayLike<number>): number[] {
+  const hours = new Set<number>();
+  for (let index = 0; index < timesMs.length; index += 1) hours.add(Math.floor((timesMs[index] as number) / hourMs));
+  return [...hours].sort((a, b) => a - b).map((hour) => hour * hourMs);
+}
+
+/** Waits while records of these hours are being settled, and keeps them from being settled until the end of the transaction. Only
+ *  later statements see what was settled before.
+ *  @param hours sorted, so that two transactions wait for each other in one order only */
+export function holdHours(transaction: SqlTransaction, hours: readonly number[]): void {
+  if (hours.length === 0) return;
+  const numbers = hours.length > hoursMax ? [allHours] : hours.map((hour) => hour / hourMs);
+  transaction.send(`select pg_advisory_xact_lock_shared(${lockClass}, hour) from unnest($1::text::int4[]) as u(hour)`, [
+    numberArray(numbers),
+  ]);
+}
+
+/** Tries to keep all others from adding records to the hour, and from settling anything, until the end of the transaction.
+ *  @returns false if another transaction adds to the hour or settles */
+export async function tryHour(transaction: SqlTransaction, hour: number): Promise<boolean> {
+  const text = `
+select bool_and(pg_try_advisory_xact_lock(${lockClass}, hour)) as locked from unnest($1::text::int4[]) as u(hour)`;
+  const [row] = await transaction.query<{ locked: boolean }>(text, [numberArray([allHours, hour / hourMs])]);
+  return row?.locked === true;
+}

@@ -1,0 +1,86 @@
+import { metrics } from "../../domain/metrics.ts";
+import type { PackedBlock } from "../../domain/block/packed-block.ts";
+import type { SqlTransaction } from "../client.ts";
+import { numberArray } from "./array-literal.ts";
+import { CopyRows } from "./copy-rows.ts";
+import { hourMs } from "./hour-locks.ts";
+
+/** A block of a GPU. */
+export interface StoredBlock extends PackedBlock {
+  readonly gpuKey: number;
+  /** The instants of its first and last record, milliseconds since the epoch. */
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+const metricNames = metrics.map(({ name }) => name);
+const columns = ["gpu_key", "from_at", "to_at", "records", "times", ...metricNames, "others", "runs"];
+
+/** Adds blocks. @returns false, with nothing added, if a block of the same GPU and first instant exists already */
+export function copyBlocks(transaction: SqlTransaction, blocks: readonly StoredBlock[]): Promise<boolean> {
+  if (blocks.length === 0) return Promise.resolve(true);
+  const rows = new CopyRows(blocks.length * 4096);
+  for (const { gpuKey, fromMs, toMs, records, times, metrics: packed, others, runs } of blocks) {
+    rows.row(columns.length);
+    rows.int8(gpuKey);
+    rows.timestamptz(fromMs);
+    rows.timestamptz(toMs);
+    rows.int4(records);
+    rows.bytea(times);
+    for (const name of metricNames) rows.bytea(packed.get(name));
+    rows.bytea(others);
+    rows.jsonb(Buffer.from(runs));
+  }
+  return transaction.copy(`blocks (${columns.map((name) => `"${name}"`).join(", ")})`, rows.end());
+}
+
+/** An SQL expression: those of some hours in which blocks exist, of any GPU, as `1,2,3`; NULL if there are none.
+ *  @param hours an expression: an array of their beginnings, milliseconds since the epoch */
+export function settledAmong(hours: string): string {
+  return `(select string_agg(hour_ms::text, ',') from unnest(${hours}) as h(hour_ms) where exists (
+    select from blocks where from_at >= to_timestamp(hour_ms / 1000.0) and from_at < to_timestamp((hour_ms + ${hourMs}) / 1000.0)))`;
+}
+
+/** A GPU's hour; columns of the same length. */
+export interface Stretches {
+  readonly gpuKeys: readonly number[];
+  readonly hours: readonly number[];
+}
+
+// two transactions that take the same blocks lock them in one order
+const takeText = `
+with due as (
+  select b.gpu_key, b.from_at from unnest($1::text::int8[], $2::text::float8[]) as u(gpu_key, hour_ms)
+  join blocks b on b.gpu_key = u.gpu_key and b.from_at >= to_timestamp(u.hour_ms / 1000.0)
+    and b.from_at < to_timestamp((u.hour_ms + ${hourMs}) / 1000.0)
+  order by b.gpu_key, b.from_at limit $3::text::int for update of b)
+delete from blocks b using due where b.gpu_key = due.gpu_key and b.from_at = due.from_at
+returning b.gpu_key::float8 as "gpuKey", extract(epoch from b.from_at)::float8 * 1000 as "fromMs",
+  extract(epoch from b.to_at)::float8 * 1000 as "toMs", b.records, b.times, ${metricNames.map((name) => `b."${name}"`).join(", ")},
+  b.others, b.runs::text as runs`;
+
+type BlockRow = Pick<StoredBlock, "gpuKey" | "fromMs" | "toMs" | "records" | "runs"> &
+  Readonly<Record<"times", Uint8Array>> &
+  Readonly<Record<"others", Uint8Array | null>>;
+
+/** Deletes at most `limit` blocks of some stretches, and returns them. */
+export async function takeBlocks(
+  transaction: SqlTransaction,
+  { gpuKeys, hours }: Stretches,
+  limit: number,
+): Promise<StoredBlock[]> {
+  const rows = await transaction.query<BlockRow>(takeText, [numberArray(gpuKeys), numberArray(hours), String(limit)]);
+  return rows.map(({ others, ...row }) => {
+    const packed = row as unknown as Readonly<Record<string, Uint8Array | null>>;
+    return {
+      ...row,
+      others: others ?? undefined,
+      metrics: new Map(
+        metricNames.flatMap((name): [string, Uint8Array][] => {
+          const column = packed[name];
+          return column === null || column === undefined ? [] : [[name, column]];
+        }),
+      ),
+    };
+  });
+}

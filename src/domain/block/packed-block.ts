@@ -1,0 +1,71 @@
+import { UndecodableBlock } from "../errors.ts";
+import type { Block, Run } from "./block.ts";
+import { decodeNumbers, encodeNumbers } from "./number-column.ts";
+import { decodeSeries, encodeSeries } from "./series-columns.ts";
+
+/** The greatest number of records of a block: what a damaged number of records can cost is then bounded, and reading a few records
+ *  decodes no more than this. */
+export const blockRecordsMax = 8192;
+
+/** A block as it is stored. */
+export interface PackedBlock {
+  readonly records: number;
+  readonly times: Uint8Array;
+  /** Catalogue metric name -> its column; only metrics that have values. */
+  readonly metrics: ReadonlyMap<string, Uint8Array>;
+  /** Undefined: there are no other series. */
+  readonly others: Uint8Array | undefined;
+  /** JSON. */
+  readonly runs: string;
+}
+
+/** Encodes a block of at most `blockRecordsMax` records. */
+export function packBlock({ timesMs, metrics, others, runs }: Block): PackedBlock {
+  const hasValues = ([, values]: readonly [string, Float64Array]): boolean =>
+    values.some((value) => !Number.isNaN(value));
+  return {
+    records: timesMs.length,
+    times: encodeNumbers(timesMs),
+    metrics: new Map([...metrics].filter(hasValues).map(([name, values]) => [name, encodeNumbers(values)])),
+    others: encodeSeries(new Map([...others].filter(hasValues))),
+    runs: JSON.stringify(runs.map(({ records, attributesId, occupants }) => [records, attributesId, occupants])),
+  };
+}
+
+/** Decodes a block.
+ *  @throws UndecodableBlock if it is damaged */
+export function unpackBlock({ records, times, metrics, others, runs }: PackedBlock): Block {
+  if (!(records >= 0 && records <= blockRecordsMax)) throw new UndecodableBlock(`a block has ${records} records`);
+  return {
+    timesMs: decodeNumbers(times, records),
+    metrics: new Map(Array.from(metrics, ([name, column]) => [name, decodeNumbers(column, records)])),
+    others: others === undefined ? new Map<string, Float64Array>() : decodeSeries(others, records),
+    runs: runsOf(runs, records),
+  };
+}
+
+/** True if two blocks are the same to the bit. */
+export function isSameBlock(a: Block, b: Block): boolean {
+  return (
+    isSameColumn(a.timesMs, b.timesMs) &&
+    areSameColumns(a.metrics, b.metrics) &&
+    areSameColumns(a.others, b.others) &&
+    JSON.stringify(a.runs) === JSON.stringify(b.runs)
+  );
+}
+
+function runsOf(text: string, records: number): Run[] {
+  const given = JSON.parse(text) as [number, number | null, Run["occupants"]][];
+  const runs = given.map(([count, attributesId, occupants]) => ({ records: count, attributesId, occupants }));
+  const count = runs.reduce((sum, run) => sum + run.records, 0);
+  if (count === records) return runs;
+  throw new UndecodableBlock(`the runs of a block have ${count} records, and the block has ${records}`);
+}
+
+function areSameColumns(a: ReadonlyMap<string, Float64Array>, b: ReadonlyMap<string, Float64Array>): boolean {
+  return a.size === b.size && Array.from(a).every(([name, values]) => isSameColumn(values, b.get(name)));
+}
+
+function isSameColumn(a: Float64Array, b: Float64Array | undefined): boolean {
+  return a.length === b?.length && a.every((value, index) => Object.is(value, b[index]));
+}

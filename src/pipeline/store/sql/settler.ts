@@ -1,0 +1,152 @@
+import type { SqlClient, SqlExecutor, SqlTransaction } from "../../../db/client.ts";
+import { hourMs, tryHour } from "../../../db/sql/hour-locks.ts";
+import { copyBlocks, type StoredBlock } from "../../../db/sql/packed-blocks.ts";
+import {
+  type CustomOfRecord,
+  deleteRows,
+  gpusOfHour,
+  type HourOfGpus,
+  nextHour,
+  readColumns,
+  readCustom,
+  readRunStarts,
+  type RunStart,
+} from "../../../db/sql/settled-rows.ts";
+import { updateLastSeen } from "../../../db/sql/gpu-states.ts";
+import { type Block, partOf, type Run } from "../../../domain/block/block.ts";
+import { blockRecordsMax, isSameBlock, packBlock, unpackBlock } from "../../../domain/block/packed-block.ts";
+import { seriesValuesMax } from "../../../domain/block/series-columns.ts";
+
+/** The maximum numbers of GPUs and records that a transaction settles: it takes about half a second, in which records that are late for
+ *  the hour wait. */
+const gpusPerTransaction = 500;
+const recordsPerTransaction = 50_000;
+
+/** What was settled. */
+export interface Settled {
+  readonly records: number;
+  /** Hours that had to be left out, because other transactions were adding to them, or settling. */
+  readonly busyHours: number;
+}
+
+/** Settles history: the records of a GPU in an hour become one block (a few if there are very many), which takes a thirtieth of
+ *  their space. A record that comes later makes rows of its block again (`unsettle`), and the hour can be settled again.
+ *
+ *  A GPU's hour is in rows or in blocks, never in both, never in neither: each transaction reads, writes and deletes the records of
+ *  whole hours of GPUs while no other transaction can add to the hour (hour-locks.ts). Any number of processes may settle. */
+export class Settler {
+  constructor(private readonly client: SqlClient) {}
+
+  /** Settles the hours that ended before an instant, the oldest first.
+   *  @throws StoreUnavailable (what was settled remains so), StoreRejected */
+  async settle(beforeMs: number): Promise<Settled> {
+    let [records, busyHours] = [0, 0];
+    let hour = await nextHour(this.client, 0);
+    for (; hour !== undefined && hour + hourMs <= beforeMs; hour = await nextHour(this.client, hour + hourMs)) {
+      const settled = await this.settleHour(hour);
+      records += settled.records;
+      busyHours += settled.isBusy ? 1 : 0;
+    }
+    return { records, busyHours };
+  }
+
+  private async settleHour(hour: number): Promise<{ readonly records: number; readonly isBusy: boolean }> {
+    let records = 0;
+    for (let afterKey: number | undefined = 0; afterKey !== undefined;) {
+      const from: number = afterKey;
+      const step = await this.client.transaction((transaction) => settleSome(transaction, hour, from));
+      if (step === "busy") return { records, isBusy: true };
+      records += step.records;
+      afterKey = step.lastKey;
+    }
+    return { records, isBusy: false };
+  }
+}
+
+async function settleSome(
+  transaction: SqlTransaction,
+  hour: number,
+  afterKey: number,
+): Promise<"busy" | { readonly records: number; readonly lastKey: number | undefined }> {
+  if (!(await tryHour(transaction, hour))) return "busy";
+  const gpus = await gpusOfHour(transaction, { hour, afterKey, limit: gpusPerTransaction });
+  let records = 0;
+  // at least one, however many records it has
+  const gpuKeys = gpus.flatMap((gpu, index) => {
+    records += gpu.records;
+    return index === 0 || records <= recordsPerTransaction ? [gpu.gpuKey] : [];
+  });
+  if (gpuKeys.length === 0) return { records: 0, lastKey: undefined };
+  const blocks = await packedBlocks(transaction, { hour, gpuKeys });
+  const packed = blocks.reduce((sum, block) => sum + block.records, 0);
+  if (!(await copyBlocks(transaction, blocks)))
+    throw new Error(`blocks of ${new Date(hour).toISOString()} exist beside records`);
+  const deleted = await deleteRows(transaction, { hour, gpuKeys });
+  // neither can happen while the hour is locked
+  if (deleted !== packed) throw new Error(`${packed} records were settled, but ${deleted} deleted`);
+  await updateLastSeen(transaction, {
+    gpuKeys,
+    lastMs: gpuKeys.map((key) => blocks.findLast(({ gpuKey }) => gpuKey === key)?.toMs ?? 0),
+  });
+  return { records: packed, lastKey: gpuKeys.at(-1) };
+}
+
+async function packedBlocks(executor: SqlExecutor, hourOfGpus: HourOfGpus): Promise<StoredBlock[]> {
+  const [columns, starts, custom] = await Promise.all([
+    readColumns(executor, hourOfGpus),
+    readRunStarts(executor, hourOfGpus),
+    readCustom(executor, hourOfGpus),
+  ]);
+  const startsOf = Map.groupBy(starts, ({ gpuKey }) => gpuKey);
+  const customOf = Map.groupBy(custom, ({ gpuKey }) => gpuKey);
+  return columns.flatMap(({ gpuKey, timesMs, metrics }) => {
+    const runs = runsOf(startsOf.get(gpuKey) ?? [], timesMs.length);
+    const others = othersOf(customOf.get(gpuKey) ?? [], timesMs.length);
+    return inParts({ timesMs, metrics, others, runs }).map((block) => packed(gpuKey, block));
+  });
+}
+
+function packed(gpuKey: number, block: Block): StoredBlock {
+  const stored = packBlock(block);
+  // the rows are deleted next: an error in the format must not cost a value
+  if (!isSameBlock(withValues(block), unpackBlock(stored))) {
+    throw new Error(`a block of GPU ${gpuKey} from ${block.timesMs[0]} is not restored as it was: it stays in rows`);
+  }
+  return { ...stored, gpuKey, fromMs: block.timesMs[0] as number, toMs: block.timesMs.at(-1) as number };
+}
+
+function withValues({ metrics, others, ...block }: Block): Block {
+  const filled = (columns: ReadonlyMap<string, Float64Array>): Map<string, Float64Array> =>
+    new Map([...columns].filter(([, values]) => values.some((value) => !Number.isNaN(value))));
+  return { ...block, metrics: filled(metrics), others: filled(others) };
+}
+
+function* partsBetween(records: number, perBlock: number): Generator<readonly [number, number]> {
+  for (let from = 0; from < records; from += perBlock) yield [from, Math.min(records, from + perBlock)];
+}
+
+function inParts(block: Block): Block[] {
+  const records = block.timesMs.length;
+  const perBlock = Math.max(1, Math.min(blockRecordsMax, Math.floor(seriesValuesMax / Math.max(1, block.others.size))));
+  return Array.from(partsBetween(records, perBlock), ([from, to]) => partOf(block, from, to));
+}
+
+function runsOf(starts: readonly RunStart[], records: number): Run[] {
+  return starts.map(({ place, attributesId, occupants }, index) => ({
+    records: (starts[index + 1]?.place ?? records) - place,
+    attributesId,
+    occupants,
+  }));
+}
+
+function othersOf(custom: readonly CustomOfRecord[], records: number): Map<string, Float64Array> {
+  const others = new Map<string, Float64Array>();
+  for (const { place, custom: values } of custom) {
+    for (const [name, value] of Object.entries(values)) {
+      let column = others.get(name);
+      if (column === undefined) others.set(name, (column = new Float64Array(records).fill(NaN)));
+      column[place] = value;
+    }
+  }
+  return new Map([...others].sort(([a], [b]) => (a < b ? -1 : 1)));
+}

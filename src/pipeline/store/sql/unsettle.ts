@@ -1,0 +1,76 @@
+import type { SqlTransaction } from "../../../db/client.ts";
+import { copyTelemetry } from "../../../db/sql/copy-telemetry.ts";
+import { hourMs } from "../../../db/sql/hour-locks.ts";
+import { type Stretches, takeBlocks, type StoredBlock } from "../../../db/sql/packed-blocks.ts";
+import type { TelemetryColumns } from "../../../db/sql/telemetry-columns.ts";
+import type { Run } from "../../../domain/block/block.ts";
+import { unpackBlock } from "../../../domain/block/packed-block.ts";
+
+/** Blocks that are taken at a time: some ten thousand records. */
+const blocksPerStep = 50;
+
+/** Makes rows of the blocks of the stretches that records are added to, so that these can be merged as always. The transaction must
+ *  hold the hours (`holdHours`).
+ *  @param settledHours the hours of the records in which blocks exist
+ *  @param records the keys of GPUs and the instants of the records
+ *  @returns the number of records that became rows */
+export async function unsettle(
+  transaction: SqlTransaction,
+  settledHours: readonly number[],
+  records: { readonly gpuKeys: ArrayLike<number>; readonly timesMs: ArrayLike<number> },
+): Promise<number> {
+  if (settledHours.length === 0) return 0;
+  const stretches = stretchesOf(records, new Set(settledHours));
+  let unsettled = 0;
+  for (;;) {
+    const blocks = await takeBlocks(transaction, stretches, blocksPerStep);
+    for (const block of blocks) {
+      if (!(await copyTelemetry(transaction, columnsOf(block)))) {
+        throw new Error(`records of GPU ${block.gpuKey} from ${block.fromMs} exist beside their block`);
+      }
+      unsettled += block.records;
+    }
+    if (blocks.length < blocksPerStep) return unsettled;
+  }
+}
+
+function stretchesOf(
+  { gpuKeys, timesMs }: { readonly gpuKeys: ArrayLike<number>; readonly timesMs: ArrayLike<number> },
+  settled: ReadonlySet<number>,
+): Stretches {
+  const hoursOfGpu = new Map<number, Set<number>>();
+  for (let index = 0; index < gpuKeys.length; index += 1) {
+    const hour = Math.floor((timesMs[index] as number) / hourMs) * hourMs;
+    if (!settled.has(hour)) continue;
+    const gpuKey = gpuKeys[index] as number;
+    const hours = hoursOfGpu.get(gpuKey);
+    if (hours === undefined) hoursOfGpu.set(gpuKey, new Set([hour]));
+    else hours.add(hour);
+  }
+  const pairs = Array.from(hoursOfGpu, ([gpuKey, hours]) =>
+    Array.from(hours, (hour) => [gpuKey, hour] as const),
+  ).flat();
+  return { gpuKeys: pairs.map(([gpuKey]) => gpuKey), hours: pairs.map(([, hour]) => hour) };
+}
+
+function columnsOf(stored: StoredBlock): TelemetryColumns {
+  const { timesMs, metrics, others, runs } = unpackBlock(stored);
+  const records = timesMs.length;
+  const ofRun = <T>(value: (run: Run) => T): T[] => runs.flatMap((run) => new Array<T>(run.records).fill(value(run)));
+  return {
+    gpuKeys: new Float64Array(records).fill(stored.gpuKey),
+    timesMs,
+    metrics: Array.from(metrics, ([name, values]) => ({ name, values })),
+    custom: Array.from({ length: records }, (_, record) => customOf(others, record)),
+    occupants: ofRun(({ occupants }) => occupants),
+    attributesIds: ofRun(({ attributesId }) => attributesId ?? NaN),
+  };
+}
+
+function customOf(others: ReadonlyMap<string, Float64Array>, record: number): string | undefined {
+  const entries = [...others].flatMap(([name, values]): [string, number][] => {
+    const value = values[record] as number;
+    return Number.isNaN(value) ? [] : [[name, value]];
+  });
+  return entries.length === 0 ? undefined : JSON.stringify(Object.fromEntries(entries));
+}
