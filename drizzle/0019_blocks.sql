@@ -1,5 +1,4 @@
--- Settled history. A column is read on its own, so each is stored uncompressed (it is packed already) and where it can be read on its
--- own. Most rows of an hour at 15 s have 3 kB: with PostgreSQL's usual limit of 2 kB, the larger columns of each would need a look-up.
+-- Settled history. A column is packed already and is read on its own: it is stored uncompressed.
 CREATE TABLE "blocks" (
 	"gpu_key" bigint NOT NULL,
 	"from_at" timestamp with time zone NOT NULL,
@@ -64,7 +63,7 @@ CREATE TABLE "blocks" (
 	"xid_errors_total" "bytea",
 	"clock_events_total" "bytea",
 	"others" "bytea",
-	"runs" jsonb NOT NULL,
+	"runs" json NOT NULL,
 	CONSTRAINT "blocks_pkey" PRIMARY KEY("gpu_key","from_at")
 );
 --> statement-breakpoint
@@ -78,5 +77,3 @@ BEGIN
   END LOOP;
 END
 $$;
---> statement-breakpoint
-ALTER TABLE "blocks" SET (toast_tuple_target = 4080);

@@ -6,6 +6,7 @@ import {
   doublePrecision,
   index,
   integer,
+  json,
   jsonb,
   type PgColumnBuilderBase,
   pgSequence,
@@ -169,7 +170,7 @@ export const blocks = pgTable(
     /** Metrics outside the catalogue, and labelled series. */
     others: bytes("others"),
     /** What records in a row have in common: their number, what they report about the GPU, and its workloads. */
-    runs: jsonb("runs").notNull(),
+    runs: json("runs").notNull(),
   },
   (table) => [
     primaryKey({ name: "blocks_pkey", columns: [table.gpuKey, table.fromAt] }),

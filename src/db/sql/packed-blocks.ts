@@ -29,7 +29,7 @@ export function copyBlocks(transaction: SqlTransaction, blocks: readonly StoredB
     rows.bytea(times);
     for (const name of metricNames) rows.bytea(packed.get(name));
     rows.bytea(others);
-    rows.jsonb(Buffer.from(runs));
+    rows.text(Buffer.from(runs));
   }
   return transaction.copy(`blocks (${columns.map((name) => `"${name}"`).join(", ")})`, rows.end());
 }

@@ -28,7 +28,7 @@ export function packBlock({ timesMs, metrics, others, runs }: Block): PackedBloc
     times: encodeNumbers(timesMs),
     metrics: new Map([...metrics].filter(hasValues).map(([name, values]) => [name, encodeNumbers(values)])),
     others: encodeSeries(new Map([...others].filter(hasValues))),
-    runs: JSON.stringify(runs.map(({ records, attributesId, occupants }) => [records, attributesId, occupants])),
+    runs: textOfRuns(runs),
   };
 }
 
@@ -54,9 +54,35 @@ export function isSameBlock(a: Block, b: Block): boolean {
   );
 }
 
+/** The runs as JSON. Occupants and ids come again and again: they are written once, and the runs refer to them. */
+interface RunsText {
+  readonly ids: readonly (number | null)[];
+  readonly occupants: readonly (readonly (readonly [container: string, pod: string, namespace: string])[])[];
+  /** Three numbers a run: its records, the index of its id, that of its occupants. */
+  readonly runs: readonly number[];
+}
+
+function textOfRuns(runs: readonly Run[]): string {
+  const ids = [...new Set(runs.map(({ attributesId }) => attributesId))];
+  const texts = runs.map(({ occupants }) =>
+    JSON.stringify(occupants.map(({ container, pod, namespace }) => [container, pod, namespace])),
+  );
+  const distinct = [...new Set(texts)];
+  const numbers = runs.flatMap(({ records, attributesId }, index) => [
+    records,
+    ids.indexOf(attributesId),
+    distinct.indexOf(texts[index] as string),
+  ]);
+  return `{"ids":${JSON.stringify(ids)},"occupants":[${distinct.join()}],"runs":${JSON.stringify(numbers)}}`;
+}
+
 function runsOf(text: string, records: number): Run[] {
-  const given = JSON.parse(text) as [number, number | null, Run["occupants"]][];
-  const runs = given.map(([count, attributesId, occupants]) => ({ records: count, attributesId, occupants }));
+  const { ids, occupants, runs: numbers } = JSON.parse(text) as RunsText;
+  const sets = occupants.map((set) => set.map(([container, pod, namespace]) => ({ container, pod, namespace })));
+  const runs = Array.from({ length: numbers.length / 3 }, (_, run): Run => {
+    const [count = NaN, id = NaN, set = NaN] = numbers.slice(run * 3, run * 3 + 3);
+    return { records: count, attributesId: ids[id] ?? null, occupants: sets[set] ?? [] };
+  });
   const count = runs.reduce((sum, run) => sum + run.records, 0);
   if (count === records) return runs;
   throw new UndecodableBlock(`the runs of a block have ${count} records, and the block has ${records}`);
