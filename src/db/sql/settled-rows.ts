@@ -126,8 +126,9 @@ select count(*)::float8 as count from deleted`;
   return row?.count ?? 0;
 }
 
-/** Doubles in the binary form that PostgreSQL sends. */
+/** Doubles in the binary form that PostgreSQL sends, big-endian; the platforms of this program are little-endian. */
 function doublesOf(bytes: Uint8Array): Float64Array {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return Float64Array.from({ length: bytes.length / 8 }, (_, index) => view.getFloat64(index * 8));
+  const copy = new Uint8Array(bytes);
+  Buffer.from(copy.buffer).swap64();
+  return new Float64Array(copy.buffer);
 }

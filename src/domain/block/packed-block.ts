@@ -50,7 +50,7 @@ export function isSameBlock(a: Block, b: Block): boolean {
     isSameColumn(a.timesMs, b.timesMs) &&
     areSameColumns(a.metrics, b.metrics) &&
     areSameColumns(a.others, b.others) &&
-    JSON.stringify(a.runs) === JSON.stringify(b.runs)
+    textOfRuns(a.runs) === textOfRuns(b.runs)
   );
 }
 
