@@ -20,9 +20,16 @@ export interface SqlTransaction extends SqlExecutor {
   copy(into: string, rows: Uint8Array): Promise<boolean>;
 }
 
+/** Reads from a database. */
+export interface SqlReads extends SqlExecutor {
+  /** Runs the statements of `work` so that all of them see the database as it was at the first one. They may only read. Statements
+   *  that are not awaited one by one travel to the server together. In the embedded database, nothing else runs meanwhile. */
+  snapshot<T>(work: (executor: SqlExecutor) => Promise<T>): Promise<T>;
+}
+
 /** A database as the store sees it. The driver's errors are translated into StoreUnavailable, StoreRejected or, for a query
  *  that exceeds the client's time limit, QueryTooCostly. */
-export interface SqlClient extends SqlExecutor {
+export interface SqlClient extends SqlReads {
   /** Commits the statements of `work` when `work` resolves, and undoes them when it throws. */
   transaction<T>(work: (transaction: SqlTransaction) => Promise<T>): Promise<T>;
   /** Runs the statements of `work` on one connection, each in a transaction of its own. They run in the order of their calls, and
@@ -31,6 +38,6 @@ export interface SqlClient extends SqlExecutor {
   /** Runs statements until their results are not needed any more. When `signal` aborts, the statement under way is cancelled in the database
    *  (in the embedded one, which cannot cancel, it is the last one that runs), one that waits is not begun, and both throw the
    *  signal's reason. */
-  until(signal: AbortSignal): SqlExecutor;
+  until(signal: AbortSignal): SqlReads;
   close(): Promise<void>;
 }

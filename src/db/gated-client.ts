@@ -1,4 +1,4 @@
-import type { SqlClient, SqlExecutor, SqlTransaction } from "./client.ts";
+import type { SqlClient, SqlExecutor, SqlReads, SqlTransaction } from "./client.ts";
 
 /** Passes queries and transactions on to a client, unless `check` throws. */
 export class GatedClient implements SqlClient {
@@ -22,12 +22,21 @@ export class GatedClient implements SqlClient {
     return this.client.inOrder(work);
   }
 
-  until(signal: AbortSignal): SqlExecutor {
+  async snapshot<T>(work: (executor: SqlExecutor) => Promise<T>): Promise<T> {
+    this.check();
+    return this.client.snapshot(work);
+  }
+
+  until(signal: AbortSignal): SqlReads {
     const statements = this.client.until(signal);
     return {
       query: async (text, params) => {
         this.check();
         return statements.query(text, params);
+      },
+      snapshot: async (work) => {
+        this.check();
+        return statements.snapshot(work);
       },
     };
   }

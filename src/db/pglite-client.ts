@@ -3,12 +3,13 @@ import { PGlite, type Transaction } from "@electric-sql/pglite";
 import { drizzle } from "drizzle-orm/pglite";
 import { migrate } from "drizzle-orm/pglite/migrator";
 import { SchemaAhead, StoreRejected, StoreUnavailable, TelemetryError } from "../domain/errors.ts";
-import type { SqlClient, SqlExecutor, SqlTransaction } from "./client.ts";
+import type { SqlClient, SqlExecutor, SqlReads, SqlTransaction } from "./client.ts";
 import { textOf, unavailable } from "./error-hints.ts";
 import { PGliteStatements } from "./pglite-statements.ts";
 import { checkNotAhead, migrationsFolder, newestKnownMigrationMs, readNewestMigrationMs } from "./migrations.ts";
 import { SentStatements } from "./sent-statements.ts";
 import { isUniqueViolation, isDataError } from "./sqlstate.ts";
+import { stopping } from "./stopping.ts";
 
 /** Opens an embedded database and brings its schema up to date.
  *  @param dataDir a directory, or `memory://`
@@ -120,17 +121,33 @@ class PGliteClient implements SqlClient {
     return this.translated(() => work(executorOn(this.database)));
   }
 
-  until(signal: AbortSignal): SqlExecutor {
-    return {
-      query: <Row>(text: string, params: readonly unknown[] = []) => {
-        // one at a time: PGlite has a line of its own, which a statement cannot leave
-        const result = this.last.then(() => {
-          signal.throwIfAborted();
-          return this.query<Row>(text, params);
+  snapshot<T>(work: (executor: SqlExecutor) => Promise<T>): Promise<T> {
+    return this.translated(() =>
+      this.database.transaction(async (transaction) => {
+        await transaction.query("set transaction isolation level repeatable read, read only");
+        return work({
+          query: async <Row>(text: string, params: readonly unknown[] = []) =>
+            (await transaction.query<Row>(text, [...params])).rows,
         });
-        this.last = result.catch(() => undefined);
-        return result;
-      },
+      }),
+    );
+  }
+
+  until(signal: AbortSignal): SqlReads {
+    // one at a time: PGlite has a line of its own, which a statement cannot leave
+    const inLine = <T>(run: () => Promise<T>): Promise<T> => {
+      const result = this.last.then(() => {
+        signal.throwIfAborted();
+        return run();
+      });
+      this.last = result.catch(() => undefined);
+      return result.catch((error: unknown) => {
+        throw signal.aborted ? signal.reason : error;
+      });
+    };
+    return {
+      query: <Row>(text: string, params: readonly unknown[] = []) => inLine(() => this.query<Row>(text, params)),
+      snapshot: (work) => inLine(() => this.snapshot((executor) => work(stopping(executor, signal)))),
     };
   }
 

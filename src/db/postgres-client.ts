@@ -1,11 +1,12 @@
 import type { Clock } from "../kit/clock.ts";
 import { DeadlineExceeded, within } from "../kit/within.ts";
 import { StoreUnavailable, type TelemetryError } from "../domain/errors.ts";
-import type { SqlClient, SqlExecutor, SqlTransaction } from "./client.ts";
+import type { SqlClient, SqlExecutor, SqlReads, SqlTransaction } from "./client.ts";
 import { PostgresConnection } from "./postgres-connection.ts";
 import { isRefusal, isTimeout, translatePostgresError } from "./postgres-errors.ts";
 import { PostgresPool } from "./postgres-pool.ts";
 import { parsePostgresUrl, type PostgresUrl } from "./postgres-url.ts";
+import { stopping } from "./stopping.ts";
 
 export interface PostgresClientOptions {
   /** postgres://user:password@host:port/database */
@@ -64,10 +65,16 @@ export class PostgresClient implements SqlClient {
     return this.onConnection(work);
   }
 
-  until(signal: AbortSignal): SqlExecutor {
+  snapshot<T>(work: (executor: SqlExecutor) => Promise<T>): Promise<T> {
+    return this.onConnection((connection) => connection.snapshot(() => work(connection)));
+  }
+
+  until(signal: AbortSignal): SqlReads {
     return {
       query: <Row>(text: string, params: readonly unknown[] = []) =>
         this.onConnection((connection) => connection.query<Row>(text, params), signal),
+      snapshot: (work) =>
+        this.onConnection((connection) => connection.snapshot(() => work(stopping(connection, signal))), signal),
     };
   }
 

@@ -111,9 +111,18 @@ export class PostgresConnection implements SqlTransaction {
   }
 
   /** Commits the statements of `work` when `work` resolves, and undoes them when it throws. */
-  async transaction<T>(work: () => Promise<T>): Promise<T> {
+  transaction<T>(work: () => Promise<T>): Promise<T> {
+    return this.between(this.begin, work);
+  }
+
+  /** Runs the statements of `work`, which may only read, on one snapshot. */
+  snapshot<T>(work: () => Promise<T>): Promise<T> {
+    return this.between(this.begin.replace("begin", "begin isolation level repeatable read read only"), work);
+  }
+
+  private async between<T>(begin: string, work: () => Promise<T>): Promise<T> {
     // awaited: after a failed `begin`, each statement would be committed on its own
-    await this.query(this.begin);
+    await this.query(begin);
     this.sent = new SentStatements();
     try {
       return await this.sent.finish(work, () => this.commit());

@@ -175,6 +175,46 @@ export function exerciseSqlClient(name: string, open: () => Promise<SqlClient>):
       expect((await rowsOf("in_order")).map(({ id }) => id)).toEqual([1, 2, 3, 4]);
     });
 
+    test("the statements of a snapshot do not see what others commit meanwhile, and may not write", async () => {
+      await makeTable("snapshot");
+      let seen: number[] = [];
+      let adding: Promise<unknown> = Promise.resolve();
+      for (const reads of [client, client.until(new AbortController().signal)]) {
+        seen = await reads.snapshot(async (executor) => {
+          const count = async () =>
+            (await executor.query<{ count: number }>("select count(*)::int as count from snapshot"))[0]?.count ?? NaN;
+          const before = await count();
+          adding = client.transaction((transaction) =>
+            transaction.query("insert into snapshot select max(id) + 1, 'added' from snapshot"),
+          );
+          // a driver with one connection begins the other transaction after the snapshot
+          await Promise.race([adding, Bun.sleep(200)]);
+          return [before, await count()];
+        });
+        await adding;
+        expect(seen[1]).toBe(seen[0]);
+      }
+      expect(await rowsOf("snapshot")).toHaveLength(4);
+      const writing = client.snapshot((executor) => executor.query("insert into snapshot values (9, 'nine')"));
+      expect(await errorOf(writing)).toBeInstanceOf(Error);
+      expect(await rowsOf("snapshot")).toHaveLength(4);
+    });
+
+    test("a snapshot whose signal has aborted begins no further statement", async () => {
+      const leaving = new AbortController();
+      const reason = new RangeError("the client left");
+      let isFirstDone = false;
+      const left = client.until(leaving.signal).snapshot(async (executor) => {
+        await executor.query("select 1");
+        isFirstDone = true;
+        leaving.abort(reason);
+        return executor.query("select pg_sleep(60)");
+      });
+      expect(await errorOf(left)).toBe(reason);
+      expect(isFirstDone).toBe(true);
+      expect(await client.query<{ one: number }>("select 1 as one")).toEqual([{ one: 1 }]);
+    });
+
     describe("copy", () => {
       const copyInto =
         (table: string, rows: readonly (readonly [number, string])[]) =>

@@ -71,7 +71,11 @@ function watched(watchedClient: SqlClient): SqlClient {
         };
         return work(statements);
       }),
-    until: (signal) => executorOn(watchedClient.until(signal)),
+    snapshot: (work) => watchedClient.snapshot((executor) => work(executorOn(executor))),
+    until: (signal) => {
+      const reads = watchedClient.until(signal);
+      return { ...executorOn(reads), snapshot: (work) => reads.snapshot((executor) => work(executorOn(executor))) };
+    },
     close: () => watchedClient.close(),
   };
 }

@@ -103,6 +103,15 @@ export class TwinDatabase {
       },
       transaction: (work) => this.client.transaction(work),
       inOrder: (work) => this.client.inOrder(work),
+      snapshot: (work) =>
+        this.client.snapshot((executor) =>
+          work({
+            query: (text, params) => {
+              this.asking.getStore()?.push(text);
+              return executor.query(text, params);
+            },
+          }),
+        ),
       until: () => reader,
       close: () => Promise.resolve(),
     };

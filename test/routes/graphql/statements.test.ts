@@ -24,6 +24,15 @@ beforeAll(async () => {
     },
     transaction: (work) => client.transaction(work),
     inOrder: (work) => client.inOrder(work),
+    snapshot: (work) =>
+      client.snapshot((executor) =>
+        work({
+          query: (text, params) => {
+            statements.push(text);
+            return executor.query(text, params);
+          },
+        }),
+      ),
     until: () => counting,
     close: () => client.close(),
   };
