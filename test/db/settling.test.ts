@@ -185,6 +185,9 @@ describe("on a server", () => {
         for (let message = waiting.pop(); message !== undefined; message = waiting.pop()) {
           const next = message;
           await retry(() => store.ingest(next), { clock: systemClock, signal, onRetry: () => undefined });
+          // otherwise the collectors could be done before anything was settled
+          const before = settled;
+          for (let waited = 0; settled === before && waited < 100; waited += 1) await Bun.sleep(2);
         }
       };
       const settle = async ({ client }: OpenStore): Promise<void> => {
