@@ -2,11 +2,9 @@ import { sql } from "drizzle-orm";
 import {
   bigint,
   check,
-  customType,
   doublePrecision,
   index,
   integer,
-  json,
   jsonb,
   type PgColumnBuilderBase,
   pgSequence,
@@ -28,10 +26,10 @@ import {
 
 // drizzle-kit finds these tables here
 export { accessKeys, accessSessions, accessTickets, auditLog } from "./access-tables.ts";
+export { blocks } from "./block-tables.ts";
 export { inventoryItems, inventorySpans } from "./inventory-tables.ts";
 export { frozenReadings, sourceEnds, sourceMisses } from "./ledger-tables.ts";
 
-const bytes = customType<{ data: Uint8Array }>({ dataType: () => "bytea" });
 const instant = (name: string) => timestamp(name, { withTimezone: true, mode: "date" });
 const offset = (name: string) => bigint(name, { mode: "number" });
 /** The number that `gpuKeyOf` (src/domain/gpu-key.ts) derives from a GPU's uuid; below 2^53. */
@@ -147,34 +145,6 @@ export const telemetry = pgTable(
   (table) => [
     primaryKey({ name: "telemetry_pkey", columns: [table.gpuKey, table.time] }),
     index("telemetry_time").on(table.time),
-  ],
-);
-
-const packedColumns: Record<string, PgColumnBuilderBase> = Object.fromEntries(
-  metrics.map(({ name }) => [name, bytes(name)]),
-);
-
-/** Settled history: the records of a GPU in an hour (UTC), which `telemetry` then no longer has. An hour with very many records has
- *  several blocks. The columns are in the format of src/domain/block/; a metric without values is NULL. */
-export const blocks = pgTable(
-  "blocks",
-  {
-    gpuKey: gpuKey().notNull(),
-    /** The instants of the first and the last record. */
-    fromAt: instant("from_at").notNull(),
-    toAt: instant("to_at").notNull(),
-    records: integer("records").notNull(),
-    /** The records' instants, milliseconds since the epoch. */
-    times: bytes("times").notNull(),
-    ...packedColumns,
-    /** Metrics outside the catalogue, and labelled series. */
-    others: bytes("others"),
-    /** What records in a row have in common: their number, what they report about the GPU, and its workloads. */
-    runs: json("runs").notNull(),
-  },
-  (table) => [
-    primaryKey({ name: "blocks_pkey", columns: [table.gpuKey, table.fromAt] }),
-    index("blocks_from").on(table.fromAt),
   ],
 );
 

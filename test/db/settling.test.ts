@@ -13,7 +13,7 @@ import { Settler } from "../../src/pipeline/store/sql/settler.ts";
 import { openMemoryStore } from "../support/open-store.ts";
 import { createDatabase, withClient } from "../support/postgres-database.ts";
 import { randomFrom } from "../support/random.ts";
-import { stretchesInBoth, unsettleAll } from "../support/settled.ts";
+import { gpuHoursInBoth, unsettleAll } from "../support/settled.ts";
 
 setDefaultTimeout(120_000);
 
@@ -172,7 +172,7 @@ describe("on a server", () => {
   }
 
   for (const plain of [true, false]) {
-    test(`late records, settlers and killed connections leave each stretch in rows or in blocks (${plain ? "plain" : "hypertable"})`, async () => {
+    test(`late records, settlers and killed connections leave each hour of a GPU in rows or in blocks (${plain ? "plain" : "hypertable"})`, async () => {
       const url = await createDatabase(server, `settling_${plain ? "plain" : "hyper"}`, { plain });
       const stores: OpenStore[] = [];
       for (let index = 0; index < collectors + settlers; index += 1)
@@ -202,7 +202,7 @@ describe("on a server", () => {
       let checks = 0;
       const judge = async (): Promise<void> => {
         for (; !isDone; await Bun.sleep(5)) {
-          const inBoth = await unlessKilled(withClient(url, stretchesInBoth));
+          const inBoth = await unlessKilled(withClient(url, gpuHoursInBoth));
           expect(inBoth ?? 0).toBe(0);
           checks += inBoth === undefined ? 0 : 1;
         }

@@ -14,12 +14,12 @@ export async function unsettleAll(client: SqlClient): Promise<void> {
   });
 }
 
-/** The number of stretches, GPUs' hours, that are both in rows and in blocks. */
-export async function stretchesInBoth(client: SqlClient): Promise<number> {
+/** The number of hours of GPUs that are both in rows and in blocks. */
+export async function gpuHoursInBoth(client: SqlClient): Promise<number> {
   const [row] = await client.query<{ count: number }>(
     `select count(*)::float8 as count from (
       select gpu_key, date_bin('1 hour', time, timestamptz '2000-01-01 00:00:00Z') from telemetry
-      intersect select gpu_key, date_bin('1 hour', from_at, timestamptz '2000-01-01 00:00:00Z') from blocks) stretches`,
+      intersect select gpu_key, date_bin('1 hour', from_at, timestamptz '2000-01-01 00:00:00Z') from blocks) hours`,
   );
   return row?.count ?? NaN;
 }

@@ -1,10 +1,10 @@
 import type { SqlTransaction } from "../client.ts";
 import { numberArray } from "./array-literal.ts";
 
-// History is settled by the hour (UTC). Whoever adds records to an hour holds the lock of the hour shared, from before its transaction's
-// first statement that reads, until its end. Whoever settles an hour holds the lock alone, from before it reads the records until its
-// end. So no record can be added beside a block that does not have it; and a transaction that has waited for the lock sees the block.
-// A transaction that settles only tries for locks: it never makes others wait for one that it does not have.
+// History is settled by the hour (UTC). A transaction that adds records to an hour holds the lock of the hour shared, from before its
+// first statement that reads until its end. A transaction that settles an hour holds the lock alone, from before it reads the records
+// until its end. So no record can be added to an hour of which others make blocks, and a transaction that has waited for the lock sees
+// the blocks. A transaction that settles only tries to get locks: others never wait for a lock that it still waits for.
 
 /** The first number of the locks: arbitrary, the same for every process of this program. The second one is the hour since 1970. */
 const lockClass = 7165;

@@ -42,7 +42,7 @@ export function settledAmong(hours: string): string {
 }
 
 /** A GPU's hour; columns of the same length. */
-export interface Stretches {
+export interface GpuHours {
   readonly gpuKeys: readonly number[];
   readonly hours: readonly number[];
 }
@@ -63,10 +63,10 @@ type BlockRow = Pick<StoredBlock, "gpuKey" | "fromMs" | "toMs" | "records" | "ru
   Readonly<Record<"times", Uint8Array>> &
   Readonly<Record<"others", Uint8Array | null>>;
 
-/** Deletes at most `limit` blocks of some stretches, and returns them. */
+/** Deletes at most `limit` blocks of some hours of GPUs, and returns them. */
 export async function takeBlocks(
   transaction: SqlTransaction,
-  { gpuKeys, hours }: Stretches,
+  { gpuKeys, hours }: GpuHours,
   limit: number,
 ): Promise<StoredBlock[]> {
   const rows = await transaction.query<BlockRow>(takeText, [numberArray(gpuKeys), numberArray(hours), String(limit)]);

@@ -80,7 +80,7 @@ async function settleSome(
   const blocks = await packedBlocks(transaction, { hour, gpuKeys });
   const packed = blocks.reduce((sum, block) => sum + block.records, 0);
   if (!(await copyBlocks(transaction, blocks)))
-    throw new Error(`blocks of ${new Date(hour).toISOString()} exist beside records`);
+    throw new Error(`blocks of ${new Date(hour).toISOString()} exist in addition to records`);
   const deleted = await deleteRows(transaction, { hour, gpuKeys });
   // neither can happen while the hour is locked
   if (deleted !== packed) throw new Error(`${packed} records were settled, but ${deleted} deleted`);

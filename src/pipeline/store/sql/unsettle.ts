@@ -1,7 +1,7 @@
 import type { SqlTransaction } from "../../../db/client.ts";
 import { copyTelemetry } from "../../../db/sql/copy-telemetry.ts";
 import { hourMs } from "../../../db/sql/hour-locks.ts";
-import { type Stretches, takeBlocks, type StoredBlock } from "../../../db/sql/packed-blocks.ts";
+import { type GpuHours, takeBlocks, type StoredBlock } from "../../../db/sql/packed-blocks.ts";
 import type { TelemetryColumns } from "../../../db/sql/telemetry-columns.ts";
 import type { Run } from "../../../domain/block/block.ts";
 import { unpackBlock } from "../../../domain/block/packed-block.ts";
@@ -9,7 +9,7 @@ import { unpackBlock } from "../../../domain/block/packed-block.ts";
 /** Blocks that are taken at a time: some ten thousand records. */
 const blocksPerStep = 50;
 
-/** Makes rows of the blocks of the stretches that records are added to, so that these can be merged as always. The transaction must
+/** Makes rows of the blocks of the GPU hours that records are added to, so that these can be merged as always. The transaction must
  *  hold the hours (`holdHours`).
  *  @param settledHours the hours of the records in which blocks exist
  *  @param records the keys of GPUs and the instants of the records
@@ -20,13 +20,13 @@ export async function unsettle(
   records: { readonly gpuKeys: ArrayLike<number>; readonly timesMs: ArrayLike<number> },
 ): Promise<number> {
   if (settledHours.length === 0) return 0;
-  const stretches = stretchesOf(records, new Set(settledHours));
+  const gpuHours = gpuHoursOf(records, new Set(settledHours));
   let unsettled = 0;
   for (;;) {
-    const blocks = await takeBlocks(transaction, stretches, blocksPerStep);
+    const blocks = await takeBlocks(transaction, gpuHours, blocksPerStep);
     for (const block of blocks) {
       if (!(await copyTelemetry(transaction, columnsOf(block)))) {
-        throw new Error(`records of GPU ${block.gpuKey} from ${block.fromMs} exist beside their block`);
+        throw new Error(`records of GPU ${block.gpuKey} from ${block.fromMs} exist in addition to their block`);
       }
       unsettled += block.records;
     }
@@ -34,10 +34,10 @@ export async function unsettle(
   }
 }
 
-function stretchesOf(
+function gpuHoursOf(
   { gpuKeys, timesMs }: { readonly gpuKeys: ArrayLike<number>; readonly timesMs: ArrayLike<number> },
   settled: ReadonlySet<number>,
-): Stretches {
+): GpuHours {
   const hoursOfGpu = new Map<number, Set<number>>();
   for (let index = 0; index < gpuKeys.length; index += 1) {
     const hour = Math.floor((timesMs[index] as number) / hourMs) * hourMs;
