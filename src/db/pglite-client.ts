@@ -4,6 +4,7 @@ import { drizzle } from "drizzle-orm/pglite";
 import { migrate } from "drizzle-orm/pglite/migrator";
 import { SchemaAhead, StoreRejected, StoreUnavailable, TelemetryError } from "../domain/errors.ts";
 import type { SqlClient, SqlExecutor, SqlReads, SqlTransaction } from "./client.ts";
+import { afterDamage } from "./database-files.ts";
 import { textOf, unavailable } from "./error-hints.ts";
 import { PGliteStatements } from "./pglite-statements.ts";
 import { checkNotAhead, migrationsFolder, newestKnownMigrationMs, readNewestMigrationMs } from "./migrations.ts";
@@ -25,9 +26,10 @@ export async function openPGliteClient(dataDir: string, content?: Blob): Promise
     return new PGliteClient(database, dataDir);
   } catch (cause) {
     if (cause instanceof SchemaAhead) throw cause;
-    throw new StoreUnavailable(`the embedded store at ${dataDir} cannot be opened: ${(cause as Error).message}`, {
-      cause,
-    });
+    throw new StoreUnavailable(
+      `the embedded store at ${dataDir} cannot be opened: ${(cause as Error).message}. If this remains, its files are damaged: ${afterDamage}`,
+      { cause },
+    );
   }
 }
 

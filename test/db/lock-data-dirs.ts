@@ -1,17 +1,17 @@
-import { openDataDir } from "../../src/db/data-dir.ts";
+import { lockDataDir } from "../../src/db/data-dir-lock.ts";
 
 // A child process of data-dir.test.ts: tries to lock each directory that it receives, and keeps it locked until the next one.
 
-let release = (): Promise<void> => Promise.resolve();
+let release = (): void => undefined;
 process.on("message", (dir: string) => {
-  const locking = release().then(() => openDataDir(dir));
-  void locking.then(
-    (opened) => {
-      release = () => opened.release();
+  release();
+  void lockDataDir(dir).then(
+    (lock) => {
+      release = () => lock.release();
       process.send?.("locked");
     },
     (error: unknown) => {
-      release = () => Promise.resolve();
+      release = () => undefined;
       process.send?.(String(error));
     },
   );

@@ -1,9 +1,8 @@
 import { afterAll, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { exposedFiles } from "../../src/config/exposed-files.ts";
-import { openDataDir } from "../../src/db/data-dir.ts";
 import { exposureOf } from "../../src/kit/private-files.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "telemetry-modes-"));
@@ -42,18 +41,4 @@ test("every file of a key, a secret or of access that others may read is named a
     "AUTH_KEYS_FILE",
     "DATABASE_URL_FILE",
   ]);
-});
-
-test("a database whose folder is open to others is closed to them, and that is said; DATA_DIR itself is left alone", async () => {
-  const dataDir = join(dir, "data");
-  mkdirSync(join(dataDir, "pglite"), { recursive: true });
-  for (const path of [dataDir, join(dataDir, "pglite")]) chmodSync(path, 0o755);
-  const mode = (path: string): string => (statSync(join(dataDir, path)).mode & 0o777).toString(8);
-  const opened = await openDataDir(dataDir);
-  expect([mode("."), mode("pglite"), mode("lock")]).toEqual(["755", "700", "600"]);
-  expect(opened.notice).toContain("other users had rights on the folder");
-  await opened.release();
-  const again = await openDataDir(dataDir);
-  expect(again.notice).toBeUndefined();
-  await again.release();
 });

@@ -1,4 +1,5 @@
 import { openDataDir } from "../../../db/data-dir.ts";
+import { checkTableFiles } from "../../../db/database-files.ts";
 import type { SqlClient } from "../../../db/client.ts";
 import { detectEngine } from "../../../db/engine.ts";
 import { openPGliteClient } from "../../../db/pglite-client.ts";
@@ -19,17 +20,28 @@ export async function openPGliteStore(
   const dataDir = await openDataDir(where.dataDir);
   if (dataDir.notice !== undefined) where.onNotice?.(dataDir.notice);
   try {
-    const client = await openPGliteClient(dataDir.databaseDir);
+    const client = await openWhole(dataDir.databaseDir);
     return {
       description: where.dataDir,
       ...(await driversOn(client)),
       close: async () => {
         await client.close();
-        await dataDir.release();
+        dataDir.lock.release();
       },
     };
   } catch (error) {
-    await dataDir.release();
+    dataDir.lock.release();
+    throw error;
+  }
+}
+
+async function openWhole(databaseDir: string): Promise<SqlClient> {
+  const client = await openPGliteClient(databaseDir);
+  try {
+    await checkTableFiles(client, databaseDir);
+    return client;
+  } catch (error) {
+    await client.close();
     throw error;
   }
 }
