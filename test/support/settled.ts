@@ -1,12 +1,26 @@
 import type { SqlClient } from "../../src/db/client.ts";
 import { holdHours, hoursOf } from "../../src/db/sql/hour-locks.ts";
+import { Settler } from "../../src/pipeline/store/sql/settler.ts";
 import { unsettle } from "../../src/pipeline/store/sql/unsettle.ts";
 
-/** Makes rows of all blocks. */
-export async function unsettleAll(client: SqlClient): Promise<void> {
+/** How much of the history is in blocks. Half: of every second GPU-hour. */
+export const settledStates = ["nothing", "half", "everything"] as const;
+export type SettledState = (typeof settledStates)[number];
+
+/** Settles what is in rows, and makes rows again of what is to be in rows. */
+export async function settleTo(client: SqlClient, state: SettledState): Promise<void> {
+  if (state === "nothing") return unsettleAll(client);
+  await new Settler(client).settle(Infinity);
+  if (state === "half") await unsettleAll(client, "where (gpu_key + extract(epoch from from_at)::int8 / 3600) % 2 = 0");
+}
+
+/** Makes rows of all blocks.
+ *  @param where of these only */
+export async function unsettleAll(client: SqlClient, where = ""): Promise<void> {
   const blocks = await client.query<{ gpuKey: number; fromMs: number }>(
-    `select gpu_key::float8 as "gpuKey", extract(epoch from from_at)::float8 * 1000 as "fromMs" from blocks`,
+    `select gpu_key::float8 as "gpuKey", extract(epoch from from_at)::float8 * 1000 as "fromMs" from blocks ${where}`,
   );
+  if (blocks.length === 0) return;
   const timesMs = blocks.map(({ fromMs }) => fromMs);
   await client.transaction(async (transaction) => {
     holdHours(transaction, hoursOf(timesMs));

@@ -2,6 +2,7 @@ import { metrics } from "../../domain/metrics.ts";
 import type { Run } from "../../domain/block/block.ts";
 import type { SqlExecutor } from "../client.ts";
 import { numberArray } from "./array-literal.ts";
+import { sentDoubles } from "./history-columns.ts";
 import { hourMs } from "./hour-locks.ts";
 import { type OccupantColumns, storedOccupants } from "./stored-occupants.ts";
 
@@ -53,7 +54,7 @@ select gpu_key::float8 as "gpuKey", ${["string_agg(float8send(extract(epoch from
 from (select t.* ${ofGpus} order by t.gpu_key, t.time) t group by gpu_key order by gpu_key`;
   const rows = await executor.query<{ gpuKey: number } & Record<string, unknown>>(text, parametersOf(hourOfGpus));
   return rows.map((row) => {
-    const column = (name: string): Float64Array => doublesOf(row[name] as Uint8Array);
+    const column = (name: string): Float64Array => sentDoubles(row[name] as Uint8Array);
     return {
       gpuKey: row.gpuKey,
       timesMs: column("times"),
@@ -124,11 +125,4 @@ with deleted as (
 select count(*)::float8 as count from deleted`;
   const [row] = await executor.query<{ count: number }>(text, parametersOf(hourOfGpus));
   return row?.count ?? 0;
-}
-
-/** Doubles in the binary form that PostgreSQL sends, big-endian; the platforms of this program are little-endian. */
-function doublesOf(bytes: Uint8Array): Float64Array {
-  const copy = new Uint8Array(bytes);
-  Buffer.from(copy.buffer).swap64();
-  return new Float64Array(copy.buffer);
 }

@@ -32,15 +32,17 @@ export function packBlock({ timesMs, metrics, others, runs }: Block): PackedBloc
   };
 }
 
-/** Decodes a block.
+/** Decodes a block, or what was read of it.
+ *  @param packed `runs` is undefined if they were not read; then the block has none
  *  @throws UndecodableBlock if it is damaged */
-export function unpackBlock({ records, times, metrics, others, runs }: PackedBlock): Block {
+export function unpackBlock(packed: Omit<PackedBlock, "runs"> & { readonly runs: string | undefined }): Block {
+  const { records, times, metrics, others, runs } = packed;
   if (!(records >= 0 && records <= blockRecordsMax)) throw new UndecodableBlock(`a block has ${records} records`);
   return {
     timesMs: decodeNumbers(times, records),
     metrics: new Map(Array.from(metrics, ([name, column]) => [name, decodeNumbers(column, records)])),
     others: others === undefined ? new Map<string, Float64Array>() : decodeSeries(others, records),
-    runs: runsOf(runs, records),
+    runs: runs === undefined ? [] : runsOf(runs, records),
   };
 }
 

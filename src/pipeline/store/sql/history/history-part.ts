@@ -1,0 +1,115 @@
+import { type BlockOfGpu, type ColumnsRow, type RowsOfGpu, sentDoubles } from "../../../../db/sql/history-columns.ts";
+import { hourMs } from "../../../../db/sql/hour-locks.ts";
+import { storedOccupants } from "../../../../db/sql/stored-occupants.ts";
+import { type Block, partOf, type Run } from "../../../../domain/block/block.ts";
+import { unpackBlock } from "../../../../domain/block/packed-block.ts";
+import { UndecodableBlock } from "../../../../domain/errors.ts";
+import type { Workload } from "../../../../domain/gpu.ts";
+import type { TimeRange } from "../../../../domain/time-range.ts";
+
+/** Records of one GPU in the order of their instants, in columns of the same length, at least one record. The instants are whole
+ *  milliseconds. */
+export interface HistoryPart extends Block {
+  readonly gpuKey: number;
+}
+
+/** Decodes a block, and cuts it to a range.
+ *  @param names the metrics that the row has
+ *  @returns undefined if none of its records is in the range
+ *  @throws UndecodableBlock, which names the GPU's key and the instant */
+export function partOfBlock(row: BlockOfGpu, names: readonly string[], range: TimeRange): HistoryPart | undefined {
+  const { gpuKey, records, times, others, runs } = row;
+  try {
+    const block = unpackBlock({
+      records,
+      times,
+      metrics: columnsOf(row, names),
+      others: others ?? undefined,
+      runs: runs ?? undefined,
+    });
+    return within({ ...block, gpuKey, timesMs: inWholeMs(block.timesMs) }, range);
+  } catch (cause) {
+    if (!(cause instanceof UndecodableBlock)) throw cause;
+    const from = new Date(row.fromMs).toISOString();
+    throw new UndecodableBlock(`the block of gpu_key ${gpuKey} from ${from} cannot be read: ${cause.message}`, {
+      cause,
+    });
+  }
+}
+
+/** Reads the columns of a GPU's rows, a part for each hour.
+ *  @param more the other rows of the answer that are of the same GPU: `others` and `run` */
+export function partsOfRows(row: RowsOfGpu, names: readonly string[], more: readonly ColumnsRow[] = []): HistoryPart[] {
+  const { gpuKey, records, times } = row;
+  const timesMs = inWholeMs(sentDoubles(times));
+  const metrics = new Map(Array.from(columnsOf(row, names), ([name, bytes]) => [name, sentDoubles(bytes)]));
+  const block = { timesMs, metrics, others: othersOf(more, records), runs: runsOf(more, records) };
+  const parts: HistoryPart[] = [];
+  for (let from = 0; from < records;) {
+    const to = firstFrom(timesMs, (Math.floor((timesMs[from] as number) / hourMs) + 1) * hourMs);
+    parts.push({ ...partOf(block, from, to), gpuKey });
+    from = to;
+  }
+  return parts;
+}
+
+function columnsOf(row: object, names: readonly string[]): Map<string, Uint8Array> {
+  const values = row as Readonly<Record<string, Uint8Array | null>>;
+  return new Map(
+    names.flatMap((name): [string, Uint8Array][] => {
+      const column = values[name];
+      return column === null || column === undefined ? [] : [[name, column]];
+    }),
+  );
+}
+
+/** PostgreSQL's seconds times 1000 are not always whole. */
+function inWholeMs(timesMs: Float64Array): Float64Array {
+  for (let index = 0; index < timesMs.length; index += 1) timesMs[index] = Math.round(timesMs[index] as number);
+  return timesMs;
+}
+
+function within(part: HistoryPart, { fromMs, toMs }: TimeRange): HistoryPart | undefined {
+  const { timesMs, gpuKey } = part;
+  const [from, to] = [firstFrom(timesMs, fromMs), firstFrom(timesMs, toMs)];
+  if (from >= to) return undefined;
+  return from === 0 && to === timesMs.length ? part : { ...partOf(part, from, to), gpuKey };
+}
+
+/** @returns the index of the first instant that is not before `atMs`; their number if all are
+ *  @param timesMs ascending */
+function firstFrom(timesMs: Float64Array, atMs: number): number {
+  let [low, high] = [0, timesMs.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((timesMs[middle] as number) < atMs) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function othersOf(more: readonly ColumnsRow[], records: number): Map<string, Float64Array> {
+  const others = new Map<string, Float64Array>();
+  for (const { records: place, runs: text } of more.filter((row) => row.kind === "others")) {
+    for (const [name, value] of Object.entries(JSON.parse(text) as Readonly<Record<string, number>>)) {
+      let column = others.get(name);
+      if (column === undefined) others.set(name, (column = new Float64Array(records).fill(NaN)));
+      column[place] = value;
+    }
+  }
+  return others;
+}
+
+type RunValues = readonly [number | null, string | null, string | null, string | null, readonly Workload[] | null];
+
+function runsOf(more: readonly ColumnsRow[], records: number): Run[] {
+  const starts = more.filter((row) => row.kind === "run");
+  return starts.map(({ records: place, runs: text }, index) => {
+    const [attributesId, container, pod, namespace, occupants] = JSON.parse(text) as RunValues;
+    return {
+      records: (starts[index + 1]?.records ?? records) - place,
+      attributesId,
+      occupants: storedOccupants({ container, pod, namespace, occupants }),
+    };
+  });
+}

@@ -1,0 +1,24 @@
+/** The first slice: at ten records a second of all metrics, it takes about 100 MB. */
+const firstGpuHours = 8;
+/** A slice without records says nothing about the records of the next one. */
+const gpuHoursMax = 16_384;
+/** A slice grows by this factor at most: the next GPUs may have more records than those before. */
+const growth = 4;
+/** 16 MB as doubles: the database then works for much longer than the statement and its answer travel. */
+const valuesPerSlice = 2 ** 21;
+
+/** How large a slice of the history may be, from what the slices before it had. */
+export class SliceSize {
+  private size = firstGpuHours;
+
+  get gpuHours(): number {
+    return this.size;
+  }
+
+  /** @param gpuHours those of a slice
+   *  @param values the number of its values */
+  learn(gpuHours: number, values: number): void {
+    const fitting = values === 0 ? Infinity : Math.floor((gpuHours * valuesPerSlice) / values);
+    this.size = Math.max(1, Math.min(fitting, this.size * growth, gpuHoursMax));
+  }
+}
