@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { parseConfig } from "../src/config/parse-config.ts";
+import { defaultBatchSize } from "../src/config/settings/input-settings.ts";
 import { systemClock } from "../src/kit/clock.ts";
 import { DataDirUnusable, TelemetryError } from "../src/domain/errors.ts";
 import { CsvSource, originalTimes } from "../src/pipeline/source/csv/csv-source.ts";
@@ -49,14 +50,15 @@ async function openStored(config: ReturnType<typeof parseConfig>, url: string | 
 async function verify(): Promise<number> {
   const { values } = parseArgs({ options: { csv: { type: "string" }, url: { type: "string" } } });
   const config = parseConfig({ ...process.env, TIMESTAMPS: undefined, LOOP_MODE: undefined });
+  const { batchSize = defaultBatchSize } = config;
   const path = values.csv ?? config.csvFile;
   if (path === undefined) throw new TypeError(usage);
   const source = await CsvSource.open({
     path,
     clusterId: config.clusterId,
     hostname: config.sourceHostname ?? hostname(),
-    batchRows: config.batchSize,
-    batchMaxRows: config.batchSize,
+    batchRows: batchSize,
+    batchMaxRows: batchSize,
     playing: originalTimes,
     clock: systemClock,
     onWarning: (message) => printError(message),

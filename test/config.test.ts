@@ -23,13 +23,13 @@ describe("configuration", () => {
       port: 8080,
       clusterId: "local-cluster",
       dataDir: "./data",
-      batchSize: 5000,
       loopMode: false,
       collectorWorkers: 8,
       shutdownTimeoutSeconds: 30,
     });
     expect(config.csvFile).toBeUndefined();
     expect(config.timestamps).toBeUndefined();
+    expect(config.batchSize).toBeUndefined();
   });
 
   test("all errors are reported at once, each with the variable and its value", () => {

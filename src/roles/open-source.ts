@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import type { Logger } from "pino";
 import type { Config } from "../config/parse-config.ts";
+import { defaultBatchSize } from "../config/settings/input-settings.ts";
 import { UnusableSource } from "../domain/errors.ts";
 import type { Clock } from "../kit/clock.ts";
 import type { ExporterTargets } from "../pipeline/source/exporter/exporter-targets.ts";
@@ -55,6 +56,10 @@ const exporterService = "exporters";
 const smiTimeoutMaxMs = 30_000;
 const noError = (): undefined => undefined;
 
+/** The default of BATCH_SIZE for a file that is read as fast as possible. The work for a batch's GPUs, its transactions and its calls of etcd hardly
+ *  depends on its size: with four times the rows, an import takes a fifth to a quarter less processor time. */
+const importedBatchRows = 20_000;
+
 /** To end with an instant, a batch may grow beyond BATCH_SIZE up to this many rows: enough for a scrape of 5,000 GPUs
  *  with 20 metrics each. */
 const batchMaxRows = 100_000;
@@ -86,7 +91,7 @@ async function fileInput(config: Config, path: string, parts: SourceParts): Prom
 
 /** Opens a file of nvidia-smi's XML, which can only be played once, with its own times. */
 function smiFileOpener(config: Config, path: string, { log }: SourceParts): () => Promise<ReplayableSource> {
-  const { clusterId, batchSize: batchRows, loopMode, timestamps } = config;
+  const { clusterId, batchSize: batchRows = defaultBatchSize, loopMode, timestamps } = config;
   if (loopMode || timestamps === "now") {
     throw new UnusableSource(`${path} is XML of nvidia-smi: LOOP_MODE and TIMESTAMPS=now need a CSV file.`);
   }
@@ -125,7 +130,7 @@ function simulatedInput(config: Config, parts: SourceParts): ObservedSource {
   const { simHosts: hosts, simGpusPerHost: gpusPerHost, simSeed: seed, simIntervalMs: intervalMs, clusterId } = config;
   const { simMig: mig, simTimeSlicing: timeSlicing, simVgpu: vgpu, simSeries: series } = config;
   const shares = { mig, timeSlicing, vgpu, series };
-  const batchMaxSamples = config.batchSize;
+  const batchMaxSamples = config.batchSize ?? defaultBatchSize;
   const fleet = { hosts, gpusPerHost, seed, intervalMs, clusterId, shares };
   const source = new SimulatedSource({ ...fleet, clock, batchMaxSamples });
   const subject = { kind: "simulated", name: source.description, clusterId, dialect: undefined } as const;
@@ -138,8 +143,10 @@ function roundOpener(
   path: string,
   { clock, log, rounds }: SourceParts,
 ): (round: number) => Promise<ReplayableSource> {
-  const { clusterId, batchSize: batchRows, loopMode } = config;
+  const { clusterId, loopMode, streamIntervalMs, rateLimitSamplesPerSecond } = config;
   const timestamps = config.timestamps ?? (loopMode ? "now" : "original");
+  const isPaced = timestamps === "now" || streamIntervalMs > 0 || rateLimitSamplesPerSecond > 0;
+  const batchRows = config.batchSize ?? (isPaced ? defaultBatchSize : importedBatchRows);
   const startedAtMs = (fileId: string, round: number): Promise<number> =>
     rounds === undefined ? Promise.resolve(clock.nowMs()) : rounds.startedAtMs(fileId, round);
   const warnings = new Set<string>();

@@ -1,3 +1,4 @@
+import { defaultBatchSize } from "../config/settings/input-settings.ts";
 import { TokenBucket } from "../kit/token-bucket.ts";
 import { payloadMaxBytes } from "../pipeline/queue/etcd/publish-groups.ts";
 import { EtcdRounds } from "../pipeline/source/csv/etcd-rounds.ts";
@@ -162,7 +163,7 @@ async function openTargetAssignment(shared: SharedParts, retries: StreamRetries)
 
 function publishingOf(shared: SharedParts, retries: StreamRetries): BatchPublisherOptions {
   const { config, etcd, queue, clock, listener } = shared;
-  const { rateLimitSamplesPerSecond: ratePerSecond, batchSize } = config;
+  const { rateLimitSamplesPerSecond: ratePerSecond, batchSize = defaultBatchSize } = config;
   const bucket = new TokenBucket({
     tokensPerSecond: ratePerSecond,
     burstTokens: Math.max(ratePerSecond, batchSize),

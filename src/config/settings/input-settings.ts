@@ -1,6 +1,9 @@
 import { Type } from "@sinclair/typebox";
 import { defaultClusterId } from "../../domain/default-names.ts";
-import { count, duration, namePattern } from "../config-setting.ts";
+import { count, duration, namePattern, optionalCount } from "../config-setting.ts";
+
+/** The default of BATCH_SIZE for inputs that are played as they happen, and in which a sample is not to wait for many others. */
+export const defaultBatchSize = 5000;
 
 /** The settings of what streamers read, and how fast. */
 export const inputSettings = {
@@ -40,14 +43,13 @@ export const inputSettings = {
       description: "Host of GPUs whose input does not name it: nvidia-smi's; absent: the name of this machine",
     }),
   ),
-  batchSize: count({
+  batchSize: optionalCount({
     env: "BATCH_SIZE",
-    default: 5000,
     minimum: 1,
     maximum: 50_000,
     unit: "rows or samples",
     description:
-      "Approximate size of a message: rows of a file (more if the next rows are of the same instant), or samples of the simulated fleet",
+      "Approximate size of a message: rows of a file (more if the next rows are of the same instant), or samples of the simulated fleet; absent: 20,000 rows of a file that is read as fast as possible, otherwise 5,000",
   }),
   streamIntervalMs: duration({
     env: "STREAM_INTERVAL",

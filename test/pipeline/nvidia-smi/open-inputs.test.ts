@@ -81,3 +81,21 @@ test("XML cannot be played in a loop or as if it were live", async () => {
     );
   }
 });
+
+test("only a file that is read as fast as possible is sent in large messages", async () => {
+  const header =
+    "timestamp,metric_name,gpu_id,device,uuid,modelName,Hostname,container,pod,namespace,value,labels_raw\n";
+  const row = (_: unknown, index: number): string =>
+    `${new Date(Date.UTC(2025, 0, 1) + index * 1000).toISOString()},DCGM_FI_DEV_GPU_TEMP,0,nvidia0,GPU-1,H100,box,,,,40,\n`;
+  const csv = folder.write(header + Array.from({ length: 12_000 }, row).join(""), "paced.csv");
+  const rowsOfMessages = async (env: Record<string, string>): Promise<number[]> => {
+    const [input] = await openWith({ CSV_FILE: csv, ...env });
+    if (input?.kind !== "replayable") return [];
+    const batches = await Array.fromAsync(input.first.read(input.first.whole, new AbortController().signal));
+    return batches.map(({ batch }) => batch.tally.rows);
+  };
+  expect(await rowsOfMessages({})).toEqual([12_000]);
+  expect(await rowsOfMessages({ STREAM_INTERVAL: "1s" })).toEqual([5000, 5000, 2000]);
+  expect(await rowsOfMessages({ RATE_LIMIT_SAMPLES_PER_SECOND: "100" })).toEqual([5000, 5000, 2000]);
+  expect(await rowsOfMessages({ BATCH_SIZE: "8000" })).toEqual([8000, 4000]);
+});
