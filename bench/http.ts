@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { startPostgres } from "../dev/servers/postgres.ts";
 import { PostgresClient } from "../src/db/postgres-client.ts";
-import { detectEngine } from "../src/db/engine.ts";
 import type { SqlClient } from "../src/db/client.ts";
 import { systemClock } from "../src/kit/clock.ts";
 import { SqlTelemetryQueries } from "../src/pipeline/store/sql/sql-telemetry-queries.ts";
@@ -94,8 +93,7 @@ async function statementsOf(url: string, uuid: string): Promise<string> {
       return client.query<Row>(text, params);
     },
   } as SqlClient;
-  const engine = await detectEngine(client);
-  await new SqlTelemetryQueries(recording, () => engine).history.records({
+  await new SqlTelemetryQueries(recording).history.records({
     gpus: { uuids: [uuid] },
     range: allTime,
     limit: 100,

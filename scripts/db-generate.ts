@@ -3,14 +3,13 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import config from "../drizzle.config.ts";
 
-// Generates a migration with the changes of src/db/schema.ts since the newest migration. If the columns of the table telemetry
-// that have metrics change, the migration also rebuilds the rollups, so that they have every metric of the catalogue.
+// Generates a migration with the changes of src/db/schema.ts since the newest migration, and with the storage of new columns, which
+// drizzle-kit does not know.
 //
 // Usage: bun run db:generate [--out FOLDER] [--name NAME]
 
 const statementBreak = "--> statement-breakpoint\n";
-const changesMetrics =
-  /^ALTER TABLE "telemetry" (?:ADD COLUMN "[^"]+" double precision|(?:ALTER|DROP|RENAME) COLUMN )/m;
+const addsPackedColumn = /^ALTER TABLE "([^"]+)" ADD COLUMN "([^"]+)" "?bytea"?/gm;
 
 async function migrationsIn(folder: string): Promise<ReadonlySet<string>> {
   return new Set((await readdir(folder)).filter((name) => name.endsWith(".sql")));
@@ -34,10 +33,12 @@ async function generate(folder: string, name: string | undefined): Promise<void>
   if ((await kit.exited) !== 0) process.exit(1);
 }
 
-/** Adds statements that drop the rollups before the change and create them after the change, because the rollups depend on the
- *  columns. */
-function withRollups(migration: string): string {
-  return ["SELECT drop_rollups();", migration.trimEnd(), "SELECT create_rollups();\n"].join(statementBreak);
+/** Adds statements that keep new columns of packed values out of PostgreSQL's own compression: it costs time and gains nothing. */
+function withStorage(migration: string): string {
+  const storage = [...migration.matchAll(addsPackedColumn)].map(
+    ([, table = "", column = ""]) => `ALTER TABLE "${table}" ALTER COLUMN "${column}" SET STORAGE EXTERNAL;`,
+  );
+  return storage.length === 0 ? migration : [migration.trimEnd(), ...storage].join(statementBreak);
 }
 
 const { values } = parseArgs({ options: { out: { type: "string", default: config.out }, name: { type: "string" } } });
@@ -45,6 +46,5 @@ const existing = await migrationsIn(values.out);
 await generate(values.out, values.name);
 for (const name of (await migrationsIn(values.out)).difference(existing)) {
   const path = join(values.out, name);
-  const migration = await Bun.file(path).text();
-  if (changesMetrics.test(migration)) await Bun.write(path, withRollups(migration));
+  await Bun.write(path, withStorage(await Bun.file(path).text()));
 }

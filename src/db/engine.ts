@@ -2,13 +2,10 @@ import type { SqlExecutor } from "./client.ts";
 
 /** A database's engine and features, as detected. */
 export interface DatabaseEngine {
-  /** A description for people, such as `TimescaleDB 2.19.3 (apache licence) on PostgreSQL 17.6; hypertable; rollups are
-   *  views`. */
+  /** A description for people, such as `TimescaleDB 2.19.3 (apache licence) on PostgreSQL 17.6; hypertable`. */
   readonly description: string;
   /** True if the table `telemetry` is divided into chunks by time. */
   readonly isHypertable: boolean;
-  /** True if telemetry_1m and telemetry_1h are continuous aggregates, which the database stores; false if they are views. */
-  readonly hasMaterializedRollups: boolean;
   /** The schema of TimescaleDB's functions; undefined if TimescaleDB is not loaded. */
   readonly timescaleSchema: string | undefined;
 }
@@ -28,26 +25,21 @@ from (select 1) one
 left join pg_extension e on e.extname = 'timescaledb' left join pg_namespace n on n.oid = e.extnamespace`;
 
 const timescaleText = `
-select exists (select from timescaledb_information.hypertables where hypertable_name = 'telemetry') as "isHypertable",
-  (select count(*) = 2 from timescaledb_information.continuous_aggregates
-   where view_name in ('telemetry_1m', 'telemetry_1h')) as "hasMaterializedRollups"`;
+select exists (select from timescaledb_information.hypertables where hypertable_name = 'telemetry') as "isHypertable"`;
 
 /** Detects the database's engine and features. All migrations must have been applied.
  *  @throws the errors of `executor`; Error if the query for the server's settings returns no row */
 export async function detectEngine(executor: SqlExecutor): Promise<DatabaseEngine> {
   const [server] = await executor.query<ServerRow>(serverText);
   if (server === undefined) throw new Error("selecting the server's settings returned no row");
-  const plain = { isHypertable: false, hasMaterializedRollups: false };
   const { timescale, license, schema } = server;
   // with timescaledb.disable_load, the extension may exist without its settings
   const isLoaded = timescale !== null && license !== null;
-  const [storage = plain] = isLoaded ? await executor.query<typeof plain>(timescaleText) : [];
-  const facts = [
-    ...(isLoaded ? [storage.isHypertable ? "hypertable" : "plain table"] : []),
-    storage.hasMaterializedRollups ? "rollups are continuous aggregates" : "rollups are views",
-  ];
+  const [storage] = isLoaded ? await executor.query<Pick<DatabaseEngine, "isHypertable">>(timescaleText) : [];
+  const isHypertable = storage?.isHypertable === true;
+  const facts = isLoaded ? [isHypertable ? "hypertable" : "plain table"] : [];
   return {
-    ...storage,
+    isHypertable,
     description: [serverName(server, isLoaded), ...facts].join("; "),
     timescaleSchema: isLoaded ? (schema ?? undefined) : undefined,
   };

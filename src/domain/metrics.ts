@@ -150,7 +150,7 @@ const int64Metrics: ReadonlySet<string> = new Set([
 const fp64Units: ReadonlySet<string> = new Set(["ratio", "watts"]);
 
 /** The catalogue: the only place that declares metrics. To add a metric, append an entry. `bun run db:generate` then
- *  generates the migration (a new column of telemetry, and rollups that include the column), and `bun run generate:client`
+ *  generates the migration (a new column of telemetry), and `bun run generate:client`
  *  generates the client's types. The SQL schema, validation, REST, GraphQL and /ws read the catalogue. A `metricIndex` is an
  *  index into this list.
  *  Source: the counter lists of dcgm-exporter. The ranges are our own. */

@@ -95,7 +95,7 @@ export function exerciseExpectedRecords(name: string, open: () => Promise<OpenSt
     test("records that are missing in a file were due until it ends, in the namespace that held the device last", async () => {
       const whole = device(fc.oneof({ weight: 3, arbitrary: namespaces }, fc.constant(undefined)));
       const minutely = whole.map((each): Device => {
-        // as rollups count for the namespaces at the beginning of their minute, a record at its beginning is due in the same
+        // a record at the beginning of its minute is due in the same minute
         return { ...each, stepMs: 2 * minute, fromMs: Math.floor(each.fromMs / minute) * minute };
       });
       await fc.assert(

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { readMigrationFiles } from "drizzle-orm/migrator";
-import { metrics } from "../../src/domain/metrics.ts";
 import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide-database.ts";
 import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
 import { createDatabase, databaseOf, withClient } from "../support/postgres-database.ts";
@@ -140,7 +139,7 @@ test("bun run db:migrate brings a database up to date and describes the database
   const url = await createDatabase(server, "by_command");
   const done = await runCommand({ DATABASE_URL: url });
   expect<unknown[]>([done.code, done.output]).toEqual([0, containing("TimescaleDB")]);
-  expect(done.output).toContain("hypertable; rollups are views");
+  expect(done.output).toContain("; hypertable");
   expect(await hypertables(url)).toEqual([{ name: "telemetry" }]);
   const plain = await runCommand({ DATABASE_URL: await createDatabase(server, "by_command_plain", { plain: true }) });
   expect<unknown[]>([plain.code, plain.output]).toEqual([0, containing("up to date: PostgreSQL 17")]);
@@ -148,41 +147,26 @@ test("bun run db:migrate brings a database up to date and describes the database
   expect<unknown[]>([missing.code, missing.errors]).toEqual([1, containing("DATABASE_URL is not set")]);
 });
 
-test("rollups have every metric of the catalogue, with and without TimescaleDB", async () => {
-  const expected = metrics.flatMap(({ name }) => ["avg", "min", "max", "count"].map((part) => `${name}_${part}`));
-  for (const [name, options] of [
-    ["rollups", {}],
-    ["rollups_plain", { plain: true }],
-  ] as const) {
-    const url = await createDatabase(server, name, options);
-    await migrate(url);
-    for (const view of ["telemetry_1m", "telemetry_1h"]) {
-      const columns = await withClient(url, (client) =>
-        client.query<{ name: string }>(
-          "select attname as name from pg_attribute where attrelid = $1::text::regclass and attnum > 0 order by attnum",
-          [view],
-        ),
-      );
-      expect(columns.map((column) => column.name)).toEqual(["gpu_key", "bucket", "records", ...expected]);
-    }
-  }
-});
-
-test("statements that need the community licence are refused because of the licence, not because of their syntax", async () => {
+test("TimescaleDB knows the statements that undo its community edition, and refuses them because of the licence", async () => {
   const url = await createDatabase(server, "licence");
   await migrate(url);
+  await withClient(url, (client) => client.query("insert into telemetry (gpu_key, time) values (1, '2025-07-18')"));
+  const chunk = "(select chunk_schema || '.' || chunk_name from timescaledb_information.chunks)::regclass";
   const refused = [
-    `create materialized view rolled with (timescaledb.continuous, timescaledb.materialized_only = false) as
-      select gpu_key, time_bucket(interval '1 minute', time) as bucket, count(*) as records from telemetry
-      group by gpu_key, time_bucket(interval '1 minute', time) with no data`,
-    `select add_continuous_aggregate_policy('telemetry_1m', start_offset => null, end_offset => interval '1 minute',
-      schedule_interval => interval '1 minute')`,
-    `alter table telemetry set (timescaledb.compress, timescaledb.compress_segmentby = 'gpu_key',
-      timescaledb.compress_orderby = '"time" DESC')`,
-    "select add_compression_policy('telemetry', interval '7 days')",
+    "select remove_continuous_aggregate_policy('telemetry', if_exists => true)",
+    "select remove_compression_policy('public.telemetry', if_exists => true)",
+    `select decompress_chunk(${chunk}, true)`,
+    "alter table public.telemetry set (timescaledb.compress = false)",
   ];
   for (const statement of refused) {
     const error = await withClient(url, (client) => client.query(statement)).catch((cause: unknown) => cause);
     expect(String(error)).toContain('"apache" license');
   }
+  const known = await withClient(url, (client) =>
+    client.query(`select
+      (select count(*)::int from timescaledb_information.continuous_aggregates where view_schema = 'public' and view_name <> '') as aggregates,
+      (select bool_or(compression_enabled) from timescaledb_information.hypertables where hypertable_schema = 'public') as enabled,
+      (select bool_or(is_compressed) from timescaledb_information.chunks where hypertable_schema = 'public' and range_start < now()) as compressed`),
+  );
+  expect(known).toEqual([{ aggregates: 0, enabled: false, compressed: false }]);
 });

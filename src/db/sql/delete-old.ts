@@ -9,15 +9,15 @@ export async function tryRetentionLock(executor: SqlExecutor): Promise<boolean> 
   return (await executor.query<{ locked: boolean }>(text))[0]?.locked === true;
 }
 
-/** Drops each chunk of a hypertable or continuous aggregate whose rows are all older than `days`.
+/** Drops each chunk of the hypertable whose rows are all older than `days`.
  *  @returns the number of dropped chunks */
 export async function dropOldChunks(
   executor: SqlExecutor,
-  { timescaleSchema, table, days }: { readonly timescaleSchema: string; readonly table: string; readonly days: number },
+  { timescaleSchema, days }: { readonly timescaleSchema: string; readonly days: number },
 ): Promise<number> {
   const text = `
 select count(*)::int as dropped
-from "${timescaleSchema}".drop_chunks('${table}', older_than => now() - make_interval(days => $1::int))`;
+from "${timescaleSchema}".drop_chunks('telemetry', older_than => now() - make_interval(days => $1::int))`;
   return (await executor.query<{ dropped: number }>(text, [days]))[0]?.dropped ?? 0;
 }
 

@@ -3,8 +3,8 @@ import type { SqlExecutor } from "../client.ts";
 import { Conditions } from "./conditions.ts";
 import { addAttributeConditions } from "./gpu-conditions.ts";
 import { OwnRows, telemetryOf } from "./own-rows.ts";
-import { bucketOf, rollupMs, storedRollups } from "./rollup-source.ts";
-import { namespacesOf, occupantsAt } from "./stored-occupants.ts";
+import { bucketOf, rollupMs } from "./rollup-source.ts";
+import { namespacesOf } from "./stored-occupants.ts";
 
 /** A row of the result. In addition to `timeMs`, a row has the group's columns, and `{metric}_avg`, `_min`, `_max` (null if the
  *  metric has no value) and `_count`. */
@@ -31,17 +31,10 @@ from gpu_attributes${own === undefined ? "" : ` where ${own.place("gpu_attribute
 
 /** Aggregates telemetry by minute or hour and by group, and orders the rows by both. If more rows than the limit exist, the
  *  result has one row more than the limit. A GPU that moves within a minute or hour counts for its place at the beginning of
- *  that minute or hour.
- *  @param isMaterialized true if the database stores the rollups, which are then read instead of the records; with namespaces in bounds,
- *    the records are always read */
-export function selectAggregates(
-  executor: SqlExecutor,
-  filter: AggregateFilter,
-  isMaterialized: boolean,
-): Promise<AggregateSqlRow[]> {
+ *  that minute or hour. */
+export function selectAggregates(executor: SqlExecutor, filter: AggregateFilter): Promise<AggregateSqlRow[]> {
   const byPlace = filter.groupBy !== "gpu" && filter.groupBy !== "namespace";
-  const isFromRollups = isMaterialized && filter.gpus.within?.namespaces === undefined;
-  const { text, params } = byPlace ? byPlaceStatement(filter, isFromRollups) : byGpuStatement(filter, isFromRollups);
+  const { text, params } = byPlace ? byPlaceStatement(filter) : byGpuStatement(filter);
   return executor.query<AggregateSqlRow>(text, params);
 }
 
@@ -52,23 +45,22 @@ interface Statement {
 
 /** Groups by cluster, host or model. The groups are numbered first, so that a million rows are grouped by a number instead of
  *  names. */
-function byPlaceStatement(filter: AggregateFilter, isMaterialized: boolean): Statement {
+function byPlaceStatement(filter: AggregateFilter): Statement {
   const { groupBy, metrics, gpus, resolution, limit } = filter;
   const names = groupColumns[groupBy].join(", ");
   const placed = placeConditions(gpus, "q");
   const own = gpus.within && new OwnRows(gpus.within, placed);
   const rows = new Conditions(placed.params);
-  const bucket = isMaterialized ? "t.bucket" : bucketOf(resolution, "t.time");
-  const within = withinWholeBuckets(filter, rows, isMaterialized ? "t.bucket" : "t.time");
-  const figures = metrics.map((name) => (isMaterialized ? rollupSumColumns(name) : recordSumColumns(name)));
+  const bucket = bucketOf(resolution, "t.time");
+  const figures = metrics.map(sumColumns);
   const text = `
 with places as materialized (
   select q.*, dense_rank() over (order by ${names})::int as place from (${spansOf(own)}) q ${placed.after("where")}),
 sums as (
   select ${bucket} as bucket, p.place, ${figures.join(", ")}
-  from ${isMaterialized ? storedRollups(resolution, own) : telemetryOf(own)} t
+  from ${telemetryOf(own)} t
   join places p on p.gpu_key = t.gpu_key and ${bucket} >= p.valid_from and ${bucket} < p.valid_to
-  ${within} group by 1, 2)
+  ${withinWholeBuckets(filter, rows)} group by 1, 2)
 select extract(epoch from s.bucket)::float8 * 1000 as "timeMs", ${names}, ${metrics.map(resultColumnsOf).join(", ")}
 from sums s join (select distinct place, ${names} from places) n using (place)
 order by s.bucket, ${groupColumns[groupBy].map(byBytes).join(", ")} limit ${rows.param(limit + 1)}`;
@@ -76,11 +68,11 @@ order by s.bucket, ${groupColumns[groupBy].map(byBytes).join(", ")} limit ${rows
 }
 
 /** Groups by GPU, or by the namespaces of the workloads that held it: a record counts once in each of them. */
-function byGpuStatement(filter: AggregateFilter, isMaterialized: boolean): Statement {
+function byGpuStatement(filter: AggregateFilter): Statement {
   const { groupBy, metrics, gpus, limit } = filter;
   const conditions = new Conditions();
   const own = gpus.within && new OwnRows(gpus.within, conditions);
-  const sums = isMaterialized ? rollupSumsQuery(filter, conditions, own) : telemetrySumsQuery(filter, conditions, own);
+  const sums = sumsQuery(filter, conditions, own);
   const filters = placeConditions(gpus, "p", conditions.params);
   const places = `join (${spansOf(own)}) p on p.gpu_key = s.gpu_key and s.bucket >= p.valid_from and s.bucket < p.valid_to`;
   const [name, expression] = groupBy === "gpu" ? ["uuid", "g.uuid"] : ["namespace", "s.namespace"];
@@ -104,14 +96,9 @@ function byBytes(expression: string): string {
   return `${expression} collate "C"`;
 }
 
-function recordSumColumns(name: string): string {
+function sumColumns(name: string): string {
   return `sum(t."${name}") as "${name}_sum", min(t."${name}") as "${name}_min", max(t."${name}") as "${name}_max",
     count(t."${name}") as "${name}_count"`;
-}
-
-function rollupSumColumns(name: string): string {
-  return `sum(t."${name}_avg" * t."${name}_count") as "${name}_sum", min(t."${name}_min") as "${name}_min",
-    max(t."${name}_max") as "${name}_max", sum(t."${name}_count") as "${name}_count"`;
 }
 
 function resultColumnsOf(name: string): string {
@@ -119,13 +106,12 @@ function resultColumnsOf(name: string): string {
   coalesce(s."${name}_count", 0)::float8 as "${name}_count"`;
 }
 
-/** A query for the sums by GPU and minute or hour, from the records. With `groupBy: "namespace"`, the sums are also by
- *  namespace. */
-function telemetrySumsQuery(filter: AggregateFilter, conditions: Conditions, own: OwnRows | undefined): string {
+/** A query for the sums by GPU and minute or hour. With `groupBy: "namespace"`, the sums are also by namespace. */
+function sumsQuery(filter: AggregateFilter, conditions: Conditions, own: OwnRows | undefined): string {
   const { metrics, groupBy, resolution } = filter;
   const bucket = bucketOf(resolution, "t.time");
-  const figures = metrics.map(recordSumColumns);
-  const within = withinWholeBuckets(filter, conditions, "t.time");
+  const figures = metrics.map(sumColumns);
+  const within = withinWholeBuckets(filter, conditions);
   if (groupBy !== "namespace") {
     return `
 select t.gpu_key, ${bucket} as bucket, ${figures.join(", ")} from ${telemetryOf(own)} t ${within} group by t.gpu_key, ${bucket}`;
@@ -140,32 +126,11 @@ from (
 group by t.gpu_key, ${bucket}, t.namespace`;
 }
 
-/** A query for the sums by GPU and minute or hour, from a rollup. A rollup has no namespace, so the namespaces are those of the
- *  GPU's workloads at the beginning of the minute or hour. */
-function rollupSumsQuery(filter: AggregateFilter, conditions: Conditions, own: OwnRows | undefined): string {
-  const { metrics, groupBy, resolution } = filter;
-  const figures = metrics.map(
-    (name) =>
-      `t."${name}_avg" * t."${name}_count" as "${name}_sum", t."${name}_min", t."${name}_max", t."${name}_count"`,
-  );
-  const namespace =
-    groupBy === "namespace"
-      ? `, unnest(array(${namespacesOf(occupantsAt("t.gpu_key", "t.bucket", own))})) as namespace`
-      : "";
-  return `
-select t.gpu_key, t.bucket${namespace}, ${figures.join(", ")}
-from ${storedRollups(resolution, own)} t ${withinWholeBuckets(filter, conditions, "t.bucket")}`;
-}
-
 /** A `where` clause for the whole minutes or hours that begin in the range. */
-function withinWholeBuckets(
-  { range: { fromMs, toMs }, resolution }: AggregateFilter,
-  conditions: Conditions,
-  time: string,
-): string {
+function withinWholeBuckets({ range: { fromMs, toMs }, resolution }: AggregateFilter, conditions: Conditions): string {
   const widthMs = rollupMs[resolution];
   const begin = (bound: number): number => Math.ceil(bound / widthMs) * widthMs;
-  return conditions.within(time, { fromMs: begin(fromMs), toMs: begin(toMs) }).after("where");
+  return conditions.within("t.time", { fromMs: begin(fromMs), toMs: begin(toMs) }).after("where");
 }
 
 /** The conditions of a selector on spans of attributes. */

@@ -37,12 +37,10 @@ interface Bounds extends LearnedRange {
   readonly to: string;
 }
 
-/** When records of the devices of an aggregate were due, by the present attributes of the devices.
- *  @param isMaterialized true if the aggregate reads rollups: these count for the namespaces at the beginning of the minute or hour */
+/** When records of the devices of an aggregate were due, by the present attributes of the devices. */
 export async function selectExpected(
   executor: SqlExecutor,
   { groupBy, gpus, range, resolution }: AggregateFilter,
-  isMaterialized: boolean,
 ): Promise<readonly ScheduledDevices[]> {
   const widthMs = rollupMs[resolution];
   const wholeFrom = (bound: number): number => Math.ceil(bound / widthMs) * widthMs;
@@ -59,7 +57,7 @@ export async function selectExpected(
     lastHour: selected.param((Math.ceil(toMs / coverageHourMs) - 1) * coverageHourMs),
   };
   const own = gpus.within && new OwnRows(gpus.within, selected);
-  const held = heldBy(bounds, isMaterialized && own?.restrictsNamespaces !== true ? widthMs : undefined, own);
+  const held = heldBy(bounds, own);
   const [workloads, join] = groupBy === "namespace" ? [held.ctes, held.join] : ["", ""];
   const part = (bound: string): string => (groupBy === "namespace" ? `, ${held[bound as "from" | "to"]}` : "");
   // grouped by numbers first: names take longer to compare
@@ -112,18 +110,13 @@ due_spans as (
 
 /** CTEs that follow `devices`: `held(gpu_key, namespace, from_ms, to_ms)`, when workloads of each namespace held each device; the
  *  namespace is empty where none is known. With it, the join with the due records `s`, and the bounds of the part that is theirs: a
- *  record is due up to half an interval before the first record with the workload.
- *  @param widthMs the width of the rollups if namespaces are those at their beginning */
+ *  record is due up to half an interval before the first record with the workload. */
 function heldBy(
   { from, to }: Bounds,
-  widthMs: number | undefined,
   own: OwnRows | undefined,
 ): { readonly ctes: string; readonly join: string; readonly from: string; readonly to: string } {
   const at = (bound: string): string => `to_timestamp(${bound}::float8 / 1000.0)`;
-  const boundary = (instant: string): string =>
-    widthMs === undefined
-      ? `${instant} - coalesce(s.interval_ms, 0) / 2`
-      : `ceil(${instant} / ${widthMs}) * ${widthMs}`;
+  const boundary = (instant: string): string => `${instant} - coalesce(s.interval_ms, 0) / 2`;
   const isOwnOnly = own?.restrictsNamespaces === true;
   const unheld = `
   union all

@@ -2,7 +2,7 @@ import { metrics } from "../../domain/metrics.ts";
 import type { RollupResolution } from "../../domain/query.ts";
 import { Conditions } from "./conditions.ts";
 import type { Bounds, HistorySource } from "./history-part.ts";
-import { aggregateNames, bucketOf, everyAggregate, rollupMs, storedRollups } from "./rollup-source.ts";
+import { aggregateNames, bucketOf, everyAggregate, rollupMs } from "./rollup-source.ts";
 import type { OwnRows } from "./own-rows.ts";
 import { hasNamespace, occupantsAt } from "./stored-occupants.ts";
 
@@ -19,28 +19,17 @@ const rollupColumns = metrics
 const columns = `t.gpu_key::float8 as "gpuKey", extract(epoch from t.bucket)::float8 * 1000 as "timeMs",
   t.records::float8 as records, ${rollupColumns}`;
 
-/** A rollup, which the database may store. */
-interface RollupTable {
-  readonly resolution: RollupResolution;
-  readonly isMaterialized: boolean;
-}
-
-/** The rows of a rollup: the aggregates of each GPU by minute or hour. If the database does not store the rollup, or bounds leave out
- *  some of the records, a subquery computes the rows for the range. The view would compute the rows for the whole history, and is not read. */
-export function rollupSource({ resolution, isMaterialized }: RollupTable): HistorySource {
-  const from: HistorySource["from"] = (conditions, bounds, own) =>
-    isMaterialized && own?.restrictsNamespaces !== true
-      ? storedRollups(resolution, own)
-      : groupedTelemetry(conditions, resolution, { ...bounds, own });
+/** The rows of a rollup: the aggregates of each GPU by minute or hour, computed from the records of the range. */
+export function rollupSource(resolution: RollupResolution): HistorySource {
   return {
-    from,
+    from: (conditions, bounds, own) => groupedTelemetry(conditions, resolution, { ...bounds, own }),
     time: "bucket",
     hasNamespace: (namespace, own) => hasNamespace(occupantsAt("t.gpu_key", "t.bucket", own), namespace),
     columns,
   };
 }
 
-/** A subquery like that of the view, but with bounds on the column `time`, which has an index. */
+/** A subquery with bounds on the column `time`, which has an index. */
 function groupedTelemetry(
   conditions: Conditions,
   resolution: RollupResolution,

@@ -92,8 +92,6 @@ export type QuestionWeight = "light" | "heavy";
 export interface StoreSize {
   /** About so many; 0 if it is not known. */
   readonly records: number;
-  /** True if rollups are stored; false if they are made from the records at each query. */
-  readonly hasStoredRollups: boolean;
 }
 
 /** Answers the questions of clients. */

@@ -38,7 +38,7 @@ export const healthSchema = Type.Object(
         components: {
           store: {
             status: "ok",
-            activity: "TimescaleDB 2.19.3 (apache licence) on PostgreSQL 17.6; hypertable; rollups are views",
+            activity: "TimescaleDB 2.19.3 (apache licence) on PostgreSQL 17.6; hypertable",
           },
           queue: { status: "ok" },
           collector: { status: "ok" },

@@ -1590,7 +1590,7 @@ export interface components {
          *       "components": {
          *         "store": {
          *           "status": "ok",
-         *           "activity": "TimescaleDB 2.19.3 (apache licence) on PostgreSQL 17.6; hypertable; rollups are views"
+         *           "activity": "TimescaleDB 2.19.3 (apache licence) on PostgreSQL 17.6; hypertable"
          *         },
          *         "queue": {
          *           "status": "ok"
@@ -3109,7 +3109,7 @@ export interface operations {
                      *       "components": {
                      *         "store": {
                      *           "status": "ok",
-                     *           "activity": "TimescaleDB 2.19.3 (apache licence) on PostgreSQL 17.6; hypertable; rollups are views"
+                     *           "activity": "TimescaleDB 2.19.3 (apache licence) on PostgreSQL 17.6; hypertable"
                      *         },
                      *         "queue": {
                      *           "status": "ok"
@@ -3145,7 +3145,7 @@ export interface operations {
                      *       "components": {
                      *         "store": {
                      *           "status": "ok",
-                     *           "activity": "TimescaleDB 2.19.3 (apache licence) on PostgreSQL 17.6; hypertable; rollups are views"
+                     *           "activity": "TimescaleDB 2.19.3 (apache licence) on PostgreSQL 17.6; hypertable"
                      *         },
                      *         "queue": {
                      *           "status": "ok"

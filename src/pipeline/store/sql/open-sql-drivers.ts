@@ -41,15 +41,11 @@ export function openSqlDrivers({
     notice: () => watch.notice(),
     identity: new SqlStoreIdentity(writer),
     store: new SqlTelemetryStore(writer, watch),
-    queries: new SqlTelemetryQueries(reader, engine),
+    queries: new SqlTelemetryQueries(reader),
     questions: {
       atATime: questionsAtATime,
-      ask: (weight, signal) =>
-        new SqlTelemetryQueries((weight === "heavy" ? heavyReader : reader).until(signal), engine),
-      size: async () => ({
-        records: await estimateRecords(reader),
-        hasStoredRollups: engine().hasMaterializedRollups,
-      }),
+      ask: (weight, signal) => new SqlTelemetryQueries((weight === "heavy" ? heavyReader : reader).until(signal)),
+      size: async () => ({ records: await estimateRecords(reader) }),
     },
     inventory: new SqlInventory(writer, reader),
     client: writer,

@@ -1,5 +1,4 @@
 import type { SqlExecutor } from "../../../db/client.ts";
-import type { DatabaseEngine } from "../../../db/engine.ts";
 import { countRecords } from "../../../db/sql/count-records.ts";
 import { groupColumns, selectAggregates } from "../../../db/sql/select-aggregates.ts";
 import type { GpuBounds } from "../../../domain/gpu-bounds.ts";
@@ -13,16 +12,12 @@ import { aggregatesOf } from "./stored-rows.ts";
 
 /** Aggregates the history in SQL. */
 export class SqlAggregateQueries implements AggregateQueries {
-  constructor(
-    private readonly client: SqlExecutor,
-    private readonly engine: () => DatabaseEngine,
-  ) {}
+  constructor(private readonly client: SqlExecutor) {}
 
   async byGroup(filter: AggregateFilter): Promise<AggregateRow[]> {
-    const { hasMaterializedRollups } = this.engine();
     const [rows, schedules] = await Promise.all([
-      selectAggregates(this.client, filter, hasMaterializedRollups),
-      selectExpected(this.client, filter, hasMaterializedRollups),
+      selectAggregates(this.client, filter),
+      selectExpected(this.client, filter),
     ]);
     if (rows.length > filter.limit) {
       throw new QueryTooCostly(

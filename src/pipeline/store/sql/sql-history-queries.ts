@@ -1,7 +1,6 @@
 import type { SqlExecutor } from "../../../db/client.ts";
-import type { DatabaseEngine } from "../../../db/engine.ts";
 import { selectDeviceKinds } from "../../../db/sql/select-device-kinds.ts";
-import { type HistorySource, selectPart, selectPartOfEach } from "../../../db/sql/history-part.ts";
+import { selectPart, selectPartOfEach } from "../../../db/sql/history-part.ts";
 import { type RecordRow, recordSource } from "../../../db/sql/select-records.ts";
 import { type RollupRow, rollupSource } from "../../../db/sql/select-rollups.ts";
 import { byPlace } from "../../../domain/gpu.ts";
@@ -20,10 +19,7 @@ import { recordsOf, rollupsOf } from "./stored-rows.ts";
 
 /** Reads the history in SQL. */
 export class SqlHistoryQueries implements HistoryQueries {
-  constructor(
-    private readonly client: SqlExecutor,
-    private readonly engine: () => DatabaseEngine,
-  ) {}
+  constructor(private readonly client: SqlExecutor) {}
 
   async records(filter: RecordFilter): Promise<HistoryPage<StoredRecord>> {
     const { elements, next } = await selectPart<RecordRow>(this.client, recordSource, filter);
@@ -31,7 +27,7 @@ export class SqlHistoryQueries implements HistoryQueries {
   }
 
   async rollups(filter: RecordFilter, resolution: RollupResolution): Promise<HistoryPage<StoredRollup>> {
-    const { elements, next } = await selectPart<RollupRow>(this.client, this.rollupSource(resolution), filter);
+    const { elements, next } = await selectPart<RollupRow>(this.client, rollupSource(resolution), filter);
     return { elements: inOrder(await rollupsOf(this.client, elements, filter.gpus.within)), next };
   }
 
@@ -41,16 +37,12 @@ export class SqlHistoryQueries implements HistoryQueries {
   }
 
   async rollupsOfEach(filter: EachGpuFilter, resolution: RollupResolution): Promise<StoredRollup[]> {
-    const rows = await selectPartOfEach<RollupRow>(this.client, this.rollupSource(resolution), filter);
+    const rows = await selectPartOfEach<RollupRow>(this.client, rollupSource(resolution), filter);
     return inOrder(await rollupsOf(this.client, rows, filter.within));
   }
 
   deviceKinds(within?: GpuBounds): Promise<DeviceKinds> {
     return selectDeviceKinds(this.client, within);
-  }
-
-  private rollupSource(resolution: RollupResolution): HistorySource {
-    return rollupSource({ resolution, isMaterialized: this.engine().hasMaterializedRollups });
   }
 }
 

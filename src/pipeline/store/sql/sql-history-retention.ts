@@ -18,8 +18,7 @@ import type { HistoryRetention, KeepDays } from "../history-retention.ts";
  *  wait long for the transaction's locks. */
 const rowsPerDelete = 10_000;
 
-/** Deletes old telemetry: chunks if the table is a hypertable, else rows. Rollups that are plain views have no data of their
- *  own to delete. While another process deletes, this one deletes nothing. */
+/** Deletes old telemetry: chunks if the table is a hypertable, else rows. While another process deletes, this one deletes nothing. */
 export class SqlHistoryRetention implements HistoryRetention {
   constructor(
     private readonly client: SqlClient,
@@ -27,10 +26,10 @@ export class SqlHistoryRetention implements HistoryRetention {
   ) {}
 
   async deleteOlder(keepDays: KeepDays): Promise<string | undefined> {
-    const { isHypertable, hasMaterializedRollups } = this.engine();
+    const { isHypertable } = this.engine();
     const deleted: string[] = [];
     if (keepDays.raw > 0) {
-      const raw = isHypertable ? await this.chunks("telemetry", keepDays.raw) : await this.rows(keepDays.raw);
+      const raw = isHypertable ? await this.chunks(keepDays.raw) : await this.rows(keepDays.raw);
       if (raw !== undefined) deleted.push(raw);
       await this.inSteps(keepDays.raw, deleteOldConflicts);
       await this.inSteps(keepDays.raw, deleteOldReadings);
@@ -40,19 +39,14 @@ export class SqlHistoryRetention implements HistoryRetention {
       await this.inSteps(keepDays.raw, deleteOldReporters);
       await this.inSteps(keepDays.raw, deleteOldSpans);
     }
-    for (const resolution of ["1m", "1h"] as const) {
-      if (!hasMaterializedRollups || keepDays[resolution] === 0) continue;
-      const rollup = await this.chunks(`telemetry_${resolution}`, keepDays[resolution]);
-      if (rollup !== undefined) deleted.push(rollup);
-    }
     return deleted.length === 0 ? undefined : deleted.join("; ");
   }
 
-  private async chunks(table: string, days: number): Promise<string | undefined> {
+  private async chunks(days: number): Promise<string | undefined> {
     const { timescaleSchema } = this.engine();
     if (timescaleSchema === undefined) return undefined;
-    const dropped = await this.alone((executor) => dropOldChunks(executor, { timescaleSchema, table, days }));
-    return dropped === 0 ? undefined : `${dropped} chunk(s) of ${table} older than ${days} days`;
+    const dropped = await this.alone((executor) => dropOldChunks(executor, { timescaleSchema, days }));
+    return dropped === 0 ? undefined : `${dropped} chunk(s) of telemetry older than ${days} days`;
   }
 
   private async rows(days: number): Promise<string | undefined> {

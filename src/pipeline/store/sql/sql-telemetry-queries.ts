@@ -1,5 +1,4 @@
 import type { SqlExecutor } from "../../../db/client.ts";
-import type { DatabaseEngine } from "../../../db/engine.ts";
 import { countConflicts } from "../../../db/sql/count-conflicts.ts";
 import { countRejections } from "../../../db/sql/count-rejections.ts";
 import { selectChanges } from "../../../db/sql/select-changes.ts";
@@ -22,7 +21,7 @@ export class SqlTelemetryQueries implements TelemetryQueries {
   readonly quarantine: QuarantineQueries;
   readonly coverage: CoverageQueries;
 
-  constructor(client: SqlExecutor, engine: () => DatabaseEngine) {
+  constructor(client: SqlExecutor) {
     this.fleet = {
       gpus: (selector) => selectGpus(client, selector),
       latest: async (selector) => latestRecords(client, selector),
@@ -31,8 +30,8 @@ export class SqlTelemetryQueries implements TelemetryQueries {
       firstSeen: (within) => selectFirstSeen(client, within),
       stateSpans: (known) => selectStateSpans(client, known),
     };
-    this.history = new SqlHistoryQueries(client, engine);
-    this.aggregates = new SqlAggregateQueries(client, engine);
+    this.history = new SqlHistoryQueries(client);
+    this.aggregates = new SqlAggregateQueries(client);
     this.quarantine = {
       rejections: (filter) => selectRejections(client, filter),
       countRejections: () => countRejections(client),

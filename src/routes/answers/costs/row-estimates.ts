@@ -26,7 +26,6 @@ export const rollupMs: Readonly<Record<RollupResolution, number>> = { "1m": 60_0
  *  that a GPU of this fleet has in that time on average. */
 export class RowEstimates {
   private perMs = assumedPerMs;
-  private hasStoredRollups = false;
   private askedAtMs = -Infinity;
 
   constructor(private readonly options: RowEstimatesOptions) {}
@@ -51,7 +50,7 @@ export class RowEstimates {
 
   /** The rows from which a rollup of one GPU and one minute or hour is read. */
   perRollup(resolution: RollupResolution): number {
-    return this.hasStoredRollups ? 1 : Math.max(1, this.in(rollupMs[resolution]));
+    return Math.max(1, this.in(rollupMs[resolution]));
   }
 
   /** Reads the store's size, in the background, if it is too old. */
@@ -66,8 +65,7 @@ export class RowEstimates {
     );
   }
 
-  private learn({ records, hasStoredRollups }: StoreSize): void {
-    this.hasStoredRollups = hasStoredRollups;
+  private learn({ records }: StoreSize): void {
     const reportedMs = this.options.fleet.gpus({}).reduce((sum, gpu) => sum + gpu.lastSeenAtMs - gpu.firstSeenAtMs, 0);
     if (records > 0 && reportedMs > 0) this.perMs = Math.min(records / reportedMs, maxPerMs);
   }
