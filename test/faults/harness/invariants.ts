@@ -13,7 +13,7 @@ export async function checkContent(ledger: Ledger, database: PostgresClient): Pr
   const metrics = [...new Set([...ledger.records.values()].flatMap((record) => Object.keys(record)))];
   const rows = await database.query<{ key: string } & Record<string, number | null>>(
     `select g.uuid || ' ' || (extract(epoch from t.time) * 1000)::bigint as key, ${metrics.join(", ")}
-     from telemetry t join gpus g using (gpu_key)`,
+     from telemetry_all t join gpus g using (gpu_key)`,
   );
   const wrong: string[] = [];
   const found = new Map(rows.map((row) => [row.key, row]));

@@ -9,6 +9,7 @@ import { readDeadLetter, readEnvelope } from "../../../src/pipeline/queue/etcd/e
 import { idOf, type QueueKeys } from "../../../src/pipeline/queue/etcd/queue-keys.ts";
 import type { CheckpointKeys } from "../../../src/pipeline/stream/assignment/checkpoint-keys.ts";
 import { readRange } from "../../../src/pipeline/stream/assignment/stored-plan.ts";
+import { gpuHoursInBoth } from "../../support/settled.ts";
 
 export interface ObserverOptions {
   readonly etcd: EtcdClient;
@@ -24,10 +25,12 @@ const observeEveryMs = 500;
 /** Observes a run from outside: watches every change of the queue in etcd, and regularly compares the published positions with
  *  the stored ones. */
 export class Observer {
-  /** Violations of the invariants I3 and I4 (docs/architecture.md). */
+  /** Violations of the invariants I3, I4 and I8 (docs/architecture.md). */
   readonly violations: string[] = [];
   /** The number of completed observations of I4. */
   observations = 0;
+  /** The number of times that I8 was observed while there were blocks. */
+  settledObservations = 0;
   /** Message -> the revision that created the claim under which the message was removed. */
   private readonly removedUnder = new Map<string, string>();
   private readonly acknowledged: string[] = [];
@@ -70,6 +73,7 @@ export class Observer {
       while (!halt.signal.aborted) {
         // an observation fails while etcd or the database is down
         await this.observe().catch(() => undefined);
+        await this.observeHours().catch(() => undefined);
         await systemClock.sleep(observeEveryMs, halt.signal);
       }
     })();
@@ -77,6 +81,15 @@ export class Observer {
       halt.abort();
       await observing;
     };
+  }
+
+  /** I8: no hour of a GPU is both in rows and in blocks. That none is in neither follows from I1. */
+  private async observeHours(): Promise<void> {
+    const { database } = this.options;
+    const inBoth = await gpuHoursInBoth(database);
+    if (inBoth > 0) this.violations.push(`I8: ${inBoth} hours of GPUs are in rows and in blocks`);
+    const [settled] = await database.query<{ exists: boolean }>("select exists (select from blocks) as exists");
+    if (settled?.exists === true) this.settledObservations += 1;
   }
 
   /** I4: every published position is stored, dead or in flight, or was stored by a database that is lost. The keys of etcd are

@@ -10,7 +10,7 @@ export async function checkOwnKeys(ledger: Ledger, database: PostgresClient): Pr
   const rows = await database.query<Row>(
     `select t.gpu_key::text as key, g.uuid, (extract(epoch from t.time) * 1000)::bigint::text as "timeMs",
        ${metrics.join(", ")}
-     from telemetry t left join gpus g using (gpu_key)`,
+     from telemetry_all t left join gpus g using (gpu_key)`,
   );
   const wrong: string[] = [];
   for (const { key, uuid, timeMs, ...values } of rows) {

@@ -47,7 +47,7 @@ export function recordsIn(database: PostgresClient): Promise<readonly StoredReco
   return database.query<StoredRecord>(
     `select g.uuid, (extract(epoch from t.time) * 1000)::float8 as "timeMs", memory_used_mb::float8 as used,
        memory_free_mb::float8 as free
-     from telemetry t join gpus g using (gpu_key) order by t.time`,
+     from telemetry_all t join gpus g using (gpu_key) order by t.time`,
   );
 }
 
