@@ -3,12 +3,14 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import config from "../drizzle.config.ts";
 
-// Generates a migration with the changes of src/db/schema.ts since the newest migration, and with the storage of new columns, which
-// drizzle-kit does not know.
+// Generates a migration with the changes of src/db/schema.ts since the newest migration, and with what drizzle-kit does not know: the
+// storage of new columns of blocks, and the view telemetry_all.
 //
 // Usage: bun run db:generate [--out FOLDER] [--name NAME]
 
 const statementBreak = "--> statement-breakpoint\n";
+const changesMetrics =
+  /^ALTER TABLE "telemetry" (?:ADD COLUMN "[^"]+" double precision|(?:ALTER|DROP|RENAME) COLUMN )/m;
 const addsPackedColumn = /^ALTER TABLE "([^"]+)" ADD COLUMN "([^"]+)" "?bytea"?/gm;
 
 async function migrationsIn(folder: string): Promise<ReadonlySet<string>> {
@@ -33,6 +35,13 @@ async function generate(folder: string, name: string | undefined): Promise<void>
   if ((await kit.exited) !== 0) process.exit(1);
 }
 
+/** The view has the columns of telemetry, and would keep those that it has from being changed. */
+function withView(migration: string): string {
+  if (!changesMetrics.test(migration)) return migration;
+  const statements = ["DROP VIEW IF EXISTS telemetry_all;", migration.trimEnd(), "SELECT create_telemetry_all();\n"];
+  return statements.join(statementBreak);
+}
+
 /** Adds statements that keep new columns of packed values out of PostgreSQL's own compression: it costs time and gains nothing. */
 function withStorage(migration: string): string {
   const storage = [...migration.matchAll(addsPackedColumn)].map(
@@ -46,5 +55,5 @@ const existing = await migrationsIn(values.out);
 await generate(values.out, values.name);
 for (const name of (await migrationsIn(values.out)).difference(existing)) {
   const path = join(values.out, name);
-  await Bun.write(path, withStorage(await Bun.file(path).text()));
+  await Bun.write(path, withView(withStorage(await Bun.file(path).text())));
 }

@@ -86,6 +86,8 @@ test("from one entry in the catalogue, the commands generate the client and a mi
     'ALTER TABLE "blocks" ADD COLUMN "recipe_metric" "bytea";',
     'ALTER TABLE "blocks" ALTER COLUMN "recipe_metric" SET STORAGE EXTERNAL;',
     'ALTER TABLE "telemetry" ADD COLUMN "recipe_metric" double precision;',
+    "DROP VIEW IF EXISTS telemetry_all;",
+    "SELECT create_telemetry_all();\n",
   ]);
   // nothing is left to generate
   await checkout.run(["bun", "run", "db:generate", "--name", "again"]);
