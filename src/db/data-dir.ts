@@ -27,8 +27,8 @@ export async function openDataDir(dir: string): Promise<DataDir> {
     await mkdir(dir, { recursive: true, mode: 0o700 });
     lock = await lockDataDir(dir);
     await removeLeftovers(dir);
-    if ((await readdir(dir)).includes("pglite")) await checkDatabaseFiles(databaseDir);
-    else await createDatabase(dir, databaseDir);
+    if (!(await readdir(dir)).includes("pglite")) await createDatabase(dir, databaseDir);
+    await checkDatabaseFiles(databaseDir);
   } catch (cause) {
     lock?.release();
     if (cause instanceof DataDirUnusable) throw cause;

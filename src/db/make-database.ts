@@ -1,14 +1,14 @@
 import { chmodSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { keepFilesPrivate } from "../kit/private-files.ts";
-import { openPGliteClient } from "./pglite-client.ts";
+import { PGliteDatabase } from "./pglite-database.ts";
 
 // Creates an empty database with the newest schema in the given directory. data-dir.ts runs this as a child process.
 const [, , directory] = process.argv;
 keepFilesPrivate();
 if (directory === undefined) throw new TypeError("usage: make-database.ts DIRECTORY");
-const client = await openPGliteClient(directory);
-await client.close();
+const database = await PGliteDatabase.open(directory);
+await database.close();
 // PGlite gives the files of a new database the modes of its own image
 for (const path of ["", ...readdirSync(directory, { recursive: true, encoding: "utf8" })]) {
   const at = join(directory, path);

@@ -1,115 +1,78 @@
-import { statfs } from "node:fs/promises";
-import { PGlite, type Transaction } from "@electric-sql/pglite";
-import { drizzle } from "drizzle-orm/pglite";
-import { migrate } from "drizzle-orm/pglite/migrator";
-import { SchemaAhead, StoreRejected, StoreUnavailable, TelemetryError } from "../domain/errors.ts";
+import { StoreRejected, StoreUnavailable, TelemetryError } from "../domain/errors.ts";
 import type { SqlClient, SqlExecutor, SqlReads, SqlTransaction } from "./client.ts";
-import { afterDamage } from "./database-files.ts";
 import { textOf, unavailable } from "./error-hints.ts";
-import { PGliteStatements } from "./pglite-statements.ts";
-import { checkNotAhead, migrationsFolder, newestKnownMigrationMs, readNewestMigrationMs } from "./migrations.ts";
+import { freeMebibytesOf, reserveMebibytes } from "./free-space.ts";
+import { CallTooLong, type PGliteConnection, type PGliteSession } from "./pglite-connection.ts";
 import { SentStatements } from "./sent-statements.ts";
-import { isUniqueViolation, isDataError } from "./sqlstate.ts";
+import { SessionTurns } from "./session-turns.ts";
+import { isDataError } from "./sqlstate.ts";
 import { stopping } from "./stopping.ts";
-
-/** Opens an embedded database and brings its schema up to date.
- *  @param dataDir a directory, or `memory://`
- *  @param content what a new database contains from the beginning, as PGlite dumps it; by default, nothing
- *  @throws StoreUnavailable if the database cannot be opened or migrated; SchemaAhead if a newer program has migrated it */
-export async function openPGliteClient(dataDir: string, content?: Blob): Promise<SqlClient> {
-  try {
-    const database = await PGlite.create(dataDir, content === undefined ? {} : { loadDataDir: content });
-    await bringUpToDate(database, dataDir).catch(async (error: unknown) => {
-      await database.close();
-      throw error;
-    });
-    return new PGliteClient(database, dataDir);
-  } catch (cause) {
-    if (cause instanceof SchemaAhead) throw cause;
-    throw new StoreUnavailable(
-      `the embedded store at ${dataDir} cannot be opened: ${(cause as Error).message}. If this remains, its files are damaged: ${afterDamage}`,
-      { cause },
-    );
-  }
-}
-
-async function bringUpToDate(database: PGlite, dataDir: string): Promise<void> {
-  const executor = executorOn(database);
-  const newestMs = await readNewestMigrationMs(executor);
-  checkNotAhead(newestMs, `the embedded store at ${dataDir}`);
-  if (newestMs === newestKnownMigrationMs()) return;
-  await checkSpaceToMigrate(executor, dataDir);
-  await migrate(drizzle(database), { migrationsFolder });
-}
-
-function executorOn(database: PGlite): SqlExecutor {
-  return {
-    query: async <Row>(text: string, params: readonly unknown[] = []) =>
-      (await database.query<Row>(text, [...params])).rows,
-  };
-}
-
-/** A migration may rewrite every record, with the indexes and the write-ahead log, before it deletes the old
- *  records. */
-const migrationSpaceFactor = 3;
-
-/** @throws StoreUnavailable if there are records to migrate and the disk has too little space for that */
-async function checkSpaceToMigrate(executor: SqlExecutor, dataDir: string): Promise<void> {
-  const [size] = await executor.query<{ bytes: number | null }>(
-    "select pg_total_relation_size(to_regclass('telemetry'))::float8 as bytes",
-  );
-  const bytes = size?.bytes ?? 0;
-  if (dataDir.startsWith("memory:") || bytes === 0) return;
-  const neededMebibytes = Math.ceil((bytes * migrationSpaceFactor) / 1024 ** 2) + reserveMebibytes;
-  const free = await freeMebibytesOf(dataDir);
-  if (free >= neededMebibytes) return;
-  throw new StoreUnavailable(
-    `its records have to be migrated, which needs ${neededMebibytes} MiB of free space, and the disk has ${free}: free ` +
-      "space or enlarge it",
-  );
-}
-
-async function freeMebibytesOf(dataDir: string): Promise<number> {
-  const { bavail, bsize } = await statfs(dataDir);
-  return Math.floor((bavail * bsize) / 1024 ** 2);
-}
-
-/** The free space that a transaction needs: two segments of the write-ahead log, 16 MiB each. A batch writes a few
- *  MiB. Without space for the log, PostgreSQL exits, but PGlite loops for ever and blocks the process. */
-const reserveMebibytes = 32;
+import { tooCostly } from "./too-costly.ts";
 
 /** Plans are kept: one that was made while the tables were empty would read all of their rows, however many there are later. */
 const keyedPlans = "select set_config('enable_seqscan', 'off', true)";
 
-/** PGlite: PostgreSQL inside the process, with one connection that runs one statement at a time. Write only in a transaction,
- *  because `query` does not check the free space. */
-class PGliteClient implements SqlClient {
-  private closing: Promise<void> | undefined;
-  private readonly statements: PGliteStatements;
-  /** The last of the statements of `until`. */
-  private last: Promise<unknown> = Promise.resolve();
+/** The time limit of a statement that no client waits for. It ends what would never end, such as a write of PGlite without space
+ *  for its log. */
+const ownLimitMs = 60_000;
 
-  constructor(
-    private readonly database: PGlite,
-    private readonly dataDir: string,
-  ) {
-    this.statements = new PGliteStatements(database);
+/** What the clients of one embedded database share. */
+interface Shared {
+  readonly session: PGliteSession;
+  readonly turns: SessionTurns;
+  /** The database's directory; undefined for one in memory. */
+  readonly directory: string | undefined;
+  closing: Promise<void> | undefined;
+}
+
+/** How a client's reads wait for their turn, and what a statement may take; undefined: as much as any. */
+interface Reads {
+  readonly kind: "light" | "heavy";
+  readonly limitMs: number | undefined;
+}
+
+/** PGlite: PostgreSQL with one session, which runs one statement at a time. Write only in a transaction, because `query` does not
+ *  check the free space. */
+export class PGliteClient implements SqlClient {
+  private constructor(
+    private readonly shared: Shared,
+    private readonly reads: Reads,
+  ) {}
+
+  /** @param directory undefined if the database is in memory */
+  static on(session: PGliteSession, directory: string | undefined): PGliteClient {
+    const shared = { session, turns: new SessionTurns(), directory, closing: undefined };
+    return new PGliteClient(shared, { kind: "light", limitMs: undefined });
+  }
+
+  /** A client of the same database, for the questions of clients.
+   *  @param limitMs the time that a statement may take: one that takes longer throws QueryTooCostly; undefined: as much as any */
+  forQuestions(kind: Reads["kind"], limitMs: number | undefined): PGliteClient {
+    return new PGliteClient(this.shared, { kind, limitMs });
+  }
+
+  /** Resolves when the database is ready to run statements, without waiting for the one under way.
+   *  @throws StoreUnavailable if the database is closed, or has ended and cannot be opened again */
+  async probe(): Promise<void> {
+    await this.translated(() => this.shared.session.connection());
   }
 
   query<Row>(text: string, params: readonly unknown[] = []): Promise<Row[]> {
-    return this.translated(() => executorOn(this.database).query<Row>(text, params));
+    return this.read((executor) => executor.query<Row>(text, params));
   }
 
   transaction<T>(work: (transaction: SqlTransaction) => Promise<T>): Promise<T> {
-    return this.translated(async () => {
+    return this.inTurn("write", async (connection) => {
       await this.checkSpace();
-      return this.database.transaction((transaction) => {
-        const sent = new SentStatements();
-        const statements: SqlTransaction = {
-          query: <Row>(text: string, params: readonly unknown[] = []) => this.statements.query<Row>(text, params),
-          send: (text, params = []) => sent.add(this.statements.query(text, params)),
-          copy: (into, rows) => copyIn(transaction, into, rows),
-        };
+      const run = <Row>(text: string, params: readonly unknown[] = []) =>
+        connection.run({ kind: "prepared", text, params }, ownLimitMs) as Promise<Row[]>;
+      const sent = new SentStatements();
+      const statements: SqlTransaction = {
+        query: run,
+        send: (text, params) => sent.add(run(text, params)),
+        copy: (into, rows) => connection.run({ kind: "copy", into, rows }, ownLimitMs) as Promise<boolean>,
+      };
+      return between(connection, "begin", () => {
         statements.send(keyedPlans);
         return sent.finish(
           () => work(statements),
@@ -120,90 +83,101 @@ class PGliteClient implements SqlClient {
   }
 
   inOrder<T>(work: (executor: SqlExecutor) => Promise<T>): Promise<T> {
-    return this.translated(() => work(executorOn(this.database)));
+    return this.inTurn("write", (connection) => work(this.executorOn(connection)));
   }
 
   snapshot<T>(work: (executor: SqlExecutor) => Promise<T>): Promise<T> {
-    return this.translated(() =>
-      this.database.transaction(async (transaction) => {
-        await transaction.query("set transaction isolation level repeatable read, read only");
-        return work({
-          query: async <Row>(text: string, params: readonly unknown[] = []) =>
-            (await transaction.query<Row>(text, [...params])).rows,
-        });
-      }),
-    );
+    return this.readSnapshot(work);
   }
 
   until(signal: AbortSignal): SqlReads {
-    // one at a time: PGlite has a line of its own, which a statement cannot leave
-    const inLine = <T>(run: () => Promise<T>): Promise<T> => {
-      const result = this.last.then(() => {
-        signal.throwIfAborted();
-        return run();
-      });
-      this.last = result.catch(() => undefined);
-      return result.catch((error: unknown) => {
+    const leaving = <T>(result: Promise<T>): Promise<T> =>
+      result.catch((error: unknown) => {
         throw signal.aborted ? signal.reason : error;
       });
-    };
     return {
-      query: <Row>(text: string, params: readonly unknown[] = []) => inLine(() => this.query<Row>(text, params)),
-      snapshot: (work) => inLine(() => this.snapshot((executor) => work(stopping(executor, signal)))),
+      query: <Row>(text: string, params: readonly unknown[] = []) =>
+        leaving(this.read((executor) => executor.query<Row>(text, params), signal)),
+      snapshot: (work) => leaving(this.readSnapshot((executor) => work(stopping(executor, signal)), signal)),
     };
   }
 
   close(): Promise<void> {
-    this.closing ??= this.database.close();
-    return this.closing;
+    const { shared } = this;
+    shared.closing ??= shared.turns.run("light", () => shared.session.close());
+    return shared.closing;
+  }
+
+  private read<T>(work: (executor: SqlExecutor) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    return this.inTurn(this.reads.kind, (connection) => work(this.executorOn(connection)), signal);
+  }
+
+  private readSnapshot<T>(work: (executor: SqlExecutor) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const reading = (connection: PGliteConnection) =>
+      between(connection, "begin isolation level repeatable read read only", () => work(this.executorOn(connection)));
+    return this.inTurn(this.reads.kind, reading, signal);
+  }
+
+  private executorOn(connection: PGliteConnection): SqlExecutor {
+    return {
+      query: <Row>(text: string, params: readonly unknown[] = []) =>
+        connection.run({ kind: "query", text, params }, this.reads.limitMs ?? ownLimitMs) as Promise<Row[]>,
+    };
+  }
+
+  private inTurn<T>(
+    kind: "light" | "write" | "heavy",
+    work: (connection: PGliteConnection) => Promise<T>,
+    signal?: AbortSignal,
+  ): Promise<T> {
+    const { turns, session } = this.shared;
+    return this.translated(() => turns.run(kind, async () => work(await session.connection()), signal));
   }
 
   private async checkSpace(): Promise<void> {
-    if (this.dataDir.startsWith("memory:")) return;
-    const freeMebibytes = await freeMebibytesOf(this.dataDir);
+    const { directory } = this.shared;
+    if (directory === undefined) return;
+    const freeMebibytes = await freeMebibytesOf(directory);
     if (freeMebibytes >= reserveMebibytes) return;
     throw new StoreUnavailable(
-      `the disk of DATA_DIR ${this.dataDir} is full: ${freeMebibytes} MiB are free, and the embedded store needs ` +
+      `the disk of DATA_DIR ${directory} is full: ${freeMebibytes} MiB are free, and the embedded store needs ` +
         `${reserveMebibytes} to write; free space or enlarge it`,
     );
   }
 
   private async translated<T>(run: () => Promise<T>): Promise<T> {
-    if (this.closing !== undefined) throw new StoreUnavailable("the embedded store is closed");
+    if (this.shared.closing !== undefined) throw new StoreUnavailable("the embedded store is closed");
     try {
       return await run();
     } catch (cause) {
-      if (cause instanceof TelemetryError) throw cause;
-      const { message, code } = cause as PGliteError;
-      const error = { message, code: typeof code === "string" ? code : undefined, cause };
-      throw isRefusal(cause)
-        ? new StoreRejected(`the store refused the data: ${textOf(error)}`, { cause })
-        : unavailable("the embedded store failed", error);
+      throw this.translate(cause);
     }
   }
-}
 
-/** @returns false, with nothing stored, if a row's key exists already */
-async function copyIn(transaction: Transaction, into: string, rows: Uint8Array): Promise<boolean> {
-  // PGlite provides the value of the option `blob` as this file
-  const copy = `copy ${into} from '/dev/blob' with (format binary)`;
-  const blob = new Blob([rows]);
-  try {
-    await transaction.exec(`savepoint copied; ${copy}; release savepoint copied`, { blob });
-    return true;
-  } catch (error) {
-    if (!isUniqueViolation(error)) throw error;
-    await transaction.exec("rollback to savepoint copied");
-    return false;
+  private translate(cause: unknown): unknown {
+    if (cause instanceof TelemetryError) return cause;
+    if (cause instanceof CallTooLong && this.reads.limitMs !== undefined) return tooCostly(this.reads.limitMs, cause);
+    const { message, code } = cause as { readonly message: string; readonly code?: unknown };
+    const error = { message, code: typeof code === "string" ? code : undefined, cause };
+    return error.code !== undefined && isDataError(error.code)
+      ? new StoreRejected(`the store refused the data: ${textOf(error)}`, { cause })
+      : unavailable("the embedded store failed", error);
   }
 }
 
-interface PGliteError {
-  readonly message: string;
-  readonly code?: unknown;
-}
-
-function isRefusal(error: unknown): boolean {
-  const { code } = error as PGliteError;
-  return typeof code === "string" && isDataError(code);
+/** Commits the statements of `work` when `work` resolves, and undoes them when it throws. */
+async function between<T>(connection: PGliteConnection, begin: string, work: () => Promise<T>): Promise<T> {
+  const run = (text: string) => connection.run({ kind: "prepared", text, params: [] }, ownLimitMs);
+  // awaited: after a failed `begin`, each statement would be committed on its own
+  await run(begin);
+  let result: T;
+  try {
+    result = await work();
+  } catch (error) {
+    // if this fails, PGlite has ended, and has undone the transaction
+    await run("rollback").catch(() => undefined);
+    throw error;
+  }
+  await connection.run({ kind: "commit" }, ownLimitMs);
+  return result;
 }

@@ -6,6 +6,8 @@ const names =
     : ["libc.so.6", `libc.musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`];
 const [lockExclusive, lockWithoutWaiting] = [2, 4];
 const wouldBlock = process.platform === "darwin" ? 35 : 11;
+const setParentDeathSignal = 1;
+const sigkill = 9;
 
 /** Locks a file for this open file: the kernel's own lock (flock), which holds between all processes of the machine, whatever
  *  their containers and pid namespaces are, and ends when the last process that has the open file closes it or dies. A process
@@ -30,6 +32,15 @@ function openPlaceOfError() {
   return process.platform === "darwin"
     ? open({ __error: place }).symbols.__error
     : open({ __errno_location: place }).symbols.__errno_location;
+}
+
+/** Lets the kernel kill this process when the process that started it dies, however that dies. Only Linux can: elsewhere, nothing
+ *  happens.
+ *  Source: https://man7.org/linux/man-pages/man2/pr_set_pdeathsig.2const.html */
+export function endWithParent(): void {
+  if (process.platform !== "linux") return;
+  const libc = open({ prctl: { args: ["i32", "u64", "u64", "u64", "u64"], returns: "i32" } });
+  libc.symbols.prctl(setParentDeathSignal, sigkill, 0, 0, 0);
 }
 
 function open<Symbols extends Record<string, FFIFunction>>(symbols: Symbols) {

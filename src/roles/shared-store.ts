@@ -27,9 +27,9 @@ export class SharedStore {
   /** Opens the store for a role that cannot work without it.
    *  @throws as `openPGliteStore` and `openPostgresStore` do */
   async open(): Promise<OpenStore> {
-    const { databaseUrl: url, dataDir } = this.config;
+    const { databaseUrl: url, dataDir, queryTimeoutSeconds } = this.config;
     this.opened ??= await (url === undefined
-      ? openPGliteStore({ dataDir, onNotice: (notice) => this.parts.log.warn(notice) })
+      ? openPGliteStore({ dataDir, queryTimeoutSeconds, onNotice: (notice) => this.parts.log.warn(notice) })
       : this.openPostgres(url));
     return this.opened;
   }

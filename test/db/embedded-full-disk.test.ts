@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "../../dev/until.ts";
 import { mountSmallDisks, type SmallDisk, type SmallDisks } from "../../dev/servers/small-disk.ts";
-import { openPGliteClient } from "../../src/db/pglite-client.ts";
+import { openPGliteClient } from "../support/open-store.ts";
 import { writeFleetCsv } from "../../dev/fleet-csv.ts";
 import { startPipeline, stopPipeline, urlOf } from "../../dev/pipeline-process.ts";
 

@@ -8,7 +8,7 @@ import { startPipeline } from "../../dev/pipeline-process.ts";
 import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide-database.ts";
 import type { SqlExecutor } from "../../src/db/client.ts";
 import { newestKnownMigrationMs } from "../../src/db/migrations.ts";
-import { openPGliteClient } from "../../src/db/pglite-client.ts";
+import { openPGliteClient } from "../support/open-store.ts";
 import { openPGliteStore } from "../../src/pipeline/store/sql/open-pglite-store.ts";
 import { openLatePostgresStore, openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
 import { ManualClock } from "../support/manual-clock.ts";

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import type { SqlClient, SqlExecutor, SqlTransaction } from "../../src/db/client.ts";
 import { detectEngine } from "../../src/db/engine.ts";
-import { openPGliteClient } from "../../src/db/pglite-client.ts";
+import { openPGliteClient } from "../support/open-store.ts";
 import type { Workload } from "../../src/domain/gpu.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import { openSqlDrivers } from "../../src/pipeline/store/sql/open-sql-drivers.ts";

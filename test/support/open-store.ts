@@ -3,6 +3,8 @@ import { PGlite } from "@electric-sql/pglite";
 import { drizzle } from "drizzle-orm/pglite";
 import { migrate } from "drizzle-orm/pglite/migrator";
 import { migrationsFolder } from "../../src/db/migrations.ts";
+import { PGliteClient } from "../../src/db/pglite-client.ts";
+import { PGliteDatabase } from "../../src/db/pglite-database.ts";
 import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 import { openPGliteStore } from "../../src/pipeline/store/sql/open-pglite-store.ts";
 
@@ -11,6 +13,12 @@ let emptyStore: Promise<Blob> | undefined;
 /** Opens a real store in memory. Each is a copy of one that was made once: making a database takes six times as long. */
 export async function openMemoryStore(): Promise<OpenStore> {
   return openPGliteStore({ memory: await (emptyStore ??= makeEmptyStore()) });
+}
+
+/** Opens a database within this process.
+ *  @param dataDir a directory, or `memory://` */
+export async function openPGliteClient(dataDir: string): Promise<PGliteClient> {
+  return PGliteClient.on(await PGliteDatabase.open(dataDir), dataDir === "memory://" ? undefined : dataDir);
 }
 
 /** Makes the folder of a process's embedded store, so that the process need not make a database. */

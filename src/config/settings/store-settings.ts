@@ -35,7 +35,8 @@ export const storeSettings = {
     minimum: 1,
     maximum: 3600,
     unit: "s",
-    description: "Time that the database may take to answer a query; the embedded store has no such limit",
+    description:
+      "Time that the database may take for a statement of a query; the embedded store ends one that takes longer together with its process, which starts again within a second or so",
   }),
   maxHeavyQueries: count({
     env: "MAX_HEAVY_QUERIES",

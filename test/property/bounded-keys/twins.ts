@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import pino from "pino";
 import type { SqlClient } from "../../../src/db/client.ts";
 import { detectEngine } from "../../../src/db/engine.ts";
-import { openPGliteClient } from "../../../src/db/pglite-client.ts";
+import { openPGliteClient } from "../../support/open-store.ts";
 import { BatchBuilder } from "../../../src/domain/batch-builder.ts";
 import { noWorkload } from "../../../src/domain/gpu.ts";
 import { metricIndexOf } from "../../../src/domain/metrics.ts";

@@ -3,7 +3,7 @@ import { type DatabaseEngine, detectEngine } from "../../../db/engine.ts";
 import { GatedClient } from "../../../db/gated-client.ts";
 import { checkSchema, migratePostgres } from "../../../db/migrate-postgres.ts";
 import { PostgresClient } from "../../../db/postgres-client.ts";
-import { QueryTooCostly } from "../../../domain/errors.ts";
+import { tooCostly } from "../../../db/too-costly.ts";
 import { type Clock, systemClock } from "../../../kit/clock.ts";
 import type { OnDatabaseChange } from "../database-change.ts";
 import type { OpenStore } from "../open-store.ts";
@@ -89,12 +89,8 @@ class PostgresClients {
 
   constructor(options: PostgresStoreOptions) {
     const { url, migrate, maxConnections = 10, queryTimeoutSeconds = 10, heavyQuestions = 4 } = options;
-    const tooLong = (): QueryTooCostly =>
-      new QueryTooCostly(
-        `the query took longer than QUERY_TIMEOUT_SECONDS (${queryTimeoutSeconds} s): ask for a shorter window, fewer GPUs ` +
-          "or a coarser resolution",
-      );
-    const queryLimit = { timeoutMs: queryTimeoutSeconds * 1000, tooLong };
+    const timeoutMs = queryTimeoutSeconds * 1000;
+    const queryLimit = { timeoutMs, tooLong: () => tooCostly(timeoutMs) };
     this.migrate = migrate;
     this.writer = new PostgresClient({ url, maxConnections, clock: systemClock });
     this.reader = new PostgresClient({ url, maxConnections: lightQuestions, clock: systemClock, queryLimit });

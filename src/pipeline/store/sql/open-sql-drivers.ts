@@ -1,4 +1,5 @@
 import type { SqlClient } from "../../../db/client.ts";
+import { readIncarnation } from "../../../db/sql/database-state.ts";
 import { estimateRecords } from "../../../db/sql/count-records.ts";
 import type { DatabaseEngine } from "../../../db/engine.ts";
 import type { OpenStore } from "../open-store.ts";
@@ -20,6 +21,8 @@ export interface SqlDatabase extends Omit<DatabaseWatchOptions, "client"> {
   /** Reads for heavy questions, which then do not keep the reader busy. */
   readonly heavyReader: SqlClient;
   readonly questionsAtATime: Questions["atATime"];
+  /** Throws StoreUnavailable if the database does not answer; absent: a statement finds out. */
+  readonly probe?: () => Promise<void>;
   /** @throws StoreUnavailable until the engine is detected */
   readonly engine: () => DatabaseEngine;
 }
@@ -30,6 +33,7 @@ export function openSqlDrivers({
   reader,
   heavyReader,
   questionsAtATime,
+  probe,
   engine,
   ...watched
 }: SqlDatabase): Pick<
@@ -40,7 +44,7 @@ export function openSqlDrivers({
   return {
     notice: () => watch.notice(),
     identity: new SqlStoreIdentity(writer),
-    store: new SqlTelemetryStore(writer, watch),
+    store: new SqlTelemetryStore(writer, watch, probe ?? (async () => watch.saw(await readIncarnation(writer)))),
     queries: new SqlTelemetryQueries(reader),
     questions: {
       atATime: questionsAtATime,

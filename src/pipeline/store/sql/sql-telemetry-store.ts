@@ -4,7 +4,6 @@ import { joinRanges, type Range } from "../../../domain/range.ts";
 import type { SqlClient, SqlTransaction } from "../../../db/client.ts";
 import { newestKnownMigrationMs } from "../../../db/migrations.ts";
 import { markContested } from "../../../db/sql/contested-gpus.ts";
-import { readIncarnation } from "../../../db/sql/database-state.ts";
 import { insertMessage, setMessageRecords } from "../../../db/sql/insert-message.ts";
 import { insertQuarantine } from "../../../db/sql/insert-quarantine.ts";
 import { insertGpus } from "../../../db/sql/insert-gpus.ts";
@@ -35,6 +34,7 @@ export class SqlTelemetryStore implements TelemetryStore {
   constructor(
     private readonly client: SqlClient,
     private readonly watch: DatabaseWatch,
+    private readonly probe: () => Promise<void>,
   ) {
     this.directory = new GpuDirectory(client);
     this.history = new GpuStateHistory(client, this.directory);
@@ -79,8 +79,8 @@ export class SqlTelemetryStore implements TelemetryStore {
     return latest?.at_ms;
   }
 
-  async ping(): Promise<void> {
-    await this.watch.saw(await readIncarnation(this.client));
+  ping(): Promise<void> {
+    return this.probe();
   }
 
   close(): Promise<void> {

@@ -1,0 +1,121 @@
+import { PGlite } from "@electric-sql/pglite";
+import { drizzle } from "drizzle-orm/pglite";
+import { migrate } from "drizzle-orm/pglite/migrator";
+import { SchemaAhead, StoreUnavailable } from "../domain/errors.ts";
+import type { SqlExecutor } from "./client.ts";
+import { afterDamage } from "./database-files.ts";
+import { freeMebibytesOf, reserveMebibytes } from "./free-space.ts";
+import { checkNotAhead, migrationsFolder, newestKnownMigrationMs, readNewestMigrationMs } from "./migrations.ts";
+import type { PGliteAnswer, PGliteCall, PGliteConnection, PGliteSession } from "./pglite-connection.ts";
+import { PGliteStatements } from "./pglite-statements.ts";
+import { isUniqueViolation } from "./sqlstate.ts";
+
+/** PGlite in this process: PostgreSQL with one session, which stops the process while it runs a statement. */
+export class PGliteDatabase implements PGliteConnection, PGliteSession {
+  private readonly statements: PGliteStatements;
+  private last: Promise<unknown> = Promise.resolve();
+
+  private constructor(private readonly database: PGlite) {
+    this.statements = new PGliteStatements(database);
+  }
+
+  /** Opens a database and brings its schema up to date.
+   *  @param dataDir a directory, or `memory://`
+   *  @param content what a new database contains from the beginning, as PGlite dumps it; by default, nothing
+   *  @throws StoreUnavailable if the database cannot be opened or migrated; SchemaAhead if a newer program has migrated it */
+  static async open(dataDir: string, content?: Blob): Promise<PGliteDatabase> {
+    try {
+      const database = await PGlite.create(dataDir, content === undefined ? {} : { loadDataDir: content });
+      await bringUpToDate(database, dataDir).catch(async (error: unknown) => {
+        await database.close();
+        throw error;
+      });
+      return new PGliteDatabase(database);
+    } catch (cause) {
+      if (cause instanceof SchemaAhead) throw cause;
+      throw new StoreUnavailable(
+        `the embedded store at ${dataDir} cannot be opened: ${(cause as Error).message}. If this remains, its files are damaged: ${afterDamage}`,
+        { cause },
+      );
+    }
+  }
+
+  connection(): Promise<PGliteConnection> {
+    return Promise.resolve(this);
+  }
+
+  run(call: PGliteCall): Promise<PGliteAnswer> {
+    const answer = this.last.then(() => this.answer(call));
+    this.last = answer.catch(() => undefined);
+    return answer;
+  }
+
+  close(): Promise<void> {
+    return this.database.close();
+  }
+
+  private async answer(call: PGliteCall): Promise<PGliteAnswer> {
+    switch (call.kind) {
+      case "query":
+        return (await this.database.query(call.text, [...call.params])).rows;
+      case "prepared":
+        return this.statements.query(call.text, call.params);
+      case "copy":
+        return this.copy(call.into, call.rows);
+      case "commit":
+        return this.commit();
+    }
+  }
+
+  private async copy(into: string, rows: Uint8Array): Promise<boolean> {
+    // PGlite provides the value of the option `blob` as this file
+    const copy = `copy ${into} from '/dev/blob' with (format binary)`;
+    const blob = new Blob([rows]);
+    try {
+      await this.database.exec(`savepoint copied; ${copy}; release savepoint copied`, { blob });
+      return true;
+    } catch (error) {
+      if (!isUniqueViolation(error)) throw error;
+      await this.database.exec("rollback to savepoint copied");
+      return false;
+    }
+  }
+
+  private async commit(): Promise<PGliteAnswer> {
+    const [result] = await this.database.exec("commit");
+    if (result?.command === "COMMIT") return [];
+    throw new Error("the transaction was undone, because one of its statements had failed");
+  }
+}
+
+async function bringUpToDate(database: PGlite, dataDir: string): Promise<void> {
+  const executor: SqlExecutor = {
+    query: async <Row>(text: string, params: readonly unknown[] = []) =>
+      (await database.query<Row>(text, [...params])).rows,
+  };
+  const newestMs = await readNewestMigrationMs(executor);
+  checkNotAhead(newestMs, `the embedded store at ${dataDir}`);
+  if (newestMs === newestKnownMigrationMs()) return;
+  await checkSpaceToMigrate(executor, dataDir);
+  await migrate(drizzle(database), { migrationsFolder });
+}
+
+/** A migration may rewrite every record, with the indexes and the write-ahead log, before it deletes the old
+ *  records. */
+const migrationSpaceFactor = 3;
+
+/** @throws StoreUnavailable if there are records to migrate and the disk has too little space for that */
+async function checkSpaceToMigrate(executor: SqlExecutor, dataDir: string): Promise<void> {
+  const [size] = await executor.query<{ bytes: number | null }>(
+    "select pg_total_relation_size(to_regclass('telemetry'))::float8 as bytes",
+  );
+  const bytes = size?.bytes ?? 0;
+  if (dataDir.startsWith("memory:") || bytes === 0) return;
+  const neededMebibytes = Math.ceil((bytes * migrationSpaceFactor) / 1024 ** 2) + reserveMebibytes;
+  const free = await freeMebibytesOf(dataDir);
+  if (free >= neededMebibytes) return;
+  throw new StoreUnavailable(
+    `its records have to be migrated, which needs ${neededMebibytes} MiB of free space, and the disk has ${free}: free ` +
+      "space or enlarge it",
+  );
+}
