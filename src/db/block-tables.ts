@@ -41,3 +41,30 @@ export const blocks = pgTable(
     index("blocks_from").on(table.fromAt),
   ],
 );
+
+/** What the records of settled hours amount to: each row has the entries of some hundred GPUs in an hour, in columns in the format of
+ *  src/domain/rollup/. They outlive the records. */
+export const rollups = pgTable(
+  "rollups",
+  {
+    /** The beginning of the hour. */
+    fromAt: instant("from_at").notNull(),
+    /** The least and the greatest key of its GPUs. All entries of a GPU and hour are in one row. */
+    firstKey: bigint("first_key", { mode: "number" }).notNull(),
+    lastKey: bigint("last_key", { mode: "number" }).notNull(),
+    entries: integer("entries").notNull(),
+    keys: bytes("keys").notNull(),
+    holders: bytes("holders").notNull(),
+    holderNames: json("holder_names").notNull(),
+    records: bytes("records").notNull(),
+    ...packedColumns,
+  },
+  (table) => [primaryKey({ name: "rollups_pkey", columns: [table.fromAt, table.firstKey] })],
+);
+
+/** GPUs' hours whose entries in `rollups` do not count: a late record has made rows of their blocks, and they are not settled again yet. */
+export const unsettled = pgTable(
+  "unsettled",
+  { hour: instant("hour").notNull(), gpuKey: bigint("gpu_key", { mode: "number" }).notNull() },
+  (table) => [primaryKey({ name: "unsettled_pkey", columns: [table.hour, table.gpuKey] })],
+);

@@ -92,6 +92,8 @@ export const resolutions = ["raw", "1m", "1h"] as const;
 export type Resolution = (typeof resolutions)[number];
 /** A resolution with summaries. */
 export type RollupResolution = Exclude<Resolution, "raw">;
+/** The span of time that a summary covers, in milliseconds. */
+export const rollupMs: Readonly<Record<RollupResolution, number>> = { "1m": 60_000, "1h": 3_600_000 };
 
 /** A summary of the values of a metric in a span of time. */
 export interface Aggregate {

@@ -90,7 +90,7 @@ export class OwnRows {
 
 /** The spans of GPUs' attributes. A GPU's first attributes also apply to all its earlier records.
  *  @param only a `where` clause; absent: all GPUs */
-const placeSpans = (only = ""): string => `
+export const placeSpans = (only = ""): string => `
 select gpu_key, cluster_id, hostname,
   case when lag(valid_from) over w is null then '-infinity' else valid_from end as from_at,
   lead(valid_from, 1, 'infinity') over w as to_at

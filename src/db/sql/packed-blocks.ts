@@ -47,23 +47,27 @@ export interface GpuHours {
   readonly hours: readonly number[];
 }
 
-// two transactions that take the same blocks lock them in one order
+// two transactions that take the same blocks, or make the same rollups stale, lock them in one order
 const takeText = `
 with due as (
   select b.gpu_key, b.from_at from unnest($1::text::int8[], $2::text::float8[]) as u(gpu_key, hour_ms)
   join blocks b on b.gpu_key = u.gpu_key and b.from_at >= to_timestamp(u.hour_ms / 1000.0)
     and b.from_at < to_timestamp((u.hour_ms + ${hourMs}) / 1000.0)
-  order by b.gpu_key, b.from_at limit $3::text::int for update of b)
-delete from blocks b using due where b.gpu_key = due.gpu_key and b.from_at = due.from_at
-returning b.gpu_key::float8 as "gpuKey", extract(epoch from b.from_at)::float8 * 1000 as "fromMs",
+  order by b.gpu_key, b.from_at limit $3::text::int for update of b),
+taken as (delete from blocks b using due where b.gpu_key = due.gpu_key and b.from_at = due.from_at returning b.*),
+stale as (
+  insert into unsettled (hour, gpu_key)
+  select distinct date_bin('1 hour', from_at, timestamptz '2000-01-01 00:00:00Z'), gpu_key from taken order by 1, 2
+  on conflict do nothing)
+select b.gpu_key::float8 as "gpuKey", extract(epoch from b.from_at)::float8 * 1000 as "fromMs",
   extract(epoch from b.to_at)::float8 * 1000 as "toMs", b.records, b.times, ${metricNames.map((name) => `b."${name}"`).join(", ")},
-  b.others, b.runs::text as runs`;
+  b.others, b.runs::text as runs from taken b`;
 
 type BlockRow = Pick<StoredBlock, "gpuKey" | "fromMs" | "toMs" | "records" | "runs"> &
   Readonly<Record<"times", Uint8Array>> &
   Readonly<Record<"others", Uint8Array | null>>;
 
-/** Deletes at most `limit` blocks of some hours of GPUs, and returns them. */
+/** Deletes at most `limit` blocks of some hours of GPUs, marks the rollups of these as stale, and returns the blocks. */
 export async function takeBlocks(
   transaction: SqlTransaction,
   { gpuKeys, hours }: GpuHours,

@@ -1,12 +1,11 @@
 import { coverageHourMs } from "../../domain/coverage.ts";
-import type { AggregateFilter, Grouping } from "../../domain/query.ts";
+import { type AggregateFilter, type Grouping, rollupMs } from "../../domain/query.ts";
 import type { SqlExecutor } from "../client.ts";
 import { Conditions } from "./conditions.ts";
 import { deviceStates, gpusTable } from "./device-states.ts";
 import { addAttributeConditions } from "./gpu-conditions.ts";
 import { type LearnedRange, learnedSpans } from "./learned-devices.ts";
 import { ownGpus, OwnRows } from "./own-rows.ts";
-import { rollupMs } from "./rollup-source.ts";
 import { msOf, sourcesOfDevices, sourceSpans } from "./source-hours.ts";
 import { namespacesOf } from "./stored-occupants.ts";
 

@@ -29,6 +29,11 @@ export class ByteReader {
     return this.bytes.subarray(at, at + count);
   }
 
+  /** The bytes that are left. */
+  rest(): Uint8Array {
+    return this.bytesOf(this.bytes.length - this.at);
+  }
+
   /** @returns 0 to 2^53
    *  @throws UndecodableBlock */
   varint(): number {

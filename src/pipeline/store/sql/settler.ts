@@ -16,6 +16,8 @@ import { updateLastSeen } from "../../../db/sql/gpu-states.ts";
 import { type Block, partOf, type Run } from "../../../domain/block/block.ts";
 import { blockRecordsMax, isSameBlock, packBlock, unpackBlock } from "../../../domain/block/packed-block.ts";
 import { seriesValuesMax } from "../../../domain/block/series-columns.ts";
+import type { BlockOfGpu } from "../../../domain/rollup/roll-up.ts";
+import { storeRollups } from "./settled-rollups.ts";
 
 /** The maximum numbers of GPUs and records that a transaction settles: it takes about half a second, in which records that are late for
  *  the hour wait. */
@@ -77,21 +79,23 @@ async function settleSome(
     return index === 0 || records <= recordsPerTransaction ? [gpu.gpuKey] : [];
   });
   if (gpuKeys.length === 0) return { records: 0, lastKey: undefined };
-  const blocks = await packedBlocks(transaction, { hour, gpuKeys });
-  const packed = blocks.reduce((sum, block) => sum + block.records, 0);
+  const parts = await hourParts(transaction, { hour, gpuKeys });
+  const blocks = parts.map(packed);
+  const packedRecords = blocks.reduce((sum, block) => sum + block.records, 0);
   if (!(await copyBlocks(transaction, blocks)))
     throw new Error(`blocks of ${new Date(hour).toISOString()} exist in addition to records`);
   const deleted = await deleteRows(transaction, { hour, gpuKeys });
   // neither can happen while the hour is locked
-  if (deleted !== packed) throw new Error(`${packed} records were settled, but ${deleted} deleted`);
+  if (deleted !== packedRecords) throw new Error(`${packedRecords} records were settled, but ${deleted} deleted`);
+  await storeRollups(transaction, hour, parts);
   await updateLastSeen(transaction, {
     gpuKeys,
     lastMs: gpuKeys.map((key) => blocks.findLast(({ gpuKey }) => gpuKey === key)?.toMs ?? 0),
   });
-  return { records: packed, lastKey: gpuKeys.at(-1) };
+  return { records: packedRecords, lastKey: gpuKeys.at(-1) };
 }
 
-async function packedBlocks(executor: SqlExecutor, hourOfGpus: HourOfGpus): Promise<StoredBlock[]> {
+async function hourParts(executor: SqlExecutor, hourOfGpus: HourOfGpus): Promise<BlockOfGpu[]> {
   const [columns, starts, custom] = await Promise.all([
     readColumns(executor, hourOfGpus),
     readRunStarts(executor, hourOfGpus),
@@ -102,11 +106,11 @@ async function packedBlocks(executor: SqlExecutor, hourOfGpus: HourOfGpus): Prom
   return columns.flatMap(({ gpuKey, timesMs, metrics }) => {
     const runs = runsOf(startsOf.get(gpuKey) ?? [], timesMs.length);
     const others = othersOf(customOf.get(gpuKey) ?? [], timesMs.length);
-    return inParts({ timesMs, metrics, others, runs }).map((block) => packed(gpuKey, block));
+    return inParts({ timesMs, metrics, others, runs }).map((block) => ({ gpuKey, block }));
   });
 }
 
-function packed(gpuKey: number, block: Block): StoredBlock {
+function packed({ gpuKey, block }: BlockOfGpu): StoredBlock {
   const stored = packBlock(block);
   // the rows are deleted next: an error in the format must not cost a value
   if (!isSameBlock(withValues(block), unpackBlock(stored))) {

@@ -1,45 +1,92 @@
 import type { SqlExecutor } from "../../../db/client.ts";
 import { countRecords } from "../../../db/sql/count-records.ts";
-import { groupColumns, selectAggregates } from "../../../db/sql/select-aggregates.ts";
-import type { GpuBounds } from "../../../domain/gpu-bounds.ts";
-import { QueryTooCostly } from "../../../domain/errors.ts";
-import type { AggregateFilter, AggregateRow, RecordCount } from "../../../domain/query.ts";
-import type { AggregateQueries } from "../telemetry-queries.ts";
 import { selectExpected } from "../../../db/sql/select-expected.ts";
-import { rollupMs } from "../../../db/sql/rollup-source.ts";
+import { groupColumns } from "../../../db/sql/select-spans.ts";
+import { QueryTooCostly } from "../../../domain/errors.ts";
+import type { GpuBounds } from "../../../domain/gpu-bounds.ts";
+import { type AggregateFilter, type AggregateRow, type RecordCount, rollupMs } from "../../../domain/query.ts";
+import type { TimeRange } from "../../../domain/time-range.ts";
+import type { AggregateQueries } from "../telemetry-queries.ts";
+import { groupsOf } from "./aggregates/groups-of.ts";
+import type { Groups } from "./aggregates/groups.ts";
+import { type HourOfSums, summarize } from "./aggregates/summarize.ts";
+import { aggregatesAt } from "./aggregates/summaries.ts";
 import { ExpectedRecords } from "./expected-records.ts";
-import { aggregatesOf } from "./stored-rows.ts";
 
-/** Aggregates the history in SQL. */
+/** Aggregates the history. */
 export class SqlAggregateQueries implements AggregateQueries {
   constructor(private readonly client: SqlExecutor) {}
 
   async byGroup(filter: AggregateFilter): Promise<AggregateRow[]> {
-    const [rows, schedules] = await Promise.all([
-      selectAggregates(this.client, filter),
+    const { groupBy, gpus, metrics, limit } = filter;
+    const widthMs = rollupMs[filter.resolution];
+    const [{ groups, own }, schedules] = await Promise.all([
+      groupsOf(this.client, { groupBy, gpus }),
       selectExpected(this.client, filter),
     ]);
-    if (rows.length > filter.limit) {
-      throw new QueryTooCostly(
-        `more than ${filter.limit} rows: ask for a shorter window, fewer groups or a coarser resolution`,
-      );
+    const rows = new RowsOfGroups(groups, new ExpectedRecords(schedules), filter);
+    const question = { widthMs, metrics, groups, own };
+    for await (const hour of summarize(this.client, wholeBuckets(filter.range, widthMs), question)) {
+      rows.add(hour);
+      if (rows.rows.length > limit) {
+        throw new QueryTooCostly(
+          `more than ${limit} rows: ask for a shorter window, fewer groups or a coarser resolution`,
+        );
+      }
     }
-    const expected = new ExpectedRecords(schedules);
-    return rows.map((row) => {
-      const values = row as unknown as Readonly<Record<string, unknown>>;
-      const timeMs = Math.round(row.timeMs);
-      const names = groupColumns[filter.groupBy];
-      const group = names.map((name) => String(values[name]));
-      return {
-        timeMs,
-        group: Object.fromEntries(names.map((name, index) => [name, group[index] ?? ""])),
-        expected: expected.of(group, timeMs, timeMs + rollupMs[filter.resolution]),
-        metrics: aggregatesOf(row, filter.metrics),
-      };
-    });
+    return rows.rows;
   }
 
   countRecords(clusterId: string, within?: GpuBounds): Promise<RecordCount> {
     return countRecords(this.client, clusterId, { within });
+  }
+}
+
+/** The buckets that begin in a range. */
+function wholeBuckets({ fromMs, toMs }: TimeRange, widthMs: number): TimeRange {
+  const begin = (bound: number): number => Math.ceil(bound / widthMs) * widthMs;
+  return { fromMs: begin(fromMs), toMs: begin(toMs) };
+}
+
+/** Makes rows of the summaries of hours, in the order of time, then of groups. */
+class RowsOfGroups {
+  readonly rows: AggregateRow[] = [];
+  private order: readonly number[] = [];
+  private readonly named: AggregateRow["group"][] = [];
+
+  constructor(
+    private readonly groups: Groups,
+    private readonly expected: ExpectedRecords,
+    private readonly filter: AggregateFilter,
+  ) {}
+
+  /** Adds an hour that is later than those before. Stops at one row more than the limit. */
+  add({ hour, sums }: HourOfSums): void {
+    const { resolution, metrics, limit } = this.filter;
+    const { names } = this.groups;
+    if (this.order.length !== names.length) this.order = this.groups.inOrder();
+    const widthMs = rollupMs[resolution];
+    for (let bucket = 0; bucket < sums.buckets; bucket += 1) {
+      const timeMs = hour + bucket * widthMs;
+      for (const number of this.order) {
+        if (number >= sums.groupCount) continue;
+        const cell = sums.cell(number, bucket);
+        if (sums.records[cell] === 0) continue;
+        this.rows.push({
+          timeMs,
+          group: this.groupOf(number),
+          expected: this.expected.of(names[number] ?? [], timeMs, timeMs + widthMs),
+          metrics: aggregatesAt(sums, cell, metrics),
+        });
+        if (this.rows.length > limit) return;
+      }
+    }
+  }
+
+  private groupOf(number: number): AggregateRow["group"] {
+    const columns = groupColumns[this.filter.groupBy];
+    return (this.named[number] ??= Object.fromEntries(
+      columns.map((column, index) => [column, this.groups.names[number]?.[index] ?? ""]),
+    ));
   }
 }

@@ -2,7 +2,6 @@ import type { SqlExecutor } from "../../../db/client.ts";
 import { selectDeviceKinds } from "../../../db/sql/select-device-kinds.ts";
 import { selectPart, selectPartOfEach } from "../../../db/sql/history-part.ts";
 import { type RecordRow, recordSource } from "../../../db/sql/select-records.ts";
-import { type RollupRow, rollupSource } from "../../../db/sql/select-rollups.ts";
 import { byPlace } from "../../../domain/gpu.ts";
 import type { GpuBounds } from "../../../domain/gpu-bounds.ts";
 import type {
@@ -15,6 +14,7 @@ import type {
   StoredRollup,
 } from "../../../domain/query.ts";
 import type { HistoryQueries } from "../telemetry-queries.ts";
+import { rollupPage, rollupsOfEachGpu } from "./aggregates/rollup-pages.ts";
 import { recordsOf, rollupsOf } from "./stored-rows.ts";
 
 /** Reads the history in SQL. */
@@ -27,7 +27,7 @@ export class SqlHistoryQueries implements HistoryQueries {
   }
 
   async rollups(filter: RecordFilter, resolution: RollupResolution): Promise<HistoryPage<StoredRollup>> {
-    const { elements, next } = await selectPart<RollupRow>(this.client, rollupSource(resolution), filter);
+    const { elements, next } = await rollupPage(this.client, filter, resolution);
     return { elements: inOrder(await rollupsOf(this.client, elements, filter.gpus.within)), next };
   }
 
@@ -37,7 +37,7 @@ export class SqlHistoryQueries implements HistoryQueries {
   }
 
   async rollupsOfEach(filter: EachGpuFilter, resolution: RollupResolution): Promise<StoredRollup[]> {
-    const rows = await selectPartOfEach<RollupRow>(this.client, rollupSource(resolution), filter);
+    const rows = await rollupsOfEachGpu(this.client, filter, resolution);
     return inOrder(await rollupsOf(this.client, rows, filter.within));
   }
 

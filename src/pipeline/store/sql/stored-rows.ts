@@ -1,12 +1,12 @@
 import type { SqlExecutor } from "../../../db/client.ts";
 import { type Places, selectPlaces } from "../../../db/sql/select-places.ts";
 import type { RecordRow } from "../../../db/sql/select-records.ts";
-import type { RollupRow } from "../../../db/sql/select-rollups.ts";
+import type { RollupRow } from "./aggregates/rollup-pages.ts";
 import { storedOccupants } from "../../../db/sql/stored-occupants.ts";
 import type { Gpu } from "../../../domain/gpu.ts";
 import type { GpuBounds } from "../../../domain/gpu-bounds.ts";
 import { metrics } from "../../../domain/metrics.ts";
-import type { Aggregate, StoredRecord, StoredRollup } from "../../../domain/query.ts";
+import type { StoredRecord, StoredRollup } from "../../../domain/query.ts";
 
 // Converts rows of the history to records and rollups, each with its GPU's attributes at its instant. A row whose key no GPU
 // has is left out: after a failover, programs older than migration 0005 stored records under keys of another database.
@@ -37,7 +37,7 @@ export async function rollupsOf(
   const places = await placesOf(executor, rows, within);
   return rows.flatMap((row) => {
     const gpu = places.at(row.gpuKey, row.timeMs);
-    return gpu === undefined ? [] : [toRollup(row, gpu)];
+    return gpu === undefined ? [] : [{ gpu, timeMs: row.timeMs, records: row.records, metrics: row.metrics }];
   });
 }
 
@@ -73,21 +73,4 @@ export function toRecord(row: RecordRow, gpu: Gpu): StoredRecord {
     custom: row.custom ?? {},
     occupants: storedOccupants(row),
   };
-}
-
-function toRollup(row: RollupRow, gpu: Gpu): StoredRollup {
-  const { timeMs, records } = row;
-  return { gpu, timeMs, records, metrics: aggregatesOf(row, metricNames) };
-}
-
-/** The aggregates of the named metrics in a row, without metrics that have no value. */
-export function aggregatesOf(row: object, names: readonly string[]): Record<string, Aggregate> {
-  const values = valuesOf(row);
-  const present: Record<string, Aggregate> = {};
-  for (const name of names) {
-    const [avg, min, max] = [values[`${name}_avg`], values[`${name}_min`], values[`${name}_max`]];
-    if (typeof avg !== "number" || typeof min !== "number" || typeof max !== "number") continue;
-    present[name] = { avg, min, max, count: values[`${name}_count`] as number };
-  }
-  return present;
 }

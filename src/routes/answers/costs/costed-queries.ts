@@ -1,18 +1,19 @@
 import { defined } from "../../../kit/defined.ts";
 import type { CoverageFilter } from "../../../domain/coverage.ts";
 import type { GpuSelector } from "../../../domain/gpu-selector.ts";
-import type {
-  AggregateFilter,
-  EachGpuFilter,
-  HistoryPage,
-  RecordFilter,
-  RollupResolution,
+import {
+  type AggregateFilter,
+  type EachGpuFilter,
+  type HistoryPage,
+  type RecordFilter,
+  type RollupResolution,
+  rollupMs,
 } from "../../../domain/query.ts";
 import type { TimeRange } from "../../../domain/time-range.ts";
 import type { QuestionWeight, TelemetryQueries } from "../../../pipeline/store/telemetry-queries.ts";
 import { isSearch, PageEstimates } from "./page-estimates.ts";
 import type { Ask } from "./query-costs.ts";
-import { type RowEstimates, rollupMs } from "./row-estimates.ts";
+import type { RowEstimates } from "./row-estimates.ts";
 
 /** Counting stops at this many records. */
 const maxCounted = 1_000_000;

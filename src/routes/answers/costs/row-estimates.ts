@@ -1,5 +1,5 @@
 import type { GpuSelector } from "../../../domain/gpu-selector.ts";
-import type { RollupResolution } from "../../../domain/query.ts";
+import { type RollupResolution, rollupMs } from "../../../domain/query.ts";
 import type { TimeRange } from "../../../domain/time-range.ts";
 import type { Clock } from "../../../kit/clock.ts";
 import type { StoreSize } from "../../../pipeline/store/telemetry-queries.ts";
@@ -18,9 +18,6 @@ const maxAgeMs = 60_000;
 const assumedPerMs = 1 / 10_000;
 /** No GPU is known to report more often than this. */
 const maxPerMs = 1 / 100;
-
-/** The time of a rollup. */
-export const rollupMs: Readonly<Record<RollupResolution, number>> = { "1m": 60_000, "1h": 3_600_000 };
 
 /** Estimates how many records the database has of some GPUs and some time: the time in which each GPU has reported, by the records
  *  that a GPU of this fleet has in that time on average. */

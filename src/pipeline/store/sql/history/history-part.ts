@@ -78,7 +78,7 @@ function within(part: HistoryPart, { fromMs, toMs }: TimeRange): HistoryPart | u
 
 /** @returns the index of the first instant that is not before `atMs`; their number if all are
  *  @param timesMs ascending */
-function firstFrom(timesMs: Float64Array, atMs: number): number {
+export function firstFrom(timesMs: Float64Array, atMs: number): number {
   let [low, high] = [0, timesMs.length];
   while (low < high) {
     const middle = (low + high) >>> 1;

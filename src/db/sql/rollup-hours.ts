@@ -1,0 +1,83 @@
+import type { TimeRange } from "../../domain/time-range.ts";
+import type { SqlExecutor } from "../client.ts";
+import { numberArray } from "./array-literal.ts";
+import { epochMs } from "./epoch-ms.ts";
+import { hourMs } from "./hour-locks.ts";
+import { bucketOf } from "./rollup-source.ts";
+
+/** What to read of the rollups. */
+export interface WantedRollups {
+  /** Whole hours (UTC). */
+  readonly range: TimeRange;
+  /** Ascending; undefined: those of all GPUs. */
+  readonly gpuKeys: readonly number[] | undefined;
+  /** Names of the catalogue. */
+  readonly metrics: readonly string[];
+}
+
+/** A row of `rollups` that may have entries of the GPUs. It also has a `Uint8Array | null` for each metric. */
+export interface RollupsOfHour {
+  readonly kind: "rollups";
+  readonly hour: number;
+  readonly entries: number;
+  readonly keys: Uint8Array;
+  readonly holders: Uint8Array;
+  readonly holderNames: string;
+  readonly records: Uint8Array;
+}
+
+/** An hour for which the rollups do not have all: `stale`, those of the GPU do not count; `rows`, some GPUs have records that are not
+ *  settled. */
+export interface OpenHour {
+  readonly kind: "stale" | "rows";
+  readonly hour: number;
+  /** Null for `rows`. */
+  readonly gpuKey: number | null;
+}
+
+/** Reads rollups, and what they do not have, by one statement, and so from one snapshot. */
+export function selectRollupHours(
+  executor: SqlExecutor,
+  { range, gpuKeys, metrics }: WantedRollups,
+): Promise<(RollupsOfHour | OpenHour)[]> {
+  const none = metrics.map(() => ", null").join("");
+  const ofGpus =
+    gpuKeys === undefined
+      ? ""
+      : "and exists (select from unnest($3::text::int8[]) k where k between r.first_key and r.last_key)";
+  const within = (column: string): string =>
+    `${column} >= to_timestamp($1::float8 / 1000.0) and ${column} < to_timestamp($2::float8 / 1000.0)`;
+  // from one hour with records to the next one, by the index on the time
+  const text = `
+select 'rollups' as kind, ${epochMs("r.from_at")} as hour, null::float8 as "gpuKey", r.entries, r.keys, r.holders,
+  r.holder_names::text as "holderNames", r.records${metrics.map((name) => `, r."${name}"`).join("")}
+from rollups r where ${within("r.from_at")} ${ofGpus}
+union all
+select 'stale', ${epochMs("u.hour")}, u.gpu_key::float8, null, null, null, null, null${none} from unsettled u where ${within("u.hour")}
+union all
+select 'rows', ${epochMs("h.hour")}, null, null, null, null, null, null${none} from (
+  with recursive hours(hour) as (
+    select ${bucketOf("1h", "min(t.time)")} from telemetry t where ${within("t.time")}
+    union all
+    select (select ${bucketOf("1h", "min(t.time)")} from telemetry t
+      where t.time >= hours.hour + interval '1 hour' and t.time < to_timestamp($2::float8 / 1000.0))
+    from hours where hours.hour is not null)
+  select hour from hours where hour is not null) h`;
+  const params = [range.fromMs, range.toMs, ...(gpuKeys === undefined ? [] : [numberArray(gpuKeys)])];
+  return executor.query(text, params);
+}
+
+/** Reads the hours (UTC) from the first to the last one with records or rollups; undefined if there are none. */
+export async function selectRollupExtent(executor: SqlExecutor): Promise<TimeRange | undefined> {
+  const text = `
+select ${epochMs(`least(${["telemetry", "blocks", "rollups"].map((table) => ends("min", table)).join()})`)} as "fromMs",
+  ${epochMs(`greatest(${["telemetry", "blocks", "rollups"].map((table) => ends("max", table)).join()})`)} as "toMs"`;
+  const [extent] = await executor.query<{ fromMs: number | null; toMs: number | null }>(text);
+  const { fromMs = null, toMs = null } = extent ?? {};
+  if (fromMs === null || toMs === null) return undefined;
+  return { fromMs: Math.floor(fromMs / hourMs) * hourMs, toMs: (Math.floor(toMs / hourMs) + 1) * hourMs };
+}
+
+function ends(which: "min" | "max", table: string): string {
+  return `(select ${which}(${table === "telemetry" ? "time" : "from_at"}) from ${table})`;
+}

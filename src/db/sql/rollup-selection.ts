@@ -1,0 +1,74 @@
+import type { GpuSelector } from "../../domain/gpu-selector.ts";
+import { migUuidPattern } from "../../domain/mig-instance.ts";
+import { defined } from "../../kit/defined.ts";
+import type { SqlExecutor } from "../client.ts";
+import { numberArray, textArray } from "./array-literal.ts";
+import { Conditions } from "./conditions.ts";
+import { addGpuConditions } from "./gpu-conditions.ts";
+import { OwnRows } from "./own-rows.ts";
+import { hasNamespace, occupantsAt } from "./stored-occupants.ts";
+
+/** Reads the keys of the GPUs that may be selected, ascending: those that ever had the attributes. */
+export async function selectCandidates(
+  executor: SqlExecutor,
+  { uuids, parentUuid, clusterId, hostname, gpuId, modelName, within }: GpuSelector,
+): Promise<number[]> {
+  const gpus = new Conditions()
+    .add("g.uuid = any(?::text::text[])", uuids && textArray([...new Set(uuids)]))
+    .add("g.uuid ~ ?", parentUuid && migUuidPattern(parentUuid));
+  const had = new Conditions(gpus.params)
+    .add("a.cluster_id = ?", clusterId)
+    .add("a.hostname = ?", hostname)
+    .add("a.gpu_id = ?", gpuId)
+    .add("a.model_name = ?", modelName);
+  if (within?.clusters !== undefined || within?.hosts !== undefined) {
+    had.addText(new OwnRows(within, gpus).place("a"));
+  }
+  if (!had.isEmpty) {
+    gpus.addText(`exists (select from gpu_attributes a where a.gpu_key = g.gpu_key ${had.after("and")})`);
+  }
+  const text = `select g.gpu_key::float8 as "gpuKey" from gpus g ${gpus.after("where")} order by g.gpu_key`;
+  return (await executor.query<{ gpuKey: number }>(text, gpus.params)).map(({ gpuKey }) => gpuKey);
+}
+
+/** GPUs and the beginnings of buckets; columns of the same length. */
+interface Buckets {
+  readonly gpuKeys: readonly number[];
+  readonly timesMs: readonly number[];
+}
+
+/** True if a selector depends on when a GPU is asked for: on its attributes or workloads. */
+export function dependsOnTime({ clusterId, hostname, gpuId, modelName, namespace }: GpuSelector): boolean {
+  return [clusterId, hostname, gpuId, modelName, namespace].some((each) => each !== undefined);
+}
+
+/** Finds the GPUs and buckets that are selected by the attributes and workloads at the beginning of the bucket.
+ *  @returns their indexes, ascending */
+export async function selectedBuckets(
+  executor: SqlExecutor,
+  gpus: GpuSelector,
+  { gpuKeys, timesMs }: Buckets,
+): Promise<number[]> {
+  const conditions = new Conditions([numberArray(gpuKeys), numberArray(timesMs)]);
+  const { within, clusterId, hostname, gpuId, modelName, namespace } = gpus;
+  const own = within && new OwnRows(within, conditions);
+  addGpuConditions(conditions, defined({ clusterId, hostname, gpuId, modelName, namespace }), {
+    key: "t.gpu_key",
+    attribute: (column) => attributeAt(column, own),
+    hasNamespace: (namespace) => hasNamespace(occupantsAt("t.gpu_key", "t.bucket", own), namespace),
+    isOwn: () => "true",
+  });
+  const text = `
+select t.index::float8 - 1 as index from (
+  select gpu_key, to_timestamp(ms / 1000.0) as bucket, index
+  from unnest($1::text::int8[], $2::text::float8[]) with ordinality as u(gpu_key, ms, index)) t
+${conditions.after("where")} order by t.index`;
+  return (await executor.query<{ index: number }>(text, conditions.params)).map(({ index }) => index);
+}
+
+/** An SQL expression for a GPU's attribute at the beginning of a bucket, or the last one that was own. */
+function attributeAt(column: string, own: OwnRows | undefined): string {
+  const isOwn = own === undefined ? "" : ` and ${own.place("a")} and ${own.wasHeldBy("t.gpu_key", "t.bucket")}`;
+  return `(select a.${column} from gpu_attributes a where a.gpu_key = t.gpu_key and a.valid_from <= t.bucket${isOwn}
+    order by a.valid_from desc limit 1)`;
+}

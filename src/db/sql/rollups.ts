@@ -1,0 +1,81 @@
+import { metrics } from "../../domain/metrics.ts";
+import type { PackedRollup } from "../../domain/rollup/rollup.ts";
+import type { SqlTransaction } from "../client.ts";
+import { numberArray } from "./array-literal.ts";
+import { CopyRows } from "./copy-rows.ts";
+
+/** A rollup of an hour, as it is stored. */
+export interface StoredRollups extends PackedRollup {
+  readonly hour: number;
+  /** The least and the greatest key of its GPUs. */
+  readonly firstKey: number;
+  readonly lastKey: number;
+}
+
+const metricNames = metrics.map(({ name }) => name);
+const ownColumns = ["from_at", "first_key", "last_key", "entries", "keys", "holders", "holder_names", "records"];
+
+/** Adds rollups. @throws Error if one of the same hour and first key exists */
+export async function copyRollups(transaction: SqlTransaction, rollups: readonly StoredRollups[]): Promise<void> {
+  if (rollups.length === 0) return;
+  const columns = [...ownColumns, ...metricNames];
+  const rows = new CopyRows(rollups.length * 65_536);
+  for (const rollup of rollups) {
+    rows.row(columns.length);
+    rows.timestamptz(rollup.hour);
+    rows.int8(rollup.firstKey);
+    rows.int8(rollup.lastKey);
+    rows.int4(rollup.entries);
+    for (const column of [rollup.keys, rollup.holders]) rows.bytea(column);
+    rows.text(Buffer.from(rollup.holderNames));
+    rows.bytea(rollup.records);
+    for (const name of metricNames) rows.bytea(rollup.metrics.get(name));
+  }
+  const isAdded = await transaction.copy(`rollups (${columns.map((name) => `"${name}"`).join(", ")})`, rows.end());
+  if (!isAdded) throw new Error(`rollups of ${new Date(rollups[0]?.hour ?? NaN).toISOString()} exist already`);
+}
+
+type RollupRow = Omit<StoredRollups, "metrics"> & object;
+
+/** The columns of rollups `r`. */
+const selected = (names: readonly string[]): string => `
+extract(epoch from r.from_at)::float8 * 1000 as hour, r.first_key::float8 as "firstKey", r.last_key::float8 as "lastKey", r.entries, r.keys,
+  r.holders, r.holder_names::text as "holderNames", r.records${names.map((name) => `, r."${name}"`).join("")}`;
+
+function toRollups(rows: readonly RollupRow[], names: readonly string[]): StoredRollups[] {
+  return rows.map((row) => {
+    const values = row as unknown as Readonly<Record<string, Uint8Array | null>>;
+    const packed = names.flatMap((name): [string, Uint8Array][] => {
+      const column = values[name];
+      return column === null || column === undefined ? [] : [[name, column]];
+    });
+    return { ...row, metrics: new Map(packed) };
+  });
+}
+
+/** Deletes the rollups of an hour that may have entries of some GPUs, and returns them.
+ *  @param gpuKeys at least one, ascending */
+export async function takeRollups(
+  transaction: SqlTransaction,
+  hour: number,
+  gpuKeys: readonly number[],
+): Promise<StoredRollups[]> {
+  const text = `
+delete from rollups r where r.from_at = to_timestamp($1::float8 / 1000.0) and r.first_key <= $3::text::int8
+  and r.last_key >= $2::text::int8 returning ${selected(metricNames)}`;
+  const bounds = [gpuKeys[0], gpuKeys.at(-1)].map(String);
+  return toRollups(await transaction.query<RollupRow>(text, [hour, ...bounds]), metricNames);
+}
+
+/** Ends that the rollups of some GPUs in an hour are stale. @returns the keys of those that were */
+export async function endStale(
+  transaction: SqlTransaction,
+  hour: number,
+  gpuKeys: readonly number[],
+): Promise<Set<number>> {
+  const text = `
+delete from unsettled where hour = to_timestamp($1::float8 / 1000.0) and gpu_key = any($2::text::int8[])
+returning gpu_key::float8 as "gpuKey"`;
+  const rows = await transaction.query<{ gpuKey: number }>(text, [hour, numberArray(gpuKeys)]);
+  return new Set(rows.map(({ gpuKey }) => gpuKey));
+}

@@ -1,0 +1,100 @@
+import { ExactSums } from "./exact-sums.ts";
+import { addEntry, type MetricRollup } from "./metric-rollup.ts";
+
+/** The summaries of a metric, in columns with an element for each cell. */
+export interface MetricSums {
+  counts: Float64Array;
+  minima: Float64Array;
+  maxima: Float64Array;
+  readonly sums: ExactSums;
+}
+
+/** Summaries of metrics by group and bucket, a span of time. They do not depend on the order in which values are added. */
+export class BucketSums {
+  /** The number of records of each cell. */
+  records = new Float64Array(0);
+  readonly metrics: readonly MetricSums[];
+  private groups = 0;
+
+  /** @param buckets their number
+   *  @param metrics the number of metrics */
+  constructor(
+    readonly buckets: number,
+    metrics: number,
+  ) {
+    this.metrics = Array.from({ length: metrics }, () => ({
+      counts: new Float64Array(0),
+      minima: new Float64Array(0),
+      maxima: new Float64Array(0),
+      sums: new ExactSums(0),
+    }));
+  }
+
+  /** @param group from 0
+   *  @returns the index of its element in the columns */
+  cell(group: number, bucket: number): number {
+    if (group >= this.groups) this.grow(Math.max(group + 1, this.groups * 2));
+    return group * this.buckets + bucket;
+  }
+
+  /** The number of groups that the columns have. */
+  get groupCount(): number {
+    return this.groups;
+  }
+
+  /** Adds values to a cell.
+   *  @param values NaN: none */
+  addValues(cell: number, metric: number, { values, from, to }: ValuesBetween): void {
+    const { counts, minima, maxima, sums } = this.metrics[metric] as MetricSums;
+    let count = 0;
+    let [minimum, maximum] = [Infinity, -Infinity];
+    for (let index = from; index < to; index += 1) {
+      const value = values[index] as number;
+      if (Number.isNaN(value)) continue;
+      count += 1;
+      minimum = Math.min(minimum, value);
+      maximum = Math.max(maximum, value);
+      sums.add(cell, value);
+    }
+    counts[cell] = (counts[cell] as number) + count;
+    minima[cell] = Math.min(minima[cell] as number, minimum);
+    maxima[cell] = Math.max(maxima[cell] as number, maximum);
+  }
+
+  /** Adds an entry of a rollup to a cell. */
+  addEntry(cell: number, metric: number, of: { readonly rollup: MetricRollup; readonly entry: number }): void {
+    const { counts, minima, maxima, sums } = this.metrics[metric] as MetricSums;
+    const { rollup, entry } = of;
+    const count = rollup.counts[entry] as number;
+    if (!(count > 0)) return;
+    counts[cell] = (counts[cell] as number) + count;
+    minima[cell] = Math.min(minima[cell] as number, rollup.minima[entry] as number);
+    maxima[cell] = Math.max(maxima[cell] as number, rollup.maxima[entry] as number);
+    addEntry(sums, cell, of);
+  }
+
+  private grow(groups: number): void {
+    const count = groups * this.buckets;
+    this.records = grown(this.records, count, 0);
+    for (const metric of this.metrics) {
+      metric.counts = grown(metric.counts, count, 0);
+      metric.minima = grown(metric.minima, count, Infinity);
+      metric.maxima = grown(metric.maxima, count, -Infinity);
+      metric.sums.grow(count);
+    }
+    this.groups = groups;
+  }
+}
+
+interface ValuesBetween {
+  readonly values: Float64Array;
+  readonly from: number;
+  readonly to: number;
+}
+
+function grown(column: Float64Array, count: number, value: number): Float64Array<ArrayBuffer> {
+  const larger = new Float64Array(count);
+  larger.set(column);
+  larger.fill(value, column.length);
+  return larger;
+}

@@ -1,0 +1,100 @@
+import { ByteReader } from "../block/byte-reader.ts";
+import { ByteWriter } from "../block/byte-writer.ts";
+import { decodeNumbers, encodeNumbers } from "../block/number-column.ts";
+import { UndecodableBlock } from "../errors.ts";
+import { asDecimal, type ExactSums, unitsOf, type WideSum } from "./exact-sums.ts";
+
+// The values of one metric in the entries of a rollup, in columns. Packed: for each column the length of its bytes (varint) and the bytes
+// (number-column.ts): counts, minima, maxima, excesses; of a counter also the first and the last values, and the increases. Then the wide
+// sums as JSON: for each the index of its entry, the integer, and the partials, as texts.
+
+/** What entries have of a metric; columns with an element for each entry. */
+export interface MetricRollup {
+  /** The number of values. Without values, an entry has NaN in the other columns. */
+  readonly counts: Float64Array;
+  readonly minima: Float64Array;
+  readonly maxima: Float64Array;
+  /** The sum of the values less the minimum: small, and thus short. NaN: the sum is among the wide ones. */
+  readonly excesses: Float64Array;
+  readonly wide: ReadonlyMap<number, WideSum>;
+  /** Undefined: the metric is no counter. */
+  readonly changes: Changes | undefined;
+}
+
+/** How a counter changed. */
+export interface Changes {
+  /** The first and the last value of the GPU; NaN if it is in another entry. */
+  readonly firsts: Float64Array;
+  readonly lasts: Float64Array;
+  /** From each value of the GPU to the next one, which counts for the entry with the next one. A counter that became less has
+   *  started at 0 again. */
+  readonly increases: Float64Array;
+}
+
+/** The excess of a sum: exact, or undefined if it has to be a wide one. */
+export function excessOf(
+  { integer, partials }: WideSum,
+  { count, minimum }: { readonly count: number; readonly minimum: number },
+): number | undefined {
+  const least = partials.length === 0 ? unitsOf(minimum) : undefined;
+  return least === undefined ? undefined : asDecimal(integer - least * BigInt(count));
+}
+
+/** Adds the sum of an entry to another sum. */
+export function addEntry(sums: ExactSums, index: number, { rollup, entry }: EntryOf): void {
+  const excess = rollup.excesses[entry] as number;
+  if (Number.isNaN(excess)) {
+    const wide = rollup.wide.get(entry);
+    if (wide !== undefined) sums.addWide(index, wide);
+    return;
+  }
+  sums.addTimes(index, rollup.minima[entry] as number, rollup.counts[entry] as number);
+  sums.add(index, excess);
+}
+
+interface EntryOf {
+  readonly rollup: MetricRollup;
+  readonly entry: number;
+}
+
+/** Encodes what entries have of a metric. */
+export function packMetric({ counts, minima, maxima, excesses, wide, changes }: MetricRollup): Uint8Array {
+  const writer = new ByteWriter(counts.length * 8);
+  const ofCounter = changes === undefined ? [] : [changes.firsts, changes.lasts, changes.increases];
+  for (const column of [counts, minima, maxima, excesses, ...ofCounter]) {
+    const bytes = encodeNumbers(column);
+    writer.varint(bytes.length);
+    writer.bytesOf(bytes);
+  }
+  const texts = Array.from(wide, ([entry, sum]) => [entry, String(sum.integer), ...sum.partials.map(String)]);
+  writer.bytesOf(new TextEncoder().encode(texts.length === 0 ? "" : JSON.stringify(texts)));
+  return writer.written();
+}
+
+/** @param bytes what `packMetric` made
+ *  @throws UndecodableBlock if they are damaged */
+export function unpackMetric(
+  bytes: Uint8Array,
+  { entries, isCounter }: { readonly entries: number; readonly isCounter: boolean },
+): MetricRollup {
+  const reader = new ByteReader(bytes);
+  const column = (): Float64Array => decodeNumbers(reader.bytesOf(reader.count(bytes.length)), entries);
+  const [counts, minima, maxima, excesses] = [column(), column(), column(), column()];
+  const changes = isCounter ? { firsts: column(), lasts: column(), increases: column() } : undefined;
+  const text = new TextDecoder().decode(reader.rest());
+  return { counts, minima, maxima, excesses, changes, wide: text === "" ? new Map() : wideSumsOf(text) };
+}
+
+function wideSumsOf(text: string): Map<number, WideSum> {
+  try {
+    const texts = JSON.parse(text) as readonly (readonly [entry: number, integer: string, ...partials: string[]])[];
+    return new Map(
+      texts.map(([entry, integer, ...partials]) => [
+        entry,
+        { integer: BigInt(integer), partials: partials.map(Number) },
+      ]),
+    );
+  } catch (error) {
+    throw new UndecodableBlock("the wide sums of a rollup are damaged", { cause: error });
+  }
+}

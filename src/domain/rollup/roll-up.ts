@@ -1,0 +1,125 @@
+import type { Block } from "../block/block.ts";
+import type { Occupants } from "../gpu.ts";
+import { ExactSums } from "./exact-sums.ts";
+import { type Changes, excessOf, type MetricRollup } from "./metric-rollup.ts";
+import { type Holder, isCounter, type Rollup } from "./rollup.ts";
+
+/** A block of a GPU. */
+export interface BlockOfGpu {
+  readonly gpuKey: number;
+  readonly block: Block;
+}
+
+/** Records in a row that belong to one entry. */
+interface HeldRun {
+  readonly block: Block;
+  readonly from: number;
+  readonly to: number;
+  readonly entry: number;
+  /** True for the first one of a GPU. */
+  readonly isFirst: boolean;
+}
+
+/** The namespaces of occupants, each once and in order. */
+export function holderOf(occupants: Occupants): Holder {
+  return occupants.length === 0 ? [""] : [...new Set(occupants.map(({ namespace }) => namespace))].sort();
+}
+
+/** Summarizes the records of an hour.
+ *  @param blocks in the order of GPUs and instants */
+export function rollUp(blocks: readonly BlockOfGpu[]): Rollup {
+  const entries = new Map<string, { readonly gpuKey: number; readonly holder: Holder }>();
+  const indexes = new Map<string, number>();
+  const heldRuns: HeldRun[] = [];
+  let lastKey: number | undefined;
+  for (const { gpuKey, block } of blocks) {
+    let isFirst = lastKey !== gpuKey;
+    let from = 0;
+    for (const run of block.runs) {
+      const holder = holderOf(run.occupants);
+      const key = JSON.stringify([gpuKey, holder]);
+      if (!indexes.has(key)) {
+        indexes.set(key, entries.size);
+        entries.set(key, { gpuKey, holder });
+      }
+      const to = from + run.records;
+      heldRuns.push({ block, from, to, entry: indexes.get(key) as number, isFirst });
+      [from, isFirst] = [to, false];
+    }
+    lastKey = gpuKey;
+  }
+  const all = [...entries.values()];
+  const records = new Float64Array(all.length);
+  for (const { entry, from, to } of heldRuns) records[entry] = (records[entry] as number) + to - from;
+  const names = new Set(blocks.flatMap(({ block }) => [...block.metrics.keys()]));
+  return {
+    gpuKeys: Float64Array.from(all, ({ gpuKey }) => gpuKey),
+    holders: all.map(({ holder }) => holder),
+    records,
+    metrics: new Map(Array.from(names, (name) => [name, metricOf(name, heldRuns, all.length)])),
+  };
+}
+
+function metricOf(name: string, heldRuns: readonly HeldRun[], entries: number): MetricRollup {
+  const counts = new Float64Array(entries);
+  const minima = new Float64Array(entries).fill(NaN);
+  const maxima = new Float64Array(entries).fill(NaN);
+  const sums = new ExactSums(entries);
+  for (const { block, from, to, entry } of heldRuns) {
+    const values = block.metrics.get(name);
+    if (values === undefined) continue;
+    for (let place = from; place < to; place += 1) {
+      const value = values[place] as number;
+      if (Number.isNaN(value)) continue;
+      const isFirst = counts[entry] === 0;
+      counts[entry] = (counts[entry] as number) + 1;
+      minima[entry] = isFirst ? value : Math.min(minima[entry] as number, value);
+      maxima[entry] = isFirst ? value : Math.max(maxima[entry] as number, value);
+      sums.add(entry, value);
+    }
+  }
+  const changes = isCounter(name) ? changesOf(name, heldRuns, entries) : undefined;
+  return { counts, minima, maxima, ...excessesOf(sums, counts, minima), changes };
+}
+
+function excessesOf(
+  sums: ExactSums,
+  counts: Float64Array,
+  minima: Float64Array,
+): Pick<MetricRollup, "excesses" | "wide"> {
+  const wide = new Map<number, ReturnType<ExactSums["wideSum"]>>();
+  const excesses = counts.map((count, entry) => {
+    if (count === 0) return NaN;
+    const sum = sums.wideSum(entry);
+    const excess = excessOf(sum, { count, minimum: minima[entry] as number });
+    if (excess === undefined) wide.set(entry, sum);
+    return excess ?? NaN;
+  });
+  return { excesses, wide };
+}
+
+function changesOf(name: string, heldRuns: readonly HeldRun[], entries: number): Changes {
+  const firsts = new Float64Array(entries).fill(NaN);
+  const lasts = new Float64Array(entries).fill(NaN);
+  const increases = new Float64Array(entries).fill(NaN);
+  let last = { value: NaN, entry: 0 };
+  const end = (): void => {
+    if (!Number.isNaN(last.value)) lasts[last.entry] = last.value;
+  };
+  for (const { block, from, to, entry, isFirst } of heldRuns) {
+    if (isFirst) {
+      end();
+      last = { value: NaN, entry };
+    }
+    for (const value of block.metrics.get(name)?.subarray(from, to) ?? []) {
+      if (Number.isNaN(value)) continue;
+      if (Number.isNaN(last.value)) firsts[entry] = value;
+      const increase = Number.isNaN(last.value) ? 0 : value < last.value ? value : value - last.value;
+      const sum = increases[entry] as number;
+      increases[entry] = Number.isNaN(sum) ? increase : sum + increase;
+      last = { value, entry };
+    }
+  }
+  end();
+  return { firsts, lasts, increases };
+}

@@ -1,0 +1,185 @@
+import type { SqlExecutor } from "../../../../db/client.ts";
+import { hourMs } from "../../../../db/sql/hour-locks.ts";
+import { type OpenHour, type RollupsOfHour, selectRollupHours } from "../../../../db/sql/rollup-hours.ts";
+import { decodeNumbers } from "../../../../domain/block/number-column.ts";
+import type { BucketSums } from "../../../../domain/rollup/bucket-sums.ts";
+import type { TimeRange } from "../../../../domain/time-range.ts";
+import { turnOfOthers } from "../../../../kit/turn.ts";
+import { historyParts, type WantedParts } from "../history/history-parts.ts";
+import { Summaries, type SummaryQuestion } from "./summaries.ts";
+
+/** The summaries of an hour. */
+export interface HourOfSums {
+  readonly hour: number;
+  readonly sums: BucketSums;
+}
+
+/** The entries that are in memory at a time, about. */
+const entriesPerSlice = 2 ** 18;
+const hoursPerSlice = 744;
+/** About 10 ms. */
+const rollupsPerTurn = 64;
+/** Rows of `rollups` whose keys are kept, because those of the next hour are usually the same. */
+const keysKept = 4096;
+
+/** Summarizes the records of some GPUs by hour, in the order of time; hours without records are left out. Whole hours come from rollups as
+ *  far as these are settled. Each GPU's hour is from one snapshot of the database.
+ *  @param range whole buckets, with finite bounds
+ *  @param executor one whose signal and time limit hold between its statements, too */
+export async function* summarize(
+  executor: SqlExecutor,
+  range: TimeRange,
+  question: SummaryQuestion,
+): AsyncGenerator<HourOfSums, void, undefined> {
+  if (!(range.fromMs < range.toMs) || question.groups.gpuKeys.length === 0) return;
+  if (question.widthMs < hourMs) yield* fromRecords(executor, range, question);
+  else yield* fromRollups(executor, range, question);
+}
+
+const partsWanted = (
+  { metrics, groups }: SummaryQuestion,
+  of: Pick<WantedParts, "gpuKeys" | "range">,
+): WantedParts => ({
+  ...of,
+  metrics,
+  withRuns: groups.needsHolders,
+});
+
+async function* fromRecords(
+  executor: SqlExecutor,
+  range: TimeRange,
+  question: SummaryQuestion,
+): AsyncGenerator<HourOfSums, void, undefined> {
+  const summaries = new Summaries(question);
+  const wanted = partsWanted(question, { gpuKeys: question.groups.gpuKeys, range });
+  for await (const parts of historyParts(executor, wanted)) {
+    // those of earlier hours are complete
+    const firstMs = parts.reduce((first, { timesMs }) => Math.min(first, timesMs[0] as number), Infinity);
+    yield* summaries.before(Math.floor(firstMs / hourMs) * hourMs);
+    for (const part of parts) summaries.addPart(part);
+  }
+  yield* summaries.before(Infinity);
+}
+
+async function* fromRollups(
+  executor: SqlExecutor,
+  range: TimeRange,
+  question: SummaryQuestion,
+): AsyncGenerator<HourOfSums, void, undefined> {
+  const { gpuKeys } = question.groups;
+  const spanMs = Math.max(1, Math.min(hoursPerSlice, Math.floor(entriesPerSlice / gpuKeys.length))) * hourMs;
+  const read = (fromMs: number): Promise<Slice> | undefined => {
+    if (fromMs >= range.toMs) return undefined;
+    const part = { fromMs, toMs: Math.min(range.toMs, fromMs + spanMs) };
+    const slice = readSlice(executor, part, question);
+    // it is awaited later, or not at all if the caller has enough
+    slice.catch(() => undefined);
+    return slice;
+  };
+  const summaries = new Summaries(question);
+  const keys = new KnownKeys();
+  for (let reading = read(range.fromMs); reading !== undefined;) {
+    const slice = await reading;
+    reading = read(slice.range.toMs);
+    const entries = new RollupEntries(slice, question, keys);
+    await entries.addTo(summaries);
+    for (const open of entries.openParts()) {
+      for await (const parts of historyParts(executor, partsWanted(question, open))) {
+        for (const part of parts) summaries.addPart(part);
+      }
+    }
+    yield* summaries.before(Infinity);
+  }
+}
+
+interface Slice {
+  readonly range: TimeRange;
+  readonly rollups: readonly RollupsOfHour[];
+  readonly open: readonly OpenHour[];
+}
+
+/** The most keys that are looked for in the rollups; for more, all rollups are read. */
+const keysSought = 100;
+
+async function readSlice(executor: SqlExecutor, range: TimeRange, question: SummaryQuestion): Promise<Slice> {
+  const { gpuKeys } = question.groups;
+  const sought = gpuKeys.length > keysSought ? undefined : gpuKeys;
+  const rows = await selectRollupHours(executor, { range, gpuKeys: sought, metrics: question.metrics });
+  const isRollup = (row: RollupsOfHour | OpenHour): row is RollupsOfHour => row.kind === "rollups";
+  const rollups = rows.filter(isRollup).map((row) => ({ ...row, hour: Math.round(row.hour) }));
+  const open = rows.flatMap((row) => (isRollup(row) ? [] : [{ ...row, hour: Math.round(row.hour) }]));
+  return { range, rollups, open };
+}
+
+/** The decoded keys of rows of rollups, one array for equal ones. */
+class KnownKeys {
+  private readonly arrays = new Map<string, Float64Array>();
+
+  of({ keys, entries }: RollupsOfHour): Float64Array {
+    const text = Buffer.from(keys.buffer, keys.byteOffset, keys.byteLength).toString("latin1");
+    let array = this.arrays.get(text);
+    if (array === undefined) {
+      if (this.arrays.size >= keysKept) this.arrays.clear();
+      this.arrays.set(text, (array = decodeNumbers(keys, entries)));
+    }
+    return array;
+  }
+}
+
+/** The entries of rollups that count, and what they leave to be read from the records. */
+class RollupEntries {
+  private readonly stale: ReadonlyMap<number, ReadonlySet<number>>;
+  private readonly moved: ReadonlyMap<number, ReadonlySet<number>>;
+
+  constructor(
+    private readonly slice: Slice,
+    private readonly question: SummaryQuestion,
+    private readonly keys: KnownKeys,
+  ) {
+    const stale = new Map<number, Set<number>>();
+    for (const { hour, gpuKey } of slice.open) {
+      if (gpuKey === null) continue;
+      const ofHour = stale.get(hour);
+      if (ofHour === undefined) stale.set(hour, new Set([gpuKey]));
+      else ofHour.add(gpuKey);
+    }
+    this.stale = stale;
+    this.moved = question.own.movedIn(slice.range, hourMs);
+  }
+
+  async addTo(summaries: Summaries): Promise<void> {
+    for (const [index, row] of this.slice.rollups.entries()) {
+      if (index > 0 && index % rollupsPerTurn === 0) await turnOfOthers();
+      summaries.addRollups({ row, gpuKeys: this.keys.of(row), isCounted: this.isCounted(row.hour) });
+    }
+  }
+
+  /** The hours and GPUs whose records have to be read; those of which nothing is stored may be among them. */
+  openParts(): Required<Pick<WantedParts, "gpuKeys" | "range">>[] {
+    const { gpuKeys } = this.question.groups;
+    const withRows = new Set(this.slice.open.flatMap(({ kind, hour }) => (kind === "rows" ? [hour] : [])));
+    const settled = Map.groupBy(this.slice.rollups, ({ hour }) => hour);
+    const parts: Required<Pick<WantedParts, "gpuKeys" | "range">>[] = [];
+    for (const hour of [...new Set([...withRows, ...this.moved.keys()])].sort((a, b) => a - b)) {
+      const isCounted = this.isCounted(hour);
+      const rows = settled.get(hour) ?? [];
+      const counted = new Set(rows.flatMap((row) => [...this.keys.of(row)].filter(isCounted)));
+      const moved = this.moved.get(hour);
+      const open = withRows.has(hour) ? gpuKeys : gpuKeys.filter((key) => moved?.has(key));
+      const left = counted.size === 0 ? open : open.filter((key) => !counted.has(key));
+      const last = parts.at(-1);
+      if (last?.gpuKeys === left && last.range.toMs === hour) {
+        parts[parts.length - 1] = { gpuKeys: left, range: { ...last.range, toMs: hour + hourMs } };
+      } else if (left.length > 0) parts.push({ gpuKeys: left, range: { fromMs: hour, toMs: hour + hourMs } });
+    }
+    return parts;
+  }
+
+  /** An entry counts if it is not stale, and if all of the hour lies within the bounds. */
+  private isCounted(hour: number): (gpuKey: number) => boolean {
+    const [stale, moved] = [this.stale.get(hour), this.moved.get(hour)];
+    const { own } = this.question;
+    const range = { fromMs: hour, toMs: hour + hourMs };
+    return (gpuKey) => stale?.has(gpuKey) !== true && moved?.has(gpuKey) !== true && own.isWithin(gpuKey, range);
+  }
+}
