@@ -61,7 +61,13 @@ export class PGliteProcess implements PGliteSession {
         this.options.onNotice(`the embedded store's process ended and is started again: ${reason}`);
       }
     });
-    await child.opened;
+    try {
+      await child.opened;
+    } catch (error) {
+      // the next attempt begins after this one
+      await child.ended;
+      throw error;
+    }
     return child;
   }
 
