@@ -1,9 +1,9 @@
-import { coverageHourMs } from "../../domain/coverage.ts";
 import { returnGraceMs } from "../../domain/inventory.ts";
-import { type OwnRows, telemetryOf } from "./own-rows.ts";
+import { firstAfter } from "./block-records.ts";
+import { type OwnRows, ownRecordsOfBlock, telemetryOf } from "./own-rows.ts";
 import { bucketOf } from "./rollup-source.ts";
 import { missedIn, scheduledIn, wholeHour } from "./missed-parts.ts";
-import { type HoursParameters, msOf, scheduledBetween } from "./source-hours.ts";
+import { type HoursParameters, msOf, scheduledBetween, withinHours } from "./source-hours.ts";
 
 const grace = `interval '${returnGraceMs / 1000} seconds'`;
 
@@ -18,7 +18,7 @@ export function migPrefixOf(uuid: string): string {
  *  @param gpu alias of its row of `gpus` */
 export function returnOf(span: string, gpu: string): string {
   return `case when ${span}.state = 'decommissioned' and ${gpu}.last_seen_at > ${span}.from_at + ${grace} then (
-    select time from telemetry where gpu_key = ${gpu}.gpu_key and time > ${span}.from_at + ${grace} order by time limit 1) end`;
+    ${firstAfter(`${gpu}.gpu_key`, `${span}.from_at + ${grace}`)}) end`;
 }
 
 /** An SQL expression: when a span ends for a device; NULL if it has no end. */
@@ -68,7 +68,8 @@ export function partsOf(table: string, key: string): string {
 /** CTEs that follow `device_states`, `span_hours`, and `learned`: `excused(gpu_key, hour_ms, excused, maintenance)`, the readings of
  *  each device and hour that were due while it was gone or under maintenance, and were not received. `maintenance` has those of
  *  maintenance alone. What was received then was due, and counts like everything else. */
-export function excusedDevices({ firstHour, lastHour }: HoursParameters, own?: OwnRows): string {
+export function excusedDevices(hours: HoursParameters, own?: OwnRows): string {
+  const isIn = (instant: string): string => `${msOf(instant)} >= o.from_ms and ${msOf(instant)} < o.to_ms`;
   const learnedBefore = (instant: string): string =>
     `ceil((least(greatest(${instant}, l.from_ms), l.to_ms) - l.from_ms) / l.step_ms)`;
   return `
@@ -86,11 +87,17 @@ due_off as (
   select l.gpu_key, l.hour_ms, o.state, ${learnedBefore("o.to_ms")} - ${learnedBefore("o.from_ms")}
   from learned l join parts_off o using (gpu_key) where l.step_ms is not null),
 received_off as (
-  select t.gpu_key, ${msOf(bucketOf("1h", "t.time"))} as hour_ms, o.state, count(*)::float8 as received
-  from parts_off o join ${telemetryOf(own)} t using (gpu_key)
-  where t.time >= to_timestamp(${firstHour}::float8 / 1000.0)
-    and t.time < to_timestamp((${lastHour}::float8 + ${coverageHourMs}) / 1000.0)
-    and ${msOf("t.time")} >= o.from_ms and ${msOf("t.time")} < o.to_ms
+  select gpu_key, hour_ms, state, sum(received)::float8 as received from (
+    select t.gpu_key, ${msOf(bucketOf("1h", "t.time"))} as hour_ms, o.state, count(*) as received
+    from parts_off o join ${telemetryOf(own)} t using (gpu_key)
+    where ${withinHours("t.time", hours)} and ${isIn("t.time")}
+    group by 1, 2, 3
+    union all
+    select b.gpu_key, ${msOf(bucketOf("1h", "b.from_at"))}, o.state,
+      case when ${isIn("b.from_at")} and ${isIn("b.to_at")} then ${own?.recordsOfBlock("b") ?? "b.records"}
+        else (select count(*) from ${ownRecordsOfBlock("b", own)} r where ${isIn("r.time")}) end
+    from parts_off o join blocks b using (gpu_key)
+    where ${withinHours("b.from_at", hours)} and ${msOf("b.to_at")} >= o.from_ms and ${msOf("b.from_at")} < o.to_ms) counted
   group by 1, 2, 3),
 excused as (
   select gpu_key, hour_ms, sum(left_out) as excused, coalesce(sum(left_out) filter (where state = 'maintenance'), 0) as maintenance

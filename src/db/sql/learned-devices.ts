@@ -1,13 +1,9 @@
 import { coverageHourMs } from "../../domain/coverage.ts";
-import { type OwnRows, telemetryOf } from "./own-rows.ts";
-import { type HoursParameters, msOf } from "./source-hours.ts";
+import { type OwnRows, ownRecordsOfBlock, telemetryOf } from "./own-rows.ts";
+import { type HoursParameters, msOf, withinHours } from "./source-hours.ts";
 
 /** The range that times between records are learned from: its first and last hour, milliseconds since the epoch. */
 export type LearnedRange = Pick<HoursParameters, "firstHour" | "lastHour">;
-
-const within = (column: string, { firstHour, lastHour }: LearnedRange): string =>
-  `${column} >= to_timestamp(${firstHour}::float8 / 1000.0)
-      and ${column} < to_timestamp((${lastHour}::float8 + ${coverageHourMs}) / 1000.0)`;
 
 /** A condition: the device has no source with a schedule. */
 const isUnscheduled = (alias: string, { lastHour }: LearnedRange): string => `not exists (
@@ -16,6 +12,20 @@ const isUnscheduled = (alias: string, { lastHour }: LearnedRange): string => `no
 
 /** So many of a device's times between records are looked at, the newest of the range: of millions of records, as good a median. */
 const learnedFrom = 100;
+
+/** A query for the newest instants of a device's records in the range. Blocks are decoded one by one, the newest first, until these are
+ *  enough; none if the rows have enough newer ones. */
+const newestOf = (gpuKey: string, range: LearnedRange, own: OwnRows | undefined): string => `
+        with newest_rows as (
+          select t.time from ${telemetryOf(own)} t where t.gpu_key = ${gpuKey} and ${withinHours("t.time", range)}
+          order by t.time desc limit ${learnedFrom + 1}),
+        newest_settled as (
+          select r.time from blocks b cross join lateral ${ownRecordsOfBlock("b", own)} r
+          where b.gpu_key = ${gpuKey} and ${withinHours("b.from_at", range)}
+            and b.to_at > coalesce((select min(time) from newest_rows having count(*) > ${learnedFrom}), '-infinity')
+          order by b.from_at desc, r.time desc limit ${learnedFrom + 1})
+        select time from newest_rows union all select time from newest_settled
+        order by time desc limit ${learnedFrom + 1}`;
 
 /** A query for the devices that have records in the range and no source with a schedule, each with the median of the times between its
  *  newest records, and the instant of the newest one. Each device is looked up on its own, because sorting all records takes longer;
@@ -26,10 +36,22 @@ const stepsOf = (devices: string, range: LearnedRange, own: OwnRows | undefined)
     select percentile_disc(0.5) within group (order by step) as step, count(step) as steps, max(time) as newest_at
     from (
       select time, lag(time) over (order by time desc) - time as step
-      from (
-        select t.time from ${telemetryOf(own)} t where t.gpu_key = d.gpu_key and ${within("t.time", range)}
-        order by t.time desc limit ${learnedFrom + 1}) newest) gaps) c
+      from (${newestOf("d.gpu_key", range, own)}) newest) gaps) c
   where ${isUnscheduled("d", range)} and c.newest_at is not null`;
+
+/** A query for the instant of a device's newest record, which is none if it has none. */
+const newestInStore = (gpuKey: string, own: OwnRows | undefined): string => {
+  const settled =
+    own === undefined
+      ? `select b.to_at as time from blocks b where b.gpu_key = ${gpuKey} order by b.from_at desc limit 1`
+      : `select r.time from blocks b cross join lateral ${ownRecordsOfBlock("b", own)} r
+      where b.gpu_key = ${gpuKey} order by b.from_at desc, r.time desc limit 1`;
+  return `
+    select max(time) as time from (
+      (select t.time from ${telemetryOf(own)} t where t.gpu_key = ${gpuKey} order by t.time desc limit 1)
+      union all
+      (${settled})) newest having count(*) > 0`;
+};
 
 /** A condition: no other source has reported the device since. */
 const notElsewhere = (alias: string): string => `not exists (
@@ -76,7 +98,7 @@ learned_spans as (
       as last_ms,
     ${msOf("greatest(s.source_last_at, last.time)")} as source_ms, ${msOf("coalesce(s.newest_at, last.time)")} as newest_ms
   from learned_steps s join devices d using (gpu_key)
-  cross join lateral (select time from ${telemetryOf(own)} t where t.gpu_key = s.gpu_key order by time desc limit 1) last)`;
+  cross join lateral (${newestInStore("s.gpu_key", own)}) last)`;
 }
 
 /** The CTEs of `learnedSpans`, and `learned`: what was expected of each of these devices in each hour. They follow `all_devices`, too.

@@ -1,5 +1,6 @@
 import type { GpuBounds } from "../../domain/gpu-bounds.ts";
 import { textArray } from "./array-literal.ts";
+import { instantsOfBlock, newestBetween, recordsOfBlock, runsOfBlock } from "./block-records.ts";
 import type { Conditions } from "./conditions.ts";
 
 /** SQL conditions for what lies within bounds, in one statement. */
@@ -81,6 +82,20 @@ export class OwnRows {
     where own_p.gpu_key = ${alias}.gpu_key and ${alias}.time >= own_p.from_at and ${alias}.time < own_p.to_at and ${this.place("own_p")})`;
   }
 
+  /** An SQL expression: how many of a block's records are within. Its instants are decoded only if its GPU moved in between.
+   *  @param alias a row of `blocks` */
+  recordsOfBlock(alias: string): string {
+    const held = this.restrictsNamespaces
+      ? `(select coalesce(sum(own_r.records), 0)::int8 from ${runsOfBlock(alias)} own_r where ${this.heldRecord("own_r")})`
+      : `${alias}.records`;
+    if (!this.restrictsPlaces) return held;
+    const place = (condition: string): string => `exists (select from (${placeSpans()}) own_p
+    where own_p.gpu_key = ${alias}.gpu_key and ${condition} and ${this.place("own_p")})`;
+    return `case when ${place(`own_p.from_at <= ${alias}.from_at and own_p.to_at > ${alias}.to_at`)} then ${held}
+    when not ${place(`own_p.from_at <= ${alias}.to_at and own_p.to_at > ${alias}.from_at`)} then 0
+    else (select count(*) from ${recordsOfBlock(alias)} own_t where ${this.recordOfMany("own_t")}) end`;
+  }
+
   /** A list of names, as an array. As a query, it is read once, not for each row. */
   names(list: keyof GpuBounds): string {
     const placeholder = (this.placeholders[list] ??= this.conditions.param(textArray(this.bounds[list] ?? [])));
@@ -96,9 +111,15 @@ select gpu_key, cluster_id, hostname,
   lead(valid_from, 1, 'infinity') over w as to_at
 from gpu_attributes${only} window w as (partition by gpu_key order by valid_from)`;
 
-/** The telemetry that a statement reads: all of it, or what lies within bounds. */
+/** The rows of telemetry that a statement reads: all of them, or what lies within bounds. */
 export function telemetryOf(own: OwnRows | undefined): string {
   return own === undefined ? "telemetry" : `(select own_t.* from telemetry own_t where ${own.recordOfMany("own_t")})`;
+}
+
+/** A query for the records of a block, or for those within bounds, in no order: `time`. @param alias a row of `blocks` */
+export function ownRecordsOfBlock(alias: string, own: OwnRows | undefined): string {
+  if (own === undefined) return `(select time from ${instantsOfBlock(alias)} as time)`;
+  return `(select own_t.time from ${recordsOfBlock(alias)} own_t where ${own.recordOfMany("own_t")})`;
 }
 
 /** CTE `own_time(gpu_key, spans)`: when each GPU was within, as multiranges that are not empty.
@@ -128,8 +149,7 @@ own_gpus as materialized (
   select g.gpu_key, g.uuid, a.cluster_id, a.hostname, a.gpu_id, a.model_name,
     case when isfinite(lower(o.spans)) then lower(o.spans) else g.first_seen_at end as first_seen_at,
     case when upper(o.spans) = 'infinity' then greatest(g.last_seen_at, n.last_began)
-      else (select time from telemetry t where t.gpu_key = g.gpu_key and t.time >= n.last_began and t.time < upper(o.spans)
-        order by time desc limit 1) end as last_seen_at,
+      else (${newestBetween("g.gpu_key", "n.last_began", "upper(o.spans)")}) end as last_seen_at,
     upper(o.spans) = 'infinity' as is_own
   from gpus g join own_time o using (gpu_key)
   cross join lateral (select max(lower(span)) as last_began from unnest(o.spans) as span) n

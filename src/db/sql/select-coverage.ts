@@ -1,9 +1,4 @@
-import {
-  coverageHourMs,
-  type CoverageFilter,
-  type CoverageGrouping,
-  type MissingReason,
-} from "../../domain/coverage.ts";
+import { type CoverageFilter, type CoverageGrouping, type MissingReason } from "../../domain/coverage.ts";
 import type { SqlExecutor } from "../client.ts";
 import { type CoverageWindow, firstWindow, nextWindow, wholeRange } from "./coverage-windows.ts";
 import { Conditions } from "./conditions.ts";
@@ -16,7 +11,14 @@ import { neverSeen } from "./never-seen.ts";
 import { ownGpus, OwnRows, telemetryOf } from "./own-rows.ts";
 import { everySource } from "./end-source.ts";
 import { bucketOf } from "./rollup-source.ts";
-import { type HoursParameters, msOf, scheduledDevices, sourceHours, sourcesOfDevices } from "./source-hours.ts";
+import {
+  type HoursParameters,
+  msOf,
+  scheduledDevices,
+  sourceHours,
+  sourcesOfDevices,
+  withinHours,
+} from "./source-hours.ts";
 
 /** The devices of a group that have one source, in one hour. */
 export interface CoveragePart {
@@ -206,10 +208,13 @@ function countedRecords({ firstHour, lastHour }: HoursParameters, own: OwnRows |
 counts as (
   select d.gpu_key, ${msOf("c.hour")} as hour_ms, c.received
   from devices d cross join lateral (
-    select ${bucketOf("1h", "t.time")} as hour, count(*)::float8 as received from ${telemetryOf(own)} t where t.gpu_key = d.gpu_key
-      and t.time >= to_timestamp(${firstHour}::float8 / 1000.0)
-      and t.time < to_timestamp((${lastHour}::float8 + ${coverageHourMs}) / 1000.0)
-    group by 1) c)`;
+    select hour, sum(received)::float8 as received from (
+      select ${bucketOf("1h", "t.time")} as hour, count(*) as received from ${telemetryOf(own)} t where t.gpu_key = d.gpu_key
+        and ${withinHours("t.time", { firstHour, lastHour })} group by 1
+      union all
+      select ${bucketOf("1h", "b.from_at")}, ${own?.recordsOfBlock("b") ?? "b.records"} from blocks b where b.gpu_key = d.gpu_key
+        and ${withinHours("b.from_at", { firstHour, lastHour })}) counted
+    group by 1 having sum(received) > 0) c)`;
 }
 
 /** CTEs: what was due, expected, received and repeated of each device in each hour. */

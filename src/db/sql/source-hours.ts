@@ -19,6 +19,11 @@ export interface HoursParameters {
   readonly now: string;
 }
 
+/** A condition: an instant is within the hours of a range. */
+export const withinHours = (column: string, { firstHour, lastHour }: Omit<HoursParameters, "now">): string =>
+  `${column} >= to_timestamp(${firstHour}::float8 / 1000.0)
+      and ${column} < to_timestamp((${lastHour}::float8 + ${coverageHourMs}) / 1000.0)`;
+
 /** CTEs that follow a CTE `devices(gpu_key, ...)`:
  *
  *  - `spans(source_id, gpu_key, first_ms, until_ms)`: when each device belonged to a source. A source that has reported a device
