@@ -242,6 +242,51 @@ test("sources and documents contain no unclear words", () => {
   expect(found).toEqual([]);
 });
 
+/** The files whose statements read the records of settled history as well, in blocks. */
+const readRowsAndBlocks = [
+  ...[
+    "block-records",
+    "count-records",
+    "delete-old",
+    "device-states",
+    "history-columns",
+    "learned-devices",
+    "observations",
+  ],
+  ...["own-rows", "select-aggregates", "select-coverage", "select-records", "select-rollups"],
+];
+
+const afterUnsettling = "runs in a transaction that stores records, after the blocks of their hours have become rows";
+const lastSeenIsNewer = "looks for records since the GPU was last seen, which settling brings up to its newest record";
+
+/** The files whose statements need no blocks, each with the reason. */
+const readRowsOnly: Readonly<Record<string, string>> = {
+  "conflicting-values": afterUnsettling,
+  "copy-telemetry": afterUnsettling,
+  "existing-records": afterUnsettling,
+  "upsert-telemetry": afterUnsettling,
+  "inventory-changes": lastSeenIsNewer,
+  "select-gpus": lastSeenIsNewer,
+  "settled-rows": "makes blocks of rows",
+};
+
+test("a statement that reads the rows of telemetry reads settled history too, or it is said why not", () => {
+  const statements = filesIn("src/db/sql");
+  const found = findAll(statements, (node) => {
+    const isText = ts.isStringLiteral(node) || ts.isNoSubstitutionTemplateLiteral(node) || isTemplatePart(node);
+    if (isText && !ts.isImportDeclaration(node.parent) && /(?<![\w./-])telemetry(?![\w-])/.test(node.text)) return "";
+    return ts.isCallExpression(node) && node.expression.getText() === "telemetryOf" ? "" : undefined;
+  });
+  const names = new Set(found.map((place) => /([^/]+)\.ts:/.exec(place)?.[1]));
+  const known = new Set([...readRowsAndBlocks, ...Object.keys(readRowsOnly)]);
+  expect([...names].filter((name) => !known.has(name ?? ""))).toEqual([]);
+  const existing = new Set(statements.map(({ path }) => path.replace(/^.*\/|\.ts$/g, "")));
+  expect([...known].filter((name) => !existing.has(name))).toEqual([]);
+});
+
+const isTemplatePart = (node: ts.Node): node is ts.TemplateHead | ts.TemplateMiddle | ts.TemplateTail =>
+  ts.isTemplateHead(node) || ts.isTemplateMiddle(node) || ts.isTemplateTail(node);
+
 function methodsOf(node: ts.InterfaceDeclaration): number {
   return node.members.filter(ts.isMethodSignature).length;
 }

@@ -45,9 +45,9 @@ function recordsOf(prefix: string, { device, fromMs, stepMs, records, ...held }:
 const bounds: fc.Arbitrary<(clusterId: string) => GpuBounds | undefined> = fc.constantFrom(
   () => undefined,
   () => undefined,
-  (clusterId) => ({ hosts: [`${clusterId} h1`] }),
+  (clusterId: string) => ({ hosts: [`${clusterId} h1`] }),
   () => ({ namespaces: ["n2"] }),
-  (clusterId) => ({ hosts: [`${clusterId} h2`], namespaces: ["n1", "n2"] }),
+  (clusterId: string) => ({ hosts: [`${clusterId} h2`], namespaces: ["n1", "n2"] }),
 );
 
 /** The answers that follow from when a fleet's records were. */

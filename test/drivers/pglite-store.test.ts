@@ -9,9 +9,11 @@ import { exerciseGpuStateHistory } from "../contract/gpu-state-history.ts";
 import { exerciseKeyStore } from "../contract/key-store.ts";
 import { exerciseHistoryRetention } from "../contract/history-retention.ts";
 import { exerciseInventory } from "../contract/inventory.ts";
+import { exerciseSettledCoverage } from "../contract/settled-coverage.ts";
 import { exerciseTelemetryQueries } from "../contract/telemetry-queries.ts";
 import { exerciseTelemetryStore } from "../contract/telemetry-store.ts";
 import { openMemoryStore } from "../support/open-store.ts";
+import { settledStores } from "../support/settled.ts";
 
 exerciseTelemetryStore("PGlite", openMemoryStore);
 exerciseTelemetryQueries("PGlite", openMemoryStore);
@@ -30,3 +32,8 @@ exerciseExpectedDevices("PGlite", openMemoryStore);
 exerciseMissedReasons("PGlite", openMemoryStore);
 exerciseExpectedRecords("PGlite", openMemoryStore);
 exerciseKeyStore("PGlite", openMemoryStore);
+
+exerciseSettledCoverage("PGlite", openMemoryStore, 3);
+exerciseCoverage("PGlite with settled history", settledStores(openMemoryStore, "everything"));
+exerciseInventory("PGlite with settled history", settledStores(openMemoryStore, "everything"));
+exerciseMissedReasons("PGlite with half of its history settled", settledStores(openMemoryStore, "half"));

@@ -12,6 +12,7 @@ import { exerciseGpuStateHistory } from "../contract/gpu-state-history.ts";
 import { exerciseKeyStore } from "../contract/key-store.ts";
 import { exerciseHistoryRetention } from "../contract/history-retention.ts";
 import { exerciseInventory } from "../contract/inventory.ts";
+import { exerciseSettledCoverage } from "../contract/settled-coverage.ts";
 import { exerciseTelemetryQueries } from "../contract/telemetry-queries.ts";
 import { exerciseTelemetryStore } from "../contract/telemetry-store.ts";
 import { createDatabase } from "../support/postgres-database.ts";
@@ -67,3 +68,5 @@ for (const [name, options] of [
 
 exerciseHistoryRetention("TimescaleDB", inDatabase("timescale_retention", {}));
 exerciseHistoryRetention("PostgreSQL", inDatabase("plain_retention", { plain: true }));
+
+exerciseSettledCoverage("TimescaleDB", inDatabase("timescale_settled", {}), 6);
