@@ -253,7 +253,7 @@ const readRowsAndBlocks = [
     "learned-devices",
     "observations",
   ],
-  ...["own-rows", "select-aggregates", "select-coverage", "select-records", "select-rollups"],
+  ...["own-rows", "rollup-hours", "select-coverage", "select-records"],
 ];
 
 const afterUnsettling = "runs in a transaction that stores records, after the blocks of their hours have become rows";
