@@ -267,6 +267,7 @@ const readRowsOnly: Readonly<Record<string, string>> = {
   "upsert-telemetry": afterUnsettling,
   "inventory-changes": lastSeenIsNewer,
   "select-gpus": lastSeenIsNewer,
+  chunks: "drops chunks of rows; blocks have none",
   "settled-rows": "makes blocks of rows",
 };
 

@@ -27,7 +27,7 @@ export const collector: Role = {
       drainOnStop: etcd === undefined,
     });
     return {
-      services: [collecting, ...historyUpkeep(opened, shared), inventoryUpkeep(opened, shared)],
+      services: [collecting, historyUpkeep(opened, shared), inventoryUpkeep(opened, shared)],
       banner: { pages: [], facts: [] },
       servesFromMemory: () => false,
       load: () => loadOf(collecting, shared),
@@ -49,9 +49,8 @@ function inventoryUpkeep({ inventory }: OpenStore, { config, clock, log, registr
   return upkeep;
 }
 
-/** The service that deletes old history; none if no history is ever deleted. */
-function historyUpkeep({ retention }: OpenStore, { config, clock, log }: SharedParts): HistoryUpkeep[] {
+/** The service that deletes old history. */
+function historyUpkeep({ retention }: OpenStore, { config, clock, log }: SharedParts): HistoryUpkeep {
   const keepDays = { raw: config.retentionRawDays, "1m": config.retention1mDays, "1h": config.retention1hDays };
-  const isDeleting = Object.values(keepDays).some((days) => days > 0);
-  return isDeleting ? [new HistoryUpkeep({ retention, keepDays, clock, log })] : [];
+  return new HistoryUpkeep({ retention, keepDays, clock, log });
 }

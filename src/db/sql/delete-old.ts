@@ -9,18 +9,6 @@ export async function tryRetentionLock(executor: SqlExecutor): Promise<boolean> 
   return (await executor.query<{ locked: boolean }>(text))[0]?.locked === true;
 }
 
-/** Drops each chunk of the hypertable whose rows are all older than `days`.
- *  @returns the number of dropped chunks */
-export async function dropOldChunks(
-  executor: SqlExecutor,
-  { timescaleSchema, days }: { readonly timescaleSchema: string; readonly days: number },
-): Promise<number> {
-  const text = `
-select count(*)::int as dropped
-from "${timescaleSchema}".drop_chunks('telemetry', older_than => now() - make_interval(days => $1::int))`;
-  return (await executor.query<{ dropped: number }>(text, [days]))[0]?.dropped ?? 0;
-}
-
 /** Deletes at most `maxRows` of the records older than `days`, the oldest first. @returns the number of deleted records */
 export async function deleteOldRows(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
   const text = `
@@ -29,6 +17,20 @@ with deleted as (
     select gpu_key, time from telemetry where time < now() - make_interval(days => $1::int) order by time limit $2::int)
   returning 1
 )
+select count(*)::int as deleted from deleted`;
+  return (await executor.query<{ deleted: number }>(text, [days, maxRows]))[0]?.deleted ?? 0;
+}
+
+/** Deletes at most `maxRows` of the blocks whose records are all older than `days`, the oldest first. Blocks of which another transaction
+ *  makes rows are left to it. @returns the number of deleted blocks */
+export async function deleteOldBlocks(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
+  const text = `
+with old as materialized (
+  select gpu_key, from_at from blocks
+  where from_at < now() - make_interval(days => $1::int) and to_at < now() - make_interval(days => $1::int)
+  order by from_at limit $2::int for update skip locked),
+deleted as (
+  delete from blocks b using old where b.gpu_key = old.gpu_key and b.from_at = old.from_at returning 1)
 select count(*)::int as deleted from deleted`;
   return (await executor.query<{ deleted: number }>(text, [days, maxRows]))[0]?.deleted ?? 0;
 }

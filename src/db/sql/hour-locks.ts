@@ -31,11 +31,20 @@ export function holdHours(transaction: SqlTransaction, hours: readonly number[])
   ]);
 }
 
-/** Tries to keep all others from adding records to the hour, and from settling anything, until the end of the transaction.
- *  @returns false if another transaction adds to the hour or settles */
-export async function tryHour(transaction: SqlTransaction, hour: number): Promise<boolean> {
+/** Tries to keep all others from adding records to these hours, and from settling anything, until the end of the transaction.
+ *  @returns false if another transaction adds to one of the hours, or settles */
+export async function tryHours(transaction: SqlTransaction, hours: readonly number[]): Promise<boolean> {
   const text = `
 select bool_and(pg_try_advisory_xact_lock(${lockClass}, hour)) as locked from unnest($1::text::int4[]) as u(hour)`;
-  const [row] = await transaction.query<{ locked: boolean }>(text, [numberArray([allHours, hour / hourMs])]);
+  const [row] = await transaction.query<{ locked: boolean }>(text, [
+    numberArray([allHours, ...hours.map((hour) => hour / hourMs)]),
+  ]);
   return row?.locked === true;
+}
+
+/** Waits while others settle, and keeps them from settling until the end of the transaction. The transaction must not have locks that
+ *  others wait for. A wait of more than half a minute, for this lock or a later one, is an error. */
+export function holdSettling(transaction: SqlTransaction): void {
+  transaction.send("set local lock_timeout = '30s'");
+  transaction.send(`select pg_advisory_xact_lock(${lockClass}, ${allHours})`);
 }

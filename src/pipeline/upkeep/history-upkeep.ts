@@ -14,7 +14,7 @@ export interface HistoryUpkeepOptions {
 const intervalMs = 3_600_000;
 const retryMs = 60_000;
 
-/** Deletes history older than RETENTION_*_DAYS, at the start and every hour, and a minute after an error. Several collectors
+/** Deletes history older than RETENTION_*_DAYS, and what has become empty, at the start and every hour, and a minute after an error. Several collectors
  *  may run this service; the database lets one of them delete at a time. */
 export class HistoryUpkeep extends PeriodicService {
   constructor(private readonly options: HistoryUpkeepOptions) {

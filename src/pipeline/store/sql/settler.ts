@@ -1,5 +1,5 @@
 import type { SqlClient, SqlExecutor, SqlTransaction } from "../../../db/client.ts";
-import { hourMs, tryHour } from "../../../db/sql/hour-locks.ts";
+import { hourMs, tryHours } from "../../../db/sql/hour-locks.ts";
 import { copyBlocks, type StoredBlock } from "../../../db/sql/packed-blocks.ts";
 import {
   type CustomOfRecord,
@@ -70,7 +70,7 @@ async function settleSome(
   hour: number,
   afterKey: number,
 ): Promise<"busy" | { readonly records: number; readonly lastKey: number | undefined }> {
-  if (!(await tryHour(transaction, hour))) return "busy";
+  if (!(await tryHours(transaction, [hour]))) return "busy";
   const gpus = await gpusOfHour(transaction, { hour, afterKey, limit: gpusPerTransaction });
   let records = 0;
   // at least one, however many records it has

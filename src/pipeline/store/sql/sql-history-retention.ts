@@ -1,6 +1,7 @@
-import type { SqlClient, SqlExecutor } from "../../../db/client.ts";
+import type { SqlClient, SqlTransaction } from "../../../db/client.ts";
 import type { DatabaseEngine } from "../../../db/engine.ts";
 import {
+  deleteOldBlocks,
   deleteOldConflicts,
   deleteOldEnds,
   deleteOldFrozen,
@@ -9,16 +10,20 @@ import {
   deleteOldReporters,
   deleteOldRows,
   deleteOldSpans,
-  dropOldChunks,
   tryRetentionLock,
 } from "../../../db/sql/delete-old.ts";
+import { holdSettling } from "../../../db/sql/hour-locks.ts";
+import { type ChunkDeletion, dropEmptyChunks, dropOldChunks } from "./drop-chunks.ts";
 import type { HistoryRetention, KeepDays } from "../history-retention.ts";
 
 /** The maximum number of rows that one transaction deletes. The deletion takes about 100 ms, so other statements do not
  *  wait long for the transaction's locks. */
 const rowsPerDelete = 10_000;
+/** The same for blocks, which have parts in other places. */
+const blocksPerDelete = 1000;
 
-/** Deletes old telemetry: chunks if the table is a hypertable, else rows. While another process deletes, this one deletes nothing. */
+/** Deletes old telemetry: blocks, and chunks if the table of rows is a hypertable, else rows. While another process deletes, this one
+ *  deletes nothing. History is not settled meanwhile, so that no record leaves the rows that it settles. */
 export class SqlHistoryRetention implements HistoryRetention {
   constructor(
     private readonly client: SqlClient,
@@ -26,11 +31,10 @@ export class SqlHistoryRetention implements HistoryRetention {
   ) {}
 
   async deleteOlder(keepDays: KeepDays): Promise<string | undefined> {
-    const { isHypertable } = this.engine();
+    const chunks = this.chunks();
     const deleted: string[] = [];
     if (keepDays.raw > 0) {
-      const raw = isHypertable ? await this.chunks(keepDays.raw) : await this.rows(keepDays.raw);
-      if (raw !== undefined) deleted.push(raw);
+      deleted.push(...(await this.records(keepDays.raw, chunks)));
       await this.inSteps(keepDays.raw, deleteOldConflicts);
       await this.inSteps(keepDays.raw, deleteOldReadings);
       await this.inSteps(keepDays.raw, deleteOldMisses);
@@ -39,31 +43,51 @@ export class SqlHistoryRetention implements HistoryRetention {
       await this.inSteps(keepDays.raw, deleteOldReporters);
       await this.inSteps(keepDays.raw, deleteOldSpans);
     }
+    const emptied = chunks === undefined ? 0 : await dropEmptyChunks(chunks);
+    if (emptied > 0) deleted.push(`${emptied} chunk(s) of telemetry without records`);
     return deleted.length === 0 ? undefined : deleted.join("; ");
   }
 
-  private async chunks(days: number): Promise<string | undefined> {
-    const { timescaleSchema } = this.engine();
-    if (timescaleSchema === undefined) return undefined;
-    const dropped = await this.alone((executor) => dropOldChunks(executor, { timescaleSchema, days }));
-    return dropped === 0 ? undefined : `${dropped} chunk(s) of telemetry older than ${days} days`;
+  /** Undefined if the table of rows has no chunks. */
+  private chunks(): ChunkDeletion | undefined {
+    const { isHypertable, timescaleSchema } = this.engine();
+    if (!isHypertable || timescaleSchema === undefined) return undefined;
+    return { client: this.client, timescaleSchema, alone: (work) => this.alone(work) };
   }
 
-  private async rows(days: number): Promise<string | undefined> {
-    const deleted = await this.inSteps(days, deleteOldRows);
-    return deleted === 0 ? undefined : `${deleted} record(s) older than ${days} days`;
+  private async records(days: number, chunks: ChunkDeletion | undefined): Promise<string[]> {
+    const dropped = chunks === undefined ? 0 : await dropOldChunks(chunks, days);
+    const rows = chunks === undefined ? await this.inSteps(days, whileNotSettling(deleteOldRows)) : 0;
+    const blocks = await this.inSteps(days, whileNotSettling(deleteOldBlocks), blocksPerDelete);
+    return [
+      [dropped, "chunk(s) of telemetry"] as const,
+      [rows, "record(s)"] as const,
+      [blocks, "block(s)"] as const,
+    ].flatMap(([count, noun]) => (count === 0 ? [] : [`${count} ${noun} older than ${days} days`]));
   }
 
-  private async inSteps(days: number, deleteSome: typeof deleteOldRows): Promise<number> {
+  private async inSteps(days: number, deleteSome: DeleteSome, perStep = rowsPerDelete): Promise<number> {
     let deleted = 0;
     for (;;) {
-      const rows = await this.alone((executor) => deleteSome(executor, days, rowsPerDelete));
+      const rows = await this.alone((transaction) => deleteSome(transaction, days, perStep));
       deleted += rows;
-      if (rows < rowsPerDelete) return deleted;
+      if (rows < perStep) return deleted;
     }
   }
 
-  private alone(work: (executor: SqlExecutor) => Promise<number>): Promise<number> {
-    return this.client.transaction(async (executor) => ((await tryRetentionLock(executor)) ? work(executor) : 0));
+  private alone(work: (transaction: SqlTransaction) => Promise<number>): Promise<number> {
+    return this.client.transaction(async (transaction) =>
+      (await tryRetentionLock(transaction)) ? work(transaction) : 0,
+    );
   }
+}
+
+type DeleteSome = (transaction: SqlTransaction, days: number, maxRows: number) => Promise<number>;
+
+/** The same, while nothing is settled. */
+function whileNotSettling(deleteSome: DeleteSome): DeleteSome {
+  return (transaction, days, maxRows) => {
+    holdSettling(transaction);
+    return deleteSome(transaction, days, maxRows);
+  };
 }

@@ -1,0 +1,61 @@
+import type { SqlClient, SqlTransaction } from "../../../db/client.ts";
+import { type Chunk, dropChunk, isEmptyChunk, selectChunks, vacuumEmptyChunk } from "../../../db/sql/chunks.ts";
+import { holdSettling, hourMs, tryHours } from "../../../db/sql/hour-locks.ts";
+
+/** PostgreSQL vacuums by itself what has lost more than some fifty rows. Larger chunks, which take longer, are left to it; but it may
+ *  leave their pages, if they are being read. */
+const vacuumedBytes = 8 * 1024 * 1024;
+/** The server has memory for some thousand locks. Only a change of the chunks' length by hand makes longer chunks: one is dropped
+ *  although records may be added to it, and adding them fails and is repeated. */
+const lockedHoursMax = 31 * 24;
+
+/** What the functions below need of their caller. */
+export interface ChunkDeletion {
+  readonly client: SqlClient;
+  readonly timescaleSchema: string;
+  /** Runs a transaction, unless another process deletes history: then the result is 0. */
+  readonly alone: (work: (transaction: SqlTransaction) => Promise<number>) => Promise<number>;
+}
+
+/** Drops the chunks whose records are all older than `days`. A chunk to which records are being added is left for the next time.
+ *  @returns the number of dropped chunks */
+export async function dropOldChunks(deletion: ChunkDeletion, days: number): Promise<number> {
+  let dropped = 0;
+  for (const chunk of await selectChunks(deletion.client, days)) dropped += await drop(deletion, chunk);
+  return dropped;
+}
+
+/** Drops the chunks of the hypertable whose records are all settled, from a day after their end on. Each costs time in every
+ *  statement, and settling empties one a day.
+ *
+ *  A chunk is dropped only once it has no pages: then no reader still has a snapshot from before its records were settled, in which
+ *  they would be in neither rows nor blocks.
+ *  @returns the number of dropped chunks */
+export async function dropEmptyChunks(deletion: ChunkDeletion): Promise<number> {
+  const { client } = deletion;
+  let dropped = 0;
+  for (const chunk of await selectChunks(client, 1)) {
+    if (chunk.bytes > vacuumedBytes && chunk.deadRows > 0) continue;
+    if (chunk.bytes > 0 && !(await vacuumEmptyChunk(client, chunk))) continue;
+    dropped += await drop(deletion, chunk, (transaction) => isEmptyChunk(transaction, chunk));
+  }
+  return dropped;
+}
+
+function drop(
+  { alone, timescaleSchema }: ChunkDeletion,
+  chunk: Chunk,
+  isDue: (transaction: SqlTransaction) => Promise<boolean> = () => Promise.resolve(true),
+): Promise<number> {
+  return alone(async (transaction) => {
+    holdSettling(transaction);
+    const isFree = (await tryHours(transaction, hoursOf(chunk))) && (await isDue(transaction));
+    return isFree ? dropChunk(transaction, timescaleSchema, chunk) : 0;
+  });
+}
+
+function hoursOf({ fromMs, toMs }: Chunk): number[] {
+  const first = Math.floor(fromMs / hourMs);
+  const length = Math.ceil(toMs / hourMs) - first;
+  return length > lockedHoursMax ? [] : Array.from({ length }, (_, hour) => (first + hour) * hourMs);
+}

@@ -1,0 +1,191 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { makeBatch, messageOf } from "../../dev/make-batch.ts";
+import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide-database.ts";
+import { until } from "../../dev/until.ts";
+import type { SqlClient, SqlExecutor, SqlTransaction } from "../../src/db/client.ts";
+import { holdHours, tryHours } from "../../src/db/sql/hour-locks.ts";
+import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
+import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
+import { Settler } from "../../src/pipeline/store/sql/settler.ts";
+import { createDatabase, withClient } from "../support/postgres-database.ts";
+import { gpuHoursInBoth } from "../support/settled.ts";
+
+// Retention, settling and late records at the same time.
+
+setDefaultTimeout(60_000);
+
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
+const forEver = { raw: 0, "1m": 0, "1h": 0 };
+const twoWeeks = { ...forEver, raw: 14 };
+/** The beginning of a day long ago, and of one that is kept. */
+const oldMs = Math.floor(Date.now() / dayMs) * dayMs - 400 * dayMs;
+const newMs = Math.floor(Date.now() / dayMs) * dayMs - 2 * dayMs;
+
+let server: ProvidedDatabase;
+beforeAll(async () => void (server = await provideDatabase()), 300_000);
+afterAll(() => server.stop());
+
+let databases = 0;
+async function withStore(plain: boolean, work: (store: OpenStore, url: string) => Promise<void>): Promise<void> {
+  const url = await createDatabase(server, `retention_settling_${databases++}`, { plain });
+  const opened = await openPostgresStore({ url, migrate: true });
+  try {
+    await work(opened, url);
+  } finally {
+    await opened.close();
+  }
+}
+
+let messages = 0;
+const store = async ({ store }: OpenStore, timesMs: readonly number[], uuid = "GPU-a"): Promise<void> => {
+  const records = timesMs.map((timeMs) => ({ uuid, timeMs, metrics: { temperature: 30 } }));
+  await store.ingest(messageOf(`message ${messages++}`, makeBatch(records)));
+};
+
+async function countOf(client: SqlExecutor, text: string): Promise<number> {
+  return (await client.query<{ count: number }>(`select coalesce(${text}, 0)::float8 as count`))[0]?.count ?? NaN;
+}
+const rowsIn = (client: SqlExecutor): Promise<number> => countOf(client, "(select count(*) from telemetry)");
+const settledIn = (client: SqlExecutor): Promise<number> => countOf(client, "(select sum(records) from blocks)");
+const chunksIn = (client: SqlClient): Promise<number> =>
+  countOf(client, "(select count(*) from timescaledb_information.chunks where hypertable_name = 'telemetry')");
+
+describe.each([true, false])("plain table: %p", (plain) => {
+  test("blocks are deleted when all of their records are old, like rows", () =>
+    withStore(plain, async (opened) => {
+      const { client, retention } = opened;
+      await store(opened, [oldMs, oldMs + 1, oldMs + hourMs, newMs]);
+      await new Settler(client).settle(Infinity);
+      await store(opened, [oldMs + 2 * hourMs], "GPU-b");
+      // as if its last record were newer
+      await client.query("update blocks set to_at = now() where from_at = to_timestamp($1::float8 / 1000)", [
+        oldMs + hourMs,
+      ]);
+      const [rows, emptied] = plain
+        ? ["1 record(s)", ""]
+        : ["1 chunk(s) of telemetry", "; 1 chunk(s) of telemetry without records"];
+      expect(await retention.deleteOlder(twoWeeks)).toBe(
+        `${rows} older than 14 days; 1 block(s) older than 14 days${emptied}`,
+      );
+      expect([await rowsIn(client), await settledIn(client)]).toEqual([0, 2]);
+    }));
+
+  test("nothing is deleted while records are being settled, and retention goes on when they are", () =>
+    withStore(plain, async (opened, url) => {
+      await store(opened, [oldMs]);
+      let deleting: Promise<string | undefined> | undefined;
+      await withClient(url, (settling) =>
+        settling.transaction(async (transaction) => {
+          expect(await tryHours(transaction, [oldMs])).toBe(true);
+          deleting = opened.retention.deleteOlder(twoWeeks);
+          await until(async () => {
+            const waiting = "(select count(*) from pg_locks where locktype = 'advisory' and not granted)";
+            return (await countOf(transaction, waiting)) > 0;
+          });
+          expect(await rowsIn(transaction)).toBe(1);
+        }),
+      );
+      expect(await deleting).toContain("older than 14 days");
+      expect(await rowsIn(opened.client)).toBe(0);
+    }));
+
+  test("late records, a settler and retention at the same time leave each kept record once, and no old one", () =>
+    withStore(plain, async (opened, url) => {
+      const other = await openPostgresStore({ url, migrate: true });
+      const parts = Array.from({ length: 40 }, (_, part) => part);
+      let isDone = false;
+      const whileCollecting = async (work: () => Promise<unknown>): Promise<void> => {
+        while (!isDone) await work();
+      };
+      let settled = 0;
+      const background = Promise.all([
+        whileCollecting(async () => (settled += (await new Settler(other.client).settle(Infinity)).records)),
+        whileCollecting(() => other.retention.deleteOlder(twoWeeks)),
+        whileCollecting(async () => expect(await gpuHoursInBoth(opened.client)).toBe(0)),
+      ]);
+      const collect = async (uuid: string): Promise<void> => {
+        for (const part of parts)
+          await store(
+            opened,
+            [oldMs, newMs, newMs + hourMs].map((ms) => ms + part * 1000),
+            uuid,
+          );
+      };
+      await Promise.all(["GPU-a", "GPU-a2", "GPU-b"].map(collect));
+      isDone = true;
+      await background;
+      expect(settled).toBeGreaterThan(parts.length);
+      await other.retention.deleteOlder(twoWeeks);
+      await new Settler(other.client).settle(Infinity);
+      expect([await rowsIn(opened.client), await settledIn(opened.client)]).toEqual([0, 3 * 2 * parts.length]);
+      await other.close();
+    }));
+});
+
+test("records that are deleted by hand while they are being settled stay deleted, and the others are settled next time", () =>
+  withStore(true, async (opened, url) => {
+    await store(opened, [newMs, newMs + 1, newMs + 2]);
+    const { client } = opened;
+    const byHand = (): Promise<unknown> =>
+      withClient(url, (other) =>
+        other.query("delete from telemetry where time = to_timestamp($1::float8 / 1000)", [newMs + 1]),
+      );
+    const interrupted: Pick<SqlClient, "query" | "transaction"> = {
+      query: (text, params) => client.query(text, params),
+      transaction: (work) =>
+        client.transaction((transaction) => {
+          const copy: SqlTransaction["copy"] = async (into, rows) => {
+            await byHand();
+            return transaction.copy(into, rows);
+          };
+          return work({ query: (...of) => transaction.query(...of), send: (...of) => transaction.send(...of), copy });
+        }),
+    };
+    await expect(new Settler(interrupted as SqlClient).settle(Infinity)).rejects.toThrow(
+      "3 records were settled, but 2 deleted",
+    );
+    expect([await rowsIn(client), await settledIn(client)]).toEqual([2, 0]);
+    await new Settler(client).settle(Infinity);
+    expect([await rowsIn(client), await settledIn(client)]).toEqual([0, 2]);
+  }));
+
+describe("chunks whose records are all settled", () => {
+  const emptied = "1 chunk(s) of telemetry without records";
+
+  test("are dropped, and a late record makes a new one", () =>
+    withStore(false, async (opened) => {
+      const { client, retention } = opened;
+      await store(opened, [oldMs, oldMs + 1, newMs]);
+      expect(await retention.deleteOlder(forEver)).toBeUndefined();
+      await new Settler(client).settle(newMs);
+      expect(await retention.deleteOlder(forEver)).toBe(emptied);
+      expect([await chunksIn(client), await rowsIn(client), await settledIn(client)]).toEqual([1, 1, 2]);
+      await store(opened, [oldMs + 2]);
+      expect([await chunksIn(client), await rowsIn(client), await settledIn(client)]).toEqual([2, 4, 0]);
+    }));
+
+  test("stay while a record is being added to their hours, and while a reader still sees their rows", () =>
+    withStore(false, async (opened, url) => {
+      const { client, retention } = opened;
+      await store(opened, [oldMs, oldMs + 1]);
+      await withClient(url, (reading) =>
+        reading.snapshot(async (executor) => {
+          await executor.query("select from gpus");
+          await new Settler(client).settle(Infinity);
+          expect(await retention.deleteOlder(forEver)).toBeUndefined();
+          expect(await rowsIn(executor)).toBe(2);
+        }),
+      );
+      await withClient(url, (adding) =>
+        adding.transaction(async (transaction) => {
+          holdHours(transaction, [oldMs + 23 * hourMs]);
+          await transaction.query("select");
+          expect(await retention.deleteOlder(forEver)).toBeUndefined();
+        }),
+      );
+      expect(await chunksIn(client)).toBe(1);
+      expect(await retention.deleteOlder(forEver)).toBe(emptied);
+      expect(await chunksIn(client)).toBe(0);
+    }));
+});
