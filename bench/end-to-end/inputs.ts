@@ -30,6 +30,21 @@ export async function writeInputs(folder: string, samples: number): Promise<Inpu
   ];
 }
 
+/** Writes files of simulated fleets with readings every 15 s and every second. */
+export async function writeFleets(folder: string): Promise<{ readonly name: string; readonly path: string }[]> {
+  const fleets = [
+    { interval: "15s", hosts: 48, seconds: 7200 },
+    { interval: "1s", hosts: 8, seconds: 3600 },
+  ];
+  const files = [];
+  for (const { interval, hosts, seconds } of fleets) {
+    const path = join(folder, `${interval}.csv`);
+    await writeFleetCsv(path, { hosts, "gpus-per-host": 8, seconds, interval, seed: 42 });
+    files.push({ name: `simulated, every ${interval}`, path });
+  }
+  return files;
+}
+
 /** The number of rows in a file, without the header. */
 async function rowsOf(path: string): Promise<number> {
   let lines = 0;

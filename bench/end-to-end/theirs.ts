@@ -33,7 +33,7 @@ export async function importByVictoriaMetrics({ path, samples }: Input): Promise
     const seconds = (performance.now() - started) / 1000;
     const usage = usageOf([peer.pid]);
     const all = { ...usage, cpuSeconds: usage.cpuSeconds - before.cpuSeconds };
-    return { seconds, all, own: usage, bytesPerSample: (await peer.diskBytes()) / samples };
+    return { seconds, all, own: usage, bytesPerSample: (await peer.diskBytes()) / samples, settlingCpuSeconds: 0 };
   } finally {
     await peer.stop();
   }
