@@ -253,7 +253,7 @@ const readRowsAndBlocks = [
     "learned-devices",
     "observations",
   ],
-  ...["own-rows", "rollup-hours", "select-coverage", "select-records"],
+  ...["history-part", "own-rows", "records-at", "rollup-hours", "select-coverage", "select-latest"],
 ];
 
 const afterUnsettling = "runs in a transaction that stores records, after the blocks of their hours have become rows";
@@ -268,6 +268,7 @@ const readRowsOnly: Readonly<Record<string, string>> = {
   "inventory-changes": lastSeenIsNewer,
   "select-gpus": lastSeenIsNewer,
   chunks: "drops chunks of rows; blocks have none",
+  "select-records": afterUnsettling,
   "settled-rows": "makes blocks of rows",
 };
 

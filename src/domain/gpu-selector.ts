@@ -39,6 +39,14 @@ export function selectsGpu(selector: GpuSelector, gpu: Gpu, occupants: Occupants
   );
 }
 
+/** True if the selector selects a GPU, as far as its workloads decide that. */
+export function selectsHeld({ namespace, within }: GpuSelector, occupants: Occupants): boolean {
+  return (
+    (namespace === undefined || holdsNamespace(occupants, namespace)) &&
+    (within === undefined || isHeldWithin(within, occupants))
+  );
+}
+
 /** A GPU that no workload holds has the empty namespace; one whose occupants are unknown has none. */
 function holdsNamespace(occupants: Occupants | undefined, namespace: string): boolean {
   if (occupants === undefined) return false;

@@ -1,103 +1,57 @@
-import type { EachGpuFilter, HistoryPage, RecordFilter } from "../../domain/query.ts";
+import type { HistoryPage, RecordFilter } from "../../domain/query.ts";
 import type { GpuSelector } from "../../domain/gpu-selector.ts";
-import type { SqlExecutor } from "../client.ts";
 import { textArray } from "./array-literal.ts";
 import { Conditions } from "./conditions.ts";
 import { addGpuConditions } from "./gpu-conditions.ts";
 import { OwnRows } from "./own-rows.ts";
+import { columns } from "./select-records.ts";
+import { hasNamespace } from "./stored-occupants.ts";
 
-/** The bounds of the rows that a subquery has to read. */
-export type Bounds = Pick<RecordFilter, "range" | "cursor" | "isForward">;
-
-/** The table or subquery from which a part of the history is read. */
-export interface HistorySource {
-  /** @param own what lies within the caller's bounds; undefined: everything
-   *  @returns the name of a table, or a subquery in parentheses; the parameters of the subquery are added to `conditions` */
-  readonly from: (conditions: Conditions, bounds: Bounds, own: OwnRows | undefined) => string;
-  /** The column with the instant of a row. */
-  readonly time: "time" | "bucket";
-  /** The condition that a workload with this namespace held the GPU of a row of `t` at the row's instant.
-   *  @param namespace the parameter's placeholder */
-  readonly hasNamespace: (namespace: string, own: OwnRows | undefined) => string;
-  /** The columns to read from `t`, with `"gpuKey"` and `"timeMs"` among them. */
-  readonly columns: string;
-}
-
-/** The columns that every row of the history has. */
-interface HistoryRow {
-  readonly gpuKey: number;
-  readonly timeMs: number;
-}
-
-/** Reads a part of the history, newest first unless `filter.isForward`. */
-export async function selectPart<Row extends HistoryRow>(
-  executor: SqlExecutor,
-  source: HistorySource,
-  filter: RecordFilter,
-): Promise<HistoryPage<Row>> {
-  const { text, params } = partStatement(source, filter);
-  return toPage(inWholeMilliseconds(await executor.query<Row>(text, params)), filter.limit);
-}
-
-/** Reads the newest rows of each of many GPUs, in any order. */
-export async function selectPartOfEach<Row extends HistoryRow>(
-  executor: SqlExecutor,
-  source: HistorySource,
-  filter: EachGpuFilter,
-): Promise<Row[]> {
-  const { text, params } = eachGpuStatement(source, filter);
-  return inWholeMilliseconds(await executor.query<Row>(text, params));
-}
-
-/** Rounds the instants: PostgreSQL's seconds times 1000 are not always whole. */
-export function inWholeMilliseconds<Row extends HistoryRow>(rows: readonly Row[]): Row[] {
-  return rows.map((row) => ({ ...row, timeMs: Math.round(row.timeMs) }));
-}
-
-/** A statement with its parameters. */
-interface Statement {
+/** A statement, and its parameters, to which others may be added. */
+interface OpenStatement {
   readonly text: string;
-  readonly params: readonly unknown[];
+  readonly conditions: Conditions;
 }
 
-/** Writes the statement that reads a part of the history, newest first unless `filter.isForward`. It reads one row more
+/** Rows of telemetry, or own ones. They are tried one after another, because a page has few of them. */
+export function telemetryRows(own: OwnRows | undefined): string {
+  return own === undefined ? "telemetry" : `(select r.* from telemetry r where ${own.record("r")})`;
+}
+
+/** Writes the statement that reads the rows of a part of the history, newest first unless `filter.isForward`. It reads one row more
  *  than the part may have: the extra row shows that more rows follow. */
-function partStatement(source: HistorySource, filter: RecordFilter): Statement {
+export function partStatement(filter: RecordFilter): OpenStatement {
   const { gpus, range, cursor, limit } = filter;
   const [past, sort] = filter.isForward === true ? [">", "asc"] : ["<", "desc"];
-  const at = `t.${source.time}`;
   const conditions = new Conditions();
   const { uuids, within, ...others } = gpus;
   const own = within && new OwnRows(within, conditions);
-  const from = source.from(conditions, filter, own);
+  const from = telemetryRows(own);
   // the primary key yields the rows of a single GPU in the order of their instants
   const isOneGpu = uuids?.length === 1;
   if (isOneGpu) conditions.add("t.gpu_key = (select gpu_key from gpus where uuid = ?)", uuids[0]);
-  addGpuConditions(conditions.within(at, range), others, {
+  addGpuConditions(conditions.within("t.time", range), others, {
     key: "t.gpu_key",
-    attribute: (column) => attributeAt(column, at, own),
-    hasNamespace: (namespace) => source.hasNamespace(namespace, own),
-    isOwn: () => "true", // the source has only own rows
+    attribute: (column) => attributeAt(column, "t.time", own),
+    hasNamespace: (name) => `(coalesce(t.namespace, '') = ${name}::text or ${hasNamespace("t.occupants", name)})`,
+    isOwn: () => "true", // there are only own rows
   });
   if (cursor !== undefined) {
     const instant = `to_timestamp(${conditions.param(cursor.timeMs)}::float8 / 1000.0)`;
-    conditions.add(`${at} ${past}= ${instant} and (${at} ${past} ${instant} or t.gpu_key ${past} ?)`, cursor.gpuKey);
+    conditions.add(`t.time ${past}= ${instant} and (t.time ${past} ${instant} or t.gpu_key ${past} ?)`, cursor.gpuKey);
   }
-  const part = `order by ${at} ${sort}, t.gpu_key ${sort} limit ${conditions.param(limit + 1)}`;
+  const part = `order by t.time ${sort}, t.gpu_key ${sort} limit ${conditions.param(limit + 1)}`;
   const keys = isOneGpu ? undefined : keysOf(gpus, conditions, own);
   if (keys === undefined) {
     addEverHad(conditions, gpus);
-    return {
-      text: `select ${source.columns} from ${from} t ${conditions.after("where")} ${part}`,
-      params: conditions.params,
-    };
+    return { text: `select ${columns} from ${from} t ${conditions.after("where")} ${part}`, conditions };
   }
   const text = `
-select ${source.columns} from (${keys}) k
+select ${columns} from (${keys}) k
 cross join lateral (
   select * from ${from} t where t.gpu_key = k.gpu_key ${conditions.after("and")} ${part}) t
 ${part}`;
-  return { text, params: conditions.params };
+  return { text, conditions };
 }
 
 /** Adds the condition that there was ever a GPU with the attributes. It is read once, before any row: a search for attributes that no GPU
@@ -128,31 +82,18 @@ function keysOf(
   return `select distinct gpu_key from gpu_attributes where ${own.place("gpu_attributes")}`;
 }
 
-/** Writes the statement that reads the newest rows of each of many GPUs, each GPU by the primary key. */
-function eachGpuStatement({ from, time, columns }: HistorySource, filter: EachGpuFilter): Statement {
-  const { uuids, within, range, limit } = filter;
-  const at = `t.${time}`;
-  const conditions = new Conditions();
-  const source = from(conditions, filter, within && new OwnRows(within, conditions));
-  conditions.within(at, range);
-  const text = `
-select ${columns} from (
-  select gpu_key from gpus where uuid = any(${conditions.param(textArray([...new Set(uuids)]))}::text::text[])) k
-cross join lateral (
-  select * from ${source} t where t.gpu_key = k.gpu_key ${conditions.after("and")}
-  order by ${at} desc limit ${conditions.param(limit)}) t`;
-  return { text, params: conditions.params };
-}
-
 /** An SQL expression for a GPU's attribute at the instant of a row of `t`, or the last one that was own. */
-function attributeAt(column: string, at: string, own: OwnRows | undefined): string {
+export function attributeAt(column: string, at: string, own: OwnRows | undefined): string {
   const isOwn = own === undefined ? "" : ` and ${own.place("a")} and ${own.wasHeldBy("t.gpu_key", at)}`;
   return `(select a.${column} from gpu_attributes a where a.gpu_key = t.gpu_key and a.valid_from <= ${at}${isOwn}
     order by a.valid_from desc limit 1)`;
 }
 
 /** @param rows in the statement's order; if more rows follow, one more than `limit` */
-function toPage<Row extends HistoryRow>(rows: readonly Row[], limit: number): HistoryPage<Row> {
+export function toPage<Row extends { readonly gpuKey: number; readonly timeMs: number }>(
+  rows: readonly Row[],
+  limit: number,
+): HistoryPage<Row> {
   const elements = rows.slice(0, limit);
   const last = elements.at(-1);
   const next = rows.length > limit && last !== undefined ? { timeMs: last.timeMs, gpuKey: last.gpuKey } : undefined;

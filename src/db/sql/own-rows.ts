@@ -69,8 +69,13 @@ export class OwnRows {
 
   /** A condition on a row of telemetry, for rows that are read one after another: the place of its GPU is looked up for each. */
   record(alias: string): string {
-    if (!this.restrictsPlaces) return this.heldRecord(alias);
-    return `${this.heldRecord(alias)} and exists (select from (
+    return this.restrictsPlaces ? `${this.heldRecord(alias)} and ${this.placedRecord(alias)}` : this.heldRecord(alias);
+  }
+
+  /** A condition on the columns `gpu_key` and `time` of a row: its GPU was in an own place then. */
+  placedRecord(alias: string): string {
+    if (!this.restrictsPlaces) return "true";
+    return `exists (select from (
     select a.cluster_id, a.hostname from gpu_attributes a where a.gpu_key = ${alias}.gpu_key and a.valid_from <= ${alias}.time
     order by a.valid_from desc limit 1) own_a where ${this.place("own_a")})`;
   }

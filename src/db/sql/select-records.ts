@@ -1,10 +1,8 @@
 import { metrics } from "../../domain/metrics.ts";
-import type { GpuSelector } from "../../domain/gpu-selector.ts";
 import type { SqlExecutor } from "../client.ts";
 import { numberArray } from "./array-literal.ts";
-import { type HistorySource, inWholeMilliseconds } from "./history-part.ts";
-import { gpuOrder, gpuConditions } from "./select-gpus.ts";
-import { hasNamespace, type OccupantColumns } from "./stored-occupants.ts";
+import { epochMs } from "./epoch-ms.ts";
+import type { OccupantColumns } from "./stored-occupants.ts";
 
 /** A row of telemetry. It also has a property for each metric of the catalogue; null means no value. */
 export interface RecordRow extends OccupantColumns {
@@ -14,36 +12,25 @@ export interface RecordRow extends OccupantColumns {
 }
 
 const metricColumns = metrics.map(({ name }) => `t."${name}"`).join(", ");
-const columns = `t.gpu_key::float8 as "gpuKey", extract(epoch from t.time)::float8 * 1000 as "timeMs", ${metricColumns},
+/** The columns of a row of telemetry `t`. */
+export const columns = `t.gpu_key::float8 as "gpuKey", extract(epoch from t.time)::float8 * 1000 as "timeMs", ${metricColumns},
   t.custom, t.container, t.pod, t.namespace, t.occupants`;
-/** Records as they are stored. */
-export const recordSource: HistorySource = {
-  // one after another, because a page has few of the rows
-  from: (_, __, own) => (own === undefined ? "telemetry" : `(select r.* from telemetry r where ${own.record("r")})`),
-  time: "time",
-  hasNamespace: (namespace) =>
-    `(coalesce(t.namespace, '') = ${namespace}::text or ${hasNamespace("t.occupants", namespace)})`,
-  columns,
-};
-
-/** Reads the newest record of each selected GPU, ordered by `gpuOrder`. */
-export async function selectLatest(executor: SqlExecutor, selector: GpuSelector): Promise<RecordRow[]> {
-  const conditions = gpuConditions(selector);
-  const text = `
-select ${columns} from gpus g cross join lateral (
-  select * from telemetry where gpu_key = g.gpu_key and time >= g.last_seen_at order by time desc limit 1) t
-${conditions.after("where")} order by ${gpuOrder}`;
-  return inWholeMilliseconds(await executor.query<RecordRow>(text, conditions.params));
+/** Rounds the instants: PostgreSQL's seconds times 1000 are not always whole. */
+export function inWholeMilliseconds<Row extends { readonly timeMs: number }>(rows: readonly Row[]): Row[] {
+  return rows.map((row) => ({ ...row, timeMs: Math.round(row.timeMs) }));
 }
 
-const hasValues = `(coalesce(${metricColumns}) is not null or t.custom is not null)`;
+/** The columns of a block, in a statement that also reads rows, with `columns` and a column `block`.
+ *  @param block its name in the statement
+ *  @param sent an expression for the whole block (`sentBlock`) */
+export function blockColumns(block: string, sent: string): string {
+  const none = Array.from({ length: metrics.length + 5 }, () => "null").join(", ");
+  return `${block}.gpu_key::float8, ${epochMs(`${block}.from_at`)}, ${none}, ${sent}`;
+}
 
-/** Reads the newest record that has values, of each GPU that has such a record. */
-export async function selectLatestWithValues(executor: SqlExecutor, gpuKeys: readonly number[]): Promise<RecordRow[]> {
-  const text = `
-select ${columns} from unnest($1::text::int8[]) as u(gpu_key) cross join lateral (
-  select * from telemetry t where t.gpu_key = u.gpu_key and ${hasValues} order by t.time desc limit 1) t`;
-  return inWholeMilliseconds(await executor.query<RecordRow>(text, [numberArray(gpuKeys)]));
+/** A row of such a statement: a record, or a block. Of a block, only its key and its first instant are given otherwise. */
+export interface RecordOrBlock extends RecordRow {
+  readonly block: Uint8Array | null;
 }
 
 /** Records by their GPU and instant, in columns of the same length. */

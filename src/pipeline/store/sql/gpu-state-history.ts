@@ -13,7 +13,7 @@ import {
   writeStates,
 } from "../../../db/sql/gpu-states.ts";
 import type { CurrentGpu } from "../../../db/sql/current-gpus.ts";
-import { type ObservedRecord, readObservations } from "../../../db/sql/observations.ts";
+import type { ObservedRecord } from "../../../db/sql/observations.ts";
 import { selectReported } from "../../../db/sql/reported-attributes.ts";
 import { StoreUnavailable } from "../../../domain/errors.ts";
 import { type Attributes, isSameOccupants } from "../../../domain/gpu.ts";
@@ -22,6 +22,7 @@ import { changeAttributes } from "./completed-attributes.ts";
 import { readContested } from "./contested-gpus.ts";
 import type { GpuDirectory, GpuLookup } from "./gpu-directory.ts";
 import type { ObservedGpu } from "./observed-gpus.ts";
+import { readObservations } from "./history/observed-records.ts";
 import { changeSpans, type IsSame, type Span } from "./state-spans.ts";
 
 /** `last_seen_at` may be older than a GPU's newest record by up to this time, so that rows of `gpus` are not written with

@@ -1,7 +1,5 @@
 import type { SqlExecutor } from "../../../db/client.ts";
 import { selectDeviceKinds } from "../../../db/sql/select-device-kinds.ts";
-import { selectPart, selectPartOfEach } from "../../../db/sql/history-part.ts";
-import { type RecordRow, recordSource } from "../../../db/sql/select-records.ts";
 import { byPlace } from "../../../domain/gpu.ts";
 import type { GpuBounds } from "../../../domain/gpu-bounds.ts";
 import type {
@@ -15,6 +13,8 @@ import type {
 } from "../../../domain/query.ts";
 import type { HistoryQueries } from "../telemetry-queries.ts";
 import { rollupPage, rollupsOfEachGpu } from "./aggregates/rollup-pages.ts";
+import { readRecordPage } from "./history/record-page.ts";
+import { readRecordsOfEach } from "./history/records-of-each.ts";
 import { recordsOf, rollupsOf } from "./stored-rows.ts";
 
 /** Reads the history in SQL. */
@@ -22,7 +22,7 @@ export class SqlHistoryQueries implements HistoryQueries {
   constructor(private readonly client: SqlExecutor) {}
 
   async records(filter: RecordFilter): Promise<HistoryPage<StoredRecord>> {
-    const { elements, next } = await selectPart<RecordRow>(this.client, recordSource, filter);
+    const { elements, next } = await readRecordPage(this.client, filter);
     return { elements: inOrder(await recordsOf(this.client, elements, filter.gpus.within)), next };
   }
 
@@ -32,7 +32,7 @@ export class SqlHistoryQueries implements HistoryQueries {
   }
 
   async recordsOfEach(filter: EachGpuFilter): Promise<StoredRecord[]> {
-    const rows = await selectPartOfEach<RecordRow>(this.client, recordSource, filter);
+    const rows = await readRecordsOfEach(this.client, filter);
     return inOrder(await recordsOf(this.client, rows, filter.within));
   }
 

@@ -6,6 +6,7 @@ import { unpackBlock } from "../../../../domain/block/packed-block.ts";
 import { UndecodableBlock } from "../../../../domain/errors.ts";
 import type { Workload } from "../../../../domain/gpu.ts";
 import type { TimeRange } from "../../../../domain/time-range.ts";
+import { turnOfOthers } from "../../../../kit/turn.ts";
 
 /** Records of one GPU in the order of their instants, in columns of the same length, at least one record. The instants are whole
  *  milliseconds. */
@@ -13,11 +14,28 @@ export interface HistoryPart extends Block {
   readonly gpuKey: number;
 }
 
-/** Decodes a block, and cuts it to a range.
- *  @param names the metrics that the row has
- *  @returns undefined if none of its records is in the range
+/** Blocks that are decoded before other work of the process gets its turn: about 10 ms. */
+const blocksPerTurn = 64;
+
+/** Decodes blocks, and cuts them to a range. The rest of the process gets its turn now and then.
+ *  @param names the metrics that the rows have
  *  @throws UndecodableBlock, which names the GPU's key and the instant */
-export function partOfBlock(row: BlockOfGpu, names: readonly string[], range: TimeRange): HistoryPart | undefined {
+export async function partsOfBlocks(
+  rows: readonly BlockOfGpu[],
+  names: readonly string[],
+  range: TimeRange,
+): Promise<HistoryPart[]> {
+  const parts: HistoryPart[] = [];
+  for (const [index, row] of rows.entries()) {
+    if (index > 0 && index % blocksPerTurn === 0) await turnOfOthers();
+    const part = partOfBlock(row, names, range);
+    if (part !== undefined) parts.push(part);
+  }
+  return parts;
+}
+
+/** @returns undefined if none of the block's records is in the range */
+function partOfBlock(row: BlockOfGpu, names: readonly string[], range: TimeRange): HistoryPart | undefined {
   const { gpuKey, records, times, others, runs } = row;
   try {
     const block = unpackBlock({

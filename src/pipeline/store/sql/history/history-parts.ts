@@ -1,16 +1,8 @@
 import type { SqlExecutor } from "../../../../db/client.ts";
-import {
-  type BlockOfGpu,
-  type ColumnsRow,
-  type RowsOfGpu,
-  selectColumns,
-  selectExtent,
-  selectGpuKeys,
-} from "../../../../db/sql/history-columns.ts";
+import { type ColumnsRow, selectColumns, selectExtent, selectGpuKeys } from "../../../../db/sql/history-columns.ts";
 import { hourMs } from "../../../../db/sql/hour-locks.ts";
 import type { TimeRange } from "../../../../domain/time-range.ts";
-import { turnOfOthers } from "../../../../kit/turn.ts";
-import { type HistoryPart, partOfBlock, partsOfRows } from "./history-part.ts";
+import { type HistoryPart, partsOfBlocks, partsOfRows } from "./history-part.ts";
 import { SliceSize } from "./slice-size.ts";
 
 /** What to read of the history. */
@@ -25,9 +17,6 @@ export interface WantedParts {
   /** True: also the runs, with the workloads and what was reported about the GPUs; absent: the parts have none. */
   readonly withRuns?: boolean;
 }
-
-/** Blocks that are decoded before other work of the process gets its turn: about 10 ms. */
-const blocksPerTurn = 64;
 
 /** Reads the history as columns, whether it is in rows or in blocks, slice by slice: what is in memory at a time is bounded, and the
  *  database is free for others between two slices. A slice has the records of all the GPUs in some hours (as far as the range has them), or
@@ -119,22 +108,12 @@ function valuesOf({ rows }: Slice, { metrics, withOthers, withRuns }: WantedPart
 }
 
 async function partsOf({ rows, range }: Slice, { metrics }: WantedParts): Promise<HistoryPart[]> {
-  const isStored = (row: ColumnsRow): row is RowsOfGpu | BlockOfGpu => row.times !== null;
-  const moreOf = Map.groupBy(
-    rows.filter((row) => !isStored(row)),
-    ({ gpuKey }) => gpuKey,
-  );
-  const parts: HistoryPart[] = [];
-  let decoded = 0;
-  for (const row of rows.filter(isStored)) {
-    if (row.kind === "rows") {
-      parts.push(...partsOfRows(row, metrics, moreOf.get(row.gpuKey)));
-      continue;
-    }
-    if (decoded > 0 && decoded % blocksPerTurn === 0) await turnOfOthers();
-    decoded += 1;
-    const part = partOfBlock(row, metrics, range);
-    if (part !== undefined) parts.push(part);
-  }
+  const ofGpu = Map.groupBy(rows, ({ gpuKey }) => gpuKey);
+  const inRows = rows.filter((row) => row.kind === "rows");
+  const inBlocks = rows.filter((row) => row.kind === "block");
+  const parts = [
+    ...inRows.flatMap((row) => partsOfRows(row, metrics, ofGpu.get(row.gpuKey))),
+    ...(await partsOfBlocks(inBlocks, metrics, range)),
+  ];
   return parts.sort((a, b) => a.gpuKey - b.gpuKey || (a.timesMs[0] as number) - (b.timesMs[0] as number));
 }

@@ -1,0 +1,149 @@
+import type { RecordFilter } from "../../domain/query.ts";
+import type { GpuSelector } from "../../domain/gpu-selector.ts";
+import type { SqlExecutor } from "../client.ts";
+import { textArray } from "./array-literal.ts";
+import { Conditions } from "./conditions.ts";
+import { addAttributeConditions } from "./gpu-conditions.ts";
+import type { BlockOfGpu } from "./history-columns.ts";
+import { partStatement } from "./history-part.ts";
+import { hourMs } from "./hour-locks.ts";
+import { OwnRows } from "./own-rows.ts";
+import { epochMs } from "./epoch-ms.ts";
+import { bucketOf } from "./rollup-source.ts";
+import { blockColumns, type RecordOrBlock, type RecordRow, inWholeMilliseconds } from "./select-records.ts";
+import { readSentBlock, sentBlock } from "./sent-blocks.ts";
+
+/** A part of the history: what a filter selects between its newest record (its oldest when reading forward) and the beginning (the end)
+ *  of an hour. */
+export interface HistoryWindow {
+  /** Of the rows that match the filter, the newest `limit + 1`, or the oldest when reading forward. Those beyond the window may
+   *  be in blocks meanwhile, or between records that are. */
+  readonly rows: readonly RecordRow[];
+  /** The blocks in the window that may have records of the same page. Their records are still to be filtered. */
+  readonly blocks: readonly BlockOfGpu[];
+  /** The edge of the window: the first instant of its oldest hour, or the end of its newest one when reading forward. Undefined: there
+   *  are no blocks, and the rows are all that the filter selects. */
+  readonly edgeMs: number | undefined;
+}
+
+/** How many blocks to read, and which of their columns. */
+export interface WindowBlocks {
+  /** The window has all hours of so many of the newest blocks (the oldest when reading forward). */
+  readonly count: number;
+  /** Names of the catalogue. */
+  readonly metrics: readonly string[];
+  /** True: also the metrics outside the catalogue, and labelled series. */
+  readonly withOthers: boolean;
+}
+
+interface WindowRow extends RecordOrBlock {
+  readonly edgeMs: number | null;
+}
+
+/** Reads the rows and the blocks of a page by one statement, and so from one snapshot: an hour that is being settled is in one of the
+ *  two. */
+export async function selectWindow(
+  executor: SqlExecutor,
+  filter: RecordFilter,
+  blocks: WindowBlocks,
+): Promise<HistoryWindow> {
+  const { text, params } = windowStatement(filter, blocks);
+  const read = inWholeMilliseconds(await executor.query<WindowRow>(text, params));
+  const settled = read.flatMap((row) => (row.block === null ? [] : [{ ...row, block: row.block }]));
+  return {
+    rows: read.filter(({ block }) => block === null),
+    blocks: settled.map(({ block, gpuKey, timeMs }) =>
+      readSentBlock(block, blocks.metrics, { gpuKey, fromMs: timeMs }),
+    ),
+    edgeMs: settled[0]?.edgeMs ?? undefined,
+  };
+}
+
+function windowStatement(
+  filter: RecordFilter,
+  { count, metrics, withOthers }: WindowBlocks,
+): { readonly text: string; readonly params: readonly unknown[] } {
+  const isForward = filter.isForward === true;
+  const [sort, farthest] = isForward ? ["asc", "max"] : ["desc", "min"];
+  const { text: rows, conditions: more } = partStatement(filter);
+  const conditions = new Conditions(more.params);
+  const keys = keysOfBlocks(filter.gpus, conditions);
+  addBounds(conditions, filter);
+  addRunConditions(conditions, filter.gpus);
+  const max = conditions.param(count);
+  const isFull = `count(*) > ${conditions.param(filter.limit)}`;
+  const newest = `order by b.from_at ${sort} limit ${max}`;
+  // not beyond the window, nor beyond the last of the rows if these are enough
+  const near = isForward
+    ? "b.from_at < w.edge and coalesce(b.from_at <= (select at from last_row), true)"
+    : "b.from_at >= w.edge and coalesce(b.to_at >= (select at from last_row), true)";
+  const text = `
+with r as materialized (${rows}),
+last_row as (select to_timestamp(round(${farthest}("timeMs")) / 1000.0) as at from r having ${isFull}),
+w as (
+  select ${bucketOf("1h", `${farthest}(n.from_at)`)}${isForward ? " + interval '1 hour'" : ""} as edge
+  from (select from_at from (${blocksBy(keys, conditions.after("and"), newest)}) b ${newest}) n)
+select r.*, null::bytea as block, null::float8 as "edgeMs" from r
+union all
+select ${blockColumns("b", sentBlock("b", metrics, withOthers))}, ${epochMs("w.edge")}
+from w cross join lateral (${blocksBy(keys, `${conditions.after("and")} and ${near}`, "offset 0")}) b`;
+  return { text, params: conditions.params };
+}
+
+/** A query for blocks: each of few GPUs by the primary key, many of them by time. */
+function blocksBy(keys: KeysOfBlocks, conditions: string, order: string): string {
+  if (!keys.areFew) return `select b.* from blocks b where ${keys.text} ${conditions} ${order}`;
+  return `select b.* from (${keys.text}) k cross join lateral (
+  select * from blocks b where b.gpu_key = k.gpu_key ${conditions} ${order}) b`;
+}
+
+/** The span that a block must overlap: that of the range and the cursor. */
+function addBounds(conditions: Conditions, { range, cursor, isForward }: RecordFilter): void {
+  const fromMs = isForward === true ? Math.max(range.fromMs, cursor?.timeMs ?? -Infinity) : range.fromMs;
+  const toMs =
+    isForward === true ? range.toMs : Math.min(range.toMs, cursor === undefined ? Infinity : cursor.timeMs + 1);
+  conditions.within("b.from_at", { fromMs: fromMs - hourMs, toMs }).within("b.to_at", { fromMs, toMs: Infinity });
+}
+
+/** Leaves out blocks that cannot have records of a namespace. Its name is in `runs` as `packBlock` has written it. */
+function addRunConditions(conditions: Conditions, { namespace, within }: GpuSelector): void {
+  if (namespace !== undefined && namespace !== "") {
+    conditions.add("strpos(b.runs::text, ?) > 0", JSON.stringify(namespace));
+  }
+  if (within?.namespaces === undefined) return;
+  const names = within.namespaces.map((name) => JSON.stringify(name));
+  conditions.add(
+    "exists (select from unnest(?::text::text[]) as own_n(name) where strpos(b.runs::text, own_n.name) > 0)",
+    textArray(names),
+  );
+}
+
+interface KeysOfBlocks {
+  readonly areFew: boolean;
+  /** Few: a query for the keys. Many: a condition on `b`. */
+  readonly text: string;
+}
+
+/** The GPUs that may be selected: all that a record of the filter can be of, and others. */
+function keysOfBlocks(selector: GpuSelector, conditions: Conditions): KeysOfBlocks {
+  const { uuids, parentUuid, clusterId, hostname, gpuId, modelName, within } = selector;
+  const named = new Conditions(conditions.params);
+  if (uuids !== undefined || parentUuid !== undefined) {
+    const names = { ...(uuids && { uuids }), ...(parentUuid !== undefined && { parentUuid }) };
+    addAttributeConditions(named, names, { key: "gpus.gpu_key", attribute: (column) => column });
+    return { areFew: true, text: `select gpu_key from gpus ${named.after("where")}` };
+  }
+  named
+    .add("cluster_id = ?", clusterId)
+    .add("hostname = ?", hostname)
+    .add("gpu_id = ?", gpuId)
+    .add("model_name = ?", modelName);
+  const own = within && new OwnRows(within, conditions);
+  if (own?.restrictsPlaces === true) named.addText(own.place("gpu_attributes"));
+  if (named.isEmpty) return { areFew: false, text: "true" };
+  const had = `from gpu_attributes ${named.after("where")}`;
+  const areFew = hostname !== undefined || within?.hosts !== undefined;
+  if (areFew) return { areFew, text: `select distinct gpu_key ${had}` };
+  // no block is read for what no GPU ever had
+  return { areFew, text: `exists (select ${had}) and b.gpu_key = any(array(select gpu_key ${had}))` };
+}

@@ -1,0 +1,82 @@
+import type { SqlExecutor } from "../../../../db/client.ts";
+import type { RecordPlace } from "../../../../db/sql/matching-places.ts";
+import { selectStoredAt } from "../../../../db/sql/records-at.ts";
+import type { RecordRow } from "../../../../db/sql/select-records.ts";
+import type { Run } from "../../../../domain/block/block.ts";
+import { metrics } from "../../../../domain/metrics.ts";
+import { allTime } from "../../../../domain/time-range.ts";
+import { byPlace } from "./block-places.ts";
+import { type HistoryPart, partsOfBlocks } from "./history-part.ts";
+
+const metricNames = metrics.map(({ name }) => name);
+
+/** A record of a part that has all columns, as it would be as a row. */
+export function recordRowOf(
+  { gpuKey, timesMs, metrics: columns, others, runs }: HistoryPart,
+  index: number,
+): RecordRow {
+  const values = Array.from(columns, ([name, column]) => [name, column[index] as number] as const);
+  return {
+    ...Object.fromEntries(values.filter(([, value]) => !Number.isNaN(value))),
+    gpuKey,
+    timeMs: timesMs[index] as number,
+    custom: customOf(others, index),
+    container: null,
+    pod: null,
+    namespace: null,
+    occupants: runAt(runs, index)?.occupants ?? [],
+  };
+}
+
+/** The run of a record of a block. */
+export function runAt(runs: readonly Run[], index: number): Run | undefined {
+  let end = 0;
+  return runs.find(({ records }) => (end += records) > index);
+}
+
+/** The other series of a record, in the order that the server gives them as jsonb: answers do not depend on where a record is. */
+function customOf(others: ReadonlyMap<string, Float64Array>, index: number): Record<string, number> | null {
+  const entries = [...others].flatMap(([name, column]): [Buffer, string, number][] => {
+    const value = column[index] as number;
+    return Number.isNaN(value) ? [] : [[Buffer.from(name), name, value]];
+  });
+  if (entries.length === 0) return null;
+  entries.sort(([a], [b]) => a.length - b.length || Buffer.compare(a, b));
+  return Object.fromEntries(entries.map(([, name, value]) => [name, value]));
+}
+
+/** Places that one statement reads: their blocks take a few MB. */
+const placesPerStatement = 4096;
+const gpusPerStatement = 512;
+
+/** Reads records, wherever they are meanwhile. One that has been deleted is left out. */
+export async function recordsAt(executor: SqlExecutor, places: readonly RecordPlace[]): Promise<RecordRow[]> {
+  const found: RecordRow[] = [];
+  for (const some of chunksOf(places)) {
+    const wanted = Map.groupBy(some, ({ gpuKey }) => gpuKey);
+    const { rows, blocks } = await selectStoredAt(executor, some);
+    found.push(...rows);
+    for (const part of await partsOfBlocks(blocks, metricNames, allTime)) {
+      const instants = new Set(wanted.get(part.gpuKey)?.map(({ timeMs }) => timeMs));
+      part.timesMs.forEach((timeMs, index) => {
+        if (instants.has(timeMs)) found.push(recordRowOf(part, index));
+      });
+    }
+  }
+  return found;
+}
+
+/** Divides places, those of a GPU together: a block is then read once. */
+function* chunksOf(places: readonly RecordPlace[]): Generator<readonly RecordPlace[]> {
+  let chunk: RecordPlace[] = [];
+  let gpus = 0;
+  for (const place of places.toSorted((a, b) => a.gpuKey - b.gpuKey || byPlace(a, b))) {
+    if (place.gpuKey !== chunk.at(-1)?.gpuKey) gpus += 1;
+    if (chunk.length === placesPerStatement || gpus > gpusPerStatement) {
+      yield chunk;
+      [chunk, gpus] = [[], 1];
+    }
+    chunk.push(place);
+  }
+  if (chunk.length > 0) yield chunk;
+}

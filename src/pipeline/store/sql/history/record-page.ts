@@ -1,0 +1,102 @@
+import type { SqlExecutor } from "../../../../db/client.ts";
+import { toPage } from "../../../../db/sql/history-part.ts";
+import { selectWindow } from "../../../../db/sql/history-window.ts";
+import { matchingPlaces, type RecordPlace, restrictsPlaces } from "../../../../db/sql/matching-places.ts";
+import type { RecordRow } from "../../../../db/sql/select-records.ts";
+import { metrics } from "../../../../domain/metrics.ts";
+import type { HistoryPage, RecordFilter } from "../../../../domain/query.ts";
+import type { TimeRange } from "../../../../domain/time-range.ts";
+import { type BlockPlace, BlockPlaces, byPlace, candidatesOf } from "./block-places.ts";
+import { recordRowOf, recordsAt } from "./block-records.ts";
+import { type HistoryPart, partsOfBlocks } from "./history-part.ts";
+
+const metricNames = metrics.map(({ name }) => name);
+/** Windows grow, for GPUs that have few records an hour, and for filters that few records match. */
+const growth = 4;
+/** Without values, they take about 2 MB as they travel, and 8 MB decoded; with values, ten times as much. */
+const blocksPerWindowMax = 4096;
+const wholeBlocksPerWindowMax = 256;
+
+/** A record of a page: a row, or one in a block, whose values may still have to be read. */
+type Found = RecordRow | BlockPlace;
+
+/** Reads a page of the history, newest first unless `filter.isForward`, from rows and blocks. It reads window by window, each from one
+ *  snapshot, until the page is full.
+ *  @throws UndecodableBlock, and the errors of the executor */
+export async function readRecordPage(executor: SqlExecutor, filter: RecordFilter): Promise<HistoryPage<RecordRow>> {
+  const isForward = filter.isForward === true;
+  // few blocks: their values travel with them
+  const isOneGpu = filter.gpus.uuids?.length === 1;
+  const order = isForward ? byPlace : (a: RecordPlace, b: RecordPlace) => byPlace(b, a);
+  const found: Found[] = [];
+  let left = filter;
+  let count = 1;
+  // one more shows that another page follows
+  for (let missing = filter.limit + 1; missing > 0; missing = filter.limit + 1 - found.length) {
+    const read = isOneGpu ? { metrics: metricNames, withOthers: true } : { metrics: [], withOthers: false };
+    const window = await selectWindow(executor, { ...left, limit: missing - 1 }, { count, ...read });
+    const { edgeMs } = window;
+    const range = edgeMs === undefined ? left.range : inside(left.range, edgeMs, isForward);
+    const rows = window.rows.filter(({ timeMs }) => timeMs >= range.fromMs && timeMs < range.toMs);
+    const parts = await partsOfBlocks(window.blocks, read.metrics, range);
+    const settled = await firstPlaces(executor, { ...left, limit: missing }, parts);
+    found.push(...[...rows, ...settled].sort(order).slice(0, missing));
+    if (edgeMs === undefined) break;
+    left = beyond(left, edgeMs);
+    if (left.range.fromMs >= left.range.toMs) break;
+    count = Math.min(
+      isOneGpu ? wholeBlocksPerWindowMax : blocksPerWindowMax,
+      Math.max(count, window.blocks.length) * growth,
+    );
+  }
+  const { elements, next } = toPage(found, filter.limit);
+  return { elements: await withValues(executor, elements, isOneGpu), next };
+}
+
+function inside({ fromMs, toMs }: TimeRange, edgeMs: number, isForward: boolean): TimeRange {
+  return isForward ? { fromMs, toMs: Math.min(toMs, edgeMs) } : { fromMs: Math.max(fromMs, edgeMs), toMs };
+}
+
+/** What is left of a filter beyond a window; the cursor is within the window. */
+function beyond({ gpus, range, isForward = false, limit }: RecordFilter, edgeMs: number): RecordFilter {
+  const { fromMs, toMs } = range;
+  return { gpus, isForward, limit, range: isForward ? { fromMs: edgeMs, toMs } : { fromMs, toMs: edgeMs } };
+}
+
+/** Places that are looked up at a time, at least: most filters match most records of the blocks. */
+const placesPerLookUp = 1000;
+
+/** The first `filter.limit` records of blocks that match the filter, in the order of the page. */
+async function firstPlaces(
+  executor: SqlExecutor,
+  { gpus, cursor, limit, isForward = false }: RecordFilter,
+  parts: readonly HistoryPart[],
+): Promise<BlockPlace[]> {
+  const isAfter = ({ gpuKey, timeMs }: RecordPlace): boolean => {
+    if (cursor === undefined) return true;
+    const order = byPlace({ gpuKey, timeMs }, cursor);
+    return isForward ? order > 0 : order < 0;
+  };
+  const candidates = parts.map((part) => candidatesOf(part, gpus, isAfter));
+  const places = new BlockPlaces(candidates, isForward);
+  if (!restrictsPlaces(gpus)) return places.take(limit).slice(0, limit);
+  const first: BlockPlace[] = [];
+  while (first.length < limit) {
+    const some = places.take(Math.max(placesPerLookUp, (limit - first.length) * 2));
+    if (some.length === 0) break;
+    first.push(...(await matchingPlaces(executor, gpus, some)));
+  }
+  return first.slice(0, limit);
+}
+
+/** Reads the values of the records that are in blocks. */
+async function withValues(executor: SqlExecutor, found: readonly Found[], haveValues: boolean): Promise<RecordRow[]> {
+  const inBlock = (record: Found): record is BlockPlace => "part" in record;
+  if (haveValues) return found.map((record) => (inBlock(record) ? recordRowOf(record.part, record.index) : record));
+  const settled = found.filter(inBlock);
+  const rows = settled.length === 0 ? [] : await recordsAt(executor, settled);
+  const byPlaces = new Map(rows.map((row) => [`${row.gpuKey} ${row.timeMs}`, row]));
+  return found.flatMap((record) =>
+    inBlock(record) ? (byPlaces.get(`${record.gpuKey} ${record.timeMs}`) ?? []) : record,
+  );
+}
