@@ -168,4 +168,5 @@ export const readings = fc.record({
     { weight: 9, arbitrary: fc.constant(1 << 20) },
   ),
   rowMaxBytes: fc.oneof(fc.constant(1 << 20), fc.integer({ min: 200, max: 1000 })),
+  sampleBytes: fc.oneof(fc.constant(1 << 24), fc.integer({ min: 500, max: 5000 })),
 });

@@ -69,12 +69,12 @@ export type TestCsvOptions = Partial<CsvSourceOptions & CsvReading>;
 
 /** Opens a file. Unless `options` says otherwise, batches have at most 1,000 rows, and do not grow to the end of an instant. */
 export function openCsvSource(path: string, options: TestCsvOptions = {}): Promise<CsvSource> {
-  const { fastLane, chunkBytes, rowMaxBytes } = { ...usualReading, ...options };
+  const { fastLane, chunkBytes, rowMaxBytes, sampleBytes } = { ...usualReading, ...options };
   const { batchRows = 1000, batchMaxRows = batchRows, clusterId = "local-cluster", playing = originalTimes } = options;
   const { hostname, clock = systemClock, onWarning = () => undefined } = options;
   return CsvSource.open(
     { path, clusterId, hostname, batchRows, batchMaxRows, playing, clock, onWarning },
-    { fastLane, chunkBytes, rowMaxBytes },
+    { fastLane, chunkBytes, rowMaxBytes, sampleBytes },
   );
 }
 

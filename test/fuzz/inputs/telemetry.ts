@@ -53,7 +53,8 @@ function readCsv(content: Buffer, fastLane: boolean): string {
   const window = new FileWindow({ file, path: "fuzz.csv", fromOffset: 0, endOffset: content.length, chunkBytes: 1 });
   window.bytes = content;
   const reader = new BatchReader({
-    ...{ window, layout, gpus: new GpuCache("c"), batchRows: 5, batchMaxRows: 7, shiftMs: 0, rowMaxBytes: 4096 },
+    ...{ window, layout, gpus: new GpuCache("c"), batchRows: 5, batchMaxRows: 7, spreadMs: 2000, shiftMs: 0 },
+    rowMaxBytes: 4096,
     templates: fastLane ? new FastTemplates() : undefined,
     onUnread: () => undefined,
     from: { offset: headerEnd === 0 ? content.length : headerEnd, line: 2 },

@@ -24,6 +24,8 @@ export interface BatchReaderOptions {
   /** A batch may grow to this many rows, so that it ends where its last instant ends: the rows of one record may be far apart
    *  in the file. */
   readonly batchMaxRows: number;
+  /** See `scrapeSpreadMs`. */
+  readonly spreadMs: number;
   readonly shiftMs: number;
   /** The rows that the fast lane has learnt. If undefined, csv-parse reads every row, with the same result. */
   readonly templates: FastTemplates | undefined;
@@ -43,8 +45,8 @@ export type ReadState = "batch_full" | "needs_bytes" | "unfinished_row" | "ended
 /** Reads rows from a window into batches, and never waits.
  *
  *  The end of a batch depends on the rows alone, never on the size of the chunks or on the lane. A batch ends after
- *  `batchRows` rows or 8 MiB. If the first column is the timestamp, and the next rows are of the same instant, the batch
- *  continues to the last of these rows, up to `batchMaxRows` rows or 64 MiB. */
+ *  `batchRows` rows or 8 MiB. If the first column is the timestamp, and the next rows are of the same instant, or of the same scrape,
+ *  whose instants are spread over `spreadMs`, the batch continues to the last of these rows, up to `batchMaxRows` rows or 64 MiB. */
 export class BatchReader {
   private readonly builder: BatchBuilder;
   private readonly rejections: Rejections;
@@ -64,7 +66,8 @@ export class BatchReader {
   private endsFile = false;
 
   constructor(private readonly options: BatchReaderOptions) {
-    const { window, layout, gpus, shiftMs, templates, rowMaxBytes, batchRows, batchMaxRows, onUnread } = options;
+    const { window, layout, gpus, shiftMs, spreadMs, templates, rowMaxBytes, batchRows, batchMaxRows, onUnread } =
+      options;
     const builder = new BatchBuilder(layout.header[layout.hostname]);
     this.builder = builder;
     this.rejections = new Rejections(window, builder);
@@ -73,7 +76,7 @@ export class BatchReader {
     if (templates !== undefined && isExporterLayout(layout)) {
       this.fast = new FastLane({ window, builder, shiftMs, rowMaxBytes, templates });
     }
-    if (layout.timestamp === 0 && batchMaxRows > batchRows) this.instants = new InstantEnds(window);
+    if (layout.timestamp === 0 && batchMaxRows > batchRows) this.instants = new InstantEnds(window, spreadMs);
     this.slow = new SlowLane({
       window,
       rows: this.rows,
@@ -143,7 +146,8 @@ export class BatchReader {
     if (instants === undefined || Number.isNaN(lastRowOffset) || this.rowCount >= options.batchMaxRows) return false;
     if (at.offset - batchStart.offset >= instantMaxBytes) return false;
     // if the previous row continued the instant, its timestamp is already remembered
-    if (!this.isInstantContinuing && lastRowOffset >= options.window.offset) instants.remember(lastRowOffset);
+    const isRemembered = this.isInstantContinuing && instants.spreadMs === 0;
+    if (!isRemembered && lastRowOffset >= options.window.offset) instants.remember(lastRowOffset);
     const continues = instants.continuesAt(at.offset);
     this.isInstantContinuing = continues === true;
     return continues;

@@ -14,6 +14,8 @@ export interface RowEndsOptions {
   readonly rowMaxBytes: number;
   /** True if the first column is the timestamp and the rows of an instant stay together. */
   readonly keepsInstants: boolean;
+  /** The rows of a scrape, too, stay together: see `scrapeSpreadMs`. */
+  readonly spreadMs: number;
 }
 
 /** Finds where rows end, by the same rules as the reader: never inside quotes or a row that is too large. A row that the file
@@ -30,13 +32,13 @@ export class RowEnds {
   private lastRowOffset = NaN;
 
   constructor(private readonly options: RowEndsOptions) {
-    this.instants = new InstantEnds(options.window);
+    this.instants = new InstantEnds(options.window, options.spreadMs);
     this.splitter = new RowSplitter(options.columnCount, options.rowMaxBytes);
     this.at = options.from;
   }
 
   /** Finds the first row end at or after `offset`. If instants stay together, continues past the next rows of the
-   *  same instant, at most to the first row end that is 64 MiB or more after `offset`.
+   *  same instant or scrape, at most to the first row end that is 64 MiB or more after `offset`.
    *  @returns the row end; the end of the file if no row ends at or after `offset`; an earlier position, which may be inside a
    *    row, if the signal aborts
    *  @throws UnusableSource when the file cannot be read or has become shorter */

@@ -27,7 +27,7 @@ export function* partsOf({ batch, keys, attributesIds }: KeyedBatch): Generator<
   const custom = customByRecord(batch);
   for (let from = 0; from < order.length; from += recordsPerStatement) {
     const records = order.subarray(from, from + recordsPerStatement);
-    const gpuIndexes = taken(records, batch.gpuIndexes);
+    const gpuIndexes = Uint32Array.from(records, (record) => batch.gpuIndexes[record] as number);
     yield {
       records,
       gpuKeys: taken(gpuIndexes, keys),
@@ -45,19 +45,29 @@ export function* partsOf({ batch, keys, attributesIds }: KeyedBatch): Generator<
 
 /** Some rows of a part, by their indexes. */
 export function rowsOf(part: Part, rows: readonly number[]): Part {
+  if (rows.length === part.records.length && rows.every((row, at) => row === at)) return part;
+  const indexes = Uint32Array.from(rows);
   return {
-    records: taken(rows, part.records),
-    gpuKeys: taken(rows, part.gpuKeys),
-    timesMs: taken(rows, part.timesMs),
-    metrics: part.metrics.map(({ name, values }) => ({ name, values: taken(rows, values) })),
+    records: taken(indexes, part.records),
+    gpuKeys: taken(indexes, part.gpuKeys),
+    timesMs: taken(indexes, part.timesMs),
+    metrics: part.metrics.map(({ name, values }) => ({ name, values: taken(indexes, values) })),
     custom: rows.map((row) => part.custom[row]),
     occupants: rows.map((row) => part.occupants[row] ?? noOccupants),
-    attributesIds: taken(rows, part.attributesIds),
+    attributesIds: taken(indexes, part.attributesIds),
   };
 }
 
 /** Elements of `values` by their indexes. */
 function taken(indexes: ArrayLike<number>, values: ArrayLike<number>): Float64Array {
+  if (indexes instanceof Uint32Array && values instanceof Float64Array) return takenDoubles(indexes, values);
+  const elements = new Float64Array(indexes.length);
+  for (let at = 0; at < elements.length; at += 1) elements[at] = values[indexes[at] as number] as number;
+  return elements;
+}
+
+/** As `taken`, for one kind of arrays: the compiled code need not look which kind they are, and takes a fraction of the time. */
+function takenDoubles(indexes: Uint32Array, values: Float64Array): Float64Array {
   const elements = new Float64Array(indexes.length);
   for (let at = 0; at < elements.length; at += 1) elements[at] = values[indexes[at] as number] as number;
   return elements;
