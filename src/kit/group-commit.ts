@@ -8,25 +8,28 @@ interface Waiting<Item, Result> {
  *  groups if there are more than `maxItems`. */
 export class GroupCommit<Item, Result> {
   private waiting: Waiting<Item, Result>[] = [];
-  private running: Promise<void> | undefined;
+  private running = 0;
 
   /** @param run processes a group and returns the results in the order of the items; if `run` throws, every item of the
    *    group fails with the same error
-   *  @param pause runs after each group; items submitted until `pause` resolves belong to the next group */
+   *  @param pause runs after each group; items submitted until `pause` resolves belong to the next group
+   *  @param groupsAtATime how many groups run at a time */
   constructor(
     private readonly run: (items: readonly Item[]) => Promise<readonly Result[]>,
     private readonly maxItems: number,
     private readonly pause: () => Promise<void> = () => Promise.resolve(),
+    private readonly groupsAtATime = 1,
   ) {}
 
   submit(item: Item): Promise<Result> {
     return new Promise((resolve, reject) => {
       this.waiting.push({ item, resolve, reject });
-      this.running ??= this.runAll();
+      if (this.running < this.groupsAtATime) void this.runAll();
     });
   }
 
   private async runAll(): Promise<void> {
+    this.running += 1;
     await Promise.resolve(); // items submitted in the same turn belong to the first group
     while (this.waiting.length > 0) {
       const group = this.waiting.splice(0, this.maxItems);
@@ -38,6 +41,6 @@ export class GroupCommit<Item, Result> {
       }
       await this.pause();
     }
-    this.running = undefined;
+    this.running -= 1;
   }
 }

@@ -25,8 +25,8 @@ export async function unsettleAll(client: SqlClient, where = ""): Promise<void> 
   if (blocks.length === 0) return;
   const timesMs = blocks.map(({ fromMs }) => fromMs);
   await client.transaction(async (transaction) => {
-    holdHours(transaction, hoursOf(timesMs));
-    await unsettle(transaction, hoursOf(timesMs), { gpuKeys: blocks.map(({ gpuKey }) => gpuKey), timesMs });
+    holdHours(transaction, hoursOf([timesMs]));
+    await unsettle(transaction, hoursOf([timesMs]), [{ gpuKeys: blocks.map(({ gpuKey }) => gpuKey), timesMs }]);
   });
 }
 

@@ -14,9 +14,11 @@ const hoursMax = 64;
 export const hourMs = 3_600_000;
 
 /** The beginnings of the hours of some instants, ascending, milliseconds since the epoch. */
-export function hoursOf(timesMs: ArrayLike<number>): number[] {
+export function hoursOf(batches: readonly ArrayLike<number>[]): number[] {
   const hours = new Set<number>();
-  for (let index = 0; index < timesMs.length; index += 1) hours.add(Math.floor((timesMs[index] as number) / hourMs));
+  for (const timesMs of batches) {
+    for (let index = 0; index < timesMs.length; index += 1) hours.add(Math.floor((timesMs[index] as number) / hourMs));
+  }
   return [...hours].sort((a, b) => a - b).map((hour) => hour * hourMs);
 }
 

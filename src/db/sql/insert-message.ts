@@ -2,7 +2,7 @@ import type { InputTally } from "../../domain/batch.ts";
 import type { SourceRange } from "../../domain/range.ts";
 import type { SqlExecutor, SqlTransaction } from "../client.ts";
 import { newestMigrationMs } from "../migrations.ts";
-import { numberArray } from "./array-literal.ts";
+import { numberArray, textArray } from "./array-literal.ts";
 import { incarnation } from "./database-state.ts";
 import { settledAmong } from "./packed-blocks.ts";
 
@@ -19,65 +19,88 @@ export interface MessageRow {
 /** The newest migration that changed how this program writes, for the column `writer_schema`. */
 const writerSchema = 12;
 
+// in the order of keys: another transaction that stores some of the messages waits for one of them before it has added any later one
 const text = `
 with added as (
   insert into ingested_messages (message_id, idempotency_key, source_id, from_offset, from_line, to_offset, to_line,
     rows, samples, missing, duplicates, conflicts, blank_lines, repeated_headers, rejected, writer_schema)
-  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15::text::jsonb, ${writerSchema})
+  select message_id, idempotency_key, source_id, from_offset, from_line, to_offset, to_line,
+    rows, samples, missing, duplicates, conflicts, blank_lines, repeated_headers, rejected::jsonb, ${writerSchema}
+  from unnest($1::text::text[], $2::text::text[], $3::text::text[], $4::text::int8[], $5::text::int8[], $6::text::int8[],
+    $7::text::int8[], $8::text::int4[], $9::text::int4[], $10::text::int4[], $11::text::int4[], $12::text::int4[],
+    $13::text::int4[], $14::text::int4[], $15::text::text[])
+    as m(message_id, idempotency_key, source_id, from_offset, from_line, to_offset, to_line, rows, samples, missing, duplicates,
+      conflicts, blank_lines, repeated_headers, rejected)
+  order by idempotency_key
   on conflict do nothing
   returning message_id
 )
-select exists (select from added) as "isNew", ${incarnation} as incarnation, ${newestMigrationMs} as "newestMigrationMs",
-  ${settledAmong("$16::text::float8[]")} as "settledHours"`;
+select (select json_agg(message_id) from added)::text as added, ${incarnation} as incarnation,
+  ${newestMigrationMs} as "newestMigrationMs", ${settledAmong("$16::text::float8[]")} as "settledHours"`;
 
-/** The result of recording a message. */
-export interface InsertedMessage {
-  /** False if the message's id or key is recorded already. */
-  readonly isNew: boolean;
+/** The result of recording messages. */
+export interface InsertedMessages {
+  /** The ids of the messages that were not recorded yet, neither their id nor their key. */
+  readonly added: ReadonlySet<string>;
   /** Which database the transaction runs in. */
   readonly incarnation: string;
   /** When the database's newest migration was generated. */
   readonly newestMigrationMs: number;
-  /** The hours of the message's records in which blocks exist. */
+  /** The hours of the messages' records in which blocks exist. */
   readonly settledHours: readonly number[];
 }
 
-/** Records a message as stored. It is the first statement of a transaction that stores records, so it also says which database
- *  the transaction runs in, and with which schema.
- *  @param hours the hours of the message's records, which the transaction must hold (`holdHours`) */
-export async function insertMessage(
-  executor: SqlExecutor,
-  message: MessageRow,
-  hours: readonly number[],
-): Promise<InsertedMessage> {
-  const { source, tally } = message;
-  const [row] = await executor.query<Omit<InsertedMessage, "settledHours"> & { readonly settledHours: string | null }>(
-    text,
-    [
-      message.messageId,
-      message.idempotencyKey,
-      source.sourceId,
-      source.from.offset,
-      source.from.line,
-      source.to.offset,
-      source.to.line,
-      tally.rows,
-      tally.samples,
-      tally.missing,
-      tally.duplicates,
-      tally.conflicts,
-      tally.blankLines,
-      tally.repeatedHeaders,
-      JSON.stringify(message.rejected),
-      numberArray(hours),
-    ],
-  );
-  if (row === undefined) return { isNew: false, incarnation: "", newestMigrationMs: 0, settledHours: [] };
-  return { ...row, settledHours: row.settledHours?.split(",").map(Number) ?? [] };
+interface InsertedRow extends Pick<InsertedMessages, "incarnation" | "newestMigrationMs"> {
+  readonly added: string | null;
+  readonly settledHours: string | null;
 }
+
+/** Records messages as stored. It is the first statement of a transaction that stores records, so it also says which database
+ *  the transaction runs in, and with which schema.
+ *  @param messages with ids and keys of their own
+ *  @param hours the hours of the messages' records, which the transaction must hold (`holdHours`) */
+export async function insertMessages(
+  executor: SqlExecutor,
+  messages: readonly MessageRow[],
+  hours: readonly number[],
+): Promise<InsertedMessages> {
+  const texts = (value: (message: MessageRow) => string): string => textArray(messages.map(value));
+  const numbers = (value: (message: MessageRow) => number): string => numberArray(messages.map(value));
+  const tallies = tallyNames.map((name) => numbers(({ tally }) => tally[name]));
+  const [row] = await executor.query<InsertedRow>(text, [
+    texts(({ messageId }) => messageId),
+    texts(({ idempotencyKey }) => idempotencyKey),
+    texts(({ source }) => source.sourceId),
+    numbers(({ source }) => source.from.offset),
+    numbers(({ source }) => source.from.line),
+    numbers(({ source }) => source.to.offset),
+    numbers(({ source }) => source.to.line),
+    ...tallies,
+    texts(({ rejected }) => JSON.stringify(rejected)),
+    numberArray(hours),
+  ]);
+  if (row === undefined) return { added: new Set(), incarnation: "", newestMigrationMs: 0, settledHours: [] };
+  const { added, settledHours, ...database } = row;
+  return {
+    ...database,
+    added: new Set(JSON.parse(added ?? "[]") as string[]),
+    settledHours: settledHours?.split(",").map(Number) ?? [],
+  };
+}
+
+const tallyNames = [
+  "rows",
+  "samples",
+  "missing",
+  "duplicates",
+  "conflicts",
+  "blankLines",
+  "repeatedHeaders",
+] as const satisfies readonly (keyof InputTally)[];
 
 /** The results of storing a message's records. */
 export interface MessageRecords {
+  readonly messageId: string;
   /** Records that were new. */
   readonly inserted: number;
   /** Records that another message had stored before. */
@@ -90,16 +113,19 @@ export interface MessageRecords {
 }
 
 const resultText = `
-update ingested_messages set records_inserted = $2, records_merged = $3, conflicts = $4,
-  rejected = coalesce($5::text::jsonb, rejected)
-where message_id = $1`;
+update ingested_messages m set records_inserted = u.inserted, records_merged = u.merged, conflicts = u.conflicts,
+  rejected = coalesce(u.rejected::jsonb, m.rejected)
+from unnest($1::text::text[], $2::text::int4[], $3::text::int4[], $4::text::int4[], $5::text::text[])
+  as u(message_id, inserted, merged, conflicts, rejected)
+where m.message_id = u.message_id`;
 
-/** Adds the results to the stored row of the message. */
-export function setMessageRecords(
-  transaction: SqlTransaction,
-  messageId: string,
-  { inserted, merged, conflicts, rejected }: MessageRecords,
-): void {
-  const reasons = rejected === undefined ? null : JSON.stringify(rejected);
-  transaction.send(resultText, [messageId, inserted, merged, conflicts, reasons]);
+/** Adds the results to the stored rows of the messages. */
+export function setMessageRecords(transaction: SqlTransaction, results: readonly MessageRecords[]): void {
+  transaction.send(resultText, [
+    textArray(results.map(({ messageId }) => messageId)),
+    numberArray(results.map(({ inserted }) => inserted)),
+    numberArray(results.map(({ merged }) => merged)),
+    numberArray(results.map(({ conflicts }) => conflicts)),
+    textArray(results.map(({ rejected }) => rejected && JSON.stringify(rejected))),
+  ]);
 }

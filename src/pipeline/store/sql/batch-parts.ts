@@ -1,6 +1,7 @@
 import type { TelemetryColumns } from "../../../db/sql/telemetry-columns.ts";
 import { customByRecord, type RecordBatch } from "../../../domain/batch.ts";
 import { noOccupants } from "../../../domain/gpu.ts";
+import type { JoinedBatch } from "./joined-batch.ts";
 import { sortedRecords } from "./sorted-records.ts";
 
 /** Records per statement: limits the memory of a statement's text. */
@@ -15,14 +16,14 @@ export interface KeyedBatch {
   readonly attributesIds: Float64Array;
 }
 
-/** Some records of a batch. */
+/** Some records of a batch, or of several. */
 export interface Part extends TelemetryColumns {
   /** The records' indexes in the batch. */
   readonly records: ArrayLike<number>;
 }
 
 /** The records in parts, sorted by key and time: all collectors lock rows in the same order, which avoids deadlocks. */
-export function* partsOf({ batch, keys, attributesIds }: KeyedBatch): Generator<Part> {
+export function* partsOf({ batch, keys, attributesIds }: JoinedBatch["records"]): Generator<Part> {
   const order = sortedRecords(batch, keys);
   const custom = customByRecord(batch);
   for (let from = 0; from < order.length; from += recordsPerStatement) {

@@ -4,11 +4,9 @@ import { attributesIdOf } from "../../../domain/attributes-id.ts";
 import type { RecordBatch } from "../../../domain/batch.ts";
 import { type Gpu, isSameAttributes, isSameOccupants, noOccupants, type Occupants } from "../../../domain/gpu.ts";
 
-/** A GPU that has records in a batch, with its attributes at its newest record in the batch. */
+/** A GPU that has records in one batch or several, with its attributes at its newest record. */
 export interface ObservedGpu extends SeenGpu {
-  /** Its indexes in the batch's `gpus`, one for each set of attributes. */
-  readonly indexes: readonly number[];
-  /** Its attributes in the batch, in the order of `indexes`. */
+  /** Its attributes in the batches. */
   readonly reports: readonly BatchReport[];
   /** Its records' instants, sorted, milliseconds since the epoch. */
   readonly timesMs: readonly number[];
@@ -16,8 +14,14 @@ export interface ObservedGpu extends SeenGpu {
   readonly occupants: Occupants | "several";
 }
 
+/** A GPU that has records in a batch. */
+export interface BatchGpu extends ObservedGpu {
+  /** Its indexes in the batch's `gpus`, one for each of its `reports`. */
+  readonly indexes: readonly number[];
+}
+
 /** The GPUs that have records in a batch. */
-export function observedGpus(batch: RecordBatch): ObservedGpu[] {
+export function observedGpus(batch: RecordBatch): BatchGpu[] {
   const { numberOf, indexes } = numbered(batch.gpus);
   const seen = indexes.map((ofGpu) => new SeenRecords(ofGpu));
   batch.gpuIndexes.forEach((gpu, record) => {
@@ -25,6 +29,30 @@ export function observedGpus(batch: RecordBatch): ObservedGpu[] {
     seen[numberOf[gpu] as number]?.add(gpu, batch.timesMs[record] as number, occupants);
   });
   return seen.flatMap((each) => each.observed(batch.gpus));
+}
+
+/** The GPUs of several batches, each once.
+ *  @param batches the GPUs of each batch; the instants of one GPU in two batches do not overlap */
+export function gpusOfAll(batches: readonly (readonly ObservedGpu[])[]): readonly ObservedGpu[] {
+  const [first = []] = batches;
+  if (batches.length < 2) return first;
+  const byUuid = Map.groupBy(batches.flat(), ({ gpu }) => gpu.uuid);
+  return Array.from(byUuid.values(), (ofGpu) => ofGpu.sort((a, b) => a.firstMs - b.firstMs).reduce(joined));
+}
+
+/** @param later the same GPU in another batch, whose instants are all later */
+function joined(earlier: ObservedGpu, later: ObservedGpu): ObservedGpu {
+  const { occupants } = later;
+  const isSame =
+    occupants !== "several" && earlier.occupants !== "several" && isSameOccupants(earlier.occupants, occupants);
+  return {
+    gpu: later.gpu,
+    reports: [...earlier.reports, ...later.reports],
+    firstMs: earlier.firstMs,
+    lastMs: later.lastMs,
+    timesMs: [...earlier.timesMs, ...later.timesMs],
+    occupants: isSame ? occupants : "several",
+  };
 }
 
 /** Attributes that a batch reports about a GPU. */
@@ -84,7 +112,7 @@ class SeenRecords {
   }
 
   /** @returns an empty list if there are no records */
-  observed(gpus: readonly Gpu[]): ObservedGpu[] {
+  observed(gpus: readonly Gpu[]): BatchGpu[] {
     const { indexes, occupants, lastMs } = this;
     const { timesMs } = this;
     if (!this.isSorted) timesMs.sort((a, b) => a - b);

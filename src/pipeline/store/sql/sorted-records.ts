@@ -1,9 +1,11 @@
 import type { RecordBatch } from "../../../domain/batch.ts";
 
+type Records = Pick<RecordBatch, "recordCount" | "gpuIndexes" | "timesMs">;
+
 /** Sorts the records of a batch by their GPU's key, then by time.
  *  @param keys gpu_key by index in the batch's `gpus`
  *  @returns the records' indexes */
-export function sortedRecords({ recordCount, gpuIndexes, timesMs }: RecordBatch, keys: Float64Array): Uint32Array {
+export function sortedRecords({ recordCount, gpuIndexes, timesMs }: Records, keys: Float64Array): Uint32Array {
   const order = byGpu(gpuIndexes, keys);
   const keyOf = (record: number): number => keys[gpuIndexes[record] as number] as number;
   for (let from = 0; from < recordCount;) {

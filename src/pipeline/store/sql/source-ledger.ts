@@ -2,7 +2,7 @@ import type { SqlTransaction } from "../../../db/client.ts";
 import { countFrozen } from "../../../db/sql/count-frozen.ts";
 import { countReadings } from "../../../db/sql/count-readings.ts";
 import { endSource } from "../../../db/sql/end-source.ts";
-import { upsertSourceDevices } from "../../../db/sql/upsert-source-devices.ts";
+import { type ReportedDevice, upsertSourceDevices } from "../../../db/sql/upsert-source-devices.ts";
 import type { RecordBatch } from "../../../domain/batch.ts";
 import type { SourceReading } from "../../../domain/reading.ts";
 import type { IngestMessage } from "../telemetry-store.ts";
@@ -16,7 +16,10 @@ const unscheduledRefreshMs = 60_000;
 /** The cache is cleared above this size. As large as that of the states of GPUs. */
 const maxDevices = 300_000;
 
-type Message = Pick<IngestMessage, "source" | "batch">;
+/** A message, with the GPUs of its batch. */
+interface Told extends Pick<IngestMessage, "source" | "batch"> {
+  readonly gpus: readonly ObservedGpu[];
+}
 
 /** A source, with the reading of the message if it has a schedule. */
 interface Reporter {
@@ -41,15 +44,42 @@ export class SourceLedger {
     this.written = new Map();
   }
 
-  /** Adds the message's reading and devices. It is the end of the transaction, because others of the same source wait for the row of
-   *  the hour. */
-  write(transaction: SqlTransaction, { source: { sourceId }, batch }: Message, gpus: readonly ObservedGpu[]): void {
+  /** Adds the readings and devices of messages. It is the end of the transaction, because others of the same source wait for the row
+   *  of the hour. All transactions lock the rows in the order of sources, those of devices first. */
+  write(transaction: SqlTransaction, messages: readonly Told[]): void {
+    const bySource = Map.groupBy(messages, ({ source }) => source.sourceId);
+    const sources = [...bySource].sort(([a], [b]) => (a < b ? -1 : 1));
+    for (const [sourceId, told] of sources) {
+      const [scheduled, others] = [told.filter(hasSchedule), told.filter((message) => !hasSchedule(message))];
+      upsertSourceDevices(transaction, { sourceId, table: "source_devices" }, this.devicesOf(scheduled));
+      upsertSourceDevices(transaction, { sourceId, table: "unscheduled_devices" }, this.devicesOf(others));
+    }
+    for (const [, told] of sources) {
+      const inOrder = told.sort((a, b) => (a.batch.reading?.timeMs ?? 0) - (b.batch.reading?.timeMs ?? 0));
+      for (const message of inOrder) this.writeReading(transaction, message);
+    }
+  }
+
+  /** The devices that the messages of one source tell news of, each once. */
+  private devicesOf(messages: readonly Told[]): ReportedDevice[] {
+    const devices = new Map<string, ReportedDevice>();
+    for (const { source, batch, gpus } of messages) {
+      for (const observed of gpus) {
+        if (!this.isNews({ sourceId: source.sourceId, reading: batch.reading }, observed)) continue;
+        const { uuid } = observed.gpu;
+        const { firstMs, lastMs } = devices.get(uuid) ?? observed;
+        devices.set(uuid, {
+          gpuKey: this.keys.of(uuid),
+          firstMs: Math.min(firstMs, observed.firstMs),
+          lastMs: Math.max(lastMs, observed.lastMs),
+        });
+      }
+    }
+    return [...devices.values()];
+  }
+
+  private writeReading(transaction: SqlTransaction, { source: { sourceId }, batch, gpus }: Told): void {
     const { reading, rejected } = batch;
-    const table = reading === undefined ? "unscheduled_devices" : "source_devices";
-    const devices = gpus
-      .filter((gpu) => this.isNews({ sourceId, reading }, gpu))
-      .map(({ gpu, firstMs, lastMs }) => ({ gpuKey: this.keys.of(gpu.uuid), firstMs, lastMs }));
-    upsertSourceDevices(transaction, { sourceId, table }, devices);
     if (reading === undefined) return;
     const named = this.frozenKeys(reading, gpus);
     const frozen = named?.length ?? (reading.count === 0 ? 0 : (reading.frozen ?? 0));
@@ -66,7 +96,7 @@ export class SourceLedger {
   }
 
   /** Call it when the message's transaction is committed. */
-  committed({ source: { sourceId }, batch: { reading } }: Message, gpus: readonly ObservedGpu[]): void {
+  committed({ source: { sourceId }, batch: { reading }, gpus }: Told): void {
     if (this.written.size > maxDevices) this.clear();
     for (const observed of gpus) {
       if (!this.isNews({ sourceId, reading }, observed)) continue;
@@ -87,6 +117,10 @@ export class SourceLedger {
       observed.lastMs >= known.lastMs + (reading === undefined ? unscheduledRefreshMs : refreshMs)
     );
   }
+}
+
+function hasSchedule({ batch: { reading } }: Told): boolean {
+  return reading !== undefined;
 }
 
 function keyOf(sourceId: string, { gpu }: ObservedGpu): string {

@@ -6,6 +6,7 @@ import type { RejectedInput } from "../../../domain/batch.ts";
 import { type KeyedBatch, type Part, partsOf, rowsOf } from "./batch-parts.ts";
 import type { ConflictChanges } from "./conflict-changes.ts";
 import { mergeContradicted } from "./contradicted-records.ts";
+import { joinBatches } from "./joined-batch.ts";
 
 /** After a write with existing records, this many writes first read which of their records exist: an input that spreads a
  *  record over batches usually continues to do so. */
@@ -27,6 +28,49 @@ export interface WriteResult {
 const noConflicts: ConflictChanges = { removed: [], added: [], rejectedRecords: [] };
 const nothing: WriteResult = { inserted: 0, merged: 0, conflicts: noConflicts, rejected: [], contested: [] };
 
+/** What becomes of the records of each batch. */
+class Writing {
+  readonly results: WriteResult[];
+
+  /** @param firstRecords the index of each batch's first record in the parts, ascending */
+  constructor(
+    readonly batches: readonly KeyedBatch[],
+    private readonly firstRecords: readonly number[],
+  ) {
+    this.results = batches.map(() => nothing);
+  }
+
+  allNew(part: Part): void {
+    for (const { batch, rows } of this.byBatch(part)) this.add(batch, { ...nothing, inserted: rows.length });
+  }
+
+  /** Merges the records of one batch after the other. */
+  async merge(transaction: SqlTransaction, part: Part): Promise<void> {
+    for (const { batch, rows } of this.byBatch(part)) {
+      const ofBatch = rowsOf(part, rows);
+      const first = this.firstRecords[batch] as number;
+      const records = Float64Array.from(ofBatch.records, (record) => record - first);
+      this.add(batch, await merge(transaction, { ...ofBatch, records }, this.batches[batch] as KeyedBatch));
+    }
+  }
+
+  private add(batch: number, result: WriteResult): void {
+    this.results[batch] = added(this.results[batch] as WriteResult, result);
+  }
+
+  private byBatch({ records }: Part): { readonly batch: number; readonly rows: readonly number[] }[] {
+    const { firstRecords } = this;
+    const rowsOfBatch = firstRecords.map((): number[] => []);
+    for (let row = 0; row < records.length; row += 1) {
+      const record = records[row] as number;
+      let batch = firstRecords.length - 1;
+      while (record < (firstRecords[batch] as number)) batch -= 1;
+      rowsOfBatch[batch]?.push(row);
+    }
+    return rowsOfBatch.flatMap((rows, batch) => (rows.length === 0 ? [] : [{ batch, rows }]));
+  }
+}
+
 /** Writes records: by COPY if all of them are new, as those of live sources are. If some exist already, COPY adds the new ones,
  *  and an upsert merges the existing ones, except those that the batch contradicts: this process merges them. An upsert takes
  *  several times as long as COPY.
@@ -35,18 +79,25 @@ const nothing: WriteResult = { inserted: 0, merged: 0, conflicts: noConflicts, r
 export class TelemetryWriter {
   private checksLeft = 0;
 
-  async write(transaction: SqlTransaction, keyed: KeyedBatch): Promise<WriteResult> {
-    let sum = nothing;
-    for (const part of partsOf(keyed)) sum = added(sum, await this.writePart(transaction, part, keyed));
-    return sum;
+  /** @param batches they have no record in common
+   *  @returns the result of each batch */
+  async write(transaction: SqlTransaction, batches: readonly KeyedBatch[]): Promise<readonly WriteResult[]> {
+    const { records, firstRecords } = joinBatches(batches);
+    const writing = new Writing(batches, firstRecords);
+    for (const part of partsOf(records)) await this.writePart(transaction, part, writing);
+    return writing.results;
   }
 
-  private async writePart(transaction: SqlTransaction, part: Part, keyed: KeyedBatch): Promise<WriteResult> {
+  private async writePart(transaction: SqlTransaction, part: Part, writing: Writing): Promise<void> {
     if (this.checksLeft === 0) {
-      if (await copyTelemetry(transaction, part)) return allNew(part);
+      if (await copyTelemetry(transaction, part)) {
+        writing.allNew(part);
+        return;
+      }
       this.checksLeft = checksAfterMerge;
     }
-    const existing = await existingRecords(transaction, part);
+    // batches are merged one after the other, so the records of all are locked before
+    const existing = await existingRecords(transaction, part, writing.batches.length > 1);
     this.checksLeft = existing.size > 0 ? checksAfterMerge : Math.max(0, this.checksLeft - 1);
     const rows = Array.from(part.gpuKeys, (_, row) => row);
     const newPart = rowsOf(
@@ -54,17 +105,14 @@ export class TelemetryWriter {
       rows.filter((row) => !existing.has(row)),
     );
     // the upsert comes first: while a transaction waits for another's row, it has added no row that the other could wait for
-    const merged = await merge(
-      transaction,
-      rowsOf(
-        part,
-        rows.filter((row) => existing.has(row)),
-      ),
-      keyed,
+    const known = rowsOf(
+      part,
+      rows.filter((row) => existing.has(row)),
     );
-    if (await copyTelemetry(transaction, newPart)) return added(merged, allNew(newPart));
+    await writing.merge(transaction, known);
+    if (await copyTelemetry(transaction, newPart)) writing.allNew(newPart);
     // another collector has stored some of the records meanwhile
-    return added(merged, await merge(transaction, newPart, keyed));
+    else await writing.merge(transaction, newPart);
   }
 }
 
@@ -73,10 +121,6 @@ async function merge(transaction: SqlTransaction, part: Part, keyed: KeyedBatch)
   const completed: WriteResult = { ...nothing, ...counts };
   if (counts.inserted + counts.merged === part.gpuKeys.length) return completed;
   return added(completed, { ...nothing, ...(await mergeContradicted(transaction, part, keyed)) });
-}
-
-function allNew({ gpuKeys }: Part): WriteResult {
-  return { ...nothing, inserted: gpuKeys.length };
 }
 
 function added(a: WriteResult, b: WriteResult): WriteResult {

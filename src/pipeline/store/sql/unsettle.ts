@@ -12,12 +12,11 @@ const blocksPerStep = 50;
 /** Makes rows of the blocks of the GPU hours that records are added to, so that these can be merged as always. The transaction must
  *  hold the hours (`holdHours`).
  *  @param settledHours the hours of the records in which blocks exist
- *  @param records the keys of GPUs and the instants of the records
  *  @returns the number of records that became rows */
 export async function unsettle(
   transaction: SqlTransaction,
   settledHours: readonly number[],
-  records: { readonly gpuKeys: ArrayLike<number>; readonly timesMs: ArrayLike<number> },
+  records: readonly RecordPlaces[],
 ): Promise<number> {
   if (settledHours.length === 0) return 0;
   const gpuHours = gpuHoursOf(records, new Set(settledHours));
@@ -34,18 +33,23 @@ export async function unsettle(
   }
 }
 
-function gpuHoursOf(
-  { gpuKeys, timesMs }: { readonly gpuKeys: ArrayLike<number>; readonly timesMs: ArrayLike<number> },
-  settled: ReadonlySet<number>,
-): GpuHours {
+/** The keys of GPUs and the instants of records. */
+interface RecordPlaces {
+  readonly gpuKeys: ArrayLike<number>;
+  readonly timesMs: ArrayLike<number>;
+}
+
+function gpuHoursOf(records: readonly RecordPlaces[], settled: ReadonlySet<number>): GpuHours {
   const hoursOfGpu = new Map<number, Set<number>>();
-  for (let index = 0; index < gpuKeys.length; index += 1) {
-    const hour = Math.floor((timesMs[index] as number) / hourMs) * hourMs;
-    if (!settled.has(hour)) continue;
-    const gpuKey = gpuKeys[index] as number;
-    const hours = hoursOfGpu.get(gpuKey);
-    if (hours === undefined) hoursOfGpu.set(gpuKey, new Set([hour]));
-    else hours.add(hour);
+  for (const { gpuKeys, timesMs } of records) {
+    for (let index = 0; index < gpuKeys.length; index += 1) {
+      const hour = Math.floor((timesMs[index] as number) / hourMs) * hourMs;
+      if (!settled.has(hour)) continue;
+      const gpuKey = gpuKeys[index] as number;
+      const hours = hoursOfGpu.get(gpuKey);
+      if (hours === undefined) hoursOfGpu.set(gpuKey, new Set([hour]));
+      else hours.add(hour);
+    }
   }
   const pairs = Array.from(hoursOfGpu, ([gpuKey, hours]) =>
     Array.from(hours, (hour) => [gpuKey, hour] as const),
