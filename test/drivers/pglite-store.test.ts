@@ -10,12 +10,14 @@ import { exerciseKeyStore } from "../contract/key-store.ts";
 import { exerciseHistoryRetention } from "../contract/history-retention.ts";
 import { exerciseInventory } from "../contract/inventory.ts";
 import { exerciseSettledCoverage } from "../contract/settled-coverage.ts";
+import { exerciseStoredTogether } from "../contract/stored-together.ts";
 import { exerciseTelemetryQueries } from "../contract/telemetry-queries.ts";
 import { exerciseTelemetryStore } from "../contract/telemetry-store.ts";
 import { openMemoryStore } from "../support/open-store.ts";
 import { settledStores } from "../support/settled.ts";
 
 exerciseTelemetryStore("PGlite", openMemoryStore);
+exerciseStoredTogether("PGlite", openMemoryStore);
 exerciseTelemetryQueries("PGlite", openMemoryStore);
 exerciseDevicesInStore("PGlite", openMemoryStore);
 exerciseBoundedQueries("PGlite", openMemoryStore);

@@ -13,6 +13,7 @@ import { exerciseKeyStore } from "../contract/key-store.ts";
 import { exerciseHistoryRetention } from "../contract/history-retention.ts";
 import { exerciseInventory } from "../contract/inventory.ts";
 import { exerciseSettledCoverage } from "../contract/settled-coverage.ts";
+import { exerciseStoredTogether } from "../contract/stored-together.ts";
 import { exerciseTelemetryQueries } from "../contract/telemetry-queries.ts";
 import { exerciseTelemetryStore } from "../contract/telemetry-store.ts";
 import { createDatabase } from "../support/postgres-database.ts";
@@ -33,6 +34,9 @@ function inDatabase(name: string, options: { readonly plain?: boolean; readonly 
 exerciseTelemetryStore("TimescaleDB", inDatabase("timescale", {}));
 exerciseTelemetryStore("PostgreSQL", inDatabase("plain", { plain: true }));
 exerciseTelemetryStore("TimescaleDB with the setting for a pooler", inDatabase("pooled", { query: "?prepare=false" }));
+
+exerciseStoredTogether("TimescaleDB", inDatabase("timescale_together", {}));
+exerciseStoredTogether("PostgreSQL", inDatabase("plain_together", { plain: true }));
 
 exerciseDevicesInStore("TimescaleDB", inDatabase("timescale_devices", {}));
 exerciseDevicesInStore("PostgreSQL", inDatabase("plain_devices", { plain: true }));

@@ -77,10 +77,14 @@ class Group {
   /** The spans of a GPU's records in the messages. */
   private readonly spans = new Map<string, Pick<BatchGpu, "firstMs" | "lastMs">[]>();
 
-  accepts({ messageId, idempotencyKey, batch, gpus }: Ingesting): boolean {
-    if (this.records + batch.recordCount > recordsMax) return false;
-    if (this.ids.has(idOf(messageId)) || this.ids.has(keyOf(idempotencyKey))) return false;
-    return !gpus.some(({ gpu, firstMs, lastMs }) =>
+  hasRoomFor({ batch }: Ingesting): boolean {
+    return this.records + batch.recordCount <= recordsMax;
+  }
+
+  /** True if a message of the group may be the same one, or have a record of the same GPU and instant. */
+  sharesWith({ messageId, idempotencyKey, gpus }: Ingesting): boolean {
+    if (this.ids.has(idOf(messageId)) || this.ids.has(keyOf(idempotencyKey))) return true;
+    return gpus.some(({ gpu, firstMs, lastMs }) =>
       this.spans.get(gpu.uuid)?.some((span) => span.firstMs <= lastMs && span.lastMs >= firstMs),
     );
   }
@@ -106,11 +110,12 @@ function keyOf(idempotencyKey: string): string {
   return `key ${idempotencyKey}`;
 }
 
-/** Each message in the first group that accepts it. */
+/** Messages that share a record stay in their order. */
 function groupsOf(messages: readonly Ingesting[]): (readonly Ingesting[])[] {
   const groups: Group[] = [];
   for (const message of messages) {
-    let group = groups.find((each) => each.accepts(message));
+    const after = groups.findLastIndex((group) => group.sharesWith(message)) + 1;
+    let group = groups.find((each, index) => index >= after && each.hasRoomFor(message));
     if (group === undefined) groups.push((group = new Group()));
     group.add(message);
   }
