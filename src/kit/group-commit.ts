@@ -4,6 +4,13 @@ interface Waiting<Item, Result> {
   readonly reject: (error: unknown) => void;
 }
 
+interface GroupCommitOptions {
+  /** Runs after each group; items submitted until it resolves belong to the next group. */
+  readonly pause?: () => Promise<void>;
+  /** How many groups run at a time; 1 by default. */
+  readonly groupsAtATime?: number;
+}
+
 /** Combines many small operations into few large ones: items submitted while a group runs form the next group, or several
  *  groups if there are more than `maxItems`. */
 export class GroupCommit<Item, Result> {
@@ -11,20 +18,17 @@ export class GroupCommit<Item, Result> {
   private running = 0;
 
   /** @param run processes a group and returns the results in the order of the items; if `run` throws, every item of the
-   *    group fails with the same error
-   *  @param pause runs after each group; items submitted until `pause` resolves belong to the next group
-   *  @param groupsAtATime how many groups run at a time */
+   *    group fails with the same error */
   constructor(
     private readonly run: (items: readonly Item[]) => Promise<readonly Result[]>,
     private readonly maxItems: number,
-    private readonly pause: () => Promise<void> = () => Promise.resolve(),
-    private readonly groupsAtATime = 1,
+    private readonly options: GroupCommitOptions = {},
   ) {}
 
   submit(item: Item): Promise<Result> {
     return new Promise((resolve, reject) => {
       this.waiting.push({ item, resolve, reject });
-      if (this.running < this.groupsAtATime) void this.runAll();
+      if (this.running < (this.options.groupsAtATime ?? 1)) void this.runAll();
     });
   }
 
@@ -39,7 +43,7 @@ export class GroupCommit<Item, Result> {
       } catch (error) {
         group.forEach(({ reject }) => reject(error));
       }
-      await this.pause();
+      await this.options.pause?.();
     }
     this.running -= 1;
   }

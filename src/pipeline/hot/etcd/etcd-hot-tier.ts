@@ -58,11 +58,9 @@ export class EtcdHotTier implements HotTier {
   constructor(private readonly options: EtcdHotTierOptions) {
     const { windowMaxBytes = defaultWindowMaxBytes } = options;
     this.flusher = new Flusher({ ...options, expiringKeys: new ExpiringKeys({ ...options, windowMaxBytes }) });
-    this.flushes = new GroupCommit(
-      (writes) => this.flush(writes),
-      maxBatches,
-      () => options.clock.sleep(this.pauseMs),
-    );
+    this.flushes = new GroupCommit((writes) => this.flush(writes), maxBatches, {
+      pause: () => options.clock.sleep(this.pauseMs),
+    });
   }
 
   async write(batch: RecordBatch, contested: readonly ContestedGpu[] = []): Promise<void> {

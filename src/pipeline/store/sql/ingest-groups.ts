@@ -20,12 +20,9 @@ const suspectsMax = 1000;
 /** Stores messages that wait at the same time in one transaction. If that fails, each of them is stored alone, so that a message that
  *  the database refuses, or does not answer to in time, keeps no other one from being stored. */
 export class IngestGroups {
-  private readonly groups = new GroupCommit(
-    (messages: readonly Ingesting[]) => this.storeAll(messages),
-    messagesMax,
-    () => Promise.resolve(),
+  private readonly groups = new GroupCommit((messages: readonly Ingesting[]) => this.storeAll(messages), messagesMax, {
     groupsAtATime,
-  );
+  });
 
   /** The ids of messages that could not be stored even alone: they are always tried alone. */
   private readonly suspects = new LRUCache<string, true>({ max: suspectsMax });

@@ -79,7 +79,7 @@ function columnsOf(
     for (const [name, values] of batch.columns) {
       let column = columns.get(name);
       if (column === undefined) columns.set(name, (column = new Float64Array(recordCount).fill(NaN)));
-      column.set(values, firstRecords[index] as number);
+      column.set(values, firstRecords[index]);
     }
   });
   return columns;
