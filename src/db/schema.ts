@@ -29,6 +29,7 @@ export { accessKeys, accessSessions, accessTickets, auditLog } from "./access-ta
 export { blocks, rollups, unsettled } from "./block-tables.ts";
 export { inventoryItems, inventorySpans } from "./inventory-tables.ts";
 export { frozenReadings, sourceEnds, sourceMisses } from "./ledger-tables.ts";
+export { foldedKeys, foldedRanges, foldedTotals } from "./message-tables.ts";
 
 const instant = (name: string) => timestamp(name, { withTimezone: true, mode: "date" });
 const offset = (name: string) => bigint(name, { mode: "number" });

@@ -1,6 +1,7 @@
 import { Collector } from "../pipeline/collect/collector.ts";
 import type { OpenStore } from "../pipeline/store/open-store.ts";
 import { HistoryUpkeep } from "../pipeline/upkeep/history-upkeep.ts";
+import { MessageUpkeep } from "../pipeline/upkeep/message-upkeep.ts";
 import { InventoryUpkeep } from "../pipeline/upkeep/inventory-upkeep.ts";
 import { showInventory } from "../pipeline/observe/inventory-instruments.ts";
 import type { ServiceLoad } from "../scaling/registry/service-instance.ts";
@@ -27,7 +28,12 @@ export const collector: Role = {
       drainOnStop: etcd === undefined,
     });
     return {
-      services: [collecting, historyUpkeep(opened, shared), inventoryUpkeep(opened, shared)],
+      services: [
+        collecting,
+        historyUpkeep(opened, shared),
+        inventoryUpkeep(opened, shared),
+        new MessageUpkeep({ ...shared, folding: opened.folding }),
+      ],
       banner: { pages: [], facts: [] },
       servesFromMemory: () => false,
       load: () => loadOf(collecting, shared),

@@ -3,6 +3,7 @@ import { exerciseBoundedQueries } from "../contract/bounded-queries.ts";
 import { exerciseCoverage } from "../contract/coverage.ts";
 import { exerciseDevicesInStore } from "../contract/devices-in-store.ts";
 import { exerciseExpectedDevices } from "../contract/expected-devices.ts";
+import { exerciseMessageFolding } from "../contract/message-folding.ts";
 import { exerciseMissedReasons } from "../contract/missed-reasons.ts";
 import { exerciseExpectedRecords } from "../contract/expected-records.ts";
 import { exerciseGpuStateHistory } from "../contract/gpu-state-history.ts";
@@ -19,6 +20,7 @@ import { settledStores } from "../support/settled.ts";
 exerciseTelemetryStore("PGlite", openMemoryStore);
 exerciseStoredTogether("PGlite", openMemoryStore);
 exerciseTelemetryQueries("PGlite", openMemoryStore);
+exerciseMessageFolding("PGlite", openMemoryStore);
 exerciseDevicesInStore("PGlite", openMemoryStore);
 exerciseBoundedQueries("PGlite", openMemoryStore);
 

@@ -6,6 +6,7 @@ import { exerciseBoundedQueries } from "../contract/bounded-queries.ts";
 import { exerciseCoverage } from "../contract/coverage.ts";
 import { exerciseDevicesInStore } from "../contract/devices-in-store.ts";
 import { exerciseExpectedDevices } from "../contract/expected-devices.ts";
+import { exerciseMessageFolding } from "../contract/message-folding.ts";
 import { exerciseMissedReasons } from "../contract/missed-reasons.ts";
 import { exerciseExpectedRecords } from "../contract/expected-records.ts";
 import { exerciseGpuStateHistory } from "../contract/gpu-state-history.ts";
@@ -37,6 +38,9 @@ exerciseTelemetryStore("TimescaleDB with the setting for a pooler", inDatabase("
 
 exerciseStoredTogether("TimescaleDB", inDatabase("timescale_together", {}));
 exerciseStoredTogether("PostgreSQL", inDatabase("plain_together", { plain: true }));
+
+exerciseMessageFolding("TimescaleDB", inDatabase("timescale_folding", {}));
+exerciseMessageFolding("PostgreSQL", inDatabase("plain_folding", { plain: true }));
 
 exerciseDevicesInStore("TimescaleDB", inDatabase("timescale_devices", {}));
 exerciseDevicesInStore("PostgreSQL", inDatabase("plain_devices", { plain: true }));

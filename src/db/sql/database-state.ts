@@ -1,4 +1,5 @@
 import type { SqlExecutor } from "../client.ts";
+import { foldedAmong, type MessageKey } from "./folded-messages.ts";
 
 /** An SQL expression that has the same value as long as the same server process answers with the same tables. It changes when
  *  the server restarts, when another server answers at the same address, when another database gets the name, and when the
@@ -34,15 +35,19 @@ select system_identifier::text as "systemId",
 from pg_control_system()`;
 
 /** Reads a database's state.
- *  @param messageId the message to look up; undefined: none, `hasMessage` is then true */
-export async function readDatabaseState(executor: SqlExecutor, messageId: string | undefined): Promise<DatabaseState> {
-  const [row] = await executor.query<Pick<DatabaseState, "incarnation" | "hasMessage">>(stateText, [messageId ?? ""]);
+ *  @param message the message to look up; undefined: none, `hasMessage` is then true */
+export async function readDatabaseState(
+  executor: SqlExecutor,
+  message: MessageKey | undefined,
+): Promise<DatabaseState> {
+  const id = message?.messageId ?? "";
+  const [row] = await executor.query<Pick<DatabaseState, "incarnation" | "hasMessage">>(stateText, [id]);
   const identity = await readIdentity(executor);
   return {
     incarnation: row?.incarnation ?? "",
     systemId: identity?.systemId,
     timeline: identity?.timeline ?? undefined,
-    hasMessage: messageId === undefined || row?.hasMessage === true,
+    hasMessage: message === undefined || row?.hasMessage === true || (await foldedAmong(executor, [message])).has(id),
   };
 }
 

@@ -2,6 +2,7 @@ import type { SqlClient } from "../../db/client.ts";
 import type { DatabaseChange } from "./database-change.ts";
 import type { HistoryRetention } from "./history-retention.ts";
 import type { Inventory } from "./inventory.ts";
+import type { MessageFolding } from "./message-folding.ts";
 import type { StoreIdentity } from "./store-identity.ts";
 import type { Questions, TelemetryQueries } from "./telemetry-queries.ts";
 import type { TelemetryStore } from "./telemetry-store.ts";
@@ -21,6 +22,7 @@ export interface OpenStore {
   readonly questions: Questions;
   readonly inventory: Inventory;
   readonly retention: HistoryRetention;
+  readonly folding: MessageFolding;
   /** The database itself, for data that is not telemetry. */
   readonly client: SqlClient;
   readonly close: () => Promise<void>;

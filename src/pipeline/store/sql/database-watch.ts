@@ -1,5 +1,6 @@
 import type { SqlClient } from "../../../db/client.ts";
 import { type DatabaseState, readDatabaseState } from "../../../db/sql/database-state.ts";
+import type { MessageKey } from "../../../db/sql/folded-messages.ts";
 import type { Clock } from "../../../kit/clock.ts";
 import type { DatabaseChange, DatabaseChangeKind, OnDatabaseChange } from "../database-change.ts";
 
@@ -24,25 +25,25 @@ export class DatabaseWatch {
   private incarnation = "";
   private state: DatabaseState | undefined;
   /** The last message that this process stored in the current incarnation. */
-  private lastMessageId: string | undefined;
+  private lastMessage: MessageKey | undefined;
   /** True until the current incarnation has been compared with the one before it. */
   private isNew = false;
   /** The last message that this process stored before the incarnation changed. */
-  private landmark: string | undefined;
+  private landmark: MessageKey | undefined;
   private comparing: Promise<void> | undefined;
   private noticed: (DatabaseChange & { readonly untilMs: number }) | undefined;
 
   constructor(private readonly options: DatabaseWatchOptions) {}
 
   /** Reports a use of the database. Call it after the transaction is committed.
-   *  @param messageId the message that the transaction has stored, or has found stored */
-  async saw(incarnation: string, messageId?: string): Promise<void> {
+   *  @param message the message that the transaction has stored, or has found stored */
+  async saw(incarnation: string, message?: MessageKey): Promise<void> {
     if (incarnation !== this.incarnation) {
-      if (!this.isNew) this.landmark = this.lastMessageId;
+      if (!this.isNew) this.landmark = this.lastMessage;
       this.isNew = true;
       this.incarnation = incarnation;
     }
-    this.lastMessageId = messageId ?? this.lastMessageId;
+    this.lastMessage = message ?? this.lastMessage;
     if (!this.isNew) return;
     // an error of the comparison is no error of the use: the next use repeats the comparison
     this.comparing ??= this.compare().finally(() => (this.comparing = undefined));
@@ -77,7 +78,7 @@ export class DatabaseWatch {
     const details = differences.length === 0 ? "" : ` (${differences.join(", ")})`;
     const lost = hasMessage
       ? ""
-      : `; it lacks message ${this.landmark}, which this process had stored, and others may be lost`;
+      : `; it lacks message ${this.landmark?.messageId}, which this process had stored, and others may be lost`;
     const advice = hasMessage ? "" : ": see docs/operations.md, After a failover or a restore";
     return { kind, text: `${text} ${this.options.place}${details}${lost}${advice}` };
   }

@@ -6,6 +6,7 @@ import type { OpenStore } from "../open-store.ts";
 import type { Questions } from "../telemetry-queries.ts";
 import { DatabaseWatch, type DatabaseWatchOptions } from "./database-watch.ts";
 import { SqlHistoryRetention } from "./sql-history-retention.ts";
+import { SqlMessageFolding } from "./sql-message-folding.ts";
 import { SqlInventory } from "./sql-inventory.ts";
 import { SqlStoreIdentity } from "./sql-store-identity.ts";
 import { SqlTelemetryQueries } from "./sql-telemetry-queries.ts";
@@ -38,7 +39,7 @@ export function openSqlDrivers({
   ...watched
 }: SqlDatabase): Pick<
   OpenStore,
-  "identity" | "store" | "queries" | "questions" | "inventory" | "retention" | "client" | "notice"
+  "identity" | "store" | "queries" | "questions" | "inventory" | "retention" | "folding" | "client" | "notice"
 > {
   const watch = new DatabaseWatch({ ...watched, client: writer });
   return {
@@ -52,6 +53,7 @@ export function openSqlDrivers({
       size: async () => ({ records: await estimateRecords(reader) }),
     },
     inventory: new SqlInventory(writer, reader),
+    folding: new SqlMessageFolding(writer, watched.clock),
     client: writer,
     retention: new SqlHistoryRetention(writer, engine),
   };

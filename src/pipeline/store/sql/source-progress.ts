@@ -1,4 +1,5 @@
 import type { SqlExecutor } from "../../../db/client.ts";
+import { countColumns } from "../../../db/sql/folded-messages.ts";
 import type { InputTally, RejectReason } from "../../../domain/batch.ts";
 import { joinRanges, type Range } from "../../../domain/range.ts";
 import type { SourceProgress, SourceTotals } from "../telemetry-store.ts";
@@ -35,28 +36,37 @@ type SumsRow = Omit<SourceTotals, "rejected"> & InputTally;
 const rangesText = `
 select from_offset::float8 as from_offset, from_line::float8 as from_line,
   to_offset::float8 as to_offset, to_line::float8 as to_line
-from ingested_messages where source_id = $1 order by from_offset, to_offset`;
+from (select from_offset, from_line, to_offset, to_line from ingested_messages where source_id = $1
+  union all select from_offset, from_line, to_offset, to_line from folded_ranges where source_id = $1) ranges
+order by from_offset, to_offset`;
 
 /** In a live source, a position is a time: `from` and `to` of a stored message are both the time of its batch. */
 // a source that has ended begins again without a gap
 const latestText = `
 select at_ms
-from (select from_offset::float8 as at_ms from ingested_messages where source_id = $1 order by from_offset desc limit 1) newest
-where not exists (select from source_ends where source_id = $1 and ended_at >= to_timestamp(at_ms / 1000.0))`;
+from (select greatest(
+    (select from_offset from ingested_messages where source_id = $1 order by from_offset desc limit 1),
+    (select last_offset from folded_totals where source_id = $1))::float8 as at_ms) newest
+where at_ms is not null and not exists (select from source_ends where source_id = $1 and ended_at >= to_timestamp(at_ms / 1000.0))`;
 
+// the messages that still have rows, and the sums of the others
 const sumsText = `
-select count(*)::float8 as messages, coalesce(sum(rows), 0)::float8 as rows, coalesce(sum(samples), 0)::float8 as samples,
-  coalesce(sum(missing), 0)::float8 as missing, coalesce(sum(duplicates), 0)::float8 as duplicates,
-  coalesce(sum(conflicts), 0)::float8 as conflicts,
-  coalesce(sum(blank_lines), 0)::float8 as "blankLines",
-  coalesce(sum(repeated_headers), 0)::float8 as "repeatedHeaders",
-  coalesce(sum(records_inserted), 0)::float8 as "recordsInserted",
-  coalesce(sum(records_merged), 0)::float8 as "recordsMerged"
-from ingested_messages where source_id = $1`;
+select ${sum("messages")}, ${sum("rows")}, ${sum("samples")}, ${sum("missing")}, ${sum("duplicates")}, ${sum("conflicts")},
+  ${sum("blank_lines", "blankLines")}, ${sum("repeated_headers", "repeatedHeaders")},
+  ${sum("records_inserted", "recordsInserted")}, ${sum("records_merged", "recordsMerged")}
+from (
+  select 1 as messages, ${countColumns.join(", ")} from ingested_messages where source_id = $1
+  union all select messages, ${countColumns.join(", ")} from folded_totals where source_id = $1) counted`;
 
 const reasonsText = `
-select key as reason, sum(value::int)::float8 as count
-from ingested_messages, jsonb_each_text(rejected) where source_id = $1 group by key order by key`;
+select key as reason, sum(value::int8)::float8 as count
+from (select rejected from ingested_messages where source_id = $1
+  union all select rejected from folded_totals where source_id = $1) r, jsonb_each_text(rejected)
+group by key order by key`;
+
+function sum(column: string, name = column): string {
+  return `coalesce(sum(${column}), 0)::float8 as "${name}"`;
+}
 
 function rangeOf(row: RangeRow): Range {
   return {

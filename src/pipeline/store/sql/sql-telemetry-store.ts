@@ -10,6 +10,7 @@ import {
   type MessageRow,
   setMessageRecords,
 } from "../../../db/sql/insert-message.ts";
+import { foldedAmong, type MessageKey, withdrawMessages } from "../../../db/sql/folded-messages.ts";
 import { insertQuarantine } from "../../../db/sql/insert-quarantine.ts";
 import { holdHours, hoursOf } from "../../../db/sql/hour-locks.ts";
 import type { KeyedBatch } from "./batch-parts.ts";
@@ -69,7 +70,7 @@ export class SqlTelemetryStore implements TelemetryStore {
     const group = new MessageGroup(messages, this.directory);
     try {
       const { incarnation, results } = await this.client.transaction((executor) => this.storeOnce(executor, group));
-      await this.watch.saw(incarnation, messages.at(-1)?.messageId);
+      await this.watch.saw(incarnation, lastOf(messages));
       messages.forEach((message) => this.ledger.committed(message));
       // also for duplicates: the process that stored the messages may have died before this step
       const contested = await this.history.record(group.gpus, group.lookup);
@@ -92,11 +93,16 @@ export class SqlTelemetryStore implements TelemetryStore {
     const hours = hoursOf(messages.map(({ batch }) => batch.timesMs));
     // before all statements that read
     holdHours(executor, hours);
-    const inserted = await insertMessages(executor, messages.map(rowOf), hours);
-    const { added, incarnation, newestMigrationMs, settledHours } = inserted;
+    const [inserted, folded] = await Promise.all([
+      insertMessages(executor, messages.map(rowOf), hours),
+      foldedAmong(executor, messages),
+    ]);
+    const { incarnation, newestMigrationMs, settledHours } = inserted;
     if (newestMigrationMs > this.newestKnownMigrationMs) throw migratedMeanwhile();
     this.directory.enter(incarnation);
     this.ledger.enter(incarnation);
+    withdrawMessages(executor, [...inserted.added.intersection(folded)]);
+    const added = inserted.added.difference(folded);
     const indexes = messages.flatMap(({ messageId }, index) => (added.has(messageId) ? [index] : []));
     if (indexes.length === 0) return { incarnation, results: [] };
     const keyed = group.keyed(indexes, this.keys);
@@ -124,6 +130,11 @@ export class SqlTelemetryStore implements TelemetryStore {
     );
     return { incarnation, results };
   }
+}
+
+/** The last message, without its records: it is remembered. */
+function lastOf(messages: readonly Ingesting[]): MessageKey | undefined {
+  return messages.slice(-1).map(({ messageId, idempotencyKey, source }) => ({ messageId, idempotencyKey, source }))[0];
 }
 
 interface StoredOnce {
