@@ -34,7 +34,7 @@ export const foldedRanges = pgTable(
   (table) => [primaryKey({ name: "folded_ranges_pkey", columns: [table.sourceId, table.fromOffset] })],
 );
 
-/** The idempotency keys of folded messages, so that a later delivery is recognised as a duplicate. */
+/** The idempotency keys of folded messages that cover no range, so that a later delivery is recognised as a duplicate. */
 export const foldedKeys = pgTable(
   "folded_keys",
   {

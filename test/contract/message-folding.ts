@@ -74,6 +74,16 @@ export function exerciseMessageFolding(name: string, open: () => Promise<OpenSto
       expect(await readDatabaseState(client, messageAt("file", 90, 99))).toMatchObject({ hasMessage: false });
     });
 
+    test("a file that is read again in other parts is recognised where folded messages cover it", async () => {
+      const { store, folding } = opened;
+      await storeAll([messageAt("parts", 0, 10), messageAt("parts", 10, 20)]);
+      await letTimePass();
+      await folding.fold();
+      expect(await store.ingest(messageAt("parts", 5, 20, 0))).toMatchObject({ duplicate: true });
+      expect(await store.ingest(messageAt("parts", 5, 21, 0))).toMatchObject({ duplicate: false });
+      expect(await store.ingest(messageAt("parts", 5, 5, 0))).toMatchObject({ duplicate: false });
+    });
+
     test("what is folded later joins what was folded before, and what has a row", async () => {
       const { store, folding } = opened;
       const stored = async () => (await store.progressOf("later")).stored.map(({ from, to }) => [from, to]);
@@ -105,7 +115,7 @@ export function exerciseMessageFolding(name: string, open: () => Promise<OpenSto
 
     test("a message whose key is no longer kept changes no record when it is delivered again", async () => {
       const { store, folding, client } = opened;
-      const message = messageAt("forgotten", 0, 10);
+      const message = messageAt("forgotten", 5, 5);
       await storeAll([message]);
       await letTimePass();
       await folding.fold();

@@ -50,6 +50,7 @@ import { EtcdUpkeep } from "../../src/pipeline/upkeep/etcd-upkeep.ts";
 import { PositionUpkeep } from "../../src/pipeline/stream/position-upkeep.ts";
 import { HistoryUpkeep } from "../../src/pipeline/upkeep/history-upkeep.ts";
 import { InventoryUpkeep } from "../../src/pipeline/upkeep/inventory-upkeep.ts";
+import { MessageUpkeep } from "../../src/pipeline/upkeep/message-upkeep.ts";
 import { Backends, type WatchEntries } from "../../src/scaling/balancer/backends.ts";
 import { Balancer } from "../../src/scaling/balancer/balancer.ts";
 import { EtcdServiceRegistry } from "../../src/scaling/registry/etcd/etcd-service-registry.ts";
@@ -300,6 +301,10 @@ exerciseService("the history's upkeep", () => {
   const { part: retention, calls } = counted(opened.retention);
   const keepDays = { raw: 1, "1m": 2, "1h": 3 };
   return { service: new HistoryUpkeep({ retention, keepDays, clock, log }), calls };
+});
+exerciseService("the upkeep of the stored messages", () => {
+  const { part: folding, calls } = counted(opened.folding);
+  return { service: new MessageUpkeep({ folding, registry: new Registry(), clock, log }), calls };
 });
 exerciseService("the upkeep of the inventory", () => {
   const { part: inventory, calls } = counted(opened.inventory);

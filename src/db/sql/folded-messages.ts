@@ -1,16 +1,17 @@
 import { createHash } from "node:crypto";
+import type { SourceRange } from "../../domain/range.ts";
 import type { SqlExecutor, SqlTransaction } from "../client.ts";
 import { numberArray, textArray } from "./array-literal.ts";
 
 // A stored message is a row of `ingested_messages`. When it is old, it is folded: its row is deleted, its counts are added to those of its
-// source, its range is joined to those of its source, and of its key, 8 bytes are kept. A message that is delivered again is therefore a
-// duplicate, whether its first delivery is folded or not.
+// source, and its range is joined to those of its source. Of the key of a message that covers no range, such as those of live sources, 8
+// bytes are kept. A message that is delivered again is therefore a duplicate, whether its first delivery is folded or not.
 
 /** What tells whether a message has been folded. */
 export interface MessageKey {
   readonly messageId: string;
   readonly idempotencyKey: string;
-  readonly source: { readonly sourceId: string; readonly from: { readonly offset: number } };
+  readonly source: SourceRange;
 }
 
 const offsetsPerPart = 3_600_000;
@@ -28,9 +29,13 @@ export function hashOf(idempotencyKey: string): string {
 // a hash may also be found across two neighbours, in one of 2^60 cases
 const foldedText = `
 select json_agg(m.message_id)::text as folded
-from unnest($1::text::text[], $2::text::text[], $3::text::int8[], $4::text::text[]) as m(message_id, source_id, part, hash)
-join folded_keys k on k.source_id = m.source_id and k.part = m.part
-where position(decode(m.hash, 'hex') in k.hashes) > 0`;
+from unnest($1::text::text[], $2::text::text[], $3::text::int8[], $4::text::int8[], $5::text::int8[], $6::text::text[])
+  as m(message_id, source_id, from_offset, to_offset, part, hash)
+where case when m.to_offset > m.from_offset
+  then exists (select from folded_ranges r
+    where r.source_id = m.source_id and r.from_offset <= m.from_offset and r.to_offset >= m.to_offset)
+  else exists (select from folded_keys k
+    where k.source_id = m.source_id and k.part = m.part and position(decode(m.hash, 'hex') in k.hashes) > 0) end`;
 
 /** Finds the messages that have been folded. In a transaction that has recorded the messages, it is the next statement: another one
  *  that was folding one of them has then ended, and this one sees its result.
@@ -42,6 +47,8 @@ export async function foldedAmong(
   const [row] = await executor.query<{ folded: string | null }>(foldedText, [
     textArray(messages.map(({ messageId }) => messageId)),
     textArray(messages.map(({ source }) => source.sourceId)),
+    numberArray(messages.map(({ source }) => source.from.offset)),
+    numberArray(messages.map(({ source }) => source.to.offset)),
     numberArray(messages.map(({ source }) => partOf(source.from.offset))),
     textArray(messages.map(({ idempotencyKey }) => hashOf(idempotencyKey))),
   ]);

@@ -23,7 +23,7 @@ import type { Folded, MessageFolding } from "../message-folding.ts";
 /** A day: what a person looks up about a message, such as when it was stored, is in its row until then. */
 const foldedAfterMs = 86_400_000;
 /** A queue delivers a message again within minutes, or when somebody has restored a backup of it or puts a dead letter back. A message
- *  that is then unknown changes no record, because its values are those that are stored; it only counts twice. */
+ *  that is unknown then changes no record, because its values are those that are stored; it only counts twice. */
 const keysKeptDays = 31;
 /** The messages of a transaction: it takes some 100 ms, and writes the row of each source once. */
 const messagesPerStep = 5000;
@@ -54,12 +54,17 @@ export class SqlMessageFolding implements MessageFolding {
 async function fold(transaction: SqlTransaction, taken: readonly TakenMessage[]): Promise<void> {
   const bySource = Map.groupBy(taken, ({ sourceId }) => sourceId);
   addTotals(transaction, Array.from(bySource, totalsOf));
-  addKeys(transaction, [...bySource].flatMap(keysOf));
-  const covering = taken.filter(({ fromOffset, toOffset }) => toOffset > fromOffset);
+  const covering = taken.filter(coversRange);
+  const others = taken.filter((message) => !coversRange(message));
+  addKeys(transaction, [...Map.groupBy(others, ({ sourceId }) => sourceId)].flatMap(keysOf));
   if (covering.length === 0) return;
   const stored = await takeRanges(transaction, [...new Set(covering.map(({ sourceId }) => sourceId))]);
   const ranges = Map.groupBy([...stored, ...covering], ({ sourceId }) => sourceId);
   addRanges(transaction, [...ranges].flatMap(joined));
+}
+
+function coversRange({ fromOffset, toOffset }: TakenMessage): boolean {
+  return toOffset > fromOffset;
 }
 
 function totalsOf([sourceId, messages]: readonly [string, readonly TakenMessage[]]): FoldedTotals {

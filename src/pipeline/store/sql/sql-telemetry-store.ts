@@ -5,6 +5,7 @@ import type { SqlClient, SqlTransaction } from "../../../db/client.ts";
 import { newestKnownMigrationMs } from "../../../db/migrations.ts";
 import { markContested } from "../../../db/sql/contested-gpus.ts";
 import {
+  type InsertedMessages,
   insertMessages,
   type MessageRecords,
   type MessageRow,
@@ -93,16 +94,10 @@ export class SqlTelemetryStore implements TelemetryStore {
     const hours = hoursOf(messages.map(({ batch }) => batch.timesMs));
     // before all statements that read
     holdHours(executor, hours);
-    const [inserted, folded] = await Promise.all([
-      insertMessages(executor, messages.map(rowOf), hours),
-      foldedAmong(executor, messages),
-    ]);
-    const { incarnation, newestMigrationMs, settledHours } = inserted;
+    const { added, incarnation, newestMigrationMs, settledHours } = await recordMessages(executor, messages, hours);
     if (newestMigrationMs > this.newestKnownMigrationMs) throw migratedMeanwhile();
     this.directory.enter(incarnation);
     this.ledger.enter(incarnation);
-    withdrawMessages(executor, [...inserted.added.intersection(folded)]);
-    const added = inserted.added.difference(folded);
     const indexes = messages.flatMap(({ messageId }, index) => (added.has(messageId) ? [index] : []));
     if (indexes.length === 0) return { incarnation, results: [] };
     const keyed = group.keyed(indexes, this.keys);
@@ -130,6 +125,20 @@ export class SqlTelemetryStore implements TelemetryStore {
     );
     return { incarnation, results };
   }
+}
+
+/** Records messages as stored, except those that have been folded. */
+async function recordMessages(
+  executor: SqlTransaction,
+  messages: readonly Ingesting[],
+  hours: readonly number[],
+): Promise<InsertedMessages> {
+  const [inserted, folded] = await Promise.all([
+    insertMessages(executor, messages.map(rowOf), hours),
+    foldedAmong(executor, messages),
+  ]);
+  withdrawMessages(executor, [...inserted.added.intersection(folded)]);
+  return { ...inserted, added: inserted.added.difference(folded) };
 }
 
 /** The last message, without its records: it is remembered. */
