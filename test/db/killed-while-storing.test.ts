@@ -25,7 +25,7 @@ test("of messages that a process was storing together when it was killed, none i
   const child = await other.transaction(async (transaction) => {
     // the ids can be stored, the records cannot
     await transaction.query("lock table telemetry in share mode");
-    const storing = Bun.spawn([process.execPath, `${import.meta.dir}/../support/store-at-once.ts`, url]);
+    const storing = Bun.spawn([process.execPath, `${import.meta.dir}/store-at-once.ts`, url]);
     await until(async () => (await counts())?.waiting === 1);
     storing.kill("SIGKILL");
     await storing.exited;

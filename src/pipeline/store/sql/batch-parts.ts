@@ -1,19 +1,29 @@
 import type { TelemetryColumns } from "../../../db/sql/telemetry-columns.ts";
 import { customByRecord, type RecordBatch } from "../../../domain/batch.ts";
 import { noOccupants } from "../../../domain/gpu.ts";
-import type { JoinedBatch } from "./joined-batch.ts";
 import { sortedRecords } from "./sorted-records.ts";
 
 /** Records per statement: limits the memory of a statement's text. */
 const recordsPerStatement = 10_000;
 
-/** A batch with the store's numbers for its GPUs. */
-export interface KeyedBatch {
-  readonly batch: RecordBatch;
+/** What is written of a batch's records. */
+export type RecordColumns = Pick<
+  RecordBatch,
+  "recordCount" | "gpuIndexes" | "occupantsIndexes" | "timesMs" | "columns" | "custom" | "occupants"
+>;
+
+/** Records with the store's numbers for their GPUs. */
+export interface KeyedRecords {
+  readonly batch: RecordColumns;
   /** gpu_key by index in the batch's `gpus`, of every GPU that has records. */
   readonly keys: Float64Array;
   /** The id of a GPU's attributes, by index in the batch's `gpus`. */
   readonly attributesIds: Float64Array;
+}
+
+/** A batch with the store's numbers for its GPUs. */
+export interface KeyedBatch extends KeyedRecords {
+  readonly batch: RecordBatch;
 }
 
 /** Some records of a batch, or of several. */
@@ -23,7 +33,7 @@ export interface Part extends TelemetryColumns {
 }
 
 /** The records in parts, sorted by key and time: all collectors lock rows in the same order, which avoids deadlocks. */
-export function* partsOf({ batch, keys, attributesIds }: JoinedBatch["records"]): Generator<Part> {
+export function* partsOf({ batch, keys, attributesIds }: KeyedRecords): Generator<Part> {
   const order = sortedRecords(batch, keys);
   const custom = customByRecord(batch);
   for (let from = 0; from < order.length; from += recordsPerStatement) {

@@ -1,18 +1,12 @@
 import type { CustomValue, RecordBatch } from "../../../domain/batch.ts";
-import type { KeyedBatch } from "./batch-parts.ts";
+import type { KeyedBatch, KeyedRecords, RecordColumns } from "./batch-parts.ts";
 
 /** The records of one batch, or of several after each other. */
 export interface JoinedBatch {
-  readonly records: Omit<KeyedBatch, "batch"> & { readonly batch: RecordColumns };
+  readonly records: KeyedRecords;
   /** The index of each batch's first record. */
   readonly firstRecords: readonly number[];
 }
-
-/** What is written of a batch's records. */
-export type RecordColumns = Pick<
-  RecordBatch,
-  "recordCount" | "gpuIndexes" | "occupantsIndexes" | "timesMs" | "columns" | "custom" | "occupants"
->;
 
 /** Joins the records of batches that have no record in common, so that they can be written by one statement. */
 export function joinBatches(parts: readonly KeyedBatch[]): JoinedBatch {

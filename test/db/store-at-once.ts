@@ -1,5 +1,5 @@
 import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
-import { manyMessages } from "./many-messages.ts";
+import { manyMessages } from "../support/many-messages.ts";
 
 // A process that stores many messages at once, for tests that kill it. The argument is the URL of a database.
 
