@@ -75,7 +75,7 @@ export const countColumns = [
   ...["records_inserted", "records_merged"],
 ] as const;
 
-/** The lock of whoever folds: an arbitrary number, the same for every process of this program. */
+/** The lock of the process that folds: an arbitrary number, the same for every process of this program. */
 const foldingLock = 7_165_201_387;
 
 /** Tries to lock folding until the end of the transaction. @returns false if another transaction has the lock */

@@ -13,7 +13,7 @@ export interface MessageUpkeepOptions {
 
 const intervalMs = 600_000;
 const retryMs = 60_000;
-/** Between two transactions, for whoever waits for the database. */
+/** Between two transactions, for statements that wait for the database. */
 const pauseMs = 200;
 
 /** Folds the record of stored messages, at the start and every ten minutes, and a minute after an error. Several collectors may run this

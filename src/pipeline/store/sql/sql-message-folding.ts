@@ -22,10 +22,10 @@ import type { Folded, MessageFolding } from "../message-folding.ts";
 
 /** A day: what a person looks up about a message, such as when it was stored, is in its row until then. */
 const foldedAfterMs = 86_400_000;
-/** A queue delivers a message again within minutes, or when somebody has restored a backup of it or puts a dead letter back. A message
+/** A queue delivers a message again within minutes, or when an operator has restored a backup of it or puts a dead letter back. A message
  *  that is unknown then changes no record, because its values are those that are stored; it only counts twice. */
 const keysKeptDays = 31;
-/** The messages of a transaction: it takes some 100 ms, and writes the row of each source once. */
+/** The messages of a transaction: it takes about 100 ms, and writes the row of each source once. */
 const messagesPerStep = 5000;
 const keyRowsPerStep = 1000;
 const timeLength = 10;

@@ -173,7 +173,7 @@ async function finished(
   };
 }
 
-/** Makes rows of the blocks of the stretches that the batches add to. */
+/** Makes rows of the blocks of the GPU hours that the batches add to. */
 async function unsettleAll(
   transaction: SqlTransaction,
   settledHours: readonly number[],

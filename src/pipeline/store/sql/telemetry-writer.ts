@@ -28,7 +28,7 @@ export interface WriteResult {
 const noConflicts: ConflictChanges = { removed: [], added: [], rejectedRecords: [] };
 const nothing: WriteResult = { inserted: 0, merged: 0, conflicts: noConflicts, rejected: [], contested: [] };
 
-/** What becomes of the records of each batch. */
+/** What happens to the records of each batch. */
 class Writing {
   readonly results: WriteResult[];
 
