@@ -17,6 +17,7 @@ export interface MessageKey {
 const offsetsPerPart = 3_600_000;
 const hashBytes = 8;
 
+/** The part of a source, in `folded_keys`, that a position is in. */
 export function partOf(fromOffset: number): number {
   return Math.floor(fromOffset / offsetsPerPart);
 }
@@ -143,6 +144,7 @@ on conflict (source_id) do update set messages = t.messages + excluded.messages,
     group by key) summed),
   last_offset = greatest(t.last_offset, excluded.last_offset)`;
 
+/** Adds counts to those of their sources. */
 export function addTotals(transaction: SqlTransaction, totals: readonly FoldedTotals[]): void {
   transaction.send(totalsText, [
     textArray(totals.map(({ sourceId }) => sourceId)),
@@ -169,6 +171,7 @@ from unnest($1::text::text[], $2::text::int8[], $3::text::text[], $4::text::floa
 on conflict (source_id, part) do update set keys = k.keys + excluded.keys, hashes = k.hashes || excluded.hashes,
   stored_at = greatest(k.stored_at, excluded.stored_at)`;
 
+/** Adds keys to those of their sources and parts. */
 export function addKeys(transaction: SqlTransaction, keys: readonly FoldedKeys[]): void {
   transaction.send(keysText, [
     textArray(keys.map(({ sourceId }) => sourceId)),
@@ -195,6 +198,7 @@ const rangesText = `
 insert into folded_ranges (source_id, from_offset, from_line, to_offset, to_line)
 select * from unnest($1::text::text[], $2::text::int8[], $3::text::int8[], $4::text::int8[], $5::text::int8[])`;
 
+/** Adds ranges of sources whose other ranges `takeRanges` has deleted. */
 export function addRanges(transaction: SqlTransaction, ranges: readonly FoldedRange[]): void {
   transaction.send(rangesText, [
     textArray(ranges.map(({ sourceId }) => sourceId)),
