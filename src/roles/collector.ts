@@ -57,6 +57,9 @@ function inventoryUpkeep({ inventory }: OpenStore, { config, clock, log, registr
 
 /** The service that deletes old history. */
 function historyUpkeep({ retention }: OpenStore, { config, clock, log }: SharedParts): HistoryUpkeep {
-  const keepDays = { raw: config.retentionRawDays, "1m": config.retention1mDays, "1h": config.retention1hDays };
+  if (config.retention1mDays > 0) {
+    log.warn("RETENTION_1M_DAYS has no effect: rollups by the minute are made from the records (RETENTION_RAW_DAYS)");
+  }
+  const keepDays = { raw: config.retentionRawDays, "1h": config.retention1hDays };
   return new HistoryUpkeep({ retention, keepDays, clock, log });
 }

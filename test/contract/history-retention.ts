@@ -4,7 +4,7 @@ import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 import { makeBatch, messageOf } from "../../dev/make-batch.ts";
 
 const dayMs = 86_400_000;
-const forEver = { raw: 0, "1m": 0, "1h": 0 };
+const forEver = { raw: 0, "1h": 0 };
 
 /** The contract of a store's retention of history. */
 export function exerciseHistoryRetention(name: string, open: () => Promise<OpenStore>): void {
@@ -33,7 +33,7 @@ export function exerciseHistoryRetention(name: string, open: () => Promise<OpenS
       expect(effective).toHaveLength(1);
       expect(effective[0]).toContain("older than 14 days");
       expect(await storedDays()).toEqual([5, 1, 0.1]);
-      expect(await retention.deleteOlder({ ...forEver, raw: 14, "1m": 100, "1h": 100 })).toBeUndefined();
+      expect(await retention.deleteOlder({ ...forEver, raw: 14, "1h": 100 })).toBeUndefined();
       await retention.deleteOlder({ ...forEver, raw: 3 });
       expect(await storedDays()).toEqual([1, 0.1]);
       expect(await queries.fleet.gpus({ uuids: ["retained"] })).toHaveLength(1);

@@ -20,7 +20,7 @@ for (const [engine, plain] of [
     const { store, queries, retention, close } = await openPostgresStore({ url, migrate: true });
     const timeMs = Date.UTC(2025, 6, 18);
     await store.ingest(messageOf("old", makeBatch([{ uuid: "GPU-a", timeMs, metrics: { temperature: 1 } }])));
-    const deleteOlder = () => retention.deleteOlder({ raw: 14, "1m": 0, "1h": 0 });
+    const deleteOlder = () => retention.deleteOlder({ raw: 14, "1h": 0 });
     const counted = async () => (await queries.aggregates.countRecords("cluster")).count;
     await withClient(url, (client) =>
       client.transaction(async (executor) => {

@@ -16,7 +16,7 @@ setDefaultTimeout(60_000);
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
-const forEver = { raw: 0, "1m": 0, "1h": 0 };
+const forEver = { raw: 0, "1h": 0 };
 const twoWeeks = { ...forEver, raw: 14 };
 /** The beginning of a day long ago, and of one that is kept. */
 const oldMs = Math.floor(Date.now() / dayMs) * dayMs - 400 * dayMs;
@@ -55,18 +55,16 @@ describe.each([true, false])("plain table: %p", (plain) => {
   test("blocks are deleted when all of their records are old, like rows", () =>
     withStore(plain, async (opened) => {
       const { client, retention } = opened;
-      await store(opened, [oldMs, oldMs + 1, oldMs + hourMs, newMs]);
+      // the hour in which the age is reached, also if it is over before the deletion
+      const hour = Math.floor((Date.now() + 120_000) / hourMs) * hourMs - 14 * dayMs;
+      await store(opened, [oldMs, oldMs + 1, hour - hourMs - 1, hour, newMs]);
       await new Settler(client).settle(Infinity);
       await store(opened, [oldMs + 2 * hourMs], "GPU-b");
-      // as if its last record were newer
-      await client.query("update blocks set to_at = now() where from_at = to_timestamp($1::float8 / 1000)", [
-        oldMs + hourMs,
-      ]);
-      const [rows, emptied] = plain
-        ? ["1 record(s)", ""]
-        : ["1 chunk(s) of telemetry", "; 1 chunk(s) of telemetry without records"];
-      expect(await retention.deleteOlder(twoWeeks)).toBe(
-        `${rows} older than 14 days; 1 block(s) older than 14 days${emptied}`,
+      // late in a day, all of the hours are of one chunk, which is not old
+      expect(await retention.deleteOlder(twoWeeks)).toMatch(
+        plain
+          ? /^1 record\(s\) older than 14 days; 2 block\(s\) older than 14 days$/
+          : /^\d chunk\(s\) of telemetry older than 14 days; 2 block\(s\) older than 14 days; \d chunk\(s\) of telemetry without records$/,
       );
       expect([await rowsIn(client), await settledIn(client)]).toEqual([0, 2]);
     }));
@@ -116,10 +114,47 @@ describe.each([true, false])("plain table: %p", (plain) => {
       isDone = true;
       await background;
       expect(settled).toBeGreaterThan(parts.length);
-      await other.retention.deleteOlder(twoWeeks);
       await new Settler(other.client).settle(Infinity);
+      await other.retention.deleteOlder(twoWeeks);
       expect([await rowsIn(opened.client), await settledIn(opened.client)]).toEqual([0, 3 * 2 * parts.length]);
       await other.close();
+    }));
+});
+
+describe.each([true, false])("rollups, plain table: %p", (plain) => {
+  const rollupsIn = async (client: SqlExecutor): Promise<number[]> => {
+    const rows = await client.query<{ entries: number }>("select entries from rollups order by from_at");
+    return rows.map(({ entries }) => entries);
+  };
+
+  test("outlive the records, and are deleted at their own age", () =>
+    withStore(plain, async ({ client, retention, ...opened }) => {
+      await store({ client, retention, ...opened }, [oldMs, oldMs + hourMs, newMs]);
+      await new Settler(client).settle(Infinity);
+      await retention.deleteOlder(twoWeeks);
+      expect([await settledIn(client), await rollupsIn(client)]).toEqual([1, [1, 1, 1]]);
+      expect(await retention.deleteOlder({ ...forEver, "1h": 300 })).toContain(
+        "2 rollup(s) of hours older than 300 days",
+      );
+      expect(await rollupsIn(client)).toEqual([1]);
+    }));
+
+  test("keep the records from which they have to be made again, until that is done", () =>
+    withStore(plain, async (opened) => {
+      const { client, retention } = opened;
+      await store(opened, [oldMs, oldMs + 1]);
+      await new Settler(client).settle(Infinity);
+      await store(opened, [oldMs + 2]);
+      await store(opened, [oldMs + 30 * dayMs], "GPU-b");
+      expect(await retention.deleteOlder(twoWeeks)).toContain("older than 14 days");
+      expect(await rowsIn(client)).toBe(3);
+      await new Settler(client).settle(Infinity);
+      await retention.deleteOlder(twoWeeks);
+      expect([await rowsIn(client), await settledIn(client)]).toEqual([0, 0]);
+      const [{ count } = { count: 0 }] = await client.query<{ count: number }>(
+        "select (block_values(records, 1))[1] as count from rollups",
+      );
+      expect(count).toBe(3);
     }));
 });
 

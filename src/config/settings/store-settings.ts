@@ -52,6 +52,6 @@ export const storeSettings = {
     "CSV of the hosts and devices that ought to report (hostname, uuid or gpus, cluster), read by collectors again when it changes",
   ),
   retentionRawDays: retentionDays("RETENTION_RAW_DAYS", "records"),
-  retention1mDays: retentionDays("RETENTION_1M_DAYS", "rollups by minute (if the database keeps them)"),
-  retention1hDays: retentionDays("RETENTION_1H_DAYS", "rollups by hour (if the database keeps them)"),
+  retention1mDays: retentionDays("RETENTION_1M_DAYS", "nothing (rollups by minute are made from the records)"),
+  retention1hDays: retentionDays("RETENTION_1H_DAYS", "rollups by hour"),
 };

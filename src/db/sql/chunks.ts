@@ -32,6 +32,14 @@ export async function vacuumEmptyChunk(executor: SqlExecutor, { name }: Chunk): 
   return true;
 }
 
+/** @returns true if the chunk has records whose rollups are stale: without the records, the rollups could not be made again */
+export async function hasStaleRollups(executor: SqlExecutor, { fromMs, toMs }: Chunk): Promise<boolean> {
+  const text = `
+select exists (
+  select from unsettled where hour >= to_timestamp($1::float8 / 1000) and hour < to_timestamp($2::float8 / 1000)) as stale`;
+  return (await executor.query<{ stale: boolean }>(text, [fromMs, toMs]))[0]?.stale !== false;
+}
+
 /** @returns true if a chunk has no pages */
 export async function isEmptyChunk(executor: SqlExecutor, { name }: Chunk): Promise<boolean> {
   const text = "select pg_relation_size(to_regclass($1::text)) = 0 as empty";

@@ -1,4 +1,5 @@
 import type { SqlExecutor } from "../client.ts";
+import { bucketOf } from "./rollup-source.ts";
 
 /** The key of the lock for retention: an arbitrary number, the same for every process of this program. */
 const retentionLock = 7_165_201_386;
@@ -9,28 +10,45 @@ export async function tryRetentionLock(executor: SqlExecutor): Promise<boolean> 
   return (await executor.query<{ locked: boolean }>(text))[0]?.locked === true;
 }
 
-/** Deletes at most `maxRows` of the records older than `days`, the oldest first. @returns the number of deleted records */
+/** The first hour (UTC) that is kept. History of records is deleted by whole hours: of an hour that is deleted, nothing is settled again. */
+const firstHour = bucketOf("1h", "now() - make_interval(days => $1::int)");
+
+/** Deletes at most `maxRows` of the records older than `days`, the oldest first, except those whose rollups are stale: without the
+ *  records, the rollups could not be made again. @returns the number of deleted records */
 export async function deleteOldRows(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
   const text = `
 with deleted as (
   delete from telemetry where (gpu_key, time) in (
-    select gpu_key, time from telemetry where time < now() - make_interval(days => $1::int) order by time limit $2::int)
+    select t.gpu_key, t.time from telemetry t
+    where t.time < ${firstHour} and not exists (
+      select from unsettled u where u.gpu_key = t.gpu_key and u.hour = ${bucketOf("1h", "t.time")})
+    order by t.time limit $2::int)
   returning 1
 )
 select count(*)::int as deleted from deleted`;
   return (await executor.query<{ deleted: number }>(text, [days, maxRows]))[0]?.deleted ?? 0;
 }
 
-/** Deletes at most `maxRows` of the blocks whose records are all older than `days`, the oldest first. Blocks of which another transaction
- *  makes rows are left to it. @returns the number of deleted blocks */
+/** Deletes at most `maxRows` of the blocks older than `days`, the oldest first. Blocks of which another transaction makes rows are left
+ *  to it. @returns the number of deleted blocks */
 export async function deleteOldBlocks(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
   const text = `
 with old as materialized (
-  select gpu_key, from_at from blocks
-  where from_at < now() - make_interval(days => $1::int) and to_at < now() - make_interval(days => $1::int)
-  order by from_at limit $2::int for update skip locked),
+  select gpu_key, from_at from blocks where from_at < ${firstHour} order by from_at limit $2::int for update skip locked),
 deleted as (
   delete from blocks b using old where b.gpu_key = old.gpu_key and b.from_at = old.from_at returning 1)
+select count(*)::int as deleted from deleted`;
+  return (await executor.query<{ deleted: number }>(text, [days, maxRows]))[0]?.deleted ?? 0;
+}
+
+/** Deletes at most `maxRows` of the rollups of hours older than `days`. @returns the number of deleted rollups */
+export async function deleteOldRollups(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
+  const text = `
+with deleted as (
+  delete from rollups where (from_at, first_key) in (
+    select from_at, first_key from rollups where from_at < ${firstHour} order by from_at limit $2::int)
+  returning 1
+)
 select count(*)::int as deleted from deleted`;
   return (await executor.query<{ deleted: number }>(text, [days, maxRows]))[0]?.deleted ?? 0;
 }

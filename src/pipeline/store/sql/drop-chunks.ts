@@ -1,5 +1,12 @@
 import type { SqlClient, SqlTransaction } from "../../../db/client.ts";
-import { type Chunk, dropChunk, isEmptyChunk, selectChunks, vacuumEmptyChunk } from "../../../db/sql/chunks.ts";
+import {
+  type Chunk,
+  dropChunk,
+  hasStaleRollups,
+  isEmptyChunk,
+  selectChunks,
+  vacuumEmptyChunk,
+} from "../../../db/sql/chunks.ts";
 import { holdSettling, hourMs, tryHours } from "../../../db/sql/hour-locks.ts";
 
 /** PostgreSQL vacuums by itself what has lost more than some fifty rows. Larger chunks, which take longer, are left to it; but it may
@@ -17,11 +24,14 @@ export interface ChunkDeletion {
   readonly alone: (work: (transaction: SqlTransaction) => Promise<number>) => Promise<number>;
 }
 
-/** Drops the chunks whose records are all older than `days`. A chunk to which records are being added is left for the next time.
+/** Drops the chunks whose records are all older than `days`. A chunk to which records are being added, or that has records whose
+ *  rollups are stale, is left for a later time.
  *  @returns the number of dropped chunks */
 export async function dropOldChunks(deletion: ChunkDeletion, days: number): Promise<number> {
   let dropped = 0;
-  for (const chunk of await selectChunks(deletion.client, days)) dropped += await drop(deletion, chunk);
+  for (const chunk of await selectChunks(deletion.client, days)) {
+    dropped += await drop(deletion, chunk, async (transaction) => !(await hasStaleRollups(transaction, chunk)));
+  }
   return dropped;
 }
 
@@ -45,7 +55,7 @@ export async function dropEmptyChunks(deletion: ChunkDeletion): Promise<number> 
 function drop(
   { alone, timescaleSchema }: ChunkDeletion,
   chunk: Chunk,
-  isDue: (transaction: SqlTransaction) => Promise<boolean> = () => Promise.resolve(true),
+  isDue: (transaction: SqlTransaction) => Promise<boolean>,
 ): Promise<number> {
   return alone(async (transaction) => {
     holdSettling(transaction);

@@ -8,6 +8,7 @@ import {
   deleteOldMisses,
   deleteOldReadings,
   deleteOldReporters,
+  deleteOldRollups,
   deleteOldRows,
   deleteOldSpans,
   tryRetentionLock,
@@ -19,7 +20,7 @@ import type { HistoryRetention, KeepDays } from "../history-retention.ts";
 /** The maximum number of rows that one transaction deletes. The deletion takes about 100 ms, so other statements do not
  *  wait long for the transaction's locks. */
 const rowsPerDelete = 10_000;
-/** The same for blocks, which have parts in other places. */
+/** The same for blocks and rollups, which have parts in other places. */
 const blocksPerDelete = 1000;
 
 /** Deletes old telemetry: blocks, and chunks if the table of rows is a hypertable, else rows. While another process deletes, this one
@@ -42,6 +43,10 @@ export class SqlHistoryRetention implements HistoryRetention {
       await this.inSteps(keepDays.raw, deleteOldFrozen);
       await this.inSteps(keepDays.raw, deleteOldReporters);
       await this.inSteps(keepDays.raw, deleteOldSpans);
+    }
+    if (keepDays["1h"] > 0) {
+      const rollups = await this.inSteps(keepDays["1h"], whileNotSettling(deleteOldRollups), blocksPerDelete);
+      if (rollups > 0) deleted.push(`${rollups} rollup(s) of hours older than ${keepDays["1h"]} days`);
     }
     const emptied = chunks === undefined ? 0 : await dropEmptyChunks(chunks);
     if (emptied > 0) deleted.push(`${emptied} chunk(s) of telemetry without records`);
