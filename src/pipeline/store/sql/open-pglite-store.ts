@@ -72,6 +72,7 @@ async function driversOn(
       writer: client,
       reader: client.forQuestions("light", limitMs),
       heavyReader: client.forQuestions("heavy", limitMs),
+      questionLimitMs: limitMs,
       // it runs one statement at a time, so a light question waits for at most one heavy statement
       questionsAtATime: { light: lightQuestions, heavy: 1 },
       // a statement would wait for the one under way

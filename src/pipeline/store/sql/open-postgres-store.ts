@@ -85,6 +85,7 @@ class PostgresClients {
   readonly reader: PostgresClient;
   readonly heavyReader: PostgresClient;
   private readonly heavyQuestions: number;
+  private readonly questionLimitMs: number;
   private readonly migrate: boolean;
 
   constructor(options: PostgresStoreOptions) {
@@ -96,6 +97,7 @@ class PostgresClients {
     this.reader = new PostgresClient({ url, maxConnections: lightQuestions, clock: systemClock, queryLimit });
     this.heavyReader = new PostgresClient({ url, maxConnections: heavyQuestions, clock: systemClock, queryLimit });
     this.heavyQuestions = heavyQuestions;
+    this.questionLimitMs = timeoutMs;
   }
 
   get description(): string {
@@ -104,9 +106,10 @@ class PostgresClients {
 
   /** The clients, and what the watch over their database needs. */
   watched({ onChange = () => undefined }: PostgresStoreOptions): Omit<SqlDatabase, "engine"> {
-    const { writer, reader, heavyReader, heavyQuestions } = this;
+    const { writer, reader, heavyReader, heavyQuestions, questionLimitMs } = this;
     const questionsAtATime = { light: lightQuestions, heavy: heavyQuestions };
-    return { writer, reader, heavyReader, questionsAtATime, place: this.description, clock: systemClock, onChange };
+    const place = this.description;
+    return { writer, reader, heavyReader, questionsAtATime, questionLimitMs, place, clock: systemClock, onChange };
   }
 
   /** Brings the schema up to date, or checks that it is up to date, and detects the database's engine.

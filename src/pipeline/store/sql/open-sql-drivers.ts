@@ -22,6 +22,8 @@ export interface SqlDatabase extends Omit<DatabaseWatchOptions, "client"> {
   /** Reads for heavy questions, which then do not keep the reader busy. */
   readonly heavyReader: SqlClient;
   readonly questionsAtATime: Questions["atATime"];
+  /** The time that a question may take; absent: as long as each of its statements may. */
+  readonly questionLimitMs?: number | undefined;
   /** Throws StoreUnavailable if the database does not answer; absent: a statement finds out. */
   readonly probe?: () => Promise<void>;
   /** @throws StoreUnavailable until the engine is detected */
@@ -34,6 +36,7 @@ export function openSqlDrivers({
   reader,
   heavyReader,
   questionsAtATime,
+  questionLimitMs,
   probe,
   engine,
   ...watched
@@ -46,10 +49,11 @@ export function openSqlDrivers({
     notice: () => watch.notice(),
     identity: new SqlStoreIdentity(writer),
     store: new SqlTelemetryStore(writer, watch, probe ?? (async () => watch.saw(await readIncarnation(writer)))),
-    queries: new SqlTelemetryQueries(reader),
+    queries: new SqlTelemetryQueries(reader, questionLimitMs),
     questions: {
       atATime: questionsAtATime,
-      ask: (weight, signal) => new SqlTelemetryQueries((weight === "heavy" ? heavyReader : reader).until(signal)),
+      ask: (weight, signal) =>
+        new SqlTelemetryQueries((weight === "heavy" ? heavyReader : reader).until(signal), questionLimitMs),
       size: async () => ({ records: await estimateRecords(reader) }),
     },
     inventory: new SqlInventory(writer, reader),

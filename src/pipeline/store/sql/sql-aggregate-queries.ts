@@ -15,18 +15,20 @@ import { ExpectedRecords } from "./expected-records.ts";
 
 /** Aggregates the history. */
 export class SqlAggregateQueries implements AggregateQueries {
-  constructor(private readonly client: SqlExecutor) {}
+  /** @param reads gives each question an executor, with its time limit */
+  constructor(private readonly reads: () => SqlExecutor) {}
 
   async byGroup(filter: AggregateFilter): Promise<AggregateRow[]> {
     const { groupBy, gpus, metrics, limit } = filter;
+    const reads = this.reads();
     const widthMs = rollupMs[filter.resolution];
     const [{ groups, own }, schedules] = await Promise.all([
-      groupsOf(this.client, { groupBy, gpus }),
-      selectExpected(this.client, filter),
+      groupsOf(reads, { groupBy, gpus }),
+      selectExpected(reads, filter),
     ]);
     const rows = new RowsOfGroups(groups, new ExpectedRecords(schedules), filter);
     const question = { widthMs, metrics, groups, own };
-    for await (const hour of summarize(this.client, wholeBuckets(filter.range, widthMs), question)) {
+    for await (const hour of summarize(reads, wholeBuckets(filter.range, widthMs), question)) {
       rows.add(hour);
       if (rows.rows.length > limit) {
         throw new QueryTooCostly(
@@ -38,7 +40,7 @@ export class SqlAggregateQueries implements AggregateQueries {
   }
 
   countRecords(clusterId: string, within?: GpuBounds): Promise<RecordCount> {
-    return countRecords(this.client, clusterId, { within });
+    return countRecords(this.reads(), clusterId, { within });
   }
 }
 

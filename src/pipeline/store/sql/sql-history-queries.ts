@@ -19,30 +19,35 @@ import { recordsOf, rollupsOf } from "./stored-rows.ts";
 
 /** Reads the history in SQL. */
 export class SqlHistoryQueries implements HistoryQueries {
-  constructor(private readonly client: SqlExecutor) {}
+  /** @param reads gives each question an executor, with its time limit */
+  constructor(private readonly reads: () => SqlExecutor) {}
 
   async records(filter: RecordFilter): Promise<HistoryPage<StoredRecord>> {
-    const { elements, next } = await readRecordPage(this.client, filter);
-    return { elements: inOrder(await recordsOf(this.client, elements, filter.gpus.within)), next };
+    const reads = this.reads();
+    const { elements, next } = await readRecordPage(reads, filter);
+    return { elements: inOrder(await recordsOf(reads, elements, filter.gpus.within)), next };
   }
 
   async rollups(filter: RecordFilter, resolution: RollupResolution): Promise<HistoryPage<StoredRollup>> {
-    const { elements, next } = await rollupPage(this.client, filter, resolution);
-    return { elements: inOrder(await rollupsOf(this.client, elements, filter.gpus.within)), next };
+    const reads = this.reads();
+    const { elements, next } = await rollupPage(reads, filter, resolution);
+    return { elements: inOrder(await rollupsOf(reads, elements, filter.gpus.within)), next };
   }
 
   async recordsOfEach(filter: EachGpuFilter): Promise<StoredRecord[]> {
-    const rows = await readRecordsOfEach(this.client, filter);
-    return inOrder(await recordsOf(this.client, rows, filter.within));
+    const reads = this.reads();
+    const rows = await readRecordsOfEach(reads, filter);
+    return inOrder(await recordsOf(reads, rows, filter.within));
   }
 
   async rollupsOfEach(filter: EachGpuFilter, resolution: RollupResolution): Promise<StoredRollup[]> {
-    const rows = await rollupsOfEachGpu(this.client, filter, resolution);
-    return inOrder(await rollupsOf(this.client, rows, filter.within));
+    const reads = this.reads();
+    const rows = await rollupsOfEachGpu(reads, filter, resolution);
+    return inOrder(await rollupsOf(reads, rows, filter.within));
   }
 
   deviceKinds(within?: GpuBounds): Promise<DeviceKinds> {
-    return selectDeviceKinds(this.client, within);
+    return selectDeviceKinds(this.reads(), within);
   }
 }
 

@@ -8,6 +8,7 @@ import { selectRejections } from "../../../db/sql/select-rejections.ts";
 import { selectStateSpans } from "../../../db/sql/select-state-spans.ts";
 import type { CoverageQueries, FleetQueries, QuarantineQueries, TelemetryQueries } from "../telemetry-queries.ts";
 import { selectCoverage } from "../../../db/sql/select-coverage.ts";
+import { withinTime } from "../../../db/within-time.ts";
 import { coveragePage } from "./coverage-rows.ts";
 import { latestRecords } from "./latest-records.ts";
 import { SqlAggregateQueries } from "./sql-aggregate-queries.ts";
@@ -21,24 +22,26 @@ export class SqlTelemetryQueries implements TelemetryQueries {
   readonly quarantine: QuarantineQueries;
   readonly coverage: CoverageQueries;
 
-  constructor(client: SqlExecutor) {
+  /** @param limitMs the time that a question may take; absent: as long as each of its statements may */
+  constructor(client: SqlExecutor, limitMs?: number) {
+    const reads = (): SqlExecutor => withinTime(client, limitMs);
     this.fleet = {
       gpus: (selector) => selectGpus(client, selector),
-      latest: async (selector) => latestRecords(client, selector),
+      latest: async (selector) => latestRecords(reads(), selector),
       changes: (filter) => selectChanges(client, filter),
       has: (uuid, within) => selectHas(client, uuid, within),
       firstSeen: (within) => selectFirstSeen(client, within),
       stateSpans: (known) => selectStateSpans(client, known),
     };
-    this.history = new SqlHistoryQueries(client);
-    this.aggregates = new SqlAggregateQueries(client);
+    this.history = new SqlHistoryQueries(reads);
+    this.aggregates = new SqlAggregateQueries(reads);
     this.quarantine = {
       rejections: (filter) => selectRejections(client, filter),
       countRejections: () => countRejections(client),
       countConflicts: () => countConflicts(client),
     };
     this.coverage = {
-      coverage: async (filter) => coveragePage(await selectCoverage(client, filter), filter),
+      coverage: async (filter) => coveragePage(await selectCoverage(reads(), filter), filter),
     };
   }
 }

@@ -63,9 +63,6 @@ function beyond({ gpus, range, isForward = false, limit }: RecordFilter, edgeMs:
   return { gpus, isForward, limit, range: isForward ? { fromMs: edgeMs, toMs } : { fromMs, toMs: edgeMs } };
 }
 
-/** Places that are looked up at a time, at least: most filters match most records of the blocks. */
-const placesPerLookUp = 1000;
-
 /** The first `filter.limit` records of blocks that match the filter, in the order of the page. */
 async function firstPlaces(
   executor: SqlExecutor,
@@ -81,8 +78,9 @@ async function firstPlaces(
   const places = new BlockPlaces(candidates, isForward);
   if (!restrictsPlaces(gpus)) return places.take(limit).slice(0, limit);
   const first: BlockPlace[] = [];
-  while (first.length < limit) {
-    const some = places.take(Math.max(placesPerLookUp, (limit - first.length) * 2));
+  // most filters match most records of the blocks
+  for (let count = limit; first.length < limit; count *= growth) {
+    const some = places.take(count);
     if (some.length === 0) break;
     first.push(...(await matchingPlaces(executor, gpus, some)));
   }
