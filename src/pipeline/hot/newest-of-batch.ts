@@ -110,14 +110,14 @@ function newestRows(batch: RecordBatch): { readonly row: number; readonly seen: 
 
 /** The records without values: they only describe their GPU. */
 function emptyRecords({ recordCount, columns, custom }: RecordBatch): Set<number> {
-  const empty = new Set<number>();
-  const withCustom = new Set(custom.map(({ record }) => record));
-  const values = [...columns.values()];
-  for (let row = 0; row < recordCount; row += 1) {
-    if (withCustom.has(row)) continue;
+  const hasValues = new Uint8Array(recordCount);
+  for (const column of columns.values()) {
     // NaN, which is unequal to itself, means that the record has no value
-    if (values.every((column) => column[row] !== column[row])) empty.add(row);
+    for (let row = 0; row < recordCount; row += 1) if (column[row] === column[row]) hasValues[row] = 1;
   }
+  for (const { record } of custom) hasValues[record] = 1;
+  const empty = new Set<number>();
+  for (let row = 0; row < recordCount; row += 1) if (hasValues[row] === 0) empty.add(row);
   return empty;
 }
 
