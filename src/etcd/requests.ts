@@ -71,6 +71,11 @@ export function removePrefix(prefix: string): IRequestOp {
   return { request_delete_range: prefixRange(prefix) };
 }
 
+/** Deletes the keys from `from` on that are before `to`. */
+export function removeRange(from: string, to: string): IRequestOp {
+  return { request_delete_range: { key: Buffer.from(from), range_end: Buffer.from(to) } };
+}
+
 /** Counts the keys with this prefix. */
 export function countPrefix(prefix: string): IRequestOp {
   return { request_range: { ...prefixRange(prefix), count_only: true } };

@@ -159,6 +159,10 @@ function roundOpener(
   return async (openedBefore) => {
     if (rounds !== undefined && loopMode) firstRound ??= await rounds.current(await CsvSource.fileId(path));
     const round = openedBefore + (firstRound ?? 0);
+    // the round's start also says, to streamers that start later, which round is played
+    if (rounds !== undefined && loopMode && timestamps === "original") {
+      await rounds.startedAtMs(await CsvSource.fileId(path), round);
+    }
     const playing: Playing = timestamps === "original" ? { timestamps, round } : { timestamps, round, startedAtMs };
     const hostname = hostOfFile(config);
     return CsvSource.open({ path, clusterId, hostname, batchRows, batchMaxRows, playing, clock, onWarning });

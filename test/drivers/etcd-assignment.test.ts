@@ -6,7 +6,7 @@ import { systemClock } from "../../src/kit/clock.ts";
 import { defaultClusterId, defaultTopic } from "../../src/domain/default-names.ts";
 import { EtcdUnavailable, RangeLost } from "../../src/domain/errors.ts";
 import { EtcdClient } from "../../src/etcd/etcd-client.ts";
-import { prefixRange } from "../../src/etcd/requests.ts";
+import { prefixRange, put } from "../../src/etcd/requests.ts";
 import { retry } from "../../src/kit/retry.ts";
 import { EtcdQueue } from "../../src/pipeline/queue/etcd/etcd-queue.ts";
 import { CheckpointKeys } from "../../src/pipeline/stream/assignment/checkpoint-keys.ts";
@@ -24,6 +24,7 @@ import {
   type OpenRangeAssignment,
   readAll,
 } from "../contract/range-assignment.ts";
+import { ManualClock } from "../support/manual-clock.ts";
 import { openTcpProxy } from "../support/tcp-proxy.ts";
 import { CsvFolder, manyRows, openCsvSource } from "../support/csv-reading.ts";
 
@@ -46,7 +47,7 @@ afterAll(async () => {
   folder.remove();
 });
 
-const openAssignment = (leaseSeconds = 5, through = client): EtcdAssignment =>
+const openAssignment = ({ leaseSeconds = 5, through = client, rangeBytes = 64 * 1024 } = {}): EtcdAssignment =>
   new EtcdAssignment({
     client: through,
     topic: defaultTopic,
@@ -55,7 +56,7 @@ const openAssignment = (leaseSeconds = 5, through = client): EtcdAssignment =>
     log,
     streamerId: "test",
     leaseSeconds,
-    rangeBytes: 64 * 1024,
+    rangeBytes,
   });
 
 async function open(): Promise<OpenRangeAssignment & { readonly queue: EtcdQueue }> {
@@ -220,7 +221,7 @@ for (const [which, place] of [
       const through = new EtcdClient({ endpoints: [`http://127.0.0.1:${proxy.port}`] });
       proxy.cutAt(cuts, which);
       // a lease that outlives the test: the end of the lease cannot release a claim
-      const assignment = openAssignment(600, through);
+      const assignment = openAssignment({ leaseSeconds: 600, through });
       const ranges = await readThrough(opened, assignment);
       expect(isWhole(opened.source, ranges)).toBe(true);
       expect((await opened.queue.stats()).readyMessages).toBe(ranges.length);
@@ -245,3 +246,38 @@ test("streamers agree on the start of a round, and a later streamer joins the cu
   await rounds.startedAtMs(`csv:loop-${run}`, 2);
   expect(await other.current(`csv:loop-${run}`)).toBe(2);
 });
+
+test("the plans of a file that is played again and again are deleted after a day, not those of other files", async () => {
+  const file = `csv:played-${run}`;
+  const clock = new ManualClock(Date.UTC(2030, 0, 10));
+  const rounds = new EtcdRounds(client, clock, defaultTopic);
+  const planOf = (sourceId: string): string => new CheckpointKeys(defaultTopic, sourceId).plan;
+  const hoursAgo = (hours: number): number => clock.nowMs() - hours * 3_600_000;
+  const kept = [`${file}:now:${hoursAgo(23)}:7`, `${file}2:now:${hoursAgo(90)}:0`, `${file}:round:5`, file];
+  const old = [`${file}:now:${hoursAgo(25)}:6`, `${file}:now:${hoursAgo(900)}:0`, `${file}:round:1`];
+  const plans = [...kept, ...old].map(planOf);
+  await client.txn({ success: plans.map((key) => put(key, "{}")) });
+  await rounds.startedAtMs(file, 1001);
+  const found = await Promise.all(plans.map((key) => client.range({ key: Buffer.from(key) })));
+  expect(plans.filter((_, index) => found[index]?.kvs.length === 1)).toEqual(kept.map(planOf));
+});
+
+test("a file is divided only as far as streamers will soon read, and is still read to its end", async () => {
+  const source = await openCsvSource(folder.write(manyRows(1000, 99), `ahead-${run}.csv`), { batchRows: 50 });
+  const assignment = openAssignment({ rangeBytes: 300 });
+  const keys = new CheckpointKeys(defaultTopic, source.sourceId);
+  const planned = async (): Promise<number> => (await client.range(prefixRange(keys.ranges))).kvs.length;
+  const first = await assignment.claim(source, never);
+  await until(async () => (await planned()) >= 256, { timeoutMs: 30_000 });
+  await Bun.sleep(300);
+  const ahead = await planned();
+  expect(ahead).toBeLessThanOrEqual(256 + 32);
+  await first?.finish();
+  let finished = 1;
+  for (let claimed = await assignment.claim(source, never); claimed !== undefined; finished += 1) {
+    await claimed.finish();
+    claimed = await assignment.claim(source, never);
+  }
+  expect(finished).toBeGreaterThan(ahead);
+  await assignment.close();
+}, 120_000);

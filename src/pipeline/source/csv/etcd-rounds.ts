@@ -4,9 +4,14 @@ import type { Clock } from "../../../kit/clock.ts";
 import { EtcdRefused } from "../../../domain/errors.ts";
 import type { EtcdClient } from "../../../etcd/etcd-client.ts";
 import { pipelineRoot } from "../../../etcd/pipeline-root.ts";
-import { get, isAbsent, prefixRange, put, remove } from "../../../etcd/requests.ts";
+import { get, isAbsent, prefixRange, put, remove, removePrefix, removeRange } from "../../../etcd/requests.ts";
 
 const storedRound = Type.Object({ started_at: Type.String({ description: "RFC 3339" }) });
+
+/** The checkpoints of a round are kept for this time, and for at least this many rounds: a streamer that was frozen meanwhile must find
+ *  that the round is done. If it is frozen for longer, it publishes the round again, and the store recognises the messages. */
+const keptMs = 24 * 3_600_000;
+const keptRounds = 1000;
 
 /** The rounds of a file that is played again and again (LOOP_MODE). All streamers agree on the current round and its start,
  *  so they all shift the file's times equally. */
@@ -37,14 +42,20 @@ export class EtcdRounds {
   }
 
   /** When a round started, milliseconds since the epoch. The first streamer that asks starts the round now, and deletes the key
-   *  of the round before the previous one.
+   *  of the round before the previous one, and the checkpoints of old rounds.
    *  @throws EtcdUnavailable, EtcdOutOfSpace, EtcdRefused (for example, if the key has an unreadable value) */
   async startedAtMs(fileId: string, round: number): Promise<number> {
     const key = this.roundKey(fileId, round);
-    const value = JSON.stringify({ started_at: new Date(this.clock.nowMs()).toISOString() });
+    const nowMs = this.clock.nowMs();
+    const value = JSON.stringify({ started_at: new Date(nowMs).toISOString() });
+    const old = [
+      remove(this.roundKey(fileId, round - 2)),
+      removeRange(this.checkpointsOf(`${fileId}:now:`), this.checkpointsOf(`${fileId}:now:${nowMs - keptMs}`)),
+      ...(round >= keptRounds ? [removePrefix(`${this.checkpointsOf(`${fileId}:round:${round - keptRounds}`)}/`)] : []),
+    ];
     const { responses } = await this.client.txn({
       compare: [isAbsent(key)],
-      success: [put(key, value), remove(this.roundKey(fileId, round - 2)), get(key)],
+      success: [put(key, value), ...old, get(key)],
       failure: [get(key)],
     });
     const text = responses.at(-1)?.response_range.kvs[0]?.value.toString() ?? "";
@@ -55,7 +66,12 @@ export class EtcdRounds {
   }
 
   private roundsOf(fileId: string): string {
-    return `${this.checkpoints}${encodeURIComponent(fileId)}/rounds/`;
+    return `${this.checkpointsOf(fileId)}/rounds/`;
+  }
+
+  /** What the keys of a source begin with, or of all sources whose ids begin so. */
+  private checkpointsOf(sourceId: string): string {
+    return this.checkpoints + encodeURIComponent(sourceId);
   }
 
   /** Zero-padded, so that etcd sorts the keys by round. */
