@@ -1,0 +1,118 @@
+import { readFileSync } from "node:fs";
+import { setPriority } from "node:os";
+import { parseArgs } from "node:util";
+import { milliseconds, wholeNumber } from "../scripts/simulate/argument-values.ts";
+import {
+  distributedFleet,
+  embeddedFleet,
+  type Figures,
+  type FleetUnderTest,
+  type Stops,
+} from "./soak/fleet-under-test.ts";
+import { print } from "./support/output.ts";
+import { residentBytes } from "./support/process-usage.ts";
+
+//   bun bench/soak.ts [--minutes 60] [--of both] [--max-gib 1] [--hosts 31] [--interval 1s] [--every 30s]
+// Runs the simulated fleet, 248 GPUs once a second, with everything in one process and then with etcd and TimescaleDB, and samples the
+// memory of each process, the disk, etcd's database and each table. Prints the table of docs/store.md, and which figures still grow after
+// the first quarter. Exits with 1 if the folder of the embedded store passes --max-gib.
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: "string", default: "60" },
+    of: { type: "string", default: "both" },
+    "max-gib": { type: "string", default: "1" },
+    hosts: { type: "string", default: "31" },
+    interval: { type: "string", default: "1s" },
+    every: { type: "string", default: "30s" },
+  },
+});
+const minutes = wholeNumber("--minutes", values.minutes, [1, 1440]);
+const everyMs = milliseconds("--every", values.every);
+const options = {
+  hosts: wholeNumber("--hosts", values.hosts, [1, 2000]),
+  interval: values.interval,
+  maxGib: values["max-gib"],
+};
+const fleets = { embedded: embeddedFleet, distributed: distributedFleet };
+const chosen = Object.entries(fleets).filter(([name]) => values.of === "both" || values.of === name);
+if (chosen.length === 0) throw new Error(`--of=${values.of} is not usable: expected embedded, distributed or both`);
+const mebibyte = 2 ** 20;
+
+/** The figures of a moment, and the memory of each process. */
+async function sampleOf({ parts, figures }: FleetUnderTest): Promise<Figures> {
+  const memory = [...parts].map(([name, pid]) => [`memory of ${name}`, residentBytes([pid])] as const);
+  return new Map([...memory, ...(await figures())]);
+}
+
+async function samplesOf(fleet: FleetUnderTest): Promise<Figures[]> {
+  const samples: Figures[] = [];
+  const startedMs = performance.now();
+  for (let number = 0; number * everyMs <= minutes * 60_000; number += 1) {
+    await Bun.sleep(Math.max(0, number * everyMs - (performance.now() - startedMs)));
+    samples.push(await sampleOf(fleet));
+  }
+  return samples;
+}
+
+/** A figure grows if its least-squares line over the samples after the first quarter rises by more than a tenth of their mean, and by
+ *  more than 4 MiB, in that time: the table grew by less in an hour, if it did. */
+function growthOf(series: readonly number[]): number {
+  const later = series.slice(Math.ceil(series.length / 4));
+  const mean = later.reduce((sum, value) => sum + value, 0) / later.length;
+  const middle = (later.length - 1) / 2;
+  let [product, square] = [0, 0];
+  later.forEach((value, index) => {
+    product += (index - middle) * (value - mean);
+    square += (index - middle) ** 2;
+  });
+  const growth = square === 0 ? 0 : (product / square) * (later.length - 1);
+  return growth > Math.max(mean / 10, 4 * mebibyte) ? growth : 0;
+}
+
+function printTable(samples: readonly Figures[]): void {
+  const names = [...new Set(samples.flatMap((sample) => [...sample.keys()]))];
+  const picks = [0, 0.25, 0.5, 0.75, 1].map((share) => Math.round(share * (samples.length - 1)));
+  const minuteOf = (index: number): string => `${((index * everyMs) / 60_000).toFixed(1)} min`;
+  print(`| MiB | ${picks.map(minuteOf).join(" | ")} | greatest | after the first quarter |`);
+  print(`| --- | ${picks.map(() => "---").join(" | ")} | --- | --- |`);
+  for (const name of names) {
+    const series = samples.map((sample) => sample.get(name) ?? 0);
+    const greatest = Math.max(...series);
+    if (greatest < mebibyte / 2) continue;
+    const growth = growthOf(series);
+    const verdict = growth === 0 ? "flat" : `grows by ${text(growth)}`;
+    print(`| ${name} | ${picks.map((pick) => text(series[pick] ?? 0)).join(" | ")} | ${text(greatest)} | ${verdict} |`);
+  }
+}
+
+function text(bytes: number): string {
+  return (bytes / mebibyte).toFixed(1);
+}
+
+async function run(name: string, open: typeof embeddedFleet): Promise<boolean> {
+  const stops: Stops = [];
+  try {
+    const fleet = await open(options, stops);
+    print(
+      `${name}: ${options.hosts * 8} GPUs every ${options.interval}, ${minutes} min, load ${readFileSync("/proc/loadavg", "utf8").slice(0, 4)}`,
+    );
+    const samples = await samplesOf(fleet);
+    printTable(samples);
+    const folder = Math.max(...samples.map((sample) => sample.get("folder") ?? 0));
+    const isOver = Number(options.maxGib) > 0 && folder > Number(options.maxGib) * 1024 * mebibyte;
+    if (folder > 0)
+      print(
+        `the folder took at most ${text(folder)} MiB; DATA_MAX_GIB=${options.maxGib}: ${isOver ? "PASSED" : "kept"}`,
+      );
+    return !isOver;
+  } finally {
+    for (const stop of stops.toReversed()) await stop();
+  }
+}
+
+// the processes that it starts inherit this
+setPriority(10);
+let isKept = true;
+for (const [name, open] of chosen) isKept = (await run(name, open)) && isKept;
+process.exit(isKept ? 0 : 1);
