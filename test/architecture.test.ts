@@ -248,6 +248,7 @@ const readRowsAndBlocks = [
     "block-records",
     "count-records",
     "delete-old",
+    "delete-oldest",
     "device-states",
     "history-columns",
     "learned-devices",

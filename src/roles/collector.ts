@@ -1,8 +1,10 @@
 import { Collector } from "../pipeline/collect/collector.ts";
 import type { OpenStore } from "../pipeline/store/open-store.ts";
+import { DiskUpkeep } from "../pipeline/upkeep/disk-upkeep.ts";
 import { HistoryUpkeep } from "../pipeline/upkeep/history-upkeep.ts";
 import { MessageUpkeep } from "../pipeline/upkeep/message-upkeep.ts";
 import { InventoryUpkeep } from "../pipeline/upkeep/inventory-upkeep.ts";
+import { showDisk } from "../pipeline/observe/disk-instruments.ts";
 import { showInventory } from "../pipeline/observe/inventory-instruments.ts";
 import type { ServiceLoad } from "../scaling/registry/service-instance.ts";
 import type { Role } from "./role.ts";
@@ -31,6 +33,7 @@ export const collector: Role = {
       services: [
         collecting,
         historyUpkeep(opened, shared),
+        ...diskUpkeep(opened, shared),
         inventoryUpkeep(opened, shared),
         new MessageUpkeep({ ...shared, folding: opened.folding }),
       ],
@@ -55,7 +58,15 @@ function inventoryUpkeep({ inventory }: OpenStore, { config, clock, log, registr
   return upkeep;
 }
 
-/** The service that deletes old history. */
+/** The service that keeps the files of the embedded store small; none for a database that does so by itself. */
+function diskUpkeep({ disk }: OpenStore, { clock, log, registry }: SharedParts): DiskUpkeep[] {
+  if (disk === undefined) return [];
+  const upkeep = new DiskUpkeep({ disk, clock, log });
+  showDisk({ use: () => disk.use(), trimmedRecords: () => upkeep.trimmedRecords }, registry);
+  return [upkeep];
+}
+
+/** The service that deletes old history, and what quarantine has too much of. */
 function historyUpkeep({ retention }: OpenStore, { config, clock, log }: SharedParts): HistoryUpkeep {
   if (config.retention1mDays > 0) {
     log.warn("RETENTION_1M_DAYS has no effect: rollups by the minute are made from the records (RETENTION_RAW_DAYS)");

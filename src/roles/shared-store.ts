@@ -27,9 +27,10 @@ export class SharedStore {
   /** Opens the store for a role that cannot work without it.
    *  @throws as `openPGliteStore` and `openPostgresStore` do */
   async open(): Promise<OpenStore> {
-    const { databaseUrl: url, dataDir, queryTimeoutSeconds } = this.config;
+    const { databaseUrl: url, dataDir, dataMaxGibibytes: maxGibibytes, queryTimeoutSeconds } = this.config;
+    const onNotice = (notice: string): void => this.parts.log.warn(notice);
     this.opened ??= await (url === undefined
-      ? openPGliteStore({ dataDir, queryTimeoutSeconds, onNotice: (notice) => this.parts.log.warn(notice) })
+      ? openPGliteStore({ dataDir, maxGibibytes, queryTimeoutSeconds, onNotice })
       : this.openPostgres(url));
     return this.opened;
   }

@@ -48,6 +48,7 @@ import { StreamRetries } from "../../src/pipeline/stream/stream-retries.ts";
 import { Streamer } from "../../src/pipeline/stream/streamer.ts";
 import { EtcdUpkeep } from "../../src/pipeline/upkeep/etcd-upkeep.ts";
 import { PositionUpkeep } from "../../src/pipeline/stream/position-upkeep.ts";
+import { DiskUpkeep } from "../../src/pipeline/upkeep/disk-upkeep.ts";
 import { HistoryUpkeep } from "../../src/pipeline/upkeep/history-upkeep.ts";
 import { InventoryUpkeep } from "../../src/pipeline/upkeep/inventory-upkeep.ts";
 import { MessageUpkeep } from "../../src/pipeline/upkeep/message-upkeep.ts";
@@ -305,6 +306,14 @@ exerciseService("the history's upkeep", () => {
 exerciseService("the upkeep of the stored messages", () => {
   const { part: folding, calls } = counted(opened.folding);
   return { service: new MessageUpkeep({ folding, registry: new Registry(), clock, log }), calls };
+});
+exerciseService("the upkeep of the embedded store's files", () => {
+  const { part: disk, calls } = counted({
+    use: () => ({ bytes: 1, logBytes: 1, reusableBytes: 0, maxBytes: 2, tables: new Map<string, number>() }),
+    makeRoom: () => Promise.resolve(),
+    tidy: () => Promise.resolve(undefined),
+  });
+  return { service: new DiskUpkeep({ disk, clock, log }), calls };
 });
 exerciseService("the upkeep of the inventory", () => {
   const { part: inventory, calls } = counted(opened.inventory);

@@ -9,6 +9,16 @@ export const storeSettings = {
     minLength: 1,
     description: "Directory of the embedded store",
   }),
+  dataMaxGibibytes: Type.Optional(
+    Type.Number({
+      env: "DATA_MAX_GIB",
+      minimum: 0,
+      maximum: 1_048_576,
+      unit: "GiB",
+      description:
+        "The most that the files of the embedded store may take; the oldest history is deleted to stay below; 0: no limit; absent: 10, or what the store of an earlier version takes already",
+    }),
+  ),
   databaseUrl: Type.Optional(
     Type.String({
       env: "DATABASE_URL",

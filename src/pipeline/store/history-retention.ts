@@ -5,8 +5,8 @@ export type KeepDays = Readonly<Record<Exclude<Resolution, "1m">, number>>;
 
 /** Deletes old history. */
 export interface HistoryRetention {
-  /** Deletes history that is older than `keepDays`, in whole chunks if the database has chunks, and chunks that have become empty. One
-   *  process deletes at a time.
+  /** Deletes history that is older than `keepDays`, in whole chunks if the database has chunks, with what is kept about it, chunks that
+   *  have become empty, and the oldest inputs of a quarantine that is too large. One process deletes at a time.
    *  @returns a description of the deleted history; undefined if nothing was deleted, for example because another process is
    *    deleting
    *  @throws StoreUnavailable (retryable) */

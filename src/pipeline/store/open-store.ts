@@ -3,6 +3,7 @@ import type { DatabaseChange } from "./database-change.ts";
 import type { HistoryRetention } from "./history-retention.ts";
 import type { Inventory } from "./inventory.ts";
 import type { MessageFolding } from "./message-folding.ts";
+import type { StoreDisk } from "./store-disk.ts";
 import type { StoreIdentity } from "./store-identity.ts";
 import type { Questions, TelemetryQueries } from "./telemetry-queries.ts";
 import type { TelemetryStore } from "./telemetry-store.ts";
@@ -23,6 +24,8 @@ export interface OpenStore {
   readonly inventory: Inventory;
   readonly retention: HistoryRetention;
   readonly folding: MessageFolding;
+  /** The files of an embedded store in a folder; undefined for all others. */
+  readonly disk: StoreDisk | undefined;
   /** The database itself, for data that is not telemetry. */
   readonly client: SqlClient;
   readonly close: () => Promise<void>;

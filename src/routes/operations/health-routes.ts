@@ -32,8 +32,8 @@ export interface HealthOptions {
 }
 
 /** Services that a process does not need while it serves from memory: the updates of the fleet and of its
- *  states, and the upkeep of etcd. */
-const dispensable: ReadonlySet<string> = new Set(["fleet", "states", "etcd"]);
+ *  states, and the upkeep of etcd and of the embedded store's files. */
+const dispensable: ReadonlySet<string> = new Set(["fleet", "states", "etcd", "disk"]);
 /** The services whose errors do not make a process unready, because it does its other work: while the registration has an error,
  *  others do not see the process; while access, mapping, provider or sessions has one, it knows the
  *  keys and people that it has read before; while tls has one, it serves the last usable certificate; while audit has one, the log has the entries; while queries has one, it answers what it can; while nvidia-smi has one, GPUs of the process's own machine are not read. */

@@ -6,11 +6,18 @@ import { PGliteDatabase } from "../../../db/pglite-database.ts";
 import { PGliteProcess } from "../../../db/pglite-process.ts";
 import { systemClock } from "../../../kit/clock.ts";
 import type { OpenStore } from "../open-store.ts";
+import { RoomCheckedStore } from "../room-checked-store.ts";
+import { EmbeddedDisk } from "./embedded-disk.ts";
 import { lightQuestions, openSqlDrivers } from "./open-sql-drivers.ts";
+
+/** The time that a VACUUM of a large table may take. */
+const vacuumLimitMs = 15 * 60_000;
 
 /** An embedded store in a directory. */
 export interface EmbeddedStoreOptions {
   readonly dataDir: string;
+  /** DATA_MAX_GIB; absent: it is not set. */
+  readonly maxGibibytes?: number | undefined;
   /** The time limit of a statement of a query; absent: the limit of other statements. */
   readonly queryTimeoutSeconds?: number;
   /** Receives a sentence for people; absent: it is not reported. */
@@ -24,22 +31,27 @@ export interface EmbeddedStoreOptions {
 export async function openPGliteStore(where: EmbeddedStoreOptions | { readonly memory: Blob }): Promise<OpenStore> {
   if ("memory" in where) {
     const client = PGliteClient.on(await PGliteDatabase.open("memory://", where.memory), undefined);
-    return { description: "in memory", ...(await driversOn(client, undefined)), close: () => client.close() };
+    const drivers = await driversOn(client, undefined);
+    return { description: "in memory", ...drivers, disk: undefined, close: () => client.close() };
   }
   const dataDir = await openDataDir(where.dataDir);
   if (dataDir.notice !== undefined) where.onNotice?.(dataDir.notice);
+  const { databaseDir, lock } = dataDir;
   try {
     const client = await openClient(dataDir, where);
-    return {
-      description: where.dataDir,
-      ...(await driversOn(client, where.queryTimeoutSeconds)),
-      close: async () => {
-        await client.close();
-        dataDir.lock.release();
-      },
-    };
+    try {
+      const slowClient = client.forQuestions("heavy", vacuumLimitMs);
+      const disk = await EmbeddedDisk.open({ ...where, client, slowClient, databaseDir, clock: systemClock });
+      const drivers = await driversOn(client, where.queryTimeoutSeconds);
+      const store = new RoomCheckedStore(drivers.store, disk);
+      const close = (): Promise<void> => client.close().then(() => lock.release());
+      return { description: where.dataDir, ...drivers, store, disk, close };
+    } catch (error) {
+      await client.close();
+      throw error;
+    }
   } catch (error) {
-    dataDir.lock.release();
+    lock.release();
     throw error;
   }
 }
@@ -63,7 +75,7 @@ async function openClient(
 async function driversOn(
   client: PGliteClient,
   queryTimeoutSeconds: number | undefined,
-): Promise<Omit<OpenStore, "description" | "close">> {
+): Promise<Omit<OpenStore, "description" | "disk" | "close">> {
   const engine = await detectEngine(client);
   const limitMs = queryTimeoutSeconds === undefined ? undefined : queryTimeoutSeconds * 1000;
   return {

@@ -37,6 +37,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
       description: clients.description,
       engine: () => engine.description,
       ...openSqlDrivers({ ...clients.watched(options), engine: () => engine }),
+      disk: undefined,
       close: () => clients.close(),
     };
   } catch (error) {
@@ -75,6 +76,7 @@ export async function openLatePostgresStore(
       heavyReader: new GatedClient(clients.heavyReader, engine),
       engine,
     }),
+    disk: undefined,
     close,
   };
 }

@@ -13,6 +13,7 @@ import {
   deleteOldSpans,
   tryRetentionLock,
 } from "../../../db/sql/delete-old.ts";
+import { deleteOldQuarantine, deleteSuperseded, msDaysAgo, spanTables } from "../../../db/sql/delete-surplus.ts";
 import { holdSettling } from "../../../db/sql/hour-locks.ts";
 import { type ChunkDeletion, dropEmptyChunks, dropOldChunks } from "./drop-chunks.ts";
 import type { HistoryRetention, KeepDays } from "../history-retention.ts";
@@ -22,6 +23,9 @@ import type { HistoryRetention, KeepDays } from "../history-retention.ts";
 const rowsPerDelete = 10_000;
 /** The same for blocks and rollups, which have parts in other places. */
 const blocksPerDelete = 1000;
+
+/** An input in quarantine takes about 600 bytes. */
+const quarantineMaxRows = 1_000_000;
 
 /** Deletes old telemetry: blocks, and chunks if the table of rows is a hypertable, else rows. While another process deletes, this one
  *  deletes nothing. History is not settled meanwhile, so that no record leaves the rows that it settles. */
@@ -44,6 +48,7 @@ export class SqlHistoryRetention implements HistoryRetention {
       await this.inSteps(keepDays.raw, deleteOldReporters);
       await this.inSteps(keepDays.raw, deleteOldSpans);
     }
+    await this.surplus(keepDays.raw);
     if (keepDays["1h"] > 0) {
       const rollups = await this.inSteps(keepDays["1h"], whileNotSettling(deleteOldRollups), blocksPerDelete);
       if (rollups > 0) deleted.push(`${rollups} rollup(s) of hours older than ${keepDays["1h"]} days`);
@@ -51,6 +56,21 @@ export class SqlHistoryRetention implements HistoryRetention {
     const emptied = chunks === undefined ? 0 : await dropEmptyChunks(chunks);
     if (emptied > 0) deleted.push(`${emptied} chunk(s) of telemetry without records`);
     return deleted.length === 0 ? undefined : deleted.join("; ");
+  }
+
+  /** Deletes what held only before the records that are kept, and the oldest inputs in quarantine. @param days 0: for ever */
+  private async surplus(days: number): Promise<void> {
+    const deletions: DeleteSome[] = [
+      async (executor, _, maxRows) => {
+        const beforeMs = await msDaysAgo(executor, days);
+        return deleteOldQuarantine(executor, { beforeMs, keepRows: quarantineMaxRows, maxRows });
+      },
+      ...spanTables.map((table): DeleteSome => async (executor, _, maxRows) => {
+        const beforeMs = await msDaysAgo(executor, days);
+        return deleteSuperseded(executor, table, { beforeMs, maxRows });
+      }),
+    ];
+    for (const deletion of deletions) await this.inSteps(days, deletion);
   }
 
   /** Undefined if the table of rows has no chunks. */

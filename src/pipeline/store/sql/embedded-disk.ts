@@ -1,0 +1,160 @@
+import type { SqlClient } from "../../../db/client.ts";
+import { type DatabaseFiles, measureDatabaseFiles } from "../../../db/file-sizes.ts";
+import { checkpoint, tableBytes, tablesToVacuum, vacuum } from "../../../db/sql/vacuum.ts";
+import { DataDirUnusable, StoreUnavailable } from "../../../domain/errors.ts";
+import type { Clock } from "../../../kit/clock.ts";
+import type { DiskUse, StoreDisk, TrimmedHistory } from "../store-disk.ts";
+import { type DiskMarks, diskMarks, maxBytesOf } from "./disk-marks.ts";
+import { deleteOldest, historyBytes, rewriteSparse } from "./oldest-history.ts";
+
+export interface EmbeddedDiskOptions {
+  readonly client: SqlClient;
+  /** The same database, for statements that take long and are not urgent: VACUUM reads a table's indexes as a whole. */
+  readonly slowClient: SqlClient;
+  /** The folder of the database. */
+  readonly databaseDir: string;
+  /** DATA_DIR, for messages. */
+  readonly dataDir: string;
+  /** DATA_MAX_GIB; undefined if it is not set. */
+  readonly maxGibibytes?: number | undefined;
+  readonly clock: Clock;
+}
+
+const mebibyte = 1024 ** 2;
+/** Three segments of the log. After a checkpoint one or two remain. */
+const logMaxBytes = 48 * mebibyte;
+/** Faster than the database writes. It bounds what can be written unmeasured. */
+const writtenBytesPerMs = (100 * mebibyte) / 1000;
+const measureMinMs = 100;
+const measureMaxMs = 2000;
+/** Files that grow by less than this are not taken to grow. */
+const growthBytes = 4 * mebibyte;
+
+/** The files of a PGlite database. */
+export class EmbeddedDisk implements StoreDisk {
+  private files: DatabaseFiles;
+  private measuredAtMs = -Infinity;
+  private tables: ReadonlyMap<string, number> = new Map();
+  private checkpointing: Promise<void> | undefined;
+  private readonly marks: DiskMarks | undefined;
+  /** The size of the files after the last deletion. */
+  private trimmedTo = 0;
+
+  private constructor(
+    private readonly options: EmbeddedDiskOptions,
+    files: DatabaseFiles,
+  ) {
+    this.files = files;
+    const maxBytes = maxBytesOf(options.maxGibibytes, inUse(files));
+    this.marks = maxBytes === undefined ? undefined : diskMarks(maxBytes);
+  }
+
+  /** @throws DataDirUnusable if the files cannot be made small enough by deleting history */
+  static async open(options: EmbeddedDiskOptions): Promise<EmbeddedDisk> {
+    const { client, databaseDir, dataDir, maxGibibytes } = options;
+    const disk = new EmbeddedDisk(options, measureDatabaseFiles(databaseDir));
+    // after a crash, and in the folders of earlier versions
+    if (disk.files.logBytes > logMaxBytes) await disk.shortenLog();
+    const remaining = inUse(disk.files) - (await historyBytes(client, databaseDir));
+    if (disk.marks !== undefined && remaining > disk.marks.inUseLow) {
+      throw new DataDirUnusable(
+        `DATA_MAX_GIB=${maxGibibytes} is too small for DATA_DIR ${dataDir}: without any history it takes ${mebibytes(remaining)} MiB, and ` +
+          `${mebibytes(disk.marks.maxBytes - disk.marks.inUseLow)} MiB are needed to work. Raise DATA_MAX_GIB, or set it to 0 for no limit`,
+      );
+    }
+    return disk;
+  }
+
+  use(): DiskUse {
+    return { ...this.files, maxBytes: this.marks?.maxBytes, tables: this.tables };
+  }
+
+  async makeRoom(): Promise<void> {
+    if (this.isMeasuredLately()) return this.checkRoom();
+    this.measure();
+    if (this.files.logBytes > logMaxBytes) await this.shortenLog();
+    this.checkRoom();
+  }
+
+  async tidy(signal: AbortSignal): Promise<TrimmedHistory | undefined> {
+    const { client, slowClient } = this.options;
+    for (const table of await tablesToVacuum(client)) {
+      if (signal.aborted) return undefined;
+      await this.keepLogShort();
+      await vacuum(slowClient, table);
+    }
+    await this.keepLogShort();
+    this.tables = await tableBytes(client);
+    if (this.marks === undefined || !this.hasToTrim(this.marks)) return undefined;
+    // the figures of reusable space are those of the last checkpoint
+    await this.shortenLog();
+    return this.hasToTrim(this.marks) ? this.trim(this.marks, signal) : undefined;
+  }
+
+  private hasToTrim({ inUseHigh, filesHigh, filesFull }: DiskMarks): boolean {
+    const { bytes } = this.files;
+    const isGrowing = bytes > filesHigh && bytes > this.trimmedTo + growthBytes;
+    return inUse(this.files) > inUseHigh || isGrowing || bytes > filesFull;
+  }
+
+  private async trim(marks: DiskMarks, signal: AbortSignal): Promise<TrimmedHistory> {
+    const { client, slowClient, databaseDir } = this.options;
+    const { maxBytes, inUseHigh, inUseLow, filesHigh } = marks;
+    const sparse = { databaseDir, maxBytes, isOver: (): boolean => this.files.bytes > filesHigh };
+    const deleted = await deleteOldest(client, {
+      databaseDir,
+      slowClient,
+      maxBytes,
+      bytes: Math.max(inUse(this.files) - inUseLow, inUseHigh - inUseLow),
+      afterEach: () => this.keepLogShort(),
+      signal,
+    });
+    await this.shortenLog();
+    if (!signal.aborted) await rewriteSparse(slowClient, { ...sparse, bytes: this.files.bytes });
+    await this.shortenLog();
+    this.trimmedTo = this.files.bytes;
+    return deleted;
+  }
+
+  private isMeasuredLately(): boolean {
+    const { bytes, logBytes } = this.files;
+    const room = Math.min((this.marks?.filesFull ?? Infinity) - bytes, logMaxBytes - logBytes);
+    const dueMs = Math.min(Math.max(room / writtenBytesPerMs, measureMinMs), measureMaxMs);
+    return Math.abs(this.options.clock.nowMs() - this.measuredAtMs) < dueMs;
+  }
+
+  private measure(): void {
+    this.files = measureDatabaseFiles(this.options.databaseDir);
+    this.measuredAtMs = this.options.clock.nowMs();
+  }
+
+  private async keepLogShort(): Promise<void> {
+    this.measure();
+    if (this.files.logBytes > logMaxBytes) await this.shortenLog();
+  }
+
+  /** Several that ask for it at a time share one checkpoint. */
+  private async shortenLog(): Promise<void> {
+    this.checkpointing ??= checkpoint(this.options.client).finally(() => (this.checkpointing = undefined));
+    await this.checkpointing;
+    this.measure();
+  }
+
+  private checkRoom(): void {
+    const { bytes } = this.files;
+    if (this.marks === undefined || bytes <= this.marks.filesFull) return;
+    const max = mebibytes(this.marks.maxBytes);
+    throw new StoreUnavailable(
+      `DATA_DIR ${this.options.dataDir} has no room: its database takes ${mebibytes(bytes)} of at most ${max} MiB (DATA_MAX_GIB); ` +
+        "the oldest history is being deleted. If this lasts, raise DATA_MAX_GIB",
+    );
+  }
+}
+
+function inUse({ bytes, reusableBytes }: DatabaseFiles): number {
+  return bytes - reusableBytes;
+}
+
+function mebibytes(bytes: number): string {
+  return Math.ceil(bytes / mebibyte).toString();
+}
