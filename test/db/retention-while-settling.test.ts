@@ -158,6 +158,28 @@ describe.each([true, false])("rollups, plain table: %p", (plain) => {
     }));
 });
 
+test("a rollup whose records were deleted stays as it was, however many late records come for its hour", () =>
+  withStore(true, async (opened) => {
+    const { client, retention } = opened;
+    await store(opened, [oldMs, oldMs + 1, oldMs + 2]);
+    await store(opened, [oldMs], "GPU-b");
+    await new Settler(client).settle(Infinity);
+    const rollup = async (): Promise<unknown> =>
+      client.query("select entries, block_values(records, entries) as records from rollups");
+    const before = await rollup();
+    await retention.deleteOlder(twoWeeks);
+    for (const late of [3, 4]) {
+      await store(opened, [oldMs + late]);
+      await new Settler(client).settle(Infinity);
+      expect(await rollup()).toEqual(before);
+    }
+    expect(await client.query("select from unsettled")).toEqual([]);
+    await store(opened, [oldMs], "GPU-c");
+    await new Settler(client).settle(Infinity);
+    expect([await rowsIn(client), await settledIn(client)]).toEqual([2, 1]);
+    expect(await retention.deleteOlder(twoWeeks)).toContain("2 record(s)");
+  }));
+
 test("records that are deleted by hand while they are being settled stay deleted, and the others are settled next time", () =>
   withStore(true, async (opened, url) => {
     await store(opened, [newMs, newMs + 1, newMs + 2]);

@@ -62,6 +62,13 @@ export const storeSettings = {
     "CSV of the hosts and devices that ought to report (hostname, uuid or gpus, cluster), read by collectors again when it changes",
   ),
   retentionRawDays: retentionDays("RETENTION_RAW_DAYS", "records"),
-  retention1mDays: retentionDays("RETENTION_1M_DAYS", "nothing (rollups by minute are made from the records)"),
+  retention1mDays: count({
+    env: "RETENTION_1M_DAYS",
+    default: 0,
+    minimum: 0,
+    maximum: 36_500,
+    unit: "days",
+    description: "Of earlier versions, without effect: rollups by minute are made from the records",
+  }),
   retention1hDays: retentionDays("RETENTION_1H_DAYS", "rollups by hour"),
 };

@@ -1,6 +1,7 @@
 import { metrics } from "../../domain/metrics.ts";
 import type { PackedRollup } from "../../domain/rollup/rollup.ts";
-import type { SqlTransaction } from "../client.ts";
+import { decodeNumbers } from "../../domain/block/number-column.ts";
+import type { SqlExecutor, SqlTransaction } from "../client.ts";
 import { numberArray } from "./array-literal.ts";
 import { CopyRows } from "./copy-rows.ts";
 
@@ -65,6 +66,26 @@ delete from rollups r where r.from_at = to_timestamp($1::float8 / 1000.0) and r.
   and r.last_key >= $2::text::int8 returning ${selected(metricNames)}`;
   const bounds = [gpuKeys[0], gpuKeys.at(-1)].map(String);
   return toRollups(await transaction.query<RollupRow>(text, [hour, ...bounds]), metricNames);
+}
+
+/** The GPUs among some that have rollups of an hour which are not stale.
+ *  @param gpuKeys at least one, ascending */
+export async function selectRolledUp(
+  executor: SqlExecutor,
+  hour: number,
+  gpuKeys: readonly number[],
+): Promise<Set<number>> {
+  const text = `
+select r.entries, r.keys from rollups r where r.from_at = to_timestamp($1::float8 / 1000.0) and r.first_key <= $3::text::int8
+  and r.last_key >= $2::text::int8`;
+  const bounds = [gpuKeys[0], gpuKeys.at(-1)].map(String);
+  const rows = await executor.query<Pick<StoredRollups, "entries" | "keys">>(text, [hour, ...bounds]);
+  if (rows.length === 0) return new Set();
+  const staleText = `
+select gpu_key::float8 as "gpuKey" from unsettled where hour = to_timestamp($1::float8 / 1000.0) and gpu_key = any($2::text::int8[])`;
+  const stale = await executor.query<{ gpuKey: number }>(staleText, [hour, numberArray(gpuKeys)]);
+  const rolledUp = new Set(rows.flatMap(({ entries, keys }) => [...decodeNumbers(keys, entries)]));
+  return rolledUp.difference(new Set(stale.map(({ gpuKey }) => gpuKey)));
 }
 
 /** Ends that the rollups of some GPUs in an hour are stale. @returns the keys of those that were */

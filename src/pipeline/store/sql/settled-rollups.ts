@@ -4,8 +4,7 @@ import { type BlockOfGpu, rollUp } from "../../../domain/rollup/roll-up.ts";
 import { joinRollups, packRollup, unpackRollup } from "../../../domain/rollup/rollup.ts";
 
 /** Stores what the records of GPUs in one hour amount to, in the transaction that settles the records. The entries of a GPU that was
- *  settled before are replaced if they are stale. If they are not, its earlier records were deleted because of their age, and the
- *  entries, which have these, remain.
+ *  settled before are replaced.
  *  @param blocks all blocks of the GPUs in the hour, in the order of GPUs and instants */
 export async function storeRollups(
   transaction: SqlTransaction,

@@ -12,6 +12,7 @@ import {
   readRunStarts,
   type RunStart,
 } from "../../../db/sql/settled-rows.ts";
+import { selectRolledUp } from "../../../db/sql/rollups.ts";
 import { updateLastSeen } from "../../../db/sql/gpu-states.ts";
 import { type Block, partOf, type Run } from "../../../domain/block/block.ts";
 import { blockRecordsMax, isSameBlock, packBlock, unpackBlock } from "../../../domain/block/packed-block.ts";
@@ -33,6 +34,9 @@ export interface Settled {
 
 /** Settles history: the records of a GPU in an hour become one block (a few if there are very many), which takes a thirtieth of
  *  their space. A record that comes later makes rows of its block again (`unsettle`), and the hour can be settled again.
+ *
+ *  Late records of an hour whose blocks were deleted because of their age, while its rollups remain, stay rows until they are deleted,
+ *  too: the rollups are not made again of late records alone.
  *
  *  A GPU's hour is in rows or in blocks, never in both, never in neither: each transaction reads, writes and deletes the records of
  *  whole hours of GPUs while no other transaction can add to the hour (hour-locks.ts). Any number of processes may settle. */
@@ -74,11 +78,14 @@ async function settleSome(
   const gpus = await gpusOfHour(transaction, { hour, afterKey, limit: gpusPerTransaction });
   let records = 0;
   // at least one, however many records it has
-  const gpuKeys = gpus.flatMap((gpu, index) => {
+  const dueKeys = gpus.flatMap((gpu, index) => {
     records += gpu.records;
     return index === 0 || records <= recordsPerTransaction ? [gpu.gpuKey] : [];
   });
-  if (gpuKeys.length === 0) return { records: 0, lastKey: undefined };
+  if (dueKeys.length === 0) return { records: 0, lastKey: undefined };
+  const rolledUp = await selectRolledUp(transaction, hour, dueKeys);
+  const gpuKeys = dueKeys.filter((key) => !rolledUp.has(key));
+  if (gpuKeys.length === 0) return { records: 0, lastKey: dueKeys.at(-1) };
   const parts = await hourParts(transaction, { hour, gpuKeys });
   const blocks = parts.map(packed);
   const packedRecords = blocks.reduce((sum, block) => sum + block.records, 0);
@@ -92,7 +99,7 @@ async function settleSome(
     gpuKeys,
     lastMs: gpuKeys.map((key) => blocks.findLast(({ gpuKey }) => gpuKey === key)?.toMs ?? 0),
   });
-  return { records: packedRecords, lastKey: gpuKeys.at(-1) };
+  return { records: packedRecords, lastKey: dueKeys.at(-1) };
 }
 
 async function hourParts(executor: SqlExecutor, hourOfGpus: HourOfGpus): Promise<BlockOfGpu[]> {
