@@ -14,12 +14,15 @@ import { FleetProjection } from "../../../src/routes/fleet/fleet-projection.ts";
 import { messageOf } from "../../../dev/make-batch.ts";
 import { gatewayOver, type TestGateway } from "../../routes/gateway.ts";
 import { securedParts } from "../../routes/access/secured-gateway.ts";
+import { type SettledState, settleTo } from "../../support/settled.ts";
 import { type Moment, own, type Part, sides, type World, worldEndMs } from "./worlds.ts";
 
 /** A gateway over one of a world's two fleets, and the key with the world's selector. */
 export interface Twin {
   readonly gateway: TestGateway;
   readonly headers: Readonly<Record<string, string>>;
+  /** A key without a selector. */
+  readonly unboundedHeaders: Readonly<Record<string, string>>;
   /** Tells which statements were sent to read from the store for `ask`, and not for something else that the gateway does. */
   readonly watching: <Answer>(ask: () => Promise<Answer>) => Promise<readonly [Answer, readonly string[]]>;
   /** Stores the moments that are left, and publishes them. */
@@ -45,15 +48,18 @@ export class TwinDatabase {
   }
 
   /** Replaces what the database has by a world's fleet, and opens a gateway over it.
-   *  @param until the number of moments before the gateway opens; those that follow are played */
-  async twin(world: World, until = world.moments.length): Promise<Twin> {
+   *  @param until the number of moments before the gateway opens; those that follow are played
+   *  @param settled how much of the history is settled then */
+  async twin(world: World, until = world.moments.length, settled: SettledState = "nothing"): Promise<Twin> {
     const opened = await this.emptied();
     for (const batch of this.batchesOf(world.moments.slice(0, until))) await opened.store.ingest(batch);
     await this.tellInventory(opened, world);
+    if (settled !== "nothing") await settleTo(this.client, settled);
     const secured = securedParts(opened);
-    const { text } = await secured.parts.administration.keys.create({
-      ...{ name: "team", scopes: ["read"], expiresAtMs: undefined, selector: world.selector },
-    });
+    const headersOf = async (name: string, selector: World["selector"] | undefined) => {
+      const key = { name, scopes: ["read"] as const, expiresAtMs: undefined, selector };
+      return { authorization: `Bearer ${(await secured.parts.administration.keys.create(key)).text}` };
+    };
     const clock = { ...systemClock, nowMs: () => worldEndMs };
     const hotTier = new MemoryHotTier({ onCoalesced: () => undefined });
     const log = pino({ level: "silent" });
@@ -61,7 +67,8 @@ export class TwinDatabase {
     await fleet.start();
     return {
       gateway: gatewayOver(opened, { ...secured.parts, clock, fleet }),
-      headers: { authorization: `Bearer ${text}` },
+      headers: await headersOf("team", world.selector),
+      unboundedHeaders: await headersOf("all", undefined),
       watching: (ask) => {
         const sent: string[] = [];
         return this.asking.run(sent, async () => [await ask(), [...sent]] as const);
