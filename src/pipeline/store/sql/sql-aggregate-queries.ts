@@ -6,12 +6,16 @@ import { QueryTooCostly } from "../../../domain/errors.ts";
 import type { GpuBounds } from "../../../domain/gpu-bounds.ts";
 import { type AggregateFilter, type AggregateRow, type RecordCount, rollupMs } from "../../../domain/query.ts";
 import type { TimeRange } from "../../../domain/time-range.ts";
+import { turnOfOthers } from "../../../kit/turn.ts";
 import type { AggregateQueries } from "../telemetry-queries.ts";
 import { groupsOf } from "./aggregates/groups-of.ts";
 import type { Groups } from "./aggregates/groups.ts";
 import { type HourOfSums, summarize } from "./aggregates/summarize.ts";
 import { aggregatesAt } from "./aggregates/summaries.ts";
 import { ExpectedRecords } from "./expected-records.ts";
+
+/** A row of 20 metrics takes about 10 us. */
+const rowsPerTurn = 500;
 
 /** Aggregates the history. */
 export class SqlAggregateQueries implements AggregateQueries {
@@ -29,7 +33,7 @@ export class SqlAggregateQueries implements AggregateQueries {
     const rows = new RowsOfGroups(groups, new ExpectedRecords(schedules), filter);
     const question = { widthMs, metrics, groups, own };
     for await (const hour of summarize(reads, wholeBuckets(filter.range, widthMs), question)) {
-      rows.add(hour);
+      await rows.add(hour);
       if (rows.rows.length > limit) {
         throw new QueryTooCostly(
           `more than ${limit} rows: ask for a shorter window, fewer groups or a coarser resolution`,
@@ -63,7 +67,7 @@ class RowsOfGroups {
   ) {}
 
   /** Adds an hour that is later than those before. Stops at one row more than the limit. */
-  add({ hour, sums }: HourOfSums): void {
+  async add({ hour, sums }: HourOfSums): Promise<void> {
     const { resolution, metrics, limit } = this.filter;
     const { names } = this.groups;
     if (this.order.length !== names.length) this.order = this.groups.inOrder();
@@ -81,6 +85,7 @@ class RowsOfGroups {
           metrics: aggregatesAt(sums, cell, metrics),
         });
         if (this.rows.length > limit) return;
+        if (this.rows.length % rowsPerTurn === 0) await turnOfOthers();
       }
     }
   }

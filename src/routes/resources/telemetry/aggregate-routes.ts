@@ -3,6 +3,7 @@ import type { Clock } from "../../../kit/clock.ts";
 import { headOf } from "../../http/formats/head-of.ts";
 import { operation } from "../../http/operation.ts";
 import { accepts } from "../../http/parameters/accepts.ts";
+import { jsonRows } from "../../http/formats/json-rows.ts";
 import { aggregateFilterOf, aggregateQuery } from "./aggregate-query.ts";
 import type { ViewOf } from "../resource.ts";
 import { aggregateSchema, toApiAggregate } from "./aggregate.ts";
@@ -15,7 +16,7 @@ export function aggregateRoutes(viewOf: ViewOf, clock: Clock) {
       const filter = aggregateFilterOf(query, clock.nowMs());
       if (request.method === "HEAD") return headOf(request);
       const rows = await viewOf(request).queries.aggregates.byGroup(filter);
-      return { success: true, count: rows.length, resolution: filter.resolution, data: rows.map(toApiAggregate) };
+      return jsonRows({ success: true, count: rows.length, resolution: filter.resolution }, rows, toApiAggregate);
     },
     { ...accepts(aggregateQuery), detail },
   );

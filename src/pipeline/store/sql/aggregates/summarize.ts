@@ -5,6 +5,7 @@ import { decodeNumbers } from "../../../../domain/block/number-column.ts";
 import type { BucketSums } from "../../../../domain/rollup/bucket-sums.ts";
 import type { TimeRange } from "../../../../domain/time-range.ts";
 import { turnOfOthers } from "../../../../kit/turn.ts";
+import type { HistoryPart } from "../history/history-part.ts";
 import { historyParts, type WantedParts } from "../history/history-parts.ts";
 import { Summaries, type SummaryQuestion } from "./summaries.ts";
 
@@ -56,9 +57,23 @@ async function* fromRecords(
     // those of earlier hours are complete
     const firstMs = parts.reduce((first, { timesMs }) => Math.min(first, timesMs[0] as number), Infinity);
     yield* summaries.before(Math.floor(firstMs / hourMs) * hourMs);
-    for (const part of parts) summaries.addPart(part);
+    await addParts(summaries, parts);
   }
   yield* summaries.before(Infinity);
+}
+
+/** Values that are added at a time: it takes about 10 ms. */
+const valuesPerTurn = 100_000;
+
+async function addParts(summaries: Summaries, parts: readonly HistoryPart[]): Promise<void> {
+  let added = 0;
+  for (const part of parts) {
+    summaries.addPart(part);
+    added += part.timesMs.length * part.metrics.size;
+    if (added < valuesPerTurn) continue;
+    added = 0;
+    await turnOfOthers();
+  }
 }
 
 async function* fromRollups(
@@ -85,7 +100,7 @@ async function* fromRollups(
     await entries.addTo(summaries);
     for (const open of entries.openParts()) {
       for await (const parts of historyParts(executor, partsWanted(question, open))) {
-        for (const part of parts) summaries.addPart(part);
+        await addParts(summaries, parts);
       }
     }
     yield* summaries.before(Infinity);
