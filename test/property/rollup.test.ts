@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { ExactSums } from "../../src/domain/rollup/exact-sums.ts";
-import { addEntry } from "../../src/domain/rollup/metric-rollup.ts";
+import { addEntries } from "../../src/domain/rollup/metric-rollup.ts";
 import { type BlockOfGpu, rollUp } from "../../src/domain/rollup/roll-up.ts";
 import { joinRollups, packRollup, type Rollup, unpackRollup } from "../../src/domain/rollup/rollup.ts";
 
@@ -70,7 +70,7 @@ function summary(rollups: readonly Rollup[], name: string, isChosen: (rollup: Ro
     const ofMetric = rollup.metrics.get(name);
     for (const entry of rollup.gpuKeys.keys()) {
       if (ofMetric === undefined || !isChosen(rollup, entry) || ofMetric.counts[entry] === 0) continue;
-      addEntry(sums, 0, { rollup: ofMetric, entry });
+      addEntries(sums, ofMetric, { entries: Int32Array.of(entry), cells: new Int32Array(1), length: 1 });
       count += ofMetric.counts[entry] as number;
       min = Math.min(min, ofMetric.minima[entry] as number);
       max = Math.max(max, ofMetric.maxima[entry] as number);

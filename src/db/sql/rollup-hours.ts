@@ -13,16 +13,21 @@ export interface WantedRollups {
   readonly gpuKeys: readonly number[] | undefined;
   /** Names of the catalogue. */
   readonly metrics: readonly string[];
+  /** True: also the holders. */
+  readonly withHolders: boolean;
 }
 
 /** A row of `rollups` that may have entries of the GPUs. It also has a `Uint8Array | null` for each metric. */
 export interface RollupsOfHour {
   readonly kind: "rollups";
   readonly hour: number;
+  readonly firstKey: number;
   readonly entries: number;
-  readonly keys: Uint8Array;
-  readonly holders: Uint8Array;
-  readonly holderNames: string;
+  /** Null: as in the row before it that has the same first key. Rows are in the order of hours. */
+  readonly keys: Uint8Array | null;
+  /** Null if they were not wanted; so are the names. */
+  readonly holders: Uint8Array | null;
+  readonly holderNames: string | null;
   readonly records: Uint8Array;
 }
 
@@ -38,7 +43,7 @@ export interface OpenHour {
 /** Reads rollups, and what they do not have, by one statement, and so from one snapshot. */
 export function selectRollupHours(
   executor: SqlExecutor,
-  { range, gpuKeys, metrics }: WantedRollups,
+  { range, gpuKeys, metrics, withHolders }: WantedRollups,
 ): Promise<(RollupsOfHour | OpenHour)[]> {
   const none = metrics.map(() => ", null").join("");
   const ofGpus =
@@ -49,20 +54,23 @@ export function selectRollupHours(
     `${column} >= to_timestamp($1::float8 / 1000.0) and ${column} < to_timestamp($2::float8 / 1000.0)`;
   // from one hour with records to the next one, by the index on the time
   const text = `
-select 'rollups' as kind, ${epochMs("r.from_at")} as hour, null::float8 as "gpuKey", r.entries, r.keys, r.holders,
-  r.holder_names::text as "holderNames", r.records${metrics.map((name) => `, r."${name}"`).join("")}
-from rollups r where ${within("r.from_at")} ${ofGpus}
+select 'rollups' as kind, ${epochMs("r.from_at")} as hour, null::float8 as "gpuKey", r.first_key::float8 as "firstKey", r.entries,
+  case when r.keys is distinct from lag(r.keys) over w then r.keys end as keys,
+  ${withHolders ? "r.holders, r.holder_names::text" : "null::bytea as holders, null::text"} as "holderNames",
+  r.records${metrics.map((name) => `, r."${name}"`).join("")}
+from rollups r where ${within("r.from_at")} ${ofGpus} window w as (partition by r.first_key order by r.from_at)
 union all
-select 'stale', ${epochMs("u.hour")}, u.gpu_key::float8, null, null, null, null, null${none} from unsettled u where ${within("u.hour")}
+select 'stale', ${epochMs("u.hour")}, u.gpu_key::float8, null, null, null, null, null, null${none} from unsettled u where ${within("u.hour")}
 union all
-select 'rows', ${epochMs("h.hour")}, null, null, null, null, null, null${none} from (
+select 'rows', ${epochMs("h.hour")}, null, null, null, null, null, null, null${none} from (
   with recursive hours(hour) as (
     select ${bucketOf("1h", "min(t.time)")} from telemetry t where ${within("t.time")}
     union all
     select (select ${bucketOf("1h", "min(t.time)")} from telemetry t
       where t.time >= hours.hour + interval '1 hour' and t.time < to_timestamp($2::float8 / 1000.0))
     from hours where hours.hour is not null)
-  select hour from hours where hour is not null) h`;
+  select hour from hours where hour is not null) h
+order by hour`;
   const params = [range.fromMs, range.toMs, ...(gpuKeys === undefined ? [] : [numberArray(gpuKeys)])];
   return executor.query(text, params);
 }

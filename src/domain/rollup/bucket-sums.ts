@@ -1,5 +1,5 @@
-import { ExactSums } from "./exact-sums.ts";
-import { addEntry, type MetricRollup } from "./metric-rollup.ts";
+import { type EntriesAdded, ExactSums } from "./exact-sums.ts";
+import { addEntries, type MetricRollup } from "./metric-rollup.ts";
 
 /** The summaries of a metric, in columns with an element for each cell. */
 export interface MetricSums {
@@ -61,16 +61,19 @@ export class BucketSums {
     maxima[cell] = Math.max(maxima[cell] as number, maximum);
   }
 
-  /** Adds an entry of a rollup to a cell. */
-  addEntry(cell: number, metric: number, of: { readonly rollup: MetricRollup; readonly entry: number }): void {
+  /** Adds entries of a rollup, each to a cell. */
+  addEntries(metric: number, rollup: MetricRollup, added: EntriesAdded): void {
     const { counts, minima, maxima, sums } = this.metrics[metric] as MetricSums;
-    const { rollup, entry } = of;
-    const count = rollup.counts[entry] as number;
-    if (!(count > 0)) return;
-    counts[cell] = (counts[cell] as number) + count;
-    minima[cell] = Math.min(minima[cell] as number, rollup.minima[entry] as number);
-    maxima[cell] = Math.max(maxima[cell] as number, rollup.maxima[entry] as number);
-    addEntry(sums, cell, of);
+    const { entries, cells, length } = added;
+    for (let index = 0; index < length; index += 1) {
+      const [entry, cell] = [entries[index] as number, cells[index] as number];
+      const count = rollup.counts[entry] as number;
+      if (!(count > 0)) continue;
+      counts[cell] = (counts[cell] as number) + count;
+      minima[cell] = Math.min(minima[cell] as number, rollup.minima[entry] as number);
+      maxima[cell] = Math.max(maxima[cell] as number, rollup.maxima[entry] as number);
+    }
+    addEntries(sums, rollup, added);
   }
 
   private grow(groups: number): void {

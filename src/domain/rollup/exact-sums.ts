@@ -15,6 +15,20 @@ export interface WideSum {
   readonly partials: number[];
 }
 
+/** Entries, and the cell that each is added to. */
+export interface EntriesAdded {
+  readonly entries: Int32Array;
+  readonly cells: Int32Array;
+  readonly length: number;
+}
+
+/** Columns with an element for each entry. */
+interface SumsOfEntries {
+  readonly counts: Float64Array;
+  readonly minima: Float64Array;
+  readonly excesses: Float64Array;
+}
+
 /** Sums of values that are the same to the bit in whatever order values, or sums of them, are added. What exporters print are decimals of
  *  few digits: their integers are added. The other values are added exactly, too, which takes longer. */
 export class ExactSums {
@@ -55,6 +69,32 @@ export class ExactSums {
     else this.addOther(index, value, times);
   }
 
+  /** Adds the sums of entries: of each its least value as often as it has values, and its excess. NaN as excess: the sum is not added.
+   *  @param added the first `length` elements of the columns count */
+  addEntries({ entries, cells, length }: EntriesAdded, { counts, minima, excesses }: SumsOfEntries): void {
+    for (let index = 0; index < length; index += 1) {
+      const [entry, cell] = [entries[index] as number, cells[index] as number];
+      const [least, excess] = [minima[entry] as number, excesses[entry] as number];
+      const { power, limit, integers } = this;
+      const [leastInteger, excessInteger] = [Math.round(least * power), Math.round(excess * power)];
+      const product = leastInteger * (counts[entry] as number);
+      const sum = (integers[cell] as number) + product + excessInteger;
+      const isExact =
+        leastInteger / power === least &&
+        excessInteger / power === excess &&
+        Math.abs(leastInteger) < limit &&
+        Math.abs(excessInteger) < limit &&
+        Math.abs(product) + Math.abs(excessInteger) <= Number.MAX_SAFE_INTEGER &&
+        Math.abs(sum) <= Number.MAX_SAFE_INTEGER;
+      if (isExact) integers[cell] = sum;
+      else if (!Number.isNaN(excess)) {
+        this.addTimes(cell, least, counts[entry] as number);
+        this.add(cell, excess);
+      }
+    }
+  }
+
+  /** Adds a sum. */
   addWide(index: number, { integer, partials }: WideSum): void {
     const wide = this.wideOf(index);
     wide.integer += integer;
@@ -63,7 +103,7 @@ export class ExactSums {
 
   /** The double nearest to a sum, or next to it. */
   sum(index: number): number {
-    if (!this.wide.has(index)) return (this.integers[index] as number) / this.power;
+    if (this.wide.size === 0 || !this.wide.has(index)) return (this.integers[index] as number) / this.power;
     const { integer, partials } = this.wideSum(index);
     return nearest(integer) + nearestSum(partials);
   }

@@ -2,7 +2,7 @@ import { ByteReader } from "../block/byte-reader.ts";
 import { ByteWriter } from "../block/byte-writer.ts";
 import { decodeNumbers, encodeNumbers } from "../block/number-column.ts";
 import { UndecodableBlock } from "../errors.ts";
-import { asDecimal, type ExactSums, unitsOf, type WideSum } from "./exact-sums.ts";
+import { asDecimal, type EntriesAdded, type ExactSums, unitsOf, type WideSum } from "./exact-sums.ts";
 
 // The values of one metric in the entries of a rollup, in columns. Packed: for each column the length of its bytes (varint) and the bytes
 // (number-column.ts): counts, minima, maxima, excesses; of a counter also the first and the last values, and the increases. Then the wide
@@ -40,21 +40,14 @@ export function excessOf(
   return least === undefined ? undefined : asDecimal(integer - least * BigInt(count));
 }
 
-/** Adds the sum of an entry to another sum. */
-export function addEntry(sums: ExactSums, index: number, { rollup, entry }: EntryOf): void {
-  const excess = rollup.excesses[entry] as number;
-  if (Number.isNaN(excess)) {
-    const wide = rollup.wide.get(entry);
-    if (wide !== undefined) sums.addWide(index, wide);
-    return;
+/** Adds the sums of entries to other sums. */
+export function addEntries(sums: ExactSums, rollup: MetricRollup, added: EntriesAdded): void {
+  sums.addEntries(added, rollup);
+  if (rollup.wide.size === 0) return;
+  for (let index = 0; index < added.length; index += 1) {
+    const wide = rollup.wide.get(added.entries[index] as number);
+    if (wide !== undefined) sums.addWide(added.cells[index] as number, wide);
   }
-  sums.addTimes(index, rollup.minima[entry] as number, rollup.counts[entry] as number);
-  sums.add(index, excess);
-}
-
-interface EntryOf {
-  readonly rollup: MetricRollup;
-  readonly entry: number;
 }
 
 /** Encodes what entries have of a metric. */

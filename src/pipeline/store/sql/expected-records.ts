@@ -9,17 +9,15 @@ export class ExpectedRecords {
     this.byGroup = new Map(Array.from(grouped, ([group, each]) => [group, new GroupSchedule(each)]));
   }
 
-  /** Ask for the spans of each group in the order of time.
-   *  @param group the values that identify the group
-   *  @param toMs the end of the span, which is not included
-   *  @returns undefined if it is not known of every device of the group */
-  of(group: readonly string[], fromMs: number, toMs: number): number | undefined {
-    return this.byGroup.get(JSON.stringify(group))?.within(fromMs, toMs);
+  /** @param group the values that identify the group
+   *  @returns undefined if nothing is known of it */
+  of(group: readonly string[]): GroupSchedule | undefined {
+    return this.byGroup.get(JSON.stringify(group));
   }
 }
 
 /** The devices of one group. What has ended is forgotten: of a namespace, there is a span for each change of a device's workload. */
-class GroupSchedule {
+export class GroupSchedule {
   private current: ScheduledDevices[] = [];
   /** Those that begin later, the next one last. */
   private readonly later: ScheduledDevices[];
@@ -28,6 +26,9 @@ class GroupSchedule {
     this.later = schedules.toSorted((a, b) => b.fromMs - a.fromMs);
   }
 
+  /** The number of records that were due. Ask for spans in the order of time.
+   *  @param toMs the end of the span, which is not included
+   *  @returns undefined if it is not known of every device of the group */
   within(fromMs: number, toMs: number): number | undefined {
     for (let next = this.later.at(-1); next !== undefined && next.fromMs < toMs; next = this.later.at(-1)) {
       this.current.push(next);

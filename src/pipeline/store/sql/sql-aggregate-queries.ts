@@ -12,7 +12,7 @@ import { groupsOf } from "./aggregates/groups-of.ts";
 import type { Groups } from "./aggregates/groups.ts";
 import { type HourOfSums, summarize } from "./aggregates/summarize.ts";
 import { aggregatesAt } from "./aggregates/summaries.ts";
-import { ExpectedRecords } from "./expected-records.ts";
+import { ExpectedRecords, type GroupSchedule } from "./expected-records.ts";
 
 /** A row of 20 metrics takes about 10 us. */
 const rowsPerTurn = 500;
@@ -54,11 +54,15 @@ function wholeBuckets({ fromMs, toMs }: TimeRange, widthMs: number): TimeRange {
   return { fromMs: begin(fromMs), toMs: begin(toMs) };
 }
 
+interface KnownGroup extends Pick<AggregateRow, "group"> {
+  readonly schedule: GroupSchedule | undefined;
+}
+
 /** Makes rows of the summaries of hours, in the order of time, then of groups. */
 class RowsOfGroups {
   readonly rows: AggregateRow[] = [];
   private order: readonly number[] = [];
-  private readonly named: AggregateRow["group"][] = [];
+  private readonly known: KnownGroup[] = [];
 
   constructor(
     private readonly groups: Groups,
@@ -69,8 +73,7 @@ class RowsOfGroups {
   /** Adds an hour that is later than those before. Stops at one row more than the limit. */
   async add({ hour, sums }: HourOfSums): Promise<void> {
     const { resolution, metrics, limit } = this.filter;
-    const { names } = this.groups;
-    if (this.order.length !== names.length) this.order = this.groups.inOrder();
+    if (this.order.length !== this.groups.names.length) this.order = this.groups.inOrder();
     const widthMs = rollupMs[resolution];
     for (let bucket = 0; bucket < sums.buckets; bucket += 1) {
       const timeMs = hour + bucket * widthMs;
@@ -78,10 +81,11 @@ class RowsOfGroups {
         if (number >= sums.groupCount) continue;
         const cell = sums.cell(number, bucket);
         if (sums.records[cell] === 0) continue;
+        const { group, schedule } = this.groupOf(number);
         this.rows.push({
           timeMs,
-          group: this.groupOf(number),
-          expected: this.expected.of(names[number] ?? [], timeMs, timeMs + widthMs),
+          group,
+          expected: schedule?.within(timeMs, timeMs + widthMs),
           metrics: aggregatesAt(sums, cell, metrics),
         });
         if (this.rows.length > limit) return;
@@ -90,10 +94,12 @@ class RowsOfGroups {
     }
   }
 
-  private groupOf(number: number): AggregateRow["group"] {
+  private groupOf(number: number): KnownGroup {
+    const names = this.groups.names[number] ?? [];
     const columns = groupColumns[this.filter.groupBy];
-    return (this.named[number] ??= Object.fromEntries(
-      columns.map((column, index) => [column, this.groups.names[number]?.[index] ?? ""]),
-    ));
+    return (this.known[number] ??= {
+      group: Object.fromEntries(columns.map((column, index) => [column, names[index] ?? ""])),
+      schedule: this.expected.of(names),
+    });
   }
 }

@@ -1,13 +1,14 @@
 import type { GroupSpan } from "../../../../db/sql/select-spans.ts";
 import type { Grouping } from "../../../../domain/query.ts";
+import type { TimeRange } from "../../../../domain/time-range.ts";
 import type { Holder } from "../../../../domain/rollup/rollup.ts";
 import type { OwnRecords } from "./own-records.ts";
 
 /** The groups of several GPUs in the span in which none of them changes. */
-interface GroupsOfKeys {
+export interface GroupsOfKeys extends TimeRange {
   readonly groups: Int32Array;
-  readonly fromMs: number;
-  readonly toMs: number;
+  /** True if all of the GPUs are selected. */
+  readonly areAllSelected: boolean;
 }
 
 interface Span {
@@ -54,9 +55,9 @@ export class Groups {
   }
 
   /** The same for several GPUs; quick for an array that was given before. */
-  ofKeys(gpuKeys: Float64Array, instantMs: number): Int32Array {
+  ofKeys(gpuKeys: Float64Array, instantMs: number): GroupsOfKeys {
     const known = this.known.get(gpuKeys);
-    if (known !== undefined && known.fromMs <= instantMs && instantMs < known.toMs) return known.groups;
+    if (known !== undefined && known.fromMs <= instantMs && instantMs < known.toMs) return known;
     let [fromMs, toMs] = [-Infinity, Infinity];
     const groups = Int32Array.from(gpuKeys, (gpuKey) => {
       const span = this.spanAt(gpuKey, instantMs);
@@ -64,8 +65,9 @@ export class Groups {
       toMs = Math.min(toMs, span.toMs);
       return span.group;
     });
-    this.known.set(gpuKeys, { groups, fromMs, toMs });
-    return groups;
+    const found = { groups, fromMs, toMs, areAllSelected: groups.every((group) => group >= 0) };
+    this.known.set(gpuKeys, found);
+    return found;
   }
 
   /** The groups of records with this holder: numbers, or `true` for the group of the GPU. */

@@ -14,6 +14,10 @@ export class OwnRecords {
     this.namespaces = bounds?.namespaces && new Set(bounds.namespaces);
   }
 
+  get restrictsPlaces(): boolean {
+    return this.spansOf !== undefined;
+  }
+
   get restrictsNamespaces(): boolean {
     return this.namespaces !== undefined;
   }

@@ -3,6 +3,7 @@ import { hourMs } from "../../../../db/sql/hour-locks.ts";
 import { decodeNumbers } from "../../../../domain/block/number-column.ts";
 import type { Aggregate } from "../../../../domain/query.ts";
 import { BucketSums } from "../../../../domain/rollup/bucket-sums.ts";
+import type { EntriesAdded } from "../../../../domain/rollup/exact-sums.ts";
 import { unpackMetric } from "../../../../domain/rollup/metric-rollup.ts";
 import { holderOf } from "../../../../domain/rollup/roll-up.ts";
 import { type Holder, isCounter } from "../../../../domain/rollup/rollup.ts";
@@ -24,7 +25,8 @@ export interface SummaryQuestion {
 export interface CountedRollups {
   readonly row: RollupsOfHour;
   readonly gpuKeys: Float64Array;
-  readonly isCounted: (gpuKey: number) => boolean;
+  /** Undefined: all of them. */
+  readonly isCounted: ((gpuKey: number) => boolean) | undefined;
 }
 
 /** Summaries of hours, from records and rollups. */
@@ -64,9 +66,10 @@ export class Summaries {
   }
 
   /** Adds entries of a rollup, each to the first bucket of the hour: buckets are whole hours. */
-  addRollups({ row, gpuKeys, isCounted }: CountedRollups): void {
-    const { groups, metrics } = this.question;
-    const { entries, hour } = row;
+  addRollups(counted: CountedRollups): void {
+    const { metrics } = this.question;
+    const { row } = counted;
+    const { entries } = row;
     const columns = row as unknown as Readonly<Record<string, Uint8Array | null>>;
     const rollups = metrics.map((name) => {
       const bytes = columns[name];
@@ -74,26 +77,36 @@ export class Summaries {
         ? undefined
         : unpackMetric(bytes, { entries, isCounter: isCounter(name) });
     });
+    const sums = this.sumsOf(row.hour);
+    const added = this.cellsOf(counted, sums);
     const records = decodeNumbers(row.records, entries);
-    const ofGpus = groups.ofKeys(gpuKeys, hour);
-    const ofHolders = groups.needsHolders ? this.groupsOfHolders(row) : undefined;
-    const sums = this.sumsOf(hour);
-    for (let entry = 0; entry < entries; entry += 1) {
-      const group = ofGpus[entry] as number;
-      if (group < 0 || !isCounted(gpuKeys[entry] as number)) continue;
-      for (const each of numbersOf(ofHolders?.[entry] ?? true, group)) {
-        const cell = sums.cell(each, 0);
-        sums.records[cell] = (sums.records[cell] as number) + (records[entry] as number);
-        rollups.forEach((rollup, metric) => rollup && sums.addEntry(cell, metric, { rollup, entry }));
-      }
+    for (let index = 0; index < added.length; index += 1) {
+      const cell = added.cells[index] as number;
+      sums.records[cell] = (sums.records[cell] as number) + (records[added.entries[index] as number] as number);
     }
+    rollups.forEach((rollup, metric) => rollup && sums.addEntries(metric, rollup, added));
   }
 
-  private groupsOfHolders({ holders, holderNames, entries }: RollupsOfHour): (readonly number[] | boolean)[] {
-    const groups = (JSON.parse(holderNames) as readonly Holder[]).map((holder) =>
-      this.question.groups.ofHolder(holder),
-    );
-    return Array.from(decodeNumbers(holders, entries), (index) => groups[index] ?? false);
+  /** The entries that count, and their cells: several if an entry belongs to several groups. */
+  private cellsOf({ row, gpuKeys, isCounted }: CountedRollups, sums: BucketSums): EntriesAdded {
+    const { groups } = this.question;
+    const { groups: ofGpus, areAllSelected } = groups.ofKeys(gpuKeys, row.hour);
+    for (const group of new Set(ofGpus)) if (group >= 0) sums.cell(group, 0);
+    if (areAllSelected && isCounted === undefined && !groups.needsHolders) {
+      return { entries: Int32Array.from(ofGpus.keys()), cells: ofGpus, length: row.entries };
+    }
+    const holders = groups.needsHolders && row.holders !== null ? decodeNumbers(row.holders, row.entries) : undefined;
+    const ofHolders = (JSON.parse(row.holderNames ?? "[]") as readonly Holder[]).map((each) => groups.ofHolder(each));
+    const [entries, cells]: [number[], number[]] = [[], []];
+    for (let entry = 0; entry < row.entries; entry += 1) {
+      const group = ofGpus[entry] as number;
+      if (group < 0 || isCounted?.(gpuKeys[entry] as number) === false) continue;
+      for (const each of numbersOf(holders === undefined || (ofHolders[holders[entry] as number] ?? false), group)) {
+        entries.push(entry);
+        cells.push(sums.cell(each, 0));
+      }
+    }
+    return { entries: Int32Array.from(entries), cells: Int32Array.from(cells), length: entries.length };
   }
 
   /** Adds records in a row that have the same holder. */
@@ -137,17 +150,17 @@ export class Summaries {
  *  @param names the metrics of the sums, in their order */
 export function aggregatesAt(sums: BucketSums, cell: number, names: readonly string[]): Record<string, Aggregate> {
   const present: Record<string, Aggregate> = {};
-  names.forEach((name, metric) => {
+  for (let metric = 0; metric < names.length; metric += 1) {
     const of = sums.metrics[metric];
     const count = of?.counts[cell] ?? 0;
-    if (of === undefined || count === 0) return;
-    present[name] = {
+    if (of === undefined || count === 0) continue;
+    present[names[metric] as string] = {
       avg: of.sums.sum(cell) / count,
       min: of.minima[cell] as number,
       max: of.maxima[cell] as number,
       count,
     };
-  });
+  }
   return present;
 }
 

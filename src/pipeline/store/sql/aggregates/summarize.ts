@@ -7,7 +7,7 @@ import type { TimeRange } from "../../../../domain/time-range.ts";
 import { turnOfOthers } from "../../../../kit/turn.ts";
 import type { HistoryPart } from "../history/history-part.ts";
 import { historyParts, type WantedParts } from "../history/history-parts.ts";
-import { Summaries, type SummaryQuestion } from "./summaries.ts";
+import { type CountedRollups, Summaries, type SummaryQuestion } from "./summaries.ts";
 
 /** The summaries of an hour. */
 export interface HourOfSums {
@@ -20,8 +20,6 @@ const entriesPerSlice = 2 ** 18;
 const hoursPerSlice = 744;
 /** About 10 ms. */
 const rollupsPerTurn = 64;
-/** Rows of `rollups` whose keys are kept, because those of the next hour are usually the same. */
-const keysKept = 4096;
 
 /** Summarizes the records of some GPUs by hour, in the order of time; hours without records are left out. Whole hours come from rollups as
  *  far as these are settled. Each GPU's hour is from one snapshot of the database.
@@ -96,7 +94,11 @@ async function* fromRollups(
   for (let reading = read(range.fromMs); reading !== undefined;) {
     const slice = await reading;
     reading = read(slice.range.toMs);
-    const entries = new RollupEntries(slice, question, keys);
+    const entries = new RollupEntries(
+      slice,
+      question,
+      slice.rollups.map((row) => ({ row, gpuKeys: keys.next(row) })),
+    );
     await entries.addTo(summaries);
     for (const open of entries.openParts()) {
       for await (const parts of historyParts(executor, partsWanted(question, open))) {
@@ -119,25 +121,26 @@ const keysSought = 100;
 async function readSlice(executor: SqlExecutor, range: TimeRange, question: SummaryQuestion): Promise<Slice> {
   const { gpuKeys } = question.groups;
   const sought = gpuKeys.length > keysSought ? undefined : gpuKeys;
-  const rows = await selectRollupHours(executor, { range, gpuKeys: sought, metrics: question.metrics });
+  const withHolders = question.groups.needsHolders;
+  const rows = await selectRollupHours(executor, { range, gpuKeys: sought, metrics: question.metrics, withHolders });
   const isRollup = (row: RollupsOfHour | OpenHour): row is RollupsOfHour => row.kind === "rollups";
   const rollups = rows.filter(isRollup).map((row) => ({ ...row, hour: Math.round(row.hour) }));
   const open = rows.flatMap((row) => (isRollup(row) ? [] : [{ ...row, hour: Math.round(row.hour) }]));
   return { range, rollups, open };
 }
 
-/** The decoded keys of rows of rollups, one array for equal ones. */
+/** The decoded keys of rows of rollups: one array for rows of several hours that have the same ones. */
 class KnownKeys {
-  private readonly arrays = new Map<string, Float64Array>();
+  private readonly lastOf = new Map<number, { readonly bytes: Uint8Array; readonly gpuKeys: Float64Array }>();
 
-  of({ keys, entries }: RollupsOfHour): Float64Array {
-    const text = Buffer.from(keys.buffer, keys.byteOffset, keys.byteLength).toString("latin1");
-    let array = this.arrays.get(text);
-    if (array === undefined) {
-      if (this.arrays.size >= keysKept) this.arrays.clear();
-      this.arrays.set(text, (array = decodeNumbers(keys, entries)));
-    }
-    return array;
+  /** Ask for the rows in the order of hours. */
+  next({ firstKey, keys, entries }: RollupsOfHour): Float64Array {
+    const last = this.lastOf.get(firstKey);
+    if (last !== undefined && (keys === null || Buffer.compare(last.bytes, keys) === 0)) return last.gpuKeys;
+    const bytes = keys ?? new Uint8Array();
+    const gpuKeys = decodeNumbers(bytes, entries);
+    this.lastOf.set(firstKey, { bytes, gpuKeys });
+    return gpuKeys;
   }
 }
 
@@ -149,7 +152,7 @@ class RollupEntries {
   constructor(
     private readonly slice: Slice,
     private readonly question: SummaryQuestion,
-    private readonly keys: KnownKeys,
+    private readonly rollups: readonly Pick<CountedRollups, "row" | "gpuKeys">[],
   ) {
     const stale = new Map<number, Set<number>>();
     for (const { hour, gpuKey } of slice.open) {
@@ -163,9 +166,9 @@ class RollupEntries {
   }
 
   async addTo(summaries: Summaries): Promise<void> {
-    for (const [index, row] of this.slice.rollups.entries()) {
+    for (const [index, { row, gpuKeys }] of this.rollups.entries()) {
       if (index > 0 && index % rollupsPerTurn === 0) await turnOfOthers();
-      summaries.addRollups({ row, gpuKeys: this.keys.of(row), isCounted: this.isCounted(row.hour) });
+      summaries.addRollups({ row, gpuKeys, isCounted: this.isCounted(row.hour) });
     }
   }
 
@@ -173,12 +176,11 @@ class RollupEntries {
   openParts(): Required<Pick<WantedParts, "gpuKeys" | "range">>[] {
     const { gpuKeys } = this.question.groups;
     const withRows = new Set(this.slice.open.flatMap(({ kind, hour }) => (kind === "rows" ? [hour] : [])));
-    const settled = Map.groupBy(this.slice.rollups, ({ hour }) => hour);
+    const settled = Map.groupBy(this.rollups, ({ row }) => row.hour);
     const parts: Required<Pick<WantedParts, "gpuKeys" | "range">>[] = [];
     for (const hour of [...new Set([...withRows, ...this.moved.keys()])].sort((a, b) => a - b)) {
-      const isCounted = this.isCounted(hour);
-      const rows = settled.get(hour) ?? [];
-      const counted = new Set(rows.flatMap((row) => [...this.keys.of(row)].filter(isCounted)));
+      const isCounted = this.isCounted(hour) ?? (() => true);
+      const counted = new Set((settled.get(hour) ?? []).flatMap((rows) => [...rows.gpuKeys].filter(isCounted)));
       const moved = this.moved.get(hour);
       const open = withRows.has(hour) ? gpuKeys : gpuKeys.filter((key) => moved?.has(key));
       const left = counted.size === 0 ? open : open.filter((key) => !counted.has(key));
@@ -190,10 +192,12 @@ class RollupEntries {
     return parts;
   }
 
-  /** An entry counts if it is not stale, and if all of the hour lies within the bounds. */
-  private isCounted(hour: number): (gpuKey: number) => boolean {
+  /** An entry counts if it is not stale, and if all of the hour lies within the bounds.
+   *  @returns undefined if all of the hour's count */
+  private isCounted(hour: number): CountedRollups["isCounted"] {
     const [stale, moved] = [this.stale.get(hour), this.moved.get(hour)];
     const { own } = this.question;
+    if (stale === undefined && !own.restrictsPlaces) return undefined;
     const range = { fromMs: hour, toMs: hour + hourMs };
     return (gpuKey) => stale?.has(gpuKey) !== true && moved?.has(gpuKey) !== true && own.isWithin(gpuKey, range);
   }
