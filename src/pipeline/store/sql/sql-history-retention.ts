@@ -49,9 +49,11 @@ export class SqlHistoryRetention implements HistoryRetention {
       await this.inSteps(keepDays.raw, deleteOldSpans);
     }
     await this.surplus(keepDays.raw);
-    if (keepDays["1h"] > 0) {
-      const rollups = await this.inSteps(keepDays["1h"], whileNotSettling(deleteOldRollups), blocksPerDelete);
-      if (rollups > 0) deleted.push(`${rollups} rollup(s) of hours older than ${keepDays["1h"]} days`);
+    // without its rollups, an hour would be missing in averages although its records are stored
+    const rollupDays = keepDays.raw === 0 || keepDays["1h"] === 0 ? 0 : Math.max(keepDays.raw, keepDays["1h"]);
+    if (rollupDays > 0) {
+      const rollups = await this.inSteps(rollupDays, whileNotSettling(deleteOldRollups), blocksPerDelete);
+      if (rollups > 0) deleted.push(`${rollups} rollup(s) of hours older than ${rollupDays} days`);
     }
     const emptied = chunks === undefined ? 0 : await dropEmptyChunks(chunks);
     if (emptied > 0) deleted.push(`${emptied} chunk(s) of telemetry without records`);
