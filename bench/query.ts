@@ -1,17 +1,19 @@
 import { parseArgs } from "node:util";
 import { startPostgres } from "../dev/servers/postgres.ts";
+import { Settler } from "../src/pipeline/store/sql/settler.ts";
 import { openPostgresStore } from "../src/pipeline/store/sql/open-postgres-store.ts";
 import { startPipeline, stopPipeline } from "../dev/pipeline-process.ts";
 import { startPrometheus } from "./peers/prometheus.ts";
 import { startVictoriaMetrics } from "./peers/victoria-metrics.ts";
 import { type Fleet, fleetOf, jsonLinesOf, openMetricsOf } from "./query/data.ts";
+import { measureMonth } from "./query/month.ts";
 import { type Question, questionsOf } from "./query/questions.ts";
 import { print } from "./support/output.ts";
 import { median, quantile } from "./support/statistics.ts";
 
-// Measures the response times of queries: a gateway on TimescaleDB, compared with VictoriaMetrics and Prometheus. All three
+// Measures the response times of queries to settled history: a gateway on TimescaleDB, compared with VictoriaMetrics and Prometheus. All three
 // have the same samples and answer the same questions over HTTP. Exits with 1 if answers differ by more than the question's
-// tolerance.
+// tolerance. Then it measures averages by the hour over a month of a large fleet, which the store has settled.
 
 const { values } = parseArgs({
   options: {
@@ -35,6 +37,8 @@ async function storeFleet(url: string, { batches }: Fleet): Promise<void> {
     const source = { sourceId: "bench", from: place(index), to: place(index + 1) };
     await opened.store.ingest({ messageId: String(index), idempotencyKey: String(index), source, batch });
   }
+  await new Settler(opened.client).settle(Infinity);
+  await opened.client.query("vacuum analyze");
   await opened.close();
 }
 
@@ -97,6 +101,7 @@ try {
     { name: "Prometheus", url: prometheus.url },
   ];
   for (const question of questionsOf(fleet)) await measure(question, { name: "gateway", url }, peers);
+  await measureMonth(server.url, 5);
 } finally {
   await stopPipeline(gateway);
   await Promise.all([server.stop(), victoria.stop(), prometheus.stop()]);
