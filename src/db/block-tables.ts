@@ -62,6 +62,14 @@ export const rollups = pgTable(
   (table) => [primaryKey({ name: "rollups_pkey", columns: [table.fromAt, table.firstKey] })],
 );
 
+/** The hours for which records came when they were over: they are settled when none has come for a while. */
+export const lateHours = pgTable("late_hours", {
+  hour: instant("hour").primaryKey(),
+  firstAt: instant("first_at").notNull(),
+  /** Lags by up to a minute. */
+  lastAt: instant("last_at").notNull(),
+});
+
 /** GPUs' hours whose entries in `rollups` do not count: a late record has made rows of their blocks, and they are not settled again yet. */
 export const unsettled = pgTable(
   "unsettled",

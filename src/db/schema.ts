@@ -26,7 +26,7 @@ import {
 
 // drizzle-kit finds these tables here
 export { accessKeys, accessSessions, accessTickets, auditLog } from "./access-tables.ts";
-export { blocks, rollups, unsettled } from "./block-tables.ts";
+export { blocks, lateHours, rollups, unsettled } from "./block-tables.ts";
 export { inventoryItems, inventorySpans } from "./inventory-tables.ts";
 export { frozenReadings, sourceEnds, sourceMisses } from "./ledger-tables.ts";
 export { foldedKeys, foldedRanges, foldedTotals } from "./message-tables.ts";

@@ -5,6 +5,8 @@ import { HistoryUpkeep } from "../pipeline/upkeep/history-upkeep.ts";
 import { MessageUpkeep } from "../pipeline/upkeep/message-upkeep.ts";
 import { InventoryUpkeep } from "../pipeline/upkeep/inventory-upkeep.ts";
 import { showDisk } from "../pipeline/observe/disk-instruments.ts";
+import { SettleUpkeep } from "../pipeline/upkeep/settle-upkeep.ts";
+import { showSettling } from "../pipeline/observe/settle-instruments.ts";
 import { showInventory } from "../pipeline/observe/inventory-instruments.ts";
 import type { ServiceLoad } from "../scaling/registry/service-instance.ts";
 import type { Role } from "./role.ts";
@@ -34,6 +36,7 @@ export const collector: Role = {
         collecting,
         historyUpkeep(opened, shared),
         ...diskUpkeep(opened, shared),
+        ...settleUpkeep(opened, shared),
         inventoryUpkeep(opened, shared),
         new MessageUpkeep({ ...shared, folding: opened.folding }),
       ],
@@ -73,4 +76,17 @@ function historyUpkeep({ retention }: OpenStore, { config, clock, log }: SharedP
   }
   const keepDays = { raw: config.retentionRawDays, "1h": config.retention1hDays };
   return new HistoryUpkeep({ retention, keepDays, clock, log });
+}
+
+/** The service that settles history; none if it is switched off. */
+function settleUpkeep({ settling }: OpenStore, { config, clock, log, registry }: SharedParts): SettleUpkeep[] {
+  if (!config.settleHistory) return [];
+  const isEmbedded = config.databaseUrl === undefined;
+  const upkeep = new SettleUpkeep({
+    ...{ settling, clock, log },
+    afterMinutes: config.settleAfterMinutes,
+    pauses: isEmbedded,
+  });
+  showSettling(() => upkeep.current, registry);
+  return [upkeep];
 }

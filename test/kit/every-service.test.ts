@@ -49,6 +49,7 @@ import { Streamer } from "../../src/pipeline/stream/streamer.ts";
 import { EtcdUpkeep } from "../../src/pipeline/upkeep/etcd-upkeep.ts";
 import { PositionUpkeep } from "../../src/pipeline/stream/position-upkeep.ts";
 import { DiskUpkeep } from "../../src/pipeline/upkeep/disk-upkeep.ts";
+import { SettleUpkeep } from "../../src/pipeline/upkeep/settle-upkeep.ts";
 import { HistoryUpkeep } from "../../src/pipeline/upkeep/history-upkeep.ts";
 import { InventoryUpkeep } from "../../src/pipeline/upkeep/inventory-upkeep.ts";
 import { MessageUpkeep } from "../../src/pipeline/upkeep/message-upkeep.ts";
@@ -314,6 +315,10 @@ exerciseService("the upkeep of the embedded store's files", () => {
     tidy: () => Promise.resolve(undefined),
   });
   return { service: new DiskUpkeep({ disk, clock, log }), calls };
+});
+exerciseService("the upkeep that settles history", () => {
+  const { part: settling, calls } = counted(opened.settling);
+  return { service: new SettleUpkeep({ settling, afterMinutes: 15, pauses: true, clock, log }), calls };
 });
 exerciseService("the upkeep of the inventory", () => {
   const { part: inventory, calls } = counted(opened.inventory);

@@ -61,6 +61,21 @@ export const storeSettings = {
     "INVENTORY_FILE",
     "CSV of the hosts and devices that ought to report (hostname, uuid or gpus, cluster), read by collectors again when it changes",
   ),
+  settleHistory: Type.Boolean({
+    env: "SETTLE_HISTORY",
+    default: false,
+    description:
+      "Move the records of past hours from rows into blocks, which take a fifteenth of the space; without it, what is in blocks stays there and is read as before",
+  }),
+  settleAfterMinutes: count({
+    env: "SETTLE_AFTER_MINUTES",
+    default: 15,
+    minimum: 0,
+    maximum: 10_080,
+    unit: "minutes",
+    description:
+      "How long an hour must be over before its records are moved into blocks; records that come later are merged, at the cost of moving the hour again",
+  }),
   retentionRawDays: retentionDays("RETENTION_RAW_DAYS", "records"),
   retention1mDays: count({
     env: "RETENTION_1M_DAYS",

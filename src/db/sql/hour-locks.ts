@@ -34,14 +34,18 @@ export function holdHours(transaction: SqlTransaction, hours: readonly number[])
 }
 
 /** Tries to keep all others from adding records to these hours, and from settling anything, until the end of the transaction.
- *  @returns false if another transaction adds to one of the hours, or settles */
-export async function tryHours(transaction: SqlTransaction, hours: readonly number[]): Promise<boolean> {
+ *  @returns why it cannot: another transaction settles, or adds to very many hours; or one adds to one of these */
+export async function tryHours(
+  transaction: SqlTransaction,
+  hours: readonly number[],
+): Promise<"held" | "others settle" | "hour is busy"> {
   const text = `
-select bool_and(pg_try_advisory_xact_lock(${lockClass}, hour)) as locked from unnest($1::text::int4[]) as u(hour)`;
-  const [row] = await transaction.query<{ locked: boolean }>(text, [
-    numberArray([allHours, ...hours.map((hour) => hour / hourMs)]),
-  ]);
-  return row?.locked === true;
+select pg_try_advisory_xact_lock(${lockClass}, ${allHours}) as alone, (
+  select bool_and(pg_try_advisory_xact_lock(${lockClass}, hour)) from unnest($1::text::int4[]) as u(hour)) as locked`;
+  const numbers = numberArray(hours.map((hour) => hour / hourMs));
+  const [row] = await transaction.query<{ alone: boolean; locked: boolean }>(text, [numbers]);
+  if (row?.alone !== true) return "others settle";
+  return row.locked ? "held" : "hour is busy";
 }
 
 /** Waits while others settle, and keeps them from settling until the end of the transaction. The transaction must not have locks that

@@ -1,6 +1,7 @@
 import type { SqlClient } from "../../db/client.ts";
 import type { DatabaseChange } from "./database-change.ts";
 import type { HistoryRetention } from "./history-retention.ts";
+import type { HistorySettling } from "./history-settling.ts";
 import type { Inventory } from "./inventory.ts";
 import type { MessageFolding } from "./message-folding.ts";
 import type { StoreDisk } from "./store-disk.ts";
@@ -26,6 +27,7 @@ export interface OpenStore {
   readonly folding: MessageFolding;
   /** The files of an embedded store in a folder; undefined for all others. */
   readonly disk: StoreDisk | undefined;
+  readonly settling: HistorySettling;
   /** The database itself, for data that is not telemetry. */
   readonly client: SqlClient;
   readonly close: () => Promise<void>;

@@ -59,7 +59,7 @@ function drop(
 ): Promise<number> {
   return alone(async (transaction) => {
     holdSettling(transaction);
-    const isFree = (await tryHours(transaction, hoursOf(chunk))) && (await isDue(transaction));
+    const isFree = (await tryHours(transaction, hoursOf(chunk))) === "held" && (await isDue(transaction));
     return isFree ? dropChunk(transaction, timescaleSchema, chunk) : 0;
   });
 }

@@ -9,6 +9,7 @@ import type { OpenStore } from "../open-store.ts";
 import { RoomCheckedStore } from "../room-checked-store.ts";
 import { EmbeddedDisk } from "./embedded-disk.ts";
 import { lightQuestions, openSqlDrivers } from "./open-sql-drivers.ts";
+import { embeddedRecordsMax } from "./settler.ts";
 
 /** The time that a VACUUM of a large table may take. */
 const vacuumLimitMs = 15 * 60_000;
@@ -87,6 +88,7 @@ async function driversOn(
       questionLimitMs: limitMs,
       // it runs one statement at a time, so a light question waits for at most one heavy statement
       questionsAtATime: { light: lightQuestions, heavy: 1 },
+      settledAtOnce: embeddedRecordsMax,
       // a statement would wait for the one under way
       probe: () => client.probe(),
       engine: () => engine,

@@ -5,6 +5,7 @@ import type { DatabaseEngine } from "../../../db/engine.ts";
 import type { OpenStore } from "../open-store.ts";
 import type { Questions } from "../telemetry-queries.ts";
 import { DatabaseWatch, type DatabaseWatchOptions } from "./database-watch.ts";
+import { Settler } from "./settler.ts";
 import { SqlHistoryRetention } from "./sql-history-retention.ts";
 import { SqlMessageFolding } from "./sql-message-folding.ts";
 import { SqlInventory } from "./sql-inventory.ts";
@@ -24,6 +25,8 @@ export interface SqlDatabase extends Omit<DatabaseWatchOptions, "client"> {
   readonly questionsAtATime: Questions["atATime"];
   /** The time that a question may take; absent: as long as each of its statements may. */
   readonly questionLimitMs?: number | undefined;
+  /** The maximum number of records that a transaction settles; absent: as many as a server should. */
+  readonly settledAtOnce?: number;
   /** Throws StoreUnavailable if the database does not answer; absent: a statement finds out. */
   readonly probe?: () => Promise<void>;
   /** @throws StoreUnavailable until the engine is detected */
@@ -37,12 +40,22 @@ export function openSqlDrivers({
   heavyReader,
   questionsAtATime,
   questionLimitMs,
+  settledAtOnce,
   probe,
   engine,
   ...watched
 }: SqlDatabase): Pick<
   OpenStore,
-  "identity" | "store" | "queries" | "questions" | "inventory" | "retention" | "folding" | "client" | "notice"
+  | "identity"
+  | "store"
+  | "queries"
+  | "questions"
+  | "inventory"
+  | "retention"
+  | "folding"
+  | "settling"
+  | "client"
+  | "notice"
 > {
   const watch = new DatabaseWatch({ ...watched, client: writer });
   return {
@@ -59,6 +72,7 @@ export function openSqlDrivers({
     inventory: new SqlInventory(writer, reader),
     folding: new SqlMessageFolding(writer, watched.clock),
     client: writer,
+    settling: new Settler(writer, settledAtOnce),
     retention: new SqlHistoryRetention(writer, engine),
   };
 }

@@ -1,6 +1,7 @@
 import type { SqlClient, SqlExecutor, SqlTransaction } from "../../../db/client.ts";
 import { hourMs, tryHours } from "../../../db/sql/hour-locks.ts";
 import { copyBlocks, type StoredBlock } from "../../../db/sql/packed-blocks.ts";
+import { forgetLateHours, selectDueHours } from "../../../db/sql/late-hours.ts";
 import {
   type CustomOfRecord,
   deleteRows,
@@ -18,12 +19,20 @@ import { type Block, partOf, type Run } from "../../../domain/block/block.ts";
 import { blockRecordsMax, isSameBlock, packBlock, unpackBlock } from "../../../domain/block/packed-block.ts";
 import { seriesValuesMax } from "../../../domain/block/series-columns.ts";
 import type { BlockOfGpu } from "../../../domain/rollup/roll-up.ts";
+import { turnOfOthers } from "../../../kit/turn.ts";
+import type { DueHours, HistorySettling, SettleAge, SettleStep } from "../history-settling.ts";
 import { storeRollups } from "./settled-rollups.ts";
 
-/** The maximum numbers of GPUs and records that a transaction settles: it takes about half a second, in which records that are late for
- *  the hour wait. */
-const gpusPerTransaction = 500;
-const recordsPerTransaction = 50_000;
+const gpusMax = 500;
+/** So many records a transaction settles: in its few tenths of a second, records that are late for the hour wait, and so does the rest of
+ *  this process while they are packed. */
+const serverRecordsMax = 20_000;
+/** All questions wait for a transaction of the embedded store. */
+export const embeddedRecordsMax = 4000;
+/** So many blocks are packed at a time: some milliseconds. */
+const packedBetweenTurns = 16;
+/** The maximum number of hours that are looked at to find those that are due. */
+const hoursMax = 1000;
 
 /** What was settled. */
 export interface Settled {
@@ -40,8 +49,39 @@ export interface Settled {
  *
  *  A GPU's hour is in rows or in blocks, never in both, never in neither: each transaction reads, writes and deletes the records of
  *  whole hours of GPUs while no other transaction can add to the hour (hour-locks.ts). Any number of processes may settle. */
-export class Settler {
-  constructor(private readonly client: SqlClient) {}
+export class Settler implements HistorySettling {
+  /** How many records a GPU had in the last step: how many GPUs the next one looks at. */
+  private recordsPerGpu = 3600;
+
+  /** @param recordsMax the maximum number of records that a transaction settles, unless one GPU has more in the hour */
+  constructor(
+    private readonly client: SqlClient,
+    private readonly recordsMax = serverRecordsMax,
+  ) {}
+
+  async due(age: SettleAge): Promise<DueHours> {
+    return selectDueHours(this.client, age, hoursMax);
+  }
+
+  async settleSome(hour: number, afterKey: number): Promise<SettleStep> {
+    const limit = Math.min(gpusMax, Math.max(1, Math.ceil(this.recordsMax / this.recordsPerGpu)));
+    return this.client.transaction(async (transaction) => {
+      const lock = await tryHours(transaction, [hour]);
+      if (lock !== "held") return { outcome: lock };
+      const gpus = await gpusOfHour(transaction, { hour, afterKey, limit });
+      const due = firstUpTo(gpus, this.recordsMax);
+      if (due.length === 0) return { outcome: "settled", records: 0, lastKey: undefined };
+      this.recordsPerGpu = due.reduce((sum, gpu) => sum + gpu.records, 0) / due.length;
+      const keys = due.map(({ gpuKey }) => gpuKey);
+      const rolledUp = await selectRolledUp(transaction, hour, keys);
+      const records = await settleGpus(transaction, { hour, gpuKeys: keys.filter((key) => !rolledUp.has(key)) });
+      return { outcome: "settled", records, lastKey: keys.at(-1) };
+    });
+  }
+
+  forget(settled: readonly number[]): Promise<void> {
+    return forgetLateHours(this.client, settled);
+  }
 
   /** Settles the hours that ended before an instant, the oldest first.
    *  @throws StoreUnavailable (what was settled remains so), StoreRejected */
@@ -59,9 +99,8 @@ export class Settler {
   private async settleHour(hour: number): Promise<{ readonly records: number; readonly isBusy: boolean }> {
     let records = 0;
     for (let afterKey: number | undefined = 0; afterKey !== undefined;) {
-      const from: number = afterKey;
-      const step = await this.client.transaction((transaction) => settleSome(transaction, hour, from));
-      if (step === "busy") return { records, isBusy: true };
+      const step: SettleStep = await this.settleSome(hour, afterKey);
+      if (step.outcome !== "settled") return { records, isBusy: true };
       records += step.records;
       afterKey = step.lastKey;
     }
@@ -69,37 +108,33 @@ export class Settler {
   }
 }
 
-async function settleSome(
-  transaction: SqlTransaction,
-  hour: number,
-  afterKey: number,
-): Promise<"busy" | { readonly records: number; readonly lastKey: number | undefined }> {
-  if (!(await tryHours(transaction, [hour]))) return "busy";
-  const gpus = await gpusOfHour(transaction, { hour, afterKey, limit: gpusPerTransaction });
-  let records = 0;
-  // at least one, however many records it has
-  const dueKeys = gpus.flatMap((gpu, index) => {
-    records += gpu.records;
-    return index === 0 || records <= recordsPerTransaction ? [gpu.gpuKey] : [];
-  });
-  if (dueKeys.length === 0) return { records: 0, lastKey: undefined };
-  const rolledUp = await selectRolledUp(transaction, hour, dueKeys);
-  const gpuKeys = dueKeys.filter((key) => !rolledUp.has(key));
-  if (gpuKeys.length === 0) return { records: 0, lastKey: dueKeys.at(-1) };
+/** The first GPUs, at least one, that have no more than so many records together. */
+function firstUpTo<Gpu extends { readonly records: number }>(gpus: readonly Gpu[], recordsMax: number): Gpu[] {
+  let sum = 0;
+  return gpus.filter(({ records }, index) => (sum += records) <= recordsMax || index === 0);
+}
+
+/** @returns the number of records */
+async function settleGpus(transaction: SqlTransaction, { hour, gpuKeys }: HourOfGpus): Promise<number> {
+  if (gpuKeys.length === 0) return 0;
   const parts = await hourParts(transaction, { hour, gpuKeys });
-  const blocks = parts.map(packed);
-  const packedRecords = blocks.reduce((sum, block) => sum + block.records, 0);
+  const blocks: StoredBlock[] = [];
+  for (const part of parts) {
+    if (blocks.length % packedBetweenTurns === 0) await turnOfOthers();
+    blocks.push(packed(part));
+  }
+  const records = blocks.reduce((sum, block) => sum + block.records, 0);
   if (!(await copyBlocks(transaction, blocks)))
     throw new Error(`blocks of ${new Date(hour).toISOString()} exist in addition to records`);
   const deleted = await deleteRows(transaction, { hour, gpuKeys });
   // neither can happen while the hour is locked
-  if (deleted !== packedRecords) throw new Error(`${packedRecords} records were settled, but ${deleted} deleted`);
+  if (deleted !== records) throw new Error(`${records} records were settled, but ${deleted} deleted`);
   await storeRollups(transaction, hour, parts);
   await updateLastSeen(transaction, {
     gpuKeys,
     lastMs: gpuKeys.map((key) => blocks.findLast(({ gpuKey }) => gpuKey === key)?.toMs ?? 0),
   });
-  return { records: packedRecords, lastKey: dueKeys.at(-1) };
+  return records;
 }
 
 async function hourParts(executor: SqlExecutor, hourOfGpus: HourOfGpus): Promise<BlockOfGpu[]> {

@@ -14,6 +14,7 @@ import {
 import { foldedAmong, type MessageKey, withdrawMessages } from "../../../db/sql/folded-messages.ts";
 import { insertQuarantine } from "../../../db/sql/insert-quarantine.ts";
 import { holdHours, hoursOf } from "../../../db/sql/hour-locks.ts";
+import { noteLateHours } from "../../../db/sql/late-hours.ts";
 import type { KeyedBatch } from "./batch-parts.ts";
 import { countConflictsOf } from "./conflict-changes.ts";
 import type { DatabaseWatch } from "./database-watch.ts";
@@ -94,6 +95,7 @@ export class SqlTelemetryStore implements TelemetryStore {
     const hours = hoursOf(messages.map(({ batch }) => batch.timesMs));
     // before all statements that read
     holdHours(executor, hours);
+    noteLateHours(executor, hours);
     const { added, incarnation, newestMigrationMs, settledHours } = await recordMessages(executor, messages, hours);
     if (newestMigrationMs > this.newestKnownMigrationMs) throw migratedMeanwhile();
     this.directory.enter(incarnation);

@@ -1,0 +1,61 @@
+import { Counter, Gauge, type Registry } from "prom-client";
+import type { SettleFigures } from "../store/history-settling.ts";
+
+/** A figure of a name, with its help. */
+type Shown<T> = readonly (readonly [name: string, help: string, of: (figures: SettleFigures) => T])[];
+
+const gauges: Shown<number | undefined> = [
+  [
+    "telemetry_settle_lag_seconds",
+    "How long the oldest hour whose records are to become blocks has been due; 0 if none is; every collector shows the same",
+    ({ lagSeconds }) => lagSeconds,
+  ],
+  [
+    "telemetry_settle_due_hours",
+    "Hours whose records are to become blocks, at most 1000; every collector shows the same",
+    ({ dueHours }) => dueHours,
+  ],
+];
+
+const counters: Shown<number> = [
+  [
+    "telemetry_settled_records_total",
+    "Records that this process has moved from rows into blocks",
+    ({ settledRecords }) => settledRecords,
+  ],
+  [
+    "telemetry_settle_seconds_total",
+    "Time that this process's transactions took that moved records into blocks",
+    ({ settledSeconds }) => settledSeconds,
+  ],
+  [
+    "telemetry_settle_busy_hours_total",
+    "How often this process left an hour for later because records were being added to it",
+    ({ busyHours }) => busyHours,
+  ],
+];
+
+/** Shows Prometheus what was settled and what waits. Before the first figures are known, there are no gauges.
+ *  @param read returns the newest figures */
+export function showSettling(read: () => SettleFigures, registry: Registry): void {
+  const registers = [registry];
+  for (const [name, help, of] of gauges) {
+    void new Gauge({
+      ...{ name, help, registers },
+      collect() {
+        const value = of(read());
+        if (value === undefined) this.remove();
+        else this.set(value);
+      },
+    });
+  }
+  for (const [name, help, of] of counters) {
+    void new Counter({
+      ...{ name, help, registers },
+      collect() {
+        this.reset();
+        this.inc(of(read()));
+      },
+    });
+  }
+}

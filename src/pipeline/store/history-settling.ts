@@ -1,0 +1,46 @@
+/** Which hours are to be settled. */
+export interface SettleAge {
+  /** How long an hour must be over. */
+  readonly afterMs: number;
+  /** How long no record may have come for an hour that was over already. */
+  readonly quietMs: number;
+}
+
+/** The hours that wait to be settled, beginnings in milliseconds since the epoch. */
+export interface DueHours {
+  /** The time of the database. */
+  readonly nowMs: number;
+  /** The oldest first; at most a thousand. */
+  readonly hours: readonly number[];
+}
+
+/** What a step has done. `settled`: records of some GPUs, up to the key `lastKey`; undefined if none follow. Otherwise nothing:
+ *  records are being added to the hour, or to very many hours, or another process settles. */
+export type SettleStep =
+  | { readonly outcome: "settled"; readonly records: number; readonly lastKey: number | undefined }
+  | { readonly outcome: "hour is busy" | "others settle" };
+
+/** Settles history: the rows of a GPU in an hour become blocks. Every call throws StoreUnavailable (retryable) if the store does not
+ *  answer. Any number of processes may settle; one does at a time. */
+export interface HistorySettling {
+  /** Finds the hours that are due. */
+  due(age: SettleAge): Promise<DueHours>;
+  /** Settles some GPUs of an hour in one transaction.
+   *  @param afterKey only GPUs with greater keys; 0: all
+   *  @throws StoreRejected if the records cannot be settled; they then remain as they are */
+  settleSome(hour: number, afterKey: number): Promise<SettleStep>;
+  /** Notes that hours are settled: if records come for them again, they have to be quiet again first. */
+  forget(settled: readonly number[]): Promise<void>;
+}
+
+/** What this process has settled, and what waits. */
+export interface SettleFigures {
+  readonly settledRecords: number;
+  readonly settledSeconds: number;
+  /** How often an hour was left for later, because records were being added to it. */
+  readonly busyHours: number;
+  /** Hours that are due, at most a thousand. Undefined until they are known, as the lag. */
+  readonly dueHours: number | undefined;
+  /** How long the oldest of them has been due; 0 if none is. */
+  readonly lagSeconds: number | undefined;
+}

@@ -1,0 +1,128 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import pino from "pino";
+import { Registry } from "prom-client";
+import { makeBatch, messageOf } from "../../dev/make-batch.ts";
+import type { SqlClient } from "../../src/db/client.ts";
+import { systemClock } from "../../src/kit/clock.ts";
+import { showSettling } from "../../src/pipeline/observe/settle-instruments.ts";
+import type { HistorySettling } from "../../src/pipeline/store/history-settling.ts";
+import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
+import { SettleUpkeep } from "../../src/pipeline/upkeep/settle-upkeep.ts";
+import { openMemoryStore } from "../support/open-store.ts";
+
+const hourMs = 3_600_000;
+/** Yesterday. */
+const t0 = Math.floor(Date.now() / hourMs) * hourMs - 24 * hourMs;
+const log = pino({ level: "silent" });
+
+let opened: OpenStore;
+beforeEach(async () => void (opened = await openMemoryStore()));
+afterEach(() => opened.close());
+
+/** Takes its steps when it is told to. */
+class SteppedUpkeep extends SettleUpkeep {
+  override step(): Promise<void> {
+    return super.step();
+  }
+}
+
+const upkeepOf = (settling: HistorySettling = opened.settling): SteppedUpkeep =>
+  new SteppedUpkeep({ settling, afterMinutes: 15, pauses: false, clock: systemClock, log });
+
+let messages = 0;
+async function store(...timesMs: number[]): Promise<void> {
+  const records = timesMs.flatMap((timeMs) =>
+    ["GPU-a", "GPU-b"].map((uuid) => ({ uuid, timeMs, metrics: { temperature: messages } })),
+  );
+  await opened.store.ingest(messageOf(`settled ${(messages += 1)}`, makeBatch(records)));
+}
+
+const countsOf = async ({ client }: { readonly client: SqlClient }): Promise<(number | undefined)[]> => {
+  const [counts] = await client.query<{ rows: number; blocks: number; late: number }>(
+    `select (select count(*) from telemetry)::float8 as rows, (select count(*) from blocks)::float8 as blocks,
+      (select count(*) from late_hours)::float8 as late`,
+  );
+  return [counts?.rows, counts?.blocks, counts?.late];
+};
+
+/** As if some time had passed without records. */
+const passQuietly = (minutes: number): Promise<unknown> =>
+  opened.client.query(`update late_hours set last_at = last_at - make_interval(mins => ${minutes})`);
+
+test("an hour for which records still come is settled when none has come for ten minutes, and again after a late one", async () => {
+  const upkeep = upkeepOf();
+  await store(t0, t0 + 1000, t0 + 2 * hourMs);
+  await upkeep.step();
+  expect(await countsOf(opened)).toEqual([6, 0, 2]);
+  await passQuietly(9);
+  await upkeep.step();
+  expect(await countsOf(opened)).toEqual([6, 0, 2]);
+  await passQuietly(2);
+  await upkeep.step();
+  expect(await countsOf(opened)).toEqual([0, 4, 0]);
+  expect(upkeep.current).toMatchObject({ settledRecords: 6, dueHours: 0, lagSeconds: 0, busyHours: 0 });
+
+  await store(t0 + 2000);
+  await upkeep.step();
+  expect(await countsOf(opened)).toEqual([6, 2, 1]);
+  await passQuietly(11);
+  await upkeep.step();
+  expect(await countsOf(opened)).toEqual([0, 4, 0]);
+});
+
+test("an hour for which records have come for six hours is settled although they still come", async () => {
+  await store(t0);
+  await opened.client.query("update late_hours set first_at = first_at - interval '6 hours'");
+  await upkeepOf().step();
+  expect(await countsOf(opened)).toEqual([0, 2, 0]);
+});
+
+test("records of an hour that is not over for long enough stay rows", async () => {
+  const thisHour = Math.floor(Date.now() / hourMs) * hourMs;
+  await store(thisHour);
+  await upkeepOf().step();
+  expect(await countsOf(opened)).toEqual([2, 0, 0]);
+});
+
+test("what waits is in the metrics, and what was settled", async () => {
+  const upkeep = upkeepOf();
+  const registry = new Registry();
+  showSettling(() => upkeep.current, registry);
+  expect(await registry.metrics()).not.toMatch(/^telemetry_settle_lag_seconds/m);
+  await store(t0);
+  await passQuietly(11);
+  await upkeep.step();
+  await upkeep.step();
+  const metrics = await registry.metrics();
+  expect(metrics).toContain("telemetry_settled_records_total 2\n");
+  expect(metrics).toContain("telemetry_settle_lag_seconds 0\n");
+  expect(upkeep.activity()).toBe("records become blocks 15 minutes after their hour");
+});
+
+test("a lag that has grown for an hour is an error, and one that shrinks is none", async () => {
+  await store(t0, t0 + hourMs);
+  await passQuietly(11);
+  let laterMs = 0;
+  const { settling } = opened;
+  let isBusy = true;
+  const later: HistorySettling = {
+    due: async (age) => {
+      const due = await settling.due(age);
+      return { ...due, nowMs: due.nowMs + laterMs };
+    },
+    settleSome: (hour, afterKey) =>
+      isBusy ? Promise.resolve({ outcome: "hour is busy" as const }) : settling.settleSome(hour, afterKey),
+    forget: (settled) => settling.forget(settled),
+  };
+  const upkeep = upkeepOf(later);
+  for (; laterMs <= 50 * 60_000; laterMs += 600_000) await upkeep.step();
+  expect(upkeep.error()).toBeUndefined();
+  await upkeep.step();
+  expect(upkeep.error()).toMatch(
+    /^history is not settled as fast as it arrives: the oldest hour has been due for 14\d\d minutes/,
+  );
+  expect(upkeep.activity()).toMatch(/; 2 hours are due, the oldest since 14\d\d minutes$/);
+  isBusy = false;
+  await upkeep.step();
+  expect(upkeep.error()).toBeUndefined();
+});
