@@ -75,7 +75,7 @@ describe.each([true, false])("plain table: %p", (plain) => {
       let deleting: Promise<string | undefined> | undefined;
       await withClient(url, (settling) =>
         settling.transaction(async (transaction) => {
-          expect(await tryHours(transaction, [oldMs])).toBe(true);
+          expect(await tryHours(transaction, [oldMs])).toBe("held");
           deleting = opened.retention.deleteOlder(twoWeeks);
           await until(async () => {
             const waiting = "(select count(*) from pg_locks where locktype = 'advisory' and not granted)";
