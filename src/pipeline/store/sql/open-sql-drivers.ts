@@ -33,6 +33,9 @@ export interface SqlDatabase extends Omit<DatabaseWatchOptions, "client"> {
   readonly engine: () => DatabaseEngine;
 }
 
+/** What every database provides of an open store. */
+type SqlDrivers = Omit<OpenStore, "description" | "engine" | "close" | "disk">;
+
 /** Opens the drivers of the store's interfaces on a database. */
 export function openSqlDrivers({
   writer,
@@ -44,19 +47,7 @@ export function openSqlDrivers({
   probe,
   engine,
   ...watched
-}: SqlDatabase): Pick<
-  OpenStore,
-  | "identity"
-  | "store"
-  | "queries"
-  | "questions"
-  | "inventory"
-  | "retention"
-  | "folding"
-  | "settling"
-  | "client"
-  | "notice"
-> {
+}: SqlDatabase): SqlDrivers {
   const watch = new DatabaseWatch({ ...watched, client: writer });
   return {
     notice: () => watch.notice(),
