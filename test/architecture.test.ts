@@ -270,6 +270,7 @@ const readRowsOnly: Readonly<Record<string, string>> = {
   "select-gpus": lastSeenIsNewer,
   chunks: "drops chunks of rows; blocks have none",
   "select-records": afterUnsettling,
+  "late-hours": "finds the rows that are to become blocks",
   "settled-rows": "makes blocks of rows",
 };
 
