@@ -47,7 +47,8 @@ export class BucketSums {
   addValues(cell: number, metric: number, { values, from, to }: ValuesBetween): void {
     const { counts, minima, maxima, sums } = this.metrics[metric] as MetricSums;
     let count = 0;
-    let [minimum, maximum] = [Infinity, -Infinity];
+    let minimum = Infinity;
+    let maximum = -Infinity;
     for (let index = from; index < to; index += 1) {
       const value = values[index] as number;
       if (Number.isNaN(value)) continue;
@@ -66,7 +67,8 @@ export class BucketSums {
     const { counts, minima, maxima, sums } = this.metrics[metric] as MetricSums;
     const { entries, cells, length } = added;
     for (let index = 0; index < length; index += 1) {
-      const [entry, cell] = [entries[index] as number, cells[index] as number];
+      const entry = entries[index] as number;
+      const cell = cells[index] as number;
       const count = rollup.counts[entry] as number;
       if (!(count > 0)) continue;
       counts[cell] = (counts[cell] as number) + count;

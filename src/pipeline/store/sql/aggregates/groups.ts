@@ -9,6 +9,8 @@ export interface GroupsOfKeys extends TimeRange {
   readonly groups: Int32Array;
   /** True if all of the GPUs are selected. */
   readonly areAllSelected: boolean;
+  /** The greatest number of a group; -1 if none is selected. */
+  readonly greatest: number;
 }
 
 interface Span {
@@ -65,7 +67,13 @@ export class Groups {
       toMs = Math.min(toMs, span.toMs);
       return span.group;
     });
-    const found = { groups, fromMs, toMs, areAllSelected: groups.every((group) => group >= 0) };
+    const found = {
+      groups,
+      fromMs,
+      toMs,
+      areAllSelected: groups.every((group) => group >= 0),
+      greatest: Math.max(-1, ...groups),
+    };
     this.known.set(gpuKeys, found);
     return found;
   }

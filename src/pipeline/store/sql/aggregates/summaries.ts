@@ -90,10 +90,10 @@ export class Summaries {
   /** The entries that count, and their cells: several if an entry belongs to several groups. */
   private cellsOf({ row, gpuKeys, isCounted }: CountedRollups, sums: BucketSums): EntriesAdded {
     const { groups } = this.question;
-    const { groups: ofGpus, areAllSelected } = groups.ofKeys(gpuKeys, row.hour);
-    for (const group of new Set(ofGpus)) if (group >= 0) sums.cell(group, 0);
+    const { groups: ofGpus, areAllSelected, greatest } = groups.ofKeys(gpuKeys, row.hour);
+    if (greatest >= 0) sums.cell(greatest, 0);
     if (areAllSelected && isCounted === undefined && !groups.needsHolders) {
-      return { entries: Int32Array.from(ofGpus.keys()), cells: ofGpus, length: row.entries };
+      return { entries: everyEntry(row.entries), cells: ofGpus, length: row.entries };
     }
     const holders = groups.needsHolders && row.holders !== null ? decodeNumbers(row.holders, row.entries) : undefined;
     const ofHolders = (JSON.parse(row.holderNames ?? "[]") as readonly Holder[]).map((each) => groups.ofHolder(each));
@@ -162,6 +162,13 @@ export function aggregatesAt(sums: BucketSums, cell: number, names: readonly str
     };
   }
   return present;
+}
+
+/** The indexes of so many entries. */
+function everyEntry(count: number): Int32Array {
+  const indexes = new Int32Array(count);
+  for (let index = 0; index < count; index += 1) indexes[index] = index;
+  return indexes;
 }
 
 function numbersOf(ofHolder: readonly number[] | boolean, group: number): readonly number[] {
