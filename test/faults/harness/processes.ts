@@ -72,6 +72,8 @@ export interface PipelineOptions {
   readonly samplesPerSecond: number;
   readonly logFolder: string;
   readonly onAcknowledged: (claim: string) => void;
+  /** True: history is settled at once, so that most records are late for a settled hour. */
+  readonly settles?: boolean;
 }
 
 /** The settings of every process of a pipeline. Its topic is also the name of its cluster. */
@@ -79,7 +81,8 @@ export function pipelineEnvironment({
   servers,
   topic,
   leaseSeconds,
-}: Pick<PipelineOptions, "servers" | "topic" | "leaseSeconds">): Record<string, string> {
+  settles = false,
+}: Pick<PipelineOptions, "servers" | "topic" | "leaseSeconds" | "settles">): Record<string, string> {
   return {
     ETCD_ENDPOINTS: servers.etcd.endpoints.join(","),
     QUEUE_TOPIC: topic,
@@ -90,6 +93,7 @@ export function pipelineEnvironment({
     // no message may become a dead letter because of the inflicted faults
     QUEUE_MAX_ATTEMPTS: "100",
     SHUTDOWN_TIMEOUT_SECONDS: "5",
+    ...(settles ? { SETTLE_HISTORY: "true", SETTLE_AFTER_MINUTES: "0" } : {}),
     LOG_LEVEL: "debug",
   };
 }

@@ -20,6 +20,8 @@ export interface SeedOptions {
   readonly durationMs: number;
   /** The kind of the first fault; absent: drawn at random. */
   readonly first?: FaultKind | undefined;
+  /** True: history is settled at once, so that most records are late for a settled hour. */
+  readonly settles?: boolean;
 }
 
 /** The result of a run. */
@@ -32,6 +34,8 @@ export interface SeedResult {
   readonly history: readonly string[];
   /** The number of times that I4 was observed. */
   readonly observations: number;
+  /** The number of times that I8 was observed while history was settled. */
+  readonly settledObservations: number;
   /** The duration of the run. */
   readonly seconds: number;
   /** The processes' logs; removed when all invariants held. */
@@ -42,7 +46,7 @@ const leaseSeconds = 3;
 const samplesPerSecond = 1500;
 
 /** One run: the pipeline imports a file while faults are inflicted; then the result is compared with the file. */
-export async function runSeed({ servers, seed, durationMs, first }: SeedOptions): Promise<SeedResult> {
+export async function runSeed({ servers, seed, durationMs, first, settles = false }: SeedOptions): Promise<SeedResult> {
   const startedAtMs = Date.now();
   const seconds = (): number => (Date.now() - startedAtMs) / 1000;
   const history: string[] = [];
@@ -59,7 +63,7 @@ export async function runSeed({ servers, seed, durationMs, first }: SeedOptions)
   const run = await openSeedRun(servers, { seed, csvFile });
   const observer = new Observer(run);
   const pipelineOptions = {
-    ...{ servers, csvFile, leaseSeconds, topic: run.topic, databaseUrl: run.databaseUrl, logFolder: folder },
+    ...{ servers, csvFile, leaseSeconds, topic: run.topic, databaseUrl: run.databaseUrl, logFolder: folder, settles },
     onAcknowledged: (claim: string) => observer.recordAcknowledged(claim),
   };
   const pipeline = makePipeline({ ...pipelineOptions, samplesPerSecond });
@@ -105,6 +109,7 @@ export async function runSeed({ servers, seed, durationMs, first }: SeedOptions)
   }
   reportViolations(...observer.violations);
   if (observer.observations === 0) reportViolations("I4 was never observed");
+  if (settles && observer.settledObservations === 0) reportViolations("I8 was never observed with settled history");
   if (violations.length === 0) await rm(folder, { recursive: true, force: true });
   return {
     seed,
@@ -112,6 +117,7 @@ export async function runSeed({ servers, seed, durationMs, first }: SeedOptions)
     violations,
     history,
     observations: observer.observations,
+    settledObservations: observer.settledObservations,
     seconds: seconds(),
     logFolder: folder,
   };
