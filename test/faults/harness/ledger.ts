@@ -24,9 +24,12 @@ const gpuCount = 40;
 /** One row in this many is spoiled. */
 const spoiledEvery = 401;
 
+const hourMs = 3_600_000;
+
 /** Generates the content of a CSV file, and records it. Values are random, so that a misplaced value almost certainly differs
- *  from the right one. */
-export function makeLedger(seed: number, seconds: number): Ledger {
+ *  from the right one.
+ *  @param hours the seconds are of so many hours in turn: between two of them, their hour may be settled */
+export function makeLedger(seed: number, seconds: number, hours = 1): Ledger {
   const random = randomFrom(seed);
   const records = new Map<string, Record<string, number>>();
   const spoiledBytes: number[] = [];
@@ -37,7 +40,7 @@ export function makeLedger(seed: number, seconds: number): Ledger {
     for (const [field, metric] of Object.entries(metrics)) {
       for (let gpu = 0; gpu < gpuCount; gpu += 1) {
         const uuid = `GPU-${seed}-${gpu}`;
-        const timeMs = startMs + second * 1000;
+        const timeMs = startMs + (second % hours) * hourMs + second * 1000;
         const value = Math.floor(random() * 100_000) / 1000;
         const isSpoiled = rows % spoiledEvery === spoiledEvery - 1;
         const row = rowOf({ timeMs, field, gpu, uuid, value: isSpoiled ? "not-a-number" : String(value) });

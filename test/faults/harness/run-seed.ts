@@ -44,6 +44,8 @@ export interface SeedResult {
 
 const leaseSeconds = 3;
 const samplesPerSecond = 1500;
+/** A streamer comes back to an hour after about three seconds. */
+const lateHours = 24;
 
 /** One run: the pipeline imports a file while faults are inflicted; then the result is compared with the file. */
 export async function runSeed({ servers, seed, durationMs, first, settles = false }: SeedOptions): Promise<SeedResult> {
@@ -58,7 +60,11 @@ export async function runSeed({ servers, seed, durationMs, first, settles = fals
   const csvFile = join(folder, `source-${seed}.csv`);
   // a second of the source has 200 samples; the source is long enough that the streamers are still reading it when the last
   // fault starts
-  const ledger = makeLedger(seed, Math.ceil((durationMs / 1000) * ((samplesPerSecond * streamers) / 200)));
+  const ledger = makeLedger(
+    seed,
+    Math.ceil((durationMs / 1000) * ((samplesPerSecond * streamers) / 200)),
+    settles ? lateHours : 1,
+  );
   await writeFile(csvFile, ledger.csv);
   const run = await openSeedRun(servers, { seed, csvFile });
   const observer = new Observer(run);
