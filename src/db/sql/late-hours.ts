@@ -12,9 +12,11 @@ import { hourMs } from "./hour-locks.ts";
 export function noteLateHours(transaction: SqlTransaction, hours: readonly number[]): void {
   const over = hours.filter((hour) => hour + hourMs <= systemClock.nowMs());
   if (over.length === 0) return;
+  // an insert that conflicts would lock the row, and keep other transactions with records of the hour waiting
   const text = `
 insert into late_hours as l (hour, first_at, last_at)
-select to_timestamp(hour_ms / 1000.0), now(), now() from unnest($1::text::float8[]) as u(hour_ms) order by 1
+select h.hour, now(), now() from (select to_timestamp(hour_ms / 1000.0) as hour from unnest($1::text::float8[]) as u(hour_ms)) h
+where not exists (select from late_hours k where k.hour = h.hour and k.last_at >= now() - interval '1 minute') order by 1
 on conflict (hour) do update set last_at = excluded.last_at where l.last_at < excluded.last_at - interval '1 minute'`;
   transaction.send(text, [numberArray(over)]);
 }
