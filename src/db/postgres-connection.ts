@@ -98,6 +98,8 @@ export class PostgresConnection implements SqlTransaction {
 
   /** Call this only within a transaction. */
   async copy(into: string, rows: Uint8Array): Promise<boolean> {
+    // postgres.js would never settle it
+    if (this.hasEnded) throw this.lostError();
     this.send("savepoint copied");
     try {
       await this.untilLost(this.stream(`copy ${into} from stdin with (format binary)`, rows));
