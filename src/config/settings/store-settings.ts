@@ -63,7 +63,7 @@ export const storeSettings = {
   ),
   settleHistory: Type.Boolean({
     env: "SETTLE_HISTORY",
-    default: false,
+    default: true,
     description:
       "Move the records of past hours from rows into blocks, which take a fifteenth of the space; without it, what is in blocks stays there and is read as before",
   }),
