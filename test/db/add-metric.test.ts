@@ -85,6 +85,8 @@ test("from one entry in the catalogue, the commands generate the client and a mi
   expect(migration.split("--> statement-breakpoint\n").toSorted()).toEqual([
     'ALTER TABLE "blocks" ADD COLUMN "recipe_metric" "bytea";',
     'ALTER TABLE "blocks" ALTER COLUMN "recipe_metric" SET STORAGE EXTERNAL;',
+    'ALTER TABLE "rollups" ADD COLUMN "recipe_metric" "bytea";',
+    'ALTER TABLE "rollups" ALTER COLUMN "recipe_metric" SET STORAGE EXTERNAL;',
     'ALTER TABLE "telemetry" ADD COLUMN "recipe_metric" double precision;',
     "DROP VIEW IF EXISTS telemetry_all;",
     "SELECT create_telemetry_all();\n",
