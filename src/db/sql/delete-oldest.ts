@@ -25,7 +25,7 @@ const ledgerTables = {
 export type LedgerTable = keyof typeof ledgerTables;
 export const ledgerTableNames = Object.keys(ledgerTables) as readonly LedgerTable[];
 
-/** The hour (UTC) of the oldest record, milliseconds since the epoch; undefined if there is none. */
+/** The hour (UTC) of the oldest record, milliseconds since the epoch; undefined if there are no records. */
 export async function oldestHour(executor: SqlExecutor): Promise<number | undefined> {
   const text = `
 select floor(extract(epoch from least((select min(time) from telemetry), (select min(from_at) from blocks)))::float8 * 1000

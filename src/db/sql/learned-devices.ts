@@ -39,7 +39,7 @@ const stepsOf = (devices: string, range: LearnedRange, own: OwnRows | undefined)
       from (${newestOf("d.gpu_key", range, own)}) newest) gaps) c
   where ${isUnscheduled("d", range)} and c.newest_at is not null`;
 
-/** A query for the instant of a device's newest record, which is none if it has none. */
+/** A query for the instant of a device's newest record, without a value if the device has no record. */
 const newestInStore = (gpuKey: string, own: OwnRows | undefined): string => {
   const settled =
     own === undefined

@@ -4,6 +4,7 @@ import type { SqlTransaction } from "../client.ts";
 import { numberArray } from "./array-literal.ts";
 import { CopyRows } from "./copy-rows.ts";
 import { hourMs } from "./hour-locks.ts";
+import { packedColumns } from "./packed-columns.ts";
 
 /** A block of a GPU. */
 export interface StoredBlock extends PackedBlock {
@@ -74,17 +75,9 @@ export async function takeBlocks(
   limit: number,
 ): Promise<StoredBlock[]> {
   const rows = await transaction.query<BlockRow>(takeText, [numberArray(gpuKeys), numberArray(hours), String(limit)]);
-  return rows.map(({ others, ...row }) => {
-    const packed = row as unknown as Readonly<Record<string, Uint8Array | null>>;
-    return {
-      ...row,
-      others: others ?? undefined,
-      metrics: new Map(
-        metricNames.flatMap((name): [string, Uint8Array][] => {
-          const column = packed[name];
-          return column === null || column === undefined ? [] : [[name, column]];
-        }),
-      ),
-    };
-  });
+  return rows.map(({ others, ...row }) => ({
+    ...row,
+    others: others ?? undefined,
+    metrics: packedColumns(row, metricNames),
+  }));
 }

@@ -4,6 +4,7 @@ import { decodeNumbers } from "../../domain/block/number-column.ts";
 import type { SqlExecutor, SqlTransaction } from "../client.ts";
 import { numberArray } from "./array-literal.ts";
 import { CopyRows } from "./copy-rows.ts";
+import { packedColumns } from "./packed-columns.ts";
 
 /** A rollup of an hour, as it is stored. */
 export interface StoredRollups extends PackedRollup {
@@ -44,14 +45,7 @@ extract(epoch from r.from_at)::float8 * 1000 as hour, r.first_key::float8 as "fi
   r.holders, r.holder_names::text as "holderNames", r.records${names.map((name) => `, r."${name}"`).join("")}`;
 
 function toRollups(rows: readonly RollupRow[], names: readonly string[]): StoredRollups[] {
-  return rows.map((row) => {
-    const values = row as unknown as Readonly<Record<string, Uint8Array | null>>;
-    const packed = names.flatMap((name): [string, Uint8Array][] => {
-      const column = values[name];
-      return column === null || column === undefined ? [] : [[name, column]];
-    });
-    return { ...row, metrics: new Map(packed) };
-  });
+  return rows.map((row) => ({ ...row, metrics: packedColumns(row, names) }));
 }
 
 /** Deletes the rollups of an hour that may have entries of some GPUs, and returns them.

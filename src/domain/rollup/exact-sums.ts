@@ -156,14 +156,14 @@ export class ExactSums {
   }
 }
 
-/** The decimal that is a sum, as a double that stands for it; undefined if there is none. */
+/** The double that stands for a decimal sum; undefined if the sum has too many digits. */
 export function asDecimal(units: bigint): number | undefined {
   const { integer, digits } = fewestDigits(units);
   const narrow = Number(integer);
   return Math.abs(narrow) < limitOf(digits) ? narrow / (powers[digits] as number) : undefined;
 }
 
-/** The units of 10^-9 of a decimal; undefined if the value is none. */
+/** The units of 10^-9 of a decimal; undefined if the value is no decimal. */
 export function unitsOf(value: number): bigint | undefined {
   const digits = digitsOf(value);
   if (digits === undefined) return undefined;
@@ -183,7 +183,7 @@ function fewestDigits(units: bigint): { readonly integer: bigint; readonly digit
   return { integer, digits };
 }
 
-/** The fewest digits after the point with which a value is a decimal; undefined if it is none. */
+/** The fewest digits after the point that write a value as a decimal; undefined if it is no decimal. */
 function digitsOf(value: number): number | undefined {
   const digits = powers.findIndex((power, count) => {
     const integer = Math.round(value * power);

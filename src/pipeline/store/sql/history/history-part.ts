@@ -1,5 +1,6 @@
 import { type BlockOfGpu, type ColumnsRow, type RowsOfGpu, sentDoubles } from "../../../../db/sql/history-columns.ts";
 import { hourMs } from "../../../../db/sql/hour-locks.ts";
+import { packedColumns } from "../../../../db/sql/packed-columns.ts";
 import { storedOccupants } from "../../../../db/sql/stored-occupants.ts";
 import { type Block, partOf, type Run } from "../../../../domain/block/block.ts";
 import { unpackBlock } from "../../../../domain/block/packed-block.ts";
@@ -41,7 +42,7 @@ function partOfBlock(row: BlockOfGpu, names: readonly string[], range: TimeRange
     const block = unpackBlock({
       records,
       times,
-      metrics: columnsOf(row, names),
+      metrics: packedColumns(row, names),
       others: others ?? undefined,
       runs: runs ?? undefined,
     });
@@ -60,7 +61,7 @@ function partOfBlock(row: BlockOfGpu, names: readonly string[], range: TimeRange
 export function partsOfRows(row: RowsOfGpu, names: readonly string[], more: readonly ColumnsRow[] = []): HistoryPart[] {
   const { gpuKey, records, times } = row;
   const timesMs = inWholeMs(sentDoubles(times));
-  const metrics = new Map(Array.from(columnsOf(row, names), ([name, bytes]) => [name, sentDoubles(bytes)]));
+  const metrics = new Map(Array.from(packedColumns(row, names), ([name, bytes]) => [name, sentDoubles(bytes)]));
   const block = { timesMs, metrics, others: othersOf(more, records), runs: runsOf(more, records) };
   const parts: HistoryPart[] = [];
   for (let from = 0; from < records;) {
@@ -69,16 +70,6 @@ export function partsOfRows(row: RowsOfGpu, names: readonly string[], more: read
     from = to;
   }
   return parts;
-}
-
-function columnsOf(row: object, names: readonly string[]): Map<string, Uint8Array> {
-  const values = row as Readonly<Record<string, Uint8Array | null>>;
-  return new Map(
-    names.flatMap((name): [string, Uint8Array][] => {
-      const column = values[name];
-      return column === null || column === undefined ? [] : [[name, column]];
-    }),
-  );
 }
 
 /** PostgreSQL's seconds times 1000 are not always whole. */
