@@ -14,30 +14,32 @@ import { exerciseSettledCoverage } from "../contract/settled-coverage.ts";
 import { exerciseStoredTogether } from "../contract/stored-together.ts";
 import { exerciseTelemetryQueries } from "../contract/telemetry-queries.ts";
 import { exerciseTelemetryStore } from "../contract/telemetry-store.ts";
+import { exerciseInEachState } from "../support/each-state.ts";
 import { openMemoryStore } from "../support/open-store.ts";
-import { settledStores } from "../support/settled.ts";
+import { settledStates, settledStores } from "../support/settled.ts";
 
-exerciseTelemetryStore("PGlite", openMemoryStore);
+const pglite = { name: "PGlite", open: openMemoryStore };
 exerciseStoredTogether("PGlite", openMemoryStore);
-exerciseTelemetryQueries("PGlite", openMemoryStore);
 exerciseMessageFolding("PGlite", openMemoryStore);
-exerciseDevicesInStore("PGlite", openMemoryStore);
 exerciseBoundedQueries("PGlite", openMemoryStore);
 
 /** Each PGlite in memory is a database of its own, so both collectors of the contract use the same store. */
-let shared: Promise<OpenStore> | undefined;
-const openShared = (): Promise<OpenStore> => (shared ??= openMemoryStore());
-exerciseGpuStateHistory("PGlite", openShared, openShared);
+function exerciseOneStore(name: string, open: () => Promise<OpenStore>): void {
+  let shared: Promise<OpenStore> | undefined;
+  const openShared = (): Promise<OpenStore> => (shared ??= open());
+  exerciseGpuStateHistory(name, openShared, openShared);
+}
+exerciseInEachState(exerciseOneStore, { ...pglite, atRest: "everything" });
 
 exerciseHistoryRetention("PGlite", openMemoryStore);
-exerciseCoverage("PGlite", openMemoryStore);
-exerciseInventory("PGlite", openMemoryStore);
-exerciseExpectedDevices("PGlite", openMemoryStore);
-exerciseMissedReasons("PGlite", openMemoryStore);
-exerciseExpectedRecords("PGlite", openMemoryStore);
 exerciseKeyStore("PGlite", openMemoryStore);
 
+for (const atRest of settledStates) exerciseInEachState(exerciseTelemetryStore, { ...pglite, atRest });
+exerciseInEachState(exerciseDevicesInStore, { ...pglite, atRest: "everything" });
+exerciseInEachState(exerciseInventory, { ...pglite, atRest: "everything" });
+exerciseInEachState(exerciseMissedReasons, { ...pglite, atRest: "half" });
+for (const exercise of [exerciseTelemetryQueries, exerciseCoverage, exerciseExpectedDevices, exerciseExpectedRecords]) {
+  exerciseInEachState(exercise, { ...pglite, atRest: "nothing" });
+}
 exerciseSettledCoverage("PGlite", openMemoryStore, 3);
-exerciseCoverage("PGlite with settled history", settledStores(openMemoryStore, "everything"));
-exerciseInventory("PGlite with settled history", settledStores(openMemoryStore, "everything"));
-exerciseMissedReasons("PGlite with half of its history settled", settledStores(openMemoryStore, "half"));
+exerciseBoundedQueries("PGlite with half of its history settled", settledStores(openMemoryStore, "half"));

@@ -17,6 +17,7 @@ import { exerciseSettledCoverage } from "../contract/settled-coverage.ts";
 import { exerciseStoredTogether } from "../contract/stored-together.ts";
 import { exerciseTelemetryQueries } from "../contract/telemetry-queries.ts";
 import { exerciseTelemetryStore } from "../contract/telemetry-store.ts";
+import { exerciseInEachState } from "../support/each-state.ts";
 import { createDatabase } from "../support/postgres-database.ts";
 
 let server: ProvidedDatabase;
@@ -32,8 +33,6 @@ function inDatabase(name: string, options: { readonly plain?: boolean; readonly 
   };
 }
 
-exerciseTelemetryStore("TimescaleDB", inDatabase("timescale", {}));
-exerciseTelemetryStore("PostgreSQL", inDatabase("plain", { plain: true }));
 exerciseTelemetryStore("TimescaleDB with the setting for a pooler", inDatabase("pooled", { query: "?prepare=false" }));
 
 exerciseStoredTogether("TimescaleDB", inDatabase("timescale_together", {}));
@@ -48,22 +47,21 @@ exerciseDevicesInStore("PostgreSQL", inDatabase("plain_devices", { plain: true }
 let teams = 0;
 exerciseBoundedQueries("TimescaleDB", () => inDatabase(`timescale_teams_${(teams += 1)}`, {})());
 
-exerciseTelemetryQueries("TimescaleDB", inDatabase("timescale_queries", {}));
-exerciseTelemetryQueries("PostgreSQL", inDatabase("plain_queries", { plain: true }));
-
 exerciseKeyStore("PostgreSQL", inDatabase("plain_keys", { plain: true }));
 
-exerciseCoverage("TimescaleDB", inDatabase("timescale_coverage", {}));
-exerciseCoverage("PostgreSQL", inDatabase("plain_coverage", { plain: true }));
-
-exerciseInventory("TimescaleDB", inDatabase("timescale_inventory", {}));
-exerciseExpectedDevices("TimescaleDB", inDatabase("timescale_expected", {}));
-exerciseExpectedRecords("TimescaleDB", inDatabase("timescale_due", {}));
-exerciseInventory("PostgreSQL", inDatabase("plain_inventory", { plain: true }));
-exerciseExpectedDevices("PostgreSQL", inDatabase("plain_expected", { plain: true }));
-exerciseMissedReasons("TimescaleDB", inDatabase("timescale_reasons", {}));
-exerciseMissedReasons("PostgreSQL", inDatabase("plain_reasons", { plain: true }));
-exerciseExpectedRecords("PostgreSQL", inDatabase("plain_due", { plain: true }));
+for (const [name, options, atRest] of [
+  ["TimescaleDB", {}, "everything"],
+  ["PostgreSQL", { plain: true }, "half"],
+] as const) {
+  const inOwnDatabase = (part: string) => ({ name, open: inDatabase(`${name.toLowerCase()}_${part}`, options) });
+  exerciseInEachState(exerciseTelemetryStore, { ...inOwnDatabase("store"), atRest });
+  exerciseInEachState(exerciseTelemetryQueries, { ...inOwnDatabase("queries"), atRest });
+  exerciseInEachState(exerciseInventory, { ...inOwnDatabase("inventory"), atRest });
+  exerciseInEachState(exerciseMissedReasons, { ...inOwnDatabase("reasons"), atRest });
+  exerciseInEachState(exerciseCoverage, { ...inOwnDatabase("coverage"), atRest: "nothing" });
+  exerciseInEachState(exerciseExpectedDevices, { ...inOwnDatabase("expected"), atRest: "nothing" });
+  exerciseInEachState(exerciseExpectedRecords, { ...inOwnDatabase("due"), atRest: "nothing" });
+}
 
 for (const [name, options] of [
   ["TimescaleDB", {}],
