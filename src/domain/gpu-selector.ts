@@ -47,6 +47,11 @@ export function selectsHeld({ namespace, within }: GpuSelector, occupants: Occup
   );
 }
 
+/** False if a selector does not depend on the workloads that held the GPUs. */
+export function restrictsHolders({ namespace, within }: GpuSelector): boolean {
+  return namespace !== undefined || within !== undefined;
+}
+
 /** A GPU that no workload holds has the empty namespace; one whose occupants are unknown has none. */
 function holdsNamespace(occupants: Occupants | undefined, namespace: string): boolean {
   if (occupants === undefined) return false;

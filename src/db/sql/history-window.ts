@@ -11,7 +11,7 @@ import { OwnRows } from "./own-rows.ts";
 import { epochMs } from "./epoch-ms.ts";
 import { bucketOf } from "./rollup-source.ts";
 import { blockColumns, type RecordOrBlock, type RecordRow, inWholeMilliseconds } from "./select-records.ts";
-import { readSentBlock, sentBlock } from "./sent-blocks.ts";
+import { readSentBlock, type SentColumns, sentBlock } from "./sent-blocks.ts";
 
 /** A part of the history: what a filter selects between its newest record (its oldest when reading forward) and the beginning (the end)
  *  of an hour. */
@@ -30,10 +30,10 @@ export interface HistoryWindow {
 export interface WindowBlocks {
   /** The window has all hours of so many of the newest blocks (the oldest when reading forward). */
   readonly count: number;
-  /** Names of the catalogue. */
-  readonly metrics: readonly string[];
-  /** True: also the metrics outside the catalogue, and labelled series. */
-  readonly withOthers: boolean;
+  readonly columns: SentColumns;
+  /** The window has only those of their blocks that can have the first so many records of a page that selects all of their records:
+   *  those across its beginning, and of the others so many, by their first records in the order of the page. Undefined: all of them. */
+  readonly records: number | undefined;
 }
 
 interface WindowRow extends RecordOrBlock {
@@ -53,7 +53,7 @@ export async function selectWindow(
   return {
     rows: read.filter(({ block }) => block === null),
     blocks: settled.map(({ block, gpuKey, timeMs }) =>
-      readSentBlock(block, blocks.metrics, { gpuKey, fromMs: timeMs }),
+      readSentBlock(block, blocks.columns.metrics, { gpuKey, fromMs: timeMs }),
     ),
     edgeMs: settled[0]?.edgeMs ?? undefined,
   };
@@ -61,7 +61,7 @@ export async function selectWindow(
 
 function windowStatement(
   filter: RecordFilter,
-  { count, metrics, withOthers }: WindowBlocks,
+  { count, columns, records }: WindowBlocks,
 ): { readonly text: string; readonly params: readonly unknown[] } {
   const isForward = filter.isForward === true;
   const [sort, farthest] = isForward ? ["asc", "max"] : ["desc", "min"];
@@ -74,9 +74,10 @@ function windowStatement(
   const isFull = `count(*) > ${conditions.param(filter.limit)}`;
   const newest = `order by b.from_at ${sort} limit ${max}`;
   // not beyond the window, nor beyond the last of the rows if these are enough
-  const near = isForward
+  const isNear = isForward
     ? "b.from_at < w.edge and coalesce(b.from_at <= (select at from last_row), true)"
     : "b.from_at >= w.edge and coalesce(b.to_at >= (select at from last_row), true)";
+  const near = blocksBy(keys, `${conditions.after("and")} and ${isNear}`, "offset 0");
   const text = `
 with r as materialized (${rows}),
 last_row as (select to_timestamp(round(${farthest}("timeMs")) / 1000.0) as at from r having ${isFull}),
@@ -85,8 +86,8 @@ w as (
   from (select from_at from (${blocksBy(keys, conditions.after("and"), newest)}) b ${newest}) n)
 select r.*, null::bytea as block, null::float8 as "edgeMs" from r
 union all
-select ${blockColumns("b", sentBlock("b", metrics, withOthers))}, ${epochMs("w.edge")}
-from w cross join lateral (${blocksBy(keys, `${conditions.after("and")} and ${near}`, "offset 0")}) b`;
+select ${blockColumns("b", sentBlock("b", columns))}, ${epochMs("w.edge")}
+from w cross join lateral (${records === undefined ? near : firstOf(near, { ...filter, limit: records }, conditions)}) b`;
   return { text, params: conditions.params };
 }
 
@@ -95,6 +96,22 @@ function blocksBy(keys: KeysOfBlocks, conditions: string, order: string): string
   if (!keys.areFew) return `select b.* from blocks b where ${keys.text} ${conditions} ${order}`;
   return `select b.* from (${keys.text}) k cross join lateral (
   select * from blocks b where b.gpu_key = k.gpu_key ${conditions} ${order}) b`;
+}
+
+/** Leaves out the blocks that cannot have one of the first `filter.limit` records. */
+function firstOf(blocks: string, { range, cursor, isForward = false, limit }: RecordFilter, conditions: Conditions) {
+  const beginMs = isForward
+    ? Math.max(range.fromMs, cursor?.timeMs ?? -Infinity)
+    : Math.min(range.toMs, cursor?.timeMs ?? Infinity);
+  const [end, sort] = isForward ? ["c.from_at", "asc"] : ["c.to_at", "desc"];
+  const order = `order by floor(${epochMs(end)} + 0.5) ${sort}, c.gpu_key ${sort} limit ${conditions.param(limit)}`;
+  if (!Number.isFinite(beginMs)) return `select * from (${blocks}) c ${order}`;
+  // the order is by whole milliseconds
+  const [past, nearMs] = isForward ? ["<=", beginMs + 1] : [">=", beginMs - 1];
+  const isAcross = `${end} ${past} to_timestamp(${conditions.param(nearMs)}::float8 / 1000.0)`;
+  return `
+  select * from (${blocks}) c where ${isAcross}
+  union all (select * from (${blocks}) c where not ${isAcross} ${order})`;
 }
 
 /** The span that a block must overlap: that of the range and the cursor. */

@@ -1,4 +1,3 @@
-import { metrics } from "../../domain/metrics.ts";
 import type { EachGpuFilter } from "../../domain/query.ts";
 import type { SqlExecutor } from "../client.ts";
 import { textArray } from "./array-literal.ts";
@@ -8,9 +7,7 @@ import { hourMs } from "./hour-locks.ts";
 import { OwnRows } from "./own-rows.ts";
 import { type RowsAndBlocks, rowsAndBlocks } from "./records-at.ts";
 import { blockColumns, columns, type RecordOrBlock } from "./select-records.ts";
-import { sentBlock } from "./sent-blocks.ts";
-
-const metricNames = metrics.map(({ name }) => name);
+import { sentBlock, wholeBlock } from "./sent-blocks.ts";
 
 /** Reads the newest rows of each of many GPUs, and its newest blocks unless the rows are enough, by one statement. Each GPU is read by
  *  the primary keys. The records of the blocks are still to be filtered.
@@ -38,7 +35,7 @@ last_row as (
   select "gpuKey", to_timestamp(round(min("timeMs")) / 1000.0) as at from r group by "gpuKey" having count(*) >= ${max})
 select r.*, null::bytea as block from r
 union all
-select ${blockColumns("b", sentBlock("b", metricNames, true))}
+select ${blockColumns("b", sentBlock("b", wholeBlock))}
 from k left join last_row l on l."gpuKey" = k.gpu_key::float8 cross join lateral (
   select * from blocks b where b.gpu_key = k.gpu_key ${inBlocks.after("and")} order by b.from_at desc limit ${blocksMax}) b
 where l.at is null or b.to_at >= l.at`;

@@ -59,7 +59,7 @@ select ${place}, t.container, t.pod, t.namespace, t.occupants, t.attributes_id::
   null::float8 as "fromMs", null::bytea as block
 from o join telemetry t on t.gpu_key = o.gpu_key and t.time = ${at} ${next}
 union all
-select ${place}, null, null, null, null, null, ${epochMs("b.from_at")}, ${sentBlock("b", [], false)}
+select ${place}, null, null, null, null, null, ${epochMs("b.from_at")}, ${sentBlock("b", { metrics: [], withOthers: false, withRuns: true })}
 from o cross join lateral (
   select * from blocks b where b.gpu_key = o.gpu_key and b.from_at <= ${at} order by b.from_at desc limit 1) b ${next}
 where b.to_at >= ${at}`;

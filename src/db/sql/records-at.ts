@@ -1,12 +1,9 @@
-import { metrics } from "../../domain/metrics.ts";
 import type { SqlExecutor } from "../client.ts";
 import { numberArray } from "./array-literal.ts";
 import type { BlockOfGpu } from "./history-columns.ts";
 import type { RecordPlace } from "./matching-places.ts";
 import { blockColumns, columns, type RecordOrBlock, type RecordRow, inWholeMilliseconds } from "./select-records.ts";
-import { readSentBlock, sentBlock } from "./sent-blocks.ts";
-
-const metricNames = metrics.map(({ name }) => name);
+import { readSentBlock, sentBlock, wholeBlock } from "./sent-blocks.ts";
 
 /** Records, those that are rows and those that are in blocks. */
 export interface RowsAndBlocks {
@@ -15,7 +12,7 @@ export interface RowsAndBlocks {
   readonly blocks: readonly BlockOfGpu[];
 }
 
-const sent = blockColumns("b", sentBlock("b", metricNames, true));
+const sent = blockColumns("b", sentBlock("b", wholeBlock));
 const text = `
 with u as (select * from unnest($1::text::int8[], $2::text::float8[]) as u(gpu_key, time_ms))
 select ${columns}, null::bytea as block from u cross join lateral (
@@ -40,7 +37,7 @@ export function rowsAndBlocks(read: readonly RecordOrBlock[]): RowsAndBlocks {
   return {
     rows: whole.filter(({ block }) => block === null),
     blocks: whole.flatMap(({ block, gpuKey, timeMs }) =>
-      block === null ? [] : [readSentBlock(block, metricNames, { gpuKey, fromMs: timeMs })],
+      block === null ? [] : [readSentBlock(block, wholeBlock.metrics, { gpuKey, fromMs: timeMs })],
     ),
   };
 }

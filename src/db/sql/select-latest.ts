@@ -7,7 +7,7 @@ import type { RecordPlace } from "./matching-places.ts";
 import { type RowsAndBlocks, rowsAndBlocks } from "./records-at.ts";
 import { gpuConditions, gpuOrder } from "./select-gpus.ts";
 import { blockColumns, columns, type RecordOrBlock, type RecordRow, inWholeMilliseconds } from "./select-records.ts";
-import { sentBlock } from "./sent-blocks.ts";
+import { sentBlock, wholeBlock } from "./sent-blocks.ts";
 
 const metricNames = metrics.map(({ name }) => name);
 
@@ -43,7 +43,7 @@ with k as (select * from unnest($1::text::int8[]) as u(gpu_key))
 select ${columns}, null::bytea as block from k cross join lateral (
   select * from telemetry t where t.gpu_key = k.gpu_key and ${rowHasValues} order by t.time desc limit 1) t
 union all
-select ${blockColumns("b", sentBlock("b", metricNames, true))} from k cross join lateral (
+select ${blockColumns("b", sentBlock("b", wholeBlock))} from k cross join lateral (
   select * from blocks b where b.gpu_key = k.gpu_key and ${blockHasValues} order by b.from_at desc limit 1) b`;
 
 /** Reads the newest row that has values, and the newest block that has values, of each GPU that has such ones. */

@@ -1,31 +1,44 @@
+import { metrics } from "../../domain/metrics.ts";
 import type { BlockOfGpu } from "./history-columns.ts";
 
 // A statement that reads rows and blocks has one list of columns for both. So a block travels in one more column, in the binary form
 // of a PostgreSQL row: the number of its fields (int32), and for each the oid of its type, its length (-1: NULL) and its bytes.
 
-/** An SQL expression for a block.
- *  @param metrics the metrics to read of it
- *  @param withOthers true: also the metrics outside the catalogue, and labelled series */
-export function sentBlock(block: string, metrics: readonly string[], withOthers: boolean): string {
+/** What to read of a block, besides its instants. */
+export interface SentColumns {
+  /** Names of the catalogue. */
+  readonly metrics: readonly string[];
+  /** True: also the metrics outside the catalogue, and labelled series. */
+  readonly withOthers: boolean;
+  /** True: also who held the GPU, and what was reported about it. */
+  readonly withRuns: boolean;
+}
+
+/** All columns of a block. */
+export const wholeBlock: SentColumns = { metrics: metrics.map(({ name }) => name), withOthers: true, withRuns: true };
+
+/** An SQL expression for a block. */
+export function sentBlock(block: string, { metrics: names, withOthers, withRuns }: SentColumns): string {
   const others = withOthers ? `${block}.others` : "null::bytea";
-  const columns = metrics.map((name) => `, ${block}."${name}"`).join("");
-  return `record_send(row(${block}.records, ${block}.times, ${others}, ${block}.runs::text${columns}))`;
+  const runs = withRuns ? `${block}.runs::text` : "null::text";
+  const columns = names.map((name) => `, ${block}."${name}"`).join("");
+  return `record_send(row(${block}.records, ${block}.times, ${others}, ${runs}${columns}))`;
 }
 
 const fieldsBeforeMetrics = 4;
 
 /** Reads what `sentBlock` gave.
- *  @param metrics the same as there */
+ *  @param names the metrics that were read there */
 export function readSentBlock(
   sent: Uint8Array,
-  metrics: readonly string[],
+  names: readonly string[],
   of: Pick<BlockOfGpu, "gpuKey" | "fromMs">,
 ): BlockOfGpu {
   const fields = fieldsOf(sent);
   const [records, times, others, runs] = fields;
   if (records === undefined || times === undefined) throw new Error("a block was read without its instants");
   return {
-    ...Object.fromEntries(metrics.map((name, index) => [name, fields[fieldsBeforeMetrics + index] ?? null])),
+    ...Object.fromEntries(names.map((name, index) => [name, fields[fieldsBeforeMetrics + index] ?? null])),
     ...of,
     kind: "block",
     records: viewOf(records).getInt32(0),

@@ -1,6 +1,6 @@
 import type { RecordPlace } from "../../../../db/sql/matching-places.ts";
-import { type GpuSelector, selectsHeld } from "../../../../domain/gpu-selector.ts";
-import type { HistoryPart } from "./history-part.ts";
+import { type GpuSelector, restrictsHolders, selectsHeld } from "../../../../domain/gpu-selector.ts";
+import { firstFrom, type HistoryPart } from "./history-part.ts";
 
 /** The place of a record in a block. */
 export interface BlockPlace extends RecordPlace {
@@ -9,29 +9,45 @@ export interface BlockPlace extends RecordPlace {
   readonly index: number;
 }
 
-/** Records of a block that may be part of a page: their indexes in the part, ascending. */
+/** Records of a block that may be part of a page: from a place up to another one, which is not included. */
 interface Candidates {
   readonly part: HistoryPart;
-  readonly indexes: Uint32Array;
+  /** The indexes in the part of those that are selected, ascending; undefined: all are. */
+  readonly indexes: Uint32Array | undefined;
+  readonly from: number;
+  readonly to: number;
 }
 
-/** The records of a part that a place in the history does not exclude, and in which a workload that is selected held the GPU. */
+/** The records of a part in which a workload that is selected held the GPU.
+ *  @param bounds the indexes of the first one that a place in the history does not exclude, and of the one after the last one */
 export function candidatesOf(
   part: HistoryPart,
   gpus: GpuSelector,
-  isIncluded: (place: RecordPlace) => boolean = () => true,
+  [first, end]: readonly [number, number] = [0, part.timesMs.length],
 ): Candidates {
-  const { gpuKey, timesMs, runs } = part;
+  if (!restrictsHolders(gpus)) return { part, indexes: undefined, from: first, to: end };
   const indexes: number[] = [];
   let from = 0;
-  for (const { records, occupants } of runs) {
+  for (const { records, occupants } of part.runs) {
     const to = from + records;
-    for (let index = from; index < to && selectsHeld(gpus, occupants); index += 1) {
-      if (isIncluded({ gpuKey, timeMs: timesMs[index] as number })) indexes.push(index);
+    if (selectsHeld(gpus, occupants)) {
+      for (let index = Math.max(from, first); index < Math.min(to, end); index += 1) indexes.push(index);
     }
     from = to;
   }
-  return { part, indexes: Uint32Array.from(indexes) };
+  return { part, indexes: Uint32Array.from(indexes), from: 0, to: indexes.length };
+}
+
+/** The bounds of the records of a part that come after a place of the history, in the order of a page. */
+export function boundsAfter(
+  { gpuKey, timesMs }: HistoryPart,
+  place: RecordPlace | undefined,
+  isForward: boolean,
+): readonly [number, number] {
+  if (place === undefined) return [0, timesMs.length];
+  const { timeMs } = place;
+  if (isForward) return [firstFrom(timesMs, gpuKey > place.gpuKey ? timeMs : timeMs + 1), timesMs.length];
+  return [0, firstFrom(timesMs, gpuKey < place.gpuKey ? timeMs + 1 : timeMs)];
 }
 
 /** Orders places of the history by their instants, then by the keys of their GPUs. */
@@ -39,7 +55,7 @@ export function byPlace(a: RecordPlace, b: RecordPlace): number {
   return a.timeMs - b.timeMs || a.gpuKey - b.gpuKey;
 }
 
-/** What is left of candidates: the indexes from `from` to `to`. */
+/** What is left of candidates. */
 interface Left extends Candidates {
   from: number;
   to: number;
@@ -53,7 +69,7 @@ export class BlockPlaces {
     candidates: readonly Candidates[],
     private readonly isForward: boolean,
   ) {
-    this.left = candidates.map((each) => ({ ...each, from: 0, to: each.indexes.length }));
+    this.left = candidates.filter(({ from, to }) => from < to).map((each) => ({ ...each }));
   }
 
   /** Takes the next places: at least so many, or all that are left. */
@@ -88,17 +104,21 @@ export class BlockPlaces {
     const first = this.isForward ? left.from : left.to - count;
     if (this.isForward) left.from += count;
     else left.to -= count;
-    return Array.from(left.indexes.subarray(first, first + count), (index) => ({
+    return Array.from({ length: count }, (_, at) => ({
       part: left.part,
-      index,
+      index: indexAt(left, first + at),
       gpuKey: left.part.gpuKey,
-      timeMs: left.part.timesMs[index] as number,
+      timeMs: timeAt(left, first + at),
     }));
   }
 }
 
-function timeAt({ part, indexes }: Left, at: number): number {
-  return part.timesMs[indexes[at] as number] as number;
+function indexAt({ indexes }: Left, at: number): number {
+  return indexes === undefined ? at : (indexes[at] as number);
+}
+
+function timeAt(left: Left, at: number): number {
+  return left.part.timesMs[indexAt(left, at)] as number;
 }
 
 /** @returns the place of the first of those left that is after an instant, of whole milliseconds; `to` if none is */

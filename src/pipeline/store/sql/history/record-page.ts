@@ -3,14 +3,14 @@ import { toPage } from "../../../../db/sql/history-part.ts";
 import { selectWindow } from "../../../../db/sql/history-window.ts";
 import { matchingPlaces, type RecordPlace, restrictsPlaces } from "../../../../db/sql/matching-places.ts";
 import type { RecordRow } from "../../../../db/sql/select-records.ts";
-import { metrics } from "../../../../domain/metrics.ts";
+import { type SentColumns, wholeBlock } from "../../../../db/sql/sent-blocks.ts";
+import { type GpuSelector, restrictsHolders } from "../../../../domain/gpu-selector.ts";
 import type { HistoryPage, RecordFilter } from "../../../../domain/query.ts";
 import type { TimeRange } from "../../../../domain/time-range.ts";
-import { type BlockPlace, BlockPlaces, byPlace, candidatesOf } from "./block-places.ts";
+import { type BlockPlace, BlockPlaces, boundsAfter, byPlace, candidatesOf } from "./block-places.ts";
 import { recordRowOf, recordsAt } from "./block-records.ts";
 import { type HistoryPart, partsOfBlocks } from "./history-part.ts";
 
-const metricNames = metrics.map(({ name }) => name);
 /** Windows grow, for GPUs that have few records an hour, and for filters that few records match. */
 const growth = 4;
 /** Without values, they take about 2 MB as they travel, and 8 MB decoded; with values, ten times as much. */
@@ -28,18 +28,25 @@ export async function readRecordPage(executor: SqlExecutor, filter: RecordFilter
   // few blocks: their values travel with them
   const isOneGpu = filter.gpus.uuids?.length === 1;
   const order = isForward ? byPlace : (a: RecordPlace, b: RecordPlace) => byPlace(b, a);
+  const columns = isOneGpu ? wholeBlock : instantsOf(filter.gpus);
   const found: Found[] = [];
   let left = filter;
   let count = 1;
+  // of a fleet, most blocks of an hour have no record of the first page
+  let isShortened = !isOneGpu && !restrictsHolders(filter.gpus);
   // one more shows that another page follows
   for (let missing = filter.limit + 1; missing > 0; missing = filter.limit + 1 - found.length) {
-    const read = isOneGpu ? { metrics: metricNames, withOthers: true } : { metrics: [], withOthers: false };
-    const window = await selectWindow(executor, { ...left, limit: missing - 1 }, { count, ...read });
+    const records = isShortened ? missing : undefined;
+    const window = await selectWindow(executor, { ...left, limit: missing - 1 }, { count, columns, records });
+    const isPartial = records !== undefined && window.blocks.length >= records;
     const { edgeMs } = window;
     const range = edgeMs === undefined ? left.range : inside(left.range, edgeMs, isForward);
     const rows = window.rows.filter(({ timeMs }) => timeMs >= range.fromMs && timeMs < range.toMs);
-    const parts = await partsOfBlocks(window.blocks, read.metrics, range);
-    const settled = await firstPlaces(executor, { ...left, limit: missing }, parts);
+    const parts = await partsOfBlocks(window.blocks, columns.metrics, range);
+    const settled = await firstPlaces(executor, { ...left, limit: missing, isPartial }, parts);
+    isShortened = false;
+    // the other blocks may have some of the records
+    if (isPartial && settled.length < missing) continue;
     found.push(...[...rows, ...settled].sort(order).slice(0, missing));
     if (edgeMs === undefined) break;
     left = beyond(left, edgeMs);
@@ -53,6 +60,11 @@ export async function readRecordPage(executor: SqlExecutor, filter: RecordFilter
   return { elements: await withValues(executor, elements, isOneGpu), next };
 }
 
+/** What to read of blocks to find the places of records. */
+function instantsOf(gpus: GpuSelector): SentColumns {
+  return { metrics: [], withOthers: false, withRuns: restrictsHolders(gpus) };
+}
+
 function inside({ fromMs, toMs }: TimeRange, edgeMs: number, isForward: boolean): TimeRange {
   return isForward ? { fromMs, toMs: Math.min(toMs, edgeMs) } : { fromMs: Math.max(fromMs, edgeMs), toMs };
 }
@@ -63,20 +75,21 @@ function beyond({ gpus, range, isForward = false, limit }: RecordFilter, edgeMs:
   return { gpus, isForward, limit, range: isForward ? { fromMs: edgeMs, toMs } : { fromMs, toMs: edgeMs } };
 }
 
-/** The first `filter.limit` records of blocks that match the filter, in the order of the page. */
+interface FirstPlaces extends RecordFilter {
+  /** True: only the first `limit` records of the parts are known to come before those of all other blocks. */
+  readonly isPartial: boolean;
+}
+
+/** The first `filter.limit` records of blocks that match the filter, in the order of the page; fewer if no more are known. */
 async function firstPlaces(
   executor: SqlExecutor,
-  { gpus, cursor, limit, isForward = false }: RecordFilter,
+  { gpus, cursor, limit, isForward = false, isPartial }: FirstPlaces,
   parts: readonly HistoryPart[],
 ): Promise<BlockPlace[]> {
-  const isAfter = ({ gpuKey, timeMs }: RecordPlace): boolean => {
-    if (cursor === undefined) return true;
-    const order = byPlace({ gpuKey, timeMs }, cursor);
-    return isForward ? order > 0 : order < 0;
-  };
-  const candidates = parts.map((part) => candidatesOf(part, gpus, isAfter));
+  const candidates = parts.map((part) => candidatesOf(part, gpus, boundsAfter(part, cursor, isForward)));
   const places = new BlockPlaces(candidates, isForward);
   if (!restrictsPlaces(gpus)) return places.take(limit).slice(0, limit);
+  if (isPartial) return matchingPlaces(executor, gpus, places.take(limit).slice(0, limit));
   const first: BlockPlace[] = [];
   // most filters match most records of the blocks
   for (let count = limit; first.length < limit; count *= growth) {
