@@ -63,13 +63,36 @@ interface Left extends Candidates {
 
 /** Takes the places of records from many blocks in the order of the history, newest first or oldest first, a few at a time. */
 export class BlockPlaces {
-  private readonly left: Left[];
+  private left: Left[] = [];
 
-  constructor(
-    candidates: readonly Candidates[],
-    private readonly isForward: boolean,
-  ) {
-    this.left = candidates.filter(({ from, to }) => from < to).map((each) => ({ ...each }));
+  constructor(private readonly isForward: boolean) {}
+
+  add(candidates: readonly Candidates[]): this {
+    for (const each of candidates) if (each.from < each.to) this.left.push({ ...each });
+    return this;
+  }
+
+  /** Forgets all places but the next `count`, and the blocks that have none of them. */
+  keep(count: number): void {
+    const untilMs = this.instantOf(count);
+    let excess = -count;
+    for (const left of this.left) {
+      const kept = this.countUntil(left, untilMs);
+      if (this.isForward) left.to = left.from + kept;
+      else left.from = left.to - kept;
+      excess += kept;
+    }
+    this.left = this.left.filter(({ from, to }) => from < to);
+    if (excess <= 0) return;
+    // of one instant, many GPUs have a record
+    const keys = this.left.filter((left) => this.lastMs(left) === untilMs).map(({ part }) => part.gpuKey);
+    const dropped = new Set(keys.sort((a, b) => (this.isForward ? b - a : a - b)).slice(0, excess));
+    for (const left of this.left) {
+      if (!dropped.has(left.part.gpuKey) || this.lastMs(left) !== untilMs) continue;
+      if (this.isForward) left.to -= 1;
+      else left.from += 1;
+    }
+    this.left = this.left.filter(({ from, to }) => from < to);
   }
 
   /** Takes the next places: at least so many, or all that are left. */
@@ -93,6 +116,11 @@ export class BlockPlaces {
       else low = this.isForward ? middle + 1 : middle;
     }
     return low;
+  }
+
+  /** The instant of the place that is taken last. */
+  private lastMs(left: Left): number {
+    return timeAt(left, this.isForward ? left.to - 1 : left.from);
   }
 
   private countUntil(left: Left, atMs: number): number {

@@ -1,4 +1,5 @@
 import type { SqlExecutor } from "../../../../db/client.ts";
+import type { BlockOfGpu } from "../../../../db/sql/history-columns.ts";
 import { toPage } from "../../../../db/sql/history-part.ts";
 import { selectWindow } from "../../../../db/sql/history-window.ts";
 import { matchingPlaces, type RecordPlace, restrictsPlaces } from "../../../../db/sql/matching-places.ts";
@@ -7,15 +8,19 @@ import { type SentColumns, wholeBlock } from "../../../../db/sql/sent-blocks.ts"
 import { type GpuSelector, restrictsHolders } from "../../../../domain/gpu-selector.ts";
 import type { HistoryPage, RecordFilter } from "../../../../domain/query.ts";
 import type { TimeRange } from "../../../../domain/time-range.ts";
+import { turnOfOthers } from "../../../../kit/turn.ts";
 import { type BlockPlace, BlockPlaces, boundsAfter, byPlace, candidatesOf } from "./block-places.ts";
 import { recordRowOf, recordsAt } from "./block-records.ts";
-import { type HistoryPart, partsOfBlocks } from "./history-part.ts";
+import { partsOfBlocks } from "./history-part.ts";
 
 /** Windows grow, for GPUs that have few records an hour, and for filters that few records match. */
 const growth = 4;
 /** Without values, they take about 2 MB as they travel, and 8 MB decoded; with values, ten times as much. */
 const blocksPerWindowMax = 4096;
 const wholeBlocksPerWindowMax = 256;
+
+/** Decoded blocks in memory that may have none of the page's records. */
+const blocksAtATime = 256;
 
 /** A record of a page: a row, or one in a block, whose values may still have to be read. */
 type Found = RecordRow | BlockPlace;
@@ -42,8 +47,7 @@ export async function readRecordPage(executor: SqlExecutor, filter: RecordFilter
     const { edgeMs } = window;
     const range = edgeMs === undefined ? left.range : inside(left.range, edgeMs, isForward);
     const rows = window.rows.filter(({ timeMs }) => timeMs >= range.fromMs && timeMs < range.toMs);
-    const parts = await partsOfBlocks(window.blocks, columns.metrics, range);
-    const settled = await firstPlaces(executor, { ...left, limit: missing, isPartial }, parts);
+    const settled = await firstPlaces(executor, { ...left, range, limit: missing, isPartial, columns }, window.blocks);
     isShortened = false;
     // the other blocks may have some of the records
     if (isPartial && settled.length < missing) continue;
@@ -76,20 +80,24 @@ function beyond({ gpus, range, isForward = false, limit }: RecordFilter, edgeMs:
 }
 
 interface FirstPlaces extends RecordFilter {
-  /** True: only the first `limit` records of the parts are known to come before those of all other blocks. */
+  /** True: only the first `limit` records of the blocks are known to come before those of all other blocks. */
   readonly isPartial: boolean;
+  readonly columns: SentColumns;
 }
 
-/** The first `filter.limit` records of blocks that match the filter, in the order of the page; fewer if no more are known. */
+/** The first `wanted.limit` records of blocks that match a filter, in the order of the page; fewer if no more are known. */
 async function firstPlaces(
   executor: SqlExecutor,
-  { gpus, cursor, limit, isForward = false, isPartial }: FirstPlaces,
-  parts: readonly HistoryPart[],
+  wanted: FirstPlaces,
+  blocks: readonly BlockOfGpu[],
 ): Promise<BlockPlace[]> {
-  const candidates = parts.map((part) => candidatesOf(part, gpus, boundsAfter(part, cursor, isForward)));
-  const places = new BlockPlaces(candidates, isForward);
-  if (!restrictsPlaces(gpus)) return places.take(limit).slice(0, limit);
-  if (isPartial) return matchingPlaces(executor, gpus, places.take(limit).slice(0, limit));
+  const { gpus, limit, isPartial } = wanted;
+  const isExact = isPartial || !restrictsPlaces(gpus);
+  const places = await placesIn(blocks, wanted, isExact ? limit : undefined);
+  if (isExact) {
+    const some = places.take(limit).slice(0, limit);
+    return restrictsPlaces(gpus) ? matchingPlaces(executor, gpus, some) : some;
+  }
   const first: BlockPlace[] = [];
   // most filters match most records of the blocks
   for (let count = limit; first.length < limit; count *= growth) {
@@ -98,6 +106,23 @@ async function firstPlaces(
     first.push(...(await matchingPlaces(executor, gpus, some)));
   }
   return first.slice(0, limit);
+}
+
+/** The places of the records of blocks that may match a filter.
+ *  @param count the number of those that are needed; undefined: all */
+async function placesIn(
+  blocks: readonly BlockOfGpu[],
+  { gpus, cursor, range, isForward = false, columns }: FirstPlaces,
+  count: number | undefined,
+): Promise<BlockPlaces> {
+  const places = new BlockPlaces(isForward);
+  for (let from = 0; from < blocks.length; from += blocksAtATime) {
+    if (from > 0) await turnOfOthers();
+    const parts = await partsOfBlocks(blocks.slice(from, from + blocksAtATime), columns.metrics, range);
+    places.add(parts.map((part) => candidatesOf(part, gpus, boundsAfter(part, cursor, isForward))));
+    if (count !== undefined && blocks.length > blocksAtATime) places.keep(count);
+  }
+  return places;
 }
 
 /** Reads the values of the records that are in blocks. */

@@ -69,10 +69,7 @@ async function newestPlaces(
   const gpus = within === undefined ? {} : { within };
   const count = restrictsPlaces(gpus) ? Infinity : limit;
   const places = Array.from(Map.groupBy(parts, ({ gpuKey }) => gpuKey).values(), (ofGpu) =>
-    new BlockPlaces(
-      ofGpu.map((part) => candidatesOf(part, gpus)),
-      false,
-    ).take(count),
+    new BlockPlaces(false).add(ofGpu.map((part) => candidatesOf(part, gpus))).take(count),
   ).flat();
   return restrictsPlaces(gpus) ? matchingPlaces(executor, gpus, places) : places;
 }
