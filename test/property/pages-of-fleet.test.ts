@@ -84,7 +84,7 @@ test("the pages of a fleet have each of its records once, in order, however smal
         }
       },
     ),
-    { numRuns: 8 },
+    { numRuns: 8, endOnFailure: true },
   );
 });
 
@@ -109,8 +109,7 @@ test("the newest records of a fleet are found without the blocks that have none 
     const { elements } = await new SqlTelemetryQueries(counting).history.records(filter);
     const expected = isForward ? [0, 1, 2, 3, 4] : [55, 56, 57, 58, 59];
     expect(elements.map(({ gpu }) => gpu.uuid)).toEqual(expected.map((gpu) => `whole ${gpu}`));
-    // those of the places, and those of the values
-    expect(blocks).toBe(6 + 5);
+    expect(blocks).toBe(6);
   }
   await alone.close();
 });

@@ -29,7 +29,7 @@ export function exerciseInEachState(
   describe("however much of the history is settled,", () => {
     afterEach(async () => {
       for (const store of stores) await store.askAgain();
-    });
+    }, 60_000);
     exercise(`${name} (${atRest} before changes)`, async () => {
       const store = new StoreInEachState(await open(), atRest, () => stores.delete(store));
       stores.add(store);

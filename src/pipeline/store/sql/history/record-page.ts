@@ -30,10 +30,8 @@ type Found = RecordRow | BlockPlace;
  *  @throws UndecodableBlock, and the errors of the executor */
 export async function readRecordPage(executor: SqlExecutor, filter: RecordFilter): Promise<HistoryPage<RecordRow>> {
   const isForward = filter.isForward === true;
-  // few blocks: their values travel with them
   const isOneGpu = filter.gpus.uuids?.length === 1;
   const order = isForward ? byPlace : (a: RecordPlace, b: RecordPlace) => byPlace(b, a);
-  const columns = isOneGpu ? wholeBlock : instantsOf(filter.gpus);
   const found: Found[] = [];
   let left = filter;
   let count = 1;
@@ -42,6 +40,9 @@ export async function readRecordPage(executor: SqlExecutor, filter: RecordFilter
   // one more shows that another page follows
   for (let missing = filter.limit + 1; missing > 0; missing = filter.limit + 1 - found.length) {
     const records = isShortened ? missing : undefined;
+    // few blocks: their values travel with them
+    const isSmall = isOneGpu || (records !== undefined && records <= wholeBlocksPerWindowMax && isAtEnd(filter));
+    const columns = isSmall ? wholeBlock : instantsOf(filter.gpus);
     const window = await selectWindow(executor, { ...left, limit: missing - 1 }, { count, columns, records });
     const isPartial = records !== undefined && window.blocks.length >= records;
     const { edgeMs } = window;
@@ -51,7 +52,10 @@ export async function readRecordPage(executor: SqlExecutor, filter: RecordFilter
     isShortened = false;
     // the other blocks may have some of the records
     if (isPartial && settled.length < missing) continue;
-    found.push(...[...rows, ...settled].sort(order).slice(0, missing));
+    const first = [...rows, ...settled].sort(order).slice(0, missing);
+    found.push(
+      ...(isSmall ? first.map((each) => (isInBlock(each) ? recordRowOf(each.part, each.index) : each)) : first),
+    );
     if (edgeMs === undefined) break;
     left = beyond(left, edgeMs);
     if (left.range.fromMs >= left.range.toMs) break;
@@ -61,7 +65,12 @@ export async function readRecordPage(executor: SqlExecutor, filter: RecordFilter
     );
   }
   const { elements, next } = toPage(found, filter.limit);
-  return { elements: await withValues(executor, elements, isOneGpu), next };
+  return { elements: await withValues(executor, elements), next };
+}
+
+/** True if no block is across the beginning of a page. */
+function isAtEnd({ range, cursor, isForward = false }: RecordFilter): boolean {
+  return cursor === undefined && !Number.isFinite(isForward ? range.fromMs : range.toMs);
 }
 
 /** What to read of blocks to find the places of records. */
@@ -125,14 +134,16 @@ async function placesIn(
   return places;
 }
 
+function isInBlock(record: Found): record is BlockPlace {
+  return "part" in record;
+}
+
 /** Reads the values of the records that are in blocks. */
-async function withValues(executor: SqlExecutor, found: readonly Found[], haveValues: boolean): Promise<RecordRow[]> {
-  const inBlock = (record: Found): record is BlockPlace => "part" in record;
-  if (haveValues) return found.map((record) => (inBlock(record) ? recordRowOf(record.part, record.index) : record));
-  const settled = found.filter(inBlock);
+async function withValues(executor: SqlExecutor, found: readonly Found[]): Promise<RecordRow[]> {
+  const settled = found.filter(isInBlock);
   const rows = settled.length === 0 ? [] : await recordsAt(executor, settled);
   const byPlaces = new Map(rows.map((row) => [`${row.gpuKey} ${row.timeMs}`, row]));
   return found.flatMap((record) =>
-    inBlock(record) ? (byPlaces.get(`${record.gpuKey} ${record.timeMs}`) ?? []) : record,
+    isInBlock(record) ? (byPlaces.get(`${record.gpuKey} ${record.timeMs}`) ?? []) : record,
   );
 }
