@@ -173,7 +173,7 @@ export class Collector extends BaseService {
 
   private async store(delivery: Delivery, batch: RecordBatch, onStored: () => void): Promise<void> {
     const { envelope } = delivery;
-    const { store, hotTier, listener } = this.options;
+    const { store, hotTier, listener, log } = this.options;
     const message: IngestMessage = {
       messageId: envelope.id,
       idempotencyKey: envelope.idempotencyKey,
@@ -185,6 +185,9 @@ export class Collector extends BaseService {
     try {
       const result = await this.retrying(() => store.ingest(message));
       listener.stored(message, result);
+      if (result.failedTogether !== undefined) {
+        log.warn(`messages were stored one by one, because storing them together failed: ${result.failedTogether}`);
+      }
       onStored();
       // another collector receives the message, and writes to the hot tier
       if (this.givenUp.signal.aborted) return;

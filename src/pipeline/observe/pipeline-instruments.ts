@@ -17,6 +17,7 @@ type CounterName =
   | "conflicts"
   | "refused"
   | "retries"
+  | "failedTogether"
   | "staleAcknowledgements";
 
 type Counters = Readonly<Record<CounterName, Counter>> & {
@@ -59,9 +60,18 @@ export function pipelineInstruments(registry: Registry): PipelineListener {
     conflicts,
     refused,
     retries,
+    failedTogether: failedGroupsCounter(registry),
     staleAcknowledgements,
     rejected: rejectedCounter(registry),
     countReading: readingCounters(registry),
+  });
+}
+
+function failedGroupsCounter(registry: Registry): Counter {
+  return new Counter({
+    name: "telemetry_failed_groups_total",
+    help: "Transactions of several messages that failed although each of the messages could be stored alone",
+    registers: [registry],
   });
 }
 
@@ -110,6 +120,7 @@ function listenerOf(counters: Counters): PipelineListener {
       counters.missing.inc(missing);
     },
     stored: ({ batch }, result) => {
+      if (result.failedTogether !== undefined) counters.failedTogether.inc();
       if (result.duplicate) {
         counters.duplicates.inc();
         return;
@@ -125,6 +136,24 @@ function listenerOf(counters: Counters): PipelineListener {
     refused: () => counters.refused.inc(),
     retried: () => counters.retries.inc(),
     acknowledgedTooLate: (messages) => counters.staleAcknowledgements.inc(messages),
+  };
+}
+
+/** @returns a function that counts a dead letter that was lost with its records */
+export function lostRecordsCounter(registry: Registry): (records: number) => void {
+  const letters = new Counter({
+    name: "telemetry_lost_dead_letters_total",
+    help: "Dead letters that were deleted because there were more than QUEUE_MAX_DEAD_LETTERS",
+    registers: [registry],
+  });
+  const lost = new Counter({
+    name: "telemetry_lost_records_total",
+    help: "Records of these dead letters, which are lost",
+    registers: [registry],
+  });
+  return (records) => {
+    letters.inc();
+    lost.inc(records);
   };
 }
 

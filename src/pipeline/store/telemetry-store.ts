@@ -28,6 +28,9 @@ export interface IngestResult {
   /** The batch's contested GPUs, also for a duplicate: their states as they are in the store after the batch. They replace what
    *  the batch says about these GPUs, because the store may have kept records of other hosts. */
   readonly contested: readonly ContestedGpu[];
+  /** Why the transaction of several messages failed although each of them could be stored alone. Only the first of the messages has
+   *  it. Absent: there was no such failure. */
+  readonly failedTogether?: string;
 }
 
 /** Sums over all stored messages of one source. */

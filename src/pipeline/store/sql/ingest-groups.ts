@@ -1,5 +1,6 @@
 import { LRUCache } from "lru-cache";
 import { GroupCommit } from "../../../kit/group-commit.ts";
+import { messageOf } from "../../../kit/message-of.ts";
 import type { IngestMessage, IngestResult } from "../telemetry-store.ts";
 import { type BatchGpu, observedGpus } from "./observed-gpus.ts";
 
@@ -50,9 +51,19 @@ export class IngestGroups {
 
   private async storeGroup(group: readonly Ingesting[]): Promise<Outcome[]> {
     if (group.length > 1) {
-      const results = await this.store(group).catch(() => undefined);
-      if (results !== undefined) return results.map((value) => ({ status: "fulfilled", value }));
+      try {
+        return (await this.store(group)).map((value) => ({ status: "fulfilled", value }));
+      } catch (error) {
+        const outcomes = await this.storeEach(group);
+        return outcomes.some(({ status }) => status === "rejected")
+          ? outcomes
+          : unexplained(outcomes, messageOf(error));
+      }
     }
+    return this.storeEach(group);
+  }
+
+  private storeEach(group: readonly Ingesting[]): Promise<Outcome[]> {
     return Promise.all(group.map((message) => this.storeAlone(message)));
   }
 
@@ -65,6 +76,12 @@ export class IngestGroups {
 }
 
 type Outcome = PromiseSettledResult<IngestResult>;
+
+/** The outcomes of messages that could not be stored together although each could be stored alone: the first one says so. */
+function unexplained([first, ...others]: readonly Outcome[], failedTogether: string): Outcome[] {
+  if (first?.status !== "fulfilled") return others;
+  return [{ ...first, value: { ...first.value, failedTogether } }, ...others];
+}
 
 /** Messages that are stored together. */
 class Group {
