@@ -10,13 +10,14 @@ import type { HotTier } from "../pipeline/hot/hot-tier.ts";
 import { openHotTier } from "../pipeline/hot/open-hot-tier.ts";
 import {
   databaseInstrument,
+  lostRecordsCounter,
   pipelineInstruments,
   showDatabaseBytes,
 } from "../pipeline/observe/pipeline-instruments.ts";
 import { fanOut, type PipelineListener } from "../pipeline/observe/pipeline-listener.ts";
 import { EtcdQueue } from "../pipeline/queue/etcd/etcd-queue.ts";
 import { MemoryQueue } from "../pipeline/queue/memory/memory-queue.ts";
-import type { Queue } from "../pipeline/queue/queue.ts";
+import type { DeadLetter, Queue } from "../pipeline/queue/queue.ts";
 import { EtcdTargetStates } from "../pipeline/source/states/etcd/etcd-target-states.ts";
 import { MemoryTargetStates } from "../pipeline/source/states/memory/memory-target-states.ts";
 import type { TargetStates } from "../pipeline/source/target-states.ts";
@@ -77,8 +78,8 @@ export function openSharedParts(
   // in containers, several processes of one host name may have one id
   const instanceId = `${hostname()}:${process.pid}:${crypto.randomUUID().slice(0, 4)}`;
   const etcd = openEtcd(config);
-  const queue = openQueue(config, etcd, surroundings);
   const registry = new Registry();
+  const queue = openQueue(config, etcd, { ...surroundings, countLost: lostRecordsCounter(registry) });
   const store = new SharedStore(config, { clock, log, onChange: databaseInstrument(registry) });
   const monitor = new ImportMonitor({ clock, log, print, terminal, queue, store: () => store.current?.store });
   const loadMeter = new LoadMeter({ roles: config.roles });
@@ -110,13 +111,24 @@ export function openSharedParts(
   };
 }
 
-function openQueue(config: Config, client: EtcdClient | undefined, { clock, log }: Surroundings): Queue {
+function openQueue(
+  config: Config,
+  client: EtcdClient | undefined,
+  { clock, log, countLost }: Surroundings & { readonly countLost: (records: number) => void },
+): Queue {
   const options = {
     topic: config.queueTopic,
     clock,
     capacityMessages: config.queueCapacityMessages,
     leaseSeconds: config.queueLeaseSeconds,
     maxAttempts: config.queueMaxAttempts,
+    maxDeadLetters: config.queueMaxDeadLetters,
+    onLost: ({ envelope, lastError }: DeadLetter): void => {
+      countLost(envelope.count);
+      const { id, source, count } = envelope;
+      const text = `a dead letter was deleted with its ${count} record(s), because there are more than QUEUE_MAX_DEAD_LETTERS (${config.queueMaxDeadLetters})`;
+      log.error({ message: id, source, error: lastError }, text);
+    },
   };
   return client === undefined ? new MemoryQueue(options) : new EtcdQueue({ ...options, client, log });
 }

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import type { DeadLetters, Delivery, NewMessage, Queue } from "../../src/pipeline/queue/queue.ts";
+import type { DeadLetter, DeadLetters, Delivery, NewMessage, Queue } from "../../src/pipeline/queue/queue.ts";
 
 /** A queue under test, and its driver's way to end leases. */
 export interface OpenQueue {
@@ -12,6 +12,8 @@ export interface OpenQueue {
 export interface OpenQueueOptions {
   readonly capacityMessages: number;
   readonly maxAttempts: number;
+  readonly maxDeadLetters?: number;
+  readonly onLost?: (letter: DeadLetter) => void;
 }
 
 const never = new AbortController().signal;
@@ -191,6 +193,25 @@ export function exerciseQueue(name: string, open: (options: OpenQueueOptions) =>
       expect(await deadLetters.delete(two)).toBe(true);
       expect(await deadLetters.delete(two)).toBe(false);
       expect(await claimOne(queue)).toMatchObject({ attempt: 1, envelope: { id: one } });
+    });
+
+    test("of more dead letters than may be kept, the oldest are deleted, and each is reported", async () => {
+      const lost: DeadLetter[] = [];
+      const onLost = (letter: DeadLetter): unknown => lost.push(letter);
+      const { queue, deadLetters } = await start({ maxAttempts: 1, maxDeadLetters: 2, onLost });
+      await publish(queue, "one", "two", "three", "four");
+      const deliveries = await claimAll(queue, 4);
+      for (const delivery of deliveries.slice(0, 2)) await queue.reject(delivery, "no");
+      expect(lost).toEqual([]);
+      for (const delivery of deliveries.slice(2)) await queue.reject(delivery, "no");
+      expect(lost).toMatchObject([
+        { lastError: "no", envelope: { idempotencyKey: "one", count: 1 } },
+        { lastError: "no", envelope: { idempotencyKey: "two", count: 1 } },
+      ]);
+      const left = (await deadLetters.list(10)).map(({ envelope }) => envelope.idempotencyKey);
+      expect(left).toEqual(["three", "four"]);
+      expect(await queue.stats()).toMatchObject({ readyMessages: 0, deadMessages: 2, deadCapacityMessages: 2 });
+      expect(await deadLetters.redrive(lost[0]?.envelope.id as string)).toBe(false);
     });
 
     test("a full queue makes the publisher wait until a message is acknowledged; nothing is dropped", async () => {

@@ -124,6 +124,16 @@ describe("/health", () => {
     });
     expect(await (await gateway.get("/metrics")).text()).toContain("telemetry_queue_dead_messages 1\n");
   });
+
+  test("long before the oldest dead letters are deleted, /health says from which number on they will be", async () => {
+    const gateway = gatewayOver(stored);
+    for (let letter = 0; letter < 250; letter += 1) await addDeadLetter(gateway, String(letter));
+    const { components } = (await gateway.json("/health")) as { components: { queue: { reason: string } } };
+    expect(components.queue.reason).toStartWith("250 dead letter(s)");
+    expect(components.queue.reason).toEndWith(
+      "; when there are more than 500 (QUEUE_MAX_DEAD_LETTERS), the oldest are deleted with their records",
+    );
+  });
 });
 
 describe("/metrics", () => {
@@ -176,11 +186,11 @@ test("a process without the gateway serves health and metrics, but neither the A
   for (const path of ["/api/v1/gpus", "/swagger/", "/docs"]) expect((await gateway.get(path)).status).toBe(404);
 });
 
-async function addDeadLetter({ queue }: TestGateway): Promise<void> {
+async function addDeadLetter({ queue }: TestGateway, idempotencyKey = "k"): Promise<void> {
   const { signal } = new AbortController();
   const source = { sourceId: "s", from: { offset: 0, line: 1 }, to: { offset: 1, line: 2 } };
   const payload = new Uint8Array(1);
-  const about = { idempotencyKey: "k", traceId: "t", schemaVersion: "v1", encoding: "none", count: 1 };
+  const about = { idempotencyKey, traceId: "t", schemaVersion: "v1", encoding: "none", count: 1 };
   await queue.publish([{ ...about, source, payload }], { signal });
   for (const delivery of await queue.claim({ consumerId: "c", maxMessages: 1, signal })) {
     await queue.reject(delivery, "unusable");

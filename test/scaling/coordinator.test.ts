@@ -67,7 +67,10 @@ class Surroundings {
 
   private readStats(): Promise<QueueStats> {
     if (this.isQueueDown) return Promise.reject(new EtcdUnavailable("etcd does not answer"));
-    const none = { readyMessages: 0, inFlightMessages: 0, deadMessages: 0, capacityMessages: 500, oldestAgeMs: 0 };
+    const none = {
+      ...{ readyMessages: 0, inFlightMessages: 0, deadMessages: 0, deadCapacityMessages: 500 },
+      ...{ capacityMessages: 500, oldestAgeMs: 0 },
+    };
     return Promise.resolve({ ...none, ...this.stats });
   }
 }

@@ -49,6 +49,15 @@ export const queueSettings = {
     maximum: 100,
     description: "Deliveries after which a message becomes a dead letter",
   }),
+  queueMaxDeadLetters: count({
+    env: "QUEUE_MAX_DEAD_LETTERS",
+    default: 500,
+    minimum: 1,
+    maximum: 100_000,
+    unit: "messages",
+    description:
+      "Dead letters that are kept; of more, the oldest are deleted with their records, which is logged and counted",
+  }),
   hotWindowSeconds: count({
     env: "HOT_WINDOW_SECONDS",
     default: 60,

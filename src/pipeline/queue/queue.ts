@@ -98,6 +98,17 @@ export interface DeadLetter {
   readonly deadAtMs: number;
 }
 
+/** How many dead letters a queue keeps. */
+export interface DeadLetterLimit {
+  /** When there are more, the oldest ones are deleted with their records, in the order of publishing. Absent: 500. */
+  readonly maxDeadLetters?: number;
+  /** Receives each letter that was deleted so; it must not throw. Absent: it is not reported. */
+  readonly onLost?: (letter: DeadLetter) => void;
+}
+
+/** As many as messages that wait by default: with payloads of 1 MiB, the largest ones, both together are within etcd's default quota of 2 GiB. */
+export const defaultMaxDeadLetters = 500;
+
 export interface ClaimOptions {
   readonly consumerId: string;
   /** >= 1. */
@@ -113,6 +124,8 @@ export interface QueueStats {
   /** Messages claimed and not yet acknowledged. */
   readonly inFlightMessages: number;
   readonly deadMessages: number;
+  /** When there are more dead letters, the oldest ones are deleted. */
+  readonly deadCapacityMessages: number;
   /** Publishers wait when readyMessages + inFlightMessages reaches this number. */
   readonly capacityMessages: number;
   /** Age of the oldest message that is ready or in flight, milliseconds; 0 if there is none. */
@@ -124,7 +137,8 @@ export interface QueueStats {
  *  States of a message: READY -claim-> CLAIMED -acknowledge-> deleted.
  *  CLAIMED -reject or end of lease-> READY, or DEAD after the message has been delivered `maxAttempts` times.
  *  CLAIMED -reject without an error-> READY (attempts start from 0).
- *  DEAD -redrive-> READY (attempts start from 0); DEAD -delete-> deleted. */
+ *  DEAD -redrive-> READY (attempts start from 0); DEAD -delete-> deleted;
+ *  DEAD -the oldest of more than `maxDeadLetters`-> deleted, and reported as lost. */
 export interface Queue {
   readonly deadLetters: DeadLetters;
   /** Adds messages in order; waits while the queue is full.

@@ -123,12 +123,13 @@ async function queueHealth({ queue, clock }: HealthOptions): Promise<ComponentHe
   try {
     const {
       deadMessages: dead,
+      deadCapacityMessages: deadCapacity,
       readyMessages: ready,
       inFlightMessages: inFlight,
       capacityMessages: capacity,
     } = await within(clock, probeTimeoutMs, () => queue.stats());
     const reasons: string[] = [];
-    if (dead > 0) reasons.push(`${dead} dead letter(s); /api/v1/pipeline/dead-letters names the error of each`);
+    if (dead > 0) reasons.push(deadLettersText(dead, deadCapacity));
     if (ready + inFlight >= capacity) {
       reasons.push(
         `the queue is full (${ready + inFlight} of ${capacity} messages): streamers wait for the collectors`,
@@ -138,6 +139,15 @@ async function queueHealth({ queue, clock }: HealthOptions): Promise<ComponentHe
   } catch (error) {
     return { status: "down", reason: `the queue does not answer: ${messageOf(error)}` };
   }
+}
+
+/** From this share of the limit on, /health says what happens at the limit. */
+const nearLimit = 0.5;
+
+function deadLettersText(dead: number, capacity: number): string {
+  const text = `${dead} dead letter(s); /api/v1/pipeline/dead-letters names the error of each`;
+  if (dead < capacity * nearLimit) return text;
+  return `${text}; when there are more than ${capacity} (QUEUE_MAX_DEAD_LETTERS), the oldest are deleted with their records`;
 }
 
 function serviceHealth(service: Service): ComponentHealth {

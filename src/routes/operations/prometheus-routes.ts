@@ -54,6 +54,10 @@ function queueGauges({ registry, queue }: PrometheusOptions): () => Promise<void
     readyMessages: gauge("telemetry_queue_ready_messages", "Messages that wait for a collector"),
     inFlightMessages: gauge("telemetry_queue_in_flight_messages", "Messages that a collector has claimed"),
     deadMessages: gauge("telemetry_queue_dead_messages", "Dead letters"),
+    deadCapacityMessages: gauge(
+      "telemetry_queue_dead_capacity_messages",
+      "Number of dead letters from which on the oldest ones are deleted with their records",
+    ),
     capacityMessages: gauge("telemetry_queue_capacity_messages", "Queue length at which publishers start to wait"),
     oldestAgeMs: gauge("telemetry_queue_oldest_message_age_seconds", "Age of the oldest message not acknowledged"),
   };

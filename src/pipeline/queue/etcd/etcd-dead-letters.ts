@@ -1,6 +1,8 @@
+import type { Logger } from "pino";
 import type { Clock } from "../../../kit/clock.ts";
 import type { EtcdClient } from "../../../etcd/etcd-client.ts";
 import {
+  countPrefix,
   exists,
   get,
   isAbsent,
@@ -10,16 +12,20 @@ import {
   remove,
   wasCreatedAt,
 } from "../../../etcd/requests.ts";
-import type { DeadLetter, DeadLetters, Delivery } from "../queue.ts";
+import type { DeadLetter, DeadLetterLimit, DeadLetters, Delivery } from "../queue.ts";
 import { claimRevision } from "./claimer.ts";
 import { deadLetterText, envelopeText, readDeadLetter, readEnvelope, unreadableEnvelope } from "./envelope.ts";
 import { idOf, type QueueKeys } from "./queue-keys.ts";
 
-export interface EtcdDeadLettersOptions {
+export interface EtcdDeadLettersOptions extends Required<DeadLetterLimit> {
   readonly client: EtcdClient;
   readonly clock: Clock;
   readonly keys: QueueKeys;
+  readonly log: Logger;
 }
+
+/** The letters that are read at a time to be deleted. */
+const surplusAtATime = 100;
 
 /** The dead letters in etcd: the letter records the error; the payload stays under its own key. */
 export class EtcdDeadLetters implements DeadLetters {
@@ -30,7 +36,9 @@ export class EtcdDeadLetters implements DeadLetters {
     const { envelope, attempt } = delivery;
     const claim = this.options.keys.claim(envelope.id);
     const letter = { envelope, attempts: attempt, lastError: error, deadAtMs: this.options.clock.nowMs() };
-    return this.moveToDead(letter, wasCreatedAt(claim, claimRevision(delivery)));
+    const isMoved = await this.moveToDead(letter, wasCreatedAt(claim, claimRevision(delivery)));
+    await this.deleteSurplus();
+    return isMoved;
   }
 
   /** READY -> DEAD, for a message whose last allowed delivery was not acknowledged before its lease ended. */
@@ -41,6 +49,7 @@ export class EtcdDeadLetters implements DeadLetters {
     if (message === undefined) return;
     const envelope = readEnvelope(message.value) ?? unreadableEnvelope(id);
     await this.moveToDead({ envelope, attempts, lastError: error, deadAtMs: clock.nowMs() }, isAbsent(keys.claim(id)));
+    await this.deleteSurplus();
   }
 
   async list(limit: number, afterId?: string): Promise<DeadLetter[]> {
@@ -82,6 +91,27 @@ export class EtcdDeadLetters implements DeadLetters {
       success: [remove(key), remove(keys.payload(id))],
     });
     return succeeded;
+  }
+
+  /** DEAD -> deleted, for the oldest of too many. Several processes may do it at a time: each letter is lost once. If it fails, the next
+   *  dead letter does it. */
+  private async deleteSurplus(): Promise<void> {
+    const { client, keys, maxDeadLetters, onLost, log } = this.options;
+    try {
+      for (;;) {
+        const { responses } = await client.txn({ success: [countPrefix(keys.dead)] });
+        const surplus = Number(responses[0]?.response_range.count ?? 0) - maxDeadLetters;
+        if (surplus <= 0) return;
+        for (const letter of await this.list(Math.min(surplus, surplusAtATime))) {
+          if (await this.delete(letter.envelope.id)) onLost(letter);
+        }
+      }
+    } catch (error) {
+      log.warn(
+        { err: error },
+        "there are more dead letters than QUEUE_MAX_DEAD_LETTERS, and the oldest could not be deleted",
+      );
+    }
   }
 
   private async moveToDead(letter: DeadLetter, condition: ReturnType<typeof isAbsent>): Promise<boolean> {

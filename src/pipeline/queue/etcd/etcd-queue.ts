@@ -12,9 +12,19 @@ import { ReadyIndex } from "./ready-index.ts";
 import { CapacityGate } from "./capacity-gate.ts";
 import { Settler } from "./settler.ts";
 import { GroupCommit } from "../../../kit/group-commit.ts";
-import type { ClaimOptions, Delivery, NewMessage, Published, PublishOptions, Queue, QueueStats } from "../queue.ts";
+import {
+  type ClaimOptions,
+  type DeadLetterLimit,
+  defaultMaxDeadLetters,
+  type Delivery,
+  type NewMessage,
+  type Published,
+  type PublishOptions,
+  type Queue,
+  type QueueStats,
+} from "../queue.ts";
 
-export interface EtcdQueueOptions {
+export interface EtcdQueueOptions extends DeadLetterLimit {
   readonly client: EtcdClient;
   readonly topic: string;
   readonly clock: Clock;
@@ -44,13 +54,14 @@ export class EtcdQueue implements Queue {
   private readonly closing = new AbortController();
 
   constructor(private readonly options: EtcdQueueOptions) {
-    const { client, clock, topic, leaseSeconds } = options;
+    const { client, clock, topic, leaseSeconds, log } = options;
     this.keys = new QueueKeys(topic);
     const { keys } = this;
     this.publisher = new Publisher({ client, clock, keys, topic });
     this.capacity = new CapacityGate({ client, clock, keys, capacityMessages: options.capacityMessages });
-    this.settler = new Settler(client, keys, options.log);
-    this.deadLetters = new EtcdDeadLetters({ client, clock, keys });
+    this.settler = new Settler(client, keys, log);
+    const { maxDeadLetters = defaultMaxDeadLetters, onLost = () => undefined } = options;
+    this.deadLetters = new EtcdDeadLetters({ client, clock, keys, log, maxDeadLetters, onLost });
     this.claimer = new Claimer({
       ...options,
       keys,
@@ -99,7 +110,7 @@ export class EtcdQueue implements Queue {
   async reject(delivery: Delivery, error: string | undefined): Promise<void> {
     this.refuseWhenClosed();
     if (error === undefined) await this.settler.giveBackUncounted(delivery);
-    else if (delivery.attempt >= this.options.maxAttempts) await this.deadLetters.addClaimed(delivery, error);
+    else if (delivery.attempt >= this.options.maxAttempts) await this.addDeadLetter(delivery, error);
     else await this.settler.giveBack([delivery]);
     await this.claimer.release(delivery);
   }
@@ -122,6 +133,7 @@ export class EtcdQueue implements Queue {
       readyMessages: Math.max(0, (total ?? 0) - (inFlight ?? 0)),
       inFlightMessages: inFlight ?? 0,
       deadMessages: deadCount ?? 0,
+      deadCapacityMessages: this.options.maxDeadLetters ?? defaultMaxDeadLetters,
       capacityMessages,
       oldestAgeMs: oldest === undefined ? 0 : Math.max(0, clock.nowMs() - idTimeMs(idOf(oldest.key))),
     };
@@ -134,6 +146,11 @@ export class EtcdQueue implements Queue {
     await this.consuming?.index.close();
     await this.capacity.close();
     await this.claimer.close();
+  }
+
+  private async addDeadLetter(delivery: Delivery, error: string): Promise<void> {
+    await this.deadLetters.addClaimed(delivery, error);
+    this.settler.forget(delivery);
   }
 
   private startConsuming(): { index: ReadyIndex; consumers: WaitingConsumers } {

@@ -53,6 +53,11 @@ export class Settler {
     await this.eachOwned([delivery], (id) => [remove(this.keys.claim(id)), remove(this.keys.attempt(id))]);
   }
 
+  /** Call this when a message has ended otherwise. */
+  forget({ claimToken }: Delivery): void {
+    this.uncertain.delete(claimToken);
+  }
+
   /** @returns the deliveries with a stale claim */
   async staleOf(deliveries: readonly Delivery[]): Promise<Delivery[]> {
     return (await this.eachOwned(deliveries, (id) => [getKey(this.keys.claim(id))])).map(toDelivery);

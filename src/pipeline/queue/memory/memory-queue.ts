@@ -3,21 +3,24 @@ import { monotonicFactory } from "ulid";
 import type { Clock } from "../../../kit/clock.ts";
 import { QueueClosed } from "../../../domain/errors.ts";
 import { Fifo } from "../../../kit/fifo.ts";
-import type {
-  ClaimOptions,
-  DeadLetter,
-  DeadLetters,
-  Delivery,
-  MessageEnvelope,
-  NewMessage,
-  Published,
-  PublishOptions,
-  Queue,
-  Receipt,
-  QueueStats,
+import {
+  type ClaimOptions,
+  type DeadLetter,
+  type DeadLetterLimit,
+  type DeadLetters,
+  defaultMaxDeadLetters,
+  type Delivery,
+  type MessageEnvelope,
+  type NewMessage,
+  type Published,
+  type PublishOptions,
+  type Queue,
+  type Receipt,
+  type QueueStats,
 } from "../queue.ts";
+import { Waiters } from "./waiters.ts";
 
-export interface MemoryQueueOptions {
+export interface MemoryQueueOptions extends DeadLetterLimit {
   readonly topic: string;
   readonly clock: Clock;
   /** Publishers wait while at least this many messages are ready or claimed. */
@@ -52,8 +55,8 @@ export class MemoryQueue implements Queue, DeadLetters {
   private readonly returned = new Fifo<string>();
   private readonly claimed = new Map<string, Entry>();
   private readonly deadById = new Map<string, { readonly entry: Entry; readonly letter: DeadLetter }>();
-  private readonly waitingClaims = new Fifo<Waiter>();
-  private readonly waitingPublishes = new Fifo<Waiter>();
+  private readonly waitingClaims = new Waiters();
+  private readonly waitingPublishes = new Waiters();
   private readonly closing = new AbortController();
   private expiryWatch: Promise<void> | undefined;
   private claims = 0;
@@ -78,10 +81,10 @@ export class MemoryQueue implements Queue, DeadLetters {
       if (signal.aborted || this.closing.signal.aborted) return [];
       const deliveries = this.takeReady(maxMessages);
       if (deliveries.length > 0) {
-        if (this.readyCount > 0) wakeNext(this.waitingClaims);
+        if (this.readyCount > 0) this.waitingClaims.wakeNext();
         return deliveries;
       }
-      await this.wait(this.waitingClaims, signal);
+      await this.waitingClaims.wait(signal);
     }
   }
 
@@ -111,6 +114,7 @@ export class MemoryQueue implements Queue, DeadLetters {
       readyMessages: this.readyCount,
       inFlightMessages: this.claimed.size,
       deadMessages: this.deadById.size,
+      deadCapacityMessages: this.maxDeadLetters,
       capacityMessages: this.options.capacityMessages,
       oldestAgeMs: nowMs - oldestMs,
     });
@@ -118,8 +122,8 @@ export class MemoryQueue implements Queue, DeadLetters {
 
   async close(): Promise<void> {
     this.closing.abort();
-    this.waitingClaims.drain((wake) => wake());
-    this.waitingPublishes.drain((wake) => wake());
+    this.waitingClaims.wakeAll();
+    this.waitingPublishes.wakeAll();
     await this.expiryWatch;
   }
 
@@ -154,7 +158,7 @@ export class MemoryQueue implements Queue, DeadLetters {
       if (publishedAs !== undefined) return { id: publishedAs, duplicate: true, refused: false };
       signal.throwIfAborted();
       if (this.entries.size < this.options.capacityMessages) break;
-      await this.wait(this.waitingPublishes, signal);
+      await this.waitingPublishes.wait(signal);
     }
     const { payload, ...rest } = message;
     const createdAtMs = this.options.clock.nowMs();
@@ -163,8 +167,12 @@ export class MemoryQueue implements Queue, DeadLetters {
     this.entries.set(id, { envelope, payload, attempts: 0, claim: undefined });
     this.published.set(message.idempotencyKey, id);
     this.fresh.push(id);
-    wakeNext(this.waitingClaims);
+    this.waitingClaims.wakeNext();
     return { id, duplicate: false, refused: false };
+  }
+
+  private get maxDeadLetters(): number {
+    return this.options.maxDeadLetters ?? defaultMaxDeadLetters;
   }
 
   private get readyCount(): number {
@@ -224,9 +232,21 @@ export class MemoryQueue implements Queue, DeadLetters {
       const { envelope, attempts } = entry;
       const letter = { envelope, attempts, lastError: error, deadAtMs: this.options.clock.nowMs() };
       this.deadById.set(envelope.id, { entry, letter });
+      this.deleteSurplus();
       return;
     }
     this.returnToQueue(entry);
+  }
+
+  /** DEAD -> deleted, for the oldest of too many. */
+  private deleteSurplus(): void {
+    while (this.deadById.size > this.maxDeadLetters) {
+      const oldest = [...this.deadById.values()].reduce((a, b) =>
+        b.letter.envelope.id < a.letter.envelope.id ? b : a,
+      );
+      this.deadById.delete(oldest.letter.envelope.id);
+      this.options.onLost?.(oldest.letter);
+    }
   }
 
   private returnToQueue(entry: Entry): void {
@@ -237,14 +257,14 @@ export class MemoryQueue implements Queue, DeadLetters {
   private makeReady(entry: Entry): void {
     entry.claim = undefined;
     this.returned.push(entry.envelope.id);
-    wakeNext(this.waitingClaims);
+    this.waitingClaims.wakeNext();
   }
 
   private remove(entry: Entry): void {
     entry.claim = undefined;
     this.claimed.delete(entry.envelope.id);
     this.entries.delete(entry.envelope.id);
-    wakeNext(this.waitingPublishes);
+    this.waitingPublishes.wakeNext();
   }
 
   /** Applies `action` to each message whose claim is still valid.
@@ -264,35 +284,9 @@ export class MemoryQueue implements Queue, DeadLetters {
     return Promise.resolve(stale);
   }
 
-  /** Waits until it is this caller's turn, the signal aborts, or the queue is closed. */
-  private async wait(waiters: Fifo<Waiter>, signal: AbortSignal): Promise<void> {
-    await new Promise<void>((resolve) => {
-      let isWaiting = true;
-      const wake = (): boolean => {
-        const wasWaiting = isWaiting;
-        isWaiting = false;
-        signal.removeEventListener("abort", wake);
-        resolve();
-        return wasWaiting;
-      };
-      waiters.push(wake);
-      signal.addEventListener("abort", wake, { once: true });
-    });
-    // if the turn came together with the abort, pass it to the next waiter
-    if (signal.aborted) wakeNext(waiters);
-  }
-
   private refuseWhenClosed(): void {
     if (this.closing.signal.aborted) throw closedError();
   }
-}
-
-/** Ends a caller's wait. @returns false if the caller was no longer waiting, because its signal had aborted */
-type Waiter = () => boolean;
-
-/** Wakes the caller that has waited longest. */
-function wakeNext(waiters: Fifo<Waiter>): void {
-  for (let wake = waiters.shift(); wake !== undefined; wake = waiters.shift()) if (wake()) return;
 }
 
 function closedError(): QueueClosed {
