@@ -43,6 +43,35 @@ export function exerciseMessageFolding(name: string, open: () => Promise<OpenSto
       return (await history.records({ gpus: { uuids: [uuid] }, range: allTime, limit: 100 })).elements.length;
     }
 
+    test("of the rounds of a file, the newest 1,000 are remembered; other files and sources are not forgotten", async () => {
+      const { store, folding, client } = opened;
+      const rounds = "select 'looped.csv:now:' || 1000 + n || ':' || 2000 - n from generate_series(0, 999) n";
+      const others = "values ('looped.csv:round:7'), ('looped.csv'), ('looped.csv:now'), ('other.csv:now:1:2')";
+      const zeroes = Array.from({ length: 10 }, () => 0).join(", ");
+      await run(`insert into folded_totals select id, ${zeroes}, '{}', 0 from (${rounds} union all ${others}) s(id)`);
+      await run(
+        `insert into folded_ranges select source_id, 0, 0, 1, 1 from folded_totals where source_id like '%.csv%'`,
+      );
+      await store.ingest(messageAt("looped.csv:now:5000:0", 0, 10));
+      await letTimePass();
+      await folding.fold();
+      for (const table of ["folded_totals", "folded_ranges"]) {
+        const kept = await client.query<{ id: string }>(
+          `select source_id as id from ${table} where source_id like '%.csv%'`,
+        );
+        const ids = kept.map(({ id }) => id);
+        expect(ids).toHaveLength(1003);
+        expect(ids).toContain("looped.csv:now:5000:0");
+        expect(ids.filter((id) => !id.startsWith("looped.csv:now:")).sort()).toEqual([
+          "looped.csv",
+          "looped.csv:now",
+          "other.csv:now:1:2",
+        ]);
+        expect(ids).not.toContain("looped.csv:now:1000:2000");
+      }
+      for (const table of ["folded_totals", "folded_ranges", "ingested_messages"]) await run(`delete from ${table}`);
+    });
+
     test("a folded message that is delivered again is a duplicate; progress, totals and the latest time stay", async () => {
       const { store, folding, client } = opened;
       const ofFile = [messageAt("file", 0, 10), messageAt("file", 10, 20), messageAt("file", 30, 40)];

@@ -10,23 +10,41 @@ export async function tryRetentionLock(executor: SqlExecutor): Promise<boolean> 
   return (await executor.query<{ locked: boolean }>(text))[0]?.locked === true;
 }
 
+/** Which rows are deleted: those that a query for their `ctid`s finds, with the parameters `$1` (days) and `$2` (the maximum number of
+ *  rows). */
+interface Choice {
+  readonly table: string;
+  readonly places: string;
+  /** What must also hold of a row that another transaction changes meanwhile. */
+  readonly still?: string;
+}
+
+/** Deletes rows by their places: by their keys, each is looked for in all others if the table has no statistics, as in the embedded
+ *  database. Not for a hypertable, whose chunks number their places from the beginning. @returns the number of deleted rows */
+async function deletePlaces(
+  executor: SqlExecutor,
+  { table, places, still = "true" }: Choice,
+  params: readonly unknown[],
+): Promise<number> {
+  const text = `
+with deleted as (
+  delete from ${table} where ctid = any(array(${places} limit $2::int)) and ${still} returning 1)
+select count(*)::int as deleted from deleted`;
+  return (await executor.query<{ deleted: number }>(text, params))[0]?.deleted ?? 0;
+}
+
 /** The first hour (UTC) that is kept. History of records is deleted by whole hours: of an hour that is deleted, nothing is settled again. */
 const firstHour = bucketOf("1h", "now() - make_interval(days => $1::int)");
 
 /** Deletes at most `maxRows` of the records older than `days`, the oldest first, except those whose rollups are stale: without the
  *  records, the rollups could not be made again. @returns the number of deleted records */
-export async function deleteOldRows(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
-  const text = `
-with deleted as (
-  delete from telemetry where (gpu_key, time) in (
-    select t.gpu_key, t.time from telemetry t
+export function deleteOldRows(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
+  const places = `
+    select t.ctid from telemetry t
     where t.time < ${firstHour} and not exists (
       select from unsettled u where u.gpu_key = t.gpu_key and u.hour = ${bucketOf("1h", "t.time")})
-    order by t.time limit $2::int)
-  returning 1
-)
-select count(*)::int as deleted from deleted`;
-  return (await executor.query<{ deleted: number }>(text, [days, maxRows]))[0]?.deleted ?? 0;
+    order by t.time`;
+  return deletePlaces(executor, { table: "telemetry", places }, [days, maxRows]);
 }
 
 /** Deletes at most `maxRows` of the blocks older than `days`, the oldest first. Blocks of which another transaction makes rows are left
@@ -34,120 +52,100 @@ select count(*)::int as deleted from deleted`;
 export async function deleteOldBlocks(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
   const text = `
 with old as materialized (
-  select gpu_key, from_at from blocks where from_at < ${firstHour} order by from_at limit $2::int for update skip locked),
-deleted as (
-  delete from blocks b using old where b.gpu_key = old.gpu_key and b.from_at = old.from_at returning 1)
+  select ctid from blocks where from_at < ${firstHour} order by from_at limit $2::int for update skip locked),
+deleted as (delete from blocks where ctid = any(array(select ctid from old)) returning 1)
 select count(*)::int as deleted from deleted`;
   return (await executor.query<{ deleted: number }>(text, [days, maxRows]))[0]?.deleted ?? 0;
 }
 
 /** Deletes at most `maxRows` of the rollups of hours older than `days`. @returns the number of deleted rollups */
-export async function deleteOldRollups(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
-  const text = `
-with deleted as (
-  delete from rollups where (from_at, first_key) in (
-    select from_at, first_key from rollups where from_at < ${firstHour} order by from_at limit $2::int)
-  returning 1
-)
-select count(*)::int as deleted from deleted`;
-  return (await executor.query<{ deleted: number }>(text, [days, maxRows]))[0]?.deleted ?? 0;
+export function deleteOldRollups(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
+  const places = `select ctid from rollups where from_at < ${firstHour} order by from_at`;
+  return deletePlaces(executor, { table: "rollups", places }, [days, maxRows]);
 }
 
 /** Deletes at most `maxRows` of the conflicts of records older than `days`. @returns the number of deleted conflicts */
-export async function deleteOldConflicts(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
-  const text = `
-with deleted as (
-  delete from conflicting_values where (gpu_key, time, series, value) in (
-    select gpu_key, time, series, value from conflicting_values
-    where time < now() - make_interval(days => $1::int) limit $2::int)
-  returning 1
-)
-select count(*)::int as deleted from deleted`;
-  return (await executor.query<{ deleted: number }>(text, [days, maxRows]))[0]?.deleted ?? 0;
+export function deleteOldConflicts(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
+  const places = "select ctid from conflicting_values where time < now() - make_interval(days => $1::int)";
+  return deletePlaces(executor, { table: "conflicting_values", places }, [days, maxRows]);
 }
+
+/** An hour later than the days, because what is said about an hour begins with it. */
+const hourLater = "now() - make_interval(days => $1::int, hours => 1)";
 
 /** Deletes at most `maxRows` of the devices that a file reported for the last time more than `days` ago. @returns the number of deleted
  *  rows */
-export async function deleteOldReporters(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
-  const text = `
-with deleted as (
-  delete from unscheduled_devices where (gpu_key, source_id) in (
-    select gpu_key, source_id from unscheduled_devices
-    where last_at < now() - make_interval(days => $1::int, hours => 1) limit $2::int)
-  returning 1
-)
-select count(*)::int as deleted from deleted`;
-  return (await executor.query<{ deleted: number }>(text, [days, maxRows]))[0]?.deleted ?? 0;
+export function deleteOldReporters(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
+  const still = `last_at < ${hourLater}`;
+  const places = `select ctid from unscheduled_devices where ${still}`;
+  return deletePlaces(executor, { table: "unscheduled_devices", places, still }, [days, maxRows]);
+}
+
+/** Deletes at most `maxRows` of the devices of sources with a schedule that say nothing about the last `days`, and would say nothing about
+ *  the days before without these: other sources have reported the device since, or no reading of the source is left.
+ *  @returns the number of deleted rows */
+export function deleteOldSourceDevices(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
+  const still = `last_at < ${hourLater}`;
+  // 10 minutes: see source-hours.ts. One whose end another source has made goes before that other source
+  const places = `
+    select d.ctid from source_devices d
+    where d.${still} and (
+      exists (select from source_devices o where o.gpu_key = d.gpu_key and o.last_at > d.last_at + interval '10 minutes'
+        and o.first_at < ${hourLater})
+      or not exists (select from source_readings r where r.source_id = d.source_id)
+        and not exists (select from source_devices o where o.gpu_key = d.gpu_key and o.last_at < d.last_at - interval '10 minutes'))`;
+  return deletePlaces(executor, { table: "source_devices", places, still }, [days, maxRows]);
+}
+
+/** Deletes at most `maxRows` of the sums of live sources that have ended: they have stored nothing for `days`, and nothing else is left of
+ *  them. Those of files stay, because they say what has been read. @returns the number of deleted rows */
+export function deleteOldTotals(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
+  // the position of a live source is a time
+  const still = `last_offset < extract(epoch from ${hourLater}) * 1000`;
+  const places = `
+    select t.ctid from folded_totals t
+    where t.${still} and not exists (select from folded_ranges r where r.source_id = t.source_id)
+      and not exists (select from ingested_messages m where m.source_id = t.source_id)
+      and not exists (select from source_readings r where r.source_id = t.source_id)`;
+  return deletePlaces(executor, { table: "folded_totals", places, still }, [days, maxRows]);
 }
 
 /** Deletes at most `maxRows` of the hours of readings that are older than `days`: without the records of an hour, its readings say
  *  nothing. @returns the number of deleted hours */
-export async function deleteOldReadings(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
-  const text = `
-with deleted as (
-  delete from source_readings where (source_id, hour) in (
-    select source_id, hour from source_readings
-    where hour < now() - make_interval(days => $1::int, hours => 1) limit $2::int)
-  returning 1
-)
-select count(*)::int as deleted from deleted`;
-  return (await executor.query<{ deleted: number }>(text, [days, maxRows]))[0]?.deleted ?? 0;
+export function deleteOldReadings(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
+  const places = `select ctid from source_readings where hour < ${hourLater}`;
+  return deletePlaces(executor, { table: "source_readings", places }, [days, maxRows]);
 }
 
 /** Deletes at most `maxRows` of what was kept about missed readings that are older than `days`. @returns the number of deleted rows */
-export async function deleteOldMisses(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
-  const text = `
-with deleted as (
-  delete from source_misses where (source_id, hour, reason) in (
-    select source_id, hour, reason from source_misses
-    where hour < now() - make_interval(days => $1::int, hours => 1) limit $2::int)
-  returning 1
-)
-select count(*)::int as deleted from deleted`;
-  return (await executor.query<{ deleted: number }>(text, [days, maxRows]))[0]?.deleted ?? 0;
+export function deleteOldMisses(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
+  const places = `select ctid from source_misses where hour < ${hourLater}`;
+  return deletePlaces(executor, { table: "source_misses", places }, [days, maxRows]);
 }
 
 /** Deletes at most `maxRows` of the ends of sources that are older than `days`, if no older readings of the source remain. @returns the
  *  number of deleted ends */
-export async function deleteOldEnds(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
-  const text = `
-with deleted as (
-  delete from source_ends where (source_id, ended_at) in (
-    select e.source_id, e.ended_at from source_ends e
+export function deleteOldEnds(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
+  const places = `
+    select e.ctid from source_ends e
     where e.ended_at < now() - make_interval(days => $1::int, hours => 2)
-      and not exists (select from source_readings r where r.source_id = e.source_id and r.hour <= e.ended_at) limit $2::int)
-  returning 1
-)
-select count(*)::int as deleted from deleted`;
-  return (await executor.query<{ deleted: number }>(text, [days, maxRows]))[0]?.deleted ?? 0;
+      and not exists (select from source_readings r where r.source_id = e.source_id and r.hour <= e.ended_at)`;
+  return deletePlaces(executor, { table: "source_ends", places }, [days, maxRows]);
 }
 
 /** Deletes at most `maxRows` of the hours of frozen devices that are older than `days`. @returns the number of deleted rows */
-export async function deleteOldFrozen(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
-  const text = `
-with deleted as (
-  delete from frozen_readings where (source_id, hour, gpu_key) in (
-    select source_id, hour, gpu_key from frozen_readings
-    where hour < now() - make_interval(days => $1::int, hours => 1) limit $2::int)
-  returning 1
-)
-select count(*)::int as deleted from deleted`;
-  return (await executor.query<{ deleted: number }>(text, [days, maxRows]))[0]?.deleted ?? 0;
+export function deleteOldFrozen(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
+  const places = `select ctid from frozen_readings where hour < ${hourLater}`;
+  return deletePlaces(executor, { table: "frozen_readings", places }, [days, maxRows]);
 }
 
 /** Deletes at most `maxRows` of the spans of hosts and devices that ended before `days`. The last decommissioning of each remains,
  *  because the inventory says when it came back. @returns the number of deleted spans */
-export async function deleteOldSpans(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
-  const text = `
-with deleted as (
-  delete from inventory_spans where id in (
-    select s.id from inventory_spans s
+export function deleteOldSpans(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
+  const places = `
+    select s.ctid from inventory_spans s
     where least(s.to_at, s.returned_at) < now() - make_interval(days => $1::int) and (s.state = 'maintenance' or exists (
       select from inventory_spans o where o.uuid = s.uuid and o.cluster_id = s.cluster_id and o.hostname = s.hostname
-        and o.state = s.state and o.id > s.id))
-    limit $2::int)
-  returning 1
-)
-select count(*)::int as deleted from deleted`;
-  return (await executor.query<{ deleted: number }>(text, [days, maxRows]))[0]?.deleted ?? 0;
+        and o.state = s.state and o.id > s.id))`;
+  return deletePlaces(executor, { table: "inventory_spans", places }, [days, maxRows]);
 }

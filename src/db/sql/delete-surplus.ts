@@ -13,14 +13,28 @@ async function rowsDeleted(executor: SqlExecutor, text: string, params: readonly
   return (await executor.query<{ rows: number }>(text, params))[0]?.rows ?? 0;
 }
 
-/** Tables of what holds of a GPU from an instant until that of the GPU's next row. */
+/** Tables of what holds of a GPU from an instant until that of the GPU's next row, as long as its records are kept. */
 export const spanTables = ["gpu_workloads", "gpu_reports"] as const;
+
+/** The same; rollups need `gpu_attributes`, too. */
+export type SpanTable = (typeof spanTables)[number] | "gpu_attributes";
+
+/** What is deleted with the rows that `deleted` has. */
+const goesWith: Readonly<Partial<Record<SpanTable, string>>> = {
+  // what no report that is kept refers to; a report that comes again adds it again
+  gpu_reports: `,
+unreported as (
+  delete from reported_attributes r using deleted d
+  where r.gpu_key = d.gpu_key and r.attributes_id = d.attributes_id and not exists (
+    select from gpu_reports o where o.gpu_key = d.gpu_key and o.attributes_id = d.attributes_id and o.valid_from >= (
+      select max(valid_from) from gpu_reports h where h.gpu_key = d.gpu_key and h.valid_from <= to_timestamp($1::float8 / 1000))))`,
+};
 
 /** Deletes at most `maxRows` of a table's rows that held only before an instant. What holds at the instant stays.
  *  @returns the number of deleted rows */
 export function deleteSuperseded(
   executor: SqlExecutor,
-  table: (typeof spanTables)[number],
+  table: SpanTable,
   { beforeMs, maxRows }: { readonly beforeMs: number; readonly maxRows: number },
 ): Promise<number> {
   const text = `
@@ -31,8 +45,8 @@ with deleted as (
       select from ${table} n where n.gpu_key = s.gpu_key and n.valid_from > s.valid_from
         and n.valid_from <= to_timestamp($1::float8 / 1000))
     limit $2::int))
-  returning 1
-)
+  returning *
+)${goesWith[table] ?? ""}
 ${countDeleted}`;
   return rowsDeleted(executor, text, [beforeMs, maxRows]);
 }
@@ -45,9 +59,9 @@ export function deleteOldQuarantine(
 ): Promise<number> {
   const text = `
 with deleted as (
-  delete from quarantine where id in (
-    select id from (select id, seen_at from quarantine order by id limit $3::int) oldest
-    where seen_at < to_timestamp($1::float8 / 1000) or id <= (select max(id) from quarantine) - $2::int)
+  delete from quarantine where ctid = any(array(
+    select place from (select ctid as place, id, seen_at from quarantine order by id limit $3::int) oldest
+    where seen_at < to_timestamp($1::float8 / 1000) or id <= (select max(id) from quarantine) - $2::int))
   returning 1
 )
 ${countDeleted}`;

@@ -209,13 +209,28 @@ export function addRanges(transaction: SqlTransaction, ranges: readonly FoldedRa
   ]);
 }
 
+const oldRoundsText = `
+with rounds as (
+  select t.ctid as place, f.file, string_to_array(substring(t.source_id from '(?:now:\\d+|round):\\d+$'), ':') as parts
+  from folded_totals t join unnest($1::text::text[]) as f(file)
+    on starts_with(t.source_id, f.file || ':') and substr(t.source_id, length(f.file) + 2) ~ '^(now:\\d+|round):\\d+$'),
+newest_first as (select place, row_number() over (partition by file order by parts[2:]::numeric[] desc) as number from rounds),
+deleted as (
+  delete from folded_totals where ctid = any(array(select place from newest_first where number > $2::int)) returning source_id)
+delete from folded_ranges r using deleted d where r.source_id = d.source_id`;
+
+/** Forgets the rounds of files, except the newest ones: no process reads the others again. @param files the ids of the files */
+export function forgetRounds(transaction: SqlTransaction, files: readonly string[], keptRounds: number): void {
+  if (files.length > 0) transaction.send(oldRoundsText, [textArray(files), keptRounds]);
+}
+
 /** Deletes the keys of messages that were stored more than `days` ago, at most `maxRows` rows of them. @returns the number of keys */
 export async function deleteOldKeys(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
   const text = `
 with deleted as (
-  delete from folded_keys where (source_id, part) in (
-    select source_id, part from folded_keys where stored_at < now() - make_interval(days => $1::int)
-    order by stored_at limit $2::int)
+  delete from folded_keys where ctid = any(array(
+    select ctid from folded_keys where stored_at < now() - make_interval(days => $1::int)
+    order by stored_at limit $2::int))
   returning keys
 )
 select coalesce(sum(keys), 0)::float8 as keys from deleted`;

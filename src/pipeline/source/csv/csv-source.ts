@@ -3,6 +3,7 @@ import { UnusableSource } from "../../../domain/errors.ts";
 import { quoted } from "../../../domain/cut-text.ts";
 import type { Clock } from "../../../kit/clock.ts";
 import type { Position, Range } from "../../../domain/range.ts";
+import { roundSourceId } from "../../../domain/round-source.ts";
 import { BatchReader } from "./batch-reader.ts";
 import { FastTemplates } from "./fast-templates.ts";
 import { FileWindow } from "./file-window.ts";
@@ -96,11 +97,11 @@ export class CsvSource implements ReplayableSource {
     const fileId = fileIdOf(opened.identity);
     const spreadMs = keepsInstants(options, opened) ? await spreadIn(path, opened, reading.sampleBytes) : 0;
     if (playing.timestamps === "original") {
-      const sourceId = playing.round > 0 ? `${fileId}:round:${playing.round}` : fileId;
+      const sourceId = roundSourceId(fileId, playing.round);
       return new CsvSource(options, { reading, opened, sourceId, shiftMs: 0, spreadMs });
     }
     const startedAtMs = await playing.startedAtMs(fileId, playing.round);
-    const sourceId = `${fileId}:now:${startedAtMs}:${playing.round}`;
+    const sourceId = roundSourceId(fileId, playing.round, startedAtMs);
     const firstMs = await firstTimeIn(path, opened, reading);
     const shiftMs = firstMs === undefined ? 0 : startedAtMs - firstMs;
     return new CsvSource(options, { reading, opened, sourceId, shiftMs, spreadMs });

@@ -14,7 +14,7 @@ import {
 } from "../../../db/sql/gpu-states.ts";
 import type { CurrentGpu } from "../../../db/sql/current-gpus.ts";
 import type { ObservedRecord } from "../../../db/sql/observations.ts";
-import { selectReported } from "../../../db/sql/reported-attributes.ts";
+import { insertReported, selectReported } from "../../../db/sql/reported-attributes.ts";
 import { StoreUnavailable } from "../../../domain/errors.ts";
 import { type Attributes, isSameOccupants } from "../../../domain/gpu.ts";
 import type { ContestedGpu } from "../../../domain/query.ts";
@@ -96,6 +96,11 @@ function pairsOf(gpus: readonly ObservedGpu[], current: readonly (CurrentGpu | u
       throw new StoreUnavailable(`the database that answers does not have GPU ${observed.gpu.uuid}`);
     return { observed, current: found };
   });
+}
+
+function reportsOf({ observed, current: { gpuKey, report } }: Pair) {
+  const { reports } = observed;
+  return reports.map((each) => ({ gpuKey, attributesId: each.attributesId(report), attributes: each.attributes }));
 }
 
 interface StateKind<Table extends StateTable> {
@@ -187,8 +192,13 @@ async function writeChanges(
 ): Promise<void> {
   writeTable(transaction, "gpu_workloads", changes.workloads);
   writeTable(transaction, "gpu_reports", changes.reports);
-  const newest = await changeAttributesFrom(transaction, changedFrom(changes.reports));
   const changed = changedKeys(changes);
+  // retention may have deleted an old report that comes again, because nothing referred to it
+  insertReported(
+    transaction,
+    pairs.flatMap((pair) => (changed.has(pair.current.gpuKey) ? reportsOf(pair) : [])),
+  );
+  const newest = await changeAttributesFrom(transaction, changedFrom(changes.reports));
   recordSeen(transaction, revision, spansOf(pairs.filter(({ current }) => changed.has(current.gpuKey))));
   setNewestAttributes(transaction, newest);
 }

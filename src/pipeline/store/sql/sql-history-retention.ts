@@ -10,10 +10,18 @@ import {
   deleteOldReporters,
   deleteOldRollups,
   deleteOldRows,
+  deleteOldSourceDevices,
   deleteOldSpans,
+  deleteOldTotals,
   tryRetentionLock,
 } from "../../../db/sql/delete-old.ts";
-import { deleteOldQuarantine, deleteSuperseded, msDaysAgo, spanTables } from "../../../db/sql/delete-surplus.ts";
+import {
+  deleteOldQuarantine,
+  deleteSuperseded,
+  msDaysAgo,
+  type SpanTable,
+  spanTables,
+} from "../../../db/sql/delete-surplus.ts";
 import { holdSettling } from "../../../db/sql/hour-locks.ts";
 import { type ChunkDeletion, dropEmptyChunks, dropOldChunks } from "./drop-chunks.ts";
 import type { HistoryRetention, KeepDays } from "../history-retention.ts";
@@ -40,13 +48,7 @@ export class SqlHistoryRetention implements HistoryRetention {
     const deleted: string[] = [];
     if (keepDays.raw > 0) {
       deleted.push(...(await this.records(keepDays.raw, chunks)));
-      await this.inSteps(keepDays.raw, deleteOldConflicts);
-      await this.inSteps(keepDays.raw, deleteOldReadings);
-      await this.inSteps(keepDays.raw, deleteOldMisses);
-      await this.inSteps(keepDays.raw, deleteOldEnds);
-      await this.inSteps(keepDays.raw, deleteOldFrozen);
-      await this.inSteps(keepDays.raw, deleteOldReporters);
-      await this.inSteps(keepDays.raw, deleteOldSpans);
+      for (const deletion of withRecords) await this.inSteps(keepDays.raw, deletion);
     }
     await this.surplus(keepDays.raw);
     // without its rollups, an hour would be missing in averages although its records are stored
@@ -54,6 +56,7 @@ export class SqlHistoryRetention implements HistoryRetention {
     if (rollupDays > 0) {
       const rollups = await this.inSteps(rollupDays, whileNotSettling(deleteOldRollups), blocksPerDelete);
       if (rollups > 0) deleted.push(`${rollups} rollup(s) of hours older than ${rollupDays} days`);
+      await this.inSteps(rollupDays + chunkDays, superseded("gpu_attributes"));
     }
     const emptied = chunks === undefined ? 0 : await dropEmptyChunks(chunks);
     if (emptied > 0) deleted.push(`${emptied} chunk(s) of telemetry without records`);
@@ -67,10 +70,7 @@ export class SqlHistoryRetention implements HistoryRetention {
         const beforeMs = await msDaysAgo(executor, days);
         return deleteOldQuarantine(executor, { beforeMs, keepRows: quarantineMaxRows, maxRows });
       },
-      ...spanTables.map((table): DeleteSome => async (executor, _, maxRows) => {
-        const beforeMs = await msDaysAgo(executor, days);
-        return deleteSuperseded(executor, table, { beforeMs, maxRows });
-      }),
+      ...spanTables.map(superseded),
     ];
     for (const deletion of deletions) await this.inSteps(days, deletion);
   }
@@ -110,6 +110,29 @@ export class SqlHistoryRetention implements HistoryRetention {
 }
 
 type DeleteSome = (transaction: SqlTransaction, days: number, maxRows: number) => Promise<number>;
+
+/** What is kept about records that are deleted; the ends of sources, their devices and sums after the readings of the sources. */
+const withRecords: readonly DeleteSome[] = [
+  deleteOldConflicts,
+  deleteOldReadings,
+  deleteOldMisses,
+  deleteOldEnds,
+  deleteOldFrozen,
+  deleteOldReporters,
+  deleteOldSourceDevices,
+  deleteOldTotals,
+  deleteOldSpans,
+];
+
+/** Records outlive RETENTION_RAW_DAYS by up to a chunk, and callers with bounds see them by the places of their GPUs. */
+const chunkDays = 2;
+
+function superseded(table: SpanTable): DeleteSome {
+  return async (executor, days, maxRows) => {
+    const beforeMs = await msDaysAgo(executor, days);
+    return deleteSuperseded(executor, table, { beforeMs, maxRows });
+  };
+}
 
 /** The same, while nothing is settled. */
 function whileNotSettling(deleteSome: DeleteSome): DeleteSome {

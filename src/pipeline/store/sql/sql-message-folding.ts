@@ -6,6 +6,7 @@ import {
   addTotals,
   countColumns,
   deleteOldKeys,
+  forgetRounds,
   type FoldedKeys,
   type FoldedRange,
   type FoldedTotals,
@@ -17,6 +18,7 @@ import {
   tryFoldingLock,
 } from "../../../db/sql/folded-messages.ts";
 import { joinRanges } from "../../../domain/range.ts";
+import { fileOfRound } from "../../../domain/round-source.ts";
 import type { Clock } from "../../../kit/clock.ts";
 import type { Folded, MessageFolding } from "../message-folding.ts";
 
@@ -29,6 +31,8 @@ const keysKeptDays = 31;
 const messagesPerStep = 5000;
 const keyRowsPerStep = 1000;
 const timeLength = 10;
+/** As many as etcd-rounds.ts keeps. */
+const keptRounds = 1000;
 
 /** Folds messages in SQL: see folded-messages.ts. */
 export class SqlMessageFolding implements MessageFolding {
@@ -61,6 +65,8 @@ async function fold(transaction: SqlTransaction, taken: readonly TakenMessage[])
   const stored = await takeRanges(transaction, [...new Set(covering.map(({ sourceId }) => sourceId))]);
   const ranges = Map.groupBy([...stored, ...covering], ({ sourceId }) => sourceId);
   addRanges(transaction, [...ranges].flatMap(joined));
+  const files = new Set([...ranges.keys()].flatMap((sourceId) => fileOfRound(sourceId) ?? []));
+  forgetRounds(transaction, [...files], keptRounds);
 }
 
 function coversRange({ fromOffset, toOffset }: TakenMessage): boolean {

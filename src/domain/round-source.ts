@@ -1,0 +1,11 @@
+/** The id of a source that is a file in one of its rounds (LOOP_MODE), or with times that were shifted when it was started.
+ *  @param startedAtMs undefined if the file has its own times */
+export function roundSourceId(fileId: string, round: number, startedAtMs?: number): string {
+  if (startedAtMs !== undefined) return `${fileId}:now:${startedAtMs}:${round}`;
+  return round > 0 ? `${fileId}:round:${round}` : fileId;
+}
+
+/** The file of such an id; undefined if it is the id of a file as a whole, or of another source. */
+export function fileOfRound(sourceId: string): string | undefined {
+  return /^(.*):(?:now:\d+|round):\d+$/s.exec(sourceId)?.[1];
+}
