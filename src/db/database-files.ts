@@ -1,4 +1,4 @@
-import { readdir, stat } from "node:fs/promises";
+import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { DataDirUnusable } from "../domain/errors.ts";
 import type { SqlExecutor } from "./client.ts";
@@ -27,6 +27,15 @@ export async function checkDatabaseFiles(databaseDir: string): Promise<void> {
     if ((await namesIn(databaseDir, path)).length === 0) missing.push(`${path}/*`);
   }
   if (missing.length > 0) throw damaged(databaseDir, missing);
+}
+
+/** Where statements have what does not fit into memory. */
+export const temporaryFolder = "base/pgsql_tmp";
+
+/** Deletes what statements have left there whose process was killed: only a server's postmaster, which PGlite does not have, would.
+ *  The database must not be open. */
+export async function removeTemporaryFiles(databaseDir: string): Promise<void> {
+  await rm(join(databaseDir, temporaryFolder), { recursive: true, force: true });
 }
 
 /** Checks that every table and index of an open database has its files: PostgreSQL opens a file when it first reads from it, and

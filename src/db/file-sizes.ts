@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { temporaryFolder } from "./database-files.ts";
 
 /** What an embedded database takes on the disk, in bytes. */
 export interface DatabaseFiles {
@@ -9,6 +10,8 @@ export interface DatabaseFiles {
   readonly logBytes: number;
   /** Space within the files of tables and indexes that new rows will take, which is part of `bytes`. */
   readonly reusableBytes: number;
+  /** What statements under way have put on the disk, which is part of `bytes`. */
+  readonly temporaryBytes: number;
 }
 
 const statBlockBytes = 512;
@@ -22,15 +25,16 @@ export function measureDatabaseFiles(databaseDir: string): DatabaseFiles {
     let sum = 0;
     for (const entry of readdirSync(folder, { withFileTypes: true })) {
       const path = join(folder, entry.name);
-      if (entry.isDirectory()) sum += measure(path);
+      if (entry.isDirectory()) sum += measureIfPresent(path);
       else sum += bytesOf(path);
       if (entry.name.endsWith("_fsm")) reusableBytes += freeBytesIn(path);
     }
     return sum;
   };
+  const measureIfPresent = (folder: string): number => (existsSync(folder) ? measure(folder) : 0);
   logBytes = measure(join(databaseDir, "pg_wal"));
   bytes = measure(databaseDir);
-  return { bytes, logBytes, reusableBytes };
+  return { bytes, logBytes, reusableBytes, temporaryBytes: measureIfPresent(join(databaseDir, temporaryFolder)) };
 }
 
 /** How much of some tables and indexes is free for new rows, in bytes. @param files as `pg_relation_filepath` has them */

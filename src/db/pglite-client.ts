@@ -5,9 +5,9 @@ import { freeMebibytesOf, reserveMebibytes } from "./free-space.ts";
 import { CallTooLong, type PGliteConnection, type PGliteSession } from "./pglite-connection.ts";
 import { SentStatements } from "./sent-statements.ts";
 import { SessionTurns } from "./session-turns.ts";
-import { isDataError } from "./sqlstate.ts";
+import { isDataError, isTemporaryLimit } from "./sqlstate.ts";
 import { stopping } from "./stopping.ts";
-import { tooCostly } from "./too-costly.ts";
+import { tooCostly, tooLargeForDisk } from "./too-costly.ts";
 
 /** Plans are kept: one that was made while the tables were empty would read all of their rows, however many there are later. */
 const keyedPlans = "select set_config('enable_seqscan', 'off', true)";
@@ -157,6 +157,7 @@ export class PGliteClient implements SqlClient {
   private translate(cause: unknown): unknown {
     if (cause instanceof TelemetryError) return cause;
     if (cause instanceof CallTooLong && this.reads.limitMs !== undefined) return tooCostly(this.reads.limitMs, cause);
+    if (isTemporaryLimit(cause) && this.reads.limitMs !== undefined) return tooLargeForDisk(cause);
     const { message, code } = cause as { readonly message: string; readonly code?: unknown };
     const error = { message, code: typeof code === "string" ? code : undefined, cause };
     return error.code !== undefined && isDataError(error.code)

@@ -22,14 +22,20 @@ export class PGliteDatabase implements PGliteConnection, PGliteSession {
   /** Opens a database and brings its schema up to date.
    *  @param dataDir a directory, or `memory://`
    *  @param content what a new database contains from the beginning, as PGlite dumps it; by default, nothing
+   *  @param temporaryMaxMebibytes the most that the temporary files of a statement may take
    *  @throws StoreUnavailable if the database cannot be opened or migrated; SchemaAhead if a newer program has migrated it */
-  static async open(dataDir: string, content?: Blob): Promise<PGliteDatabase> {
+  static async open(
+    dataDir: string,
+    { content, temporaryMaxMebibytes = 64 }: { readonly content?: Blob; readonly temporaryMaxMebibytes?: number } = {},
+  ): Promise<PGliteDatabase> {
     try {
       const database = await PGlite.create(dataDir, content === undefined ? {} : { loadDataDir: content });
       await bringUpToDate(database, dataDir).catch(async (error: unknown) => {
         await database.close();
         throw error;
       });
+      // not before: a migration may sort a whole table
+      await database.exec(`set temp_file_limit = '${temporaryMaxMebibytes}MB'`);
       return new PGliteDatabase(database);
     } catch (cause) {
       if (cause instanceof SchemaAhead) throw cause;

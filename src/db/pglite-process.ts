@@ -15,6 +15,8 @@ export interface PGliteProcessOptions {
   readonly databaseDir: string;
   /** The open file with the lock of DATA_DIR. The process inherits it, so the lock holds as long as the process runs. */
   readonly lockDescriptor: number;
+  /** The most that the temporary files of a statement may take. */
+  readonly temporaryMaxMebibytes: number;
   /** Receives a sentence for people when the process has ended by itself, or was ended. */
   readonly onNotice: (notice: string) => void;
 }
@@ -97,10 +99,11 @@ class PGliteChild implements PGliteConnection {
   private reason: string | undefined;
   private calls = 0;
 
-  constructor({ databaseDir, lockDescriptor }: PGliteProcessOptions) {
+  constructor({ databaseDir, lockDescriptor, temporaryMaxMebibytes }: PGliteProcessOptions) {
     this.opened = this.opening.promise;
     this.opened.catch(() => undefined);
-    this.child = Bun.spawn([process.execPath, `${import.meta.dir}/run-pglite.ts`, databaseDir], {
+    const args = [`${import.meta.dir}/run-pglite.ts`, databaseDir, String(temporaryMaxMebibytes)];
+    this.child = Bun.spawn([process.execPath, ...args], {
       stdio: ["ignore", "ignore", "inherit", lockDescriptor],
       serialization: "advanced",
       ipc: (message: FromPGlite) => this.receive(message),

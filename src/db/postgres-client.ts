@@ -6,7 +6,9 @@ import { PostgresConnection } from "./postgres-connection.ts";
 import { isRefusal, isTimeout, translatePostgresError } from "./postgres-errors.ts";
 import { PostgresPool } from "./postgres-pool.ts";
 import { parsePostgresUrl, type PostgresUrl } from "./postgres-url.ts";
+import { isTemporaryLimit } from "./sqlstate.ts";
 import { stopping } from "./stopping.ts";
+import { tooLargeForDisk } from "./too-costly.ts";
 
 export interface PostgresClientOptions {
   /** postgres://user:password@host:port/database */
@@ -140,6 +142,7 @@ export class PostgresClient implements SqlClient {
   private translated(cause: unknown): TelemetryError {
     const { queryLimit } = this.options;
     if (queryLimit !== undefined && isTimeout(cause)) return queryLimit.tooLong();
+    if (queryLimit !== undefined && isTemporaryLimit(cause)) return tooLargeForDisk(cause);
     if (!(cause instanceof DeadlineExceeded)) return translatePostgresError(cause, this.description);
     this.pool.discardIdle();
     return new StoreUnavailable(`${this.description} did not answer within ${cause.ms / 1000} s`, { cause });

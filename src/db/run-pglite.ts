@@ -2,15 +2,17 @@ import { TelemetryError } from "../domain/errors.ts";
 import { endWithParent } from "../kit/libc.ts";
 import { messageOf } from "../kit/message-of.ts";
 import { keepFilesPrivate } from "../kit/private-files.ts";
-import { checkDatabaseFiles } from "./database-files.ts";
+import { checkDatabaseFiles, removeTemporaryFiles } from "./database-files.ts";
 import { PGliteDatabase } from "./pglite-database.ts";
 import type { FromPGlite, PGliteFailure, ToPGlite } from "./pglite-messages.ts";
 
 // The process of an embedded database: opens the database in the given directory, and runs the calls that it receives.
 // pglite-process.ts runs this as a child process. It ends when the parent closes it or has ended.
 
-const [, , directory] = process.argv;
-if (directory === undefined) throw new TypeError("usage: run-pglite.ts DIRECTORY");
+const [, , directory, temporaryMaxMebibytes] = process.argv;
+if (directory === undefined || temporaryMaxMebibytes === undefined) {
+  throw new TypeError("usage: run-pglite.ts DIRECTORY TEMPORARY_MAX_MEBIBYTES");
+}
 endWithParent();
 keepFilesPrivate();
 // a terminal and systemd send these to the parent too, which closes the database
@@ -36,7 +38,8 @@ async function open(): Promise<PGliteDatabase | undefined> {
   try {
     // each time it is opened: PGlite would make a new database in a directory without PG_VERSION
     await checkDatabaseFiles(directory as string);
-    return await PGliteDatabase.open(directory as string);
+    await removeTemporaryFiles(directory as string);
+    return await PGliteDatabase.open(directory as string, { temporaryMaxMebibytes: Number(temporaryMaxMebibytes) });
   } catch (error) {
     send({ notOpened: { message: messageOf(error), code: error instanceof TelemetryError ? error.code : undefined } });
     return undefined;

@@ -10,3 +10,8 @@ export function isDataError(sqlstate: string): boolean {
 export function isUniqueViolation(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "23505";
 }
+
+/** True if a statement needed more temporary files than `temp_file_limit` allows (53400). */
+export function isTemporaryLimit(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "53400";
+}

@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "../../dev/until.ts";
 import { type DataDir, openDataDir } from "../../src/db/data-dir.ts";
 import { PGliteClient } from "../../src/db/pglite-client.ts";
 import { PGliteProcess } from "../../src/db/pglite-process.ts";
+import { rewrite } from "../../src/db/sql/vacuum.ts";
 import { makeDataDir } from "../support/open-store.ts";
 
 // the embedded database runs in a process of its own, which may end at any time
@@ -23,7 +24,12 @@ beforeAll(async () => {
   dataDir = await openDataDir(folder);
   const { databaseDir, lock } = dataDir;
   const onNotice = (notice: string): unknown => notices.push(notice);
-  const session = await PGliteProcess.open({ databaseDir, lockDescriptor: lock.descriptor, onNotice });
+  const session = await PGliteProcess.open({
+    databaseDir,
+    lockDescriptor: lock.descriptor,
+    temporaryMaxMebibytes: 2,
+    onNotice,
+  });
   client = PGliteClient.on(session, databaseDir);
   await client.query("create table numbers (value int)");
 });
@@ -56,6 +62,8 @@ async function databasePid(): Promise<number | undefined> {
   }
   return undefined;
 }
+
+const filesIn = (path: string): Promise<string[]> => readdir(join(dataDir.databaseDir, path)).catch(() => []);
 
 async function killDatabase(): Promise<void> {
   const pid = await databasePid();
@@ -125,4 +133,31 @@ test("when parts of the database vanish while its process is down, it is unavail
   expect(await errorOf(client.probe())).toMatchObject({ code: "store_unavailable" });
   await rename(`${version}.away`, version);
   expect(await numbers()).toEqual([1]);
+});
+
+test("a question whose temporary files would take more than they may is refused, and leaves none", async () => {
+  const reader = client.forQuestions("heavy", 30_000);
+  const sorted = "select count(*) from (select g from generate_series(1, 600000) g order by g::text offset 1) s";
+  const refused = await errorOf(reader.query(sorted));
+  expect(refused).toMatchObject({ code: "query_too_costly" });
+  expect(refused.message).toContain("temp_file_limit");
+  expect(await filesIn("base/pgsql_tmp")).toEqual([]);
+  expect(notices).toEqual([]);
+  // as VACUUM FULL of a large table, which must not fail
+  await client.query("create index numbers_value on numbers (value)");
+  const addMany = "insert into numbers select a * 1000 + b from generate_series(1, 300) a, generate_series(1, 1000) b";
+  await client.transaction((transaction) => transaction.query(addMany));
+  await client.query("set maintenance_work_mem = '1MB'");
+  await rewrite(client, "numbers");
+  expect(await errorOf(reader.query(sorted))).toMatchObject({ code: "query_too_costly" });
+});
+
+test("temporary files of a process that was killed are deleted", async () => {
+  await killDatabase();
+  const folderOfFiles = join(dataDir.databaseDir, "base/pgsql_tmp");
+  await mkdir(folderOfFiles, { recursive: true });
+  await writeFile(join(folderOfFiles, "pgsql_tmp1.0"), "left");
+  await client.query("select").catch(() => undefined);
+  await client.query("select");
+  expect(await filesIn("base/pgsql_tmp")).toEqual([]);
 });

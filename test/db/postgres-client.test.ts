@@ -1,8 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { until } from "../../dev/until.ts";
 import { type PostgresServer, startPostgres } from "../../dev/servers/postgres.ts";
-import { PostgresClient } from "../../src/db/postgres-client.ts";
-import { type Clock, stopwatch, systemClock } from "../../src/kit/clock.ts";
+import { PostgresClient, type PostgresClientOptions } from "../../src/db/postgres-client.ts";
+import { tooCostly } from "../../src/db/too-costly.ts";
+import { stopwatch, systemClock } from "../../src/kit/clock.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 
 setDefaultTimeout(60_000);
@@ -10,7 +11,7 @@ setDefaultTimeout(60_000);
 let server: PostgresServer;
 const clients: PostgresClient[] = [];
 
-function open(options: { maxConnections?: number; clock?: Clock; url?: string } = {}): PostgresClient {
+function open(options: Partial<PostgresClientOptions> = {}): PostgresClient {
   const client = new PostgresClient({ url: server.url, maxConnections: 2, clock: systemClock, ...options });
   clients.push(client);
   return client;
@@ -49,6 +50,23 @@ describe("errors state whether a retry can help", () => {
   test("a missing table is a retryable error, because an operator can fix the schema", async () => {
     const failure = await errorOf(open().query("select from nowhere"));
     expect(failure).toMatchObject({ ...unavailable, message: containing('relation "nowhere" does not exist (42P01)') });
+  });
+
+  test("a question that needs more temporary files than the server allows is too costly; no other statement is", async () => {
+    const sorted = "select count(*) from (select g from generate_series(1, 600000) g order by g::text offset 1) s";
+    const run = (client: PostgresClient) =>
+      errorOf(
+        client.snapshot(async (executor) => {
+          await executor.query("set local temp_file_limit = '1MB'");
+          return executor.query(sorted);
+        }),
+      );
+    const queryLimit = { timeoutMs: 30_000, tooLong: () => tooCostly(30_000) };
+    expect(await run(open({ queryLimit }))).toMatchObject({
+      code: "query_too_costly",
+      message: containing("temp_file_limit"),
+    });
+    expect(await run(open())).toMatchObject(unavailable);
   });
 
   test("a deadlock and a statement's timeout are retryable errors", async () => {

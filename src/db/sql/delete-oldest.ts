@@ -10,6 +10,8 @@ const recordTables = {
   blocks: { at: "from_at", records: "records" },
 } as const;
 export type RecordTable = keyof typeof recordTables;
+/** The tables of history: records, and what they amount to. */
+export type HistoryTable = RecordTable | "rollups";
 export const recordTableNames = Object.keys(recordTables) as readonly RecordTable[];
 
 /** What says something about an hour's records, and nothing without them: the column of the instant. */
@@ -54,6 +56,18 @@ export async function deleteRecordsBefore(
   return deleteBefore(executor, { ...step, table, at, records });
 }
 
+/** Deletes at most `maxRows` of the rollups of hours before an instant, the oldest first. Of hours that have records, they must stay.
+ *  @returns the number of deleted rows */
+export async function deleteRollupsBefore(executor: SqlExecutor, step: DeletionStep): Promise<number> {
+  return (await deleteBefore(executor, { ...step, table: "rollups", at: "from_at", records: "0" })).rows;
+}
+
+/** The hour (UTC) of the oldest rollup, milliseconds since the epoch; undefined if there is none. */
+export async function oldestRollup(executor: SqlExecutor): Promise<number | undefined> {
+  const text = `select (extract(epoch from min(from_at)) * 1000)::float8 as "hourMs" from rollups`;
+  return (await executor.query<{ hourMs: number | null }>(text))[0]?.hourMs ?? undefined;
+}
+
 /** Deletes at most `maxRows` of a table's rows before an instant. @returns the number of deleted rows */
 export async function deleteLedgerBefore(
   executor: SqlExecutor,
@@ -90,7 +104,7 @@ export interface TableSize {
 }
 
 /** Measures a table. */
-export async function tableSize(executor: SqlExecutor, table: RecordTable): Promise<TableSize> {
+export async function tableSize(executor: SqlExecutor, table: HistoryTable): Promise<TableSize> {
   const text = `
 select pg_total_relation_size(c.oid)::float8 as bytes, greatest(c.reltuples, pg_stat_get_live_tuples(c.oid), 0)::float8 as rows, array(
     select pg_relation_filepath(f.oid) from pg_class f

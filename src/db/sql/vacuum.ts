@@ -31,9 +31,16 @@ export async function vacuum(executor: SqlExecutor, table: string): Promise<void
   await executor.query(`vacuum (index_cleanup on) ${table}`);
 }
 
-/** Writes a whole table again, without free space. It needs as much space as the live rows take. */
+/** Writes a whole table again, without free space. It needs as much space as the live rows take, also in temporary files. */
 export async function rewrite(executor: SqlExecutor, table: string): Promise<void> {
-  await executor.query(`vacuum (full) ${table}`);
+  const [setting] = await executor.query<{ limit: string }>("select current_setting('temp_file_limit') as limit");
+  await executor.query("set temp_file_limit = -1");
+  try {
+    await executor.query(`vacuum (full) ${table}`);
+  } finally {
+    // unless the database has ended, which starts with its setting again
+    await executor.query(`set temp_file_limit = '${setting?.limit}'`).catch(() => undefined);
+  }
 }
 
 /** Writes the changed pages to the tables' files, and deletes the part of the write-ahead log that is not needed any more. */

@@ -15,6 +15,8 @@ export interface DiskUse {
 /** Deleted history. */
 export interface TrimmedHistory {
   readonly records: number;
+  /** Rollups of hours that had no records any more; each is of some GPUs and an hour. */
+  readonly rollups: number;
   /** The beginning of the oldest hour that still has records, milliseconds since the epoch; undefined if none has. */
   readonly oldestMs: number | undefined;
 }

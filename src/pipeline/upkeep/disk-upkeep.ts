@@ -48,10 +48,10 @@ export class DiskUpkeep extends PeriodicService {
     const { disk, log } = this.options;
     const trimmed = await disk.tidy(this.stopping);
     if (trimmed === undefined) return;
-    const { records, oldestMs } = trimmed;
+    const { records, rollups, oldestMs } = trimmed;
     this.records += records;
     this.oldest = oldestMs === undefined ? "now" : formatTimestamp(oldestMs);
-    const text = `DATA_DIR has almost reached DATA_MAX_GIB: deleted ${records} of the oldest records; history now begins at ${this.oldest}`;
+    const text = `DATA_DIR has almost reached DATA_MAX_GIB: deleted ${records} of the oldest records${rollups === 0 ? "" : ` and ${rollups} of the oldest rollups`}; history now begins at ${this.oldest}`;
     log.warn(text);
   }
 }

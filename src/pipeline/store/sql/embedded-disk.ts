@@ -92,7 +92,7 @@ export class EmbeddedDisk implements StoreDisk {
   }
 
   private hasToTrim({ inUseHigh, filesHigh, filesFull }: DiskMarks): boolean {
-    const { bytes } = this.files;
+    const bytes = lasting(this.files);
     const isGrowing = bytes > filesHigh && bytes > this.trimmedTo + growthBytes;
     return inUse(this.files) > inUseHigh || isGrowing || bytes > filesFull;
   }
@@ -100,7 +100,7 @@ export class EmbeddedDisk implements StoreDisk {
   private async trim(marks: DiskMarks, signal: AbortSignal): Promise<TrimmedHistory> {
     const { client, slowClient, databaseDir } = this.options;
     const { maxBytes, inUseHigh, inUseLow, filesHigh } = marks;
-    const sparse = { databaseDir, maxBytes, isOver: (): boolean => this.files.bytes > filesHigh };
+    const sparse = { databaseDir, maxBytes, isOver: (): boolean => lasting(this.files) > filesHigh };
     const deleted = await deleteOldest(client, {
       databaseDir,
       slowClient,
@@ -112,7 +112,7 @@ export class EmbeddedDisk implements StoreDisk {
     await this.shortenLog();
     if (!signal.aborted) await rewriteSparse(slowClient, { ...sparse, bytes: this.files.bytes });
     await this.shortenLog();
-    this.trimmedTo = this.files.bytes;
+    this.trimmedTo = lasting(this.files);
     return deleted;
   }
 
@@ -141,7 +141,7 @@ export class EmbeddedDisk implements StoreDisk {
   }
 
   private checkRoom(): void {
-    const { bytes } = this.files;
+    const bytes = lasting(this.files);
     if (this.marks === undefined || bytes <= this.marks.filesFull) return;
     const max = mebibytes(this.marks.maxBytes);
     throw new StoreUnavailable(
@@ -151,8 +151,13 @@ export class EmbeddedDisk implements StoreDisk {
   }
 }
 
-function inUse({ bytes, reusableBytes }: DatabaseFiles): number {
-  return bytes - reusableBytes;
+/** Temporary files are gone soon: no history is deleted for them. */
+function lasting({ bytes, temporaryBytes }: DatabaseFiles): number {
+  return bytes - temporaryBytes;
+}
+
+function inUse(files: DatabaseFiles): number {
+  return lasting(files) - files.reusableBytes;
 }
 
 function mebibytes(bytes: number): string {

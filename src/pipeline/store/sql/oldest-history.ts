@@ -5,8 +5,11 @@ import {
   type Deleted,
   deleteLedgerBefore,
   deleteRecordsBefore,
+  deleteRollupsBefore,
+  type HistoryTable,
   ledgerTableNames,
   oldestHour,
+  oldestRollup,
   type RecordTable,
   recordTableNames,
   tableSize,
@@ -20,16 +23,26 @@ import type { TrimmedHistory } from "../store-disk.ts";
 const rowsPerDelete: Readonly<Record<RecordTable, number>> = { telemetry: 10_000, blocks: 500 };
 const ledgerRowsPerDelete = 10_000;
 const quarantineRowBytes = 600;
+/** Rollups of hours without records may take a quarter of the limit: with 250 GPUs and 10 GiB, those of 11 years. */
+const rollupsShare = 1 / 4;
+const rollupsPerDelete = 500;
+const farFutureMs = Date.UTC(9999, 0);
+const none = { rows: 0, bytes: 0 };
+
 interface LiveSize {
-  readonly table: RecordTable;
+  readonly table: HistoryTable;
   readonly liveBytes: number;
   readonly freeBytes: number;
   readonly bytesPerRow: number;
 }
 
-async function liveSizes(client: SqlClient, databaseDir: string): Promise<LiveSize[]> {
+async function liveSizes(
+  client: SqlClient,
+  databaseDir: string,
+  tables: readonly HistoryTable[] = [...recordTableNames, "rollups"],
+): Promise<LiveSize[]> {
   return Promise.all(
-    recordTableNames.map(async (table) => {
+    tables.map(async (table) => {
       const { bytes, rows, files } = await tableSize(client, table);
       const freeBytes = freeBytesOf(databaseDir, files);
       const liveBytes = bytes - freeBytes;
@@ -43,45 +56,75 @@ async function liveSizes(client: SqlClient, databaseDir: string): Promise<LiveSi
   );
 }
 
-/** The space that records take. */
+/** The space that history takes. */
 export async function historyBytes(client: SqlClient, databaseDir: string): Promise<number> {
   return (await liveSizes(client, databaseDir)).reduce((sum, { liveBytes }) => sum + liveBytes, 0);
 }
 
+interface DeletionTask {
+  readonly slowClient: SqlClient;
+  readonly databaseDir: string;
+  readonly bytes: number;
+  readonly maxBytes: number;
+  readonly afterEach: () => Promise<void>;
+  readonly signal: AbortSignal;
+}
+
 /** Deletes the oldest history, with what is kept about it, in many transactions.
  *  @param task `bytes`: about how much to delete; `afterEach` runs after each transaction */
-export async function deleteOldest(
-  client: SqlClient,
-  task: {
-    readonly slowClient: SqlClient;
-    readonly databaseDir: string;
-    readonly bytes: number;
-    readonly maxBytes: number;
-    readonly afterEach: () => Promise<void>;
-    readonly signal: AbortSignal;
-  },
-): Promise<TrimmedHistory> {
+export async function deleteOldest(client: SqlClient, task: DeletionTask): Promise<TrimmedHistory> {
+  const emptied = new Set<HistoryTable>();
+  let hour = await oldestHour(client);
+  const surplus = await deleteRollups(client, task, {
+    beforeMs: hour ?? farFutureMs,
+    bytes: ({ liveBytes }) => liveBytes - task.maxBytes * rollupsShare,
+  });
+  let [left, records] = [task.bytes - surplus.bytes, 0];
   const sizes = await liveSizes(client, task.databaseDir);
-  const emptied = new Set<RecordTable>();
-  let [left, records] = [task.bytes, 0];
-  const oldest = (): Promise<number | undefined> => oldestHour(client);
-  let hour = await oldest();
   while (hour !== undefined && left > 0 && !task.signal.aborted) {
-    for (const { table, bytesPerRow } of sizes) {
+    for (const table of recordTableNames) {
       const deleted = await deleteSome(client, table, hour + hourMs);
       await task.afterEach();
       records += deleted.records;
-      left -= deleted.rows * bytesPerRow;
+      left -= deleted.rows * (sizes.find((size) => size.table === table)?.bytesPerRow ?? 0);
       if (deleted.rows > 0) emptied.add(table);
     }
-    hour = await oldest();
+    hour = await oldestHour(client);
   }
-  await deleteLedger(client, hour ?? 0, task.maxBytes);
+  const rest =
+    hour === undefined ? await deleteRollups(client, task, { beforeMs: farFutureMs, bytes: () => left }) : none;
+  const rollups = surplus.rows + rest.rows;
+  if (rollups > 0) emptied.add("rollups");
+  await deleteLedger(
+    client,
+    { recordsMs: hour ?? 0, historyMs: Math.min(hour ?? 0, (await oldestRollup(client)) ?? Infinity) },
+    task.maxBytes,
+  );
   for (const table of emptied) {
     await vacuum(task.slowClient, table);
     await task.afterEach();
   }
-  return { records, oldestMs: hour };
+  return { records, rollups, oldestMs: hour };
+}
+
+/** Deletes about so many bytes of the oldest rollups of hours before an instant, which has no records. @returns the deleted ones */
+async function deleteRollups(
+  client: SqlClient,
+  task: DeletionTask,
+  { beforeMs, bytes }: { readonly beforeMs: number; readonly bytes: (size: LiveSize) => number },
+): Promise<{ readonly rows: number; readonly bytes: number }> {
+  const [size] = await liveSizes(client, task.databaseDir, ["rollups"]);
+  if (size === undefined) return none;
+  const wanted = bytes(size);
+  const step = { beforeMs, maxRows: rollupsPerDelete };
+  let rows = 0;
+  while (rows * size.bytesPerRow < wanted && !task.signal.aborted) {
+    const deleted = await client.transaction((executor) => deleteRollupsBefore(executor, step));
+    await task.afterEach();
+    rows += deleted;
+    if (deleted < step.maxRows) break;
+  }
+  return { rows, bytes: rows * size.bytesPerRow };
 }
 
 function deleteSome(client: SqlClient, table: RecordTable, beforeMs: number): Promise<Deleted> {
@@ -90,13 +133,19 @@ function deleteSome(client: SqlClient, table: RecordTable, beforeMs: number): Pr
   );
 }
 
-/** Deletes what is kept about deleted history. The largest quarantine that is kept takes an eighth of the limit. */
-async function deleteLedger(client: SqlClient, beforeMs: number, maxBytes: number): Promise<void> {
-  const step = { beforeMs, maxRows: ledgerRowsPerDelete };
+/** Deletes what is kept about deleted history. The largest quarantine that is kept takes an eighth of the limit.
+ *  @param oldest the hour of the oldest record, and of the oldest record or rollup */
+async function deleteLedger(
+  client: SqlClient,
+  oldest: { readonly recordsMs: number; readonly historyMs: number },
+  maxBytes: number,
+): Promise<void> {
+  const step = { beforeMs: oldest.recordsMs, maxRows: ledgerRowsPerDelete };
   const keepRows = Math.floor(maxBytes / 8 / quarantineRowBytes);
   const deletions: ((executor: SqlExecutor) => Promise<number>)[] = [
     ...ledgerTableNames.map((table) => (executor: SqlExecutor) => deleteLedgerBefore(executor, table, step)),
     ...spanTables.map((table) => (executor: SqlExecutor) => deleteSuperseded(executor, table, step)),
+    (executor) => deleteSuperseded(executor, "gpu_attributes", { ...step, beforeMs: oldest.historyMs }),
     (executor) => deleteOldQuarantine(executor, { ...step, keepRows }),
   ];
   for (const deletion of deletions) while ((await client.transaction(deletion)) === step.maxRows);

@@ -7,6 +7,7 @@ import { PGliteProcess } from "../../../db/pglite-process.ts";
 import { systemClock } from "../../../kit/clock.ts";
 import type { OpenStore } from "../open-store.ts";
 import { RoomCheckedStore } from "../room-checked-store.ts";
+import { temporaryMebibytesOf } from "./disk-marks.ts";
 import { EmbeddedDisk } from "./embedded-disk.ts";
 import { lightQuestions, openSqlDrivers } from "./open-sql-drivers.ts";
 import { embeddedRecordsMax } from "./settler.ts";
@@ -31,7 +32,7 @@ export interface EmbeddedStoreOptions {
  *  @throws DataDirUnusable, StoreUnavailable, SchemaAhead */
 export async function openPGliteStore(where: EmbeddedStoreOptions | { readonly memory: Blob }): Promise<OpenStore> {
   if ("memory" in where) {
-    const client = PGliteClient.on(await PGliteDatabase.open("memory://", where.memory), undefined);
+    const client = PGliteClient.on(await PGliteDatabase.open("memory://", { content: where.memory }), undefined);
     const drivers = await driversOn(client, undefined);
     return { description: "in memory", ...drivers, disk: undefined, close: () => client.close() };
   }
@@ -59,10 +60,11 @@ export async function openPGliteStore(where: EmbeddedStoreOptions | { readonly m
 
 async function openClient(
   { databaseDir, lock }: DataDir,
-  { onNotice = () => undefined }: EmbeddedStoreOptions,
+  { onNotice = () => undefined, maxGibibytes }: EmbeddedStoreOptions,
 ): Promise<PGliteClient> {
   const { descriptor: lockDescriptor } = lock;
-  const session = await PGliteProcess.open({ databaseDir, lockDescriptor, onNotice });
+  const temporaryMaxMebibytes = temporaryMebibytesOf(maxGibibytes);
+  const session = await PGliteProcess.open({ databaseDir, lockDescriptor, temporaryMaxMebibytes, onNotice });
   const client = PGliteClient.on(session, databaseDir);
   try {
     await checkTableFiles(client, databaseDir);
