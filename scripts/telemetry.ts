@@ -101,10 +101,11 @@ filtered("history", "records of a range of time, oldest first; the newest 100, o
   .option("--end <time>", "only records at or before this time")
   .option(...metricNames)
   .addOption(
-    new Option("--resolution <span>", "every record, or averages over minutes or hours").choices([
+    new Option("--resolution <span>", "every record, or averages over minutes, hours or days").choices([
       "raw",
       "1m",
       "1h",
+      "1d",
       "auto",
     ]),
   )

@@ -87,13 +87,17 @@ export interface EachGpuFilter {
   readonly limit: number;
 }
 
-/** How finely history is read: every record, or a summary of each GPU's records by minute or hour. */
-export const resolutions = ["raw", "1m", "1h"] as const;
+/** How finely history is read: every record, or a summary of each GPU's records by minute, hour or day. */
+export const resolutions = ["raw", "1m", "1h", "1d"] as const;
 export type Resolution = (typeof resolutions)[number];
 /** A resolution with summaries. */
 export type RollupResolution = Exclude<Resolution, "raw">;
 /** The span of time that a summary covers, in milliseconds. */
-export const rollupMs: Readonly<Record<RollupResolution, number>> = { "1m": 60_000, "1h": 3_600_000 };
+export const rollupMs: Readonly<Record<RollupResolution, number>> = {
+  "1m": 60_000,
+  "1h": 3_600_000,
+  "1d": 86_400_000,
+};
 
 /** A summary of the values of a metric in a span of time. */
 export interface Aggregate {
@@ -102,13 +106,17 @@ export interface Aggregate {
   readonly max: number;
   /** Number of values. */
   readonly count: number;
+  /** Of a counter: how much it rose to each value from the one before it, if that is of the same hour (UTC) or of the hour before. After a
+   *  reset, the whole value counts. Undefined for gauges and states, and within bounds on namespaces: it would follow from the records of
+   *  others. */
+  readonly increase?: number;
 }
 
-/** A summary of one GPU's records in a minute or an hour. */
+/** A summary of one GPU's records in a minute, an hour or a day. */
 export interface StoredRollup {
-  /** The GPU as it was at the beginning of the minute or hour. */
+  /** The GPU as it was at the beginning of the minute, hour or day. */
   readonly gpu: Gpu;
-  /** Beginning of the minute or hour (UTC), milliseconds since the epoch. */
+  /** Beginning of the minute, hour or day (UTC), milliseconds since the epoch. */
   readonly timeMs: number;
   /** Number of records in the summary. */
   readonly records: number;
@@ -127,16 +135,16 @@ export interface AggregateFilter {
   readonly metrics: readonly string[];
   /** Without a namespace, because a rollup combines all workloads of a GPU. */
   readonly gpus: Omit<GpuSelector, "namespace">;
-  /** Selects the whole minutes or hours that begin in the range; both bounds are finite. */
+  /** Selects the whole minutes, hours or days that begin in the range; both bounds are finite. */
   readonly range: TimeRange;
   readonly resolution: RollupResolution;
   /** Maximum number of rows; a result with more rows is an error. */
   readonly limit: number;
 }
 
-/** One group in one minute or hour. */
+/** One group in one minute, hour or day. */
 export interface AggregateRow {
-  /** Beginning of the minute or hour (UTC), milliseconds since the epoch. */
+  /** Beginning of the minute, hour or day (UTC), milliseconds since the epoch. */
   readonly timeMs: number;
   /** The values that identify the group, by the API's field names: for a cluster, cluster_id; for a host, cluster_id and
    *  hostname; for a GPU, uuid; for a model, model_name; for a namespace, namespace. */

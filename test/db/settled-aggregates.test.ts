@@ -21,7 +21,7 @@ function records(fromMs: number, count: number) {
       temperature: 20 + ((index * 37) % 600) / 10,
       ...(index % 3 === 0 ? { power_draw: index % 6 === 0 ? index / 7 : 300.125 } : {}),
       total_energy_mj: 2 ** 50 + index * 1001,
-      power_violation_ns: index * 7,
+      power_violation_ns: index % 50 === 3 ? 0 : index * 7 + index / 7,
     },
     sharing: [[], held("a"), [...held("a"), ...held("b")], held(index % 5 === 0 ? "c" : "b")][index % 4] ?? [],
   }));
@@ -34,10 +34,10 @@ const bounds: readonly (GpuBounds | undefined)[] = [undefined, { hosts: ["host-1
 /** The answers about aggregates and rollups, of all that is stored and within bounds. */
 async function answersOf({ queries }: OpenStore): Promise<unknown[]> {
   const answers: unknown[] = [];
-  const range = { fromMs: begin - 30 * 60_000, toMs: begin + 12 * hourMs };
+  const range = { fromMs: begin - 10 * hourMs, toMs: begin + 17 * hourMs };
   for (const within of bounds) {
     const gpus = within === undefined ? {} : { within };
-    for (const resolution of ["1m", "1h"] as const) {
+    for (const resolution of ["1m", "1h", "1d"] as const) {
       for (const groupBy of within === undefined ? groupings : (["host", "namespace"] as const)) {
         const filter = { groupBy, resolution, metrics, gpus, range, limit: 5000 };
         answers.push(await queries.aggregates.byGroup(filter));

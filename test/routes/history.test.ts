@@ -95,7 +95,11 @@ describe("history", () => {
       "raw",
     );
     expect(await resolutionOf(`resolution=auto&${day}`)).toBe("1m");
-    expect(await resolutionOf("resolution=auto&start_time=2025-07-01T00:00:00Z")).toBe("1h");
+    const until = (date: string) =>
+      resolutionOf(`resolution=auto&start_time=2025-07-01T00:00:00Z&end_time=${date}T00:00:00Z`);
+    expect(await until("2025-07-08")).toBe("1m");
+    expect(await until("2025-10-01")).toBe("1h");
+    expect(await until("2025-10-02")).toBe("1d");
     expect(await resolutionOf(`resolution=1h&${day}`)).toBe("1h");
     expect(await gateway.json(`${a0}?resolution=2m`)).toMatchObject({
       error: { code: "invalid_parameter", details: { parameter: "resolution", value: "2m" } },

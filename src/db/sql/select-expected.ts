@@ -30,7 +30,7 @@ const groupColumns: Readonly<Record<Grouping, readonly string[]>> = {
   namespace: ["w.namespace"],
 };
 
-/** The placeholders of the aggregate's whole minutes or hours, and of the hours that times between records are learned from. */
+/** The placeholders of the aggregate's whole minutes, hours or days, and of the hours that times between records are learned from. */
 interface Bounds extends LearnedRange {
   readonly from: string;
   readonly to: string;

@@ -1,5 +1,5 @@
 import { type EntriesAdded, ExactSums } from "./exact-sums.ts";
-import { addEntries, type MetricRollup } from "./metric-rollup.ts";
+import { addEntries, addIncreases, type MetricRollup } from "./metric-rollup.ts";
 
 /** The summaries of a metric, in columns with an element for each cell. */
 export interface MetricSums {
@@ -7,6 +7,8 @@ export interface MetricSums {
   minima: Float64Array;
   maxima: Float64Array;
   readonly sums: ExactSums;
+  /** Of a counter whose increases are wanted. */
+  readonly increases: ExactSums | undefined;
 }
 
 /** Summaries of metrics by group and bucket, a span of time. They do not depend on the order in which values are added. */
@@ -17,16 +19,17 @@ export class BucketSums {
   private groups = 0;
 
   /** @param buckets their number
-   *  @param metrics the number of metrics */
+   *  @param hasIncrease for each metric, whether its increases are wanted */
   constructor(
     readonly buckets: number,
-    metrics: number,
+    hasIncrease: readonly boolean[],
   ) {
-    this.metrics = Array.from({ length: metrics }, () => ({
+    this.metrics = hasIncrease.map((isCounter) => ({
       counts: new Float64Array(0),
       minima: new Float64Array(0),
       maxima: new Float64Array(0),
       sums: new ExactSums(0),
+      increases: isCounter ? new ExactSums(0) : undefined,
     }));
   }
 
@@ -64,7 +67,7 @@ export class BucketSums {
 
   /** Adds entries of a rollup, each to a cell. */
   addEntries(metric: number, rollup: MetricRollup, added: EntriesAdded): void {
-    const { counts, minima, maxima, sums } = this.metrics[metric] as MetricSums;
+    const { counts, minima, maxima, sums, increases } = this.metrics[metric] as MetricSums;
     const { entries, cells, length } = added;
     for (let index = 0; index < length; index += 1) {
       const entry = entries[index] as number;
@@ -76,6 +79,7 @@ export class BucketSums {
       maxima[cell] = Math.max(maxima[cell] as number, rollup.maxima[entry] as number);
     }
     addEntries(sums, rollup, added);
+    if (increases !== undefined && rollup.changes !== undefined) addIncreases(increases, rollup.changes, added);
   }
 
   private grow(groups: number): void {
@@ -86,6 +90,7 @@ export class BucketSums {
       metric.minima = grown(metric.minima, count, Infinity);
       metric.maxima = grown(metric.maxima, count, -Infinity);
       metric.sums.grow(count);
+      metric.increases?.grow(count);
     }
     this.groups = groups;
   }

@@ -6,7 +6,8 @@ import { asDecimal, type EntriesAdded, type ExactSums, unitsOf, type WideSum } f
 
 // The values of one metric in the entries of a rollup, in columns. Packed: for each column the length of its bytes (varint) and the bytes
 // (number-column.ts): counts, minima, maxima, excesses; of a counter also the first and the last values, and the increases. Then the wide
-// sums as JSON: for each the index of its entry, the integer, and the partials, as texts.
+// sums as JSON: for each the index of its entry, the integer, and the partials, as texts. Wide increases follow in the same way: their
+// indexes go on from the number of entries.
 
 /** What entries have of a metric; columns with an element for each entry. */
 export interface MetricRollup {
@@ -29,6 +30,8 @@ export interface Changes {
   /** From each value of the GPU to the next one, which counts for the entry with the next one. A counter that became less has
    *  started at 0 again. */
   readonly increases: Float64Array;
+  /** The increases that have no decimal of few digits; NaN in `increases`. */
+  readonly wide: ReadonlyMap<number, WideSum>;
 }
 
 /** The excess of a sum: exact, or undefined if it has to be a wide one. */
@@ -50,6 +53,19 @@ export function addEntries(sums: ExactSums, rollup: MetricRollup, added: Entries
   }
 }
 
+/** Adds the increases of entries to sums. */
+export function addIncreases(sums: ExactSums, { increases, wide }: Changes, added: EntriesAdded): void {
+  for (let index = 0; index < added.length; index += 1) {
+    const entry = added.entries[index] as number;
+    const increase = increases[entry] as number;
+    if (increase > 0) sums.add(added.cells[index] as number, increase);
+    else if (Number.isNaN(increase)) {
+      const sum = wide.get(entry);
+      if (sum !== undefined) sums.addWide(added.cells[index] as number, sum);
+    }
+  }
+}
+
 /** Encodes what entries have of a metric. */
 export function packMetric({ counts, minima, maxima, excesses, wide, changes }: MetricRollup): Uint8Array {
   const writer = new ByteWriter(counts.length * 8);
@@ -59,7 +75,15 @@ export function packMetric({ counts, minima, maxima, excesses, wide, changes }: 
     writer.varint(bytes.length);
     writer.bytesOf(bytes);
   }
-  const texts = Array.from(wide, ([entry, sum]) => [entry, String(sum.integer), ...sum.partials.map(String)]);
+  const textOf = (place: number, sum: WideSum): readonly [number, ...string[]] => [
+    place,
+    String(sum.integer),
+    ...sum.partials.map(String),
+  ];
+  const texts = [
+    ...Array.from(wide, ([entry, sum]) => textOf(entry, sum)),
+    ...Array.from(changes?.wide ?? [], ([entry, sum]) => textOf(counts.length + entry, sum)),
+  ];
   writer.bytesOf(new TextEncoder().encode(texts.length === 0 ? "" : JSON.stringify(texts)));
   return writer.written();
 }
@@ -73,9 +97,13 @@ export function unpackMetric(
   const reader = new ByteReader(bytes);
   const column = (): Float64Array => decodeNumbers(reader.bytesOf(reader.count(bytes.length)), entries);
   const [counts, minima, maxima, excesses] = [column(), column(), column(), column()];
-  const changes = isCounter ? { firsts: column(), lasts: column(), increases: column() } : undefined;
+  const ofCounter = isCounter ? { firsts: column(), lasts: column(), increases: column() } : undefined;
   const text = new TextDecoder().decode(reader.rest());
-  return { counts, minima, maxima, excesses, changes, wide: text === "" ? new Map() : wideSumsOf(text) };
+  const sums = text === "" ? new Map<number, WideSum>() : wideSumsOf(text);
+  const wide = new Map([...sums].filter(([place]) => place < entries));
+  const ofIncreases = [...sums].flatMap(([place, sum]) => (place < entries ? [] : [[place - entries, sum] as const]));
+  const changes = ofCounter && { ...ofCounter, wide: new Map(ofIncreases) };
+  return { counts, minima, maxima, excesses, changes, wide };
 }
 
 function wideSumsOf(text: string): Map<number, WideSum> {

@@ -1,6 +1,7 @@
 import type { Block } from "../block/block.ts";
 import type { Occupants } from "../gpu.ts";
-import { ExactSums } from "./exact-sums.ts";
+import { asDecimal, ExactSums, type WideSum } from "./exact-sums.ts";
+import { addIncrease, firstValue, lastValue } from "./increase.ts";
 import { type Changes, excessOf, type MetricRollup } from "./metric-rollup.ts";
 import { type Holder, isCounter, type Rollup } from "./rollup.ts";
 
@@ -101,7 +102,8 @@ function excessesOf(
 function changesOf(name: string, heldRuns: readonly HeldRun[], entries: number): Changes {
   const firsts = new Float64Array(entries).fill(NaN);
   const lasts = new Float64Array(entries).fill(NaN);
-  const increases = new Float64Array(entries).fill(NaN);
+  const hasValues = new Set<number>();
+  const sums = new ExactSums(entries);
   let last = { value: NaN, entry: 0 };
   const end = (): void => {
     if (!Number.isNaN(last.value)) lasts[last.entry] = last.value;
@@ -111,15 +113,23 @@ function changesOf(name: string, heldRuns: readonly HeldRun[], entries: number):
       end();
       last = { value: NaN, entry };
     }
-    for (const value of block.metrics.get(name)?.subarray(from, to) ?? []) {
-      if (Number.isNaN(value)) continue;
-      if (Number.isNaN(last.value)) firsts[entry] = value;
-      const increase = Number.isNaN(last.value) ? 0 : value < last.value ? value : value - last.value;
-      const sum = increases[entry] as number;
-      increases[entry] = Number.isNaN(sum) ? increase : sum + increase;
-      last = { value, entry };
-    }
+    const values = block.metrics.get(name);
+    const run = values && { values, from, to };
+    const value = run === undefined ? NaN : lastValue(run);
+    if (run === undefined || Number.isNaN(value)) continue;
+    if (Number.isNaN(last.value)) firsts[entry] = firstValue(run);
+    addIncrease(sums, entry, { ...run, previous: last.value });
+    hasValues.add(entry);
+    last = { value, entry };
   }
   end();
-  return { firsts, lasts, increases };
+  const wide = new Map<number, WideSum>();
+  const increases = firsts.map((_, entry) => {
+    if (!hasValues.has(entry)) return NaN;
+    const sum = sums.wideSum(entry);
+    const increase = sum.partials.length === 0 ? asDecimal(sum.integer) : undefined;
+    if (increase === undefined) wide.set(entry, sum);
+    return increase ?? NaN;
+  });
+  return { firsts, lasts, increases, wide };
 }

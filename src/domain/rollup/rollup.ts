@@ -1,6 +1,7 @@
 import { decodeNumbers, encodeNumbers } from "../block/number-column.ts";
 import { UndecodableBlock } from "../errors.ts";
 import { metrics } from "../metrics.ts";
+import type { WideSum } from "./exact-sums.ts";
 import { type MetricRollup, packMetric, unpackMetric } from "./metric-rollup.ts";
 
 /** The most entries of a packed rollup, unless one GPU has more. */
@@ -118,21 +119,26 @@ function metricOf(places: readonly Place[], name: string): MetricRollup {
       const ofMetric = rollup.metrics.get(name);
       return (ofMetric && value(ofMetric, entry)) ?? absent;
     });
-  const wide = places.flatMap(({ rollup, entry }, index) => {
-    const sum = rollup.metrics.get(name)?.wide.get(entry);
-    return sum === undefined ? [] : [[index, sum] as const];
-  });
+  const wideOf = (of: (rollup: MetricRollup) => ReadonlyMap<number, WideSum> | undefined): Map<number, WideSum> =>
+    new Map(
+      places.flatMap(({ rollup, entry }, index) => {
+        const ofMetric = rollup.metrics.get(name);
+        const sum = ofMetric && of(ofMetric)?.get(entry);
+        return sum === undefined ? [] : [[index, sum] as const];
+      }),
+    );
   return {
     counts: column(({ counts }, entry) => counts[entry], 0),
     minima: column(({ minima }, entry) => minima[entry]),
     maxima: column(({ maxima }, entry) => maxima[entry]),
     excesses: column(({ excesses }, entry) => excesses[entry]),
-    wide: new Map(wide),
+    wide: wideOf(({ wide }) => wide),
     changes: isCounter(name)
       ? {
           firsts: column(({ changes }, entry) => changes?.firsts[entry]),
           lasts: column(({ changes }, entry) => changes?.lasts[entry]),
           increases: column(({ changes }, entry) => changes?.increases[entry]),
+          wide: wideOf(({ changes }) => changes?.wide),
         }
       : undefined,
   };

@@ -1,7 +1,7 @@
 import type { Resolution } from "../../domain/query.ts";
 
 /** The days for which each resolution that is stored is kept; 0: for ever. */
-export type KeepDays = Readonly<Record<Exclude<Resolution, "1m">, number>>;
+export type KeepDays = Readonly<Record<Extract<Resolution, "raw" | "1h">, number>>;
 
 /** Deletes old history. */
 export interface HistoryRetention {

@@ -44,11 +44,11 @@ export interface FleetQueries {
 export interface HistoryQueries {
   /** The newest `limit` records that match the filter, or the oldest if `isForward`. */
   records(filter: RecordFilter): Promise<HistoryPage<StoredRecord>>;
-  /** The newest `limit` rollups whose minute or hour begins in the range, or the oldest if `isForward`. */
+  /** The newest `limit` rollups whose minute, hour or day begins in the range, or the oldest if `isForward`. */
   rollups(filter: RecordFilter, resolution: RollupResolution): Promise<HistoryPage<StoredRollup>>;
   /** The newest `limit` records of each GPU in the range, by time ascending; one statement for all GPUs. */
   recordsOfEach(filter: EachGpuFilter): Promise<StoredRecord[]>;
-  /** The newest `limit` rollups of each GPU whose minute or hour begins in the range, by time ascending; one statement for
+  /** The newest `limit` rollups of each GPU whose minute, hour or day begins in the range, by time ascending; one statement for
    *  all GPUs. */
   rollupsOfEach(filter: EachGpuFilter, resolution: RollupResolution): Promise<StoredRollup[]>;
   /** The kinds of devices that there are records of.
@@ -59,7 +59,7 @@ export interface HistoryQueries {
 /** Queries that aggregate the history. Every call throws StoreUnavailable if the store does not answer, and QueryTooCostly
  *  if it would take too long or return too many rows. */
 export interface AggregateQueries {
-  /** The aggregates of each group and minute or hour, ordered by time, then group. */
+  /** The aggregates of each group and minute, hour or day, ordered by time, then group. */
   byGroup(filter: AggregateFilter): Promise<AggregateRow[]>;
   /** The number of a cluster's stored records, or an estimate of it.
    *  @param within only what was within counts; undefined: everything */

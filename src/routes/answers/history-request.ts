@@ -36,8 +36,9 @@ export const historyQuery = {
   resolution: withDefault(
     choice(["auto", ...resolutions], {
       description: ({ name, value }) =>
-        `raw for every record, ${value("1m")} or ${value("1h")} for averages over minutes or hours, auto to choose by the ` +
-        `length of the range (raw up to 6 h or without ${name("start_time")}, ${value("1m")} up to 7 days, else ${value("1h")})`,
+        `raw for every record, ${value("1m")}, ${value("1h")} or ${value("1d")} for averages over minutes, hours or days (UTC), auto to ` +
+        `choose by the length of the range (raw up to 6 h or without ${name("start_time")}, ${value("1m")} up to 7 days, ` +
+        `${value("1h")} up to 92 days, else ${value("1d")})`,
       example: "auto",
     }),
     "raw",

@@ -5,6 +5,8 @@ import type { TimeRange } from "../../domain/time-range.ts";
 const rawMaxMs = 6 * 3_600_000;
 /** The longest range for which `auto` chooses minutes: about 10,000 of them. */
 const minutesMaxMs = 7 * 24 * 3_600_000;
+/** The longest range for which `auto` chooses hours: about 2,200 of them, a quarter of a year. */
+const hoursMaxMs = 92 * 24 * 3_600_000;
 
 /** The requested resolution; for `auto`, the one that suits the length of the range. */
 export function resolutionOf(requested: Resolution | "auto", range: TimeRange, nowMs: number): Resolution {
@@ -16,7 +18,9 @@ export function resolutionOf(requested: Resolution | "auto", range: TimeRange, n
 
 /** The resolution of rollups that suits the length of the range. */
 export function rollupFor(range: TimeRange, nowMs: number): RollupResolution {
-  return lengthOf(range, nowMs) <= minutesMaxMs ? "1m" : "1h";
+  const lengthMs = lengthOf(range, nowMs);
+  if (lengthMs <= minutesMaxMs) return "1m";
+  return lengthMs <= hoursMaxMs ? "1h" : "1d";
 }
 
 /** Milliseconds from the first instant of a range to its last one; a range without an end ends now. */

@@ -38,15 +38,21 @@ const byMetric = (description: string) => Type.Record(Type.String(), Type.Number
 
 const rollupSchema = Type.Object(
   {
-    records: wholeNumber({ minimum: 1, description: "Records in the minute or hour" }),
+    records: wholeNumber({ minimum: 1, description: "Records in the minute, hour or day" }),
     min: byMetric("Lowest value of each metric"),
     max: byMetric("Highest value of each metric"),
     count: byMetric("Number of values of each metric"),
+    increase: Type.Optional(
+      byMetric(
+        "How much each counter rose to its values, as in aggregates. Absent without counters, and if the caller may see only some " +
+          "namespaces",
+      ),
+    ),
   },
   {
     additionalProperties: false,
     description:
-      "Only with resolution 1m or 1h. timestamp is then the beginning of the minute or hour; the value of a gauge is its average, and the value of a counter is its highest value",
+      "Only with resolution 1m, 1h or 1d. timestamp is then the beginning of the minute, hour or day (UTC); the value of a gauge is its average, and the value of a counter is its highest value",
   },
 );
 
@@ -131,11 +137,14 @@ export function toApiRecord(record: StoredRecord): ApiRecord {
   return record.occupants.length < 2 ? shown : { ...shown, ...toApiOccupants(record.occupants) };
 }
 
-/** A GPU's rollup of a minute or an hour, in the API's shape. */
+/** A GPU's rollup of a minute, an hour or a day, in the API's shape. */
 export function toApiRollup({ gpu, timeMs, records, metrics: aggregates }: StoredRollup): ApiRecord {
   const mapMetrics = (pick: (name: string) => number): Record<string, number> =>
     Object.fromEntries(Object.keys(aggregates).map((name) => [name, pick(name)]));
   const aggregateOf = (name: string) => aggregates[name] as Aggregate;
+  const increases = Object.entries(aggregates).flatMap(([name, { increase }]) =>
+    increase === undefined ? [] : [[name, increase] as const],
+  );
   const values = mapMetrics((name) => (counters.has(name) ? aggregateOf(name).max : aggregateOf(name).avg));
   const record = toApiRecord({ gpu, timeMs, metrics: values, custom: {}, occupants: noOccupants });
   return {
@@ -145,6 +154,7 @@ export function toApiRollup({ gpu, timeMs, records, metrics: aggregates }: Store
       min: mapMetrics((name) => aggregateOf(name).min),
       max: mapMetrics((name) => aggregateOf(name).max),
       count: mapMetrics((name) => aggregateOf(name).count),
+      ...(increases.length > 0 && { increase: Object.fromEntries(increases) }),
     },
   };
 }

@@ -410,7 +410,7 @@ export interface paths {
         };
         /**
          * Aggregated telemetry
-         * @description The average, lowest and highest value and the number of values of each metric, by minute or hour and by GPU, host, cluster, model or namespace. Every GPU and MIG instance that reports a metric counts, a record with several occupants once in each of their namespaces. Covers whole minutes or hours that begin in the range. If there are more rows than limit, the request fails.
+         * @description The average, lowest and highest value and the number of values of each metric, by minute, hour or day and by GPU, host, cluster, model or namespace. Every GPU and MIG instance that reports a metric counts, a record with several occupants once in each of their namespaces. Covers whole minutes, hours or days (UTC) that begin in the range. If there are more rows than limit, the request fails.
          */
         get: operations["aggregateTelemetry"];
         put?: never;
@@ -1021,7 +1021,7 @@ export interface components {
             last_used_at?: string;
         };
         /**
-         * @description Telemetry of a group in a minute or an hour
+         * @description Telemetry of a group in a minute, an hour or a day
          * @example {
          *       "timestamp": "2025-07-18T20:42:00Z",
          *       "group": {
@@ -1042,7 +1042,7 @@ export interface components {
         Aggregate: {
             /**
              * Format: date-time
-             * @description Beginning of the minute or hour, UTC
+             * @description Beginning of the minute, hour or day, UTC
              * @example 2025-07-18T20:42:34Z
              */
             timestamp: string;
@@ -1063,6 +1063,8 @@ export interface components {
                     max: number;
                     /** @description Number of values */
                     count: number;
+                    /** @description How much a counter rose to each of the values from the one before it, if that is of the same hour (UTC) or the hour before; after a reset, it rises from 0. Absent for gauges, and if the caller may see only some namespaces */
+                    increase?: number;
                 };
             };
         };
@@ -2744,9 +2746,9 @@ export interface components {
             pod?: string;
             /** @description Namespace of the pod */
             namespace?: string;
-            /** @description Only with resolution 1m or 1h. timestamp is then the beginning of the minute or hour; the value of a gauge is its average, and the value of a counter is its highest value */
+            /** @description Only with resolution 1m, 1h or 1d. timestamp is then the beginning of the minute, hour or day (UTC); the value of a gauge is its average, and the value of a counter is its highest value */
             rollup?: {
-                /** @description Records in the minute or hour */
+                /** @description Records in the minute, hour or day */
                 records: number;
                 /** @description Lowest value of each metric */
                 min: {
@@ -2758,6 +2760,10 @@ export interface components {
                 };
                 /** @description Number of values of each metric */
                 count: {
+                    [key: string]: number;
+                };
+                /** @description How much each counter rose to its values, as in aggregates. Absent without counters, and if the caller may see only some namespaces */
+                increase?: {
                     [key: string]: number;
                 };
             };
@@ -3466,10 +3472,10 @@ export interface operations {
                  */
                 metrics?: string;
                 /**
-                 * @description raw for every record, 1m or 1h for averages over minutes or hours, auto to choose by the length of the range (raw up to 6 h or without start_time, 1m up to 7 days, else 1h)
+                 * @description raw for every record, 1m, 1h or 1d for averages over minutes, hours or days (UTC), auto to choose by the length of the range (raw up to 6 h or without start_time, 1m up to 7 days, 1h up to 92 days, else 1d)
                  * @example auto
                  */
-                resolution?: "auto" | "raw" | "1m" | "1h";
+                resolution?: "auto" | "raw" | "1m" | "1h" | "1d";
                 /**
                  * @description next_cursor of the previous answer; returns older records
                  * @example MTc1Mjg3MTM1NDAwMDo4OTc5NDU4NTExNTIxODI5
@@ -3532,7 +3538,7 @@ export interface operations {
                          * @description Resolution of the data
                          * @enum {string}
                          */
-                        resolution: "raw" | "1m" | "1h";
+                        resolution: "raw" | "1m" | "1h" | "1d";
                         /** @description Cursor of the next older part; absent at the end */
                         next_cursor?: string;
                     };
@@ -4134,10 +4140,10 @@ export interface operations {
                  */
                 metrics?: string;
                 /**
-                 * @description raw for every record, 1m or 1h for averages over minutes or hours, auto to choose by the length of the range (raw up to 6 h or without start_time, 1m up to 7 days, else 1h)
+                 * @description raw for every record, 1m, 1h or 1d for averages over minutes, hours or days (UTC), auto to choose by the length of the range (raw up to 6 h or without start_time, 1m up to 7 days, 1h up to 92 days, else 1d)
                  * @example auto
                  */
-                resolution?: "auto" | "raw" | "1m" | "1h";
+                resolution?: "auto" | "raw" | "1m" | "1h" | "1d";
                 /**
                  * @description next_cursor of the previous answer; returns older records
                  * @example MTc1Mjg3MTM1NDAwMDo4OTc5NDU4NTExNTIxODI5
@@ -4210,7 +4216,7 @@ export interface operations {
                          * @description Resolution of the data
                          * @enum {string}
                          */
-                        resolution: "raw" | "1m" | "1h";
+                        resolution: "raw" | "1m" | "1h" | "1d";
                         /** @description Cursor of the next older part; absent at the end */
                         next_cursor?: string;
                     };
@@ -4430,10 +4436,10 @@ export interface operations {
                  */
                 metrics?: string;
                 /**
-                 * @description raw for every record, 1m or 1h for averages over minutes or hours, auto to choose by the length of the range (raw up to 6 h or without start_time, 1m up to 7 days, else 1h)
+                 * @description raw for every record, 1m, 1h or 1d for averages over minutes, hours or days (UTC), auto to choose by the length of the range (raw up to 6 h or without start_time, 1m up to 7 days, 1h up to 92 days, else 1d)
                  * @example auto
                  */
-                resolution?: "auto" | "raw" | "1m" | "1h";
+                resolution?: "auto" | "raw" | "1m" | "1h" | "1d";
                 /**
                  * @description next_cursor of the previous answer; returns older records
                  * @example MTc1Mjg3MTM1NDAwMDo4OTc5NDU4NTExNTIxODI5
@@ -4520,7 +4526,7 @@ export interface operations {
                          * @description Resolution of the data
                          * @enum {string}
                          */
-                        resolution: "raw" | "1m" | "1h";
+                        resolution: "raw" | "1m" | "1h" | "1d";
                         /** @description Cursor of the next older part; absent at the end */
                         next_cursor?: string;
                     };
@@ -4684,10 +4690,10 @@ export interface operations {
                  */
                 end_time?: string;
                 /**
-                 * @description 1m or 1h for minutes or hours, auto to choose by the length of the range (1m up to 7 days)
+                 * @description 1m, 1h or 1d for minutes, hours or days (UTC), auto to choose by the length of the range (1m up to 7 days, 1h up to 92 days)
                  * @example 1m
                  */
-                resolution?: "auto" | "1m" | "1h";
+                resolution?: "auto" | "1m" | "1h" | "1d";
                 /**
                  * @description Only the MIG instances of the GPU with this uuid
                  * @example GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4
@@ -4753,7 +4759,7 @@ export interface operations {
                          * @description Resolution of the data
                          * @enum {string}
                          */
-                        resolution: "raw" | "1m" | "1h";
+                        resolution: "raw" | "1m" | "1h" | "1d";
                     };
                 };
             };

@@ -10,8 +10,8 @@ import { turnOfOthers } from "../../../kit/turn.ts";
 import type { AggregateQueries } from "../telemetry-queries.ts";
 import { groupsOf } from "./aggregates/groups-of.ts";
 import type { Groups } from "./aggregates/groups.ts";
-import { type HourOfSums, summarize } from "./aggregates/summarize.ts";
-import { aggregatesAt } from "./aggregates/summaries.ts";
+import { summarize } from "./aggregates/summarize.ts";
+import { aggregatesAt, type SpanOfSums } from "./aggregates/summaries.ts";
 import { ExpectedRecords, type GroupSchedule } from "./expected-records.ts";
 
 /** A row of 20 metrics takes about 10 us. */
@@ -32,8 +32,8 @@ export class SqlAggregateQueries implements AggregateQueries {
     ]);
     const rows = new RowsOfGroups(groups, new ExpectedRecords(schedules), filter);
     const question = { widthMs, metrics, groups, own };
-    for await (const hour of summarize(reads, wholeBuckets(filter.range, widthMs), question)) {
-      await rows.add(hour);
+    for await (const span of summarize(reads, wholeBuckets(filter.range, widthMs), question)) {
+      await rows.add(span);
       if (rows.rows.length > limit) {
         throw new QueryTooCostly(
           `more than ${limit} rows: ask for a shorter window, fewer groups or a coarser resolution`,
@@ -58,7 +58,7 @@ interface KnownGroup extends Pick<AggregateRow, "group"> {
   readonly schedule: GroupSchedule | undefined;
 }
 
-/** Makes rows of the summaries of hours, in the order of time, then of groups. */
+/** Makes rows of summaries, in the order of time, then of groups. */
 class RowsOfGroups {
   readonly rows: AggregateRow[] = [];
   private order: readonly number[] = [];
@@ -70,13 +70,13 @@ class RowsOfGroups {
     private readonly filter: AggregateFilter,
   ) {}
 
-  /** Adds an hour that is later than those before. Stops at one row more than the limit. */
-  async add({ hour, sums }: HourOfSums): Promise<void> {
+  /** Adds a span that is later than those before. Stops at one row more than the limit. */
+  async add({ fromMs, sums }: SpanOfSums): Promise<void> {
     const { resolution, metrics, limit } = this.filter;
     if (this.order.length !== this.groups.names.length) this.order = this.groups.inOrder();
     const widthMs = rollupMs[resolution];
     for (let bucket = 0; bucket < sums.buckets; bucket += 1) {
-      const timeMs = hour + bucket * widthMs;
+      const timeMs = fromMs + bucket * widthMs;
       for (const number of this.order) {
         if (number >= sums.groupCount) continue;
         const cell = sums.cell(number, bucket);

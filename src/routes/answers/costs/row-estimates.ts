@@ -45,7 +45,7 @@ export class RowEstimates {
     return ms * this.perMs;
   }
 
-  /** The rows from which a rollup of one GPU and one minute or hour is read. */
+  /** The rows from which a rollup of one GPU and one minute, hour or day is read. */
   perRollup(resolution: RollupResolution): number {
     return Math.max(1, this.in(rollupMs[resolution]));
   }

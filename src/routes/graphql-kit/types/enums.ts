@@ -6,9 +6,9 @@ import { valueName } from "./names.ts";
 /** Names of enums by their values. Enums with the same values are one type. */
 const nameByValues: ReadonlyMap<string, string> = new Map([
   ["active|silent", "Status"],
-  ["raw|1m|1h", "Resolution"],
-  ["auto|raw|1m|1h", "ResolutionChoice"],
-  ["auto|1m|1h", "RollupChoice"],
+  ["raw|1m|1h|1d", "Resolution"],
+  ["auto|raw|1m|1h|1d", "ResolutionChoice"],
+  ["auto|1m|1h|1d", "RollupChoice"],
   ["cluster|host|gpu|model|namespace", "Grouping"],
   ["device|host|cluster|target", "CoverageGrouping"],
   ["hour|total", "CoverageStep"],

@@ -14,6 +14,7 @@ export function pascalCase(name: string): string {
 const nameByValue: ReadonlyMap<string, string> = new Map([
   ["1m", "minute"],
   ["1h", "hour"],
+  ["1d", "day"],
 ]);
 
 /** GraphQL's name for a value of an enum. */

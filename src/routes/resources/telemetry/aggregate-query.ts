@@ -24,10 +24,10 @@ export const aggregateQuery = {
     end: "RFC 3339 with zone; default now",
   }),
   resolution: withDefault(
-    choice(["auto", "1m", "1h"], {
+    choice(["auto", "1m", "1h", "1d"], {
       description: ({ value }) =>
-        `${value("1m")} or ${value("1h")} for minutes or hours, auto to choose by the length of the range (${value("1m")} up ` +
-        "to 7 days)",
+        `${value("1m")}, ${value("1h")} or ${value("1d")} for minutes, hours or days (UTC), auto to choose by the length of the ` +
+        `range (${value("1m")} up to 7 days, ${value("1h")} up to 92 days)`,
       example: "1m",
     }),
     "auto",

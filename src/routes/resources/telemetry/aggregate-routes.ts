@@ -28,9 +28,9 @@ const detail = operation({
   access: { scope: "read", selectors: "narrowed" },
   summary: "Aggregated telemetry",
   description:
-    "The average, lowest and highest value and the number of values of each metric, by minute or hour and by GPU, host, cluster, " +
+    "The average, lowest and highest value and the number of values of each metric, by minute, hour or day and by GPU, host, cluster, " +
     "model or namespace. Every GPU and MIG instance that reports a metric counts, a record with several occupants once in each of " +
-    "their namespaces. Covers whole minutes or hours that begin in the range. If there are more rows than limit, the request fails.",
+    "their namespaces. Covers whole minutes, hours or days (UTC) that begin in the range. If there are more rows than limit, the request fails.",
   rows: aggregateSchema,
   errors: [400, 500, 503],
 });

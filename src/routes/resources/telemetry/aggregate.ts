@@ -4,21 +4,28 @@ import { formatTimestamp } from "../../../domain/timestamp.ts";
 import { defined } from "../../../kit/defined.ts";
 import { instant, wholeNumber } from "../../schemas/envelope.ts";
 
-/** A summary of a metric's values in one group and one minute or hour. */
+/** A summary of a metric's values in one group and one minute, hour or day. */
 const summarySchema = Type.Object(
   {
     avg: Type.Number({ description: "Average" }),
     min: Type.Number({ description: "Lowest value" }),
     max: Type.Number({ description: "Highest value" }),
     count: wholeNumber({ minimum: 1, description: "Number of values" }),
+    increase: Type.Optional(
+      Type.Number({
+        description:
+          "How much a counter rose to each of the values from the one before it, if that is of the same hour (UTC) or the hour before; " +
+          "after a reset, it rises from 0. Absent for gauges, and if the caller may see only some namespaces",
+      }),
+    ),
   },
   { additionalProperties: false },
 );
 
-/** One group in one minute or hour, as the API shows it. */
+/** One group in one minute, hour or day, as the API shows it. */
 export const aggregateSchema = Type.Object(
   {
-    timestamp: instant("Beginning of the minute or hour, UTC"),
+    timestamp: instant("Beginning of the minute, hour or day, UTC"),
     group: Type.Record(Type.String(), Type.String(), {
       description:
         "The fields that identify the group: cluster_id with hostname, or one of cluster_id, uuid, model_name and namespace",
@@ -38,7 +45,7 @@ export const aggregateSchema = Type.Object(
   {
     $id: "Aggregate",
     additionalProperties: false,
-    description: "Telemetry of a group in a minute or an hour",
+    description: "Telemetry of a group in a minute, an hour or a day",
     examples: [
       {
         timestamp: "2025-07-18T20:42:00Z",
@@ -50,7 +57,7 @@ export const aggregateSchema = Type.Object(
   },
 );
 
-/** One group in one minute or hour, in the API's shape. */
+/** One group in one minute, hour or day, in the API's shape. */
 export function toApiAggregate({ timeMs, group, expected, metrics }: AggregateRow): Static<typeof aggregateSchema> {
   return { timestamp: formatTimestamp(timeMs), group: { ...group }, ...defined({ expected }), metrics: { ...metrics } };
 }

@@ -41,7 +41,7 @@ export function telemetryFields({ types, enums, field }: SchemaKit): FieldMap {
       scope: "read",
       selectors: "narrowed",
       type: new GraphQLNonNull(aggregatesType({ types, enums })),
-      description: "Telemetry aggregated by minute or hour and by GPU, host, cluster, model or namespace",
+      description: "Telemetry aggregated by minute, hour or day and by GPU, host, cluster, model or namespace",
       takes: aggregatesQuery,
       size: limitOf,
       asksStore: true,

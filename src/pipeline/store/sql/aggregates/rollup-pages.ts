@@ -18,9 +18,9 @@ import { Groups } from "./groups.ts";
 import { OwnRecords } from "./own-records.ts";
 import { aggregatesAt, type SummaryQuestion } from "./summaries.ts";
 import { summarize } from "./summarize.ts";
-import { HourWindows } from "./hour-windows.ts";
+import { TimeWindows } from "./time-windows.ts";
 
-/** A summary of a GPU's records in a minute or an hour. */
+/** A summary of a GPU's records in a minute, an hour or a day. */
 export interface RollupRow {
   readonly gpuKey: number;
   readonly timeMs: number;
@@ -129,9 +129,11 @@ class RollupReader {
     const extent = gpuKeys.length === 0 ? undefined : await selectRollupExtent(this.executor);
     if (extent === undefined) return;
     const begin = (bound: number): number => Math.ceil(bound / widthMs) * widthMs;
-    const { fromMs, toMs } = within(extent, { fromMs: begin(range.fromMs), toMs: begin(range.toMs) });
-    const hours = Math.ceil((wanted * widthMs) / hourMs / gpuKeys.length);
-    const windows = new HourWindows({ fromMs, toMs }, { isForward, hours, gpus: gpuKeys.length });
+    const stored = { fromMs: Math.floor(extent.fromMs / widthMs) * widthMs, toMs: begin(extent.toMs) };
+    const { fromMs, toMs } = within(stored, { fromMs: begin(range.fromMs), toMs: begin(range.toMs) });
+    const unitMs = Math.max(hourMs, widthMs);
+    const units = Math.ceil((wanted * widthMs) / unitMs / gpuKeys.length);
+    const windows = new TimeWindows({ fromMs, toMs }, { isForward, unitMs, units, gpus: gpuKeys.length });
     for (let window = windows.next(); window !== undefined; window = windows.next()) {
       const places: Place[] = [];
       for await (const { timeMs, gpuKey } of this.cells(window, gpuKeys, [])) places.push({ timeMs, gpuKey });
@@ -166,13 +168,13 @@ class RollupReader {
     const spans = gpuKeys.map((gpuKey) => ({ gpuKey, fromMs: -Infinity, toMs: Infinity, group: [String(gpuKey)] }));
     const groups = new Groups(spans, "gpu", own);
     const question: SummaryQuestion = { widthMs, metrics: names, groups, own };
-    for await (const { hour, sums } of summarize(this.executor, range, question)) {
+    for await (const { fromMs, sums } of summarize(this.executor, range, question)) {
       for (let bucket = 0; bucket < sums.buckets; bucket += 1) {
         for (let group = 0; group < Math.min(sums.groupCount, groups.gpuKeys.length); group += 1) {
           const cell = sums.cell(group, bucket);
           const records = sums.records[cell] as number;
           if (records === 0) continue;
-          const place = { gpuKey: groups.gpuKeys[group] as number, timeMs: hour + bucket * widthMs };
+          const place = { gpuKey: groups.gpuKeys[group] as number, timeMs: fromMs + bucket * widthMs };
           yield { ...place, read: () => ({ ...place, records, metrics: aggregatesAt(sums, cell, names) }) };
         }
       }

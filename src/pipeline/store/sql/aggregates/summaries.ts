@@ -3,17 +3,25 @@ import { hourMs } from "../../../../db/sql/hour-locks.ts";
 import { decodeNumbers } from "../../../../domain/block/number-column.ts";
 import type { Aggregate } from "../../../../domain/query.ts";
 import { BucketSums } from "../../../../domain/rollup/bucket-sums.ts";
-import type { EntriesAdded } from "../../../../domain/rollup/exact-sums.ts";
-import { unpackMetric } from "../../../../domain/rollup/metric-rollup.ts";
+import type { EntriesAdded, ExactSums } from "../../../../domain/rollup/exact-sums.ts";
+import {
+  addIncrease,
+  type CounterValues,
+  firstValue,
+  hasIncrease,
+  lastValue,
+} from "../../../../domain/rollup/increase.ts";
+import { type Changes, unpackMetric } from "../../../../domain/rollup/metric-rollup.ts";
 import { holderOf } from "../../../../domain/rollup/roll-up.ts";
 import { type Holder, isCounter } from "../../../../domain/rollup/rollup.ts";
 import { firstFrom, type HistoryPart } from "../history/history-part.ts";
+import type { CounterEnds, HourEnds } from "./counter-ends.ts";
 import type { Groups } from "./groups.ts";
 import type { OwnRecords } from "./own-records.ts";
 
 /** What to summarize, and how. */
 export interface SummaryQuestion {
-  /** The span of time that a bucket covers: a whole part of an hour. */
+  /** The span of time that a bucket covers: a whole part of an hour, or whole hours. */
   readonly widthMs: number;
   /** Names of the catalogue. */
   readonly metrics: readonly string[];
@@ -29,18 +37,49 @@ export interface CountedRollups {
   readonly isCounted: ((gpuKey: number) => boolean) | undefined;
 }
 
-/** Summaries of hours, from records and rollups. */
+/** The summaries of an hour, or of one bucket that is longer. */
+export interface SpanOfSums {
+  /** Its beginning. */
+  readonly fromMs: number;
+  readonly sums: BucketSums;
+}
+
+/** The counters of a question whose increases are wanted. Those of records within namespaces would tell of the records of others. */
+export function risingMetrics({ metrics, own }: Pick<SummaryQuestion, "metrics" | "own">): string[] {
+  return own.restrictsNamespaces ? [] : metrics.filter(hasIncrease);
+}
+
+/** Summaries of hours or longer buckets, from records and rollups. */
 export class Summaries {
-  private readonly byHour = new Map<number, BucketSums>();
+  private readonly bySpan = new Map<number, BucketSums>();
+  private readonly spanMs: number;
+  /** For each metric, whether its increases are wanted. */
+  private readonly isRising: readonly boolean[];
 
-  constructor(private readonly question: SummaryQuestion) {}
+  /** @param ends what is known of the time before */
+  constructor(
+    private readonly question: SummaryQuestion,
+    private readonly ends: CounterEnds,
+  ) {
+    this.spanMs = Math.max(hourMs, question.widthMs);
+    const rising = new Set(risingMetrics(question));
+    this.isRising = question.metrics.map((name) => rising.has(name));
+  }
 
-  /** The summaries of the hours before an instant, in the order of time. They are then forgotten. */
-  *before(instantMs: number): Generator<{ readonly hour: number; readonly sums: BucketSums }, void> {
-    const hours = [...this.byHour.keys()].filter((hour) => hour < instantMs).sort((a, b) => a - b);
-    for (const hour of hours) {
-      yield { hour, sums: this.byHour.get(hour) as BucketSums };
-      this.byHour.delete(hour);
+  /** The summaries of the spans that end before an instant or at it, in the order of time. They are then forgotten. Nothing may be added to
+   *  them any more. */
+  *before(instantMs: number): Generator<SpanOfSums, void> {
+    const { spanMs, question } = this;
+    const spans = [...this.bySpan].filter(([fromMs]) => fromMs + spanMs <= instantMs).sort(([a], [b]) => a - b);
+    for (const [fromMs, sums] of spans) {
+      const toMs = fromMs + spanMs;
+      sums.metrics.forEach(({ increases }, metric) => {
+        if (increases !== undefined) this.ends.join(question.metrics[metric] as string, { fromMs, toMs }, increases);
+      });
+      // the hour may go on in a question about the rest of it, which then needs the hour before, too
+      this.ends.forgetBefore(toMs - 2 * hourMs);
+      this.bySpan.delete(fromMs);
+      yield { fromMs, sums };
     }
   }
 
@@ -65,7 +104,7 @@ export class Summaries {
     }
   }
 
-  /** Adds entries of a rollup, each to the first bucket of the hour: buckets are whole hours. */
+  /** Adds entries of a rollup, each to the first bucket of its span: buckets are whole hours. */
   addRollups(counted: CountedRollups): void {
     const { metrics } = this.question;
     const { row } = counted;
@@ -77,20 +116,46 @@ export class Summaries {
         ? undefined
         : unpackMetric(bytes, { entries, isCounter: isCounter(name) });
     });
-    const sums = this.sumsOf(row.hour);
-    const added = this.cellsOf(counted, sums);
+    const { fromMs, sums } = this.spanOf(row.hour);
+    const added = this.cellsOf(counted, fromMs, sums);
     const records = decodeNumbers(row.records, entries);
     for (let index = 0; index < added.length; index += 1) {
       const cell = added.cells[index] as number;
       sums.records[cell] = (sums.records[cell] as number) + (records[added.entries[index] as number] as number);
     }
-    rollups.forEach((rollup, metric) => rollup && sums.addEntries(metric, rollup, added));
+    rollups.forEach((rollup, metric) => {
+      if (rollup === undefined) return;
+      sums.addEntries(metric, rollup, added);
+      if (this.isRising[metric] === true && rollup.changes)
+        this.addEnds(metrics[metric] as string, counted, { added, changes: rollup.changes });
+    });
+  }
+
+  private addEnds(
+    name: string,
+    { row, gpuKeys, isCounted }: CountedRollups,
+    { added, changes }: { readonly added: EntriesAdded; readonly changes: Changes },
+  ): void {
+    const ends = this.ends.of(row.hour, name);
+    const places = this.ends.placesOf(gpuKeys);
+    // also of GPUs that are selected only later
+    for (let entry = 0; entry < row.entries; entry += 1) {
+      const last = changes.lasts[entry] as number;
+      const place = places[entry] as number;
+      if (Number.isNaN(last) || place < 0 || isCounted?.(gpuKeys[entry] as number) === false) continue;
+      ends.setLast(place, last);
+    }
+    for (let index = 0; index < added.length; index += 1) {
+      const entry = added.entries[index] as number;
+      const first = changes.firsts[entry] as number;
+      if (!Number.isNaN(first)) ends.addFirst(places[entry] as number, first, added.cells[index] as number);
+    }
   }
 
   /** The entries that count, and their cells: several if an entry belongs to several groups. */
-  private cellsOf({ row, gpuKeys, isCounted }: CountedRollups, sums: BucketSums): EntriesAdded {
+  private cellsOf({ row, gpuKeys, isCounted }: CountedRollups, fromMs: number, sums: BucketSums): EntriesAdded {
     const { groups } = this.question;
-    const { groups: ofGpus, areAllSelected, greatest } = groups.ofKeys(gpuKeys, row.hour);
+    const { groups: ofGpus, areAllSelected, greatest } = groups.ofKeys(gpuKeys, fromMs);
     if (greatest >= 0) sums.cell(greatest, 0);
     if (areAllSelected && isCounted === undefined && !groups.needsHolders) {
       return { entries: everyEntry(row.entries), cells: ofGpus, length: row.entries };
@@ -118,32 +183,52 @@ export class Summaries {
     const { groups, widthMs, metrics: names } = this.question;
     const columns = names.map((name) => metrics.get(name));
     const hour = Math.floor((timesMs[first] as number) / hourMs) * hourMs;
-    const sums = this.sumsOf(hour);
+    const { fromMs, sums } = this.spanOf(hour);
+    const place = this.ends.placeOf(gpuKey);
     for (let from = first; from < end;) {
-      const bucket = Math.floor(((timesMs[from] as number) - hour) / widthMs);
-      const bucketEnd = hour + (bucket + 1) * widthMs;
+      const bucket = Math.floor(((timesMs[from] as number) - fromMs) / widthMs);
+      const bucketEnd = fromMs + (bucket + 1) * widthMs;
       let to = from + 1;
       while (to < end && (timesMs[to] as number) < bucketEnd) to += 1;
       const group = groups.at(gpuKey, bucketEnd - widthMs);
-      if (group >= 0) {
-        for (const each of numbersOf(ofRun, group)) {
-          const cell = sums.cell(each, bucket);
-          sums.records[cell] = (sums.records[cell] as number) + to - from;
-          columns.forEach((values, metric) => values && sums.addValues(cell, metric, { values, from, to }));
-        }
+      const cells = group < 0 ? [] : numbersOf(ofRun, group).map((each) => sums.cell(each, bucket));
+      for (const cell of cells) {
+        sums.records[cell] = (sums.records[cell] as number) + to - from;
+        columns.forEach((values, metric) => values && sums.addValues(cell, metric, { values, from, to }));
       }
+      columns.forEach((values, metric) => {
+        if (values === undefined || this.isRising[metric] !== true) return;
+        const ends = this.ends.of(hour, names[metric] as string);
+        addCounter(sums.metrics[metric]?.increases, { values, from, to }, { ends, place, cells });
+      });
       from = to;
     }
   }
 
-  private sumsOf(hour: number): BucketSums {
-    let sums = this.byHour.get(hour);
-    if (sums === undefined) {
-      sums = new BucketSums(hourMs / this.question.widthMs, this.question.metrics.length);
-      this.byHour.set(hour, sums);
-    }
-    return sums;
+  private spanOf(instantMs: number): SpanOfSums {
+    const { widthMs } = this.question;
+    const fromMs = Math.floor(instantMs / this.spanMs) * this.spanMs;
+    let sums = this.bySpan.get(fromMs);
+    if (sums === undefined) this.bySpan.set(fromMs, (sums = new BucketSums(this.spanMs / widthMs, this.isRising)));
+    return { fromMs, sums };
   }
+}
+
+/** Adds how much a counter of a GPU increased to some values of an hour.
+ *  @param of the cells that the values count in, and what is known of the hour so far */
+function addCounter(
+  increases: ExactSums | undefined,
+  values: CounterValues,
+  { ends, place, cells }: { readonly ends: HourEnds; readonly place: number; readonly cells: readonly number[] },
+): void {
+  const last = lastValue(values);
+  if (increases === undefined || Number.isNaN(last)) return;
+  const previous = ends.last(place);
+  for (const cell of cells) {
+    if (Number.isNaN(previous)) ends.addFirst(place, firstValue(values), cell);
+    addIncrease(increases, cell, { ...values, previous });
+  }
+  ends.setLast(place, last);
 }
 
 /** The aggregates of a cell, without metrics that have no value.
@@ -159,6 +244,7 @@ export function aggregatesAt(sums: BucketSums, cell: number, names: readonly str
       min: of.minima[cell] as number,
       max: of.maxima[cell] as number,
       count,
+      ...(of.increases && { increase: of.increases.sum(cell) }),
     };
   }
   return present;

@@ -2,18 +2,12 @@ import type { SqlExecutor } from "../../../../db/client.ts";
 import { hourMs } from "../../../../db/sql/hour-locks.ts";
 import { type OpenHour, type RollupsOfHour, selectRollupHours } from "../../../../db/sql/rollup-hours.ts";
 import { decodeNumbers } from "../../../../domain/block/number-column.ts";
-import type { BucketSums } from "../../../../domain/rollup/bucket-sums.ts";
 import type { TimeRange } from "../../../../domain/time-range.ts";
 import { turnOfOthers } from "../../../../kit/turn.ts";
 import type { HistoryPart } from "../history/history-part.ts";
 import { historyParts, type WantedParts } from "../history/history-parts.ts";
-import { type CountedRollups, Summaries, type SummaryQuestion } from "./summaries.ts";
-
-/** The summaries of an hour. */
-export interface HourOfSums {
-  readonly hour: number;
-  readonly sums: BucketSums;
-}
+import { CounterEnds } from "./counter-ends.ts";
+import { type CountedRollups, risingMetrics, type SpanOfSums, Summaries, type SummaryQuestion } from "./summaries.ts";
 
 /** The entries that are in memory at a time, about. */
 const entriesPerSlice = 2 ** 18;
@@ -21,18 +15,41 @@ const hoursPerSlice = 744;
 /** About 10 ms. */
 const rollupsPerTurn = 64;
 
-/** Summarizes the records of some GPUs by hour, in the order of time; hours without records are left out. Whole hours come from rollups as
- *  far as these are settled. Each GPU's hour is from one snapshot of the database.
+/** Summarizes the records of some GPUs, in the order of time: by hour, or by bucket if these are longer; those without records are left out.
+ *  Whole hours come from rollups as far as these are settled. Each GPU's hour is from one snapshot of the database.
  *  @param range whole buckets, with finite bounds
  *  @param executor one whose signal and time limit hold between its statements, too */
 export async function* summarize(
   executor: SqlExecutor,
   range: TimeRange,
   question: SummaryQuestion,
-): AsyncGenerator<HourOfSums, void, undefined> {
+): AsyncGenerator<SpanOfSums, void, undefined> {
   if (!(range.fromMs < range.toMs) || question.groups.gpuKeys.length === 0) return;
-  if (question.widthMs < hourMs) yield* fromRecords(executor, range, question);
-  else yield* fromRollups(executor, range, question);
+  const ends = await endsBefore(executor, range.fromMs, question);
+  if (question.widthMs < hourMs) yield* fromRecords(executor, range, { question, ends });
+  else yield* fromRollups(executor, range, { question, ends });
+}
+
+/** What the increases to the first values of a range follow from: the last values of the counters in the hour before it, and in the part of
+ *  its first hour that is not in the range. */
+async function endsBefore(executor: SqlExecutor, fromMs: number, asked: SummaryQuestion): Promise<CounterEnds> {
+  const ends = new CounterEnds(asked.groups.gpuKeys);
+  const metrics = risingMetrics(asked);
+  if (metrics.length === 0) return ends;
+  const question = { ...asked, metrics, widthMs: hourMs };
+  const hour = Math.floor(fromMs / hourMs) * hourMs;
+  const before = fromRollups(executor, { fromMs: hour - hourMs, toMs: hour }, { question, ends });
+  const within = fromRecords(executor, { fromMs: hour, toMs: fromMs }, { question, ends });
+  for (const spans of hour === fromMs ? [before] : [before, within]) {
+    while ((await spans.next()).done !== true);
+  }
+  return ends;
+}
+
+/** A question, and what is known of the time before the range. */
+interface Asked {
+  readonly question: SummaryQuestion;
+  readonly ends: CounterEnds;
 }
 
 const partsWanted = (
@@ -47,9 +64,9 @@ const partsWanted = (
 async function* fromRecords(
   executor: SqlExecutor,
   range: TimeRange,
-  question: SummaryQuestion,
-): AsyncGenerator<HourOfSums, void, undefined> {
-  const summaries = new Summaries(question);
+  { question, ends }: Asked,
+): AsyncGenerator<SpanOfSums, void, undefined> {
+  const summaries = new Summaries(question, ends);
   const wanted = partsWanted(question, { gpuKeys: question.groups.gpuKeys, range });
   for await (const parts of historyParts(executor, wanted)) {
     // those of earlier hours are complete
@@ -77,8 +94,8 @@ async function addParts(summaries: Summaries, parts: readonly HistoryPart[]): Pr
 async function* fromRollups(
   executor: SqlExecutor,
   range: TimeRange,
-  question: SummaryQuestion,
-): AsyncGenerator<HourOfSums, void, undefined> {
+  { question, ends }: Asked,
+): AsyncGenerator<SpanOfSums, void, undefined> {
   const { gpuKeys } = question.groups;
   const spanMs = Math.max(1, Math.min(hoursPerSlice, Math.floor(entriesPerSlice / gpuKeys.length))) * hourMs;
   const read = (fromMs: number): Promise<Slice> | undefined => {
@@ -89,7 +106,7 @@ async function* fromRollups(
     slice.catch(() => undefined);
     return slice;
   };
-  const summaries = new Summaries(question);
+  const summaries = new Summaries(question, ends);
   const keys = new KnownKeys();
   for (let reading = read(range.fromMs); reading !== undefined;) {
     const slice = await reading;
@@ -105,7 +122,7 @@ async function* fromRollups(
         await addParts(summaries, parts);
       }
     }
-    yield* summaries.before(Infinity);
+    yield* summaries.before(slice.range.toMs);
   }
 }
 

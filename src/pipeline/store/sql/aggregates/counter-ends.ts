@@ -1,0 +1,100 @@
+import { hourMs } from "../../../../db/sql/hour-locks.ts";
+import { addIncrease } from "../../../../domain/rollup/increase.ts";
+import type { TimeRange } from "../../../../domain/time-range.ts";
+import type { ExactSums } from "../../../../domain/rollup/exact-sums.ts";
+
+/** The first and the last values of a counter in an hour. */
+export class HourEnds {
+  private readonly lasts: Float64Array;
+  // columns with an element for each first value and cell
+  private places: number[] = [];
+  private values: number[] = [];
+  private cells: number[] = [];
+
+  /** @param gpus the number of GPUs, each of which has a place, from 0 */
+  constructor(gpus: number) {
+    this.lasts = new Float64Array(gpus).fill(NaN);
+  }
+
+  /** The last value so far of a GPU; NaN if there is none. */
+  last(place: number): number {
+    return this.lasts[place] as number;
+  }
+
+  setLast(place: number, value: number): void {
+    this.lasts[place] = value;
+  }
+
+  /** Adds a GPU's first value. @param cell where its increase counts */
+  addFirst(place: number, value: number, cell: number): void {
+    this.places.push(place);
+    this.values.push(value);
+    this.cells.push(cell);
+  }
+
+  /** Adds the increases to the first values, which are then forgotten.
+   *  @param before the hour before; undefined: nothing is known of it */
+  join(sums: ExactSums, before: HourEnds | undefined): void {
+    const value = new Float64Array(1);
+    if (before !== undefined) {
+      for (let index = 0; index < this.places.length; index += 1) {
+        const previous = before.last(this.places[index] as number);
+        if (Number.isNaN(previous)) continue;
+        value[0] = this.values[index] as number;
+        addIncrease(sums, this.cells[index] as number, { values: value, from: 0, to: 1, previous });
+      }
+    }
+    [this.places, this.values, this.cells] = [[], [], []];
+  }
+}
+
+/** The ends of counters by hour, from which the increases between two hours follow. */
+export class CounterEnds {
+  private readonly byHour = new Map<number, Map<string, HourEnds>>();
+  private readonly places: ReadonlyMap<number, number>;
+  private readonly known = new WeakMap<Float64Array, Int32Array>();
+
+  /** @param gpuKeys those that values are added of */
+  constructor(gpuKeys: readonly number[]) {
+    this.places = new Map(gpuKeys.map((gpuKey, place) => [gpuKey, place]));
+  }
+
+  /** The places of GPUs, -1 for those that are not among the keys; quick for an array that was given before. */
+  placesOf(gpuKeys: Float64Array): Int32Array {
+    let places = this.known.get(gpuKeys);
+    if (places === undefined) {
+      places = Int32Array.from(gpuKeys, (gpuKey) => this.placeOf(gpuKey));
+      this.known.set(gpuKeys, places);
+    }
+    return places;
+  }
+
+  placeOf(gpuKey: number): number {
+    return this.places.get(gpuKey) ?? -1;
+  }
+
+  /** The ends of a counter in the hour that begins at an instant. */
+  of(hour: number, name: string): HourEnds {
+    let ofHour = this.byHour.get(hour);
+    if (ofHour === undefined) this.byHour.set(hour, (ofHour = new Map<string, HourEnds>()));
+    let ends = ofHour.get(name);
+    if (ends === undefined) ofHour.set(name, (ends = new HourEnds(this.places.size)));
+    return ends;
+  }
+
+  /** Adds the increases from the last values of each hour to the first ones of the next one.
+   *  @param increases sums that have the increases of whole hours: these are in the range */
+  join(name: string, { fromMs, toMs }: TimeRange, increases: ExactSums): void {
+    for (let hour = fromMs; hour < toMs; hour += hourMs) {
+      this.byHour
+        .get(hour)
+        ?.get(name)
+        ?.join(increases, this.byHour.get(hour - hourMs)?.get(name));
+    }
+  }
+
+  /** Forgets the hours before an instant. */
+  forgetBefore(instantMs: number): void {
+    for (const hour of this.byHour.keys()) if (hour < instantMs) this.byHour.delete(hour);
+  }
+}
