@@ -48,17 +48,34 @@ function toRollups(rows: readonly RollupRow[], names: readonly string[]): Stored
   return rows.map((row) => ({ ...row, metrics: packedColumns(row, names) }));
 }
 
-/** Deletes the rollups of an hour that may have entries of some GPUs, and returns them.
- *  @param gpuKeys at least one, ascending */
+/** The size of a rollup of an hour. */
+export interface RollupSize {
+  readonly firstKey: number;
+  readonly entries: number;
+}
+
+/** Reads the sizes of the last rollups of an hour whose GPUs have smaller keys than one, the nearest first.
+ *  @param limit their maximum number */
+export function selectRollupsBefore(
+  transaction: SqlTransaction,
+  { hour, gpuKey, limit }: { readonly hour: number; readonly gpuKey: number; readonly limit: number },
+): Promise<RollupSize[]> {
+  const text = `
+select first_key::float8 as "firstKey", entries from rollups where from_at = to_timestamp($1::float8 / 1000.0)
+  and first_key < $2::text::int8 and last_key < $2::text::int8 order by first_key desc limit $3::int`;
+  return transaction.query<RollupSize>(text, [hour, String(gpuKey), limit]);
+}
+
+/** Deletes the rollups of an hour that may have entries of GPUs between two keys, and returns them. */
 export async function takeRollups(
   transaction: SqlTransaction,
   hour: number,
-  gpuKeys: readonly number[],
+  { firstKey, lastKey }: { readonly firstKey: number; readonly lastKey: number },
 ): Promise<StoredRollups[]> {
   const text = `
 delete from rollups r where r.from_at = to_timestamp($1::float8 / 1000.0) and r.first_key <= $3::text::int8
   and r.last_key >= $2::text::int8 returning ${selected(metricNames)}`;
-  const bounds = [gpuKeys[0], gpuKeys.at(-1)].map(String);
+  const bounds = [firstKey, lastKey].map(String);
   return toRollups(await transaction.query<RollupRow>(text, [hour, ...bounds]), metricNames);
 }
 

@@ -5,7 +5,7 @@ import type { WideSum } from "./exact-sums.ts";
 import { type MetricRollup, packMetric, unpackMetric } from "./metric-rollup.ts";
 
 /** The most entries of a packed rollup, unless one GPU has more. */
-const rollupEntriesMax = 600;
+export const rollupEntriesMax = 600;
 /** What damaged bytes can cost. */
 const entriesLimit = 2 ** 20;
 

@@ -1,10 +1,15 @@
 import type { SqlTransaction } from "../../../db/client.ts";
-import { copyRollups, endStale, takeRollups } from "../../../db/sql/rollups.ts";
+import { copyRollups, endStale, selectRollupsBefore, takeRollups } from "../../../db/sql/rollups.ts";
 import { type BlockOfGpu, rollUp } from "../../../domain/rollup/roll-up.ts";
-import { joinRollups, packRollup, unpackRollup } from "../../../domain/rollup/rollup.ts";
+import { joinRollups, packRollup, rollupEntriesMax, unpackRollup } from "../../../domain/rollup/rollup.ts";
+
+/** The most rollups that are joined at a time: their sizes about double from one to the next. */
+const joinedMax = 10;
 
 /** Stores what the records of GPUs in one hour amount to, in the transaction that settles the records. The entries of a GPU that was
  *  settled before are replaced.
+ *  A transaction may settle few GPUs, or a single one. So that an hour does not have as many rollups as it took transactions, those of the
+ *  GPUs before are joined with the new entries as long as they are not larger: an entry is written again at most a few times.
  *  @param blocks all blocks of the GPUs in the hour, in the order of GPUs and instants */
 export async function storeRollups(
   transaction: SqlTransaction,
@@ -14,9 +19,11 @@ export async function storeRollups(
   const gpuKeys = [...new Set(blocks.map(({ gpuKey }) => gpuKey))].sort((a, b) => a - b);
   if (gpuKeys.length === 0) return;
   const stale = await endStale(transaction, hour, gpuKeys);
-  const existing = (await takeRollups(transaction, hour, gpuKeys)).map(unpackRollup);
-  const kept = new Set(existing.flatMap(({ gpuKeys: keys }) => [...keys].filter((key) => !stale.has(key))));
   const fresh = rollUp(blocks);
+  const firstKey = await firstToJoin(transaction, { hour, gpuKey: gpuKeys[0] as number }, fresh.gpuKeys.length);
+  const taken = await takeRollups(transaction, hour, { firstKey, lastKey: gpuKeys.at(-1) as number });
+  const existing = taken.map(unpackRollup);
+  const kept = new Set(existing.flatMap(({ gpuKeys: keys }) => [...keys].filter((key) => !stale.has(key))));
   const joined = joinRollups([...existing, fresh], (rollup, entry) => {
     return kept.has(rollup.gpuKeys[entry] as number) !== (rollup === fresh);
   });
@@ -29,4 +36,20 @@ export async function storeRollups(
       lastKey: rollup.gpuKeys.at(-1) as number,
     })),
   );
+}
+
+/** The first key of the rollups before a GPU that are to be joined; the GPU's own if none is.
+ *  @param entries the number of new entries */
+async function firstToJoin(
+  transaction: SqlTransaction,
+  { hour, gpuKey }: { readonly hour: number; readonly gpuKey: number },
+  entries: number,
+): Promise<number> {
+  let [size, first] = [entries, gpuKey];
+  for (const before of await selectRollupsBefore(transaction, { hour, gpuKey, limit: joinedMax })) {
+    if (before.entries > size || size + before.entries > rollupEntriesMax) break;
+    size += before.entries;
+    first = before.firstKey;
+  }
+  return first;
 }
