@@ -106,8 +106,8 @@ export interface Aggregate {
   readonly max: number;
   /** Number of values. */
   readonly count: number;
-  /** Of a counter: how much it rose to each value from the one before it, if that is of the same hour (UTC) or of the hour before. After a
-   *  reset, the whole value counts. Undefined for gauges and states, and within bounds on namespaces: it would follow from the records of
+  /** Of a counter: how much it rose to each value from the one before it, if that is of the same hour (UTC) or of the hour before; by the
+   *  minute, of the same minute or of the 5 before. After a reset, the whole value counts. Undefined for gauges and states, and within bounds on namespaces: it would follow from the records of
    *  others. */
   readonly increase?: number;
 }

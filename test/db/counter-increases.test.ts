@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { makeBatch, messageOf } from "../../dev/make-batch.ts";
-import { rollupMs } from "../../src/domain/query.ts";
+import { type RollupResolution, rollupMs } from "../../src/domain/query.ts";
 import { allTime } from "../../src/domain/time-range.ts";
 import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 import { openMemoryStore } from "../support/open-store.ts";
@@ -10,16 +10,17 @@ const hourMs = 3_600_000;
 const minuteMs = 60_000;
 const begin = Date.UTC(2026, 0, 5, 20);
 const range = { fromMs: begin - 20 * hourMs, toMs: begin + 124 * hourMs };
-const uuids = ["steady", "reset", "moved", "gaps"];
+/** GPUs, and the minutes between two of their records. */
+const steps = { steady: 3, reset: 5, moved: 3, sparse: 6, gaps: 70 };
 
-/** Counters across midnight: one that only rises, one that is reset, one of a GPU that moves, and one with gaps of more than an hour. */
+/** Counters across midnight: one that only rises, one that is reset, one of a GPU that moves, and two with gaps. */
 function records() {
-  return uuids.flatMap((uuid) =>
+  return Object.entries(steps).flatMap(([uuid, minutes]) =>
     Array.from({ length: 100 }, (_, index) => ({
       uuid,
       clusterId: "rising",
       hostname: uuid === "moved" && index > 40 ? "host-b" : "host-a",
-      timeMs: begin + index * (uuid === "gaps" ? 70 : 7) * minuteMs,
+      timeMs: begin + index * minutes * minuteMs,
       metrics: {
         total_energy_mj: uuid === "reset" ? (index % 30) * 17 : 2 ** 50 + index * index,
         gpu_health_status: index,
@@ -32,22 +33,30 @@ function records() {
 
 type Counted = ReturnType<typeof records>[number];
 
+interface Rise {
+  readonly record: Counted;
+  readonly rise: number;
+}
+
 /** The rise to each record, by the rule in docs/store.md. */
-const rises = uuids.flatMap((uuid) => {
-  const ofGpu = records().filter((record) => record.uuid === uuid);
-  return ofGpu.map((record, index) => {
-    const before = ofGpu[index - 1];
-    const hourOf = ({ timeMs }: Counted): number => Math.floor(timeMs / hourMs);
-    if (before === undefined || hourOf(record) - hourOf(before) > 1) return { record, rise: 0 };
-    const [last, value] = [before.metrics.total_energy_mj, record.metrics.total_energy_mj];
-    return { record, rise: value < last ? value : value - last };
-  });
-});
+function risesIn(resolution: RollupResolution): Rise[] {
+  const [unitMs, unitsMax] = resolution === "1m" ? [minuteMs, 5] : [hourMs, 1];
+  const ofGpus = Map.groupBy(records(), ({ uuid }) => uuid);
+  return [...ofGpus.values()].flatMap((ofGpu) =>
+    ofGpu.map((record, index) => {
+      const before = ofGpu[index - 1];
+      const unitOf = ({ timeMs }: Counted): number => Math.floor(timeMs / unitMs);
+      if (before === undefined || unitOf(record) - unitOf(before) > unitsMax) return { record, rise: 0 };
+      const [last, value] = [before.metrics.total_energy_mj, record.metrics.total_energy_mj];
+      return { record, rise: value < last ? value : value - last };
+    }),
+  );
+}
 
 /** The sums of rises by a key of their records. */
-function risesBy(keyOf: (record: Counted) => string, of: readonly (typeof rises)[number][] = rises) {
+function sumsBy(keyOf: (record: Counted) => string, rises: readonly Rise[]): Record<string, number> {
   const sums: Record<string, number> = {};
-  for (const { record, rise } of of) sums[keyOf(record)] = (sums[keyOf(record)] ?? 0) + rise;
+  for (const { record, rise } of rises) sums[keyOf(record)] = (sums[keyOf(record)] ?? 0) + rise;
   return sums;
 }
 
@@ -56,7 +65,7 @@ const resolutions = ["1m", "1h", "1d"] as const;
 /** The increases of an aggregate, by group and bucket. */
 async function increases(
   { queries }: OpenStore,
-  asked: Partial<Parameters<typeof queries.aggregates.byGroup>[0]> & { readonly resolution: "1m" | "1h" | "1d" },
+  asked: Partial<Parameters<typeof queries.aggregates.byGroup>[0]> & { readonly resolution: RollupResolution },
 ): Promise<Record<string, number | undefined>> {
   const filter = { groupBy: "gpu" as const, metrics: ["total_energy_mj"], gpus: {}, range, limit: 1000, ...asked };
   const rows = await queries.aggregates.byGroup(filter);
@@ -76,20 +85,21 @@ test("the increase of a counter counts each rise once, at its later record, what
       await settleTo(store.client, state);
       for (const resolution of resolutions) {
         const bucketOf = ({ timeMs }: Counted): number => timeMs - (timeMs % rollupMs[resolution]);
-        const byGpu = risesBy((record) => `${record.uuid} ${bucketOf(record)}`);
+        const rises = risesIn(resolution);
+        const byGpu = sumsBy((record) => `${record.uuid} ${bucketOf(record)}`, rises);
         expect(await increases(store, { resolution })).toEqual(byGpu);
         expect(await increases(store, { resolution, groupBy: "namespace" })).toEqual(
-          risesBy((record) => `${record.sharing[0]?.namespace} ${bucketOf(record)}`),
+          sumsBy((record) => `${record.sharing[0]?.namespace} ${bucketOf(record)}`, rises),
         );
         // a range that begins later has the same buckets
-        const fromMs = begin + (resolution === "1m" ? 90 * minuteMs : 2 * hourMs);
+        const fromMs = begin + (resolution === "1m" ? 61 * minuteMs : 2 * hourMs);
         const later = Object.entries(byGpu).filter(([key]) => Number(key.split(" ")[1]) >= fromMs);
         expect(await increases(store, { resolution, range: { ...range, fromMs } })).toEqual(Object.fromEntries(later));
         if (resolution === "1m") {
           // of the GPU that moves, the rise to the first record on the new host counts there
           const ofHost = await increases(store, { resolution, gpus: { hostname: "host-b" } });
           const moved = rises.filter(({ record }) => record.hostname === "host-b");
-          expect(ofHost).toEqual(risesBy((record) => `${record.uuid} ${bucketOf(record)}`, moved));
+          expect(ofHost).toEqual(sumsBy((record) => `${record.uuid} ${bucketOf(record)}`, moved));
         }
         const { elements } = await store.queries.history.rollups({ gpus: {}, range: allTime, limit: 1000 }, resolution);
         expect(

@@ -1063,7 +1063,7 @@ export interface components {
                     max: number;
                     /** @description Number of values */
                     count: number;
-                    /** @description How much a counter rose to each of the values from the one before it, if that is of the same hour (UTC) or the hour before; after a reset, it rises from 0. Absent for gauges, and if the caller may see only some namespaces */
+                    /** @description How much a counter rose to each of the values from the one before it, if that is of the same hour (UTC) or the hour before; with resolution 1m, of the same minute or the 5 before. After a reset, it rises from 0. Absent for gauges, and if the caller may see only some namespaces */
                     increase?: number;
                 };
             };

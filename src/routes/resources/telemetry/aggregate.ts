@@ -15,7 +15,7 @@ const summarySchema = Type.Object(
       Type.Number({
         description:
           "How much a counter rose to each of the values from the one before it, if that is of the same hour (UTC) or the hour before; " +
-          "after a reset, it rises from 0. Absent for gauges, and if the caller may see only some namespaces",
+          "with resolution 1m, of the same minute or the 5 before. After a reset, it rises from 0. Absent for gauges, and if the caller may see only some namespaces",
       }),
     ),
   },

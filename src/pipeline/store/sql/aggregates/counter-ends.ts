@@ -3,32 +3,54 @@ import { addIncrease } from "../../../../domain/rollup/increase.ts";
 import type { TimeRange } from "../../../../domain/time-range.ts";
 import type { ExactSums } from "../../../../domain/rollup/exact-sums.ts";
 
+/** A value of a counter. */
+interface EndOfCounter {
+  /** The GPU's place. */
+  readonly place: number;
+  readonly value: number;
+  /** The beginning of the minute or hour that the value is of. */
+  readonly atMs: number;
+}
+
 /** The first and the last values of a counter in an hour. */
 export class HourEnds {
   private readonly lasts: Float64Array;
+  private readonly lastTimes: Float64Array;
   // columns with an element for each first value and cell
   private places: number[] = [];
   private values: number[] = [];
+  private times: number[] = [];
   private cells: number[] = [];
 
-  /** @param gpus the number of GPUs, each of which has a place, from 0 */
-  constructor(gpus: number) {
+  /** @param gpus the number of GPUs, each of which has a place, from 0
+   *  @param gapMs how much earlier the minute or hour of the value before may begin */
+  constructor(
+    gpus: number,
+    private readonly gapMs: number,
+  ) {
     this.lasts = new Float64Array(gpus).fill(NaN);
+    this.lastTimes = new Float64Array(gpus);
   }
 
-  /** The last value so far of a GPU; NaN if there is none. */
-  last(place: number): number {
-    return this.lasts[place] as number;
+  hasLast(place: number): boolean {
+    return !Number.isNaN(this.lasts[place]);
   }
 
-  setLast(place: number, value: number): void {
+  /** The last value so far of a GPU; NaN if there is none, or if it is too old for a value of the minute or hour that begins at `atMs`. */
+  last(place: number, atMs: number): number {
+    return atMs - (this.lastTimes[place] as number) > this.gapMs ? NaN : (this.lasts[place] as number);
+  }
+
+  setLast({ place, value, atMs }: EndOfCounter): void {
     this.lasts[place] = value;
+    this.lastTimes[place] = atMs;
   }
 
   /** Adds a GPU's first value. @param cell where its increase counts */
-  addFirst(place: number, value: number, cell: number): void {
+  addFirst({ place, value, atMs }: EndOfCounter, cell: number): void {
     this.places.push(place);
     this.values.push(value);
+    this.times.push(atMs);
     this.cells.push(cell);
   }
 
@@ -38,13 +60,13 @@ export class HourEnds {
     const value = new Float64Array(1);
     if (before !== undefined) {
       for (let index = 0; index < this.places.length; index += 1) {
-        const previous = before.last(this.places[index] as number);
+        const previous = before.last(this.places[index] as number, this.times[index] as number);
         if (Number.isNaN(previous)) continue;
         value[0] = this.values[index] as number;
         addIncrease(sums, this.cells[index] as number, { values: value, from: 0, to: 1, previous });
       }
     }
-    [this.places, this.values, this.cells] = [[], [], []];
+    [this.places, this.values, this.times, this.cells] = [[], [], [], []];
   }
 }
 
@@ -54,8 +76,12 @@ export class CounterEnds {
   private readonly places: ReadonlyMap<number, number>;
   private readonly known = new WeakMap<Float64Array, Int32Array>();
 
-  /** @param gpuKeys those that values are added of */
-  constructor(gpuKeys: readonly number[]) {
+  /** @param gpuKeys those that values are added of
+   *  @param gapMs see `HourEnds` */
+  constructor(
+    gpuKeys: readonly number[],
+    private readonly gapMs: number,
+  ) {
     this.places = new Map(gpuKeys.map((gpuKey, place) => [gpuKey, place]));
   }
 
@@ -78,7 +104,7 @@ export class CounterEnds {
     let ofHour = this.byHour.get(hour);
     if (ofHour === undefined) this.byHour.set(hour, (ofHour = new Map<string, HourEnds>()));
     let ends = ofHour.get(name);
-    if (ends === undefined) ofHour.set(name, (ends = new HourEnds(this.places.size)));
+    if (ends === undefined) ofHour.set(name, (ends = new HourEnds(this.places.size, this.gapMs)));
     return ends;
   }
 

@@ -138,17 +138,19 @@ export class Summaries {
   ): void {
     const ends = this.ends.of(row.hour, name);
     const places = this.ends.placesOf(gpuKeys);
+    const atMs = row.hour;
     // also of GPUs that are selected only later
     for (let entry = 0; entry < row.entries; entry += 1) {
       const last = changes.lasts[entry] as number;
       const place = places[entry] as number;
       if (Number.isNaN(last) || place < 0 || isCounted?.(gpuKeys[entry] as number) === false) continue;
-      ends.setLast(place, last);
+      ends.setLast({ place, value: last, atMs });
     }
     for (let index = 0; index < added.length; index += 1) {
       const entry = added.entries[index] as number;
-      const first = changes.firsts[entry] as number;
-      if (!Number.isNaN(first)) ends.addFirst(places[entry] as number, first, added.cells[index] as number);
+      const value = changes.firsts[entry] as number;
+      if (!Number.isNaN(value))
+        ends.addFirst({ place: places[entry] as number, value, atMs }, added.cells[index] as number);
     }
   }
 
@@ -199,7 +201,8 @@ export class Summaries {
       columns.forEach((values, metric) => {
         if (values === undefined || this.isRising[metric] !== true) return;
         const ends = this.ends.of(hour, names[metric] as string);
-        addCounter(sums.metrics[metric]?.increases, { values, from, to }, { ends, place, cells });
+        const atMs = widthMs < hourMs ? bucketEnd - widthMs : hour;
+        addCounter(sums.metrics[metric]?.increases, { values, from, to }, { ends, place, atMs, cells });
       });
       from = to;
     }
@@ -214,21 +217,30 @@ export class Summaries {
   }
 }
 
-/** Adds how much a counter of a GPU increased to some values of an hour.
- *  @param of the cells that the values count in, and what is known of the hour so far */
+interface PlaceOfCounter {
+  /** What is known of the hour so far. */
+  readonly ends: HourEnds;
+  readonly place: number;
+  readonly atMs: number;
+  /** Those that the values count in. */
+  readonly cells: readonly number[];
+}
+
+/** Adds how much a counter of a GPU increased to some values of a minute or an hour. */
 function addCounter(
   increases: ExactSums | undefined,
   values: CounterValues,
-  { ends, place, cells }: { readonly ends: HourEnds; readonly place: number; readonly cells: readonly number[] },
+  { ends, place, atMs, cells }: PlaceOfCounter,
 ): void {
   const last = lastValue(values);
   if (increases === undefined || Number.isNaN(last)) return;
-  const previous = ends.last(place);
+  const previous = ends.last(place, atMs);
+  const isFirst = !ends.hasLast(place);
   for (const cell of cells) {
-    if (Number.isNaN(previous)) ends.addFirst(place, firstValue(values), cell);
+    if (isFirst) ends.addFirst({ place, value: firstValue(values), atMs }, cell);
     addIncrease(increases, cell, { ...values, previous });
   }
-  ends.setLast(place, last);
+  ends.setLast({ place, value: last, atMs });
 }
 
 /** The aggregates of a cell, without metrics that have no value.

@@ -30,19 +30,23 @@ export async function* summarize(
   else yield* fromRollups(executor, range, { question, ends });
 }
 
-/** What the increases to the first values of a range follow from: the last values of the counters in the hour before it, and in the part of
- *  its first hour that is not in the range. */
-async function endsBefore(executor: SqlExecutor, fromMs: number, asked: SummaryQuestion): Promise<CounterEnds> {
-  const ends = new CounterEnds(asked.groups.gpuKeys);
+/** How much earlier the minute of the value may begin from which a counter increased. */
+const minutesGapMs = 5 * 60_000;
+
+/** What the increases to the first values of a range follow from: the last values of the counters before it. These are of the hour before
+ *  or, for minutes, of the few minutes before: there may be no rollups of those. */
+async function endsBefore(executor: SqlExecutor, toMs: number, asked: SummaryQuestion): Promise<CounterEnds> {
+  const isByMinute = asked.widthMs < hourMs;
+  const gapMs = isByMinute ? minutesGapMs : hourMs;
+  const ends = new CounterEnds(asked.groups.gpuKeys, gapMs);
   const metrics = risingMetrics(asked);
   if (metrics.length === 0) return ends;
-  const question = { ...asked, metrics, widthMs: hourMs };
-  const hour = Math.floor(fromMs / hourMs) * hourMs;
-  const before = fromRollups(executor, { fromMs: hour - hourMs, toMs: hour }, { question, ends });
-  const within = fromRecords(executor, { fromMs: hour, toMs: fromMs }, { question, ends });
-  for (const spans of hour === fromMs ? [before] : [before, within]) {
-    while ((await spans.next()).done !== true);
-  }
+  const question = { ...asked, metrics, widthMs: Math.min(asked.widthMs, hourMs) };
+  const range = { fromMs: toMs - gapMs, toMs };
+  const before = isByMinute
+    ? fromRecords(executor, range, { question, ends })
+    : fromRollups(executor, range, { question, ends });
+  while ((await before.next()).done !== true);
   return ends;
 }
 
