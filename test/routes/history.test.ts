@@ -120,6 +120,14 @@ describe("history", () => {
       rollup: { records: 4, min: { temperature: 72 }, max: { temperature: 72 }, count: { temperature: 1 } },
     });
   });
+
+  test("a day has the records of all its hours", async () => {
+    const { data } = await bodyOf(`/api/v1/telemetry?resolution=1d&${day}`);
+    expect(data.map(({ timestamp, uuid }) => [timestamp, uuid])).toEqual(
+      ["GPU-host-a-0", "GPU-host-a-1", "GPU-host-b-0"].map((uuid) => ["2025-07-18T00:00:00Z", uuid]),
+    );
+    expect(data[0]).toMatchObject({ telemetry_id: "host-a_0_1752796800", rollup: { records: 4 } });
+  });
 });
 
 describe("aggregates", () => {

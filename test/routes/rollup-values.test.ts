@@ -9,7 +9,11 @@ test("a rollup's value is the average of a rate and of a count in a window, and 
     gpu: { ...gpu, uuid: "GPU-1" },
     timeMs: 0,
     records: 3,
-    metrics: Object.fromEntries(names.map((name) => [name, aggregate])),
+    metrics: {
+      ...Object.fromEntries(names.map((name) => [name, aggregate])),
+      xid_errors_total: { ...aggregate, increase: 30 },
+    },
   });
   expect(names.map((name) => rollup[name])).toEqual([20, 20, 20, 20, 40]);
+  expect(rollup["rollup"]).toMatchObject({ increase: { xid_errors_total: 30 } });
 });

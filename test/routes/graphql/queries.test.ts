@@ -69,6 +69,10 @@ describe("a query", () => {
       latestTelemetry(namespace: "ml") { uuid namespace }
       telemetry(gpuUuid: "GPU-host-a-0", limit: 1) { resolution nextCursor records { telemetryId } }
       aggregates(groupBy: model, startTime: "2025-07-18T00:00:00Z", endTime: "2025-07-18T23:00:00Z") { resolution rows { timestamp } }
+      daily: aggregates(groupBy: cluster, resolution: day, metrics: temperature, startTime: "2025-07-18T00:00:00Z", endTime: "2025-07-18T23:00:00Z") {
+        resolution
+        rows { timestamp metrics { name count increase } }
+      }
       quarantine { reason }
     }`);
     expect(errors).toBeUndefined();
@@ -78,6 +82,10 @@ describe("a query", () => {
       latestTelemetry: [{ uuid: "GPU-host-a-0", namespace: "ml" }],
       telemetry: { resolution: "raw", records: [{ telemetryId: "host-a_0_1752871357.250" }] },
       aggregates: { resolution: "minute" },
+      daily: {
+        resolution: "day",
+        rows: [{ timestamp: "2025-07-18T00:00:00Z", metrics: [{ name: "temperature", count: 3, increase: null }] }],
+      },
       quarantine: [{ reason: "value_out_of_range" }, { reason: "value_out_of_range" }],
     });
   });
