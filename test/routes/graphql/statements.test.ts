@@ -87,7 +87,8 @@ test("two histories of each of 248 GPUs need few statements: minutes are read in
   await ask(
     "{ gpus { newest: telemetry(limit: 1) { temperature } byMinute: telemetry(resolution: minute) { timestamp } } }",
   );
-  expect(statements.length).toBeLessThan(16);
+  // some of them are for the values before, from which the counters rose
+  expect(statements.length).toBeLessThan(20);
 });
 
 test("fields that are answered from memory need no statement", async () => {
