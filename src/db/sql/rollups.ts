@@ -49,7 +49,7 @@ function toRollups(rows: readonly RollupRow[], names: readonly string[]): Stored
 }
 
 /** The size of a rollup of an hour. */
-export interface RollupSize {
+interface RollupSize {
   readonly firstKey: number;
   readonly entries: number;
 }
