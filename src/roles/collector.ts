@@ -79,7 +79,7 @@ function historyUpkeep({ retention }: OpenStore, { config, clock, log }: SharedP
 }
 
 /** The service that settles history; none if it is switched off. */
-function settleUpkeep({ settling }: OpenStore, { config, clock, log, registry }: SharedParts): SettleUpkeep[] {
+function settleUpkeep({ settling, store }: OpenStore, { config, clock, log, registry }: SharedParts): SettleUpkeep[] {
   if (!config.settleHistory) return [];
   const isEmbedded = config.databaseUrl === undefined;
   const upkeep = new SettleUpkeep({
@@ -87,6 +87,6 @@ function settleUpkeep({ settling }: OpenStore, { config, clock, log, registry }:
     afterMinutes: config.settleAfterMinutes,
     pauses: isEmbedded,
   });
-  showSettling(() => upkeep.current, registry);
+  showSettling(() => ({ ...upkeep.current, unsettledRecords: store.unsettledRecords }), registry);
   return [upkeep];
 }

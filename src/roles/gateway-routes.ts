@@ -11,6 +11,7 @@ import type { ScalingRecords } from "../scaling/coordinator/scaling-records.ts";
 import { DeadLetterAnswers } from "../routes/answers/dead-letters.ts";
 import type { Inventory } from "../pipeline/store/inventory.ts";
 import { InventoryAnswers } from "../routes/answers/inventory-answers.ts";
+import { PipelineAnswers } from "../routes/answers/pipeline-answers.ts";
 import type { LiveFleet } from "../routes/fleet/fleet.ts";
 import { type GraphqlSettings, graphqlRoutes } from "../routes/graphql/graphql-routes.ts";
 import { CostedQueries } from "../routes/answers/costs/costed-queries.ts";
@@ -46,6 +47,8 @@ export interface GatewayOptions extends Omit<ProcessParts, "access"> {
   readonly questions: Questions;
   readonly costs: CostLimits;
   readonly pressure: QueryPressure;
+  /** SETTLE_AFTER_MINUTES. */
+  readonly settleAfterMinutes: number;
   readonly inventory: Inventory;
   readonly queue: Pick<Queue, "stats">;
   readonly deadLetters: DeadLetters;
@@ -88,11 +91,13 @@ function api(options: GatewayOptions, clients: ClientCosts, limit: RateLimit | u
   const { fleet: whole } = questions.ask("heavy", new AbortController().signal);
   const views = gatewayViews({ fleet, queriesOf, firstSeen: (within) => whole.firstSeen(within), inventory, clock });
   const viewOf = (request: Request): GatewayView => views.of(requesterOf(request).caller);
+  const ofAll = queriesOf(fleet, false);
   const parts = {
     ...others,
     ...{ limit, clock, viewOf, requireAnswers },
     origins: new OriginRule(options.http.corsOrigins),
-    quarantine: queriesOf(fleet, false).quarantine,
+    quarantine: ofAll.quarantine,
+    pipeline: new PipelineAnswers({ ...options, quarantine: ofAll.quarantine, settling: ofAll.settling }),
     inventory: new InventoryAnswers(inventory),
     deadLetters: new DeadLetterAnswers(options.deadLetters),
   };

@@ -40,6 +40,7 @@ export const gateway: Role = {
           questions: opened.questions,
           costs: costLimits(config, process.access.access.isRequired),
           pressure,
+          settleAfterMinutes: config.settleAfterMinutes,
           inventory: opened.inventory,
           fleet,
           administration: process.access.administer(opened.client),

@@ -87,14 +87,16 @@ test("records of an hour that is not over for long enough stay rows", async () =
 test("what waits is in the metrics, and what was settled", async () => {
   const upkeep = upkeepOf();
   const registry = new Registry();
-  showSettling(() => upkeep.current, registry);
+  showSettling(() => ({ ...upkeep.current, unsettledRecords: opened.store.unsettledRecords }), registry);
   expect(await registry.metrics()).not.toMatch(/^telemetry_settle_lag_seconds/m);
   await store(t0);
   await passQuietly(11);
   await upkeep.step();
   await upkeep.step();
+  await store(t0 + 1000);
   const metrics = await registry.metrics();
   expect(metrics).toContain("telemetry_settled_records_total 2\n");
+  expect(metrics).toContain("telemetry_unsettled_records_total 2\n");
   expect(metrics).toContain("telemetry_settle_lag_seconds 0\n");
   expect(upkeep.activity()).toBe("records become blocks 15 minutes after their hour");
 });

@@ -245,6 +245,7 @@ test("an unexpected exception gives 500 without the exception's message, which o
     aggregates: { byGroup: fail, countRecords: fail },
     quarantine: { rejections: fail, countRejections: fail, countConflicts: fail },
     coverage: { coverage: fail },
+    settling: { due: fail },
   };
   const failing = gatewayOver(stored, { queries });
   const response = await failing.get("/api/v1/telemetry");

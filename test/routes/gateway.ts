@@ -147,6 +147,7 @@ export function gatewayOver(
     questions: replaced === undefined ? questions : { ...questions, ask: () => replaced },
     costs: costLimits(parseConfig({}), false),
     pressure: new QueryPressure({ clock, log }),
+    settleAfterMinutes: 15,
     inventory,
     http,
     queue,

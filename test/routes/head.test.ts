@@ -27,7 +27,7 @@ function notingGateway() {
         };
       },
     });
-  const { fleet, history, quarantine, aggregates, coverage, ...others } = stored.queries;
+  const { fleet, history, quarantine, aggregates, coverage, settling, ...others } = stored.queries;
   const inventory = noting(stored.inventory);
   const serviceRegistry = noting(new MemoryServiceRegistry(systemClock));
   const targetStates = noting(new MemoryTargetStates(systemClock));
@@ -41,6 +41,7 @@ function notingGateway() {
       fleet: { ...fleet, gpus: (filter) => fleet.gpus(filter), changes: noting(fleet).changes },
       history: noting(history),
       quarantine: noting(quarantine),
+      settling: noting(settling),
     },
     ...{ aggregates: noting(aggregates), coverage: noting(coverage) },
   };

@@ -48,6 +48,14 @@ select pg_try_advisory_xact_lock(${lockClass}, ${allHours}) as alone, (
   return row.locked ? "held" : "hour is busy";
 }
 
+/** Limits how long a transaction that settles may keep others waiting, whatever happens to its process: it waits for a lock only
+ *  shortly, and the server ends a statement that takes long, and a transaction whose process is frozen or cut off. */
+export function limitSettling(transaction: SqlTransaction): void {
+  transaction.send("set local lock_timeout = '5s'");
+  transaction.send("set local statement_timeout = '30s'");
+  transaction.send("set local idle_in_transaction_session_timeout = '30s'");
+}
+
 /** Waits while others settle, and keeps them from settling until the end of the transaction. The transaction must not have locks that
  *  others wait for. A wait of more than half a minute, for this lock or a later one, is an error. */
 export function holdSettling(transaction: SqlTransaction): void {

@@ -24,13 +24,14 @@ on conflict (hour) do update set last_at = excluded.last_at where l.last_at < ex
 /** So long do late records keep an hour from being settled: an import may last for days. */
 const unquietMax = "interval '6 hours'";
 
-/** Finds hours with records that are over since `afterMs` and for which no record has come within `quietMs`, the oldest first.
- *  @param limit the maximum number of hours with records that are looked at */
+/** The maximum number of hours with records that are looked at to find those that are due. */
+const hoursMax = 1000;
+
+/** Finds hours with records that are over since `afterMs` and for which no record has come within `quietMs`, the oldest first. */
 export async function selectDueHours(
   executor: SqlExecutor,
   { afterMs, quietMs }: { readonly afterMs: number; readonly quietMs: number },
-  limit: number,
-): Promise<{ readonly nowMs: number; readonly hours: number[] }> {
+): Promise<{ readonly nowMs: number; readonly hours: number[]; readonly oldestInRows: number | undefined }> {
   const hourOf = (instant: string): string =>
     `date_bin(interval '1 hour', ${instant}, timestamptz '2000-01-01 00:00:00Z')`;
   const first = (from: string): string => `(select ${hourOf("min(time)")} from telemetry where time >= ${from})`;
@@ -40,14 +41,22 @@ with recursive filled(hour, place) as (
   select ${first("'-infinity'")}, 1
   union all
   select ${first("hour + interval '1 hour'")}, place + 1 from filled
-  where hour < now() - ($1::float8 + ${hourMs}) * interval '1 ms' and place < $3::text::int)
+  where hour < now() - ($1::float8 + ${hourMs}) * interval '1 ms' and place < ${hoursMax})
 select extract(epoch from now())::float8 * 1000 as "nowMs", (
   select string_agg((extract(epoch from hour)::float8 * 1000)::text, ',' order by hour) from filled f
   where hour <= now() - ($1::float8 + ${hourMs}) * interval '1 ms' and not exists (
     select from late_hours l where l.hour = f.hour and l.last_at > now() - $2::float8 * interval '1 ms'
-      and l.first_at > now() - ${unquietMax})) as hours`;
-  const [row] = await executor.query<{ nowMs: number; hours: string | null }>(text, [afterMs, quietMs, String(limit)]);
-  return { nowMs: row?.nowMs ?? NaN, hours: row?.hours?.split(",").map(Number) ?? [] };
+      and l.first_at > now() - ${unquietMax})) as hours,
+  (select extract(epoch from min(hour))::float8 * 1000 from filled) as "oldestInRows"`;
+  const [row] = await executor.query<DueRow>(text, [afterMs, quietMs]);
+  const hours = row?.hours?.split(",").map(Number) ?? [];
+  return { nowMs: row?.nowMs ?? NaN, hours, oldestInRows: row?.oldestInRows ?? undefined };
+}
+
+interface DueRow {
+  readonly nowMs: number;
+  readonly hours: string | null;
+  readonly oldestInRows: number | null;
 }
 
 /** Forgets the hours for which no record has come for a while, and those that are settled in spite of it. */

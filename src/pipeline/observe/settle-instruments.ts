@@ -1,8 +1,12 @@
 import { Counter, Gauge, type Registry } from "prom-client";
 import type { SettleFigures } from "../store/history-settling.ts";
+import type { TelemetryStore } from "../store/telemetry-store.ts";
+
+/** What this process has settled and made rows again, and what waits. */
+type Figures = SettleFigures & Pick<TelemetryStore, "unsettledRecords">;
 
 /** A figure of a name, with its help. */
-type Shown<T> = readonly (readonly [name: string, help: string, of: (figures: SettleFigures) => T])[];
+type Shown<T> = readonly (readonly [name: string, help: string, of: (figures: Figures) => T])[];
 
 const gauges: Shown<number | undefined> = [
   [
@@ -24,6 +28,11 @@ const counters: Shown<number> = [
     ({ settledRecords }) => settledRecords,
   ],
   [
+    "telemetry_unsettled_records_total",
+    "Records of settled hours that this process has made rows again, because records came for their GPU and hour",
+    ({ unsettledRecords }) => unsettledRecords,
+  ],
+  [
     "telemetry_settle_seconds_total",
     "Time that this process's transactions took that moved records into blocks",
     ({ settledSeconds }) => settledSeconds,
@@ -37,7 +46,7 @@ const counters: Shown<number> = [
 
 /** Shows Prometheus what was settled and what waits. Before the first figures are known, there are no gauges.
  *  @param read returns the newest figures */
-export function showSettling(read: () => SettleFigures, registry: Registry): void {
+export function showSettling(read: () => Figures, registry: Registry): void {
   const registers = [registry];
   for (const [name, help, of] of gauges) {
     void new Gauge({

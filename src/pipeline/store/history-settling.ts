@@ -1,3 +1,5 @@
+const hourMs = 3_600_000;
+
 /** Which hours are to be settled. */
 export interface SettleAge {
   /** How long an hour must be over. */
@@ -6,12 +8,31 @@ export interface SettleAge {
   readonly quietMs: number;
 }
 
+/** Records that are imported come in many messages: an hour is left alone while they do. */
+const quietMinutesMax = 10;
+
+/** Which hours are to be settled.
+ *  @param afterMinutes how long an hour must be over, SETTLE_AFTER_MINUTES */
+export function settleAge(afterMinutes: number): SettleAge {
+  return { afterMs: afterMinutes * 60_000, quietMs: Math.min(afterMinutes, quietMinutesMax) * 60_000 };
+}
+
+/** How long the oldest of the hours that are due has been due, milliseconds; 0 if none is. */
+export function settleLagMs(
+  nowMs: number,
+  { afterMs, oldestHour }: Pick<SettleAge, "afterMs"> & { readonly oldestHour: number | undefined },
+): number {
+  return oldestHour === undefined ? 0 : Math.max(0, nowMs - oldestHour - hourMs - afterMs);
+}
+
 /** The hours that wait to be settled, beginnings in milliseconds since the epoch. */
 export interface DueHours {
   /** The time of the database. */
   readonly nowMs: number;
   /** The oldest first; at most a thousand. */
   readonly hours: readonly number[];
+  /** The oldest hour of which any records are rows, whether it is due or not; undefined if there are no rows. */
+  readonly oldestInRows: number | undefined;
 }
 
 /** What a step has done. `settled`: records of some GPUs, up to the key `lastKey`; undefined if none follow. Otherwise nothing:

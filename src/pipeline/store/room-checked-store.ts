@@ -8,6 +8,10 @@ export class RoomCheckedStore implements TelemetryStore {
     private readonly disk: StoreDisk,
   ) {}
 
+  get unsettledRecords(): number {
+    return this.store.unsettledRecords;
+  }
+
   async ingest(message: IngestMessage): Promise<IngestResult> {
     await this.disk.makeRoom();
     return this.store.ingest(message);

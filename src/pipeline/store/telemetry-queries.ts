@@ -19,6 +19,7 @@ import type {
   StoredRejection,
   StoredRollup,
 } from "../../domain/query.ts";
+import type { HistorySettling } from "./history-settling.ts";
 
 /** Queries about the fleet. Every call throws StoreUnavailable if the store does not answer, and QueryTooCostly if it would
  *  take too long. */
@@ -77,6 +78,9 @@ export interface QuarantineQueries {
   countConflicts(): Promise<number>;
 }
 
+/** Queries about how history is stored. Every call throws StoreUnavailable if the store does not answer. */
+export type SettlingQueries = Pick<HistorySettling, "due">;
+
 /** Queries about what was expected and what was received. Every call throws StoreUnavailable if the store does not answer, and
  *  QueryTooCostly if it would take too long. */
 export interface CoverageQueries {
@@ -112,5 +116,6 @@ export interface TelemetryQueries {
   readonly history: HistoryQueries;
   readonly aggregates: AggregateQueries;
   readonly quarantine: QuarantineQueries;
+  readonly settling: SettlingQueries;
   readonly coverage: CoverageQueries;
 }

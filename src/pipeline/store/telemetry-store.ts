@@ -50,6 +50,8 @@ export interface SourceProgress {
 
 /** Stores the history: each message exactly once. */
 export interface TelemetryStore {
+  /** Records of settled hours that this process has made rows again, because records came for their GPU and hour. */
+  readonly unsettledRecords: number;
   /** Stores a message's records, rejected inputs, tally and id in one transaction, and then the changes of its GPUs. The
    *  changes are also stored for a duplicate: the process that stored the message may have died before this step.
    *  Two calls with the same message store it once, even if they run at the same time.

@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import { type Clock, stopwatch } from "../../kit/clock.ts";
 import { PeriodicService } from "../../kit/periodic-service.ts";
 import { StoreUnavailable } from "../../domain/errors.ts";
-import type { HistorySettling, SettleFigures } from "../store/history-settling.ts";
+import { type HistorySettling, settleAge, type SettleFigures, settleLagMs } from "../store/history-settling.ts";
 
 export interface SettleUpkeepOptions {
   readonly settling: HistorySettling;
@@ -15,8 +15,6 @@ export interface SettleUpkeepOptions {
 }
 
 const hourMs = 3_600_000;
-/** Records that are imported come in many messages: an hour is left alone while they do. */
-const quietMinutesMax = 10;
 /** An hour is due once in an hour. */
 const intervalMaxMs = 60_000;
 /** The figures are that old at most. */
@@ -95,13 +93,11 @@ export class SettleUpkeep extends PeriodicService {
   }
 
   private async findDue(): Promise<readonly number[]> {
-    const afterMs = this.options.afterMinutes * 60_000;
-    const quietMs = Math.min(this.options.afterMinutes, quietMinutesMax) * 60_000;
-    const { nowMs, hours } = await this.options.settling.due({ afterMs, quietMs });
+    const age = settleAge(this.options.afterMinutes);
+    const { nowMs, hours } = await this.options.settling.due(age);
     const waiting = hours.filter((hour) => !this.resting.has(hour));
     for (const hour of this.resting) if (!hours.includes(hour)) this.resting.delete(hour);
-    const [oldest] = waiting;
-    const lagMs = oldest === undefined ? 0 : Math.max(0, nowMs - oldest - hourMs - afterMs);
+    const lagMs = settleLagMs(nowMs, { ...age, oldestHour: waiting[0] });
     this.figures = { ...this.figures, dueHours: waiting.length, lagSeconds: lagMs / 1000 };
     this.lags.push({ atMs: nowMs, lagMs });
     while ((this.lags[1]?.atMs ?? Infinity) <= nowMs - hourMs) this.lags.shift();

@@ -7,6 +7,7 @@ import type { ServiceRegistry } from "../../scaling/registry/service-registry.ts
 import type { ScalingRecords } from "../../scaling/coordinator/scaling-records.ts";
 import type { DeadLetterAnswers } from "../answers/dead-letters.ts";
 import type { InventoryAnswers } from "../answers/inventory-answers.ts";
+import type { PipelineAnswers } from "../answers/pipeline-answers.ts";
 import type { View } from "../answers/view.ts";
 import type { FleetIndex } from "../fleet/fleet-index.ts";
 import type { Feed } from "../live/live-feed.ts";
@@ -22,6 +23,7 @@ export interface GraphqlParts {
   /** Changes the inventory. */
   readonly inventory: InventoryAnswers;
   readonly quarantine: QuarantineQueries;
+  readonly pipeline: PipelineAnswers;
   readonly scaling: Pick<ScalingRecords, "read">;
   readonly admission: Admission;
   /** Throws why the store would not be asked so many questions of an operation. */

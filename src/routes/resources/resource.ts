@@ -5,14 +5,13 @@ import type { KeyAdministration } from "../../access/key-administration.ts";
 import type { SessionAdministration } from "../../access/session-store.ts";
 import type { Tickets } from "../../access/tickets.ts";
 import type { Clock } from "../../kit/clock.ts";
-import type { Service } from "../../kit/service.ts";
-import type { Queue } from "../../pipeline/queue/queue.ts";
 import type { TargetStates } from "../../pipeline/source/target-states.ts";
 import type { QuarantineQueries } from "../../pipeline/store/telemetry-queries.ts";
 import type { ServiceRegistry } from "../../scaling/registry/service-registry.ts";
 import type { ScalingRecords } from "../../scaling/coordinator/scaling-records.ts";
 import type { DeadLetterAnswers } from "../answers/dead-letters.ts";
 import type { InventoryAnswers } from "../answers/inventory-answers.ts";
+import type { PipelineAnswers } from "../answers/pipeline-answers.ts";
 import type { View } from "../answers/view.ts";
 import type { FieldMap, SchemaKit } from "../graphql-kit/field.ts";
 
@@ -38,9 +37,7 @@ export interface ResourceParts {
   /** Changes the inventory. */
   readonly inventory: InventoryAnswers;
   readonly quarantine: QuarantineQueries;
-  readonly queue: Pick<Queue, "stats">;
-  /** The services of this process. */
-  readonly services: readonly Service[];
+  readonly pipeline: PipelineAnswers;
   /** The running processes of the pipeline. */
   readonly serviceRegistry: Pick<ServiceRegistry, "list">;
   /** The exporters that the pipeline scrapes. */

@@ -74,6 +74,7 @@ describe("a query", () => {
         rows { timestamp metrics { name count increase } }
       }
       quarantine { reason }
+      pipeline { queue { depth } rejected { name value } settling { oldestHour dueHours lagSeconds } services { name } }
     }`);
     expect(errors).toBeUndefined();
     expect(data).toMatchObject({
@@ -87,6 +88,12 @@ describe("a query", () => {
         rows: [{ timestamp: "2025-07-18T00:00:00Z", metrics: [{ name: "temperature", count: 3, increase: null }] }],
       },
       quarantine: [{ reason: "value_out_of_range" }, { reason: "value_out_of_range" }],
+      pipeline: {
+        queue: { depth: 0 },
+        rejected: [{ name: "value_out_of_range", value: 2 }],
+        settling: { oldestHour: "2024-07-18T00:00:00Z", dueHours: 0, lagSeconds: 0 },
+        services: [],
+      },
     });
   });
 });

@@ -634,7 +634,7 @@ export interface paths {
         };
         /**
          * State of the pipeline
-         * @description The depth of the queue, the numbers of rejected inputs and of conflicting values, and the services of the process that answers.
+         * @description The depth of the queue, the numbers of rejected inputs and of conflicting values, how much history waits to be settled, and the services of the process that answers.
          */
         get: operations["getPipeline"];
         put?: never;
@@ -1962,6 +1962,11 @@ export interface components {
          *       "rejected": {
          *         "value_out_of_range": 2
          *       },
+         *       "settling": {
+         *         "oldest_hour": "2025-07-18T20:00:00Z",
+         *         "due_hours": 0,
+         *         "lag_seconds": 0
+         *       },
          *       "services": [
          *         {
          *           "name": "fleet",
@@ -1993,6 +1998,19 @@ export interface components {
             };
             /** @description Number of values that differ from another value of the same series and record, of which the greater is stored; absent if there are none */
             conflicts?: number;
+            /** @description The history that is not settled, by the database, whichever processes settle it: past hours of records become blocks */
+            settling: {
+                /**
+                 * Format: date-time
+                 * @description The oldest hour of which any records are rows, whether it is due or not; absent if none are
+                 * @example 2025-07-18T20:42:34Z
+                 */
+                oldest_hour?: string;
+                /** @description Hours whose records are to become blocks, at most 1000 */
+                due_hours: number;
+                /** @description How long the oldest of these hours has been due; 0 if none is */
+                lag_seconds: number;
+            };
             /** @description Services of this process */
             services: {
                 /** @description Name of the service */
@@ -5714,6 +5732,11 @@ export interface operations {
                      *         },
                      *         "rejected": {
                      *           "value_out_of_range": 2
+                     *         },
+                     *         "settling": {
+                     *           "oldest_hour": "2025-07-18T20:00:00Z",
+                     *           "due_hours": 0,
+                     *           "lag_seconds": 0
                      *         },
                      *         "services": [
                      *           {

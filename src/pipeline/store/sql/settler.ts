@@ -1,5 +1,5 @@
 import type { SqlClient, SqlExecutor, SqlTransaction } from "../../../db/client.ts";
-import { hourMs, tryHours } from "../../../db/sql/hour-locks.ts";
+import { hourMs, limitSettling, tryHours } from "../../../db/sql/hour-locks.ts";
 import { copyBlocks, type StoredBlock } from "../../../db/sql/packed-blocks.ts";
 import { forgetLateHours, selectDueHours } from "../../../db/sql/late-hours.ts";
 import {
@@ -31,8 +31,6 @@ const serverRecordsMax = 20_000;
 export const embeddedRecordsMax = 4000;
 /** So many blocks are packed at a time: some milliseconds. */
 const packedBetweenTurns = 16;
-/** The maximum number of hours that are looked at to find those that are due. */
-const hoursMax = 1000;
 
 /** What was settled. */
 export interface Settled {
@@ -60,12 +58,13 @@ export class Settler implements HistorySettling {
   ) {}
 
   async due(age: SettleAge): Promise<DueHours> {
-    return selectDueHours(this.client, age, hoursMax);
+    return selectDueHours(this.client, age);
   }
 
   async settleSome(hour: number, afterKey: number): Promise<SettleStep> {
     const limit = Math.min(gpusMax, Math.max(1, Math.ceil(this.recordsMax / this.recordsPerGpu)));
     return this.client.transaction(async (transaction) => {
+      limitSettling(transaction);
       const lock = await tryHours(transaction, [hour]);
       if (lock !== "held") return { outcome: lock };
       const gpus = await gpusOfHour(transaction, { hour, afterKey, limit });

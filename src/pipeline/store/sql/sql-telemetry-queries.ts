@@ -1,12 +1,19 @@
 import type { SqlExecutor } from "../../../db/client.ts";
 import { countConflicts } from "../../../db/sql/count-conflicts.ts";
 import { countRejections } from "../../../db/sql/count-rejections.ts";
+import { selectDueHours } from "../../../db/sql/late-hours.ts";
 import { selectChanges } from "../../../db/sql/select-changes.ts";
 import { selectGpus } from "../../../db/sql/select-gpus.ts";
 import { selectFirstSeen, selectHas } from "../../../db/sql/select-own.ts";
 import { selectRejections } from "../../../db/sql/select-rejections.ts";
 import { selectStateSpans } from "../../../db/sql/select-state-spans.ts";
-import type { CoverageQueries, FleetQueries, QuarantineQueries, TelemetryQueries } from "../telemetry-queries.ts";
+import type {
+  CoverageQueries,
+  FleetQueries,
+  QuarantineQueries,
+  SettlingQueries,
+  TelemetryQueries,
+} from "../telemetry-queries.ts";
 import { selectCoverage } from "../../../db/sql/select-coverage.ts";
 import { withinTime } from "../../../db/within-time.ts";
 import { coveragePage } from "./coverage-rows.ts";
@@ -20,6 +27,7 @@ export class SqlTelemetryQueries implements TelemetryQueries {
   readonly history: SqlHistoryQueries;
   readonly aggregates: SqlAggregateQueries;
   readonly quarantine: QuarantineQueries;
+  readonly settling: SettlingQueries;
   readonly coverage: CoverageQueries;
 
   /** @param limitMs the time that a question may take; absent: as long as each of its statements may */
@@ -40,6 +48,7 @@ export class SqlTelemetryQueries implements TelemetryQueries {
       countRejections: () => countRejections(client),
       countConflicts: () => countConflicts(client),
     };
+    this.settling = { due: (age) => selectDueHours(client, age) };
     this.coverage = {
       coverage: async (filter) => coveragePage(await selectCoverage(reads(), filter), filter),
     };

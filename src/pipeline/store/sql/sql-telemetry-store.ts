@@ -31,6 +31,7 @@ import type { IngestMessage, IngestResult, SourceProgress, TelemetryStore } from
 
 /** History in SQL: PGlite, PostgreSQL or TimescaleDB behind the client. */
 export class SqlTelemetryStore implements TelemetryStore {
+  private unsettled = 0;
   private readonly directory: GpuDirectory;
   private readonly keys = new GpuKeys();
   private readonly history: GpuStateHistory;
@@ -46,6 +47,10 @@ export class SqlTelemetryStore implements TelemetryStore {
   ) {
     this.directory = new GpuDirectory(client);
     this.history = new GpuStateHistory(client, this.directory);
+  }
+
+  get unsettledRecords(): number {
+    return this.unsettled;
   }
 
   ingest(message: IngestMessage): Promise<IngestResult> {
@@ -71,8 +76,11 @@ export class SqlTelemetryStore implements TelemetryStore {
   private async store(messages: readonly Ingesting[]): Promise<readonly IngestResult[]> {
     const group = new MessageGroup(messages, this.directory);
     try {
-      const { incarnation, results } = await this.client.transaction((executor) => this.storeOnce(executor, group));
+      const { incarnation, results, unsettled } = await this.client.transaction((executor) =>
+        this.storeOnce(executor, group),
+      );
       await this.watch.saw(incarnation, lastOf(messages));
+      this.unsettled += unsettled;
       messages.forEach((message) => this.ledger.committed(message));
       // also for duplicates: the process that stored the messages may have died before this step
       const contested = await this.history.record(group.gpus, group.lookup);
@@ -101,10 +109,10 @@ export class SqlTelemetryStore implements TelemetryStore {
     this.directory.enter(incarnation);
     this.ledger.enter(incarnation);
     const indexes = messages.flatMap(({ messageId }, index) => (added.has(messageId) ? [index] : []));
-    if (indexes.length === 0) return { incarnation, results: [] };
+    if (indexes.length === 0) return { incarnation, results: [], unsettled: 0 };
     const keyed = group.keyed(indexes, this.keys);
     await addMissing(executor, group, keyed);
-    await unsettleAll(executor, settledHours, keyed);
+    const unsettled = await unsettleAll(executor, settledHours, keyed);
     const written = await this.writer.write(executor, keyed);
     const results: StoredOnce["results"][number][] = [];
     const rows: MessageRecords[] = [];
@@ -125,7 +133,7 @@ export class SqlTelemetryStore implements TelemetryStore {
       executor,
       indexes.map((index) => messages[index] as Ingesting),
     );
-    return { incarnation, results };
+    return { incarnation, results, unsettled };
   }
 }
 
@@ -151,6 +159,8 @@ function lastOf(messages: readonly Ingesting[]): MessageKey | undefined {
 interface StoredOnce {
   readonly incarnation: string;
   readonly results: readonly (Omit<IngestResult, "contested"> | undefined)[];
+  /** Records that became rows again. */
+  readonly unsettled: number;
 }
 
 function rowOf({ batch, ...message }: Ingesting): MessageRow {
@@ -175,18 +185,18 @@ async function finished(
   };
 }
 
-/** Makes rows of the blocks of the GPU hours that the batches add to. */
+/** Makes rows of the blocks of the GPU hours that the batches add to. @returns the number of their records */
 async function unsettleAll(
   transaction: SqlTransaction,
   settledHours: readonly number[],
   batches: readonly KeyedBatch[],
-): Promise<void> {
-  if (settledHours.length === 0) return;
+): Promise<number> {
+  if (settledHours.length === 0) return 0;
   const places = batches.map(({ batch, keys }) => ({
     gpuKeys: Float64Array.from(batch.gpuIndexes, (gpu) => keys[gpu] as number),
     timesMs: batch.timesMs,
   }));
-  await unsettle(transaction, settledHours, places);
+  return unsettle(transaction, settledHours, places);
 }
 
 const ofDuplicate = { duplicate: true, recordsInserted: 0, recordsMerged: 0, conflicts: 0, rejected: {} } as const;

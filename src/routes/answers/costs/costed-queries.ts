@@ -28,6 +28,7 @@ export class CostedQueries implements TelemetryQueries {
   readonly history: TelemetryQueries["history"];
   readonly aggregates: TelemetryQueries["aggregates"];
   readonly quarantine: TelemetryQueries["quarantine"];
+  readonly settling: TelemetryQueries["settling"];
   readonly coverage: TelemetryQueries["coverage"];
 
   private readonly pages: PageEstimates;
@@ -54,6 +55,7 @@ export class CostedQueries implements TelemetryQueries {
           ({ quarantine }) => quarantine.countConflicts(),
         ),
     };
+    this.settling = { due: (age) => ask(light, ({ settling }) => settling.due(age)) };
     this.coverage = {
       coverage: (filter) =>
         ask(

@@ -9,8 +9,6 @@ import { list, single } from "../../schemas/envelope.ts";
 import { pipelineSchema, toApiPipeline } from "./pipeline-state.ts";
 import { deadLetterSchema } from "../../schemas/dead-letter.ts";
 
-type PipelineParts = Pick<ResourceParts, "queue" | "deadLetters" | "services" | "quarantine">;
-
 /** The parameters of requests for the list of dead letters. */
 export const deadLettersQuery = {
   limit: limit(),
@@ -27,20 +25,13 @@ export const deadLettersQuery = {
 export const letterParams = { id: nameOf("The message's id", "01K0F3Z8Q4W5X6Y7Z8A9B0C1D2") };
 
 /** The routes of the pipeline's state and of its dead letters. */
-export function pipelineRoutes({ queue, deadLetters, services, quarantine }: PipelineParts) {
+export function pipelineRoutes({ pipeline, deadLetters }: Pick<ResourceParts, "pipeline" | "deadLetters">) {
   return new Elysia({ name: "pipeline", prefix: "/api/v1/pipeline" })
-    .get(
-      "",
-      async () => {
-        const inputs = { rejected: await quarantine.countRejections(), conflicts: await quarantine.countConflicts() };
-        return single(toApiPipeline(await queue.stats(), inputs, services));
-      },
-      {
-        ...accepts(noQuery),
-        ...jsonUnread,
-        detail: pipelineDetail,
-      },
-    )
+    .get("", async () => single(toApiPipeline(await pipeline.state())), {
+      ...accepts(noQuery),
+      ...jsonUnread,
+      detail: pipelineDetail,
+    })
     .get(
       "/dead-letters",
       async ({ query: { limit: max, cursor } }) => {
@@ -69,7 +60,7 @@ const pipelineDetail = operation({
   access: { scope: "read", selectors: "refused" },
   summary: "State of the pipeline",
   description:
-    "The depth of the queue, the numbers of rejected inputs and of conflicting values, and the services of the process that answers.",
+    "The depth of the queue, the numbers of rejected inputs and of conflicting values, how much history waits to be settled, and the services of the process that answers.",
   single: pipelineSchema,
   errors: [400, 500, 503],
 });

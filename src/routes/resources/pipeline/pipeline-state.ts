@@ -2,8 +2,9 @@ import { defined } from "../../../kit/defined.ts";
 import { type Static, Type } from "@sinclair/typebox";
 import { rejectReasons } from "../../../domain/batch.ts";
 import type { QueueStats } from "../../../pipeline/queue/queue.ts";
-import type { Service } from "../../../kit/service.ts";
-import { wholeNumber } from "../../schemas/envelope.ts";
+import { formatTimestamp } from "../../../domain/timestamp.ts";
+import { instant, wholeNumber } from "../../schemas/envelope.ts";
+import type { PipelineState, UnsettledHistory } from "../../answers/pipeline-answers.ts";
 
 const queueSchema = Type.Object(
   {
@@ -18,6 +19,24 @@ const queueSchema = Type.Object(
     }),
   },
   { additionalProperties: false, description: "The queue between streamers and collectors" },
+);
+
+const settlingSchema = Type.Object(
+  {
+    oldest_hour: Type.Optional(
+      instant("The oldest hour of which any records are rows, whether it is due or not; absent if none are"),
+    ),
+    due_hours: wholeNumber({ minimum: 0, description: "Hours whose records are to become blocks, at most 1000" }),
+    lag_seconds: Type.Number({
+      minimum: 0,
+      description: "How long the oldest of these hours has been due; 0 if none is",
+    }),
+  },
+  {
+    additionalProperties: false,
+    description:
+      "The history that is not settled, by the database, whichever processes settle it: past hours of records become blocks",
+  },
 );
 
 const serviceSchema = Type.Object(
@@ -47,6 +66,7 @@ export const pipelineSchema = Type.Object(
           "absent if there are none",
       }),
     ),
+    settling: settlingSchema,
     services: Type.Array(serviceSchema, { description: "Services of this process" }),
   },
   {
@@ -57,6 +77,7 @@ export const pipelineSchema = Type.Object(
       {
         queue: { depth: 3, ready: 1, in_flight: 2, dead: 0, capacity: 500, lag_seconds: 0.8 },
         rejected: { value_out_of_range: 2 },
+        settling: { oldest_hour: "2025-07-18T20:00:00Z", due_hours: 0, lag_seconds: 0 },
         services: [{ name: "fleet", status: "ok", activity: "247 GPUs in memory" }],
       },
     ],
@@ -64,28 +85,18 @@ export const pipelineSchema = Type.Object(
 );
 
 /** The state of the pipeline in the API's shape. */
-export function toApiPipeline(
-  {
-    readyMessages: ready,
-    inFlightMessages: inFlight,
-    deadMessages: dead,
-    capacityMessages: capacity,
-    oldestAgeMs,
-  }: QueueStats,
-  inputs: { readonly rejected: Readonly<Record<string, number>>; readonly conflicts: number },
-  services: readonly Service[],
-): Static<typeof pipelineSchema> {
+export function toApiPipeline({
+  queue,
+  rejected,
+  conflicts,
+  unsettled,
+  services,
+}: PipelineState): Static<typeof pipelineSchema> {
   return {
-    queue: {
-      depth: ready + inFlight,
-      ready,
-      in_flight: inFlight,
-      dead,
-      capacity,
-      lag_seconds: Math.max(0, oldestAgeMs / 1000),
-    },
-    rejected: { ...inputs.rejected },
-    ...(inputs.conflicts === 0 ? {} : { conflicts: inputs.conflicts }),
+    queue: toApiQueue(queue),
+    rejected: { ...rejected },
+    ...(conflicts === 0 ? {} : { conflicts }),
+    settling: toApiSettling(unsettled),
     services: services.map((service) => {
       const [reason, activity] = [service.error(), service.activity()];
       return {
@@ -94,5 +105,24 @@ export function toApiPipeline(
         ...defined({ reason, activity }),
       };
     }),
+  };
+}
+
+function toApiQueue({
+  readyMessages: ready,
+  inFlightMessages: inFlight,
+  deadMessages: dead,
+  capacityMessages: capacity,
+  oldestAgeMs,
+}: QueueStats): Static<typeof queueSchema> {
+  const lagSeconds = Math.max(0, oldestAgeMs / 1000);
+  return { depth: ready + inFlight, ready, in_flight: inFlight, dead, capacity, lag_seconds: lagSeconds };
+}
+
+function toApiSettling({ oldestHour, dueHours, lagSeconds }: UnsettledHistory): Static<typeof settlingSchema> {
+  return {
+    ...(oldestHour === undefined ? {} : { oldest_hour: formatTimestamp(oldestHour) }),
+    due_hours: dueHours,
+    lag_seconds: lagSeconds,
   };
 }
