@@ -19,6 +19,8 @@ const valuesPerOther = 32;
  *  @param values without NaN
  *  @returns undefined if too many values are no decimal numbers of few digits */
 export function decimalsOf(values: Float64Array): Decimals | undefined {
+  const all = allAtOnce(values);
+  if (all !== undefined) return all;
   const digits = digitsOf(values);
   const power = powers[digits];
   if (power === undefined) return undefined;
@@ -39,6 +41,23 @@ export function divide(integers: Float64Array, digits: number): void {
   const power = powers[digits] ?? NaN;
   if (digits > 0)
     for (let index = 0; index < integers.length; index += 1) integers[index] = (integers[index] as number) / power;
+}
+
+/** The decimals if all values have the digits that the first ones need: in half the time. @returns undefined if some have more */
+function allAtOnce(values: Float64Array): Decimals | undefined {
+  const digits = digitsOf(values.subarray(0, valuesPerOther));
+  const power = powers[digits];
+  if (power === undefined) return undefined;
+  const integers = new Float64Array(values.length);
+  for (let index = 0; index < values.length; index += 1) {
+    const value = values[index] as number;
+    const integer = Math.round(value * power);
+    // as isExact, which is not called for speed
+    const isInteger = integer / power === value && integer < integerMax && integer > -integerMax;
+    if (!isInteger || (integer === 0 && !Object.is(value, 0))) return undefined;
+    integers[index] = integer;
+  }
+  return { digits, integers, others: [] };
 }
 
 /** @returns digitsMax + 1 if there are none */

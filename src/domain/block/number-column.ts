@@ -2,7 +2,7 @@ import { ByteReader } from "./byte-reader.ts";
 import { ByteWriter } from "./byte-writer.ts";
 import { type Decimals, decimalsOf, divide } from "./decimals.ts";
 import { readDoubles, writeDoubles } from "./packed-doubles.ts";
-import { costOfIntegers, readIntegers, writeIntegers } from "./packed-integers.ts";
+import { type IntegersPlan, planIntegers, readIntegers, writeIntegers } from "./packed-integers.ts";
 import { readPresence, writePresence } from "./presence.ts";
 
 // The column of a block that has the values of one series, one for each record of the block; NaN: the record has no value. It is
@@ -22,7 +22,7 @@ const flagsMax = 15;
 
 /** Encodes the values of a series. */
 export function encodeNumbers(values: Float64Array): Uint8Array {
-  const present = values.filter((value) => !Number.isNaN(value));
+  const present = presentOf(values);
   const isAbsent = present.length < values.length ? hasAbsent : 0;
   const writer = new ByteWriter(values.length * 2);
   const decimals = decimalsOf(present);
@@ -32,14 +32,22 @@ export function encodeNumbers(values: Float64Array): Uint8Array {
     writeDoubles(writer, present);
     return writer.written();
   }
-  const { first, order, differences } = differencesOf(decimals.integers);
+  const { first, order, differences, plan } = differencesOf(decimals.integers);
   writer.uint8(order | isAbsent | (decimals.others.length === 0 ? 0 : hasOthers));
   if (isAbsent > 0) writePresence(writer, values);
   writer.uint8(decimals.digits);
   writer.varint(first >= 0 ? first * 2 : first * -2 - 1);
   if (decimals.others.length > 0) writeOthers(writer, decimals, present);
-  writeIntegers(writer, differences);
+  writeIntegers(writer, differences, plan);
   return writer.written();
+}
+
+/** The values without NaN. */
+function presentOf(values: Float64Array): Float64Array {
+  for (let index = 0; index < values.length; index += 1) {
+    if (Number.isNaN(values[index])) return values.filter((value) => !Number.isNaN(value));
+  }
+  return values;
 }
 
 /** Decodes the values of a series.
@@ -92,6 +100,7 @@ interface Differences {
   readonly first: number;
   readonly order: number;
   readonly differences: Float64Array;
+  readonly plan: IntegersPlan;
 }
 
 /** Takes differences as often as makes the column smallest: noise around a level is smallest as it is, what drifts as differences,
@@ -100,13 +109,17 @@ function differencesOf(integers: Float64Array): Differences {
   const first = integers[0] ?? 0;
   const plain = new Float64Array(integers.length);
   for (let index = 0; index < integers.length; index += 1) plain[index] = (integers[index] as number) - first;
+  const plan = planIntegers(plain, true);
+  if (plan.cost === 0) return { first, order: 0, differences: plain, plan };
   const once = differencesBetween(plain);
+  const planOnce = planIntegers(once, true);
   const twice = differencesBetween(once);
-  const onceCost = costOfIntegers(once, true);
-  const plainCost = costOfIntegers(plain, true);
-  const twiceCost = costOfIntegers(twice, false);
-  if (twiceCost < onceCost && twiceCost < plainCost) return { first, order: 2, differences: twice };
-  return plainCost < onceCost ? { first, order: 0, differences: plain } : { first, order: 1, differences: once };
+  if (planIntegers(twice, false).cost < Math.min(plan.cost, planOnce.cost)) {
+    return { first, order: 2, differences: twice, plan: planIntegers(twice, true) };
+  }
+  return plan.cost < planOnce.cost
+    ? { first, order: 0, differences: plain, plan }
+    : { first, order: 1, differences: once, plan: planOnce };
 }
 
 function differencesBetween(integers: Float64Array): Float64Array {

@@ -95,5 +95,12 @@ function areSameColumns(a: ReadonlyMap<string, Float64Array>, b: ReadonlyMap<str
 }
 
 function isSameColumn(a: Float64Array, b: Float64Array | undefined): boolean {
-  return a.length === b?.length && a.every((value, index) => Object.is(value, b[index]));
+  if (a.length !== b?.length) return false;
+  if (bytesOf(a).equals(bytesOf(b))) return true;
+  // the bytes of one NaN may differ from those of another
+  return a.every((value, index) => Object.is(value, b[index]));
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Float64Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }

@@ -18,36 +18,40 @@ const zeroRun = 63;
 /** The greatest width: an integer of a group is below 2^53. */
 const widthMax = 53;
 
-/** Writes integers whose differences from each other are below 2^52. */
-export function writeIntegers(writer: ByteWriter, values: Float64Array): void {
-  const counts = new Uint8Array(widthMax + 1);
-  let zeros = 0;
+/** How integers are written. */
+export interface IntegersPlan {
+  /** In bytes, within a few. */
+  readonly cost: number;
+  /** Undefined: all of the group are zero. */
+  readonly groups: readonly (GroupPlan | undefined)[];
+}
+
+/** Finds the cheapest way to write integers whose differences from each other are below 2^52.
+ *  @param triesBases false: no group has a base, which takes half the time */
+export function planIntegers(values: Float64Array, triesBases: boolean): IntegersPlan {
+  const groups: (GroupPlan | undefined)[] = [];
+  let cost = 0;
   for (let from = 0; from < values.length; from += groupSize) {
-    const group = values.subarray(from, from + groupSize);
-    if (isZero(group)) {
+    const plan = planGroup(values, { from, to: Math.min(values.length, from + groupSize) }, triesBases);
+    groups.push(plan);
+    if (plan !== undefined) cost += plan.cost;
+  }
+  return { cost, groups };
+}
+
+/** Writes integers. @param plan is of these integers */
+export function writeIntegers(writer: ByteWriter, values: Float64Array, { groups }: IntegersPlan): void {
+  let zeros = 0;
+  for (const [index, plan] of groups.entries()) {
+    if (plan === undefined) {
       zeros += 1;
       continue;
     }
     writeZeros(writer, zeros);
     zeros = 0;
-    const [plain, based] = [planOf(group, 0, counts), planOf(group, middleOf(group), counts)];
-    writeGroup(writer, group, based.cost < plain.cost ? based : plain);
+    writeGroup(writer, values.subarray(index * groupSize, (index + 1) * groupSize), plan);
   }
   writeZeros(writer, zeros);
-}
-
-/** The number of bytes that `writeIntegers` takes, within a few.
- *  @param triesBases false: as if no group had a base, which takes half the time */
-export function costOfIntegers(values: Float64Array, triesBases: boolean): number {
-  const counts = new Uint8Array(widthMax + 1);
-  let cost = 0;
-  for (let from = 0; from < values.length; from += groupSize) {
-    const group = values.subarray(from, from + groupSize);
-    if (isZero(group)) continue;
-    const plain = planOf(group, 0, counts).cost;
-    cost += triesBases ? Math.min(plain, planOf(group, middleOf(group), counts).cost) : plain;
-  }
-  return cost;
 }
 
 /** Reads integers into `values`, which says how many there are.
@@ -74,7 +78,7 @@ function writeZeros(writer: ByteWriter, groups: number): void {
 }
 
 /** How a group is written. */
-interface Plan {
+interface GroupPlan {
   readonly base: number;
   readonly width: number;
   /** The width of the exceptions' upper bits; 0: there are no exceptions. */
@@ -83,7 +87,7 @@ interface Plan {
   readonly cost: number;
 }
 
-function writeGroup(writer: ByteWriter, group: Float64Array, plan: Plan): void {
+function writeGroup(writer: ByteWriter, group: Float64Array, plan: GroupPlan): void {
   const { base, width, upperWidth, exceptions } = plan;
   writer.uint8(width | (base === 0 ? 0 : hasBase) | (exceptions === 0 ? 0 : hasExceptions));
   if (base !== 0) writer.varint(zigzag(base));
@@ -139,41 +143,73 @@ function addUpperBits(
   });
 }
 
-/** The cheapest way to write a group with a base.
- *  @param counts of use for any call: how many of the group's integers have how many bits */
-function planOf(group: Float64Array, base: number, counts: Uint8Array): Plan {
+/** The places of a group. */
+interface Group {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** @returns undefined if all of the group are zero */
+function planGroup(values: Float64Array, group: Group, triesBases: boolean): GroupPlan | undefined {
+  let [least, greatest] = [Infinity, -Infinity];
+  for (let index = group.from; index < group.to; index += 1) {
+    const value = values[index] as number;
+    if (value < least) least = value;
+    if (value > greatest) greatest = value;
+  }
+  if (least === 0 && greatest === 0) return undefined;
+  const isNarrow = least > -narrowMax && greatest < narrowMax;
+  const plain = planOf(countBits(values, group, { base: 0, isNarrow }), group.to - group.from, 0);
+  const base = least + Math.floor((greatest - least) / 2);
+  if (!triesBases || base === 0) return plain;
+  const based = planOf(countBits(values, group, { base, isNarrow }), group.to - group.from, base);
+  return based.cost < plain.cost ? based : plain;
+}
+
+/** Integers below it, and their differences from each other, are counted in 32 bits, which takes a third of the time. */
+const narrowMax = 2 ** 29;
+/** How many integers of a group have how many bits; of use until the next group. */
+const counts = new Uint8Array(widthMax + 1);
+
+/** Counts the integers of a group, less the base, by their bits in `counts`. @returns the greatest number of bits */
+function countBits(
+  values: Float64Array,
+  { from, to }: Group,
+  { base, isNarrow }: { readonly base: number; readonly isNarrow: boolean },
+): number {
   counts.fill(0);
   let most = 0;
-  for (let index = 0; index < group.length; index += 1) {
-    const bits = bitsOf(zigzag((group[index] as number) - base));
+  if (isNarrow) {
+    for (let index = from; index < to; index += 1) {
+      const integer = ((values[index] as number) - base) | 0;
+      const bits = 32 - Math.clz32((integer << 1) ^ (integer >> 31));
+      counts[bits] = (counts[bits] as number) + 1;
+      if (bits > most) most = bits;
+    }
+    return most;
+  }
+  for (let index = from; index < to; index += 1) {
+    const bits = bitsOf(zigzag((values[index] as number) - base));
     counts[bits] = (counts[bits] as number) + 1;
     if (bits > most) most = bits;
   }
-  let [best, bestCost, bestExceptions] = [most, Math.ceil((group.length * most) / 8), 0];
+  return most;
+}
+
+/** The cheapest way to write the group that was counted.
+ *  @param most the greatest number of bits */
+function planOf(most: number, length: number, base: number): GroupPlan {
+  let [best, bestCost, bestExceptions] = [most, Math.ceil((length * most) / 8), 0];
   for (let [width, exceptions] = [most - 1, 0]; width >= 0; width -= 1) {
     exceptions += counts[width + 1] as number;
-    const cost = Math.ceil((group.length * width) / 8) + Math.ceil((exceptions * (most - width)) / 8) + 2 + exceptions;
+    // with more exceptions, a narrower group is never cheaper
+    if (exceptions + 2 >= bestCost) break;
+    const cost = ((length * width + 7) >> 3) + ((exceptions * (most - width) + 7) >> 3) + 2 + exceptions;
     if (cost < bestCost) [best, bestCost, bestExceptions] = [width, cost, exceptions];
   }
   const baseCost = base === 0 ? 0 : 1 + Math.floor(bitsOf(zigzag(base)) / 7);
   const upperWidth = bestExceptions === 0 ? 0 : most - best;
   return { base, width: best, upperWidth, exceptions: bestExceptions, cost: 1 + baseCost + bestCost };
-}
-
-function isZero(group: Float64Array): boolean {
-  for (let index = 0; index < group.length; index += 1) if (group[index] !== 0) return false;
-  return true;
-}
-
-/** The middle between the least and the greatest value. */
-function middleOf(group: Float64Array): number {
-  let [least, greatest] = [Infinity, -Infinity];
-  for (let index = 0; index < group.length; index += 1) {
-    const value = group[index] as number;
-    if (value < least) least = value;
-    if (value > greatest) greatest = value;
-  }
-  return least + Math.floor((greatest - least) / 2);
 }
 
 /** Small numbers of either sign as small natural numbers. */
