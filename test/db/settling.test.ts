@@ -2,14 +2,14 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import fc from "fast-check";
 import { messageOf, makeBatch, type TestRecord } from "../../dev/make-batch.ts";
 import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide-database.ts";
-import type { SqlClient } from "../../src/db/client.ts";
+import type { SqlClient, SqlTransaction } from "../../src/db/client.ts";
 import { gpuKeyOf } from "../../src/domain/gpu-key.ts";
 import { StoreUnavailable } from "../../src/domain/errors.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import { retry } from "../../src/kit/retry.ts";
 import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
-import { Settler } from "../../src/pipeline/store/sql/settler.ts";
+import { inEmbedded, Settler, type SettlerOptions } from "../../src/pipeline/store/sql/settler.ts";
 import { openMemoryStore } from "../support/open-store.ts";
 import { createDatabase, withClient } from "../support/postgres-database.ts";
 import { randomFrom } from "../support/random.ts";
@@ -77,13 +77,16 @@ const record: fc.Arbitrary<TestRecord> = fc
     metrics: { ...metrics, ...others },
   }));
 
-async function storeAll(batches: readonly TestRecord[][], settles: boolean): Promise<Record<string, string | null>> {
+async function storeAll(
+  batches: readonly TestRecord[][],
+  settling?: SettlerOptions,
+): Promise<Record<string, string | null>> {
   const { store, client, close } = await openMemoryStore();
   try {
-    const settler = new Settler(client);
+    const settler = new Settler(client, settling);
     for (const [index, records] of batches.entries()) {
       await store.ingest(messageOf(`message ${index}`, makeBatch(records)));
-      if (!settles) continue;
+      if (settling === undefined) continue;
       await settler.settle(Infinity);
       expect(await countOf(client, "telemetry")).toBe(0);
     }
@@ -99,12 +102,66 @@ test("history that is settled after every message, and unsettled again, is that 
     fc.asyncProperty(
       fc.array(fc.array(record, { minLength: 1, maxLength: 8 }), { minLength: 1, maxLength: 5 }),
       async (batches) => {
-        expect(await storeAll(batches, true)).toEqual(await storeAll(batches, false));
+        const never = await storeAll(batches);
+        expect(await storeAll(batches, { ...inEmbedded, readsBefore: false })).toEqual(never);
+        expect(await storeAll(batches, inEmbedded)).toEqual(never);
       },
     ),
-    { numRuns: 3 },
+    { numRuns: 2 },
   );
 });
+
+test("the records of a GPU that has many are read part by part before the transaction, and are settled as one block", async () => {
+  const { store, client, close } = await openMemoryStore();
+  const timesMs = Array.from({ length: 1200 }, (_, second) => startMs + second * 3000);
+  const stored = timesMs.map((timeMs, index) => ({
+    ...{ uuid: "GPU-a", timeMs, workload: { container: "a", pod: "", namespace: index < 900 ? "n" : "m" } },
+    metrics: { temperature: index % 50, ...(index < 100 ? { power_draw: 1 } : {}), ...(index > 1100 ? { my: 2 } : {}) },
+  }));
+  await store.ingest(messageOf("many", makeBatch(stored)));
+  expect(await new Settler(client, inEmbedded).settle(Infinity)).toEqual({ records: 1200, busyHours: 0 });
+  const blocks = await client.query<{ records: number; runs: string }>(
+    "select records, runs::text as runs from blocks",
+  );
+  expect(blocks).toEqual([{ records: 1200, runs: expect.stringContaining('"runs":[900,0,0,300,0,1]') as string }]);
+  await unsettleAll(client);
+  const sums = await client.query(
+    "select count(*)::int as records, sum(temperature)::int as temperature, count(power_draw)::int as power, count(custom)::int as custom from telemetry",
+  );
+  expect(sums).toEqual([{ records: 1200, temperature: 29_400, power: 100, custom: 99 }]);
+  await close();
+});
+
+const ofGpuA = (second: number, temperature: number): TestRecord => ({
+  ...{ uuid: "GPU-a", timeMs: startMs + second * 1000, metrics: { temperature } },
+});
+
+test.each([
+  ["a record that comes", ofGpuA(1, 7), 2],
+  ["a record that is merged", ofGpuA(0, 7), 1],
+] as const)(
+  "%s between the reading and the transaction leaves its hour in rows until the next time",
+  async (_, late, rows) => {
+    const { store, client, close } = await openMemoryStore();
+    await store.ingest(messageOf("first", makeBatch([ofGpuA(0, 5)])));
+    let isLate = true;
+    const between: SqlClient = Object.assign(Object.create(client) as SqlClient, {
+      transaction: async <T>(work: (transaction: SqlTransaction) => Promise<T>): Promise<T> => {
+        if (isLate) await store.ingest(messageOf("late", makeBatch([late])));
+        isLate = false;
+        return client.transaction(work);
+      },
+    });
+    const settler = new Settler(between, inEmbedded);
+    expect(await settler.settle(Infinity)).toEqual({ records: 0, busyHours: 1 });
+    expect([await countOf(client, "telemetry"), await countOf(client, "blocks")]).toEqual([rows, 0]);
+    expect(await settler.settle(Infinity)).toEqual({ records: rows, busyHours: 0 });
+    await unsettleAll(client);
+    const values = await client.query<{ temperature: number }>("select temperature from telemetry order by time");
+    expect(values.map(({ temperature }) => temperature)).toEqual(rows === 1 ? [7] : [5, 7]);
+    await close();
+  },
+);
 
 test("an hour that is not over is not settled", async () => {
   const { store, client, close } = await openMemoryStore();

@@ -33,3 +33,54 @@ export function partOf({ timesMs, metrics, others, runs }: Block, from: number, 
   }
   return { timesMs: timesMs.subarray(from, to), metrics: columnsOf(metrics), others: columnsOf(others), runs: parts };
 }
+
+/** The records of several blocks of a GPU as one block.
+ *  @param blocks in the order of instants */
+export function joinBlocks(blocks: readonly Block[]): Block {
+  const [first, ...others] = blocks;
+  if (first !== undefined && others.length === 0) return first;
+  return {
+    timesMs: joinColumns(blocks.map(({ timesMs }) => timesMs)),
+    metrics: joinSeries(blocks, ({ metrics }) => metrics),
+    others: joinSeries(blocks, (block) => block.others),
+    runs: joinRuns(blocks.flatMap(({ runs }) => runs)),
+  };
+}
+
+/** The series that any of the blocks has, in the order of their names. */
+function joinSeries(
+  blocks: readonly Block[],
+  of: (block: Block) => ReadonlyMap<string, Float64Array>,
+): Map<string, Float64Array> {
+  const names = [...new Set(blocks.flatMap((block) => [...of(block).keys()]))].sort();
+  return new Map(
+    names.map((name) => [
+      name,
+      joinColumns(blocks.map((block) => of(block).get(name) ?? new Float64Array(block.timesMs.length).fill(NaN))),
+    ]),
+  );
+}
+
+function joinColumns(columns: readonly Float64Array[]): Float64Array {
+  const joined = new Float64Array(columns.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const column of columns) {
+    joined.set(column, at);
+    at += column.length;
+  }
+  return joined;
+}
+
+/** Runs in a row that are alike become one. */
+function joinRuns(runs: readonly Run[]): Run[] {
+  const joined: Run[] = [];
+  const textOf = ({ attributesId, occupants }: Run): string => JSON.stringify([attributesId, occupants]);
+  let lastText: string | undefined;
+  for (const run of runs) {
+    const [last, text] = [joined.at(-1), textOf(run)];
+    if (last === undefined || text !== lastText) joined.push(run);
+    else joined[joined.length - 1] = { ...last, records: last.records + run.records };
+    lastText = text;
+  }
+  return joined;
+}

@@ -10,7 +10,7 @@ import { RoomCheckedStore } from "../room-checked-store.ts";
 import { temporaryMebibytesOf } from "./disk-marks.ts";
 import { EmbeddedDisk } from "./embedded-disk.ts";
 import { lightQuestions, openSqlDrivers } from "./open-sql-drivers.ts";
-import { embeddedRecordsMax } from "./settler.ts";
+import { inEmbedded } from "./settler.ts";
 
 /** The time that a VACUUM of a large table may take. */
 const vacuumLimitMs = 15 * 60_000;
@@ -90,7 +90,7 @@ async function driversOn(
       questionLimitMs: limitMs,
       // it runs one statement at a time, so a light question waits for at most one heavy statement
       questionsAtATime: { light: lightQuestions, heavy: 1 },
-      settledAtOnce: embeddedRecordsMax,
+      settler: inEmbedded,
       // a statement would wait for the one under way
       probe: () => client.probe(),
       engine: () => engine,

@@ -5,7 +5,7 @@ import type { DatabaseEngine } from "../../../db/engine.ts";
 import type { OpenStore } from "../open-store.ts";
 import type { Questions } from "../telemetry-queries.ts";
 import { DatabaseWatch, type DatabaseWatchOptions } from "./database-watch.ts";
-import { Settler } from "./settler.ts";
+import { Settler, type SettlerOptions } from "./settler.ts";
 import { SqlHistoryRetention } from "./sql-history-retention.ts";
 import { SqlMessageFolding } from "./sql-message-folding.ts";
 import { SqlInventory } from "./sql-inventory.ts";
@@ -25,8 +25,8 @@ export interface SqlDatabase extends Omit<DatabaseWatchOptions, "client"> {
   readonly questionsAtATime: Questions["atATime"];
   /** The time that a question may take; absent: as long as each of its statements may. */
   readonly questionLimitMs?: number | undefined;
-  /** The maximum number of records that a transaction settles; absent: as many as a server should. */
-  readonly settledAtOnce?: number;
+  /** How history is settled; absent: as on a server. */
+  readonly settler?: SettlerOptions;
   /** Throws StoreUnavailable if the database does not answer; absent: a statement finds out. */
   readonly probe?: () => Promise<void>;
   /** @throws StoreUnavailable until the engine is detected */
@@ -43,7 +43,7 @@ export function openSqlDrivers({
   heavyReader,
   questionsAtATime,
   questionLimitMs,
-  settledAtOnce,
+  settler,
   probe,
   engine,
   ...watched
@@ -63,7 +63,7 @@ export function openSqlDrivers({
     inventory: new SqlInventory(writer, reader),
     folding: new SqlMessageFolding(writer, watched.clock),
     client: writer,
-    settling: new Settler(writer, settledAtOnce),
+    settling: new Settler(writer, settler),
     retention: new SqlHistoryRetention(writer, engine),
   };
 }

@@ -1,36 +1,39 @@
 import type { SqlClient, SqlExecutor, SqlTransaction } from "../../../db/client.ts";
 import { hourMs, limitSettling, tryHours } from "../../../db/sql/hour-locks.ts";
-import { copyBlocks, type StoredBlock } from "../../../db/sql/packed-blocks.ts";
+import { copyBlocks } from "../../../db/sql/packed-blocks.ts";
 import { forgetLateHours, selectDueHours } from "../../../db/sql/late-hours.ts";
 import {
-  type CustomOfRecord,
+  areUnchanged,
   deleteRows,
   gpusOfHour,
-  type HourOfGpus,
+  hourOfGpus,
+  markOf,
   nextHour,
-  readColumns,
-  readCustom,
-  readRunStarts,
-  type RunStart,
+  type SpanOfGpus,
 } from "../../../db/sql/settled-rows.ts";
 import { selectRolledUp } from "../../../db/sql/rollups.ts";
 import { updateLastSeen } from "../../../db/sql/gpu-states.ts";
-import { type Block, partOf, type Run } from "../../../domain/block/block.ts";
-import { blockRecordsMax, isSameBlock, packBlock, unpackBlock } from "../../../domain/block/packed-block.ts";
-import { seriesValuesMax } from "../../../domain/block/series-columns.ts";
 import type { BlockOfGpu } from "../../../domain/rollup/roll-up.ts";
-import { turnOfOthers } from "../../../kit/turn.ts";
 import type { DueHours, HistorySettling, SettleAge, SettleStep } from "../history-settling.ts";
+import { joinParts, packHour, type PackedHour, readBlocks } from "./hour-blocks.ts";
 import { storeRollups } from "./settled-rollups.ts";
 
 const gpusMax = 500;
-/** So many records a transaction settles: in its few tenths of a second, records that are late for the hour wait, and so does the rest of
- *  this process while they are packed. */
-const serverRecordsMax = 20_000;
+/** So many records are read by a statement before a transaction: all questions to the embedded store wait for each statement. */
+const partRecords = 500;
+
+/** How records are settled. */
+export interface SettlerOptions {
+  /** The maximum number of records that a transaction settles, unless one GPU has more in the hour. */
+  readonly recordsMax: number;
+  /** True: records are read and packed before the transaction, by statements of some milliseconds. */
+  readonly readsBefore: boolean;
+}
+
+/** In the few tenths of a second of a transaction, records that are late for the hour wait. */
+const onServers: SettlerOptions = { recordsMax: 20_000, readsBefore: false };
 /** All questions wait for a transaction of the embedded store. */
-export const embeddedRecordsMax = 4000;
-/** So many blocks are packed at a time: some milliseconds. */
-const packedBetweenTurns = 16;
+export const inEmbedded: SettlerOptions = { recordsMax: 2000, readsBefore: true };
 
 /** What was settled. */
 export interface Settled {
@@ -51,30 +54,78 @@ export class Settler implements HistorySettling {
   /** How many records a GPU had in the last step: how many GPUs the next one looks at. */
   private recordsPerGpu = 3600;
 
-  /** @param recordsMax the maximum number of records that a transaction settles, unless one GPU has more in the hour */
   constructor(
     private readonly client: SqlClient,
-    private readonly recordsMax = serverRecordsMax,
+    private readonly options: SettlerOptions = onServers,
   ) {}
 
   async due(age: SettleAge): Promise<DueHours> {
     return selectDueHours(this.client, age);
   }
 
-  async settleSome(hour: number, afterKey: number): Promise<SettleStep> {
-    const limit = Math.min(gpusMax, Math.max(1, Math.ceil(this.recordsMax / this.recordsPerGpu)));
+  settleSome(hour: number, afterKey: number): Promise<SettleStep> {
+    return this.options.readsBefore ? this.readThenSettle(hour, afterKey) : this.settleAtOnce(hour, afterKey);
+  }
+
+  private settleAtOnce(hour: number, afterKey: number): Promise<SettleStep> {
+    return this.locked(hour, async (transaction) => {
+      const { gpuKeys } = await this.nextGpus(transaction, hour, afterKey);
+      const keys = await settledKeys(transaction, hour, gpuKeys);
+      const span = hourOfGpus(hour, keys);
+      const read = keys.length === 0 ? [] : await readBlocks(transaction, span);
+      const records = await storeHour(transaction, span, await packHour(read));
+      return { outcome: "settled", records, lastKey: gpuKeys.at(-1) };
+    });
+  }
+
+  /** Reads and packs before the transaction, which then only checks that nothing has come since. */
+  private async readThenSettle(hour: number, afterKey: number): Promise<SettleStep> {
+    const client = byStatement(this.client);
+    const { gpuKeys, records } = await this.nextGpus(client, hour, afterKey);
+    const keys = await settledKeys(client, hour, gpuKeys);
+    if (keys.length === 0) return { outcome: "settled", records: 0, lastKey: gpuKeys.at(-1) };
+    const mark = await markOf(client);
+    const packed = await packHour(await this.readInParts(client, hourOfGpus(hour, keys), records));
+    const read = packed.packed.reduce((sum, block) => sum + block.records, 0);
+    return this.locked(hour, async (transaction) => {
+      const span = hourOfGpus(hour, keys);
+      const isAsRead =
+        (await areUnchanged(transaction, span, { mark, records: read })) &&
+        (await settledKeys(transaction, hour, keys)).length === keys.length;
+      if (!isAsRead) return { outcome: "hour is busy" };
+      return { outcome: "settled", records: await storeHour(transaction, span, packed), lastKey: gpuKeys.at(-1) };
+    });
+  }
+
+  /** Reads as many records at a time as take some milliseconds. */
+  private async readInParts(executor: SqlExecutor, span: SpanOfGpus, records: number): Promise<BlockOfGpu[]> {
+    const parts: BlockOfGpu[] = [];
+    const stepMs = Math.max(1000, Math.ceil((span.toMs - span.fromMs) / Math.ceil(records / partRecords)));
+    for (let { fromMs } = span; fromMs < span.toMs; fromMs += stepMs) {
+      const part = { ...span, fromMs, toMs: Math.min(span.toMs, fromMs + stepMs) };
+      parts.push(...(await readBlocks(executor, part)));
+    }
+    return joinParts(parts);
+  }
+
+  private async nextGpus(
+    executor: SqlExecutor,
+    hour: number,
+    afterKey: number,
+  ): Promise<{ readonly gpuKeys: number[]; readonly records: number }> {
+    const { recordsMax } = this.options;
+    const limit = Math.min(gpusMax, Math.max(1, Math.ceil(recordsMax / this.recordsPerGpu)));
+    const due = firstUpTo(await gpusOfHour(executor, { hour, afterKey, limit }), recordsMax);
+    const records = due.reduce((sum, gpu) => sum + gpu.records, 0);
+    if (due.length > 0) this.recordsPerGpu = records / due.length;
+    return { gpuKeys: due.map(({ gpuKey }) => gpuKey), records };
+  }
+
+  private locked(hour: number, work: (transaction: SqlTransaction) => Promise<SettleStep>): Promise<SettleStep> {
     return this.client.transaction(async (transaction) => {
       limitSettling(transaction);
       const lock = await tryHours(transaction, [hour]);
-      if (lock !== "held") return { outcome: lock };
-      const gpus = await gpusOfHour(transaction, { hour, afterKey, limit });
-      const due = firstUpTo(gpus, this.recordsMax);
-      if (due.length === 0) return { outcome: "settled", records: 0, lastKey: undefined };
-      this.recordsPerGpu = due.reduce((sum, gpu) => sum + gpu.records, 0) / due.length;
-      const keys = due.map(({ gpuKey }) => gpuKey);
-      const rolledUp = await selectRolledUp(transaction, hour, keys);
-      const records = await settleGpus(transaction, { hour, gpuKeys: keys.filter((key) => !rolledUp.has(key)) });
-      return { outcome: "settled", records, lastKey: keys.at(-1) };
+      return lock === "held" ? work(transaction) : { outcome: lock };
     });
   }
 
@@ -113,85 +164,34 @@ function firstUpTo<Gpu extends { readonly records: number }>(gpus: readonly Gpu[
   return gpus.filter(({ records }, index) => (sum += records) <= recordsMax || index === 0);
 }
 
-/** @returns the number of records */
-async function settleGpus(transaction: SqlTransaction, { hour, gpuKeys }: HourOfGpus): Promise<number> {
-  if (gpuKeys.length === 0) return 0;
-  const parts = await hourParts(transaction, { hour, gpuKeys });
-  const blocks: StoredBlock[] = [];
-  for (const part of parts) {
-    if (blocks.length % packedBetweenTurns === 0) await turnOfOthers();
-    blocks.push(packed(part));
-  }
-  const records = blocks.reduce((sum, block) => sum + block.records, 0);
-  if (!(await copyBlocks(transaction, blocks)))
-    throw new Error(`blocks of ${new Date(hour).toISOString()} exist in addition to records`);
-  const deleted = await deleteRows(transaction, { hour, gpuKeys });
+/** Replaces rows by blocks. The hour must be locked. @returns the number of records */
+async function storeHour(transaction: SqlTransaction, span: SpanOfGpus, hour: PackedHour): Promise<number> {
+  const { gpuKeys, fromMs } = span;
+  const { blocks, packed } = hour;
+  const records = packed.reduce((sum, block) => sum + block.records, 0);
+  if (records === 0) return 0;
+  if (!(await copyBlocks(transaction, packed)))
+    throw new Error(`blocks of ${new Date(fromMs).toISOString()} exist in addition to records`);
+  const deleted = await deleteRows(transaction, span);
   // neither can happen while the hour is locked
   if (deleted !== records) throw new Error(`${records} records were settled, but ${deleted} deleted`);
-  await storeRollups(transaction, hour, parts);
-  await updateLastSeen(transaction, {
-    gpuKeys,
-    lastMs: gpuKeys.map((key) => blocks.findLast(({ gpuKey }) => gpuKey === key)?.toMs ?? 0),
-  });
+  await storeRollups(transaction, fromMs, blocks);
+  const lastOf = new Map(packed.map(({ gpuKey, toMs }) => [gpuKey, toMs]));
+  await updateLastSeen(transaction, { gpuKeys, lastMs: gpuKeys.map((key) => lastOf.get(key) ?? 0) });
   return records;
 }
 
-async function hourParts(executor: SqlExecutor, hourOfGpus: HourOfGpus): Promise<BlockOfGpu[]> {
-  const [columns, starts, custom] = await Promise.all([
-    readColumns(executor, hourOfGpus),
-    readRunStarts(executor, hourOfGpus),
-    readCustom(executor, hourOfGpus),
-  ]);
-  const startsOf = Map.groupBy(starts, ({ gpuKey }) => gpuKey);
-  const customOf = Map.groupBy(custom, ({ gpuKey }) => gpuKey);
-  return columns.flatMap(({ gpuKey, timesMs, metrics }) => {
-    const runs = runsOf(startsOf.get(gpuKey) ?? [], timesMs.length);
-    const others = othersOf(customOf.get(gpuKey) ?? [], timesMs.length);
-    return inParts({ timesMs, metrics, others, runs }).map((block) => ({ gpuKey, block }));
-  });
+/** The keys of GPUs whose records of the hour are to be settled: of the others, the blocks were deleted because of their age. */
+async function settledKeys(executor: SqlExecutor, hour: number, gpuKeys: readonly number[]): Promise<number[]> {
+  if (gpuKeys.length === 0) return [];
+  const rolledUp = await selectRolledUp(executor, hour, gpuKeys);
+  return gpuKeys.filter((key) => !rolledUp.has(key));
 }
 
-function packed({ gpuKey, block }: BlockOfGpu): StoredBlock {
-  const stored = packBlock(block);
-  // the rows are deleted next: an error in the format must not cost a value
-  if (!isSameBlock(withValues(block), unpackBlock(stored))) {
-    throw new Error(`a block of GPU ${gpuKey} from ${block.timesMs[0]} is not restored as it was: it stays in rows`);
-  }
-  return { ...stored, gpuKey, fromMs: block.timesMs[0] as number, toMs: block.timesMs.at(-1) as number };
-}
-
-function withValues({ metrics, others, ...block }: Block): Block {
-  const filled = (columns: ReadonlyMap<string, Float64Array>): Map<string, Float64Array> =>
-    new Map([...columns].filter(([, values]) => values.some((value) => !Number.isNaN(value))));
-  return { ...block, metrics: filled(metrics), others: filled(others) };
-}
-
-function* partsBetween(records: number, perBlock: number): Generator<readonly [number, number]> {
-  for (let from = 0; from < records; from += perBlock) yield [from, Math.min(records, from + perBlock)];
-}
-
-function inParts(block: Block): Block[] {
-  const records = block.timesMs.length;
-  const perBlock = Math.max(1, Math.min(blockRecordsMax, Math.floor(seriesValuesMax / Math.max(1, block.others.size))));
-  return Array.from(partsBetween(records, perBlock), ([from, to]) => partOf(block, from, to));
-}
-
-function runsOf(starts: readonly RunStart[], records: number): Run[] {
-  return starts.map(({ place, attributesId, occupants }, index) => ({
-    records: (starts[index + 1]?.place ?? records) - place,
-    attributesId,
-    occupants,
-  }));
-}
-
-function othersOf(custom: readonly CustomOfRecord[], records: number): Map<string, Float64Array> {
-  const others = new Map<string, Float64Array>();
-  for (const { place, custom: values } of custom) {
-    for (const [name, value] of Object.entries(values)) {
-      let column = others.get(name);
-      if (column === undefined) others.set(name, (column = new Float64Array(records).fill(NaN)));
-      column[place] = value;
-    }
-  }
-  return new Map([...others].sort(([a], [b]) => (a < b ? -1 : 1)));
+/** Runs each statement in its turn among the transactions, not among the short reads, which are not to wait for it. */
+function byStatement(client: SqlClient): SqlExecutor {
+  return {
+    query: <Row>(text: string, params?: readonly unknown[]) =>
+      client.inOrder((executor) => executor.query<Row>(text, params)),
+  };
 }

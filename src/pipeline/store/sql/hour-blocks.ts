@@ -1,0 +1,107 @@
+import type { SqlExecutor } from "../../../db/client.ts";
+import type { StoredBlock } from "../../../db/sql/packed-blocks.ts";
+import {
+  type CustomOfRecord,
+  readColumns,
+  readCustom,
+  readRunStarts,
+  type RunStart,
+  type SpanOfGpus,
+} from "../../../db/sql/settled-rows.ts";
+import { type Block, joinBlocks, partOf, type Run } from "../../../domain/block/block.ts";
+import { blockRecordsMax, isSameBlock, packBlock, unpackBlock } from "../../../domain/block/packed-block.ts";
+import { seriesValuesMax } from "../../../domain/block/series-columns.ts";
+import type { BlockOfGpu } from "../../../domain/rollup/roll-up.ts";
+import { turnOfOthers } from "../../../kit/turn.ts";
+
+/** So many blocks are packed at a time: some milliseconds. */
+const packedBetweenTurns = 16;
+
+/** Reads the records of GPUs in rows as one block for each GPU, in the order of the keys. */
+export async function readBlocks(executor: SqlExecutor, span: SpanOfGpus): Promise<BlockOfGpu[]> {
+  const [{ columns, hasCustom }, starts] = await Promise.all([
+    readColumns(executor, span),
+    readRunStarts(executor, span),
+  ]);
+  const custom = hasCustom ? await readCustom(executor, span) : [];
+  const startsOf = Map.groupBy(starts, ({ gpuKey }) => gpuKey);
+  const customOf = Map.groupBy(custom, ({ gpuKey }) => gpuKey);
+  return columns.map(({ gpuKey, timesMs, metrics }) => {
+    const runs = runsOf(startsOf.get(gpuKey) ?? [], timesMs.length);
+    const others = othersOf(customOf.get(gpuKey) ?? [], timesMs.length);
+    return { gpuKey, block: { timesMs, metrics, others, runs } };
+  });
+}
+
+/** Blocks of GPUs that were read part by part, as one for each GPU, in the order of the keys.
+ *  @param parts of each GPU in the order of instants */
+export function joinParts(parts: readonly BlockOfGpu[]): BlockOfGpu[] {
+  return Array.from(
+    Map.groupBy(parts, ({ gpuKey }) => gpuKey),
+    ([gpuKey, ofGpu]): BlockOfGpu => ({ gpuKey, block: joinBlocks(ofGpu.map(({ block }) => block)) }),
+  ).sort((a, b) => a.gpuKey - b.gpuKey);
+}
+
+/** What is to be stored of GPUs in one hour. */
+export interface PackedHour {
+  /** As they were read, none with more records than a block may have. */
+  readonly blocks: readonly BlockOfGpu[];
+  readonly packed: readonly StoredBlock[];
+}
+
+/** Packs the records of GPUs, in turns with the rest of the process.
+ *  @throws Error if a block is not restored as it was */
+export async function packHour(ofGpus: readonly BlockOfGpu[]): Promise<PackedHour> {
+  const blocks = ofGpus.flatMap(({ gpuKey, block }) => inParts(block).map((part) => ({ gpuKey, block: part })));
+  const packed: StoredBlock[] = [];
+  for (const block of blocks) {
+    if (packed.length % packedBetweenTurns === 0) await turnOfOthers();
+    packed.push(packedOf(block));
+  }
+  return { blocks, packed };
+}
+
+function packedOf({ gpuKey, block }: BlockOfGpu): StoredBlock {
+  const stored = packBlock(block);
+  // the rows are deleted next: an error in the format must not cost a value
+  if (!isSameBlock(withValues(block), unpackBlock(stored))) {
+    throw new Error(`a block of GPU ${gpuKey} from ${block.timesMs[0]} is not restored as it was: it stays in rows`);
+  }
+  return { ...stored, gpuKey, fromMs: block.timesMs[0] as number, toMs: block.timesMs.at(-1) as number };
+}
+
+function withValues({ metrics, others, ...block }: Block): Block {
+  const filled = (columns: ReadonlyMap<string, Float64Array>): Map<string, Float64Array> =>
+    new Map([...columns].filter(([, values]) => values.some((value) => !Number.isNaN(value))));
+  return { ...block, metrics: filled(metrics), others: filled(others) };
+}
+
+function* partsBetween(records: number, perBlock: number): Generator<readonly [number, number]> {
+  for (let from = 0; from < records; from += perBlock) yield [from, Math.min(records, from + perBlock)];
+}
+
+function inParts(block: Block): Block[] {
+  const records = block.timesMs.length;
+  const perBlock = Math.max(1, Math.min(blockRecordsMax, Math.floor(seriesValuesMax / Math.max(1, block.others.size))));
+  return Array.from(partsBetween(records, perBlock), ([from, to]) => partOf(block, from, to));
+}
+
+function runsOf(starts: readonly RunStart[], records: number): Run[] {
+  return starts.map(({ place, attributesId, occupants }, index) => ({
+    records: (starts[index + 1]?.place ?? records) - place,
+    attributesId,
+    occupants,
+  }));
+}
+
+function othersOf(custom: readonly CustomOfRecord[], records: number): Map<string, Float64Array> {
+  const others = new Map<string, Float64Array>();
+  for (const { place, custom: values } of custom) {
+    for (const [name, value] of Object.entries(values)) {
+      let column = others.get(name);
+      if (column === undefined) others.set(name, (column = new Float64Array(records).fill(NaN)));
+      column[place] = value;
+    }
+  }
+  return new Map([...others].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
