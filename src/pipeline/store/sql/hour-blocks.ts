@@ -14,8 +14,8 @@ import { seriesValuesMax } from "../../../domain/block/series-columns.ts";
 import type { BlockOfGpu } from "../../../domain/rollup/roll-up.ts";
 import { turnOfOthers } from "../../../kit/turn.ts";
 
-/** So many blocks are packed at a time: some milliseconds. */
-const packedBetweenTurns = 16;
+/** So many values are packed at a time, unless a block has more: some milliseconds. */
+const valuesPerTurn = 30_000;
 
 /** Reads the records of GPUs in rows as one block for each GPU, in the order of the keys. */
 export async function readBlocks(executor: SqlExecutor, span: SpanOfGpus): Promise<BlockOfGpu[]> {
@@ -54,9 +54,15 @@ export interface PackedHour {
 export async function packHour(ofGpus: readonly BlockOfGpu[]): Promise<PackedHour> {
   const blocks = ofGpus.flatMap(({ gpuKey, block }) => inParts(block).map((part) => ({ gpuKey, block: part })));
   const packed: StoredBlock[] = [];
-  for (const block of blocks) {
-    if (packed.length % packedBetweenTurns === 0) await turnOfOthers();
-    packed.push(packedOf(block));
+  let values = valuesPerTurn;
+  for (const each of blocks) {
+    const { timesMs, metrics, others } = each.block;
+    if (values >= valuesPerTurn) {
+      await turnOfOthers();
+      values = 0;
+    }
+    packed.push(packedOf(each));
+    values += timesMs.length * (1 + metrics.size + others.size);
   }
   return { blocks, packed };
 }
