@@ -24,13 +24,13 @@ test("an hour whose GPUs are settled one by one has few rollups", async () => {
       (await client.query<{ entries: number }>("select entries from rollups order by first_key")).map(
         ({ entries }) => entries,
       );
-    await new Settler(client, 1).settle(Infinity);
+    await new Settler(client, { recordsMax: 1, readsBefore: false }).settle(Infinity);
     expect(await sizes()).toEqual([32, 8]);
     expect(await answer()).toEqual(before);
     // some are settled again: their entries are replaced where they are
     await unsettleAll(client, "where gpu_key % 3 = 0");
     expect(await answer()).toEqual(before);
-    await new Settler(client, 1).settle(Infinity);
+    await new Settler(client, { recordsMax: 1, readsBefore: false }).settle(Infinity);
     expect((await sizes()).reduce((sum, entries) => sum + entries, 0)).toBe(gpus);
     expect((await sizes()).length).toBeLessThanOrEqual(2);
     expect(await answer()).toEqual(before);
