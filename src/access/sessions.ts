@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Logger } from "pino";
 import { KeysUnavailable } from "../domain/errors.ts";
+import type { StoredSession } from "../domain/session.ts";
 import { BaseService } from "../kit/base-service.ts";
 import type { Clock } from "../kit/clock.ts";
 import { GroupCommit } from "../kit/group-commit.ts";
@@ -10,7 +11,7 @@ import type { CallerSource } from "./caller-sources.ts";
 import type { Credential } from "./credential.ts";
 import { hashOf } from "./key-text.ts";
 import type { MappedCallers, Person } from "./mapped-callers.ts";
-import type { SessionAdministration, SessionStore, StoredSession } from "./session-store.ts";
+import type { SessionAdministration, SessionStore } from "./session-store.ts";
 
 /** The pause between two readings of the sessions in memory. With the time that a reading may take, a revoked one ends within 5 s. */
 const readEveryMs = 2000;

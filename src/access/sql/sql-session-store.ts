@@ -1,6 +1,7 @@
 import type { SqlClient } from "../../db/client.ts";
 import { deleteSession, insertSession, selectAllSessions, selectSessions } from "../../db/sql/access-sessions.ts";
-import type { NewSession, SessionStore, StoredSession } from "../session-store.ts";
+import type { NewSession, StoredSession } from "../../domain/session.ts";
+import type { SessionStore } from "../session-store.ts";
 
 /** Sessions of a subject in addition to a new one; older ones end. */
 const maxOthers = 19;

@@ -1,6 +1,7 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
-import type { SessionAdministration, StoredSession } from "../../../access/session-store.ts";
+import type { SessionAdministration } from "../../../access/session-store.ts";
+import type { StoredSession } from "../../../domain/session.ts";
 import { formatTimestamp } from "../../../domain/timestamp.ts";
 import { notFound } from "../../http/api-error.ts";
 import { operation } from "../../http/operation.ts";
