@@ -1,4 +1,4 @@
-import type { RejectReason } from "./batch.ts";
+import type { RejectedInput } from "./batch.ts";
 import type { Attributes, Gpu, Occupants } from "./gpu.ts";
 import type { GpuBounds } from "./gpu-bounds.ts";
 import type { GpuSelector } from "./gpu-selector.ts";
@@ -180,16 +180,9 @@ export interface ChangesFilter {
   readonly range: TimeRange;
 }
 
-/** A rejected input in the quarantine. RejectedInput describes the fields from `line` to `raw`. */
-export interface StoredRejection {
+/** A rejected input in the quarantine. */
+export interface StoredRejection extends RejectedInput {
   readonly sourceId: string;
-  readonly line: number;
-  readonly byte: number;
-  readonly reason: RejectReason;
-  readonly field: string;
-  readonly value: string;
-  readonly message: string;
-  readonly raw: string;
   /** When the input was put into quarantine, milliseconds since the epoch. */
   readonly seenAtMs: number;
 }
