@@ -1,5 +1,5 @@
 import { type CustomValue, customByRecord } from "./batch.ts";
-import { metricIndexOf, metrics } from "./metrics.ts";
+import { metricIndexOf, metricNames, metrics } from "./metrics.ts";
 import { parseSeries } from "./series.ts";
 
 /** The labels of series that count the same things again: `vgpu` repeats the value of the whole GPU for each virtual GPU, and the
@@ -43,7 +43,7 @@ export function withFolds(
       raised.set(metric, column);
     }
   }
-  const names = metrics.map(({ name }) => name).filter((name) => raised.has(name));
+  const names = metricNames.filter((name) => raised.has(name));
   return new Map(names.map((name) => [name, raised.get(name) as Float64Array]));
 }
 

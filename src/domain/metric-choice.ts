@@ -1,5 +1,5 @@
 import { spellingOf } from "./dialects/spelling-of.ts";
-import { metrics } from "./metrics.ts";
+import { metricNames, metrics } from "./metrics.ts";
 import { readSeriesSelector, selectsSeries, seriesSelectorText, type SeriesSelector } from "./series-selector.ts";
 
 /** The metrics of records that a client requests: some of the catalogue's, and series. */
@@ -23,7 +23,7 @@ export class MetricChoice {
     const names = new Set(this.names);
     const byText = new Map(this.series.map((selector) => [seriesSelectorText(selector), selector]));
     return new MetricChoice(
-      catalogue.filter((name) => names.has(name)),
+      metricNames.filter((name) => names.has(name)),
       [...byText].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, selector]) => selector),
     );
   }
@@ -63,7 +63,6 @@ export function readMetricChoice(items: readonly string[]): MetricChoice | { rea
   return new MetricChoice([...names], series);
 }
 
-const catalogue: readonly string[] = metrics.map(({ name }) => name);
 const noSeries: Readonly<Record<string, number>> = {};
 /** Bounds the memory of a choice that a long subscription uses. */
 const maxDecisions = 10_000;

@@ -170,6 +170,9 @@ export const metrics: readonly Metric[] = metricRows.map(
   }),
 );
 
+/** Our names of the metrics, in the catalogue's order. */
+export const metricNames: readonly string[] = metrics.map(({ name }) => name);
+
 /** The texts of the catalogue. In the store and the API, they are properties of a GPU, except driver_version, which is a field
  *  of its own. */
 export const labelFields: readonly LabelField[] = labelRows.map(([name, dcgmField, dcgmFieldId, description]) => ({

@@ -7,3 +7,6 @@ export interface TimeRange {
 
 /** Every instant. */
 export const allTime: TimeRange = { fromMs: -Infinity, toMs: Infinity };
+
+/** An hour in milliseconds. The hours of the history are those of UTC. */
+export const hourMs = 3_600_000;

@@ -1,8 +1,8 @@
 import type { SourceReading } from "../../domain/reading.ts";
+import { hourMs } from "../../domain/time-range.ts";
 import type { SqlTransaction } from "../client.ts";
 import { numberArray } from "./array-literal.ts";
 
-const hourMs = 3_600_000;
 /** Readings that were missed together are counted in at most this many hours, 31 days. Coverage takes the hours before as hours that
  *  no streamer has reported. */
 const hoursMax = 744;

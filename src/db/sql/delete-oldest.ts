@@ -1,5 +1,5 @@
 import type { SqlExecutor } from "../client.ts";
-import { hourMs } from "./hour-locks.ts";
+import { hourMs } from "../../domain/time-range.ts";
 
 // Deletes history from its old end, hour by hour, for a store that is as large as it may be. Only for the embedded store, where no
 // other transaction runs meanwhile.

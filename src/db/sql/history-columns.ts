@@ -1,8 +1,7 @@
-import type { TimeRange } from "../../domain/time-range.ts";
+import { hourMs, type TimeRange } from "../../domain/time-range.ts";
 import type { SqlExecutor } from "../client.ts";
 import { numberArray } from "./array-literal.ts";
 import { epochMs } from "./epoch-ms.ts";
-import { hourMs } from "./hour-locks.ts";
 
 /** What to read of the records of some GPUs. */
 export interface WantedColumns {

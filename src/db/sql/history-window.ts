@@ -1,12 +1,12 @@
 import type { RecordFilter } from "../../domain/query.ts";
 import type { GpuSelector } from "../../domain/gpu-selector.ts";
+import { hourMs } from "../../domain/time-range.ts";
 import type { SqlExecutor } from "../client.ts";
 import { textArray } from "./array-literal.ts";
 import { Conditions } from "./conditions.ts";
 import { addAttributeConditions } from "./gpu-conditions.ts";
 import type { BlockOfGpu } from "./history-columns.ts";
 import { partStatement } from "./history-part.ts";
-import { hourMs } from "./hour-locks.ts";
 import { OwnRows } from "./own-rows.ts";
 import { epochMs } from "./epoch-ms.ts";
 import { bucketOf } from "./rollup-source.ts";

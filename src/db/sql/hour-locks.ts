@@ -1,5 +1,6 @@
 import type { SqlTransaction } from "../client.ts";
 import { numberArray } from "./array-literal.ts";
+import { hourMs } from "../../domain/time-range.ts";
 
 // History is settled by the hour (UTC). A transaction that adds records to an hour holds the lock of the hour shared, from before its
 // first statement that reads until its end. A transaction that settles an hour holds the lock alone, from before it reads the records
@@ -11,7 +12,6 @@ const lockClass = 7165;
 /** Stands for all hours: for transactions that add to more than `hoursMax`. The server has memory for some thousand locks. */
 const allHours = -1;
 const hoursMax = 64;
-export const hourMs = 3_600_000;
 
 /** The beginnings of the hours of some instants, ascending, milliseconds since the epoch. */
 export function hoursOf(batches: readonly ArrayLike<number>[]): number[] {

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { RecordBatch, RejectedInput } from "../../domain/batch.ts";
+import { hourMs } from "../../domain/time-range.ts";
 import type { SqlTransaction } from "../client.ts";
 import { numberArray, textArray } from "./array-literal.ts";
 
@@ -56,7 +57,6 @@ function itemsOf(rejected: readonly RejectedInput[], messageId: string): string[
   });
 }
 
-const hourMs = 3_600_000;
 /** The name and the labels of a sample; without the labels if they do not close. */
 const seriesText = /^\s*[^{\s]*\s*(?:\{(?:[^"}]|"(?:[^"\\]|\\.)*")*\})?/;
 const uuidInJson = /"uuid":"[^"]*"/;

@@ -1,7 +1,7 @@
 import type { SqlExecutor, SqlTransaction } from "../client.ts";
 import { numberArray } from "./array-literal.ts";
 import { systemClock } from "../../kit/clock.ts";
-import { hourMs } from "./hour-locks.ts";
+import { hourMs } from "../../domain/time-range.ts";
 
 // An hour for which records still come is not settled yet: it would be settled again and again. While an hour lasts, records are
 // expected; only those that come when it is over are noted, at most once a minute for each hour. It is only a matter of thrift: an

@@ -1,9 +1,9 @@
 import type { EachGpuFilter } from "../../domain/query.ts";
+import { hourMs } from "../../domain/time-range.ts";
 import type { SqlExecutor } from "../client.ts";
 import { textArray } from "./array-literal.ts";
 import { Conditions } from "./conditions.ts";
 import { telemetryRows } from "./history-part.ts";
-import { hourMs } from "./hour-locks.ts";
 import { OwnRows } from "./own-rows.ts";
 import { type RowsAndBlocks, rowsAndBlocks } from "./records-at.ts";
 import { blockColumns, columns, type RecordOrBlock } from "./select-records.ts";

@@ -1,9 +1,9 @@
-import { metrics } from "../../domain/metrics.ts";
+import { metricNames } from "../../domain/metrics.ts";
 import type { PackedBlock } from "../../domain/block/packed-block.ts";
+import { hourMs } from "../../domain/time-range.ts";
 import type { SqlTransaction } from "../client.ts";
 import { numberArray } from "./array-literal.ts";
 import { CopyRows } from "./copy-rows.ts";
-import { hourMs } from "./hour-locks.ts";
 import { packedColumns } from "./packed-columns.ts";
 
 /** A block of a GPU. */
@@ -14,7 +14,6 @@ export interface StoredBlock extends PackedBlock {
   readonly toMs: number;
 }
 
-const metricNames = metrics.map(({ name }) => name);
 const columns = ["gpu_key", "from_at", "to_at", "records", "times", ...metricNames, "others", "runs"];
 
 /** Adds blocks. @returns false, with nothing added, if a block of the same GPU and first instant exists already */

@@ -1,4 +1,4 @@
-import { metrics } from "../../domain/metrics.ts";
+import { metricNames } from "../../domain/metrics.ts";
 import type { PackedRollup } from "../../domain/rollup/rollup.ts";
 import { decodeNumbers } from "../../domain/block/number-column.ts";
 import type { SqlExecutor, SqlTransaction } from "../client.ts";
@@ -14,7 +14,6 @@ export interface StoredRollups extends PackedRollup {
   readonly lastKey: number;
 }
 
-const metricNames = metrics.map(({ name }) => name);
 const ownColumns = ["from_at", "first_key", "last_key", "entries", "keys", "holders", "holder_names", "records"];
 
 /** Adds rollups. @throws Error if one of the same hour and first key exists */

@@ -1,5 +1,5 @@
 import type { GpuSelector } from "../../domain/gpu-selector.ts";
-import { metrics } from "../../domain/metrics.ts";
+import { metricNames } from "../../domain/metrics.ts";
 import type { SqlExecutor } from "../client.ts";
 import { numberArray } from "./array-literal.ts";
 import { epochMs } from "./epoch-ms.ts";
@@ -8,8 +8,6 @@ import { type RowsAndBlocks, rowsAndBlocks } from "./records-at.ts";
 import { gpuConditions, gpuOrder } from "./select-gpus.ts";
 import { blockColumns, columns, type RecordOrBlock, type RecordRow, inWholeMilliseconds } from "./select-records.ts";
 import { sentBlock, wholeBlock } from "./sent-blocks.ts";
-
-const metricNames = metrics.map(({ name }) => name);
 
 /** The newest record of a GPU: a row, or only its place if it is in a block. */
 export type NewestRecord = RecordRow | (RecordPlace & { readonly custom?: undefined });

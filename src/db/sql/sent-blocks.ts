@@ -1,4 +1,4 @@
-import { metrics } from "../../domain/metrics.ts";
+import { metricNames } from "../../domain/metrics.ts";
 import type { BlockOfGpu } from "./history-columns.ts";
 
 // A statement that reads rows and blocks has one list of columns for both. So a block travels in one more column, in the binary form
@@ -15,7 +15,7 @@ export interface SentColumns {
 }
 
 /** All columns of a block. */
-export const wholeBlock: SentColumns = { metrics: metrics.map(({ name }) => name), withOthers: true, withRuns: true };
+export const wholeBlock: SentColumns = { metrics: metricNames, withOthers: true, withRuns: true };
 
 /** An SQL expression for a block. */
 export function sentBlock(block: string, { metrics: names, withOthers, withRuns }: SentColumns): string {

@@ -1,9 +1,9 @@
-import { metrics } from "../../domain/metrics.ts";
+import { metricNames } from "../../domain/metrics.ts";
 import type { Run } from "../../domain/block/block.ts";
+import { hourMs } from "../../domain/time-range.ts";
 import type { SqlExecutor } from "../client.ts";
 import { numberArray } from "./array-literal.ts";
 import { sentDoubles } from "./history-columns.ts";
-import { hourMs } from "./hour-locks.ts";
 import { type OccupantColumns, storedOccupants } from "./stored-occupants.ts";
 
 /** Some GPUs' records within a span of time, milliseconds since the epoch. */
@@ -80,9 +80,9 @@ async function seriesOf(
   executor: SqlExecutor,
   span: SpanOfGpus,
 ): Promise<{ readonly names: string[]; readonly hasCustom: boolean }> {
-  const has = ["custom", ...metrics.map(({ name }) => name)].map((name) => `count(t."${name}") > 0 as "${name}"`);
+  const has = ["custom", ...metricNames].map((name) => `count(t."${name}") > 0 as "${name}"`);
   const [row] = await executor.query<Record<string, boolean>>(`select ${has.join(", ")} ${ofGpus}`, parametersOf(span));
-  const names = metrics.map(({ name }) => name).filter((name) => row?.[name] === true);
+  const names = metricNames.filter((name) => row?.[name] === true);
   return { names, hasCustom: row?.["custom"] === true };
 }
 

@@ -1,4 +1,4 @@
-const hourMs = 3_600_000;
+import { hourMs } from "../../domain/time-range.ts";
 
 /** Which hours are to be settled. */
 export interface SettleAge {

@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import { type Clock, stopwatch } from "../../kit/clock.ts";
 import { PeriodicService } from "../../kit/periodic-service.ts";
 import { StoreUnavailable } from "../../domain/errors.ts";
+import { hourMs } from "../../domain/time-range.ts";
 import { type HistorySettling, settleAge, type SettleFigures, settleLagMs } from "../store/history-settling.ts";
 
 export interface SettleUpkeepOptions {
@@ -14,7 +15,6 @@ export interface SettleUpkeepOptions {
   readonly log: Logger;
 }
 
-const hourMs = 3_600_000;
 /** An hour is due once in an hour. */
 const intervalMaxMs = 60_000;
 /** The figures are that old at most. */

@@ -1,5 +1,5 @@
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
-import { metrics } from "../../domain/metrics.ts";
+import { metricNames } from "../../domain/metrics.ts";
 import { selectorMaxLength } from "../../domain/series-selector.ts";
 import { nameMaxLength, wholeNumber } from "../schemas/envelope.ts";
 import type { ScopeRule } from "../http/access/access-rule.ts";
@@ -15,7 +15,6 @@ const maxGpus = 1000;
 
 const { gpu_uuid, parent_uuid, cluster_id, hostname, namespace } = selectorFields;
 const recordFields = telemetryRecordSchema.properties;
-const metricNames = metrics.map(({ name }) => name);
 
 const metricName = Type.Union(
   [

@@ -2,7 +2,7 @@ import { Kind, type TObject, type TSchema } from "@sinclair/typebox";
 import { Value, type ValueError, ValueErrorType } from "@sinclair/typebox/value";
 import { shown } from "../http/api-error.ts";
 import { readMetricChoice } from "../../domain/metric-choice.ts";
-import { metrics } from "../../domain/metrics.ts";
+import { metricNames } from "../../domain/metrics.ts";
 import { readInstant } from "../../domain/timestamp.ts";
 import { type ClientMessage, clientMessages } from "./messages.ts";
 
@@ -112,7 +112,7 @@ function expectedOfUnion(members: readonly TSchema[]): string {
   return `one of ${values.join(", ")}${other}`;
 }
 
-const expectedMetric = `one of ${metrics.map(({ name }) => name).join(", ")}, or a series such as xid_errors{xid="31"}`;
+const expectedMetric = `one of ${metricNames.join(", ")}, or a series such as xid_errors{xid="31"}`;
 const seriesExample = 'xid_errors{xid="31"}';
 
 function invalidField(at: {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { metrics } from "../../../src/domain/metrics.ts";
+import { metricNames, metrics } from "../../../src/domain/metrics.ts";
 import { LiveClient, type LiveGateway, openLiveGateway } from "./live-gateway.ts";
 
 let gateway: LiveGateway;
@@ -8,7 +8,7 @@ let gateway: LiveGateway;
 beforeAll(async () => void (gateway = await openLiveGateway({ settings: { wsMaxSubscriptions: 3 } })));
 afterAll(() => gateway.close());
 
-const allMetrics = metrics.map(({ name }) => name).join(", ");
+const allMetrics = metricNames.join(", ");
 
 /** Messages that are not usable, and their errors. */
 const unusable: [name: string, sent: unknown, code: string, message: string][] = [

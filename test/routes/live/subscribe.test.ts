@@ -1,6 +1,6 @@
 import { heapStats } from "bun:jsc";
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { metrics } from "../../../src/domain/metrics.ts";
+import { metricNames } from "../../../src/domain/metrics.ts";
 import type { TestRecord } from "../../../dev/make-batch.ts";
 import { LiveClient, type LiveGateway, type Message, openLiveGateway } from "./live-gateway.ts";
 
@@ -142,7 +142,7 @@ test("a record is sent if it matches all filters; gpu_uuid and gpu_uuids are one
 
 test("every metric of the catalogue can be requested", async () => {
   const client = await connect();
-  const answer = await client.ask({ type: "subscribe", filters: { metrics: metrics.map(({ name }) => name) } });
+  const answer = await client.ask({ type: "subscribe", filters: { metrics: metricNames } });
   expect(answer.type).toBe("subscribed");
 });
 

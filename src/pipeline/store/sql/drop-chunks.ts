@@ -7,7 +7,8 @@ import {
   selectChunks,
   vacuumEmptyChunk,
 } from "../../../db/sql/chunks.ts";
-import { holdSettling, hourMs, tryHours } from "../../../db/sql/hour-locks.ts";
+import { holdSettling, tryHours } from "../../../db/sql/hour-locks.ts";
+import { hourMs } from "../../../domain/time-range.ts";
 
 /** PostgreSQL vacuums by itself what has lost more than some fifty rows. Larger chunks, which take longer, are left to it; but it may
  *  leave their pages, if they are being read. */

@@ -2,7 +2,7 @@ import type { SqlExecutor } from "../../../db/client.ts";
 import { selectLatest, selectLatestWithValues } from "../../../db/sql/select-latest.ts";
 import type { RecordRow } from "../../../db/sql/select-records.ts";
 import type { GpuSelector } from "../../../domain/gpu-selector.ts";
-import { metrics } from "../../../domain/metrics.ts";
+import { metricNames, metrics } from "../../../domain/metrics.ts";
 import type { StoredRecord } from "../../../domain/query.ts";
 import { allTime } from "../../../domain/time-range.ts";
 import { recordRowOf, recordsAt } from "./history/block-records.ts";
@@ -47,11 +47,7 @@ async function newestRecords(executor: SqlExecutor, selector: GpuSelector): Prom
 /** The newest record that has values, of each GPU that has such a record. */
 async function latestWithValues(executor: SqlExecutor, gpuKeys: readonly number[]): Promise<RecordRow[]> {
   const { rows, blocks } = await selectLatestWithValues(executor, gpuKeys);
-  const parts = await partsOfBlocks(
-    blocks,
-    metrics.map(({ name }) => name),
-    allTime,
-  );
+  const parts = await partsOfBlocks(blocks, metricNames, allTime);
   const newest = new Map(rows.map((row) => [row.gpuKey, row]));
   for (const part of parts) {
     const row = recordRowOf(part, lastWithValue(part));

@@ -14,10 +14,10 @@ import {
   recordTableNames,
   tableSize,
 } from "../../../db/sql/delete-oldest.ts";
-import { hourMs } from "../../../db/sql/hour-locks.ts";
 import { deleteOldQuarantine, deleteSuperseded, spanTables } from "../../../db/sql/delete-surplus.ts";
 import { rewrite, vacuum } from "../../../db/sql/vacuum.ts";
 import type { TrimmedHistory } from "../store-disk.ts";
+import { hourMs } from "../../../domain/time-range.ts";
 
 /** How many rows one transaction deletes: about 100 ms, so that others do not wait long. */
 const rowsPerDelete: Readonly<Record<RecordTable, number>> = { telemetry: 10_000, blocks: 500 };

@@ -1,5 +1,5 @@
 import type { SqlClient, SqlExecutor, SqlTransaction } from "../../../db/client.ts";
-import { hourMs, limitSettling, tryHours } from "../../../db/sql/hour-locks.ts";
+import { limitSettling, tryHours } from "../../../db/sql/hour-locks.ts";
 import { copyBlocks } from "../../../db/sql/packed-blocks.ts";
 import { forgetLateHours, selectDueHours } from "../../../db/sql/late-hours.ts";
 import {
@@ -14,6 +14,7 @@ import {
 import { selectRolledUp } from "../../../db/sql/rollups.ts";
 import { updateLastSeen } from "../../../db/sql/gpu-states.ts";
 import type { BlockOfGpu } from "../../../domain/rollup/roll-up.ts";
+import { hourMs } from "../../../domain/time-range.ts";
 import type { DueHours, HistorySettling, SettleAge, SettleStep } from "../history-settling.ts";
 import { joinParts, packHour, type PackedHour, readBlocks } from "./hour-blocks.ts";
 import { storeRollups } from "./settled-rollups.ts";

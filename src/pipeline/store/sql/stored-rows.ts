@@ -5,13 +5,11 @@ import type { RollupRow } from "./aggregates/rollup-pages.ts";
 import { storedOccupants } from "../../../db/sql/stored-occupants.ts";
 import type { Gpu } from "../../../domain/gpu.ts";
 import type { GpuBounds } from "../../../domain/gpu-bounds.ts";
-import { metrics } from "../../../domain/metrics.ts";
+import { metricNames } from "../../../domain/metrics.ts";
 import type { StoredRecord, StoredRollup } from "../../../domain/query.ts";
 
 // Converts rows of the history to records and rollups, each with its GPU's attributes at its instant. A row whose key no GPU
 // has is left out: after a failover, programs older than migration 0005 stored records under keys of another database.
-
-const metricNames = metrics.map(({ name }) => name);
 
 /** Converts rows to records, in the rows' order.
  *  @param within the bounds of what was read; undefined: none */

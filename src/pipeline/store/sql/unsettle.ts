@@ -1,10 +1,10 @@
 import type { SqlTransaction } from "../../../db/client.ts";
 import { copyTelemetry } from "../../../db/sql/copy-telemetry.ts";
-import { hourMs } from "../../../db/sql/hour-locks.ts";
 import { type GpuHours, takeBlocks, type StoredBlock } from "../../../db/sql/packed-blocks.ts";
 import type { TelemetryColumns } from "../../../db/sql/telemetry-columns.ts";
 import type { Run } from "../../../domain/block/block.ts";
 import { unpackBlock } from "../../../domain/block/packed-block.ts";
+import { hourMs } from "../../../domain/time-range.ts";
 
 /** Blocks that are taken at a time: some ten thousand records. */
 const blocksPerStep = 50;

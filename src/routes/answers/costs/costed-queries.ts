@@ -9,7 +9,7 @@ import {
   type RollupResolution,
   rollupMs,
 } from "../../../domain/query.ts";
-import type { TimeRange } from "../../../domain/time-range.ts";
+import { hourMs, type TimeRange } from "../../../domain/time-range.ts";
 import type { QuestionWeight, TelemetryQueries } from "../../../pipeline/store/telemetry-queries.ts";
 import { isSearch, PageEstimates } from "./page-estimates.ts";
 import type { Ask } from "./query-costs.ts";
@@ -17,7 +17,6 @@ import type { RowEstimates } from "./row-estimates.ts";
 
 /** Counting stops at this many records. */
 const maxCounted = 1_000_000;
-const hourMs = 3_600_000;
 const light = { weight: "light", rows: () => 1 } as const;
 const always: TimeRange = { fromMs: -Infinity, toMs: Infinity };
 

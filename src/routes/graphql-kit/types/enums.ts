@@ -1,6 +1,6 @@
 import { GraphQLEnumType } from "graphql";
 import { metricNameOf, spellings } from "../../../domain/dialects/spelling-of.ts";
-import { metrics } from "../../../domain/metrics.ts";
+import { metricNames, metrics } from "../../../domain/metrics.ts";
 import { valueName } from "./names.ts";
 
 /** Names of enums by their values. Enums with the same values are one type. */
@@ -15,8 +15,6 @@ const nameByValues: ReadonlyMap<string, string> = new Map([
   ["host|device", "InventoryKind"],
   ["active|maintenance|decommissioned", "InventoryState"],
 ]);
-
-const metricNames = metrics.map(({ name }) => name);
 
 const metricName = new GraphQLEnumType({
   name: "MetricName",

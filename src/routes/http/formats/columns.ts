@@ -1,5 +1,5 @@
 import type { TObject } from "@sinclair/typebox";
-import { metrics } from "../../../domain/metrics.ts";
+import { metricNames } from "../../../domain/metrics.ts";
 import type { DeviceKinds } from "../../../domain/query.ts";
 import { gpuSchema } from "../../schemas/gpu.ts";
 import { hostSchema, migCounts } from "../../schemas/hierarchy.ts";
@@ -7,7 +7,7 @@ import { migFields } from "../../schemas/mig-fields.ts";
 import { occupantsField } from "../../schemas/occupants.ts";
 import { telemetryRecordSchema } from "../../schemas/telemetry-record.ts";
 
-const metricNames: ReadonlySet<string> = new Set(metrics.map(({ name }) => name));
+const catalogue: ReadonlySet<string> = new Set(metricNames);
 const migNames: ReadonlySet<string> = new Set([...Object.keys(migFields), ...Object.keys(migCounts)]);
 const occupantsNames: ReadonlySet<string> = new Set(Object.keys(occupantsField));
 
@@ -29,7 +29,7 @@ export function hostColumns(hosts: readonly Row[]): readonly string[] {
  *  @param kinds the devices that the records may be of: only then is there a column for what these have */
 export function recordColumns(names: readonly string[] | undefined, kinds: DeviceKinds): readonly string[] {
   const columns = columnsFor(fieldsOf(telemetryRecordSchema), kinds);
-  return names === undefined ? columns : columns.filter((name) => !metricNames.has(name) || names.includes(name));
+  return names === undefined ? columns : columns.filter((name) => !catalogue.has(name) || names.includes(name));
 }
 
 /** The kinds of devices that rows are of. */

@@ -1,6 +1,6 @@
 import { metricNameOf } from "../../../domain/dialects/spelling-of.ts";
 import { inventoryStates } from "../../../domain/inventory.ts";
-import { metrics } from "../../../domain/metrics.ts";
+import { metricNames } from "../../../domain/metrics.ts";
 import { nameMaxLength } from "../../schemas/envelope.ts";
 import { selectorFields } from "../../schemas/gpu-selector.ts";
 import { cursorParameter } from "./cursor.ts";
@@ -42,17 +42,14 @@ export const maxMetrics = 20;
  *  @param effect the effect of the parameter and its default, as the end of the description */
 export function metricsParameter(effect: string): Parameter<readonly string[] | undefined> {
   return optional(
-    listOf(
-      metrics.map(({ name }) => name),
-      {
-        noun: "metric",
-        source: "/api/v1/metrics",
-        maxItems: maxMetrics,
-        meaningOf: metricNameOf,
-        description: ({ listSuffix }) => `Names or spellings from /api/v1/metrics${listSuffix}; ${effect}`,
-        example: "temperature,power_draw",
-      },
-    ),
+    listOf(metricNames, {
+      noun: "metric",
+      source: "/api/v1/metrics",
+      maxItems: maxMetrics,
+      meaningOf: metricNameOf,
+      description: ({ listSuffix }) => `Names or spellings from /api/v1/metrics${listSuffix}; ${effect}`,
+      example: "temperature,power_draw",
+    }),
   );
 }
 

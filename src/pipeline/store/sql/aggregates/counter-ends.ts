@@ -1,6 +1,5 @@
-import { hourMs } from "../../../../db/sql/hour-locks.ts";
 import { addIncrease } from "../../../../domain/rollup/increase.ts";
-import type { TimeRange } from "../../../../domain/time-range.ts";
+import { hourMs, type TimeRange } from "../../../../domain/time-range.ts";
 import type { ExactSums } from "../../../../domain/rollup/exact-sums.ts";
 
 /** A value of a counter. */

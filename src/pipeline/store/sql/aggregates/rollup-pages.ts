@@ -1,10 +1,9 @@
 import type { SqlExecutor } from "../../../../db/client.ts";
-import { hourMs } from "../../../../db/sql/hour-locks.ts";
 import { selectRollupExtent } from "../../../../db/sql/rollup-hours.ts";
 import { dependsOnTime, selectCandidates, selectedBuckets } from "../../../../db/sql/rollup-selection.ts";
 import { selectOwnSpans } from "../../../../db/sql/select-spans.ts";
 import type { GpuBounds } from "../../../../domain/gpu-bounds.ts";
-import { metrics } from "../../../../domain/metrics.ts";
+import { metricNames } from "../../../../domain/metrics.ts";
 import {
   type Aggregate,
   type EachGpuFilter,
@@ -13,7 +12,7 @@ import {
   type RollupResolution,
   rollupMs,
 } from "../../../../domain/query.ts";
-import type { TimeRange } from "../../../../domain/time-range.ts";
+import { hourMs, type TimeRange } from "../../../../domain/time-range.ts";
 import { Groups } from "./groups.ts";
 import { OwnRecords } from "./own-records.ts";
 import { aggregatesAt, type SummaryQuestion } from "./summaries.ts";
@@ -31,7 +30,6 @@ export interface RollupRow {
 /** A GPU and the beginning of a bucket. */
 type Place = Pick<RollupRow, "gpuKey" | "timeMs">;
 
-const metricNames = metrics.map(({ name }) => name);
 /** Places whose attributes are looked up at a time. */
 const placesAtATime = 2000;
 

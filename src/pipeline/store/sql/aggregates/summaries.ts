@@ -1,5 +1,4 @@
 import type { RollupsOfHour } from "../../../../db/sql/rollup-hours.ts";
-import { hourMs } from "../../../../db/sql/hour-locks.ts";
 import { decodeNumbers } from "../../../../domain/block/number-column.ts";
 import type { Aggregate } from "../../../../domain/query.ts";
 import { BucketSums } from "../../../../domain/rollup/bucket-sums.ts";
@@ -14,6 +13,7 @@ import {
 import { type Changes, unpackMetric } from "../../../../domain/rollup/metric-rollup.ts";
 import { holderOf } from "../../../../domain/rollup/roll-up.ts";
 import { type Holder, isCounter } from "../../../../domain/rollup/rollup.ts";
+import { hourMs } from "../../../../domain/time-range.ts";
 import { firstFrom, type HistoryPart } from "../history/history-part.ts";
 import type { CounterEnds, HourEnds } from "./counter-ends.ts";
 import type { Groups } from "./groups.ts";

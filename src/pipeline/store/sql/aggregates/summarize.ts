@@ -1,8 +1,7 @@
 import type { SqlExecutor } from "../../../../db/client.ts";
-import { hourMs } from "../../../../db/sql/hour-locks.ts";
 import { type OpenHour, type RollupsOfHour, selectRollupHours } from "../../../../db/sql/rollup-hours.ts";
 import { decodeNumbers } from "../../../../domain/block/number-column.ts";
-import type { TimeRange } from "../../../../domain/time-range.ts";
+import { hourMs, type TimeRange } from "../../../../domain/time-range.ts";
 import { turnOfOthers } from "../../../../kit/turn.ts";
 import type { HistoryPart } from "../history/history-part.ts";
 import { historyParts, type WantedParts } from "../history/history-parts.ts";

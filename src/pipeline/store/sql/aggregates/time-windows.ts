@@ -1,5 +1,4 @@
-import { hourMs } from "../../../../db/sql/hour-locks.ts";
-import type { TimeRange } from "../../../../domain/time-range.ts";
+import { hourMs, type TimeRange } from "../../../../domain/time-range.ts";
 
 /** The most GPUs times hours of a window, unless a unit has more. */
 const gpuHoursMax = 16_384;

@@ -3,12 +3,10 @@ import type { RecordPlace } from "../../../../db/sql/matching-places.ts";
 import { selectStoredAt } from "../../../../db/sql/records-at.ts";
 import type { RecordRow } from "../../../../db/sql/select-records.ts";
 import type { Run } from "../../../../domain/block/block.ts";
-import { metrics } from "../../../../domain/metrics.ts";
+import { metricNames } from "../../../../domain/metrics.ts";
 import { allTime } from "../../../../domain/time-range.ts";
 import { byPlace } from "./block-places.ts";
 import { type HistoryPart, partsOfBlocks } from "./history-part.ts";
-
-const metricNames = metrics.map(({ name }) => name);
 
 /** A record of a part that has all columns, as it would be as a row. */
 export function recordRowOf(

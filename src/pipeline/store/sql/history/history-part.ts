@@ -1,12 +1,11 @@
 import { type BlockOfGpu, type ColumnsRow, type RowsOfGpu, sentDoubles } from "../../../../db/sql/history-columns.ts";
-import { hourMs } from "../../../../db/sql/hour-locks.ts";
 import { packedColumns } from "../../../../db/sql/packed-columns.ts";
 import { storedOccupants } from "../../../../db/sql/stored-occupants.ts";
 import { type Block, partOf, type Run } from "../../../../domain/block/block.ts";
 import { unpackBlock } from "../../../../domain/block/packed-block.ts";
 import { UndecodableBlock } from "../../../../domain/errors.ts";
 import type { Workload } from "../../../../domain/gpu.ts";
-import type { TimeRange } from "../../../../domain/time-range.ts";
+import { hourMs, type TimeRange } from "../../../../domain/time-range.ts";
 import { turnOfOthers } from "../../../../kit/turn.ts";
 
 /** Records of one GPU in the order of their instants, in columns of the same length, at least one record. The instants are whole

@@ -1,7 +1,6 @@
 import type { SqlExecutor } from "../../../../db/client.ts";
 import { type ColumnsRow, selectColumns, selectExtent, selectGpuKeys } from "../../../../db/sql/history-columns.ts";
-import { hourMs } from "../../../../db/sql/hour-locks.ts";
-import type { TimeRange } from "../../../../domain/time-range.ts";
+import { hourMs, type TimeRange } from "../../../../domain/time-range.ts";
 import { type HistoryPart, partsOfBlocks, partsOfRows } from "./history-part.ts";
 import { SliceSize } from "./slice-size.ts";
 

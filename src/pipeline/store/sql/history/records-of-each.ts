@@ -3,13 +3,12 @@ import { matchingPlaces, restrictsPlaces } from "../../../../db/sql/matching-pla
 import { selectNewestOfEach } from "../../../../db/sql/newest-of-each.ts";
 import type { RecordRow } from "../../../../db/sql/select-records.ts";
 import { gpuKeyOf } from "../../../../domain/gpu-key.ts";
-import { metrics } from "../../../../domain/metrics.ts";
+import { metricNames } from "../../../../domain/metrics.ts";
 import type { EachGpuFilter } from "../../../../domain/query.ts";
 import { type BlockPlace, BlockPlaces, byPlace, candidatesOf } from "./block-places.ts";
 import { recordRowOf } from "./block-records.ts";
 import { type HistoryPart, partsOfBlocks } from "./history-part.ts";
 
-const metricNames = metrics.map(({ name }) => name);
 /** Blocks that a statement reads at most, with all of their columns: some MB. */
 const blocksPerStatement = 1024;
 const growth = 4;
