@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { appendFileSync, readFileSync } from "node:fs";
 import { setPriority } from "node:os";
 import { parseArgs } from "node:util";
 import { milliseconds, wholeNumber } from "../scripts/simulate/argument-values.ts";
@@ -12,10 +12,13 @@ import {
 import { print } from "./support/output.ts";
 import { residentBytes } from "./support/process-usage.ts";
 
-//   bun bench/soak.ts [--minutes 60] [--of both] [--max-gib 1] [--hosts 31] [--interval 1s] [--every 30s]
+//   bun bench/soak.ts [--minutes 60] [--of both] [--max-gib 1] [--hosts 31] [--interval 1s] [--every 30s] [--history 0] [--settle-after 1]
+//     [--samples FILE]
 // Runs the simulated fleet, 248 GPUs once a second, with everything in one process and then with etcd and TimescaleDB, and samples the
 // memory of each process, the disk, etcd's database and each table. Prints the table of docs/store.md, and which figures still grow after
 // the first quarter. Exits with 1 if the folder of the embedded store passes --max-gib.
+// With --history, the store begins with so many past hours of the fleet, settled: rows then reuse space from the start, and with 52 hours the
+// embedded store is at its limit. --samples appends every sample to a file, as a line of JSON.
 
 const { values } = parseArgs({
   options: {
@@ -25,14 +28,19 @@ const { values } = parseArgs({
     hosts: { type: "string", default: "31" },
     interval: { type: "string", default: "1s" },
     every: { type: "string", default: "30s" },
+    history: { type: "string", default: "0" },
+    "settle-after": { type: "string", default: "1" },
+    samples: { type: "string" },
   },
 });
 const minutes = wholeNumber("--minutes", values.minutes, [1, 1440]);
 const everyMs = milliseconds("--every", values.every);
 const options = {
   hosts: wholeNumber("--hosts", values.hosts, [1, 2000]),
-  interval: values.interval,
+  intervalMs: milliseconds("--interval", values.interval),
   maxGib: values["max-gib"],
+  pastHours: wholeNumber("--history", values.history, [0, 10_000]),
+  settleAfterMinutes: wholeNumber("--settle-after", values["settle-after"], [0, 10_080]),
 };
 const fleets = { embedded: embeddedFleet, distributed: distributedFleet };
 const chosen = Object.entries(fleets).filter(([name]) => values.of === "both" || values.of === name);
@@ -50,7 +58,10 @@ async function samplesOf(fleet: FleetUnderTest): Promise<Figures[]> {
   const startedMs = performance.now();
   for (let number = 0; number * everyMs <= minutes * 60_000; number += 1) {
     await Bun.sleep(Math.max(0, number * everyMs - (performance.now() - startedMs)));
-    samples.push(await sampleOf(fleet));
+    const sample = await sampleOf(fleet);
+    samples.push(sample);
+    if (values.samples !== undefined)
+      appendFileSync(values.samples, `${JSON.stringify({ at: new Date(), ...Object.fromEntries(sample) })}\n`);
   }
   return samples;
 }
@@ -95,7 +106,7 @@ async function run(name: string, open: typeof embeddedFleet): Promise<boolean> {
   try {
     const fleet = await open(options, stops);
     print(
-      `${name}: ${options.hosts * 8} GPUs every ${options.interval}, ${minutes} min, load ${readFileSync("/proc/loadavg", "utf8").slice(0, 4)}`,
+      `${name}: ${options.hosts * 8} GPUs every ${values.interval}, ${minutes} min, load ${readFileSync("/proc/loadavg", "utf8").slice(0, 4)}`,
     );
     const samples = await samplesOf(fleet);
     printTable(samples);

@@ -5,6 +5,9 @@ import postgres from "postgres";
 import { startPipeline, stopPipeline, urlOf } from "../../dev/pipeline-process.ts";
 import { startEtcd } from "../../dev/servers/etcd.ts";
 import { startPostgres } from "../../dev/servers/postgres.ts";
+import { openPGliteStore } from "../../src/pipeline/store/sql/open-pglite-store.ts";
+import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
+import { storePastHours } from "./past-hours.ts";
 
 /** Figures of a moment, in bytes, by their names. */
 export type Figures = ReadonlyMap<string, number>;
@@ -19,22 +22,34 @@ export interface FleetUnderTest {
 
 export interface FleetOptions {
   readonly hosts: number;
-  readonly interval: string;
+  readonly intervalMs: number;
   /** DATA_MAX_GIB of the embedded store. */
   readonly maxGib: string;
+  /** Hours of history that the store begins with. */
+  readonly pastHours: number;
+  /** SETTLE_AFTER_MINUTES. */
+  readonly settleAfterMinutes: number;
 }
 
 /** What stops the parts, in the order of their starts. */
 export type Stops = (() => Promise<unknown>)[];
 
-const fleetEnv = ({ hosts, interval }: FleetOptions) => ({
-  ...{ SIM_HOSTS: String(hosts), SIM_GPUS_PER_HOST: "8", SIM_INTERVAL: interval, LOG_LEVEL: "warn" },
+const fleetEnv = ({ hosts, intervalMs, settleAfterMinutes }: FleetOptions) => ({
+  ...{ SIM_HOSTS: String(hosts), SIM_GPUS_PER_HOST: "8", SIM_INTERVAL: `${intervalMs}ms`, LOG_LEVEL: "warn" },
+  SETTLE_AFTER_MINUTES: String(settleAfterMinutes),
 });
 
 /** One process with everything in it. */
 export async function embeddedFleet(options: FleetOptions, stops: Stops): Promise<FleetUnderTest> {
   const folder = await mkdtemp(join(tmpdir(), "telemetry-soak-"));
   stops.push(() => rm(folder, { recursive: true, force: true }));
+  if (options.pastHours > 0) {
+    const opened = await openPGliteStore({ dataDir: folder });
+    await storePastHours(opened, options);
+    // the files of both, of rows and of blocks, would pass the limit before it begins
+    await opened.client.query("vacuum full telemetry");
+    await opened.close();
+  }
   const pipeline = startPipeline({ ...fleetEnv(options), DATA_DIR: folder, DATA_MAX_GIB: options.maxGib });
   stops.push(() => stopPipeline(pipeline));
   const url = await urlOf(pipeline, 300_000);
@@ -55,6 +70,12 @@ export async function embeddedFleet(options: FleetOptions, stops: Stops): Promis
 export async function distributedFleet(options: FleetOptions, stops: Stops): Promise<FleetUnderTest> {
   const [etcd, database] = await Promise.all([startEtcd({ members: 1 }), startPostgres()]);
   stops.push(() => Promise.all([etcd.stop(), database.stop()]));
+  if (options.pastHours > 0) {
+    const opened = await openPostgresStore({ url: database.url, migrate: true });
+    await storePastHours(opened, options);
+    await opened.client.query("vacuum analyze");
+    await opened.close();
+  }
   const env = { ...fleetEnv(options), ETCD_ENDPOINTS: etcd.endpoints.join(","), DATABASE_URL: database.url };
   const parts = new Map<string, number>();
   let url = "";

@@ -1,0 +1,82 @@
+import { monotonicFactory } from "ulid";
+import { defaultClusterId } from "../../src/domain/default-names.ts";
+import { instantRange } from "../../src/domain/range.ts";
+import type { Clock } from "../../src/kit/clock.ts";
+import { SimulatedSource } from "../../src/pipeline/source/simulated/simulated-source.ts";
+import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
+import { Settler } from "../../src/pipeline/store/sql/settler.ts";
+
+const hourMs = 3_600_000;
+const gpusPerHost = 8;
+
+/** The fleet, and how much of its history is made up. */
+export interface PastHours {
+  readonly hosts: number;
+  readonly intervalMs: number;
+  /** The number of hours before the current one. */
+  readonly pastHours: number;
+}
+
+/** Stores hours of the fleet's history before the current hour, settled, as if the fleet had reported them. The last one is stored as
+ *  records and settled; the hours before have its values. */
+export async function storePastHours(opened: OpenStore, { hosts, intervalMs, pastHours }: PastHours): Promise<void> {
+  const fromMs = Math.floor(Date.now() / hourMs) * hourMs - hourMs;
+  await storeHour(opened, { hosts, intervalMs, fromMs });
+  await new Settler(opened.client).settle(fromMs + hourMs);
+  for (let before = 1; before < pastHours; before += 1) {
+    await copyHour(opened, "blocks", [["from_at", "to_at"], fromMs, before]);
+    await copyHour(opened, "rollups", [["from_at"], fromMs, before]);
+  }
+}
+
+async function storeHour(
+  { store }: OpenStore,
+  { hosts, intervalMs, fromMs }: Omit<PastHours, "pastHours"> & { readonly fromMs: number },
+): Promise<void> {
+  const clock = jumpingClock(fromMs);
+  const fleet = { hosts, gpusPerHost, seed: 1, clusterId: defaultClusterId };
+  const simulated = new SimulatedSource({ ...fleet, intervalMs, clock, batchMaxSamples: 20_000 });
+  const nextId = monotonicFactory();
+  const end = new AbortController();
+  let together: Promise<unknown>[] = [];
+  for await (const { timeMs, idempotencyKey, batch } of simulated.read(fromMs - 1, end.signal)) {
+    if (timeMs >= fromMs + hourMs) break;
+    const source = instantRange(simulated.sourceId, timeMs);
+    together.push(store.ingest({ messageId: nextId(), idempotencyKey, source, batch }));
+    if (together.length < 64) continue;
+    await Promise.all(together);
+    together = [];
+  }
+  await Promise.all(together);
+}
+
+/** Time passes only while somebody waits for it. */
+function jumpingClock(startMs: number): Clock {
+  let nowMs = startMs;
+  return {
+    nowMs: () => nowMs,
+    sleep: (ms) => {
+      nowMs += ms;
+      return Promise.resolve();
+    },
+  };
+}
+
+async function copyHour(
+  { client }: OpenStore,
+  table: "blocks" | "rollups",
+  [times, fromMs, before]: readonly [times: readonly string[], fromMs: number, before: number],
+): Promise<void> {
+  const columns = await client.query<{ name: string }>(
+    `select attname as name from pg_attribute where attrelid = '${table}'::regclass and attnum > 0 and not attisdropped`,
+  );
+  const names = columns.map(({ name }) => `"${name}"`);
+  const values = columns.map(({ name }) =>
+    times.includes(name) ? `"${name}" - interval '${before} hours'` : `"${name}"`,
+  );
+  await client.query(
+    `insert into ${table} (${names.join()}) select ${values.join()} from ${table}
+      where from_at >= to_timestamp($1::float8 / 1000) and from_at < to_timestamp($1::float8 / 1000) + interval '1 hour'`,
+    [fromMs],
+  );
+}
