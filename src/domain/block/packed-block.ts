@@ -1,3 +1,5 @@
+import { type Static, Type } from "@sinclair/typebox";
+import { TypeCompiler } from "@sinclair/typebox/compiler";
 import { UndecodableBlock } from "../errors.ts";
 import type { Block, Run } from "./block.ts";
 import { decodeNumbers, encodeNumbers } from "./number-column.ts";
@@ -57,12 +59,15 @@ export function isSameBlock(a: Block, b: Block): boolean {
 }
 
 /** The runs as JSON. Occupants and ids come again and again: they are written once, and the runs refer to them. */
-interface RunsText {
-  readonly ids: readonly (number | null)[];
-  readonly occupants: readonly (readonly (readonly [container: string, pod: string, namespace: string])[])[];
+const runsTextSchema = Type.Object({
+  ids: Type.Array(Type.Union([Type.Number(), Type.Null()])),
+  /** Container, pod and namespace of each. */
+  occupants: Type.Array(Type.Array(Type.Tuple([Type.String(), Type.String(), Type.String()]))),
   /** Three numbers a run: its records, the index of its id, that of its occupants. */
-  readonly runs: readonly number[];
-}
+  runs: Type.Array(Type.Number()),
+});
+const runsText = TypeCompiler.Compile(runsTextSchema);
+type RunsText = Static<typeof runsTextSchema>;
 
 function textOfRuns(runs: readonly Run[]): string {
   const ids = [...new Set(runs.map(({ attributesId }) => attributesId))];
@@ -79,15 +84,32 @@ function textOfRuns(runs: readonly Run[]): string {
 }
 
 function runsOf(text: string, records: number): Run[] {
-  const { ids, occupants, runs: numbers } = JSON.parse(text) as RunsText;
+  const { ids, occupants, runs: numbers } = runsTextOf(text);
   const sets = occupants.map((set) => set.map(([container, pod, namespace]) => ({ container, pod, namespace })));
-  const runs = Array.from({ length: numbers.length / 3 }, (_, run): Run => {
-    const [count = NaN, id = NaN, set = NaN] = numbers.slice(run * 3, run * 3 + 3);
-    return { records: count, attributesId: ids[id] ?? null, occupants: sets[set] ?? [] };
-  });
-  const count = runs.reduce((sum, run) => sum + run.records, 0);
+  const runs: Run[] = [];
+  let count = 0;
+  for (let at = 0; at < numbers.length; at += 3) {
+    const [ofRun = NaN, id = NaN, set = NaN] = numbers.slice(at, at + 3);
+    const [attributesId, held] = [ids[id], sets[set]];
+    if (attributesId === undefined || held === undefined || !(ofRun > 0)) throw new UndecodableBlock(damagedRuns);
+    runs.push({ records: ofRun, attributesId, occupants: held });
+    count += ofRun;
+  }
   if (count === records) return runs;
   throw new UndecodableBlock(`the runs of a block have ${count} records, and the block has ${records}`);
+}
+
+const damagedRuns = "the runs of a block are damaged";
+
+function runsTextOf(text: string): RunsText {
+  let runs: unknown;
+  try {
+    runs = JSON.parse(text);
+  } catch (cause) {
+    throw new UndecodableBlock(damagedRuns, { cause });
+  }
+  if (runsText.Check(runs)) return runs;
+  throw new UndecodableBlock(damagedRuns);
 }
 
 function areSameColumns(a: ReadonlyMap<string, Float64Array>, b: ReadonlyMap<string, Float64Array>): boolean {

@@ -63,7 +63,11 @@ export function unpackRollup(packed: PackedRollup): Rollup {
   const names = JSON.parse(packed.holderNames) as readonly Holder[];
   return {
     gpuKeys: decodeNumbers(packed.keys, entries),
-    holders: Array.from(decodeNumbers(packed.holders, entries), (index) => names[index] ?? []),
+    holders: Array.from(decodeNumbers(packed.holders, entries), (index) => {
+      const holder = names[index];
+      if (holder === undefined) throw new UndecodableBlock(`a rollup has no holder ${index}`);
+      return holder;
+    }),
     records: decodeNumbers(packed.records, entries),
     metrics: new Map(
       Array.from(packed.metrics, ([name, bytes]) => [

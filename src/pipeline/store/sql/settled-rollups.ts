@@ -2,6 +2,7 @@ import type { SqlTransaction } from "../../../db/client.ts";
 import { copyRollups, endStale, selectRollupsBefore, takeRollups } from "../../../db/sql/rollups.ts";
 import { type BlockOfGpu, rollUp } from "../../../domain/rollup/roll-up.ts";
 import { joinRollups, packRollup, rollupEntriesMax, unpackRollup } from "../../../domain/rollup/rollup.ts";
+import { decodeNamed, nameOfRollups } from "./named-block.ts";
 
 /** The most rollups that are joined at a time: their sizes about double from one to the next. */
 const joinedMax = 10;
@@ -22,7 +23,12 @@ export async function storeRollups(
   const fresh = rollUp(blocks);
   const firstKey = await firstToJoin(transaction, { hour, gpuKey: gpuKeys[0] as number }, fresh.gpuKeys.length);
   const taken = await takeRollups(transaction, hour, { firstKey, lastKey: gpuKeys.at(-1) as number });
-  const existing = taken.map(unpackRollup);
+  const existing = taken.map((rollups) =>
+    decodeNamed(
+      () => nameOfRollups(rollups),
+      () => unpackRollup(rollups),
+    ),
+  );
   const kept = new Set(existing.flatMap(({ gpuKeys: keys }) => [...keys].filter((key) => !stale.has(key))));
   const joined = joinRollups([...existing, fresh], (rollup, entry) => {
     return kept.has(rollup.gpuKeys[entry] as number) !== (rollup === fresh);

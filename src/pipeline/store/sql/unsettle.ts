@@ -5,6 +5,7 @@ import type { TelemetryColumns } from "../../../db/sql/telemetry-columns.ts";
 import type { Run } from "../../../domain/block/block.ts";
 import { unpackBlock } from "../../../domain/block/packed-block.ts";
 import { hourMs } from "../../../domain/time-range.ts";
+import { decodeNamed, nameOfBlock } from "./named-block.ts";
 
 /** Blocks that are taken at a time: some ten thousand records. */
 const blocksPerStep = 50;
@@ -12,7 +13,8 @@ const blocksPerStep = 50;
 /** Makes rows of the blocks of the GPU hours that records are added to, so that these can be merged as always. The transaction must
  *  hold the hours (`holdHours`).
  *  @param settledHours the hours of the records in which blocks exist
- *  @returns the number of records that became rows */
+ *  @returns the number of records that became rows
+ *  @throws UndecodableBlock if a block is damaged, and names it */
 export async function unsettle(
   transaction: SqlTransaction,
   settledHours: readonly number[],
@@ -58,7 +60,10 @@ function gpuHoursOf(records: readonly RecordPlaces[], settled: ReadonlySet<numbe
 }
 
 function columnsOf(stored: StoredBlock): TelemetryColumns {
-  const { timesMs, metrics, others, runs } = unpackBlock(stored);
+  const { timesMs, metrics, others, runs } = decodeNamed(
+    () => nameOfBlock(stored),
+    () => unpackBlock(stored),
+  );
   const records = timesMs.length;
   const ofRun = <T>(value: (run: Run) => T): T[] => runs.flatMap((run) => new Array<T>(run.records).fill(value(run)));
   return {

@@ -3,6 +3,7 @@ import { type OpenHour, type RollupsOfHour, selectRollupHours } from "../../../.
 import { decodeNumbers } from "../../../../domain/block/number-column.ts";
 import { hourMs, type TimeRange } from "../../../../domain/time-range.ts";
 import { turnOfOthers } from "../../../../kit/turn.ts";
+import { decodeNamed, nameOfRollups } from "../named-block.ts";
 import type { HistoryPart } from "../history/history-part.ts";
 import { historyParts, type WantedParts } from "../history/history-parts.ts";
 import { CounterEnds } from "./counter-ends.ts";
@@ -154,11 +155,15 @@ class KnownKeys {
   private readonly lastOf = new Map<number, { readonly bytes: Uint8Array; readonly gpuKeys: Float64Array }>();
 
   /** Ask for the rows in the order of hours. */
-  next({ firstKey, keys, entries }: RollupsOfHour): Float64Array {
+  next(row: RollupsOfHour): Float64Array {
+    const { firstKey, keys, entries } = row;
     const last = this.lastOf.get(firstKey);
     if (last !== undefined && (keys === null || Buffer.compare(last.bytes, keys) === 0)) return last.gpuKeys;
     const bytes = keys ?? new Uint8Array();
-    const gpuKeys = decodeNumbers(bytes, entries);
+    const gpuKeys = decodeNamed(
+      () => nameOfRollups(row),
+      () => decodeNumbers(bytes, entries),
+    );
     this.lastOf.set(firstKey, { bytes, gpuKeys });
     return gpuKeys;
   }
@@ -188,7 +193,10 @@ class RollupEntries {
   async addTo(summaries: Summaries): Promise<void> {
     for (const [index, { row, gpuKeys }] of this.rollups.entries()) {
       if (index > 0 && index % rollupsPerTurn === 0) await turnOfOthers();
-      summaries.addRollups({ row, gpuKeys, isCounted: this.isCounted(row.hour) });
+      decodeNamed(
+        () => nameOfRollups(row),
+        () => summaries.addRollups({ row, gpuKeys, isCounted: this.isCounted(row.hour) }),
+      );
     }
   }
 

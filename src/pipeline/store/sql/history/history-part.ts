@@ -3,10 +3,10 @@ import { packedColumns } from "../../../../db/sql/packed-columns.ts";
 import { storedOccupants } from "../../../../db/sql/stored-occupants.ts";
 import { type Block, partOf, type Run } from "../../../../domain/block/block.ts";
 import { unpackBlock } from "../../../../domain/block/packed-block.ts";
-import { UndecodableBlock } from "../../../../domain/errors.ts";
 import type { Workload } from "../../../../domain/gpu.ts";
 import { hourMs, type TimeRange } from "../../../../domain/time-range.ts";
 import { turnOfOthers } from "../../../../kit/turn.ts";
+import { decodeNamed, nameOfBlock } from "../named-block.ts";
 
 /** Records of one GPU in the order of their instants, in columns of the same length, at least one record. The instants are whole
  *  milliseconds. */
@@ -37,22 +37,13 @@ export async function partsOfBlocks(
 /** @returns undefined if none of the block's records is in the range */
 function partOfBlock(row: BlockOfGpu, names: readonly string[], range: TimeRange): HistoryPart | undefined {
   const { gpuKey, records, times, others, runs } = row;
-  try {
-    const block = unpackBlock({
-      records,
-      times,
-      metrics: packedColumns(row, names),
-      others: others ?? undefined,
-      runs: runs ?? undefined,
-    });
-    return within({ ...block, gpuKey, timesMs: inWholeMs(block.timesMs) }, range);
-  } catch (cause) {
-    if (!(cause instanceof UndecodableBlock)) throw cause;
-    const from = new Date(row.fromMs).toISOString();
-    throw new UndecodableBlock(`the block of gpu_key ${gpuKey} from ${from} cannot be read: ${cause.message}`, {
-      cause,
-    });
-  }
+  const metrics = packedColumns(row, names);
+  const packed = { records, times, metrics, others: others ?? undefined, runs: runs ?? undefined };
+  const block = decodeNamed(
+    () => nameOfBlock(row),
+    () => unpackBlock(packed),
+  );
+  return within({ ...block, gpuKey, timesMs: inWholeMs(block.timesMs) }, range);
 }
 
 /** Reads the columns of a GPU's rows, a part for each hour.
