@@ -145,7 +145,7 @@ function commandOf(seat: Seat, seats: readonly Seat[], { tls, quotaBytes = defau
     `--initial-cluster=${clusterOf(seats)}`,
     "--initial-cluster-state=new",
     `--listen-metrics-urls=${metricsUrl}`,
-    "--snapshot-count=5000",
+    ...["--snapshot-count=1000", "--experimental-snapshot-catchup-entries=1000"],
     `--quota-backend-bytes=${quotaBytes}`,
     "--logger=zap",
     "--log-level=error",

@@ -47,7 +47,8 @@ function etcdOn(port: number): LocalServer {
       ...[`--listen-client-urls=${url}`, `--advertise-client-urls=http://localhost:${port}`],
       ...[`--listen-peer-urls=http://${host}:${port + 1}`, `--initial-advertise-peer-urls=http://${host}:${port + 1}`],
       ...[`--initial-cluster=etcd=http://${host}:${port + 1}`, "--initial-cluster-state=new"],
-      ...["--quota-backend-bytes=8589934592", "--snapshot-count=5000", "--logger=zap", "--log-level=warn"],
+      ...["--quota-backend-bytes=8589934592", "--logger=zap", "--log-level=warn"],
+      ...["--snapshot-count=1000", "--experimental-snapshot-catchup-entries=1000"],
     ],
     stopSignal: "SIGTERM",
     answers: async () => {
