@@ -20,6 +20,8 @@ const forEver = { raw: 0, "1h": 0 };
 const twoWeeks = { ...forEver, raw: 14 };
 /** The beginning of a day long ago, and of one that is kept. */
 const oldMs = Math.floor(Date.now() / dayMs) * dayMs - 400 * dayMs;
+/** The beginning of a day that is not kept for two weeks, but for three. */
+const staleMs = Math.floor(Date.now() / dayMs) * dayMs - 17 * dayMs;
 const newMs = Math.floor(Date.now() / dayMs) * dayMs - 2 * dayMs;
 
 let server: ProvidedDatabase;
@@ -140,10 +142,10 @@ describe.each([true, false])("rollups, plain table: %p", (plain) => {
   test("keep the records from which they have to be made again, until that is done", () =>
     withStore(plain, async (opened) => {
       const { client, retention } = opened;
-      await store(opened, [oldMs, oldMs + 1]);
+      await store(opened, [staleMs, staleMs + 1]);
       await new Settler(client).settle(Infinity);
-      await store(opened, [oldMs + 2]);
-      await store(opened, [oldMs + 30 * dayMs], "GPU-b");
+      await store(opened, [staleMs + 2]);
+      await store(opened, [oldMs], "GPU-b");
       expect(await retention.deleteOlder(twoWeeks)).toContain("older than 14 days");
       expect(await rowsIn(client)).toBe(3);
       await new Settler(client).settle(Infinity);
@@ -153,6 +155,19 @@ describe.each([true, false])("rollups, plain table: %p", (plain) => {
         "select (block_values(records, 1))[1] as count from rollups",
       );
       expect(count).toBe(3);
+    }));
+
+  test("count as they are if their records are not settled again within a week", () =>
+    withStore(plain, async (opened) => {
+      const { client, retention } = opened;
+      await store(opened, [oldMs, oldMs + 1]);
+      await new Settler(client).settle(Infinity);
+      await store(opened, [oldMs + 2]);
+      expect(await countOf(client, "(select count(*) from unsettled)")).toBe(1);
+      await retention.deleteOlder(twoWeeks);
+      expect([await rowsIn(client), await settledIn(client)]).toEqual([0, 0]);
+      expect(await countOf(client, "(select count(*) from unsettled)")).toBe(0);
+      expect(await countOf(client, "(select (block_values(records, 1))[1] from rollups)")).toBe(2);
     }));
 });
 

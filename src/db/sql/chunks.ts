@@ -1,4 +1,5 @@
 import type { SqlExecutor, SqlTransaction } from "../client.ts";
+import { staleDays } from "./delete-old.ts";
 
 /** A chunk of the hypertable: an SQL name, and its range of time, in milliseconds since the epoch. */
 export interface Chunk {
@@ -32,12 +33,12 @@ export async function vacuumEmptyChunk(executor: SqlExecutor, { name }: Chunk): 
   return true;
 }
 
-/** @returns true if the chunk has records whose rollups are stale: without the records, the rollups could not be made again */
-export async function hasStaleRollups(executor: SqlExecutor, { fromMs, toMs }: Chunk): Promise<boolean> {
+/** @returns true if the chunk has records whose rollups are stale, and which may not be deleted yet (`staleDays`) */
+export async function hasStaleRollups(executor: SqlExecutor, { fromMs, toMs }: Chunk, days: number): Promise<boolean> {
   const text = `
-select exists (
+select to_timestamp($2::float8 / 1000) > now() - make_interval(days => $3::int) and exists (
   select from unsettled where hour >= to_timestamp($1::float8 / 1000) and hour < to_timestamp($2::float8 / 1000)) as stale`;
-  return (await executor.query<{ stale: boolean }>(text, [fromMs, toMs]))[0]?.stale !== false;
+  return (await executor.query<{ stale: boolean }>(text, [fromMs, toMs, days + staleDays]))[0]?.stale !== false;
 }
 
 /** @returns true if a chunk has no pages */

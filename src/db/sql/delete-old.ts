@@ -35,16 +35,30 @@ select count(*)::int as deleted from deleted`;
 
 /** The first hour (UTC) that is kept. History of records is deleted by whole hours: of an hour that is deleted, nothing is settled again. */
 const firstHour = bucketOf("1h", "now() - make_interval(days => $1::int)");
+/** Records whose rollups are stale are kept for so many days more: without them, the rollups could not be made again. If they have not
+ *  been settled by then, because nobody settles or because it fails, the rollups count as they are. */
+export const staleDays = 7;
 
-/** Deletes at most `maxRows` of the records older than `days`, the oldest first, except those whose rollups are stale: without the
- *  records, the rollups could not be made again. @returns the number of deleted records */
+const firstStaleHour = `(${firstHour} - make_interval(days => ${staleDays}))`;
+
+/** Deletes at most `maxRows` of the records older than `days`, the oldest first; of those whose rollups are stale, only the ones that
+ *  are older by `staleDays`. @returns the number of deleted records */
 export function deleteOldRows(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
   const places = `
     select t.ctid from telemetry t
-    where t.time < ${firstHour} and not exists (
-      select from unsettled u where u.gpu_key = t.gpu_key and u.hour = ${bucketOf("1h", "t.time")})
+    where t.time < ${firstHour} and (t.time < ${firstStaleHour} or not exists (
+      select from unsettled u where u.gpu_key = t.gpu_key and u.hour = ${bucketOf("1h", "t.time")}))
     order by t.time`;
   return deletePlaces(executor, { table: "telemetry", places }, [days, maxRows]);
+}
+
+/** Deletes at most `maxRows` of the notes that rollups are stale whose records are deleted. @returns the number of deleted notes */
+export function deleteOldStale(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
+  const places = `
+    select u.ctid from unsettled u
+    where u.hour < ${firstStaleHour} and not exists (
+      select from telemetry t where t.gpu_key = u.gpu_key and t.time >= u.hour and t.time < u.hour + interval '1 hour')`;
+  return deletePlaces(executor, { table: "unsettled", places }, [days, maxRows]);
 }
 
 /** Deletes at most `maxRows` of the blocks older than `days`, the oldest first. Blocks of which another transaction makes rows are left

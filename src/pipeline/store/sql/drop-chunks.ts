@@ -31,7 +31,7 @@ export interface ChunkDeletion {
 export async function dropOldChunks(deletion: ChunkDeletion, days: number): Promise<number> {
   let dropped = 0;
   for (const chunk of await selectChunks(deletion.client, days)) {
-    dropped += await drop(deletion, chunk, async (transaction) => !(await hasStaleRollups(transaction, chunk)));
+    dropped += await drop(deletion, chunk, async (transaction) => !(await hasStaleRollups(transaction, chunk, days)));
   }
   return dropped;
 }

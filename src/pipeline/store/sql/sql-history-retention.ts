@@ -12,6 +12,7 @@ import {
   deleteOldRows,
   deleteOldSourceDevices,
   deleteOldSpans,
+  deleteOldStale,
   deleteOldTotals,
   tryRetentionLock,
 } from "../../../db/sql/delete-old.ts";
@@ -113,6 +114,7 @@ type DeleteSome = (transaction: SqlTransaction, days: number, maxRows: number) =
 
 /** What is kept about records that are deleted; the ends of sources, their devices and sums after the readings of the sources. */
 const withRecords: readonly DeleteSome[] = [
+  whileNotSettling(deleteOldStale),
   deleteOldConflicts,
   deleteOldReadings,
   deleteOldMisses,
