@@ -36,7 +36,7 @@ select count(*)::int as deleted from deleted`;
 /** The first hour (UTC) that is kept. History of records is deleted by whole hours: of an hour that is deleted, nothing is settled again. */
 const firstHour = bucketOf("1h", "now() - make_interval(days => $1::int)");
 /** Records whose rollups are stale are kept for so many days more: without them, the rollups could not be made again. If they have not
- *  been settled by then, because nobody settles or because it fails, the rollups count as they are. */
+ *  been settled by then, because no collector settles or because it fails, the rollups count as they are. */
 export const staleDays = 7;
 
 const firstStaleHour = `(${firstHour} - make_interval(days => ${staleDays}))`;
