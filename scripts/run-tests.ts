@@ -1,19 +1,19 @@
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { composeCommand } from "../dev/servers/containers.ts";
 import { trixieFolder, reasonAgainstTrixie } from "../dev/servers/trixie.ts";
 import { importedBy } from "./run-tests/imports.ts";
+import { TestRuns } from "./run-tests/test-runs.ts";
 import { print } from "../src/terminal/print.ts";
 
 // bun run test [FILE...] [options of `bun test`]
-// Runs `bun test`. Each test file starts the servers that it needs, or uses those that ETCD_ENDPOINTS and DATABASE_URL name.
+// Runs `bun test`. Without FILE, runs all files: those that only take longer then (`canRunConcurrently`) at the same time as the rest.
+// Each test file starts the servers that it needs, or uses those that ETCD_ENDPOINTS and DATABASE_URL name.
 // Servers that do not run in containers are started from a folder that takes minutes to build. If a selected test file needs that
 // folder and this machine can build it, the folder is built first, outside the time limits of the tests.
 
 const root = join(import.meta.dir, "..");
 const args = process.argv.slice(2);
-/** The time limit of one test in ms. The default of `bun test` is too short for tests with servers. */
-const timeoutMs = 30_000;
-
 /** The modules that run a server or a client program from the folder. */
 const starters = ["etcd", "postgres", "client-tools"].map((name) => `dev/servers/${name}.ts`);
 /** The modules that start a server only if `variable` is not set and compose is not available. */
@@ -47,9 +47,8 @@ if (needsFolder()) {
       `Tests that start their own etcd or PostgreSQL, or run client programs of Debian trixie, will fail: ${reason}`,
     );
 }
-const tests = Bun.spawn([process.execPath, "test", "--timeout", String(timeoutMs), ...args], {
-  cwd: root,
-  stdio: ["inherit", "inherit", "inherit"],
-});
+/** True for a run of all files, without options that concern single tests. On one processor, nothing runs at the same time. */
+const isInTwo = args.every((arg) => arg.startsWith("--reporter")) && availableParallelism() > 1;
+const tests = new TestRuns(root);
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => tests.kill(signal));
-process.exit(await tests.exited);
+process.exit(isInTwo ? await tests.runInTwo(selectedFiles(), args) : await tests.run(args));

@@ -16,10 +16,25 @@ export function importedBy(
   // iterating over a set also visits elements that are added meanwhile
   for (const file of reached) {
     if (!follows(file)) continue;
-    for (const { path } of transpiler.scanImports(readFileSync(join(root, file), "utf8"))) {
-      const imported = normalize(join(dirname(file), path));
-      if (path.startsWith(".") && path.endsWith(".ts") && existsSync(join(root, imported))) reached.add(imported);
-    }
+    for (const imported of importsOf(root, file)) reached.add(imported);
   }
   return reached;
+}
+
+const known = new Map<string, readonly string[]>();
+
+/** The TypeScript files that a file imports by a relative path. */
+function importsOf(root: string, file: string): readonly string[] {
+  const path = join(root, file);
+  const imports = known.get(path) ?? scanned(root, file);
+  known.set(path, imports);
+  return imports;
+}
+
+function scanned(root: string, file: string): readonly string[] {
+  return transpiler
+    .scanImports(readFileSync(join(root, file), "utf8"))
+    .filter(({ path }) => path.startsWith(".") && path.endsWith(".ts"))
+    .map(({ path }) => normalize(join(dirname(file), path)))
+    .filter((imported) => existsSync(join(root, imported)));
 }
