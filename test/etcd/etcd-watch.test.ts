@@ -8,6 +8,8 @@ import { EtcdWatch } from "../../src/etcd/etcd-watch.ts";
 import { LeaseSession } from "../../src/etcd/lease-session.ts";
 import { isAbsent, prefixRange, put } from "../../src/etcd/requests.ts";
 
+// Each test has its own etcd, and mostly waits for it: they run at the same time.
+
 const range = prefixRange("/watched/");
 
 interface Watching {
@@ -54,7 +56,7 @@ async function watching(options: EtcdOptions): Promise<Watching> {
   };
 }
 
-test.each([
+test.concurrent.each([
   ["without a user", {}],
   ["with a user, whose token etcd loses", { user: { name: "watcher", password: "only for this test" } }],
 ])(
@@ -75,7 +77,7 @@ test.each([
   60_000,
 );
 
-test("if the events that a watch missed were compacted, the state is listed again", async () => {
+test.concurrent("if the events that a watch missed were compacted, the state is listed again", async () => {
   const cluster = await startEtcd({ members: 1 });
   const client = new EtcdClient({ endpoints: cluster.endpoints });
   await client.txn({ success: [put("/watched/one", "")] });
@@ -106,7 +108,7 @@ test("if the events that a watch missed were compacted, the state is listed agai
   await cluster.stop();
 }, 60_000);
 
-test("a watch that is interrupted while it catches up resumes after the last event that it received", async () => {
+test.concurrent("a watch that is interrupted while it catches up resumes after the last event that it received", async () => {
   const starts: unknown[] = [];
   const openWatch = () => {
     const stream = new EventEmitter();
@@ -133,7 +135,7 @@ test("a watch that is interrupted while it catches up resumes after the last eve
   await watch.close();
 });
 
-test("when a member is killed or frozen, calls and a watch continue on the other members", async () => {
+test.concurrent("when a member is killed or frozen, calls and a watch continue on the other members", async () => {
   const { cluster, seen, write, close } = await watching({ members: 3 });
   for (const [index, member] of cluster.members.entries()) {
     await member.kill();
@@ -149,7 +151,7 @@ test("when a member is killed or frozen, calls and a watch continue on the other
   await close();
 }, 120_000);
 
-test("a session renews its lease until it is closed; its signal aborts if etcd ends the lease or does not answer", async () => {
+test.concurrent("a session renews its lease until it is closed; its signal aborts if etcd ends the lease or does not answer", async () => {
   const cluster = await startEtcd({ members: 1 });
   const client = new EtcdClient({ endpoints: cluster.endpoints });
   const ttlSeconds = 2;

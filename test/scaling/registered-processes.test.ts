@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -7,7 +7,6 @@ import pino from "pino";
 import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "../../dev/pipeline-process.ts";
 import { type EtcdCluster, startEtcd } from "../../dev/servers/etcd.ts";
 import { until } from "../../dev/until.ts";
-import { defaultTopic } from "../../src/domain/default-names.ts";
 import { EtcdClient } from "../../src/etcd/etcd-client.ts";
 import { systemClock as clock } from "../../src/kit/clock.ts";
 import { EtcdServiceRegistry } from "../../src/scaling/registry/etcd/etcd-service-registry.ts";
@@ -21,86 +20,117 @@ const leaseSeconds = 5;
 const dir = await mkdtemp(join(tmpdir(), "telemetry-registry-"));
 let etcd: EtcdCluster;
 let client: EtcdClient;
-let started: PipelineProcess[] = [];
-let stores = 0;
 
 beforeAll(async () => {
   etcd = await startEtcd({ members: 1 });
   client = new EtcdClient({ endpoints: etcd.endpoints });
 }, 300_000);
-afterEach(async () => {
-  await expectStopped(started);
-  started = [];
-}, 60_000);
 afterAll(async () => {
   client.close();
   await etcd.stop();
   await rm(dir, { recursive: true, force: true });
 });
 
-function startUnwatched(env: Record<string, string>): PipelineProcess {
-  return startPipeline({
-    ...{
-      ROLE: "streamer",
-      ETCD_ENDPOINTS: etcd.endpoints.join(","),
-      LOG_LEVEL: "warn",
-      SERVICE_LEASE_SECONDS: `${leaseSeconds}`,
-    },
-    ...{ DATA_DIR: join(dir, `store-${(stores += 1)}`), SHUTDOWN_TIMEOUT_SECONDS: "10", ...env },
-  });
+/** The processes of a test, on a topic of its own. */
+class OwnProcesses {
+  readonly topic = crypto.randomUUID();
+  private readonly started: PipelineProcess[] = [];
+
+  start(env: Record<string, string>): PipelineProcess {
+    const pipeline = this.startUnwatched(env);
+    this.started.push(pipeline);
+    return pipeline;
+  }
+
+  /** Starts a process with a store of its own. It exists already: making one takes most of the time of a start. */
+  async startWithStore(env: Record<string, string>): Promise<PipelineProcess> {
+    const dataDir = join(dir, crypto.randomUUID());
+    await makeDataDir(dataDir);
+    return this.start({ DATA_DIR: dataDir, ...env });
+  }
+
+  /** Starts a process that the test ends. */
+  startUnwatched(env: Record<string, string>): PipelineProcess {
+    return startPipeline({
+      ...{ ROLE: "streamer", ETCD_ENDPOINTS: etcd.endpoints.join(","), QUEUE_TOPIC: this.topic, LOG_LEVEL: "warn" },
+      ...{ SERVICE_LEASE_SECONDS: `${leaseSeconds}`, SHUTDOWN_TIMEOUT_SECONDS: "10" },
+      ...{ DATA_DIR: join(dir, crypto.randomUUID()), ...env },
+    });
+  }
+
+  registry(topic = this.topic): EtcdServiceRegistry {
+    return new EtcdServiceRegistry({ client, topic, leaseSeconds, clock, log: pino({ level: "silent" }) });
+  }
+
+  async listed(topic = this.topic): Promise<readonly ServiceInstance[]> {
+    return (await this.registry(topic).list()).instances;
+  }
+
+  async stateOf(name: string): Promise<string | undefined> {
+    return (await this.listed()).find((instance) => instance.name === name)?.state;
+  }
+
+  becomes(name: string, state: string | undefined): Promise<unknown> {
+    return until(async () => (await this.stateOf(name)) === state, { timeoutMs: 150_000 });
+  }
+
+  async stop(): Promise<void> {
+    await expectStopped(this.started);
+  }
 }
 
-function start(env: Record<string, string>): PipelineProcess {
-  const pipeline = startUnwatched(env);
-  started.push(pipeline);
-  return pipeline;
+/** A test that mostly waits for leases: all of them run at the same time. */
+function testAtOnce(name: string, run: (own: OwnProcesses) => Promise<void>): void {
+  test.concurrent(name, () => withProcesses(run), 400_000);
 }
 
-/** Starts a process with a store of its own. It exists already: making one takes most of the time of a start. */
-async function startWithStore(env: Record<string, string>): Promise<PipelineProcess> {
-  const dataDir = join(dir, `store of ${started.length} at ${Date.now()}`);
-  await makeDataDir(dataDir);
-  return start({ DATA_DIR: dataDir, ...env });
+/** A test that measures time, or kills etcd. */
+function testAlone(name: string, run: (own: OwnProcesses) => Promise<void>): void {
+  test(name, () => withProcesses(run), 180_000);
 }
 
-const registryOf = (topic = defaultTopic): EtcdServiceRegistry =>
-  new EtcdServiceRegistry({ client, topic, leaseSeconds, clock, log: pino({ level: "silent" }) });
-const listed = async (topic?: string): Promise<readonly ServiceInstance[]> =>
-  (await registryOf(topic).list()).instances;
-const stateOf = async (name: string): Promise<string | undefined> =>
-  (await listed()).find((instance) => instance.name === name)?.state;
-const becomes = (name: string, state: string | undefined, timeoutMs = 60_000): Promise<unknown> =>
-  until(async () => (await stateOf(name)) === state, { timeoutMs });
+async function withProcesses(run: (own: OwnProcesses) => Promise<void>): Promise<void> {
+  const own = new OwnProcesses();
+  try {
+    await run(own);
+  } finally {
+    await own.stop();
+  }
+}
 
-test("a process is listed with its roles, address and load, and its name in the process table says its role", async () => {
-  const pipeline = await startWithStore({ ROLE: "all", QUEUE_TOPIC: "whole", SIM_INTERVAL: "100ms" });
-  const streamer = start({ INSTANCE_NAME: "streamer-7", SERVICE_ADDRESS: "streamer.inner:9000" });
-  const url = await urlOf(pipeline);
-  await becomes("streamer-7", "ready");
-  await until(async () => ((await listed("whole"))[0]?.load.samples_per_second ?? 0) > 0, {
-    timeoutMs: 60_000,
-  });
-  const [all] = (await listed("whole")) as [ServiceInstance];
-  expect(all).toMatchObject({
-    ...{ roles: ["streamer", "collector", "gateway"], state: "ready", health: "ok", errors: [], topic: "whole" },
-    ...{ pid: pipeline.subprocess.pid, address: "127.0.0.1", port: Number(new URL(url).port), name: all.instance_id },
-  });
-  expect(all.load).toMatchObject({ targets: 1, clients: 0, lag_seconds: expect.any(Number) as unknown });
-  expect(all.load.rss_bytes).toBeGreaterThan(10_000_000);
-  expect(all.load).not.toHaveProperty("ranges");
-  expect((await listed()).find(({ name }) => name === "streamer-7")).toMatchObject({
-    ...{ roles: ["streamer"], address: "streamer.inner", port: 9000, url: "http://streamer.inner:9000" },
-    pid: streamer.subprocess.pid,
-  });
-  const commOf = ({ subprocess }: PipelineProcess): string =>
-    readFileSync(`/proc/${subprocess.pid}/comm`, "utf8").trim();
-  expect([commOf(pipeline), commOf(streamer)]).toEqual(["nexus-all", "nexus-streamer"]);
-}, 120_000);
+testAtOnce(
+  "a process is listed with its roles, address and load, and its name in the process table says its role",
+  async (own) => {
+    const whole = crypto.randomUUID();
+    const pipeline = await own.startWithStore({ ROLE: "all", QUEUE_TOPIC: whole, SIM_INTERVAL: "100ms" });
+    const streamer = own.start({ INSTANCE_NAME: "streamer-7", SERVICE_ADDRESS: "streamer.inner:9000" });
+    const url = await urlOf(pipeline);
+    await own.becomes("streamer-7", "ready");
+    await until(async () => ((await own.listed(whole))[0]?.load.samples_per_second ?? 0) > 0, {
+      timeoutMs: 60_000,
+    });
+    const [all] = (await own.listed(whole)) as [ServiceInstance];
+    expect(all).toMatchObject({
+      ...{ roles: ["streamer", "collector", "gateway"], state: "ready", health: "ok", errors: [], topic: whole },
+      ...{ pid: pipeline.subprocess.pid, address: "127.0.0.1", port: Number(new URL(url).port), name: all.instance_id },
+    });
+    expect(all.load).toMatchObject({ targets: 1, clients: 0, lag_seconds: expect.any(Number) as unknown });
+    expect(all.load.rss_bytes).toBeGreaterThan(10_000_000);
+    expect(all.load).not.toHaveProperty("ranges");
+    expect((await own.listed()).find(({ name }) => name === "streamer-7")).toMatchObject({
+      ...{ roles: ["streamer"], address: "streamer.inner", port: 9000, url: "http://streamer.inner:9000" },
+      pid: streamer.subprocess.pid,
+    });
+    const commOf = ({ subprocess }: PipelineProcess): string =>
+      readFileSync(`/proc/${subprocess.pid}/comm`, "utf8").trim();
+    expect([commOf(pipeline), commOf(streamer)]).toEqual(["nexus-all", "nexus-streamer"]);
+  },
+);
 
-test("a gateway's load has its clients and the latency of their requests", async () => {
-  const url = await urlOf(await startWithStore({ INSTANCE_NAME: "gateway-1", ROLE: "gateway" }));
+testAtOnce("a gateway's load has its clients and the latency of their requests", async (own) => {
+  const url = await urlOf(await own.startWithStore({ INSTANCE_NAME: "gateway-1", ROLE: "gateway" }));
   const socket = new WebSocket(`${url.replace("http", "ws")}/ws`);
-  const loadOf = async () => (await listed()).find(({ name }) => name === "gateway-1")?.load ?? {};
+  const loadOf = async () => (await own.listed()).find(({ name }) => name === "gateway-1")?.load ?? {};
   await until(
     async () => {
       await (await fetch(`${url}/api/v1/gpus`, { headers: { connection: "close" } })).text();
@@ -112,78 +142,82 @@ test("a gateway's load has its clients and the latency of their requests", async
   socket.close();
   await until(async () => (await loadOf()).clients === 0, { timeoutMs: 30_000 });
   expect(await loadOf()).not.toHaveProperty("samples_per_second");
-}, 120_000);
+});
 
-test("a process that is told to stop is draining at once, and gone when it has ended", async () => {
+testAtOnce("a process that is told to stop is draining at once, and gone when it has ended", async (own) => {
   const states: (string | undefined)[] = [];
   const stop = new AbortController();
-  const watching = registryOf().watch((instances) => {
+  const watching = own.registry().watch((instances) => {
     const state = instances.find(({ name }) => name === "stopped")?.state;
     if (state !== states.at(-1)) states.push(state);
   }, stop.signal);
-  const stopped = startUnwatched({ INSTANCE_NAME: "stopped" });
-  await becomes("stopped", "ready");
+  const stopped = own.startUnwatched({ INSTANCE_NAME: "stopped" });
+  await own.becomes("stopped", "ready");
   await stopPipeline(stopped);
-  expect(await stateOf("stopped")).toBeUndefined();
+  expect(await own.stateOf("stopped")).toBeUndefined();
   await until(() => Promise.resolve(states.at(-1) === undefined));
   expect(states.slice(-3)).toEqual(["ready", "draining", undefined]);
   stop.abort();
   await watching;
-}, 120_000);
+});
 
-test("a process that is killed is gone within its lease", async () => {
-  const killed = startUnwatched({ INSTANCE_NAME: "killed" });
-  await becomes("killed", "ready");
+testAtOnce("two pipelines on one etcd do not list each other's processes", async (own) => {
+  const other = crypto.randomUUID();
+  own.start({ INSTANCE_NAME: "first" });
+  own.start({ INSTANCE_NAME: "second", QUEUE_TOPIC: other });
+  await own.becomes("first", "ready");
+  await until(async () => (await own.listed(other)).length === 1, { timeoutMs: 60_000 });
+  expect((await own.listed()).map(({ name }) => name)).toEqual(["first"]);
+  expect((await own.listed(other)).map(({ name }) => name)).toEqual(["second"]);
+});
+
+testAtOnce("a process that was frozen longer than its lease registers again when it continues", async (own) => {
+  const pipeline = own.start({ INSTANCE_NAME: "frozen" });
+  await own.becomes("frozen", "ready");
+  pipeline.subprocess.kill("SIGSTOP");
+  await own.becomes("frozen", undefined);
+  pipeline.subprocess.kill("SIGCONT");
+  await own.becomes("frozen", "ready");
+});
+
+testAlone("a process that is killed is gone within its lease", async (own) => {
+  const killed = own.startUnwatched({ INSTANCE_NAME: "killed" });
+  await own.becomes("killed", "ready");
   await stopPipeline(killed, "SIGKILL");
   const beforeMs = Date.now();
-  expect(await stateOf("killed")).toBe("ready");
-  await becomes("killed", undefined);
+  expect(await own.stateOf("killed")).toBe("ready");
+  await own.becomes("killed", undefined);
   // etcd ends leases up to a second late, and a busy machine answers late
   expect(Date.now() - beforeMs).toBeLessThan((leaseSeconds + 3) * 1000);
-}, 120_000);
+});
 
-test("two pipelines on one etcd do not list each other's processes", async () => {
-  start({ INSTANCE_NAME: "first" });
-  start({ INSTANCE_NAME: "second", QUEUE_TOPIC: "other" });
-  await becomes("first", "ready");
-  await until(async () => (await listed("other")).length === 1, { timeoutMs: 60_000 });
-  expect((await listed()).map(({ name }) => name)).toEqual(["first"]);
-  expect((await listed("other")).map(({ name }) => name)).toEqual(["second"]);
-}, 120_000);
-
-test("a process that was frozen longer than its lease registers again when it continues", async () => {
-  const pipeline = start({ INSTANCE_NAME: "frozen" });
-  await becomes("frozen", "ready");
-  pipeline.subprocess.kill("SIGSTOP");
-  await becomes("frozen", undefined);
-  pipeline.subprocess.kill("SIGCONT");
-  await becomes("frozen", "ready");
-}, 120_000);
-
-test("when etcd was away for longer than the lease, a process is listed again by itself; meanwhile it is ready, and watchers keep it", async () => {
-  const pipeline = await startWithStore({ INSTANCE_NAME: "patient", ROLE: "gateway" });
-  const url = await urlOf(pipeline);
-  await becomes("patient", "ready");
-  const seen: number[] = [];
-  const stop = new AbortController();
-  const watching = registryOf().watch((instances) => seen.push(instances.length), stop.signal);
-  await until(() => Promise.resolve(seen.length > 0));
-  await etcd.members[0]?.kill();
-  const registryReason = async (): Promise<string> => {
-    const { components } = (await (await fetch(`${url}/health`)).json()) as {
-      components: Record<string, { reason?: string }>;
+testAlone(
+  "when etcd was away for longer than the lease, a process is listed again by itself; meanwhile it is ready, and watchers keep it",
+  async (own) => {
+    const pipeline = await own.startWithStore({ INSTANCE_NAME: "patient", ROLE: "gateway" });
+    const url = await urlOf(pipeline);
+    await own.becomes("patient", "ready");
+    const seen: number[] = [];
+    const stop = new AbortController();
+    const watching = own.registry().watch((instances) => seen.push(instances.length), stop.signal);
+    await until(() => Promise.resolve(seen.length > 0));
+    await etcd.members[0]?.kill();
+    const registryReason = async (): Promise<string> => {
+      const { components } = (await (await fetch(`${url}/health`)).json()) as {
+        components: Record<string, { reason?: string }>;
+      };
+      return components["registry"]?.reason ?? "";
     };
-    return components["registry"]?.reason ?? "";
-  };
-  await until(async () => (await registryReason()).includes("other processes may not see this one"), {
-    timeoutMs: 30_000,
-  });
-  await Bun.sleep(leaseSeconds * 1000);
-  expect((await fetch(`${url}/health/ready`)).status).toBe(200);
-  await etcd.members[0]?.start();
-  await until(async () => (await registryReason()) === "", { timeoutMs: 30_000 });
-  await becomes("patient", "ready");
-  expect(new Set(seen)).toEqual(new Set([1]));
-  stop.abort();
-  await watching;
-}, 120_000);
+    await until(async () => (await registryReason()).includes("other processes may not see this one"), {
+      timeoutMs: 30_000,
+    });
+    await Bun.sleep(leaseSeconds * 1000);
+    expect((await fetch(`${url}/health/ready`)).status).toBe(200);
+    await etcd.members[0]?.start();
+    await until(async () => (await registryReason()) === "", { timeoutMs: 30_000 });
+    await own.becomes("patient", "ready");
+    expect(new Set(seen)).toEqual(new Set([1]));
+    stop.abort();
+    await watching;
+  },
+);
