@@ -102,7 +102,7 @@ describe.skipIf(!isPossible)("typed as in the README of the former system:", () 
   async function expectTyped(command: string): Promise<void> {
     const { output, code = 0 } = expectationOf(command);
     const isEndless = endless.test(command);
-    const ending = output.test("") ? { seconds: 5 } : { seconds: 60, printed: output };
+    const ending = output.test("") ? { seconds: 2 } : { seconds: 60, printed: output };
     let typed = await shell.type(command, isEndless ? ending : {});
     // a record needs a moment to arrive
     for (let tries = 0; command.startsWith("curl") && !output.test(typed.output) && tries < 40; tries += 1) {

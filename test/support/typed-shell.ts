@@ -9,8 +9,13 @@ const copied = [
   ...["clients", "dev", "drizzle", "patches", "scripts", "src", "Makefile", "bun.lock", "bunfig.toml"],
   ...["drizzle.config.ts", "package.json"],
 ];
-/** Types only what the program consists of: the tests, which are not copied, are checked elsewhere. */
-const typeScriptSettings = { extends: `${root}/tsconfig.json`, include: ["src", "scripts", "dev"] };
+/** Types only what the program consists of: the tests, which are not copied, are checked elsewhere. A second check of the same files
+ *  knows the first one's results. */
+const typeScriptSettings = {
+  extends: `${root}/tsconfig.json`,
+  compilerOptions: { incremental: true, tsBuildInfoFile: "checked-types.json" },
+  include: ["src", "scripts", "dev"],
+};
 
 /** What a command printed, and its exit code. */
 export interface TypedCommand {
