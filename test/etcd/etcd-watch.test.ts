@@ -77,102 +77,117 @@ test.concurrent.each([
   60_000,
 );
 
-test.concurrent("if the events that a watch missed were compacted, the state is listed again", async () => {
-  const cluster = await startEtcd({ members: 1 });
-  const client = new EtcdClient({ endpoints: cluster.endpoints });
-  await client.txn({ success: [put("/watched/one", "")] });
-  const longAgo = (await client.databaseSize()).revision;
-  await client.txn({ success: [put("/watched/two", "")] });
-  await client.txn({ success: [put("/watched/three", "")] });
-  await client.compact((await client.databaseSize()).revision, true);
-  const listed: number[] = [];
-  const seen: string[] = [];
-  const watch = new EtcdWatch({
-    client,
-    clock: systemClock,
-    range,
-    // the first listing returns an old revision, as if the watch had been interrupted since
-    list: async () => {
-      const { count, header } = await client.range({ ...range, count_only: true });
-      return listed.push(Number(count)) === 1 ? longAgo : header.revision;
-    },
-    onEvents: (events) => seen.push(...events.map(({ kv }) => kv.key.toString())),
-    onInterrupted: () => undefined,
-  });
-  await until(() => listed.length === 2);
-  await client.txn({ success: [put("/watched/four", "")] });
-  await until(() => seen.length > 0);
-  expect([listed, seen]).toEqual([[3, 3], ["/watched/four"]]);
-  await watch.close();
-  client.close();
-  await cluster.stop();
-}, 60_000);
+test.concurrent(
+  "if the events that a watch missed were compacted, the state is listed again",
+  async () => {
+    const cluster = await startEtcd({ members: 1 });
+    const client = new EtcdClient({ endpoints: cluster.endpoints });
+    await client.txn({ success: [put("/watched/one", "")] });
+    const longAgo = (await client.databaseSize()).revision;
+    await client.txn({ success: [put("/watched/two", "")] });
+    await client.txn({ success: [put("/watched/three", "")] });
+    await client.compact((await client.databaseSize()).revision, true);
+    const listed: number[] = [];
+    const seen: string[] = [];
+    const watch = new EtcdWatch({
+      client,
+      clock: systemClock,
+      range,
+      // the first listing returns an old revision, as if the watch had been interrupted since
+      list: async () => {
+        const { count, header } = await client.range({ ...range, count_only: true });
+        return listed.push(Number(count)) === 1 ? longAgo : header.revision;
+      },
+      onEvents: (events) => seen.push(...events.map(({ kv }) => kv.key.toString())),
+      onInterrupted: () => undefined,
+    });
+    await until(() => listed.length === 2);
+    await client.txn({ success: [put("/watched/four", "")] });
+    await until(() => seen.length > 0);
+    expect([listed, seen]).toEqual([[3, 3], ["/watched/four"]]);
+    await watch.close();
+    client.close();
+    await cluster.stop();
+  },
+  60_000,
+);
 
-test.concurrent("a watch that is interrupted while it catches up resumes after the last event that it received", async () => {
-  const starts: unknown[] = [];
-  const openWatch = () => {
-    const stream = new EventEmitter();
-    const write = ({ create_request }: { create_request: { start_revision: string } }): void => {
-      starts.push(create_request.start_revision);
-      if (starts.length > 1) return;
-      // etcd sends missed events in parts: the header of each part has the newest revision of etcd
-      const events = [{ type: "Put", kv: { key: Buffer.from("/watched/a"), mod_revision: "5" } }];
-      stream.emit("data", { created: false, canceled: false, events, header: { revision: "9" } });
-      stream.emit("end");
+test.concurrent(
+  "a watch that is interrupted while it catches up resumes after the last event that it received",
+  async () => {
+    const starts: unknown[] = [];
+    const openWatch = () => {
+      const stream = new EventEmitter();
+      const write = ({ create_request }: { create_request: { start_revision: string } }): void => {
+        starts.push(create_request.start_revision);
+        if (starts.length > 1) return;
+        // etcd sends missed events in parts: the header of each part has the newest revision of etcd
+        const events = [{ type: "Put", kv: { key: Buffer.from("/watched/a"), mod_revision: "5" } }];
+        stream.emit("data", { created: false, canceled: false, events, header: { revision: "9" } });
+        stream.emit("end");
+      };
+      return Promise.resolve(Object.assign(stream, { write, cancel: () => undefined, failed: () => undefined }));
     };
-    return Promise.resolve(Object.assign(stream, { write, cancel: () => undefined, failed: () => undefined }));
-  };
-  const watch = new EtcdWatch({
-    client: { description: "in this test", openWatch } as unknown as EtcdClient,
-    clock: systemClock,
-    range,
-    list: () => Promise.resolve("1"),
-    onEvents: () => undefined,
-    onInterrupted: () => undefined,
-  });
-  await until(() => starts.length === 2);
-  expect(starts).toEqual(["2", "6"]);
-  await watch.close();
-});
+    const watch = new EtcdWatch({
+      client: { description: "in this test", openWatch } as unknown as EtcdClient,
+      clock: systemClock,
+      range,
+      list: () => Promise.resolve("1"),
+      onEvents: () => undefined,
+      onInterrupted: () => undefined,
+    });
+    await until(() => starts.length === 2);
+    expect(starts).toEqual(["2", "6"]);
+    await watch.close();
+  },
+);
 
-test.concurrent("when a member is killed or frozen, calls and a watch continue on the other members", async () => {
-  const { cluster, seen, write, close } = await watching({ members: 3 });
-  for (const [index, member] of cluster.members.entries()) {
-    await member.kill();
-    await untilResolved(() => write(`without-${index}`));
-    await until(() => seen.includes(`/watched/without-${index}`));
-    await member.start();
-  }
-  const frozen = cluster.members[0];
-  frozen?.signal("SIGSTOP");
-  await untilResolved(() => write("while-frozen"));
-  await until(() => seen.includes("/watched/while-frozen"));
-  frozen?.signal("SIGCONT");
-  await close();
-}, 120_000);
+test.concurrent(
+  "when a member is killed or frozen, calls and a watch continue on the other members",
+  async () => {
+    const { cluster, seen, write, close } = await watching({ members: 3 });
+    for (const [index, member] of cluster.members.entries()) {
+      await member.kill();
+      await untilResolved(() => write(`without-${index}`));
+      await until(() => seen.includes(`/watched/without-${index}`));
+      await member.start();
+    }
+    const frozen = cluster.members[0];
+    frozen?.signal("SIGSTOP");
+    await untilResolved(() => write("while-frozen"));
+    await until(() => seen.includes("/watched/while-frozen"));
+    frozen?.signal("SIGCONT");
+    await close();
+  },
+  120_000,
+);
 
-test.concurrent("a session renews its lease until it is closed; its signal aborts if etcd ends the lease or does not answer", async () => {
-  const cluster = await startEtcd({ members: 1 });
-  const client = new EtcdClient({ endpoints: cluster.endpoints });
-  const ttlSeconds = 2;
-  const open = (): Promise<LeaseSession> => LeaseSession.open({ client, clock: systemClock, ttlSeconds });
-  const [renewed, ended, closed] = await Promise.all([open(), open(), open()]);
-  const bound = [renewed, ended, closed].map(({ leaseId }, index) => put(`/lease/${index}`, "", leaseId));
-  await client.txn({ success: bound });
-  await client.revokeLease(ended.leaseId);
-  await closed.close();
-  // a lease that exists longer than its TTL was renewed; etcd measures the TTL in real time
-  await Bun.sleep(2 * ttlSeconds * 1000);
-  expect([renewed, ended].map(({ signal }) => signal.aborted)).toEqual([false, true]);
-  const keys = (await client.range({ ...prefixRange("/lease/"), keys_only: true })).kvs.map(({ key }) =>
-    key.toString(),
-  );
-  expect(keys).toEqual(["/lease/0"]);
-  cluster.members[0]?.signal("SIGSTOP");
-  await until(() => renewed.signal.aborted);
-  cluster.members[0]?.signal("SIGCONT");
-  expect((await client.txn({ compare: [isAbsent("/nothing")], success: [] })).succeeded).toBe(true);
-  await renewed.close();
-  client.close();
-  await cluster.stop();
-}, 60_000);
+test.concurrent(
+  "a session renews its lease until it is closed; its signal aborts if etcd ends the lease or does not answer",
+  async () => {
+    const cluster = await startEtcd({ members: 1 });
+    const client = new EtcdClient({ endpoints: cluster.endpoints });
+    const ttlSeconds = 2;
+    const open = (): Promise<LeaseSession> => LeaseSession.open({ client, clock: systemClock, ttlSeconds });
+    const [renewed, ended, closed] = await Promise.all([open(), open(), open()]);
+    const bound = [renewed, ended, closed].map(({ leaseId }, index) => put(`/lease/${index}`, "", leaseId));
+    await client.txn({ success: bound });
+    await client.revokeLease(ended.leaseId);
+    await closed.close();
+    // a lease that exists longer than its TTL was renewed; etcd measures the TTL in real time
+    await Bun.sleep(2 * ttlSeconds * 1000);
+    expect([renewed, ended].map(({ signal }) => signal.aborted)).toEqual([false, true]);
+    const keys = (await client.range({ ...prefixRange("/lease/"), keys_only: true })).kvs.map(({ key }) =>
+      key.toString(),
+    );
+    expect(keys).toEqual(["/lease/0"]);
+    cluster.members[0]?.signal("SIGSTOP");
+    await until(() => renewed.signal.aborted);
+    cluster.members[0]?.signal("SIGCONT");
+    expect((await client.txn({ compare: [isAbsent("/nothing")], success: [] })).succeeded).toBe(true);
+    await renewed.close();
+    client.close();
+    await cluster.stop();
+  },
+  60_000,
+);
