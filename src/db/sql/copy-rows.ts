@@ -1,5 +1,5 @@
 /** 2000-01-01, from which PostgreSQL counts instants, in milliseconds since 1970. */
-const postgresEpochMs = 946_684_800_000;
+export const postgresEpochMs = 946_684_800_000;
 /** Microseconds: within an int64, but later than any timestamptz, so that PostgreSQL refuses it. */
 const noInstantMicros = 9_223_371_900_000_000_000;
 const jsonbVersion = 1;

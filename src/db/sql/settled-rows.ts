@@ -1,9 +1,9 @@
 import { metricNames } from "../../domain/metrics.ts";
 import type { Run } from "../../domain/block/block.ts";
 import { hourMs } from "../../domain/time-range.ts";
-import type { SqlExecutor } from "../client.ts";
+import type { SqlExecutor, SqlTransaction } from "../client.ts";
 import { numberArray } from "./array-literal.ts";
-import { sentDoubles } from "./history-columns.ts";
+import { readSentRows, type RowColumns, sentRows } from "./sent-rows.ts";
 import { type OccupantColumns, storedOccupants } from "./stored-occupants.ts";
 
 /** Some GPUs' records within a span of time, milliseconds since the epoch. */
@@ -20,7 +20,11 @@ export function hourOfGpus(hour: number, gpuKeys: readonly number[]): SpanOfGpus
 }
 
 const within = `t.time >= to_timestamp($1::float8 / 1000.0) and t.time < to_timestamp($2::float8 / 1000.0)`;
-const ofGpus = `from unnest($3::text::int8[]) as u(gpu_key) join telemetry t on t.gpu_key = u.gpu_key and ${within}`;
+const rowsOfGpu = `from telemetry t where t.gpu_key = u.gpu_key and ${within}`;
+/** A query for each GPU. With a plain join, the server may read the rows of all GPUs in the span to find those of some.
+ *  @param keys an expression: an array, as a text */
+const ofEachGpu = (keys: string, query: string): string =>
+  `from unnest(${keys}::text::int8[]) as u(gpu_key) cross join lateral (${query} offset 0) t`;
 const parametersOf = ({ fromMs, toMs, gpuKeys }: SpanOfGpus): unknown[] => [fromMs, toMs, numberArray(gpuKeys)];
 
 /** The first hour from `fromMs` on that has records; undefined if none has. */
@@ -44,46 +48,62 @@ where g.gpu_key > $3::text::int8 and c.records > 0 order by g.gpu_key limit $4::
   return executor.query(text, [hour, hour + hourMs, String(afterKey), String(limit)]);
 }
 
-/** The columns of a GPU's records, in the order of their instants. */
-export interface RowColumns {
-  readonly gpuKey: number;
-  readonly timesMs: Float64Array;
-  readonly metrics: ReadonlyMap<string, Float64Array>;
+/** What there is to read of records. */
+export interface RowsOverview {
+  /** The metrics of which any record has a value. */
+  readonly names: readonly string[];
+  /** Those of them that not every record has. */
+  readonly sparseNames: readonly string[];
+  /** True: some record has other series. */
+  readonly hasCustom: boolean;
+  /** The GPUs whose records may not all report the same about them, or not have the same workloads. */
+  readonly changingKeys: readonly number[];
 }
 
-/** Reads the instants of records, and their metrics that have values. */
+const workloadColumns = ["container", "pod", "namespace"];
+/** In the order of bytes: two texts that are equal in the order of a language may differ. */
+const isSteady = [
+  ...["attributes_id", ...workloadColumns.map((name) => `${name} collate "C"`)].map(
+    (column) => `coalesce(min(${column}) = max(${column}), true)`,
+  ),
+  ...["attributes_id", ...workloadColumns].map((column) => `count(${column}) in (0, count(*))`),
+  "count(occupants) = 0",
+].join(" and ");
+
+/** Looks what records have. */
+export async function readOverview(executor: SqlExecutor, span: SpanOfGpus): Promise<RowsOverview> {
+  const series = ["custom", ...metricNames];
+  const text = `
+select sum(t.records)::float8 as records, string_agg(u.gpu_key::text, ',') filter (where not t.is_steady) as changing,
+  ${series.map((name) => `sum(t."${name}")::float8 as "${name}"`).join(", ")}
+${ofEachGpu(
+  "$3",
+  `select count(*) as records, ${isSteady} as is_steady, ${series.map((name) => `count("${name}") as "${name}"`).join(", ")} ${rowsOfGpu}`,
+)}`;
+  const [row] = await executor.query<{ changing: string | null } & Record<string, unknown>>(text, parametersOf(span));
+  const countOf = (name: string): number => Number(row?.[name] ?? 0);
+  const names = metricNames.filter((name) => countOf(name) > 0);
+  return {
+    names,
+    sparseNames: names.filter((name) => countOf(name) < countOf("records")),
+    hasCustom: countOf("custom") > 0,
+    changingKeys: row?.changing?.split(",").map(Number) ?? [],
+  };
+}
+
+/** Reads the instants of records, and their metrics, in the order of GPUs. */
 export async function readColumns(
   executor: SqlExecutor,
   span: SpanOfGpus,
-): Promise<{ readonly columns: RowColumns[]; readonly hasCustom: boolean }> {
-  const { names, hasCustom } = await seriesOf(executor, span);
-  // the server joins the doubles of a column to one text of bytes: a third of the time that a row each takes
-  const joined = names.map((name) => `string_agg(float8send(coalesce("${name}", 'NaN')), '') as "${name}"`);
+  { names, sparseNames }: RowsOverview,
+): Promise<RowColumns[]> {
+  const columns = ["time", ...names].map((name) => `t."${name}"`).join(", ");
   const text = `
-select gpu_key::float8 as "gpuKey", ${["string_agg(float8send(extract(epoch from time)::float8 * 1000), '') as times", ...joined].join(", ")}
-from (select ${["t.gpu_key", "t.time", ...names.map((name) => `t."${name}"`)].join(", ")} ${ofGpus} order by t.gpu_key, t.time) t
-group by gpu_key order by gpu_key`;
+select u.gpu_key::float8 as "gpuKey", t.*
+${ofEachGpu("$3", `select ${sentRows(names, sparseNames)} from (select ${columns} ${rowsOfGpu} order by t.time) t`)}
+where t.times is not null order by u.gpu_key`;
   const rows = await executor.query<{ gpuKey: number } & Record<string, unknown>>(text, parametersOf(span));
-  const columns = rows.map((row) => {
-    const column = (name: string): Float64Array => sentDoubles(row[name] as Uint8Array);
-    return {
-      gpuKey: row.gpuKey,
-      timesMs: column("times"),
-      metrics: new Map(names.map((name) => [name, column(name)])),
-    };
-  });
-  return { columns, hasCustom };
-}
-
-/** The metrics of which the records have values, and whether any record has other series. */
-async function seriesOf(
-  executor: SqlExecutor,
-  span: SpanOfGpus,
-): Promise<{ readonly names: string[]; readonly hasCustom: boolean }> {
-  const has = ["custom", ...metricNames].map((name) => `count(t."${name}") > 0 as "${name}"`);
-  const [row] = await executor.query<Record<string, boolean>>(`select ${has.join(", ")} ${ofGpus}`, parametersOf(span));
-  const names = metricNames.filter((name) => row?.[name] === true);
-  return { names, hasCustom: row?.["custom"] === true };
+  return rows.map((row) => readSentRows(row, names, sparseNames));
 }
 
 /** A run of a GPU's records, without its length: it lasts until the next one. */
@@ -100,15 +120,28 @@ interface RunRow extends OccupantColumns {
 }
 
 /** Reads where runs begin, ordered by GPU and place. */
-export async function readRunStarts(executor: SqlExecutor, span: SpanOfGpus): Promise<RunStart[]> {
-  const held = "t.attributes_id, t.container, t.pod, t.namespace, t.occupants";
+export async function readRunStarts(
+  executor: SqlExecutor,
+  span: SpanOfGpus,
+  { changingKeys }: RowsOverview,
+): Promise<RunStart[]> {
+  const held = ["attributes_id", ...workloadColumns, "occupants"].map((name) => `t.${name}`).join(", ");
+  const selected = `u.gpu_key::float8 as "gpuKey", t.place::float8 as place, t.attributes_id::float8 as "attributesId",
+  t.container, t.pod, t.namespace, t.occupants`;
+  const starts = `
+  select row_number() over w - 1 as place, ${held}, (${held}) is distinct from lag((${held})) over w as is_start
+  ${rowsOfGpu} window w as (order by t.time)`;
   const text = `
-select gpu_key::float8 as "gpuKey", place::float8 as place, attributes_id::float8 as "attributesId", container, pod, namespace, occupants
-from (
-  select t.gpu_key, row_number() over w - 1 as place, ${held}, (${held}) is distinct from lag((${held})) over w as is_start
-  ${ofGpus} window w as (partition by t.gpu_key order by t.time)) r
-where is_start or place = 0 order by gpu_key, place`;
-  const rows = await executor.query<RunRow>(text, parametersOf(span));
+select ${selected} ${ofEachGpu("$3", starts)} where t.is_start or t.place = 0
+union all
+select ${selected} ${ofEachGpu("$4", `select 0 as place, ${held} ${rowsOfGpu} order by t.time limit 1`)}
+order by "gpuKey", place`;
+  const changing = new Set(changingKeys);
+  const steadyKeys = span.gpuKeys.filter((key) => !changing.has(key));
+  const rows = await executor.query<RunRow>(text, [
+    ...parametersOf({ ...span, gpuKeys: changingKeys }),
+    numberArray(steadyKeys),
+  ]);
   return rows.map(({ gpuKey, place, attributesId, ...row }) => ({
     gpuKey,
     place,
@@ -127,10 +160,9 @@ export interface CustomOfRecord {
 /** Reads the other series of the records that have any. */
 export async function readCustom(executor: SqlExecutor, span: SpanOfGpus): Promise<CustomOfRecord[]> {
   const text = `
-select gpu_key::float8 as "gpuKey", place::float8 as place, custom
-from (
-  select t.gpu_key, row_number() over (partition by t.gpu_key order by t.time) - 1 as place, t.custom ${ofGpus}) r
-where custom is not null`;
+select u.gpu_key::float8 as "gpuKey", t.place::float8 as place, t.custom
+${ofEachGpu("$3", `select row_number() over (order by t.time) - 1 as place, t.custom ${rowsOfGpu}`)}
+where t.custom is not null order by u.gpu_key, t.place`;
   return executor.query<CustomOfRecord>(text, parametersOf(span));
 }
 
@@ -143,26 +175,33 @@ export async function markOf(executor: SqlExecutor): Promise<string> {
   return row.mark;
 }
 
-/** Tells whether the records are those that were read: as many, and none was added or merged since the mark. A transaction that was under
- *  way then counts as later. The hour must be locked. */
+/** Tells whether the records are those that were read: as many (if that is known), and none was added or merged since the mark. A
+ *  transaction that was under way then counts as later. For the future, the hour must be locked. */
 export async function areUnchanged(
   executor: SqlExecutor,
   span: SpanOfGpus,
-  { mark, records }: { readonly mark: string; readonly records: number },
+  { mark, records }: { readonly mark: string; readonly records: number | undefined },
 ): Promise<boolean> {
   const text = `
-select count(*) = $4::text::int8 and coalesce(bool_and(age(t.xmin) > age($5::text::xid)), true) as unchanged ${ofGpus}`;
-  const params = [...parametersOf(span), String(records), mark];
+select coalesce(count(*) = $4::text::int8, true) and coalesce(bool_and(age(t.added_by) > age($5::text::xid)), true) as unchanged
+${ofEachGpu("$3", `select t.xmin as added_by ${rowsOfGpu}`)}`;
+  const params = [...parametersOf(span), records === undefined ? null : String(records), mark];
   const [row] = await executor.query<{ unchanged: boolean }>(text, params);
   return row?.unchanged === true;
 }
 
+/** Otherwise the server may read the rows of all GPUs in the span to find those of some. */
+const findByKey = ["enable_hashjoin", "enable_mergejoin", "enable_material"]
+  .map((name) => `set_config('${name}', 'off', true)`)
+  .join(", ");
+
 /** Deletes the records. @returns their number */
-export async function deleteRows(executor: SqlExecutor, span: SpanOfGpus): Promise<number> {
+export async function deleteRows(transaction: SqlTransaction, span: SpanOfGpus): Promise<number> {
+  transaction.send(`select ${findByKey}`);
   const text = `
 with deleted as (
   delete from telemetry t using unnest($3::text::int8[]) as u(gpu_key) where t.gpu_key = u.gpu_key and ${within} returning 1)
 select count(*)::float8 as count from deleted`;
-  const [row] = await executor.query<{ count: number }>(text, parametersOf(span));
+  const [row] = await transaction.query<{ count: number }>(text, parametersOf(span));
   return row?.count ?? 0;
 }

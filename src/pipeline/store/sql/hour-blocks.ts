@@ -4,6 +4,7 @@ import {
   type CustomOfRecord,
   readColumns,
   readCustom,
+  readOverview,
   readRunStarts,
   type RunStart,
   type SpanOfGpus,
@@ -19,11 +20,12 @@ const valuesPerTurn = 30_000;
 
 /** Reads the records of GPUs in rows as one block for each GPU, in the order of the keys. */
 export async function readBlocks(executor: SqlExecutor, span: SpanOfGpus): Promise<BlockOfGpu[]> {
-  const [{ columns, hasCustom }, starts] = await Promise.all([
-    readColumns(executor, span),
-    readRunStarts(executor, span),
+  const overview = await readOverview(executor, span);
+  const [columns, starts, custom] = await Promise.all([
+    readColumns(executor, span, overview),
+    readRunStarts(executor, span, overview),
+    overview.hasCustom ? readCustom(executor, span) : [],
   ]);
-  const custom = hasCustom ? await readCustom(executor, span) : [];
   const startsOf = Map.groupBy(starts, ({ gpuKey }) => gpuKey);
   const customOf = Map.groupBy(custom, ({ gpuKey }) => gpuKey);
   return columns.map(({ gpuKey, timesMs, metrics }) => {

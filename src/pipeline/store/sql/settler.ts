@@ -86,10 +86,17 @@ export class Settler implements HistorySettling {
     const keys = await settledKeys(client, hour, gpuKeys);
     if (keys.length === 0) return { outcome: "settled", records: 0, lastKey: gpuKeys.at(-1) };
     const mark = await markOf(client);
-    const packed = await packHour(await this.readInParts(client, hourOfGpus(hour, keys), records));
+    const span = hourOfGpus(hour, keys);
+    let packed: PackedHour;
+    try {
+      packed = await packHour(await this.readInParts(client, span, records));
+    } catch (cause) {
+      // between two statements, what they read may have changed
+      if (await areUnchanged(client, span, { mark, records: undefined })) throw cause;
+      return { outcome: "hour is busy" };
+    }
     const read = packed.packed.reduce((sum, block) => sum + block.records, 0);
     return this.locked(hour, async (transaction) => {
-      const span = hourOfGpus(hour, keys);
       const isAsRead =
         (await areUnchanged(transaction, span, { mark, records: read })) &&
         (await settledKeys(transaction, hour, keys)).length === keys.length;
