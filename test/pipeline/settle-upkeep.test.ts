@@ -7,6 +7,7 @@ import { systemClock } from "../../src/kit/clock.ts";
 import { showSettling } from "../../src/pipeline/observe/settle-instruments.ts";
 import type { HistorySettling } from "../../src/pipeline/store/history-settling.ts";
 import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
+import { Settler } from "../../src/pipeline/store/sql/settler.ts";
 import { SettleUpkeep } from "../../src/pipeline/upkeep/settle-upkeep.ts";
 import { openMemoryStore } from "../support/open-store.ts";
 
@@ -73,6 +74,27 @@ test("an hour for which records still come is settled when none has come for ten
 test("an hour for which records have come for six hours is settled although they still come", async () => {
   await store(t0);
   await opened.client.query("update late_hours set first_at = first_at - interval '6 hours'");
+  await upkeepOf().step();
+  expect(await countsOf(opened)).toEqual([0, 2, 0]);
+});
+
+test("an hour that is over only by the database's clock is not settled again with each message", async () => {
+  const thisHour = Math.floor(Date.now() / hourMs) * hourMs;
+  await store(thisHour);
+  await new Settler(opened.client).settle(Infinity);
+  await store(thisHour + 1);
+  expect(await countsOf(opened)).toEqual([4, 0, 1]);
+});
+
+test("records that came while the clock was a year ahead do not keep their hour from being settled", async () => {
+  await store(t0);
+  await opened.client.query(
+    "update late_hours set last_at = last_at + interval '1 year', first_at = first_at + interval '1 year'",
+  );
+  await store(t0 + 1000);
+  const noted = "select from late_hours where last_at < now() and first_at < now()";
+  expect(await opened.client.query(noted)).toHaveLength(1);
+  await opened.client.query("update late_hours set last_at = last_at + interval '1 year'");
   await upkeepOf().step();
   expect(await countsOf(opened)).toEqual([0, 2, 0]);
 });

@@ -7,18 +7,27 @@ import { hourMs } from "../../domain/time-range.ts";
 // expected; only those that come when it is over are noted, at most once a minute for each hour. It is only a matter of thrift: an
 // hour that is settled too early is settled again.
 
-/** Notes that records have come for hours that were over, by this machine's clock.
+/** Tells whether an hour is over, by this machine's clock. The database's may differ: an hour of which blocks exist was over by that. */
+export function isOver(hour: number): boolean {
+  return hour + hourMs <= systemClock.nowMs();
+}
+
+/** The database's clock went back if a note is later than now. Another transaction's `now` may differ by some seconds. */
+const fromFuture = (at: string): string => `${at} > now() + interval '1 minute'`;
+
+/** Notes that records have come for hours that were over.
  *  @param hours ascending, so that transactions wait for each other in one order only */
 export function noteLateHours(transaction: SqlTransaction, hours: readonly number[]): void {
-  const over = hours.filter((hour) => hour + hourMs <= systemClock.nowMs());
-  if (over.length === 0) return;
+  if (hours.length === 0) return;
   // an insert that conflicts would lock the row, and keep other transactions with records of the hour waiting
   const text = `
 insert into late_hours as l (hour, first_at, last_at)
 select h.hour, now(), now() from (select to_timestamp(hour_ms / 1000.0) as hour from unnest($1::text::float8[]) as u(hour_ms)) h
-where not exists (select from late_hours k where k.hour = h.hour and k.last_at >= now() - interval '1 minute') order by 1
-on conflict (hour) do update set last_at = excluded.last_at where l.last_at < excluded.last_at - interval '1 minute'`;
-  transaction.send(text, [numberArray(over)]);
+where not exists (
+  select from late_hours k where k.hour = h.hour and k.last_at >= now() - interval '1 minute' and not ${fromFuture("k.last_at")}) order by 1
+on conflict (hour) do update set first_at = least(l.first_at, excluded.first_at), last_at = excluded.last_at
+where l.last_at < excluded.last_at - interval '1 minute' or ${fromFuture("l.last_at")}`;
+  transaction.send(text, [numberArray(hours)]);
 }
 
 /** So long do late records keep an hour from being settled: an import may last for days. */
@@ -46,7 +55,7 @@ select extract(epoch from now())::float8 * 1000 as "nowMs", (
   select string_agg((extract(epoch from hour)::float8 * 1000)::text, ',' order by hour) from filled f
   where hour <= now() - ($1::float8 + ${hourMs}) * interval '1 ms' and not exists (
     select from late_hours l where l.hour = f.hour and l.last_at > now() - $2::float8 * interval '1 ms'
-      and l.first_at > now() - ${unquietMax})) as hours,
+      and not ${fromFuture("l.last_at")} and l.first_at > now() - ${unquietMax})) as hours,
   (select extract(epoch from min(hour))::float8 * 1000 from filled) as "oldestInRows"`;
   const [row] = await executor.query<DueRow>(text, [afterMs, quietMs]);
   const hours = row?.hours?.split(",").map(Number) ?? [];
@@ -63,7 +72,7 @@ interface DueRow {
 export async function forgetLateHours(executor: SqlExecutor, settled: readonly number[]): Promise<void> {
   const text = `
 delete from late_hours where hour in (
-  select hour from late_hours where last_at < now() - interval '1 hour' or hour in (
+  select hour from late_hours where last_at < now() - interval '1 hour' or ${fromFuture("last_at")} or hour in (
     select to_timestamp(hour_ms / 1000.0) from unnest($1::text::float8[]) as u(hour_ms))
   order by hour for update skip locked)`;
   await executor.query(text, [numberArray(settled)]);

@@ -99,7 +99,8 @@ export class SettleUpkeep extends PeriodicService {
     for (const hour of this.resting) if (!hours.includes(hour)) this.resting.delete(hour);
     const lagMs = settleLagMs(nowMs, { ...age, oldestHour: waiting[0] });
     this.figures = { ...this.figures, dueHours: waiting.length, lagSeconds: lagMs / 1000 };
-    this.lags.push({ atMs: nowMs, lagMs });
+    // the clock may have gone back
+    this.lags = [...this.lags.filter(({ atMs }) => atMs <= nowMs), { atMs: nowMs, lagMs }];
     while ((this.lags[1]?.atMs ?? Infinity) <= nowMs - hourMs) this.lags.shift();
     return hours;
   }

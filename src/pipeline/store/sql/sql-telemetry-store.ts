@@ -14,7 +14,7 @@ import {
 import { foldedAmong, type MessageKey, withdrawMessages } from "../../../db/sql/folded-messages.ts";
 import { insertQuarantine } from "../../../db/sql/insert-quarantine.ts";
 import { holdHours, hoursOf } from "../../../db/sql/hour-locks.ts";
-import { noteLateHours } from "../../../db/sql/late-hours.ts";
+import { isOver, noteLateHours } from "../../../db/sql/late-hours.ts";
 import type { KeyedBatch } from "./batch-parts.ts";
 import { countConflictsOf } from "./conflict-changes.ts";
 import type { DatabaseWatch } from "./database-watch.ts";
@@ -103,7 +103,7 @@ export class SqlTelemetryStore implements TelemetryStore {
     const hours = hoursOf(messages.map(({ batch }) => batch.timesMs));
     // before all statements that read
     holdHours(executor, hours);
-    noteLateHours(executor, hours);
+    noteLateHours(executor, hours.filter(isOver));
     const { added, incarnation, newestMigrationMs, settledHours } = await recordMessages(executor, messages, hours);
     if (newestMigrationMs > this.newestKnownMigrationMs) throw migratedMeanwhile();
     this.directory.enter(incarnation);
@@ -112,6 +112,11 @@ export class SqlTelemetryStore implements TelemetryStore {
     if (indexes.length === 0) return { incarnation, results: [], unsettled: 0 };
     const keyed = group.keyed(indexes, this.keys);
     await addMissing(executor, group, keyed);
+    // else they would be settled again at once, and again with each message
+    noteLateHours(
+      executor,
+      settledHours.filter((hour) => !isOver(hour)),
+    );
     const unsettled = await unsettleAll(executor, settledHours, keyed);
     const written = await this.writer.write(executor, keyed);
     const results: StoredOnce["results"][number][] = [];
