@@ -55,7 +55,12 @@ export class PostgresConnection implements SqlTransaction {
 
   constructor(private readonly options: PostgresConnectionOptions) {
     const { url, statementTimeoutMs, byKey = false } = options;
-    const timeouts = { statement_timeout: statementTimeoutMs, idle_in_transaction_session_timeout: statementTimeoutMs };
+    const timeouts = {
+      statement_timeout: statementTimeoutMs,
+      idle_in_transaction_session_timeout: statementTimeoutMs,
+      // the others do not end a server process that sends an answer which this process, frozen or cut off, does not receive
+      tcp_user_timeout: statementTimeoutMs,
+    };
     const session = { ...timeouts, ...planning, ...(byKey ? keyedPlans : {}) };
     // a pooler refuses settings that it does not know, and postgres.js omits a 0: in both cases, each transaction sets them
     const perTransaction = url.isPooled || statementTimeoutMs === 0;

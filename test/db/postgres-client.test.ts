@@ -146,10 +146,30 @@ describe("connections", () => {
 
   test("limit the time of statements and of idle transactions, with and without ?prepare=false", async () => {
     const ask =
-      "select current_setting('statement_timeout') as s, current_setting('idle_in_transaction_session_timeout') as i";
+      "select current_setting('statement_timeout') as s, current_setting('idle_in_transaction_session_timeout') as i, current_setting('tcp_user_timeout') as t";
     for (const url of [server.url, `${server.url}?prepare=false`]) {
       const [settings] = await open({ url }).transaction((executor) => executor.query(ask));
-      expect(settings).toEqual({ s: "30s", i: "30s" });
+      expect(settings).toEqual({ s: "30s", i: "30s", t: "30000" });
+    }
+  });
+
+  test("end the transaction of a process that is frozen while the server sends it an answer", async () => {
+    const locked = Promise.withResolvers<unknown>();
+    const child = Bun.spawn([process.execPath, `${import.meta.dir}/ask-for-much.ts`, server.url], {
+      ipc: locked.resolve,
+    });
+    try {
+      await locked.promise;
+      const client = open();
+      const asking = "select from pg_stat_activity where state = 'active' and query like 'select repeat%'";
+      await until(async () => (await client.query(asking)).length > 0);
+      child.kill("SIGSTOP");
+      const isFree = async (): Promise<boolean> =>
+        (await client.query<{ free: boolean }>("select pg_try_advisory_xact_lock(4711) as free"))[0]?.free === true;
+      expect(await isFree()).toBe(false);
+      await until(isFree);
+    } finally {
+      child.kill("SIGKILL");
     }
   });
 

@@ -54,6 +54,7 @@ export function limitSettling(transaction: SqlTransaction): void {
   transaction.send("set local lock_timeout = '5s'");
   transaction.send("set local statement_timeout = '30s'");
   transaction.send("set local idle_in_transaction_session_timeout = '30s'");
+  transaction.send("set local tcp_user_timeout = '30s'");
 }
 
 /** Waits while others settle, and keeps them from settling until the end of the transaction. The transaction must not have locks that
