@@ -10,7 +10,7 @@ import {
   type Stops,
 } from "./soak/fleet-under-test.ts";
 import { print } from "./support/output.ts";
-import { residentBytes } from "./support/process-usage.ts";
+import { memoryBytes } from "./support/process-usage.ts";
 
 //   bun bench/soak.ts [--minutes 60] [--of both] [--max-gib 1] [--hosts 31] [--interval 1s] [--every 30s] [--history 0] [--settle-after 1]
 //     [--samples FILE]
@@ -49,7 +49,7 @@ const mebibyte = 2 ** 20;
 
 /** The figures of a moment, and the memory of each process. */
 async function sampleOf({ parts, figures }: FleetUnderTest): Promise<Figures> {
-  const memory = [...parts].map(([name, pid]) => [`memory of ${name}`, residentBytes([pid])] as const);
+  const memory = [...parts].map(([name, pid]) => [`memory of ${name}`, memoryBytes([pid])] as const);
   return new Map([...memory, ...(await figures())]);
 }
 

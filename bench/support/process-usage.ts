@@ -20,10 +20,12 @@ export function usageOf(pids: readonly number[]): Usage {
   };
 }
 
-/** The resident memory of processes and of all their running descendants. Memory that several share counts for each. */
-export function residentBytes(pids: readonly number[]): number {
-  const rssOf = (pid: number): number => Number(/^VmRSS:\s+(\d+) kB$/m.exec(textOf(`/proc/${pid}/status`))?.[1] ?? 0);
-  return withChildren(pids).reduce((sum, pid) => sum + rssOf(pid), 0) * 1024;
+/** The memory of processes and of all their running descendants. What several share, such as PostgreSQL's buffers, counts once.
+ *  Source: https://docs.kernel.org/filesystems/proc.html, smaps_rollup */
+export function memoryBytes(pids: readonly number[]): number {
+  const kibibytesOf = (pid: number): number =>
+    Number(/^Pss:\s+(\d+) kB$/m.exec(textOf(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0);
+  return withChildren(pids).reduce((sum, pid) => sum + kibibytesOf(pid), 0) * 1024;
 }
 
 function withChildren(pids: readonly number[]): number[] {
