@@ -1,13 +1,19 @@
 import { UndecodableBlock } from "../errors.ts";
 
+/** Where integers go, from one place up to another, and how wide they are: 0 to 53 bits. */
+interface PackedPlaces {
+  readonly from: number;
+  readonly to: number;
+  readonly width: number;
+}
+
 /** Reads what `ByteWriter` writes. Damaged bytes cause an error, or other numbers, but never a read beyond the end. */
 export class ByteReader {
-  private readonly view: DataView;
+  /** Made when it is needed: most columns have no doubles. */
+  private view: DataView | undefined;
   private at = 0;
 
-  constructor(private readonly bytes: Uint8Array) {
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  }
+  constructor(private readonly bytes: Uint8Array) {}
 
   get isAtEnd(): boolean {
     return this.at === this.bytes.length;
@@ -20,6 +26,8 @@ export class ByteReader {
 
   /** @throws UndecodableBlock */
   double(): number {
+    const { buffer, byteOffset, byteLength } = this.bytes;
+    this.view ??= new DataView(buffer, byteOffset, byteLength);
     return this.view.getFloat64(this.taken(8));
   }
 
@@ -55,16 +63,15 @@ export class ByteReader {
     return count;
   }
 
-  /** Reads `count` integers into the beginning of `target`.
-   *  @param width 0 to 53
+  /** Reads integers into places of `target`.
    *  @throws UndecodableBlock */
-  packed(target: Float64Array, count: number, width: number): void {
-    if (width > 24) return this.packedWide(target, count, width);
-    let at = this.taken(Math.ceil((count * width) / 8));
+  packed(target: Float64Array, { from, to, width }: PackedPlaces): void {
+    if (width > 24) return this.packedWide(target, { from, to, width });
+    let at = this.taken(Math.ceil(((to - from) * width) / 8));
     const { bytes } = this;
     const mask = (1 << width) - 1;
     let [pending, bits] = [0, 0];
-    for (let index = 0; index < count; index += 1) {
+    for (let index = from; index < to; index += 1) {
       for (; bits < width; bits += 8) {
         // the upper bits that leave the 32 were read before
         pending = (pending << 8) | (bytes[at] as number);
@@ -75,15 +82,42 @@ export class ByteReader {
     }
   }
 
+  /** Reads integers that are zigzags, and adds the offset to what they stand for.
+   *  @throws UndecodableBlock */
+  packedZigzag(target: Float64Array, { from, to, width, offset }: PackedPlaces & { readonly offset: number }): void {
+    if (width > 24) {
+      this.packedWide(target, { from, to, width });
+      for (let index = from; index < to; index += 1) {
+        const integer = target[index] as number;
+        target[index] = offset + (integer % 2 === 0 ? integer / 2 : -(integer + 1) / 2);
+      }
+      return;
+    }
+    // as `packed`, in one pass
+    let at = this.taken(Math.ceil(((to - from) * width) / 8));
+    const { bytes } = this;
+    const mask = (1 << width) - 1;
+    let [pending, bits] = [0, 0];
+    for (let index = from; index < to; index += 1) {
+      for (; bits < width; bits += 8) {
+        pending = (pending << 8) | (bytes[at] as number);
+        at += 1;
+      }
+      bits -= width;
+      const integer = (pending >>> bits) & mask;
+      target[index] = offset + ((integer >>> 1) ^ -(integer & 1));
+    }
+  }
+
   error(fault: string): UndecodableBlock {
     return new UndecodableBlock(`${fault}, near byte ${this.at} of a column of ${this.bytes.length} bytes`);
   }
 
-  private packedWide(target: Float64Array, count: number, width: number): void {
-    let at = this.taken(Math.ceil((count * width) / 8));
+  private packedWide(target: Float64Array, { from, to, width }: PackedPlaces): void {
+    let at = this.taken(Math.ceil(((to - from) * width) / 8));
     const { bytes } = this;
     let [pending, bits] = [0, 0];
-    for (let index = 0; index < count; index += 1) {
+    for (let index = from; index < to; index += 1) {
       let value = 0;
       for (let left = width; left > 0;) {
         const take = Math.min(left, 24);

@@ -7,7 +7,7 @@ export interface Decimals {
 }
 
 /** Exporters print at most 6 digits after the point. */
-const digitsMax = 9;
+export const digitsMax = 9;
 const powers = Array.from({ length: digitsMax + 1 }, (_, digits) => 10 ** digits);
 /** Differences of two differences of such integers are still exact. */
 const integerMax = 2 ** 49;

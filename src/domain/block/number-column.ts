@@ -1,6 +1,6 @@
 import { ByteReader } from "./byte-reader.ts";
 import { ByteWriter } from "./byte-writer.ts";
-import { type Decimals, decimalsOf, divide } from "./decimals.ts";
+import { type Decimals, decimalsOf, digitsMax, divide } from "./decimals.ts";
 import { readDoubles, writeDoubles } from "./packed-doubles.ts";
 import { type IntegersPlan, planIntegers, readIntegers, writeIntegers } from "./packed-integers.ts";
 import { readPresence, writePresence } from "./presence.ts";
@@ -50,47 +50,76 @@ function presentOf(values: Float64Array): Float64Array {
   return values;
 }
 
+/** The values of a series. */
+export interface NumberColumn {
+  /** NaN: the record has no value. */
+  readonly values: Float64Array;
+  /** How many digits after the point the values have, all of which are then decimals; undefined if some are not. */
+  readonly digits: number | undefined;
+}
+
+/** Gives an array of a length, which may have any content. */
+export type TakeColumn = (length: number) => Float64Array;
+
+const newColumn: TakeColumn = (length) => new Float64Array(length);
+
 /** Decodes the values of a series.
  *  @param count the number of records of the block; memory for so many values is taken whatever the bytes say
  *  @throws UndecodableBlock if the bytes are damaged, or were not made from `count` values */
 export function decodeNumbers(bytes: Uint8Array, count: number): Float64Array {
+  return decodeColumn(bytes, count).values;
+}
+
+/** The same, with what is known of all of the values.
+ *  @param take gives the array that the values are written to */
+export function decodeColumn(bytes: Uint8Array, count: number, take: TakeColumn = newColumn): NumberColumn {
   const reader = new ByteReader(bytes);
   const flags = reader.uint8();
   if (flags > flagsMax)
     throw reader.error(`the first byte is ${flags}: damaged, or of a newer version of this program`);
+  const all = take(count);
   const places = (flags & hasAbsent) === 0 ? undefined : readPresence(reader, count);
-  const values = new Float64Array(places?.length ?? count);
-  const order = flags & 3;
-  if (order === kindDoubles) readDoubles(reader, values);
-  else readDecimals(reader, values, { order, hasOthers: (flags & hasOthers) !== 0 });
+  const values = places === undefined ? all : new Float64Array(places.length);
+  const digits = readValues(reader, values, flags);
   if (!reader.isAtEnd) throw reader.error("bytes are left over");
-  if (places === undefined) return values;
-  const all = new Float64Array(count).fill(NaN);
-  places.forEach((place, index) => (all[place] = values[index] as number));
-  return all;
+  if (places !== undefined) {
+    all.fill(NaN);
+    places.forEach((place, index) => (all[place] = values[index] as number));
+  }
+  return { values: all, digits };
+}
+
+/** @returns see `NumberColumn` */
+function readValues(reader: ByteReader, values: Float64Array, flags: number): number | undefined {
+  const order = flags & 3;
+  if (order !== kindDoubles) return readDecimals(reader, values, { order, hasOthers: (flags & hasOthers) !== 0 });
+  readDoubles(reader, values);
+  return undefined;
 }
 
 function readDecimals(
   reader: ByteReader,
   values: Float64Array,
   { order, hasOthers: areOthers }: { readonly order: number; readonly hasOthers: boolean },
-): void {
+): number | undefined {
   const digits = reader.uint8();
+  if (digits > digitsMax) throw reader.error(`decimals of ${digits} digits`);
   const zigzag = reader.varint();
   const others = areOthers ? readOthers(reader, values.length) : [];
-  readIntegers(reader, values);
-  sumUp(values, order, zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2);
+  const first = zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2;
+  readIntegers(reader, values, order === 0 ? first : 0);
+  if (order > 0) sumUp(values, order, first);
   divide(values, digits);
   for (const [place, value] of others) values[place] = value;
+  return areOthers ? undefined : digits;
 }
 
-/** Undoes the differences. */
+/** Undoes the differences. @param order 1 or 2 */
 function sumUp(values: Float64Array, order: number, first: number): void {
   let [value, step] = [first, 0];
   for (let index = 0; index < values.length; index += 1) {
     const read = values[index] as number;
-    if (order === 0) value = first + read;
-    else if (order === 1) value += read;
+    if (order === 1) value += read;
     else value += step += read;
     values[index] = value;
   }

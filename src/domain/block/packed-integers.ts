@@ -55,19 +55,21 @@ export function writeIntegers(writer: ByteWriter, values: Float64Array, { groups
 }
 
 /** Reads integers into `values`, which says how many there are.
+ *  @param offset is added to each
  *  @throws UndecodableBlock */
-export function readIntegers(reader: ByteReader, values: Float64Array): void {
+export function readIntegers(reader: ByteReader, values: Float64Array, offset: number): void {
   for (let from = 0; from < values.length;) {
     const header = reader.uint8();
     if (header === zeroRun) {
       const groups = reader.count(Math.ceil((values.length - from) / groupSize));
-      values.fill(0, from, from + groups * groupSize);
+      values.fill(offset, from, from + groups * groupSize);
       from += groups * groupSize;
       if (groups === 0) throw reader.error("a run of no groups");
       continue;
     }
-    readGroup(reader, header, values.subarray(from, from + groupSize));
-    from += groupSize;
+    const group = { from, to: Math.min(values.length, from + groupSize), offset };
+    readGroup(reader, header, { values, ...group });
+    from = group.to;
   }
 }
 
@@ -106,42 +108,36 @@ function writeGroup(writer: ByteWriter, group: Float64Array, plan: GroupPlan): v
   );
 }
 
-function readGroup(reader: ByteReader, header: number, group: Float64Array): void {
+/** A group that is read. It is no array of its own: to make one takes as long as to read ten integers. */
+interface GroupRead extends Group {
+  readonly values: Float64Array;
+  readonly offset: number;
+}
+
+function readGroup(reader: ByteReader, header: number, group: GroupRead): void {
+  const { values, from, to } = group;
   const width = header & widthMask;
   if (width > widthMax) throw reader.error(`integers of ${width} bits`);
   const base = (header & hasBase) === 0 ? 0 : unzigzag(reader.varint());
   const exceptions = (header & hasExceptions) === 0 ? 0 : reader.uint8();
   const upperWidth = exceptions === 0 ? 0 : reader.uint8();
-  if (exceptions > group.length || width + upperWidth > widthMax) throw reader.error(`${exceptions} exceptions`);
-  const places = exceptions === 0 ? [] : Array.from({ length: exceptions }, () => reader.uint8());
-  reader.packed(group, group.length, width);
-  if (exceptions > 0) addUpperBits(reader, group, { places, width, upperWidth });
-  if (width + upperWidth < 32) {
-    for (let index = 0; index < group.length; index += 1) {
-      const integer = group[index] as number;
-      group[index] = base + ((integer >>> 1) ^ -(integer & 1));
-    }
-    return;
+  if (exceptions > to - from || width + upperWidth > widthMax) throw reader.error(`${exceptions} exceptions`);
+  const places = exceptions === 0 ? noBytes : reader.bytesOf(exceptions);
+  const offset = base + group.offset;
+  reader.packedZigzag(values, { from, to, width, offset });
+  if (exceptions === 0) return;
+  const unit = 2 ** width;
+  reader.packed(upper, { from: 0, to: exceptions, width: upperWidth });
+  for (let index = 0; index < exceptions; index += 1) {
+    const at = from + (places[index] as number);
+    if (at >= to) throw reader.error(`an exception at ${at - from} of ${to - from}`);
+    values[at] = offset + unzigzag(zigzag((values[at] as number) - offset) + (upper[index] as number) * unit);
   }
-  for (let index = 0; index < group.length; index += 1) group[index] = base + unzigzag(group[index] as number);
 }
 
-function addUpperBits(
-  reader: ByteReader,
-  group: Float64Array,
-  {
-    places,
-    width,
-    upperWidth,
-  }: { readonly places: readonly number[]; readonly width: number; readonly upperWidth: number },
-): void {
-  const upper = new Float64Array(places.length);
-  reader.packed(upper, places.length, upperWidth);
-  places.forEach((place, index) => {
-    if (place >= group.length) throw reader.error(`an exception at ${place} of ${group.length}`);
-    group[place] = (group[place] as number) + (upper[index] as number) * 2 ** width;
-  });
-}
+const noBytes = new Uint8Array();
+/** The upper bits of a group's exceptions; of use until the next group. */
+const upper = new Float64Array(groupSize);
 
 /** The places of a group. */
 interface Group {
@@ -218,6 +214,7 @@ function zigzag(value: number): number {
 }
 
 function unzigzag(integer: number): number {
+  if (integer < 2 ** 31) return (integer >>> 1) ^ -(integer & 1);
   return integer % 2 === 0 ? integer / 2 : -(integer + 1) / 2;
 }
 

@@ -28,7 +28,7 @@ export function readPresence(reader: ByteReader, count: number): Uint32Array {
   let [at, found] = [0, 0];
   if (runs === 0) {
     const bits = new Float64Array(count);
-    reader.packed(bits, count, 1);
+    reader.packed(bits, { from: 0, to: count, width: 1 });
     for (; at < count; at += 1) if (bits[at] === 1) places[found++] = at;
     return places.subarray(0, found);
   }

@@ -75,8 +75,11 @@ export class BucketSums {
       const count = rollup.counts[entry] as number;
       if (!(count > 0)) continue;
       counts[cell] = (counts[cell] as number) + count;
-      minima[cell] = Math.min(minima[cell] as number, rollup.minima[entry] as number);
-      maxima[cell] = Math.max(maxima[cell] as number, rollup.maxima[entry] as number);
+      // Math.min and Math.max would take longer; of 0 and -0, which are shown alike, either is kept
+      const least = rollup.minima[entry] as number;
+      if (least < (minima[cell] as number)) minima[cell] = least;
+      const greatest = rollup.maxima[entry] as number;
+      if (greatest > (maxima[cell] as number)) maxima[cell] = greatest;
     }
     addEntries(sums, rollup, added);
     if (increases !== undefined && rollup.changes !== undefined) addIncreases(increases, rollup.changes, added);

@@ -27,6 +27,8 @@ interface SumsOfEntries {
   readonly counts: Float64Array;
   readonly minima: Float64Array;
   readonly excesses: Float64Array;
+  /** How many digits after the point their decimals have at most; undefined if that is not known, or if some are no decimals. */
+  readonly digits: number | undefined;
 }
 
 /** Sums of values that are the same to the bit in whatever order values, or sums of them, are added. What exporters print are decimals of
@@ -71,25 +73,27 @@ export class ExactSums {
 
   /** Adds the sums of entries: of each its least value as often as it has values, and its excess. NaN as excess: the sum is not added.
    *  @param added the first `length` elements of the columns count */
-  addEntries({ entries, cells, length }: EntriesAdded, { counts, minima, excesses }: SumsOfEntries): void {
+  addEntries({ entries, cells, length }: EntriesAdded, { counts, minima, excesses, digits }: SumsOfEntries): void {
+    if (digits !== undefined && digits > this.digits) this.refine(digits);
+    // without digits, no entry is known to be a decimal: each is added as values are
+    const power = digits === undefined ? NaN : this.power;
+    const { integers, limit } = this;
     for (let index = 0; index < length; index += 1) {
       // not destructured: that would take more time than the rest
       const entry = entries[index] as number;
       const cell = cells[index] as number;
       const least = minima[entry] as number;
       const excess = excesses[entry] as number;
-      const leastInteger = Math.round(least * this.power);
-      const excessInteger = Math.round(excess * this.power);
+      const leastInteger = Math.round(least * power);
+      const excessInteger = Math.round(excess * power);
       const product = leastInteger * (counts[entry] as number);
-      const sum = (this.integers[cell] as number) + product + excessInteger;
+      const sum = (integers[cell] as number) + product + excessInteger;
       const isExact =
-        leastInteger / this.power === least &&
-        excessInteger / this.power === excess &&
-        Math.abs(leastInteger) < this.limit &&
-        Math.abs(excessInteger) < this.limit &&
+        Math.abs(leastInteger) < limit &&
+        Math.abs(excessInteger) < limit &&
         Math.abs(product) + Math.abs(excessInteger) <= Number.MAX_SAFE_INTEGER &&
         Math.abs(sum) <= Number.MAX_SAFE_INTEGER;
-      if (isExact) this.integers[cell] = sum;
+      if (isExact) integers[cell] = sum;
       else if (!Number.isNaN(excess)) {
         this.addTimes(cell, least, counts[entry] as number);
         this.add(cell, excess);

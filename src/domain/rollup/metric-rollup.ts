@@ -1,6 +1,6 @@
 import { ByteReader } from "../block/byte-reader.ts";
 import { ByteWriter } from "../block/byte-writer.ts";
-import { decodeNumbers, encodeNumbers } from "../block/number-column.ts";
+import { decodeColumn, encodeNumbers, type NumberColumn, type TakeColumn } from "../block/number-column.ts";
 import { UndecodableBlock } from "../errors.ts";
 import { asDecimal, type EntriesAdded, type ExactSums, unitsOf, type WideSum } from "./exact-sums.ts";
 
@@ -17,6 +17,8 @@ export interface MetricRollup {
   readonly maxima: Float64Array;
   /** The sum of the values less the minimum: small, and thus short. NaN: the sum is among the wide ones. */
   readonly excesses: Float64Array;
+  /** See `ExactSums.addEntries`. */
+  readonly digits: number | undefined;
   readonly wide: ReadonlyMap<number, WideSum>;
   /** Undefined: the metric is no counter. */
   readonly changes: Changes | undefined;
@@ -89,21 +91,35 @@ export function packMetric({ counts, minima, maxima, excesses, wide, changes }: 
 }
 
 /** @param bytes what `packMetric` made
+ *  @param take gives the arrays of the columns
  *  @throws UndecodableBlock if they are damaged */
 export function unpackMetric(
   bytes: Uint8Array,
-  { entries, isCounter }: { readonly entries: number; readonly isCounter: boolean },
+  { entries, isCounter, take }: { readonly entries: number; readonly isCounter: boolean; readonly take?: TakeColumn },
 ): MetricRollup {
   const reader = new ByteReader(bytes);
-  const column = (): Float64Array => decodeNumbers(reader.bytesOf(reader.count(bytes.length)), entries);
-  const [counts, minima, maxima, excesses] = [column(), column(), column(), column()];
-  const ofCounter = isCounter ? { firsts: column(), lasts: column(), increases: column() } : undefined;
-  const text = new TextDecoder().decode(reader.rest());
-  const sums = text === "" ? new Map<number, WideSum>() : wideSumsOf(text);
-  const wide = new Map([...sums].filter(([place]) => place < entries));
+  const column = (): NumberColumn => decodeColumn(reader.bytesOf(reader.count(bytes.length)), entries, take);
+  const [{ values: counts }, minima, { values: maxima }, excesses] = [column(), column(), column(), column()];
+  const ofCounter = isCounter
+    ? { firsts: column().values, lasts: column().values, increases: column().values }
+    : undefined;
+  const sums = reader.isAtEnd ? noSums : wideSumsOf(new TextDecoder().decode(reader.rest()));
   const ofIncreases = [...sums].flatMap(([place, sum]) => (place < entries ? [] : [[place - entries, sum] as const]));
-  const changes = ofCounter && { ...ofCounter, wide: new Map(ofIncreases) };
-  return { counts, minima, maxima, excesses, changes, wide };
+  return {
+    counts,
+    minima: minima.values,
+    maxima,
+    excesses: excesses.values,
+    digits: most(minima.digits, excesses.digits),
+    changes: ofCounter && { ...ofCounter, wide: new Map(ofIncreases) },
+    wide: sums.size === 0 ? sums : new Map([...sums].filter(([place]) => place < entries)),
+  };
+}
+
+const noSums: ReadonlyMap<number, WideSum> = new Map();
+
+function most(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? undefined : Math.max(a, b);
 }
 
 function wideSumsOf(text: string): Map<number, WideSum> {

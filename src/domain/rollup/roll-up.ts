@@ -80,7 +80,7 @@ function metricOf(name: string, heldRuns: readonly HeldRun[], entries: number): 
     }
   }
   const changes = isCounter(name) ? changesOf(name, heldRuns, entries) : undefined;
-  return { counts, minima, maxima, ...excessesOf(sums, counts, minima), changes };
+  return { counts, minima, maxima, ...excessesOf(sums, counts, minima), digits: undefined, changes };
 }
 
 function excessesOf(

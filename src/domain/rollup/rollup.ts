@@ -136,6 +136,7 @@ function metricOf(places: readonly Place[], name: string): MetricRollup {
     minima: column(({ minima }, entry) => minima[entry]),
     maxima: column(({ maxima }, entry) => maxima[entry]),
     excesses: column(({ excesses }, entry) => excesses[entry]),
+    digits: undefined,
     wide: wideOf(({ wide }) => wide),
     changes: isCounter(name)
       ? {

@@ -34,14 +34,22 @@ export class GroupSchedule {
       this.current.push(next);
       this.later.pop();
     }
-    this.current = this.current.filter((each) => each.toMs > fromMs);
-    let sum = 0;
-    for (const { devices, intervalMs, phaseMs, ...span } of this.current) {
-      if (intervalMs === null) return undefined;
-      const before = (instantMs: number): number => Math.ceil((instantMs - phaseMs) / intervalMs);
-      sum += devices * Math.max(0, before(Math.min(toMs, span.toMs)) - before(Math.max(fromMs, span.fromMs)));
+    let [sum, ended] = [0, 0];
+    for (const each of this.current) {
+      if (each.toMs <= fromMs) {
+        ended += 1;
+        continue;
+      }
+      if (each.intervalMs === null) return undefined;
+      const first = dueBefore(each, Math.max(fromMs, each.fromMs));
+      sum += each.devices * Math.max(0, dueBefore(each, Math.min(toMs, each.toMs)) - first);
     }
+    if (ended > 0) this.current = this.current.filter((each) => each.toMs > fromMs);
     // an aggregate has records, so 0 would be wrong
     return sum === 0 ? undefined : sum;
   }
+}
+
+function dueBefore({ intervalMs, phaseMs }: ScheduledDevices, instantMs: number): number {
+  return Math.ceil((instantMs - phaseMs) / (intervalMs ?? NaN));
 }

@@ -14,8 +14,8 @@ import { summarize } from "./aggregates/summarize.ts";
 import { aggregatesAt, type SpanOfSums } from "./aggregates/summaries.ts";
 import { ExpectedRecords, type GroupSchedule } from "./expected-records.ts";
 
-/** A row of 20 metrics takes about 10 us. */
-const rowsPerTurn = 500;
+/** It takes about 5 ms to make rows of so many metrics. */
+const metricsPerTurn = 10_000;
 
 /** Aggregates the history. */
 export class SqlAggregateQueries implements AggregateQueries {
@@ -63,12 +63,15 @@ class RowsOfGroups {
   readonly rows: AggregateRow[] = [];
   private order: readonly number[] = [];
   private readonly known: KnownGroup[] = [];
+  private readonly rowsPerTurn: number;
 
   constructor(
     private readonly groups: Groups,
     private readonly expected: ExpectedRecords,
     private readonly filter: AggregateFilter,
-  ) {}
+  ) {
+    this.rowsPerTurn = Math.ceil(metricsPerTurn / Math.max(1, filter.metrics.length));
+  }
 
   /** Adds a span that is later than those before. Stops at one row more than the limit. */
   async add({ fromMs, sums }: SpanOfSums): Promise<void> {
@@ -89,7 +92,7 @@ class RowsOfGroups {
           metrics: aggregatesAt(sums, cell, metrics),
         });
         if (this.rows.length > limit) return;
-        if (this.rows.length % rowsPerTurn === 0) await turnOfOthers();
+        if (this.rows.length % this.rowsPerTurn === 0) await turnOfOthers();
       }
     }
   }

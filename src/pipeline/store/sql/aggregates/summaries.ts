@@ -1,5 +1,5 @@
 import type { RollupsOfHour } from "../../../../db/sql/rollup-hours.ts";
-import { decodeNumbers } from "../../../../domain/block/number-column.ts";
+import { decodeColumn } from "../../../../domain/block/number-column.ts";
 import type { Aggregate } from "../../../../domain/query.ts";
 import { BucketSums } from "../../../../domain/rollup/bucket-sums.ts";
 import type { EntriesAdded, ExactSums } from "../../../../domain/rollup/exact-sums.ts";
@@ -10,9 +10,10 @@ import {
   hasIncrease,
   lastValue,
 } from "../../../../domain/rollup/increase.ts";
+import { EntriesOfRow, ReusedColumns } from "./reused-columns.ts";
 import { type Changes, unpackMetric } from "../../../../domain/rollup/metric-rollup.ts";
 import { holderOf } from "../../../../domain/rollup/roll-up.ts";
-import { type Holder, isCounter } from "../../../../domain/rollup/rollup.ts";
+import { isCounter } from "../../../../domain/rollup/rollup.ts";
 import { hourMs } from "../../../../domain/time-range.ts";
 import { firstFrom, type HistoryPart } from "../history/history-part.ts";
 import type { CounterEnds, HourEnds } from "./counter-ends.ts";
@@ -55,6 +56,8 @@ export class Summaries {
   private readonly spanMs: number;
   /** For each metric, whether its increases are wanted. */
   private readonly isRising: readonly boolean[];
+  private readonly reused = new ReusedColumns();
+  private readonly added = new EntriesOfRow();
 
   /** @param ends what is known of the time before */
   constructor(
@@ -110,25 +113,22 @@ export class Summaries {
     const { row } = counted;
     const { entries } = row;
     const columns = row as unknown as Readonly<Record<string, Uint8Array | null>>;
-    const rollups = metrics.map((name) => {
-      const bytes = columns[name];
-      return bytes === null || bytes === undefined
-        ? undefined
-        : unpackMetric(bytes, { entries, isCounter: isCounter(name) });
-    });
     const { fromMs, sums } = this.spanOf(row.hour);
     const added = this.cellsOf(counted, fromMs, sums);
-    const records = decodeNumbers(row.records, entries);
+    const { values: records } = decodeColumn(row.records, entries, this.reused.begin());
     for (let index = 0; index < added.length; index += 1) {
       const cell = added.cells[index] as number;
       sums.records[cell] = (sums.records[cell] as number) + (records[added.entries[index] as number] as number);
     }
-    rollups.forEach((rollup, metric) => {
-      if (rollup === undefined) return;
+    for (const [metric, name] of metrics.entries()) {
+      const bytes = columns[name];
+      if (bytes === null || bytes === undefined) continue;
+      const rollup = unpackMetric(bytes, { entries, isCounter: isCounter(name), take: this.reused.begin() });
       sums.addEntries(metric, rollup, added);
-      if (this.isRising[metric] === true && rollup.changes)
-        this.addEnds(metrics[metric] as string, counted, { added, changes: rollup.changes });
-    });
+      if (this.isRising[metric] === true && rollup.changes) {
+        this.addEnds(name, counted, { added, changes: rollup.changes });
+      }
+    }
   }
 
   private addEnds(
@@ -162,18 +162,21 @@ export class Summaries {
     if (areAllSelected && isCounted === undefined && !groups.needsHolders) {
       return { entries: everyEntry(row.entries), cells: ofGpus, length: row.entries };
     }
-    const holders = groups.needsHolders && row.holders !== null ? decodeNumbers(row.holders, row.entries) : undefined;
-    const ofHolders = (JSON.parse(row.holderNames ?? "[]") as readonly Holder[]).map((each) => groups.ofHolder(each));
-    const [entries, cells]: [number[], number[]] = [[], []];
+    const holders =
+      groups.needsHolders && row.holders !== null
+        ? decodeColumn(row.holders, row.entries, this.reused.begin()).values
+        : undefined;
+    const ofHolders = groups.ofHolders(row.holderNames ?? "[]");
+    const added = this.added;
+    added.clear();
     for (let entry = 0; entry < row.entries; entry += 1) {
       const group = ofGpus[entry] as number;
       if (group < 0 || isCounted?.(gpuKeys[entry] as number) === false) continue;
-      for (const each of numbersOf(holders === undefined || (ofHolders[holders[entry] as number] ?? false), group)) {
-        entries.push(entry);
-        cells.push(sums.cell(each, 0));
-      }
+      const ofHolder = holders === undefined || (ofHolders[holders[entry] as number] ?? false);
+      if (ofHolder === true) added.add(entry, sums.cell(group, 0));
+      else if (ofHolder !== false) for (const each of ofHolder) added.add(entry, sums.cell(each, 0));
     }
-    return { entries: Int32Array.from(entries), cells: Int32Array.from(cells), length: entries.length };
+    return added;
   }
 
   /** Adds records in a row that have the same holder. */
@@ -251,21 +254,23 @@ export function aggregatesAt(sums: BucketSums, cell: number, names: readonly str
     const of = sums.metrics[metric];
     const count = of?.counts[cell] ?? 0;
     if (of === undefined || count === 0) continue;
-    present[names[metric] as string] = {
+    const summary = {
       avg: of.sums.sum(cell) / count,
       min: of.minima[cell] as number,
       max: of.maxima[cell] as number,
       count,
-      ...(of.increases && { increase: of.increases.sum(cell) }),
     };
+    const name = names[metric] as string;
+    present[name] = of.increases === undefined ? summary : { ...summary, increase: of.increases.sum(cell) };
   }
   return present;
 }
 
-/** The indexes of so many entries. */
+let indexes = new Int32Array(0);
+
+/** The indexes of so many entries, and maybe of more. */
 function everyEntry(count: number): Int32Array {
-  const indexes = new Int32Array(count);
-  for (let index = 0; index < count; index += 1) indexes[index] = index;
+  if (indexes.length < count) indexes = Int32Array.from({ length: count }, (_, index) => index);
   return indexes;
 }
 

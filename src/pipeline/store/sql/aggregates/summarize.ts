@@ -144,9 +144,12 @@ async function readSlice(executor: SqlExecutor, range: TimeRange, question: Summ
   const sought = gpuKeys.length > keysSought ? undefined : gpuKeys;
   const withHolders = question.groups.needsHolders;
   const rows = await selectRollupHours(executor, { range, gpuKeys: sought, metrics: question.metrics, withHolders });
-  const isRollup = (row: RollupsOfHour | OpenHour): row is RollupsOfHour => row.kind === "rollups";
-  const rollups = rows.filter(isRollup).map((row) => ({ ...row, hour: Math.round(row.hour) }));
-  const open = rows.flatMap((row) => (isRollup(row) ? [] : [{ ...row, hour: Math.round(row.hour) }]));
+  const rollups: RollupsOfHour[] = [];
+  const open: OpenHour[] = [];
+  for (const row of rows) {
+    if (row.kind === "rollups") rollups.push(row);
+    else open.push(row);
+  }
   return { range, rollups, open };
 }
 
