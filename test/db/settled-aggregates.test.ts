@@ -73,3 +73,38 @@ test("aggregates and rollups are the same to the bit, whatever is settled, and w
     await store.close();
   }
 }, 120_000);
+
+test("the usual time between records is that of the newest hundred, in however many blocks they are", async () => {
+  const minuteMs = 60_000;
+  const [often, seldom] = [
+    Array.from({ length: 240 }, (_, at) => at * 5),
+    Array.from({ length: 18 }, (_, at) => 1200 + at * 20),
+  ];
+  const timesMs = [...often, ...seldom].map((minutes) => begin + minutes * minuteMs);
+  const recordAt = (timeMs: number) => ({
+    uuid: "rare",
+    clusterId: "rare",
+    hostname: "rare",
+    timeMs,
+    metrics: { temperature: 1 },
+  });
+  const store = await openMemoryStore();
+  try {
+    await store.store.ingest(messageOf("rare", makeBatch(timesMs.map(recordAt))));
+    const range = { fromMs: begin, toMs: begin + 26 * hourMs };
+    const expectedOf = async (within?: GpuBounds) => {
+      const gpus = within === undefined ? {} : { within };
+      const filter = { groupBy: "host", resolution: "1h", metrics: ["temperature"], gpus, range, limit: 100 } as const;
+      return (await store.queries.aggregates.byGroup(filter)).map(({ expected }) => expected);
+    };
+    const before = await expectedOf();
+    expect(before.slice(0, 3)).toEqual([12, 12, 12]);
+    for (const state of ["half", "everything"] as const) {
+      await settleTo(store.client, state);
+      expect(await expectedOf()).toEqual(before);
+      expect(await expectedOf({ hosts: ["rare"] })).toEqual(before);
+    }
+  } finally {
+    await store.close();
+  }
+}, 60_000);

@@ -6,12 +6,12 @@ import { type HoursParameters, msOf, withinHours } from "./source-hours.ts";
 export type LearnedRange = Pick<HoursParameters, "firstHour" | "lastHour">;
 
 /** A condition: the device has no source with a schedule. */
-const isUnscheduled = (alias: string, { lastHour }: LearnedRange): string => `not exists (
+export const isUnscheduled = (alias: string, { lastHour }: LearnedRange): string => `not exists (
       select from source_devices s where s.gpu_key = ${alias}.gpu_key
         and s.first_at < to_timestamp((${lastHour}::float8 + ${coverageHourMs}) / 1000.0))`;
 
 /** So many of a device's times between records are looked at, the newest of the range: of millions of records, as good a median. */
-const learnedFrom = 100;
+export const learnedFrom = 100;
 
 /** A query for the newest instants of a device's records in the range. Blocks are decoded one by one, the newest first, until these are
  *  enough; none if the rows have enough newer ones. */
@@ -65,10 +65,15 @@ const notElsewhere = (alias: string): string => `not exists (
  *  is missing. `source_ms` is when that source ended, `newest_ms` the instant of the newest record of the range, or else of all.
  *  @param range all hours, which the times are learned from
  *  @param all the CTE of all devices, if `devices` has only some of them
- *  @param own with bounds, a source ends with the last record of its devices that was within */
+ *  @param own with bounds, a source ends with the last record of its devices that was within
+ *  @param steps a query for what `stepsOf` gives, if it is known already */
 export function learnedSpans(
   range: LearnedRange,
-  { all, own }: { readonly all?: string; readonly own?: OwnRows | undefined } = {},
+  {
+    all,
+    own,
+    steps = stepsOf("devices", range, own),
+  }: { readonly all?: string; readonly own?: OwnRows | undefined; readonly steps?: string | undefined } = {},
 ): string {
   const endOfSource =
     own === undefined
@@ -76,7 +81,7 @@ export function learnedSpans(
       : `select max(o.last_seen_at) from unscheduled_devices u join own_gpus o using (gpu_key)
       where u.source_id = i.source_id`;
   return `
-steps as (${stepsOf("devices", range, own)}),
+steps as (${steps}),
 usual as (
   select percentile_disc(0.5) within group (order by step_ms) as step_ms
   from (${all === undefined ? "select * from steps" : stepsOf(all, range, own)}) every),

@@ -1,10 +1,12 @@
 import { coverageHourMs } from "../../domain/coverage.ts";
 import { type AggregateFilter, type Grouping, rollupMs } from "../../domain/query.ts";
 import type { SqlExecutor } from "../client.ts";
+import { numberArray } from "./array-literal.ts";
 import { Conditions } from "./conditions.ts";
 import { deviceStates, gpusTable } from "./device-states.ts";
 import { addAttributeConditions } from "./gpu-conditions.ts";
 import { type LearnedRange, learnedSpans } from "./learned-devices.ts";
+import { type LearnedStep, selectLearnedSteps } from "./learned-steps.ts";
 import { ownGpus, OwnRows } from "./own-rows.ts";
 import { msOf, sourcesOfDevices, sourceSpans } from "./source-hours.ts";
 import { namespacesOf } from "./stored-occupants.ts";
@@ -39,12 +41,15 @@ interface Bounds extends LearnedRange {
 /** When records of the devices of an aggregate were due, by the present attributes of the devices. */
 export async function selectExpected(
   executor: SqlExecutor,
-  { groupBy, gpus, range, resolution }: AggregateFilter,
+  filter: AggregateFilter,
 ): Promise<readonly ScheduledDevices[]> {
+  const { gpus, range, resolution } = filter;
   const widthMs = rollupMs[resolution];
   const wholeFrom = (bound: number): number => Math.ceil(bound / widthMs) * widthMs;
   const [fromMs, toMs] = [wholeFrom(range.fromMs), wholeFrom(range.toMs)];
   if (fromMs >= toMs) return [];
+  const firstHourMs = Math.floor(fromMs / coverageHourMs) * coverageHourMs;
+  const lastHourMs = (Math.ceil(toMs / coverageHourMs) - 1) * coverageHourMs;
   const selected = addAttributeConditions(new Conditions(), gpus, {
     key: "g.gpu_key",
     attribute: (column) => `g.${column}`,
@@ -52,19 +57,36 @@ export async function selectExpected(
   const bounds: Bounds = {
     from: selected.param(fromMs),
     to: selected.param(toMs),
-    firstHour: selected.param(Math.floor(fromMs / coverageHourMs) * coverageHourMs),
-    lastHour: selected.param((Math.ceil(toMs / coverageHourMs) - 1) * coverageHourMs),
+    firstHour: selected.param(firstHourMs),
+    lastHour: selected.param(lastHourMs),
   };
+  // within bounds, not all records of a block count
+  const steps =
+    gpus.within === undefined
+      ? known(await selectLearnedSteps(executor, gpus, { firstHourMs, lastHourMs }), selected)
+      : undefined;
+  return executor.query<ScheduledDevices>(expectedQuery(filter, { selected, bounds, steps }), selected.params);
+}
+
+/** @param steps a query for the times between records that are known; undefined: they are learned */
+function expectedQuery(
+  { groupBy, gpus }: AggregateFilter,
+  {
+    selected,
+    bounds,
+    steps,
+  }: { readonly selected: Conditions; readonly bounds: Bounds; readonly steps: string | undefined },
+): string {
   const own = gpus.within && new OwnRows(gpus.within, selected);
   const held = heldBy(bounds, own);
   const [workloads, join] = groupBy === "namespace" ? [held.ctes, held.join] : ["", ""];
   const part = (bound: string): string => (groupBy === "namespace" ? `, ${held[bound as "from" | "to"]}` : "");
   // grouped by numbers first: names take longer to compare
-  const text = `
+  return `
 with ${own === undefined ? "" : `${ownGpus(own)},`} devices as materialized (
   select g.*, ${msOf("g.first_seen_at")} as first_ms, ${msOf("g.last_seen_at + interval '10 minutes'")} as last_ms
   from ${gpusTable(own)} g ${selected.after("where")}),
-${dueSpans(bounds, own)},${workloads}
+${dueSpans(bounds, { own, steps })},${workloads}
 parts as (
   select to_jsonb(array[${groupColumns[groupBy].join(", ")}]) as names, s.interval_ms, s.phase_ms,
     greatest(s.from_ms, ${bounds.from}::float8, ${msOf("lower(part)")}${part("from")}) as from_ms,
@@ -75,19 +97,31 @@ parts as (
 select names as "group", count(*)::float8 as devices, interval_ms as "intervalMs", phase_ms as "phaseMs", from_ms as "fromMs",
   to_ms as "toMs"
 from parts where from_ms < to_ms group by to_ms, from_ms, phase_ms, interval_ms, names`;
-  return executor.query<ScheduledDevices>(text, selected.params);
+}
+
+/** A query for steps that are known. */
+function known(steps: readonly LearnedStep[], conditions: Conditions): string {
+  const column = (of: (step: LearnedStep) => number): string => conditions.param(numberArray(steps.map(of)));
+  return `
+  select gpu_key, step_ms, steps, to_timestamp(newest_ms / 1000.0) as newest_at
+  from unnest(${column(({ gpuKey }) => gpuKey)}::text::int8[], ${column(({ stepMs }) => stepMs)}::text::float8[],
+    ${column((step) => step.steps)}::text::int8[], ${column(({ newestMs }) => newestMs)}::text::float8[])
+    as u(gpu_key, step_ms, steps, newest_ms)`;
 }
 
 /** CTEs that follow `devices`: `due_spans(gpu_key, interval_ms, phase_ms, from_ms, to_ms)`, by the schedules of the live sources, or as
  *  learned from the records. Records of files come at about the learned times: half an interval around the first and the last record is
  *  theirs. The interval is NULL where it is not known when records were due: before a device's first source with readings in the
  *  ledger, and if the records that it could be learned from are too few or deleted. */
-function dueSpans(range: LearnedRange, own: OwnRows | undefined): string {
+function dueSpans(
+  range: LearnedRange,
+  { own, steps }: { readonly own: OwnRows | undefined; readonly steps: string | undefined },
+): string {
   const phase = (instant: string, interval: string): string =>
     `${instant} - floor(${instant} / ${interval}) * ${interval}`;
   return `
 ${sourceSpans(sourcesOfDevices, msOf("now()"))},
-${learnedSpans(range, { own })},
+${learnedSpans(range, { own, steps })},
 ${deviceStates("select gpu_key from devices", own)},
 begun as (
   select p.gpu_key, min(greatest(p.first_ms, coalesce(s.first_hour_ms, 'infinity'))) as first_ms

@@ -5,6 +5,7 @@ import { Conditions } from "./conditions.ts";
 import { epochMs } from "./epoch-ms.ts";
 import { addAttributeConditions } from "./gpu-conditions.ts";
 import { OwnRows, placeSpans } from "./own-rows.ts";
+import { JoinedRows, joinedRows } from "./joined-rows.ts";
 
 /** The columns that identify a group, by the API's name of the grouping. */
 export const groupColumns: Readonly<Record<Grouping, readonly string[]>> = {
@@ -71,12 +72,26 @@ export async function selectGroupSpans(
     byAttributes || !filters.isEmpty
       ? spansOf(own)
       : "select gpu_key, timestamptz '-infinity' as from_at, timestamptz 'infinity' as to_at from gpus";
-  const names = { gpu: "array[g.uuid]", namespace: "array[]::text[]" } as const;
+  const names = { gpu: "array[p.uuid]", namespace: "array[]::text[]" } as const;
   const group = byAttributes ? `array[${groupColumns[groupBy].map((name) => `p.${name}`).join()}]` : names[groupBy];
+  const bound = (instant: string): string =>
+    `case when isfinite(${instant}) then ${epochMs(instant)} else ${instant}::text::float8 end`;
+  const sent = ["p.gpu_key::float8", bound("p.from_at"), bound("p.to_at"), `to_json(${group})::text`];
   const text = `
-select ${columns}, to_json(${group}) as "group" from (${spans}) p
-${groupBy === "gpu" ? "join gpus g on g.gpu_key = p.gpu_key" : ""} ${filters.after("where")} order by p.from_at`;
-  return (await executor.query<SpanRow & { readonly group: readonly string[] }>(text, filters.params)).map(toSpan);
+select ${joinedRows(sent)} as sent from (
+  select p.*${groupBy === "gpu" ? ", g.uuid" : ""} from (${spans}) p
+  ${groupBy === "gpu" ? "join gpus g on g.gpu_key = p.gpu_key" : ""} ${filters.after("where")} order by p.from_at) p`;
+  const [row] = await executor.query<{ sent: Uint8Array | null }>(text, filters.params);
+  return row?.sent ? groupSpansOf(row.sent) : [];
+}
+
+function groupSpansOf(sent: Uint8Array): GroupSpan[] {
+  const spans: GroupSpan[] = [];
+  for (const rows = new JoinedRows(sent); rows.next();) {
+    const span = { gpuKey: rows.float8(), fromMs: Math.round(rows.float8()), toMs: Math.round(rows.float8()) };
+    spans.push({ ...span, group: JSON.parse(rows.text() ?? "[]") as string[] });
+  }
+  return spans;
 }
 
 const spansOf = (own: OwnRows | undefined): string => `

@@ -70,8 +70,8 @@ function spread(values: Float64Array, presence: Int32Array, bit: number): Float6
   return all;
 }
 
-/** Microseconds since 2000. */
-function sentInstants(bytes: Uint8Array): Float64Array {
+/** Instants in the binary form that the server sends: microseconds since 2000, int64. */
+export function sentInstants(bytes: Uint8Array): Float64Array {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const timesMs = new Float64Array(bytes.length / 8);
   for (let index = 0; index < timesMs.length; index += 1) {

@@ -26,11 +26,11 @@ export class SqlAggregateQueries implements AggregateQueries {
     const { groupBy, gpus, metrics, limit } = filter;
     const reads = this.reads();
     const widthMs = rollupMs[filter.resolution];
-    const [{ groups, own }, schedules] = await Promise.all([
-      groupsOf(reads, { groupBy, gpus }),
-      selectExpected(reads, filter),
-    ]);
-    const rows = new RowsOfGroups(groups, new ExpectedRecords(schedules), filter);
+    const expected = selectExpected(reads, filter).then((schedules) => new ExpectedRecords(schedules));
+    // it is awaited when there are rows, or not at all
+    expected.catch(() => undefined);
+    const { groups, own } = await groupsOf(reads, { groupBy, gpus });
+    const rows = new RowsOfGroups(groups, filter, expected);
     const question = { widthMs, metrics, groups, own };
     for await (const span of summarize(reads, wholeBuckets(filter.range, widthMs), question)) {
       await rows.add(span);
@@ -67,8 +67,8 @@ class RowsOfGroups {
 
   constructor(
     private readonly groups: Groups,
-    private readonly expected: ExpectedRecords,
     private readonly filter: AggregateFilter,
+    private readonly expected: Promise<ExpectedRecords>,
   ) {
     this.rowsPerTurn = Math.ceil(metricsPerTurn / Math.max(1, filter.metrics.length));
   }
@@ -76,6 +76,7 @@ class RowsOfGroups {
   /** Adds a span that is later than those before. Stops at one row more than the limit. */
   async add({ fromMs, sums }: SpanOfSums): Promise<void> {
     const { resolution, metrics, limit } = this.filter;
+    const expected = await this.expected;
     if (this.order.length !== this.groups.names.length) this.order = this.groups.inOrder();
     const widthMs = rollupMs[resolution];
     for (let bucket = 0; bucket < sums.buckets; bucket += 1) {
@@ -84,7 +85,7 @@ class RowsOfGroups {
         if (number >= sums.groupCount) continue;
         const cell = sums.cell(number, bucket);
         if (sums.records[cell] === 0) continue;
-        const { group, schedule } = this.groupOf(number);
+        const { group, schedule } = this.groupOf(number, expected);
         this.rows.push({
           timeMs,
           group,
@@ -97,12 +98,12 @@ class RowsOfGroups {
     }
   }
 
-  private groupOf(number: number): KnownGroup {
+  private groupOf(number: number, expected: ExpectedRecords): KnownGroup {
     const names = this.groups.names[number] ?? [];
     const columns = groupColumns[this.filter.groupBy];
     return (this.known[number] ??= {
       group: Object.fromEntries(columns.map((column, index) => [column, names[index] ?? ""])),
-      schedule: this.expected.of(names),
+      schedule: expected.of(names),
     });
   }
 }

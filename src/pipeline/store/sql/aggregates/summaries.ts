@@ -56,6 +56,7 @@ export class Summaries {
   private readonly spanMs: number;
   /** For each metric, whether its increases are wanted. */
   private readonly isRising: readonly boolean[];
+  private readonly rises: boolean;
   private readonly reused = new ReusedColumns();
   private readonly added = new EntriesOfRow();
 
@@ -67,6 +68,7 @@ export class Summaries {
     this.spanMs = Math.max(hourMs, question.widthMs);
     const rising = new Set(risingMetrics(question));
     this.isRising = question.metrics.map((name) => rising.has(name));
+    this.rises = rising.size > 0;
   }
 
   /** The summaries of the spans that end before an instant or at it, in the order of time. They are then forgotten. Nothing may be added to
@@ -196,17 +198,22 @@ export class Summaries {
       let to = from + 1;
       while (to < end && (timesMs[to] as number) < bucketEnd) to += 1;
       const group = groups.at(gpuKey, bucketEnd - widthMs);
-      const cells = group < 0 ? [] : numbersOf(ofRun, group).map((each) => sums.cell(each, bucket));
+      const cells = group < 0 ? noCells : cellsAt(sums, bucket, { ofRun, group });
       for (const cell of cells) {
         sums.records[cell] = (sums.records[cell] as number) + to - from;
-        columns.forEach((values, metric) => values && sums.addValues(cell, metric, { values, from, to }));
+        for (let metric = 0; metric < columns.length; metric += 1) {
+          const values = columns[metric];
+          if (values !== undefined) sums.addValues(cell, metric, { values, from, to });
+        }
       }
-      columns.forEach((values, metric) => {
-        if (values === undefined || this.isRising[metric] !== true) return;
-        const ends = this.ends.of(hour, names[metric] as string);
+      if (this.rises) {
         const atMs = widthMs < hourMs ? bucketEnd - widthMs : hour;
-        addCounter(sums.metrics[metric]?.increases, { values, from, to }, { ends, place, atMs, cells });
-      });
+        columns.forEach((values, metric) => {
+          if (values === undefined || this.isRising[metric] !== true) return;
+          const ends = this.ends.of(hour, names[metric] as string);
+          addCounter(sums.metrics[metric]?.increases, { values, from, to }, { ends, place, atMs, cells });
+        });
+      }
       from = to;
     }
   }
@@ -274,7 +281,14 @@ function everyEntry(count: number): Int32Array {
   return indexes;
 }
 
-function numbersOf(ofHolder: readonly number[] | boolean, group: number): readonly number[] {
-  if (typeof ofHolder !== "boolean") return ofHolder;
-  return ofHolder ? [group] : [];
+const noCells: readonly number[] = [];
+
+/** The cells of a run in a bucket. */
+function cellsAt(
+  sums: BucketSums,
+  bucket: number,
+  { ofRun, group }: { readonly ofRun: readonly number[] | boolean; readonly group: number },
+): readonly number[] {
+  if (ofRun === true) return [sums.cell(group, bucket)];
+  return ofRun === false ? noCells : ofRun.map((each) => sums.cell(each, bucket));
 }
