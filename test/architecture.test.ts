@@ -252,6 +252,7 @@ const readRowsAndBlocks = [
     "device-states",
     "history-columns",
     "learned-devices",
+    "learned-steps",
     "observations",
   ],
   ...["history-part", "own-rows", "records-at", "rollup-hours", "select-coverage", "select-latest"],

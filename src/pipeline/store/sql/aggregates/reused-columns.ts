@@ -6,6 +6,7 @@ import type { EntriesAdded } from "../../../../domain/rollup/exact-sums.ts";
 /** Arrays that are used again for each row. */
 export class ReusedColumns {
   private readonly columns: Float64Array[] = [];
+  private counted = new Int32Array(0);
 
   /** From now on, the arrays that were given before are given again. */
   begin(): TakeColumn {
@@ -16,6 +17,12 @@ export class ReusedColumns {
       next += 1;
       return column.length === length ? column : column.subarray(0, length);
     };
+  }
+
+  /** The indexes of so many elements, and maybe of more. */
+  indexes(length: number): Int32Array {
+    if (this.counted.length < length) this.counted = Int32Array.from({ length }, (_, index) => index);
+    return this.counted;
   }
 }
 

@@ -162,7 +162,7 @@ export class Summaries {
     const { groups: ofGpus, areAllSelected, greatest } = groups.ofKeys(gpuKeys, fromMs);
     if (greatest >= 0) sums.cell(greatest, 0);
     if (areAllSelected && isCounted === undefined && !groups.needsHolders) {
-      return { entries: everyEntry(row.entries), cells: ofGpus, length: row.entries };
+      return { entries: this.reused.indexes(row.entries), cells: ofGpus, length: row.entries };
     }
     const holders =
       groups.needsHolders && row.holders !== null
@@ -271,14 +271,6 @@ export function aggregatesAt(sums: BucketSums, cell: number, names: readonly str
     present[name] = of.increases === undefined ? summary : { ...summary, increase: of.increases.sum(cell) };
   }
   return present;
-}
-
-let indexes = new Int32Array(0);
-
-/** The indexes of so many entries, and maybe of more. */
-function everyEntry(count: number): Int32Array {
-  if (indexes.length < count) indexes = Int32Array.from({ length: count }, (_, index) => index);
-  return indexes;
 }
 
 const noCells: readonly number[] = [];
