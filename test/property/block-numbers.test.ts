@@ -38,6 +38,12 @@ test("instants are restored: regular, with gaps, irregular, and backward", () =>
   );
 });
 
+test("columns as they were written before columns could repeat are read", () => {
+  // 20 records, every fourth of which has a value
+  const values = Float64Array.from({ length: 20 }, (_, index) => (index % 4 === 0 ? 40 + index : NaN));
+  expect(isSame(decodeNumbers(Buffer.from("0500888880005004088880", "hex"), 20), values)).toBe(true);
+});
+
 test("damaged bytes are an UndecodableBlock or other values, and nothing else", () => {
   fc.assert(
     fc.property(
@@ -80,7 +86,7 @@ test("a column of another number of records is refused", () => {
 });
 
 test("a column of a newer format is refused, and the error says so", () => {
-  expect(() => decodeNumbers(Uint8Array.of(16, 0, 0), 1)).toThrow("a newer version");
+  expect(() => decodeNumbers(Uint8Array.of(64, 0, 0), 1)).toThrow("a newer version");
 });
 
 test("a constant, a counter and regular instants take few bytes", () => {
@@ -90,6 +96,10 @@ test("a constant, a counter and regular instants take few bytes", () => {
   expect(column(() => -0)).toBeLessThan(600);
   expect(column((index) => 1_752_346_656_768 + index * 1000)).toBeLessThanOrEqual(20);
   expect(column((index) => 123_456_789 + index * 700_000)).toBeLessThanOrEqual(20);
+  // scrapes that take four records each, of which every metric is in one or two
+  expect(column((index) => Math.floor(index / 4) * 15_000 + (index % 4) * 1000)).toBeLessThan(40);
+  expect(column((index) => (index % 4 === 2 ? 7 : NaN))).toBeLessThanOrEqual(16);
+  expect(column((index) => (index % 4 === 2 && index !== 1002 ? 7 : NaN))).toBeLessThanOrEqual(24);
   // one value that is no decimal number does not make doubles of the others
   expect(column((index) => (index === 77 ? Math.PI : 73.136 + (index % 2) / 1000))).toBeLessThan(1000);
 });

@@ -27,10 +27,28 @@ const alike = fc
     for (const [place, other] of others) if (place < length) values[place] = other;
     return values;
   });
+/** What comes again after a few records: who has a value, or the steps between instants. Some records are missing. */
+const repeated = fc
+  .tuple(
+    fc.array(fc.tuple(fc.boolean(), fc.nat(5000)), { minLength: 1, maxLength: 70 }),
+    fc.constantFrom("instants", "values", "doubles"),
+    fc.array(fc.nat(400), { maxLength: 4 }),
+    fc.nat(400),
+  )
+  .map(([pattern, kind, missing, length]) => {
+    const places = Array.from({ length }, (_, index) => index).filter((index) => !missing.includes(index));
+    return places.map((index) => {
+      const [isPresent, offset] = pattern[index % pattern.length] ?? [true, 0];
+      if (kind === "instants") return Math.floor(index / pattern.length) * 15_000 + offset;
+      if (!isPresent) return NaN;
+      return kind === "values" ? (index * 7919) % 1000 : Math.sqrt(index);
+    });
+  });
 /** The values of a series in the order of its records; NaN: the record has none. */
 export const columns = fc.oneof(
   fc.array(value, { maxLength: 300 }),
   fc.array(double, { maxLength: 200 }),
   fc.array(decimal, { maxLength: 200 }),
   alike,
+  repeated,
 );

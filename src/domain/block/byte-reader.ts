@@ -109,6 +109,15 @@ export class ByteReader {
     }
   }
 
+  /** Reads as many bits as `target` has elements.
+   *  @throws UndecodableBlock */
+  bits(target: Uint8Array): void {
+    const at = this.taken(Math.ceil(target.length / 8));
+    for (let index = 0; index < target.length; index += 1) {
+      target[index] = ((this.bytes[at + (index >> 3)] as number) >> (7 - (index & 7))) & 1;
+    }
+  }
+
   error(fault: string): UndecodableBlock {
     return new UndecodableBlock(`${fault}, near byte ${this.at} of a column of ${this.bytes.length} bytes`);
   }

@@ -43,15 +43,14 @@ export class ByteWriter {
   }
 
   /** Integers of `width` bits each, without gaps, the most significant bit first; the last byte is filled up with zeros.
-   *  @param width 0 to 53
-   *  @param shift bits to leave out at the lower end of each value */
-  packed(values: ArrayLike<number>, width: number, shift = 0): void {
-    this.reserve(Math.ceil((values.length * width) / 8) + 4);
-    if (width <= 24 && shift === 0) return this.packedNarrow(values, width);
-    const divisor = 2 ** shift;
+   *  @param count how many of the values to write
+   *  @param width 0 to 53 */
+  packed(values: ArrayLike<number>, count: number, width: number): void {
+    this.reserve(Math.ceil((count * width) / 8) + 4);
+    if (width <= 24) return this.packedNarrow(values, count, width);
     let [pending, bits] = [0, 0];
-    for (let index = 0; index < values.length; index += 1) {
-      const value = Math.floor((values[index] as number) / divisor) % 2 ** width;
+    for (let index = 0; index < count; index += 1) {
+      const value = (values[index] as number) % 2 ** width;
       // at most 24 bits at a time: with the up to 7 pending ones, they fit into 31
       for (let left = width; left > 0;) {
         const taken = Math.min(left, 24);
@@ -71,12 +70,12 @@ export class ByteWriter {
   }
 
   /** Takes a third of the time. */
-  private packedNarrow(values: ArrayLike<number>, width: number): void {
+  private packedNarrow(values: ArrayLike<number>, count: number, width: number): void {
     const { bytes } = this;
     const mask = (1 << width) - 1;
     let { at } = this;
     let [pending, bits] = [0, 0];
-    for (let index = 0; index < values.length; index += 1) {
+    for (let index = 0; index < count; index += 1) {
       // the upper bits that leave the 32 are written already
       pending = (pending << width) | ((values[index] as number) & mask);
       for (bits += width; bits >= 8; at += 1) {
@@ -86,6 +85,11 @@ export class ByteWriter {
     }
     if (bits > 0) bytes[at++] = pending << (8 - bits);
     this.at = at;
+  }
+
+  /** Forgets what was written. */
+  clear(): void {
+    this.at = 0;
   }
 
   /** What was written; later writes do not change it. */

@@ -21,7 +21,7 @@ const valuesPerOther = 32;
 export function decimalsOf(values: Float64Array): Decimals | undefined {
   const all = allAtOnce(values);
   if (all !== undefined) return all;
-  const digits = digitsOf(values);
+  const digits = digitsOf(values, values.length);
   const power = powers[digits];
   if (power === undefined) return undefined;
   const integers = new Float64Array(values.length);
@@ -45,7 +45,7 @@ export function divide(integers: Float64Array, digits: number): void {
 
 /** The decimals if all values have the digits that the first ones need: in half the time. @returns undefined if some have more */
 function allAtOnce(values: Float64Array): Decimals | undefined {
-  const digits = digitsOf(values.subarray(0, valuesPerOther));
+  const digits = digitsOf(values, Math.min(values.length, valuesPerOther));
   const power = powers[digits];
   if (power === undefined) return undefined;
   const integers = new Float64Array(values.length);
@@ -60,11 +60,11 @@ function allAtOnce(values: Float64Array): Decimals | undefined {
   return { digits, integers, others: [] };
 }
 
-/** @returns digitsMax + 1 if there are none */
-function digitsOf(values: Float64Array): number {
+/** The digits of the first `length` values. @returns digitsMax + 1 if there are none */
+function digitsOf(values: Float64Array, length: number): number {
   const needed = new Uint32Array(digitsMax + 2);
   let usual = 0;
-  for (let index = 0; index < values.length; index += 1) {
+  for (let index = 0; index < length; index += 1) {
     const value = values[index] as number;
     let digits = usual;
     if (!isExact(value, powers[usual] as number)) {
@@ -77,7 +77,7 @@ function digitsOf(values: Float64Array): number {
   let more = 0;
   for (let digits = digitsMax + 1; digits > 0; digits -= 1) {
     more += needed[digits] as number;
-    if (more * valuesPerOther > values.length) return digits;
+    if (more * valuesPerOther > length) return digits;
   }
   return 0;
 }

@@ -3,51 +3,63 @@ import { ByteWriter } from "./byte-writer.ts";
 import { type Decimals, decimalsOf, digitsMax, divide } from "./decimals.ts";
 import { readDoubles, writeDoubles } from "./packed-doubles.ts";
 import { type IntegersPlan, planIntegers, readIntegers, writeIntegers } from "./packed-integers.ts";
-import { readPresence, writePresence } from "./presence.ts";
+import { periodOf, readPeriod } from "./period.ts";
+import { type Presence, presenceOf, readPresence, writePresence } from "./presence.ts";
 
 // The column of a block that has the values of one series, one for each record of the block; NaN: the record has no value. It is
 // restored to the bit, -0 and infinities included.
 //
-// The column begins with a byte: the kind of the numbers in bits 0 and 1, whether values are absent in bit 2, and whether there are
-// other values among decimals in bit 3. The upper bits are 0; a later format may use them. Then, if values are absent, which
-// ones (presence.ts). Then the values that are present, as doubles (packed-doubles.ts), or as decimals: the number of digits (a byte);
-// the first integer (varint, zigzag); the other values, if there are any (their number, then for each the number of values since the
-// last one, and a double); the integers less the first one, or their differences, or the differences of those (packed-integers.ts).
+// The column begins with a byte: the kind of the numbers in bits 0 and 1, whether values are absent in bit 2, whether there are
+// other values among decimals in bit 3, whether the presence is repeated in bit 4, and whether integers have a period in bit 5. The upper
+// bits are 0; a later format may use them. Then, if values are absent, which ones (presence.ts). Then the values that are present, as
+// doubles (packed-doubles.ts), or as decimals: the number of digits (a byte); the first integer (varint, zigzag); the other values, if
+// there are any (their number, then for each the number of values since the last one, and a double); the period, if there is one
+// (a byte); the integers less the first one, or their differences, or the differences of those (packed-integers.ts). Those that have a
+// period, such as the instants of scrapes that take several records each, are less the integer a period before, first of all.
 
 /** The kinds. The number of a kind of decimals says how often differences are taken. */
 const kindDoubles = 3;
 const hasAbsent = 4;
 const hasOthers = 8;
-const flagsMax = 15;
+const isRepeated = 16;
+const hasPeriod = 32;
+const flagsMax = 63;
+
+/** Of use for one column at a time. */
+const writer = new ByteWriter(2 ** 16);
 
 /** Encodes the values of a series. */
 export function encodeNumbers(values: Float64Array): Uint8Array {
-  const present = presentOf(values);
-  const isAbsent = present.length < values.length ? hasAbsent : 0;
-  const writer = new ByteWriter(values.length * 2);
+  const presence = presenceOf(values);
+  const present = presence === undefined ? values : presentOf(values, presence);
+  const flags = presence === undefined ? 0 : hasAbsent | (presence.period === 0 ? 0 : isRepeated);
+  writer.clear();
   const decimals = decimalsOf(present);
   if (decimals === undefined) {
-    writer.uint8(kindDoubles | isAbsent);
-    if (isAbsent > 0) writePresence(writer, values);
+    writer.uint8(kindDoubles | flags);
+    if (presence !== undefined) writePresence(writer, presence);
     writeDoubles(writer, present);
     return writer.written();
   }
-  const { first, order, differences, plan } = differencesOf(decimals.integers);
-  writer.uint8(order | isAbsent | (decimals.others.length === 0 ? 0 : hasOthers));
-  if (isAbsent > 0) writePresence(writer, values);
+  const { first, order, period, differences, plan } = differencesOf(decimals.integers);
+  writer.uint8(order | flags | (decimals.others.length === 0 ? 0 : hasOthers) | (period === 0 ? 0 : hasPeriod));
+  if (presence !== undefined) writePresence(writer, presence);
   writer.uint8(decimals.digits);
   writer.varint(first >= 0 ? first * 2 : first * -2 - 1);
   if (decimals.others.length > 0) writeOthers(writer, decimals, present);
+  if (period > 0) writer.uint8(period);
   writeIntegers(writer, differences, plan);
   return writer.written();
 }
 
 /** The values without NaN. */
-function presentOf(values: Float64Array): Float64Array {
+function presentOf(values: Float64Array, { bits, present }: Presence): Float64Array {
+  const found = new Float64Array(present);
+  let next = 0;
   for (let index = 0; index < values.length; index += 1) {
-    if (Number.isNaN(values[index])) return values.filter((value) => !Number.isNaN(value));
+    if (bits[index] === 1) found[next++] = values[index] as number;
   }
-  return values;
+  return found;
 }
 
 /** The values of a series. */
@@ -78,40 +90,56 @@ export function decodeColumn(bytes: Uint8Array, count: number, take: TakeColumn 
   if (flags > flagsMax)
     throw reader.error(`the first byte is ${flags}: damaged, or of a newer version of this program`);
   const all = take(count);
-  const places = (flags & hasAbsent) === 0 ? undefined : readPresence(reader, count);
-  const values = places === undefined ? all : new Float64Array(places.length);
+  const bits = (flags & hasAbsent) === 0 ? undefined : readPresence(reader, count, (flags & isRepeated) !== 0);
+  const values = bits === undefined ? all : new Float64Array(onesOf(bits));
   const digits = readValues(reader, values, flags);
   if (!reader.isAtEnd) throw reader.error("bytes are left over");
-  if (places !== undefined) {
-    all.fill(NaN);
-    places.forEach((place, index) => (all[place] = values[index] as number));
-  }
+  if (bits !== undefined) spread(values, bits, all);
   return { values: all, digits };
+}
+
+function onesOf(bits: Uint8Array): number {
+  let ones = 0;
+  for (let index = 0; index < bits.length; index += 1) ones += bits[index] as number;
+  return ones;
+}
+
+/** The inverse of `presentOf`. */
+function spread(values: Float64Array, bits: Uint8Array, all: Float64Array): void {
+  let next = 0;
+  for (let index = 0; index < bits.length; index += 1)
+    all[index] = bits[index] === 1 ? (values[next++] as number) : NaN;
 }
 
 /** @returns see `NumberColumn` */
 function readValues(reader: ByteReader, values: Float64Array, flags: number): number | undefined {
-  const order = flags & 3;
-  if (order !== kindDoubles) return readDecimals(reader, values, { order, hasOthers: (flags & hasOthers) !== 0 });
+  if ((flags & 3) !== kindDoubles) return readDecimals(reader, values, flags);
   readDoubles(reader, values);
   return undefined;
 }
 
-function readDecimals(
-  reader: ByteReader,
-  values: Float64Array,
-  { order, hasOthers: areOthers }: { readonly order: number; readonly hasOthers: boolean },
-): number | undefined {
+function readDecimals(reader: ByteReader, values: Float64Array, flags: number): number | undefined {
+  const order = flags & 3;
   const digits = reader.uint8();
   if (digits > digitsMax) throw reader.error(`decimals of ${digits} digits`);
   const zigzag = reader.varint();
-  const others = areOthers ? readOthers(reader, values.length) : [];
   const first = zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2;
-  readIntegers(reader, values, order === 0 ? first : 0);
-  if (order > 0) sumUp(values, order, first);
+  const others = (flags & hasOthers) === 0 ? [] : readOthers(reader, values.length);
+  const period = (flags & hasPeriod) === 0 ? 0 : readPeriod(reader);
+  readIntegers(reader, values, order === 0 && period === 0 ? first : 0);
+  if (order > 0) sumUp(values, order, period === 0 ? first : 0);
+  if (period > 0) sumUpByPeriod(values, period, first);
   divide(values, digits);
   for (const [place, value] of others) values[place] = value;
-  return areOthers ? undefined : digits;
+  return (flags & hasOthers) === 0 ? digits : undefined;
+}
+
+/** Undoes the differences from the integers a period before. */
+function sumUpByPeriod(values: Float64Array, period: number, first: number): void {
+  for (let index = 0; index < values.length; index += 1) {
+    const before = index < period ? first : (values[index - period] as number);
+    values[index] = (values[index] as number) + before;
+  }
 }
 
 /** Undoes the differences. @param order 1 or 2 */
@@ -128,6 +156,8 @@ function sumUp(values: Float64Array, order: number, first: number): void {
 interface Differences {
   readonly first: number;
   readonly order: number;
+  /** 0: there is none. */
+  readonly period: number;
   readonly differences: Float64Array;
   readonly plan: IntegersPlan;
 }
@@ -139,25 +169,30 @@ function differencesOf(integers: Float64Array): Differences {
   const plain = new Float64Array(integers.length);
   for (let index = 0; index < integers.length; index += 1) plain[index] = (integers[index] as number) - first;
   const plan = planIntegers(plain, true);
-  if (plan.cost === 0) return { first, order: 0, differences: plain, plan };
-  const once = differencesBetween(plain);
+  if (plan.cost === 0) return { first, order: 0, period: 0, differences: plain, plan };
+  const once = differencesBetween(plain, 1);
   const planOnce = planIntegers(once, true);
-  const twice = differencesBetween(once);
-  if (planIntegers(twice, false).cost < Math.min(plan.cost, planOnce.cost)) {
-    return { first, order: 2, differences: twice, plan: planIntegers(twice, true) };
-  }
-  return plan.cost < planOnce.cost
-    ? { first, order: 0, differences: plain, plan }
-    : { first, order: 1, differences: once, plan: planOnce };
+  const twice = differencesBetween(once, 1);
+  let best: Differences =
+    plan.cost < planOnce.cost
+      ? { first, order: 0, period: 0, differences: plain, plan }
+      : { first, order: 1, period: 0, differences: once, plan: planOnce };
+  if (planIntegers(twice, false).cost < best.plan.cost)
+    best = { first, order: 2, period: 0, differences: twice, plan: planIntegers(twice, true) };
+  // less than a bit for each is worth no search
+  const period = best.plan.cost * 8 < integers.length ? 0 : periodOf(once, integers.length / 16);
+  if (period === 0) return best;
+  const differences = differencesBetween(differencesBetween(plain, period), 1);
+  const planOfPeriod = planIntegers(differences, true);
+  return planOfPeriod.cost + 1 < best.plan.cost ? { first, order: 1, period, differences, plan: planOfPeriod } : best;
 }
 
-function differencesBetween(integers: Float64Array): Float64Array {
+/** The integers, each less the one some places before; before the first one, all are 0. */
+function differencesBetween(integers: Float64Array, places: number): Float64Array {
   const differences = new Float64Array(integers.length);
-  let last = 0;
   for (let index = 0; index < integers.length; index += 1) {
-    const integer = integers[index] as number;
-    differences[index] = integer - last;
-    last = integer;
+    const before = index < places ? 0 : (integers[index - places] as number);
+    differences[index] = (integers[index] as number) - before;
   }
   return differences;
 }

@@ -23,15 +23,27 @@ export interface PackedBlock {
 
 /** Encodes a block of at most `blockRecordsMax` records. */
 export function packBlock({ timesMs, metrics, others, runs }: Block): PackedBlock {
-  const hasValues = ([, values]: readonly [string, Float64Array]): boolean =>
-    values.some((value) => !Number.isNaN(value));
   return {
     records: timesMs.length,
     times: encodeNumbers(timesMs),
-    metrics: new Map([...metrics].filter(hasValues).map(([name, values]) => [name, encodeNumbers(values)])),
-    others: encodeSeries(new Map([...others].filter(hasValues))),
+    metrics: new Map(Array.from(withValues(metrics), ([name, values]) => [name, encodeNumbers(values)])),
+    others: encodeSeries(withValues(others)),
     runs: textOfRuns(runs),
   };
+}
+
+/** The series that have values. */
+function withValues(series: ReadonlyMap<string, Float64Array>): ReadonlyMap<string, Float64Array> {
+  if (series.values().every(hasValues)) return series;
+  return new Map([...series].filter(([, values]) => hasValues(values)));
+}
+
+function hasValues(values: Float64Array): boolean {
+  for (let index = 0; index < values.length; index += 1) {
+    const value = values[index] as number;
+    if (value === value) return true;
+  }
+  return false;
 }
 
 /** Decodes a block, or what was read of it.
@@ -48,12 +60,12 @@ export function unpackBlock(packed: Omit<PackedBlock, "runs"> & { readonly runs:
   };
 }
 
-/** True if two blocks are the same to the bit. */
+/** True if two blocks are the same to the bit. A series without values is the same as none. */
 export function isSameBlock(a: Block, b: Block): boolean {
   return (
     isSameColumn(a.timesMs, b.timesMs) &&
-    areSameColumns(a.metrics, b.metrics) &&
-    areSameColumns(a.others, b.others) &&
+    areSameColumns(withValues(a.metrics), withValues(b.metrics)) &&
+    areSameColumns(withValues(a.others), withValues(b.others)) &&
     textOfRuns(a.runs) === textOfRuns(b.runs)
   );
 }
@@ -118,11 +130,11 @@ function areSameColumns(a: ReadonlyMap<string, Float64Array>, b: ReadonlyMap<str
 
 function isSameColumn(a: Float64Array, b: Float64Array | undefined): boolean {
   if (a.length !== b?.length) return false;
-  if (bytesOf(a).equals(bytesOf(b))) return true;
-  // the bytes of one NaN may differ from those of another
-  return a.every((value, index) => Object.is(value, b[index]));
-}
-
-function bytesOf({ buffer, byteOffset, byteLength }: Float64Array): Buffer {
-  return Buffer.from(buffer, byteOffset, byteLength);
+  for (let index = 0; index < a.length; index += 1) {
+    const value = a[index] as number;
+    const other = b[index] as number;
+    const isSame = value === other ? value !== 0 || 1 / value === 1 / other : value !== value && other !== other;
+    if (!isSame) return false;
+  }
+  return true;
 }

@@ -42,14 +42,15 @@ export function planIntegers(values: Float64Array, triesBases: boolean): Integer
 /** Writes integers. @param plan is of these integers */
 export function writeIntegers(writer: ByteWriter, values: Float64Array, { groups }: IntegersPlan): void {
   let zeros = 0;
-  for (const [index, plan] of groups.entries()) {
+  for (let from = 0; from < values.length; from += groupSize) {
+    const plan = groups[from / groupSize];
     if (plan === undefined) {
       zeros += 1;
       continue;
     }
     writeZeros(writer, zeros);
     zeros = 0;
-    writeGroup(writer, values.subarray(index * groupSize, (index + 1) * groupSize), plan);
+    writeGroup(writer, values, { ...plan, from, to: Math.min(values.length, from + groupSize) });
   }
   writeZeros(writer, zeros);
 }
@@ -89,23 +90,31 @@ interface GroupPlan {
   readonly cost: number;
 }
 
-function writeGroup(writer: ByteWriter, group: Float64Array, plan: GroupPlan): void {
-  const { base, width, upperWidth, exceptions } = plan;
+/** The integers of the group that is written; of use until the next one. */
+const written = new Float64Array(groupSize);
+
+function writeGroup(
+  writer: ByteWriter,
+  values: Float64Array,
+  { from, to, base, width, upperWidth, exceptions }: GroupPlan & Group,
+): void {
   writer.uint8(width | (base === 0 ? 0 : hasBase) | (exceptions === 0 ? 0 : hasExceptions));
   if (base !== 0) writer.varint(zigzag(base));
-  const integers = new Float64Array(group.length);
-  for (let index = 0; index < group.length; index += 1) integers[index] = zigzag((group[index] as number) - base);
-  if (exceptions === 0) return writer.packed(integers, width);
-  const limit = 2 ** width;
-  writer.uint8(exceptions);
-  writer.uint8(upperWidth);
-  for (let index = 0; index < group.length; index += 1) if ((integers[index] as number) >= limit) writer.uint8(index);
-  writer.packed(integers, width);
-  writer.packed(
-    integers.filter((integer) => integer >= limit),
-    upperWidth,
-    width,
-  );
+  for (let index = from; index < to; index += 1) written[index - from] = zigzag((values[index] as number) - base);
+  if (exceptions > 0) {
+    const limit = 2 ** width;
+    writer.uint8(exceptions);
+    writer.uint8(upperWidth);
+    let found = 0;
+    for (let index = 0; index < to - from; index += 1) {
+      const integer = written[index] as number;
+      if (integer < limit) continue;
+      writer.uint8(index);
+      upper[found++] = Math.floor(integer / limit);
+    }
+  }
+  writer.packed(written, to - from, width);
+  writer.packed(upper, exceptions, upperWidth);
 }
 
 /** A group that is read. It is no array of its own: to make one takes as long as to read ten integers. */

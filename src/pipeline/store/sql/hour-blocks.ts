@@ -72,16 +72,10 @@ export async function packHour(ofGpus: readonly BlockOfGpu[]): Promise<PackedHou
 function packedOf({ gpuKey, block }: BlockOfGpu): StoredBlock {
   const stored = packBlock(block);
   // the rows are deleted next: an error in the format must not cost a value
-  if (!isSameBlock(withValues(block), unpackBlock(stored))) {
+  if (!isSameBlock(block, unpackBlock(stored))) {
     throw new Error(`a block of GPU ${gpuKey} from ${block.timesMs[0]} is not restored as it was: it stays in rows`);
   }
   return { ...stored, gpuKey, fromMs: block.timesMs[0] as number, toMs: block.timesMs.at(-1) as number };
-}
-
-function withValues({ metrics, others, ...block }: Block): Block {
-  const filled = (columns: ReadonlyMap<string, Float64Array>): Map<string, Float64Array> =>
-    new Map([...columns].filter(([, values]) => values.some((value) => !Number.isNaN(value))));
-  return { ...block, metrics: filled(metrics), others: filled(others) };
 }
 
 function* partsBetween(records: number, perBlock: number): Generator<readonly [number, number]> {
@@ -91,6 +85,7 @@ function* partsBetween(records: number, perBlock: number): Generator<readonly [n
 function inParts(block: Block): Block[] {
   const records = block.timesMs.length;
   const perBlock = Math.max(1, Math.min(blockRecordsMax, Math.floor(seriesValuesMax / Math.max(1, block.others.size))));
+  if (records <= perBlock) return [block];
   return Array.from(partsBetween(records, perBlock), ([from, to]) => partOf(block, from, to));
 }
 
