@@ -1,5 +1,6 @@
 import { monotonicFactory } from "ulid";
 import { defaultClusterId } from "../../src/domain/default-names.ts";
+import { decodeNumbers, encodeNumbers } from "../../src/domain/block/number-column.ts";
 import { instantRange } from "../../src/domain/range.ts";
 import type { Clock } from "../../src/kit/clock.ts";
 import { SimulatedSource } from "../../src/pipeline/source/simulated/simulated-source.ts";
@@ -24,8 +25,8 @@ export async function storePastHours(opened: OpenStore, { hosts, intervalMs, pas
   await storeHour(opened, { hosts, intervalMs, fromMs });
   await new Settler(opened.client).settle(fromMs + hourMs);
   for (let before = 1; before < pastHours; before += 1) {
-    await copyHour(opened, "blocks", [["from_at", "to_at"], fromMs, before]);
-    await copyHour(opened, "rollups", [["from_at"], fromMs, before]);
+    await copyHour(opened, "blocks", { fromMs, before });
+    await copyHour(opened, "rollups", { fromMs, before });
   }
 }
 
@@ -62,21 +63,41 @@ function jumpingClock(startMs: number): Clock {
   };
 }
 
-async function copyHour(
-  { client }: OpenStore,
-  table: "blocks" | "rollups",
-  [times, fromMs, before]: readonly [times: readonly string[], fromMs: number, before: number],
-): Promise<void> {
+/** What was stored of an hour, some hours earlier. */
+interface EarlierHour {
+  readonly fromMs: number;
+  readonly before: number;
+}
+
+async function copyHour({ client }: OpenStore, table: "blocks" | "rollups", earlier: EarlierHour): Promise<void> {
+  const { fromMs, before } = earlier;
   const columns = await client.query<{ name: string }>(
     `select attname as name from pg_attribute where attrelid = '${table}'::regclass and attnum > 0 and not attisdropped`,
   );
   const names = columns.map(({ name }) => `"${name}"`);
-  const values = columns.map(({ name }) =>
-    times.includes(name) ? `"${name}" - interval '${before} hours'` : `"${name}"`,
-  );
-  await client.query(
-    `insert into ${table} (${names.join()}) select ${values.join()} from ${table}
-      where from_at >= to_timestamp($1::float8 / 1000) and from_at < to_timestamp($1::float8 / 1000) + interval '1 hour'`,
+  const values = columns.map(({ name }) => {
+    if (name === "from_at" || name === "to_at") return `"${name}" - interval '${before} hours'`;
+    return name === "times" ? "moved.times" : `"${name}"`;
+  });
+  const hour = `from_at >= to_timestamp($1::float8 / 1000) and from_at < to_timestamp($1::float8 / 1000) + interval '1 hour'`;
+  if (table === "rollups") {
+    await client.query(`insert into rollups (${names.join()}) select ${values.join()} from rollups where ${hour}`, [
+      fromMs,
+    ]);
+    return;
+  }
+  const blocks = await client.query<{ key: string; records: number; times: Uint8Array }>(
+    `select gpu_key::text as key, records, times from blocks where ${hour}`,
     [fromMs],
+  );
+  const moved = blocks.map(({ key, records, times }) => {
+    const timesMs = decodeNumbers(times, records).map((timeMs) => timeMs - before * hourMs);
+    return { key, hex: Buffer.from(encodeNumbers(timesMs)).toString("hex") };
+  });
+  await client.query(
+    `insert into blocks (${names.join()}) select ${values.join()} from blocks
+      join (select gpu, decode(hex, 'hex') from unnest($2::text::int8[], $3::text::text[]) as u(gpu, hex)) as moved(gpu, times) on gpu = gpu_key
+      where ${hour}`,
+    [fromMs, `{${moved.map(({ key }) => key).join()}}`, `{${moved.map(({ hex }) => hex).join()}}`],
   );
 }
