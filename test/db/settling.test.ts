@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { messageOf, makeBatch, type TestRecord } from "../../dev/make-batch.ts";
 import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide-database.ts";
 import type { SqlClient, SqlTransaction } from "../../src/db/client.ts";
+import { holdHours } from "../../src/db/sql/hour-locks.ts";
 import { gpuKeyOf } from "../../src/domain/gpu-key.ts";
 import { StoreUnavailable } from "../../src/domain/errors.ts";
 import { systemClock } from "../../src/kit/clock.ts";
@@ -11,6 +12,7 @@ import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
 import { inEmbedded, Settler, type SettlerOptions } from "../../src/pipeline/store/sql/settler.ts";
 import { openMemoryStore } from "../support/open-store.ts";
+import { MuchToUnsettle, unsettle, unsettleBefore } from "../../src/pipeline/store/sql/unsettle.ts";
 import { createDatabase, withClient } from "../support/postgres-database.ts";
 import { randomFrom } from "../support/random.ts";
 import { gpuHoursInBoth, unsettleAll } from "../support/settled.ts";
@@ -129,6 +131,27 @@ test("the records of a GPU that has many are read part by part before the transa
     "select count(*)::int as records, sum(temperature)::int as temperature, count(power_draw)::int as power, count(custom)::int as custom from telemetry",
   );
   expect(sums).toEqual([{ records: 1200, temperature: 29_400, power: 100, custom: 99 }]);
+  await close();
+});
+
+test("a message that adds to very many settled hours is stored after these were made rows in transactions of their own", async () => {
+  const { store, client, close } = await openMemoryStore();
+  const gpus = Array.from({ length: 25 }, (_, index) => `GPU-${index}`);
+  const records = gpus.map((uuid) => ({ uuid, timeMs: startMs, metrics: { temperature: 1 } }));
+  await store.ingest(messageOf("many hours", makeBatch(records)));
+  await new Settler(client).settle(Infinity);
+  const ofGpus = { gpuKeys: gpus.map(gpuKeyOf), timesMs: gpus.map(() => startMs) };
+  const much = await client
+    .transaction((transaction) => {
+      holdHours(transaction, [startMs]);
+      return unsettle(transaction, [startMs], { records: [ofGpus], recordsMax: 5 });
+    })
+    .catch((error: unknown) => error);
+  if (!(much instanceof MuchToUnsettle)) throw much;
+  expect([await countOf(client, "telemetry"), await countOf(client, "blocks")]).toEqual([0, 25]);
+  expect(await unsettleBefore(client, much.gpuHours, 5)).toBe(25);
+  expect([await countOf(client, "telemetry"), await countOf(client, "blocks")]).toEqual([25, 0]);
+  expect([await countOf(client, "unsettled"), await countOf(client, "late_hours")]).toEqual([25, 1]);
   await close();
 });
 

@@ -26,7 +26,10 @@ export async function unsettleAll(client: SqlClient, where = ""): Promise<void> 
   const timesMs = blocks.map(({ fromMs }) => fromMs);
   await client.transaction(async (transaction) => {
     holdHours(transaction, hoursOf([timesMs]));
-    await unsettle(transaction, hoursOf([timesMs]), [{ gpuKeys: blocks.map(({ gpuKey }) => gpuKey), timesMs }]);
+    await unsettle(transaction, hoursOf([timesMs]), {
+      records: [{ gpuKeys: blocks.map(({ gpuKey }) => gpuKey), timesMs }],
+      recordsMax: Infinity,
+    });
   });
 }
 

@@ -26,7 +26,7 @@ import { addMissing, MessageGroup } from "./message-group.ts";
 import { SourceLedger } from "./source-ledger.ts";
 import { readLatestInstant, readProgress } from "./source-progress.ts";
 import { TelemetryWriter, type WriteResult } from "./telemetry-writer.ts";
-import { unsettle } from "./unsettle.ts";
+import { MuchToUnsettle, unsettle, unsettleBefore } from "./unsettle.ts";
 import type { IngestMessage, IngestResult, SourceProgress, TelemetryStore } from "../telemetry-store.ts";
 
 /** History in SQL: PGlite, PostgreSQL or TimescaleDB behind the client. */
@@ -76,9 +76,7 @@ export class SqlTelemetryStore implements TelemetryStore {
   private async store(messages: readonly Ingesting[]): Promise<readonly IngestResult[]> {
     const group = new MessageGroup(messages, this.directory);
     try {
-      const { incarnation, results, unsettled } = await this.client.transaction((executor) =>
-        this.storeOnce(executor, group),
-      );
+      const { incarnation, results, unsettled } = await this.storeUnsettled(group);
       await this.watch.saw(incarnation, lastOf(messages));
       this.unsettled += unsettled;
       messages.forEach((message) => this.ledger.committed(message));
@@ -94,6 +92,19 @@ export class SqlTelemetryStore implements TelemetryStore {
       this.directory.clear();
       this.ledger.clear();
       throw error;
+    }
+  }
+
+  private async storeUnsettled(group: MessageGroup): Promise<StoredOnce> {
+    const store = (): Promise<StoredOnce> => this.client.transaction((executor) => this.storeOnce(executor, group));
+    try {
+      return await store();
+    } catch (error) {
+      if (!(error instanceof MuchToUnsettle)) throw error;
+      this.directory.clear();
+      this.ledger.clear();
+      this.unsettled += await unsettleBefore(this.client, error.gpuHours);
+      return store();
     }
   }
 
@@ -201,7 +212,7 @@ async function unsettleAll(
     gpuKeys: Float64Array.from(batch.gpuIndexes, (gpu) => keys[gpu] as number),
     timesMs: batch.timesMs,
   }));
-  return unsettle(transaction, settledHours, places);
+  return unsettle(transaction, settledHours, { records: places });
 }
 
 const ofDuplicate = { duplicate: true, recordsInserted: 0, recordsMerged: 0, conflicts: 0, rejected: {} } as const;
