@@ -35,7 +35,7 @@ afterAll(() => {
 let rows: Row[];
 beforeAll(async () => {
   const path = join(dir, "fleet.csv");
-  // less than the 8 MiB at which a batch ends at the latest
+  // less than the 16 MiB at which a batch ends at the latest
   const fleet = { hosts: 3, "gpus-per-host": 6, seconds: 360, interval: "30s", seed };
   await writeFleetCsv(path, { ...fleet, mig: 0.5, "time-slicing": 0.2, vgpu: 0.1, series: 0.4 });
   rows = troubled(parse(await Bun.file(path).text(), { columns: true }), randomFrom(seed));

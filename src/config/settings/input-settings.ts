@@ -49,7 +49,7 @@ export const inputSettings = {
     maximum: 50_000,
     unit: "rows or samples",
     description:
-      "Approximate size of a message: rows of a file (more if the next rows are of the same instant), or samples of the simulated fleet; absent: 20,000 rows of a file that is read as fast as possible, otherwise 5,000",
+      "Approximate size of a message: rows of a file (more if the next rows are of the same instant), or samples of the simulated fleet; absent: 40,000 rows of a file that is read as fast as possible, otherwise 5,000",
   }),
   streamIntervalMs: duration({
     env: "STREAM_INTERVAL",

@@ -13,7 +13,7 @@ import { RowReader } from "./row-reader.ts";
 import { SlowLane } from "./slow-lane.ts";
 
 /** A batch also ends after this many bytes: very long rows or many blank lines would otherwise make it too large. */
-const batchMaxBytes = 8 * 1024 * 1024;
+const batchMaxBytes = 16 * 1024 * 1024;
 
 /** The range to read, and the settings of the reader. */
 export interface BatchReaderOptions {
@@ -45,7 +45,7 @@ export type ReadState = "batch_full" | "needs_bytes" | "unfinished_row" | "ended
 /** Reads rows from a window into batches, and never waits.
  *
  *  The end of a batch depends on the rows alone, never on the size of the chunks or on the lane. A batch ends after
- *  `batchRows` rows or 8 MiB. If the first column is the timestamp, and the next rows are of the same instant, or of the same scrape,
+ *  `batchRows` rows or 16 MiB. If the first column is the timestamp, and the next rows are of the same instant, or of the same scrape,
  *  whose instants are spread over `spreadMs`, the batch continues to the last of these rows, up to `batchMaxRows` rows or 64 MiB. */
 export class BatchReader {
   private readonly builder: BatchBuilder;
