@@ -5,8 +5,11 @@ interface Waiting<Item, Result> {
 }
 
 interface GroupCommitOptions {
-  /** Runs after each group; items submitted until it resolves belong to the next group. */
-  readonly pause?: () => Promise<void>;
+  /** Runs after each group; items submitted until it resolves belong to the next group.
+   *  @param enough aborts when `enoughItems` wait */
+  readonly pause?: (enough: AbortSignal) => Promise<void>;
+  /** If absent, a pause is never cut short. */
+  readonly enoughItems?: number;
   /** How many groups run at a time; 1 by default. */
   readonly groupsAtATime?: number;
 }
@@ -16,6 +19,7 @@ interface GroupCommitOptions {
 export class GroupCommit<Item, Result> {
   private waiting: Waiting<Item, Result>[] = [];
   private running = 0;
+  private enough = new AbortController();
 
   /** @param run processes a group and returns the results in the order of the items; if `run` throws, every item of the
    *    group fails with the same error */
@@ -28,6 +32,7 @@ export class GroupCommit<Item, Result> {
   submit(item: Item): Promise<Result> {
     return new Promise((resolve, reject) => {
       this.waiting.push({ item, resolve, reject });
+      if (this.hasEnough) this.enough.abort();
       if (this.running < (this.options.groupsAtATime ?? 1)) void this.runAll();
     });
   }
@@ -43,8 +48,13 @@ export class GroupCommit<Item, Result> {
       } catch (error) {
         group.forEach(({ reject }) => reject(error));
       }
-      await this.options.pause?.();
+      this.enough = new AbortController();
+      if (!this.hasEnough) await this.options.pause?.(this.enough.signal);
     }
     this.running -= 1;
+  }
+
+  private get hasEnough(): boolean {
+    return this.waiting.length >= (this.options.enoughItems ?? Infinity);
   }
 }

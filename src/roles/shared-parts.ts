@@ -74,7 +74,7 @@ export function openSharedParts(
   surroundings: Surroundings & { readonly writesHotTier: boolean },
 ): SharedParts {
   const { clock, log, print, terminal, writesHotTier } = surroundings;
-  const { queueTopic: topic, hotWindowSeconds: windowSeconds } = config;
+  const { queueTopic: topic, hotWindowSeconds: windowSeconds, collectorWorkers: writers } = config;
   // in containers, several processes of one host name may have one id
   const instanceId = `${hostname()}:${process.pid}:${crypto.randomUUID().slice(0, 4)}`;
   const etcd = openEtcd(config);
@@ -94,7 +94,7 @@ export function openSharedParts(
     etcd,
     queue,
     store,
-    hotTier: openHotTier({ etcd, topic, windowSeconds, clock, log, registry }),
+    hotTier: openHotTier({ etcd, topic, writers, windowSeconds, clock, log, registry }),
     isHotTierWritten: etcd !== undefined || writesHotTier,
     serviceRegistry: openServiceRegistry(config, etcd, surroundings),
     targetStates: openTargetStates(config, etcd, { clock, instanceId }),

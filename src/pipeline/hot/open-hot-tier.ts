@@ -12,6 +12,8 @@ export function openHotTier(options: {
   readonly etcd: EtcdClient | undefined;
   /** The pipeline's topic. */
   readonly topic: string;
+  /** Batches that this process stores at a time. */
+  readonly writers: number;
   readonly windowSeconds: number;
   readonly clock: Clock;
   readonly log: Logger;

@@ -18,6 +18,9 @@ export interface EtcdHotTierOptions {
   /** The pipeline's topic: pipelines that share an etcd have a hot tier each. */
   readonly topic: string;
   readonly clock: Clock;
+  /** The number of batches that this process may write at a time without waiting. When so many wait, a pause between two flushes ends
+   *  early; if absent, never. */
+  readonly writers?: number;
   /** The records of a flush stay in etcd at least this long, if they fit in `windowMaxBytes`. */
   readonly windowSeconds: number;
   /** The maximum number of bytes of this process's records in etcd: if there are more, the oldest records are deleted early. */
@@ -33,8 +36,8 @@ export interface EtcdHotTierOptions {
 /** 1/32 of etcd's default quota, to leave room for the queue, for etcd's history and for more collectors. */
 const defaultWindowMaxBytes = 64 * 1024 * 1024;
 /** The pause after a flush is this many times as long as the flush, at most `pauseMaxMs`: short flushes then take about a
- *  quarter of the time and do not slow down storing, and a gateway still shows changes within a fraction of a second. */
-const pauseFactor = 3;
+ *  tenth of the time and do not slow down storing, and a gateway still shows changes within a fraction of a second. */
+const pauseFactor = 9;
 const pauseMaxMs = 250;
 /** The maximum number of batches in a flush: more than all workers of a collector can submit at the same time. */
 const maxBatches = 1024;
@@ -56,10 +59,11 @@ export class EtcdHotTier implements HotTier {
   private pauseMs = 0;
 
   constructor(private readonly options: EtcdHotTierOptions) {
-    const { windowMaxBytes = defaultWindowMaxBytes } = options;
+    const { windowMaxBytes = defaultWindowMaxBytes, writers = Infinity } = options;
     this.flusher = new Flusher({ ...options, expiringKeys: new ExpiringKeys({ ...options, windowMaxBytes }) });
     this.flushes = new GroupCommit((writes) => this.flush(writes), maxBatches, {
-      pause: () => options.clock.sleep(this.pauseMs),
+      pause: (enough) => options.clock.sleep(this.pauseMs, enough),
+      enoughItems: writers,
     });
   }
 
