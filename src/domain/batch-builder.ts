@@ -12,6 +12,8 @@ import { withUsedDictionaries } from "./used-dictionaries.ts";
 
 /** The index of an element that does not exist. */
 const noIndex = -1;
+/** How many of a place's latest records are looked through before a map is made: a scrape has fewer instants. */
+const recentRecords = 8;
 
 /** Collects samples in any order and merges those of one GPU and instant into one record. Check values first (see value.ts):
  *  every added value is stored. The batch does not depend on the order of the samples, except for the order of its elements:
@@ -151,8 +153,9 @@ export class BatchBuilder {
     const latest = this.latestRecordOfPlace[place] ?? noIndex;
     const latestMs = latest === noIndex ? -Infinity : (this.timesMs[latest] as number);
     if (timeMs === latestMs) return latest;
-    // most inputs are in the order of time, and need no map
-    const existing = timeMs > latestMs ? undefined : this.recordsByTime(place).get(timeMs);
+    // most inputs are in the order of time, or go back by some instants within a scrape, and need no map
+    const existing =
+      timeMs > latestMs ? undefined : (this.recentRecord(latest, timeMs) ?? this.recordsByTime(place).get(timeMs));
     if (existing !== undefined) return existing;
     const record = this.timesMs.push(timeMs) - 1;
     this.gpuIndexes.push(gpuIndex);
@@ -161,6 +164,16 @@ export class BatchBuilder {
     this.recordsOfPlace[place]?.set(timeMs, record);
     if (timeMs > latestMs) this.latestRecordOfPlace[place] = record;
     return record;
+  }
+
+  /** @returns the record of an instant if it is one of the latest of its place */
+  private recentRecord(latest: number, timeMs: number): number | undefined {
+    let record = latest;
+    for (let step = 0; step < recentRecords && record !== noIndex; step += 1) {
+      if (this.timesMs[record] === timeMs) return record;
+      record = this.previousRecords[record] as number;
+    }
+    return undefined;
   }
 
   private recordsByTime(place: number): Map<number, number> {
