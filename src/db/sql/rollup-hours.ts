@@ -2,6 +2,7 @@ import { hourMs, type TimeRange } from "../../domain/time-range.ts";
 import type { SqlExecutor } from "../client.ts";
 import { numberArray } from "./array-literal.ts";
 import { epochMs } from "./epoch-ms.ts";
+import { JoinedRows, joinedRows } from "./joined-rows.ts";
 import { bucketOf } from "./rollup-source.ts";
 
 /** What to read of the rollups. */
@@ -18,7 +19,6 @@ export interface WantedRollups {
 
 /** A row of `rollups` that may have entries of the GPUs. It also has a `Uint8Array | null` for each metric. */
 export interface RollupsOfHour {
-  readonly kind: "rollups";
   readonly hour: number;
   readonly firstKey: number;
   readonly entries: number;
@@ -40,28 +40,31 @@ export interface OpenHour {
 }
 
 /** Reads rollups, and what they do not have, by one statement, and so from one snapshot. */
-export function selectRollupHours(
+export async function selectRollupHours(
   executor: SqlExecutor,
-  { range, gpuKeys, metrics, withHolders }: WantedRollups,
-): Promise<(RollupsOfHour | OpenHour)[]> {
-  const none = metrics.map(() => ", null").join("");
+  wanted: WantedRollups,
+): Promise<{ readonly rollups: readonly RollupsOfHour[]; readonly open: readonly OpenHour[] }> {
+  const { range, gpuKeys, metrics, withHolders } = wanted;
   const ofGpus =
     gpuKeys === undefined
       ? ""
       : "and exists (select from unnest($3::text::int8[]) k where k between r.first_key and r.last_key)";
   const within = (column: string): string =>
     `${column} >= to_timestamp($1::float8 / 1000.0) and ${column} < to_timestamp($2::float8 / 1000.0)`;
+  const sent = joinedRows([
+    ...[epochMs("r.from_at"), "r.first_key::float8", "r.entries", "r.new_keys"],
+    ...(withHolders ? ["r.holders", "r.holder_names::text"] : []),
+    ...["r.records", ...metrics.map((name) => `r."${name}"`)],
+  ]);
   // from one hour with records to the next one, by the index on the time
   const text = `
-select 'rollups' as kind, ${epochMs("r.from_at")} as hour, null::float8 as "gpuKey", r.first_key::float8 as "firstKey", r.entries,
-  case when r.keys is distinct from lag(r.keys) over w then r.keys end as keys,
-  ${withHolders ? "r.holders, r.holder_names::text" : "null::bytea as holders, null::text"} as "holderNames",
-  r.records${metrics.map((name) => `, r."${name}"`).join("")}
-from rollups r where ${within("r.from_at")} ${ofGpus} window w as (partition by r.first_key order by r.from_at)
+select 'rollups' as kind, null::float8 as hour, null::float8 as "gpuKey", ${sent} as sent from (
+  select r.*, case when r.keys is distinct from lag(r.keys) over w then r.keys end as new_keys
+  from rollups r where ${within("r.from_at")} ${ofGpus} window w as (partition by r.first_key order by r.from_at) order by r.from_at) r
 union all
-select 'stale', ${epochMs("u.hour")}, u.gpu_key::float8, null, null, null, null, null, null${none} from unsettled u where ${within("u.hour")}
+select 'stale', ${epochMs("u.hour")}, u.gpu_key::float8, null from unsettled u where ${within("u.hour")}
 union all
-select 'rows', ${epochMs("h.hour")}, null, null, null, null, null, null, null${none} from (
+select 'rows', ${epochMs("h.hour")}, null, null from (
   with recursive hours(hour) as (
     select ${bucketOf("1h", "min(t.time)")} from telemetry t where ${within("t.time")}
     union all
@@ -71,7 +74,35 @@ select 'rows', ${epochMs("h.hour")}, null, null, null, null, null, null, null${n
   select hour from hours where hour is not null) h
 order by hour`;
   const params = [range.fromMs, range.toMs, ...(gpuKeys === undefined ? [] : [numberArray(gpuKeys)])];
-  return executor.query(text, params);
+  const rows = await executor.query<OpenHour | SentRollups>(text, params);
+  return {
+    rollups: rows.flatMap((row) => (row.kind === "rollups" && row.sent !== null ? rollupsOf(row.sent, wanted) : [])),
+    open: rows.filter((row) => row.kind !== "rollups"),
+  };
+}
+
+/** All rollups as one value; null if there are none. */
+interface SentRollups {
+  readonly kind: "rollups";
+  readonly sent: Uint8Array | null;
+}
+
+function rollupsOf(sent: Uint8Array, { metrics, withHolders }: WantedRollups): RollupsOfHour[] {
+  const rollups: RollupsOfHour[] = [];
+  for (const rows = new JoinedRows(sent); rows.next();) {
+    const rollup: RollupsOfHour & Record<string, unknown> = {
+      hour: rows.float8(),
+      firstKey: rows.float8(),
+      entries: rows.int4(),
+      keys: rows.bytea(),
+      holders: withHolders ? rows.bytea() : null,
+      holderNames: withHolders ? rows.text() : null,
+      records: rows.bytea() as Uint8Array,
+    };
+    for (const name of metrics) rollup[name] = rows.bytea();
+    rollups.push(rollup);
+  }
+  return rollups;
 }
 
 /** Reads the hours (UTC) from the first to the last one with records or rollups; undefined if there are none. */

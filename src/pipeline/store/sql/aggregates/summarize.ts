@@ -143,14 +143,8 @@ async function readSlice(executor: SqlExecutor, range: TimeRange, question: Summ
   const { gpuKeys } = question.groups;
   const sought = gpuKeys.length > keysSought ? undefined : gpuKeys;
   const withHolders = question.groups.needsHolders;
-  const rows = await selectRollupHours(executor, { range, gpuKeys: sought, metrics: question.metrics, withHolders });
-  const rollups: RollupsOfHour[] = [];
-  const open: OpenHour[] = [];
-  for (const row of rows) {
-    if (row.kind === "rollups") rollups.push(row);
-    else open.push(row);
-  }
-  return { range, rollups, open };
+  const wanted = { range, gpuKeys: sought, metrics: question.metrics, withHolders };
+  return { range, ...(await selectRollupHours(executor, wanted)) };
 }
 
 /** The decoded keys of rows of rollups: one array for rows of several hours that have the same ones. */
@@ -162,7 +156,8 @@ class KnownKeys {
     const { firstKey, keys, entries } = row;
     const last = this.lastOf.get(firstKey);
     if (last !== undefined && (keys === null || Buffer.compare(last.bytes, keys) === 0)) return last.gpuKeys;
-    const bytes = keys ?? new Uint8Array();
+    // not a part of all the bytes of a slice, which would then be kept
+    const bytes = new Uint8Array(keys ?? 0);
     const gpuKeys = decodeNamed(
       () => nameOfRollups(row),
       () => decodeNumbers(bytes, entries),
