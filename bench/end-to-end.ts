@@ -5,6 +5,7 @@ import { parseArgs } from "node:util";
 import { writeFleets, writeInputs } from "./end-to-end/inputs.ts";
 import { type ImportResult, importByPipeline } from "./end-to-end/ours.ts";
 import { settledSizes } from "./end-to-end/settled.ts";
+import { withNamedDevices } from "./end-to-end/named-devices.ts";
 import { importByVictoriaMetrics } from "./end-to-end/theirs.ts";
 import { grouped, print } from "./support/output.ts";
 import { median } from "./support/statistics.ts";
@@ -53,7 +54,8 @@ try {
         `times as many samples per CPU-second (medians of ${ratios.length})`,
     );
   }
-  const files = [...(await writeFleets(folder)), ...values.sizes.map((path) => ({ name: path, path }))];
+  const given = await Promise.all(values.sizes.map((path) => withNamedDevices(path, folder)));
+  const files = [...(await writeFleets(folder)), ...given];
   for (const { name, path } of files) {
     for await (const { engine, samples, rows, settled, cpuSeconds } of settledSizes(path)) {
       print(

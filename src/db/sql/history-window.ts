@@ -30,6 +30,8 @@ export interface HistoryWindow {
 export interface WindowBlocks {
   /** The window has all hours of so many of the newest blocks (the oldest when reading forward). */
   readonly count: number;
+  /** But no more of these blocks than have so many records. Undefined: all of them. */
+  readonly recordsOfCount: number | undefined;
   readonly columns: SentColumns;
   /** The window has only those of their blocks that can have the first so many records of a page that selects all of their records:
    *  those across its beginning, and of the others so many, by their first records in the order of the page. Undefined: all of them. */
@@ -61,7 +63,7 @@ export async function selectWindow(
 
 function windowStatement(
   filter: RecordFilter,
-  { count, columns, records }: WindowBlocks,
+  { count, recordsOfCount, columns, records }: WindowBlocks,
 ): { readonly text: string; readonly params: readonly unknown[] } {
   const isForward = filter.isForward === true;
   const [sort, farthest] = isForward ? ["asc", "max"] : ["desc", "min"];
@@ -73,6 +75,12 @@ function windowStatement(
   const max = conditions.param(count);
   const isFull = `count(*) > ${conditions.param(filter.limit)}`;
   const newest = `order by b.from_at ${sort} limit ${max}`;
+  const blocks = `select b.from_at, b.records from (${blocksBy(keys, conditions.after("and"), newest)}) b ${newest}`;
+  const counted =
+    recordsOfCount === undefined
+      ? blocks
+      : `select from_at from (select from_at, sum(records) over (order by from_at ${sort}) - records as before from (${blocks}) b) b
+      where before < ${conditions.param(recordsOfCount)}`;
   // not beyond the window, nor beyond the last of the rows if these are enough
   const isNear = isForward
     ? "b.from_at < w.edge and coalesce(b.from_at <= (select at from last_row), true)"
@@ -83,7 +91,7 @@ with r as materialized (${rows}),
 last_row as (select to_timestamp(round(${farthest}("timeMs")) / 1000.0) as at from r having ${isFull}),
 w as (
   select ${bucketOf("1h", `${farthest}(n.from_at)`)}${isForward ? " + interval '1 hour'" : ""} as edge
-  from (select from_at from (${blocksBy(keys, conditions.after("and"), newest)}) b ${newest}) n)
+  from (${counted}) n)
 select r.*, null::bytea as block, null::float8 as "edgeMs" from r
 union all
 select ${blockColumns("b", sentBlock("b", columns))}, ${epochMs("w.edge")}

@@ -157,7 +157,7 @@ class KnownKeys {
     const last = this.lastOf.get(firstKey);
     if (last !== undefined && (keys === null || Buffer.compare(last.bytes, keys) === 0)) return last.gpuKeys;
     // not a part of all the bytes of a slice, which would then be kept
-    const bytes = new Uint8Array(keys ?? 0);
+    const bytes = keys?.slice() ?? new Uint8Array();
     const gpuKeys = decodeNamed(
       () => nameOfRollups(row),
       () => decodeNumbers(bytes, entries),

@@ -15,6 +15,8 @@ import { partsOfBlocks } from "./history-part.ts";
 
 /** Windows grow, for GPUs that have few records an hour, and for filters that few records match. */
 const growth = 4;
+/** Of one GPU: as many of them are read as have the records of the page. */
+const blocksOfFirstWindow = 4;
 /** Without values, they take about 2 MB as they travel, and 8 MB decoded; with values, ten times as much. */
 const blocksPerWindowMax = 4096;
 const wholeBlocksPerWindowMax = 256;
@@ -34,7 +36,8 @@ export async function readRecordPage(executor: SqlExecutor, filter: RecordFilter
   const order = isForward ? byPlace : (a: RecordPlace, b: RecordPlace) => byPlace(b, a);
   const found: Found[] = [];
   let left = filter;
-  let count = 1;
+  // the newest block of a GPU often has only the last few records, and the one before it those of a whole hour
+  let count = isOneGpu ? blocksOfFirstWindow : 1;
   // of a fleet, most blocks of an hour have no record of the first page
   let isShortened = !isOneGpu && !restrictsHolders(filter.gpus);
   // one more shows that another page follows
@@ -43,7 +46,9 @@ export async function readRecordPage(executor: SqlExecutor, filter: RecordFilter
     // few blocks: their values travel with them
     const isSmall = isOneGpu || (records !== undefined && records <= wholeBlocksPerWindowMax && isAtEnd(filter));
     const columns = isSmall ? wholeBlock : instantsOf(filter.gpus);
-    const window = await selectWindow(executor, { ...left, limit: missing - 1 }, { count, columns, records });
+    const recordsOfCount = isOneGpu && found.length === 0 && left === filter ? missing : undefined;
+    const blocks = { count, recordsOfCount, columns, records };
+    const window = await selectWindow(executor, { ...left, limit: missing - 1 }, blocks);
     const isPartial = records !== undefined && window.blocks.length >= records;
     const { edgeMs } = window;
     const range = edgeMs === undefined ? left.range : inside(left.range, edgeMs, isForward);
