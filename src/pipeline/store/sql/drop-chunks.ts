@@ -9,6 +9,7 @@ import {
 } from "../../../db/sql/chunks.ts";
 import { holdSettling, tryHours } from "../../../db/sql/hour-locks.ts";
 import { hourMs } from "../../../domain/time-range.ts";
+import type { RetentionPass } from "./retention-pass.ts";
 
 /** PostgreSQL vacuums by itself what has lost more than some fifty rows. Larger chunks, which take longer, are left to it; but it may
  *  leave their pages, if they are being read. */
@@ -21,48 +22,45 @@ const lockedHoursMax = 31 * 24;
 export interface ChunkDeletion {
   readonly client: SqlClient;
   readonly timescaleSchema: string;
-  /** Runs a transaction, unless another process deletes history: then the result is 0. */
-  readonly alone: (work: (transaction: SqlTransaction) => Promise<number>) => Promise<number>;
+  readonly pass: RetentionPass;
 }
 
 /** Drops the chunks whose records are all older than `days`. A chunk to which records are being added, or that has records whose
- *  rollups are stale, is left for a later time.
- *  @returns the number of dropped chunks */
-export async function dropOldChunks(deletion: ChunkDeletion, days: number): Promise<number> {
-  let dropped = 0;
+ *  rollups are stale, is left for a later time. @throws OthersDelete */
+export async function dropOldChunks(deletion: ChunkDeletion, days: number): Promise<void> {
   for (const chunk of await selectChunks(deletion.client, days)) {
-    dropped += await drop(deletion, chunk, async (transaction) => !(await hasStaleRollups(transaction, chunk, days)));
+    const isDue = async (transaction: SqlTransaction) => !(await hasStaleRollups(transaction, chunk, days));
+    await drop(deletion, chunk, { isDue, what: `chunk(s) of telemetry older than ${days} days` });
   }
-  return dropped;
 }
 
 /** Drops the chunks of the hypertable whose records are all settled, from a day after their end on. Each costs time in every
  *  statement, and settling empties one a day.
  *
  *  A chunk is dropped only once it has no pages: then no reader still has a snapshot from before its records were settled, in which
- *  they would be in neither rows nor blocks.
- *  @returns the number of dropped chunks */
-export async function dropEmptyChunks(deletion: ChunkDeletion): Promise<number> {
+ *  they would be in neither rows nor blocks. @throws OthersDelete */
+export async function dropEmptyChunks(deletion: ChunkDeletion): Promise<void> {
   const { client } = deletion;
-  let dropped = 0;
   for (const chunk of await selectChunks(client, 1)) {
     if (chunk.bytes > vacuumedBytes && chunk.deadRows > 0) continue;
     if (chunk.bytes > 0 && !(await vacuumEmptyChunk(client, chunk))) continue;
-    dropped += await drop(deletion, chunk, (transaction) => isEmptyChunk(transaction, chunk));
+    const isDue = (transaction: SqlTransaction): Promise<boolean> => isEmptyChunk(transaction, chunk);
+    await drop(deletion, chunk, { isDue, what: "chunk(s) of telemetry without records" });
   }
-  return dropped;
 }
 
-function drop(
-  { alone, timescaleSchema }: ChunkDeletion,
-  chunk: Chunk,
-  isDue: (transaction: SqlTransaction) => Promise<boolean>,
-): Promise<number> {
-  return alone(async (transaction) => {
+/** What is dropped, and why. */
+interface Dropped {
+  readonly isDue: (transaction: SqlTransaction) => Promise<boolean>;
+  readonly what: string;
+}
+
+async function drop({ pass, timescaleSchema }: ChunkDeletion, chunk: Chunk, { isDue, what }: Dropped): Promise<void> {
+  await pass.alone(async (transaction) => {
     holdSettling(transaction);
     const isFree = (await tryHours(transaction, hoursOf(chunk))) === "held" && (await isDue(transaction));
     return isFree ? dropChunk(transaction, timescaleSchema, chunk) : 0;
-  });
+  }, what);
 }
 
 function hoursOf({ fromMs, toMs }: Chunk): number[] {

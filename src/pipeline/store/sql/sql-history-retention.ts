@@ -1,4 +1,4 @@
-import type { SqlClient, SqlTransaction } from "../../../db/client.ts";
+import type { SqlClient } from "../../../db/client.ts";
 import type { DatabaseEngine } from "../../../db/engine.ts";
 import {
   deleteOldBlocks,
@@ -14,7 +14,6 @@ import {
   deleteOldSpans,
   deleteOldStale,
   deleteOldTotals,
-  tryRetentionLock,
 } from "../../../db/sql/delete-old.ts";
 import {
   deleteOldQuarantine,
@@ -25,6 +24,7 @@ import {
 } from "../../../db/sql/delete-surplus.ts";
 import { holdSettling } from "../../../db/sql/hour-locks.ts";
 import { type ChunkDeletion, dropEmptyChunks, dropOldChunks } from "./drop-chunks.ts";
+import { type DeleteSome, OthersDelete, RetentionPass, type Steps } from "./retention-pass.ts";
 import type { HistoryRetention, KeepDays } from "../history-retention.ts";
 
 /** The maximum number of rows that one transaction deletes. The deletion takes about 100 ms, so other statements do not
@@ -45,72 +45,62 @@ export class SqlHistoryRetention implements HistoryRetention {
   ) {}
 
   async deleteOlder(keepDays: KeepDays): Promise<string | undefined> {
-    const chunks = this.chunks();
-    const deleted: string[] = [];
-    if (keepDays.raw > 0) {
-      deleted.push(...(await this.records(keepDays.raw, chunks)));
-      for (const deletion of withRecords) await this.inSteps(keepDays.raw, deletion);
+    const pass = new RetentionPass(this.client);
+    try {
+      await this.deleteIn(pass, keepDays);
+    } catch (error) {
+      if (!(error instanceof OthersDelete)) throw error;
     }
-    await this.surplus(keepDays.raw);
+    return pass.report();
+  }
+
+  private async deleteIn(pass: RetentionPass, keepDays: KeepDays): Promise<void> {
+    const chunks = this.chunks(pass);
+    if (keepDays.raw > 0) {
+      await deleteRecords(pass, keepDays.raw, chunks);
+      for (const deleteSome of withRecords) await pass.inSteps(keepDays.raw, rows(deleteSome));
+    }
+    await deleteSurplus(pass, keepDays.raw);
     // without its rollups, an hour would be missing in averages although its records are stored
     const rollupDays = keepDays.raw === 0 || keepDays["1h"] === 0 ? 0 : Math.max(keepDays.raw, keepDays["1h"]);
     if (rollupDays > 0) {
-      const rollups = await this.inSteps(rollupDays, whileNotSettling(deleteOldRollups), blocksPerDelete);
-      if (rollups > 0) deleted.push(`${rollups} rollup(s) of hours older than ${rollupDays} days`);
-      await this.inSteps(rollupDays + chunkDays, superseded("gpu_attributes"));
+      const what = `rollup(s) of hours older than ${rollupDays} days`;
+      const deleteSome = whileNotSettling(deleteOldRollups);
+      await pass.inSteps(rollupDays, { deleteSome, perStep: blocksPerDelete, what });
+      await pass.inSteps(rollupDays + chunkDays, rows(superseded("gpu_attributes")));
     }
-    const emptied = chunks === undefined ? 0 : await dropEmptyChunks(chunks);
-    if (emptied > 0) deleted.push(`${emptied} chunk(s) of telemetry without records`);
-    return deleted.length === 0 ? undefined : deleted.join("; ");
-  }
-
-  /** Deletes what held only before the records that are kept, and the oldest inputs in quarantine. @param days 0: for ever */
-  private async surplus(days: number): Promise<void> {
-    const deletions: DeleteSome[] = [
-      async (executor, _, maxRows) => {
-        const beforeMs = await msDaysAgo(executor, days);
-        return deleteOldQuarantine(executor, { beforeMs, keepRows: quarantineMaxRows, maxRows });
-      },
-      ...spanTables.map(superseded),
-    ];
-    for (const deletion of deletions) await this.inSteps(days, deletion);
+    if (chunks !== undefined) await dropEmptyChunks(chunks);
   }
 
   /** Undefined if the table of rows has no chunks. */
-  private chunks(): ChunkDeletion | undefined {
+  private chunks(pass: RetentionPass): ChunkDeletion | undefined {
     const { isHypertable, timescaleSchema } = this.engine();
     if (!isHypertable || timescaleSchema === undefined) return undefined;
-    return { client: this.client, timescaleSchema, alone: (work) => this.alone(work) };
-  }
-
-  private async records(days: number, chunks: ChunkDeletion | undefined): Promise<string[]> {
-    const dropped = chunks === undefined ? 0 : await dropOldChunks(chunks, days);
-    const rows = chunks === undefined ? await this.inSteps(days, whileNotSettling(deleteOldRows)) : 0;
-    const blocks = await this.inSteps(days, whileNotSettling(deleteOldBlocks), blocksPerDelete);
-    return [
-      [dropped, "chunk(s) of telemetry"] as const,
-      [rows, "record(s)"] as const,
-      [blocks, "block(s)"] as const,
-    ].flatMap(([count, noun]) => (count === 0 ? [] : [`${count} ${noun} older than ${days} days`]));
-  }
-
-  private async inSteps(days: number, deleteSome: DeleteSome, perStep = rowsPerDelete): Promise<number> {
-    let deleted = 0;
-    for (;;) {
-      const rows = await this.alone((transaction) => deleteSome(transaction, days, perStep));
-      deleted += rows;
-      if (rows < perStep) return deleted;
-    }
-  }
-
-  private alone(work: (transaction: SqlTransaction) => Promise<number>): Promise<number> {
-    return this.client.transaction(async (transaction) =>
-      (await tryRetentionLock(transaction)) ? work(transaction) : 0,
-    );
+    return { client: this.client, timescaleSchema, pass };
   }
 }
 
-type DeleteSome = (transaction: SqlTransaction, days: number, maxRows: number) => Promise<number>;
+async function deleteRecords(pass: RetentionPass, days: number, chunks: ChunkDeletion | undefined): Promise<void> {
+  const older = `older than ${days} days`;
+  const [deleteRows, deleteBlocks] = [whileNotSettling(deleteOldRows), whileNotSettling(deleteOldBlocks)];
+  if (chunks === undefined) await pass.inSteps(days, { ...rows(deleteRows), what: `record(s) ${older}` });
+  else await dropOldChunks(chunks, days);
+  await pass.inSteps(days, { deleteSome: deleteBlocks, perStep: blocksPerDelete, what: `block(s) ${older}` });
+}
+
+/** Deletes what held only before the records that are kept, and the oldest inputs in quarantine. @param days 0: for ever */
+async function deleteSurplus(pass: RetentionPass, days: number): Promise<void> {
+  const deletions: DeleteSome[] = [
+    async (executor, _, maxRows) => {
+      const beforeMs = await msDaysAgo(executor, days);
+      return deleteOldQuarantine(executor, { beforeMs, keepRows: quarantineMaxRows, maxRows });
+    },
+    ...spanTables.map(superseded),
+  ];
+  for (const deleteSome of deletions) await pass.inSteps(days, rows(deleteSome));
+}
+
+const rows = (deleteSome: DeleteSome): Steps => ({ deleteSome, perStep: rowsPerDelete });
 
 /** What is kept about records that are deleted; the ends of sources, their devices and sums after the readings of the sources. */
 const withRecords: readonly DeleteSome[] = [
