@@ -172,13 +172,14 @@ function differencesOf(integers: Float64Array): Differences {
   if (plan.cost === 0) return { first, order: 0, period: 0, differences: plain, plan };
   const once = differencesBetween(plain, 1);
   const planOnce = planIntegers(once, true);
-  const twice = differencesBetween(once, 1);
-  let best: Differences =
-    plan.cost < planOnce.cost
-      ? { first, order: 0, period: 0, differences: plain, plan }
-      : { first, order: 1, period: 0, differences: once, plan: planOnce };
-  if (planIntegers(twice, false).cost < best.plan.cost)
-    best = { first, order: 2, period: 0, differences: twice, plan: planIntegers(twice, true) };
+  let best: Differences = { first, order: 0, period: 0, differences: plain, plan };
+  if (planOnce.cost <= plan.cost) {
+    best = { first, order: 1, period: 0, differences: once, plan: planOnce };
+    // what differences make larger, those of differences make larger still
+    const twice = differencesBetween(once, 1);
+    if (planIntegers(twice, false).cost < planOnce.cost)
+      best = { first, order: 2, period: 0, differences: twice, plan: planIntegers(twice, true) };
+  }
   // less than a bit for each is worth no search
   const period = best.plan.cost * 8 < integers.length ? 0 : periodOf(once, integers.length / 16);
   if (period === 0) return best;

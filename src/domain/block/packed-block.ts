@@ -2,7 +2,7 @@ import { type Static, Type } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import { UndecodableBlock } from "../errors.ts";
 import type { Block, Run } from "./block.ts";
-import { decodeNumbers, encodeNumbers } from "./number-column.ts";
+import { decodeColumn, decodeNumbers, encodeNumbers, type TakeColumn } from "./number-column.ts";
 import { decodeSeries, encodeSeries } from "./series-columns.ts";
 
 /** The greatest number of records of a block: what a damaged number of records can cost is then bounded, and reading a few records
@@ -60,14 +60,29 @@ export function unpackBlock(packed: Omit<PackedBlock, "runs"> & { readonly runs:
   };
 }
 
-/** True if two blocks are the same to the bit. A series without values is the same as none. */
-export function isSameBlock(a: Block, b: Block): boolean {
+/** True if a block is restored to the bit. A series without values is the same as none. */
+export function isRestored(packed: PackedBlock, block: Block): boolean {
+  const { records, times, metrics, others, runs } = packed;
+  const take = sameColumn();
+  const isSame = (bytes: Uint8Array | undefined, values: Float64Array): boolean =>
+    bytes !== undefined && isSameColumn(decodeColumn(bytes, records, take).values, values);
+  const series = withValues(block.metrics);
   return (
-    isSameColumn(a.timesMs, b.timesMs) &&
-    areSameColumns(withValues(a.metrics), withValues(b.metrics)) &&
-    areSameColumns(withValues(a.others), withValues(b.others)) &&
-    textOfRuns(a.runs) === textOfRuns(b.runs)
+    isSame(times, block.timesMs) &&
+    metrics.size === series.size &&
+    series.entries().every(([name, values]) => isSame(metrics.get(name), values)) &&
+    areSameColumns(withValues(block.others), others === undefined ? new Map() : decodeSeries(others, records)) &&
+    textOfRuns(block.runs) === textOfRuns(runsOf(runs, records))
   );
+}
+
+/** Gives one array again and again, for columns of one length. */
+function sameColumn(): TakeColumn {
+  let column = new Float64Array(0);
+  return (length) => {
+    if (column.length !== length) column = new Float64Array(length);
+    return column;
+  };
 }
 
 /** The runs as JSON. Occupants and ids come again and again: they are written once, and the runs refer to them. */

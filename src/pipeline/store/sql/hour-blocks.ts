@@ -10,7 +10,7 @@ import {
   type SpanOfGpus,
 } from "../../../db/sql/settled-rows.ts";
 import { type Block, joinBlocks, partOf, type Run } from "../../../domain/block/block.ts";
-import { blockRecordsMax, isSameBlock, packBlock, unpackBlock } from "../../../domain/block/packed-block.ts";
+import { blockRecordsMax, isRestored, packBlock } from "../../../domain/block/packed-block.ts";
 import { seriesValuesMax } from "../../../domain/block/series-columns.ts";
 import type { BlockOfGpu } from "../../../domain/rollup/roll-up.ts";
 import { turnOfOthers } from "../../../kit/turn.ts";
@@ -72,7 +72,7 @@ export async function packHour(ofGpus: readonly BlockOfGpu[]): Promise<PackedHou
 function packedOf({ gpuKey, block }: BlockOfGpu): StoredBlock {
   const stored = packBlock(block);
   // the rows are deleted next: an error in the format must not cost a value
-  if (!isSameBlock(block, unpackBlock(stored))) {
+  if (!isRestored(stored, block)) {
     throw new Error(`a block of GPU ${gpuKey} from ${block.timesMs[0]} is not restored as it was: it stays in rows`);
   }
   return { ...stored, gpuKey, fromMs: block.timesMs[0] as number, toMs: block.timesMs.at(-1) as number };
