@@ -190,9 +190,15 @@ ${ofEachGpu("$3", `select t.xmin as added_by ${rowsOfGpu}`)}`;
   return row?.unchanged === true;
 }
 
-/** Otherwise the server may read the rows of all GPUs in the span to find those of some. */
-const findByKey = ["enable_hashjoin", "enable_mergejoin", "enable_material"]
-  .map((name) => `set_config('${name}', 'off', true)`)
+/** With these settings, the server finds the rows of each GPU by its key, as the statements above do. Otherwise, or by a plan for spans and
+ *  GPUs that it does not know, it may read the rows of all GPUs in the span. */
+const findByKey = Object.entries({
+  enable_hashjoin: "off",
+  enable_mergejoin: "off",
+  enable_material: "off",
+  plan_cache_mode: "force_custom_plan",
+})
+  .map(([name, value]) => `set_config('${name}', '${value}', true)`)
   .join(", ");
 
 /** Deletes the records. @returns their number */
