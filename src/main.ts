@@ -5,6 +5,7 @@ import { exposedFiles } from "./config/exposed-files.ts";
 import { misspelledSettings } from "./config/misspelled-settings.ts";
 import { type Config, parseConfig } from "./config/parse-config.ts";
 import { stopwatch, systemClock } from "./kit/clock.ts";
+import { endAfter } from "./kit/libc.ts";
 import { endsWithin } from "./kit/within.ts";
 import { TelemetryError } from "./domain/errors.ts";
 import { hostNamesOf } from "./config/host-names-of.ts";
@@ -30,7 +31,7 @@ async function main(): Promise<void> {
   const config = parseConfig(process.env);
   nameProcess(`nexus-${config.roles.length === 1 ? config.roles[0] : "all"}`);
   const log = openLog(config);
-  const stopRequested = signalled(log.info.bind(log));
+  const stopRequested = signalled(config, log.info.bind(log));
   const opened = await openRoles(config, { clock: systemClock, log, print, terminal: process.stderr });
   const [draining, stopping] = [new AbortController(), new AbortController()];
   const health = healthOf(config, opened, draining.signal);
@@ -66,6 +67,9 @@ async function main(): Promise<void> {
   await stop(app, { services, shared: opened.shared, tls: opened.tls }, elapsedMs);
   log.info("stopped");
 }
+
+/** If the process has not ended so long after the shutdown's time, the kernel ends it. */
+const endingSeconds = 5;
 
 /** The process's log; its first entries are about misspelled settings, and files that other users may read. */
 function openLog({ logLevel }: Config): Logger {
@@ -159,12 +163,16 @@ async function stop(
 }
 
 /** Resolves at the first SIGINT or SIGTERM; a second signal ends the process immediately. */
-function signalled(log: (message: string) => void): Promise<void> {
+function signalled(
+  { shutdownDrainSeconds, shutdownTimeoutSeconds }: Config,
+  log: (message: string) => void,
+): Promise<void> {
   return new Promise((resolve) => {
     let isStopping = false;
     const onSignal = (signal: string): void => {
       if (isStopping) process.exit(130);
       isStopping = true;
+      endAfter(shutdownDrainSeconds + shutdownTimeoutSeconds + endingSeconds);
       log(`${signal}: stopping; send it again to stop at once`);
       resolve();
     };
