@@ -72,40 +72,54 @@ async function storeMonth(client: SqlClient): Promise<void> {
   await client.query("analyze rollups");
 }
 
-/** The average of a group's values in an hour, straight from the records. */
-function averageOf(hour: number, isOfGroup: (gpu: number) => boolean): number {
+/** The average of a group's values in some hours, straight from the records. */
+function averageOf(hours: readonly number[], isOfGroup: (gpu: number, hour: number) => boolean): number {
   let [sum, count] = [0, 0];
-  for (let gpu = 0; gpu < gpus; gpu += 1) {
-    if (!isOfGroup(gpu)) continue;
-    for (const value of blockOf(gpu, hour).metrics.get(metric) ?? []) [sum, count] = [sum + value, count + 1];
+  for (const hour of hours) {
+    for (let gpu = 0; gpu < gpus; gpu += 1) {
+      if (!isOfGroup(gpu, hour)) continue;
+      for (const value of blockOf(gpu, hour).metrics.get(metric) ?? []) [sum, count] = [sum + value, count + 1];
+    }
   }
   return sum / count;
 }
 
-/** Stores the month, and prints how long its averages by the hour take, by namespace, by model and by host. The store is asked directly: an
- *  answer over HTTP has at most 10,000 rows, and the one by host has 900,000.
+const groupings = {
+  namespace: { name: "team-0", isOf: (gpu: number, hour: number) => (gpu + hour) % 16 === 0 },
+  model: { name: "model-0", isOf: (gpu: number) => gpu % 4 === 0 },
+  host: { name: "host-0", isOf: (gpu: number) => gpu < gpusPerHost },
+};
+const resolutions = {
+  "1h": { fromMs: fromMs + 5 * hourMs, hours: [5] },
+  "1d": { fromMs, hours: Array.from({ length: 24 }, (_, hour) => hour) },
+};
+
+/** Stores the month, and prints how long its averages by the hour and by the day take, by namespace, by model and by host. The store is
+ *  asked directly: an answer over HTTP has at most 100,000 rows, and the one by host and hour has 900,000.
  *  @throws Error if an average is wrong */
 export async function measureMonth(url: string, runs: number): Promise<void> {
   const { client, queries, close } = await openPostgresStore({ url, migrate: true, queryTimeoutSeconds: 60 });
   await storeMonth(client);
   const range = { fromMs, toMs: fromMs + days * 24 * hourMs };
-  print(`averages by the hour over ${days} days, ${gpus * days * 24 * recordsPerHour} samples of ${gpus} GPUs`);
-  const expected = {
-    namespace: averageOf(5, (gpu) => (gpu + 5) % 16 === 0),
-    model: averageOf(5, (gpu) => gpu % 4 === 0),
-    host: averageOf(5, (gpu) => gpu < gpusPerHost),
-  };
+  print(`averages over ${days} days, ${gpus * days * 24 * recordsPerHour} samples of ${gpus} GPUs`);
   for (const groupBy of ["namespace", "model", "host"] as const) {
-    const filter = { groupBy, metrics: [metric], gpus: {}, range, resolution: "1h", limit: 1_000_000 } as const;
-    const times: number[] = [];
-    for (let run = 0; run < runs; run += 1) {
-      const started = performance.now();
-      const rows = await queries.aggregates.byGroup(filter);
-      times.push(performance.now() - started);
-      const first = rows.find(({ timeMs }) => timeMs === fromMs + 5 * hourMs);
-      if (first?.metrics[metric]?.avg !== expected[groupBy]) throw new Error(`${groupBy}: ${JSON.stringify(first)}`);
+    for (const resolution of ["1h", "1d"] as const) {
+      const filter = { groupBy, metrics: [metric], gpus: {}, range, resolution, limit: 1_000_000 };
+      const { name, isOf } = groupings[groupBy];
+      const bucket = resolutions[resolution];
+      const expected = averageOf(bucket.hours, isOf);
+      const times: number[] = [];
+      let count = 0;
+      for (let run = 0; run < runs; run += 1) {
+        const started = performance.now();
+        const rows = await queries.aggregates.byGroup(filter);
+        times.push(performance.now() - started);
+        const found = rows.find(({ timeMs, group }) => timeMs === bucket.fromMs && Object.values(group).includes(name));
+        if (found?.metrics[metric]?.avg !== expected) throw new Error(`${groupBy}: ${JSON.stringify(found)}`);
+        count = rows.length;
+      }
+      print(`  ${groupBy.padEnd(9)} ${resolution} p50 ${median(times).toFixed(0)} ms, ${count} rows`);
     }
-    print(`  ${groupBy.padEnd(16)} p50 ${median(times).toFixed(0)} ms`);
   }
   await close();
 }

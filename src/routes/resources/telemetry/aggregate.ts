@@ -59,5 +59,5 @@ export const aggregateSchema = Type.Object(
 
 /** One group in one minute, hour or day, in the API's shape. */
 export function toApiAggregate({ timeMs, group, expected, metrics }: AggregateRow): Static<typeof aggregateSchema> {
-  return { timestamp: formatTimestamp(timeMs), group: { ...group }, ...defined({ expected }), metrics: { ...metrics } };
+  return { timestamp: formatTimestamp(timeMs), group, ...defined({ expected }), metrics };
 }

@@ -13,17 +13,20 @@ export function recordRowOf(
   { gpuKey, timesMs, metrics: columns, others, runs }: HistoryPart,
   index: number,
 ): RecordRow {
-  const values = Array.from(columns, ([name, column]) => [name, column[index] as number] as const);
-  return {
-    ...Object.fromEntries(values.filter(([, value]) => !Number.isNaN(value))),
+  const row: RecordRow & Record<string, unknown> = {
     gpuKey,
     timeMs: timesMs[index] as number,
-    custom: customOf(others, index),
+    custom: others.size === 0 ? null : customOf(others, index),
     container: null,
     pod: null,
     namespace: null,
     occupants: runAt(runs, index)?.occupants ?? [],
   };
+  for (const [name, column] of columns) {
+    const value = column[index] as number;
+    if (!Number.isNaN(value)) row[name] = value;
+  }
+  return row;
 }
 
 /** The run of a record of a block. */
