@@ -1,7 +1,6 @@
 import { type Static, Type } from "@sinclair/typebox";
 import type { AggregateRow } from "../../../domain/query.ts";
 import { formatTimestamp } from "../../../domain/timestamp.ts";
-import { defined } from "../../../kit/defined.ts";
 import { instant, wholeNumber } from "../../schemas/envelope.ts";
 
 /** A summary of a metric's values in one group and one minute, hour or day. */
@@ -59,5 +58,7 @@ export const aggregateSchema = Type.Object(
 
 /** One group in one minute, hour or day, in the API's shape. */
 export function toApiAggregate({ timeMs, group, expected, metrics }: AggregateRow): Static<typeof aggregateSchema> {
-  return { timestamp: formatTimestamp(timeMs), group, ...defined({ expected }), metrics };
+  // `defined` would take as long as all the rest
+  const shown = { timestamp: formatTimestamp(timeMs), group, metrics };
+  return expected === undefined ? shown : { timestamp: shown.timestamp, group, expected, metrics };
 }
