@@ -5,7 +5,7 @@ import { allTime } from "../../src/domain/time-range.ts";
 import { makeBatch, messageOf } from "../../dev/make-batch.ts";
 import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 import { openMemoryStore } from "../support/open-store.ts";
-import { settleTo } from "../support/settled.ts";
+import { settleTo, unsettleAll } from "../support/settled.ts";
 
 const hourMs = 3_600_000;
 const held = (namespace: string) => [{ container: "c", pod: "p", namespace }];
@@ -104,6 +104,27 @@ test("the usual time between records is that of the newest hundred, in however m
       expect(await expectedOf()).toEqual(before);
       expect(await expectedOf({ hosts: ["rare"] })).toEqual(before);
     }
+  } finally {
+    await store.close();
+  }
+}, 60_000);
+
+test("the usual time between records is that of the newest hundred, although very many older ones are in rows again", async () => {
+  const minuteMs = 60_000;
+  // two hours with a record a minute, then a record every 10 minutes
+  const timesMs = Array.from({ length: 240 }, (_, at) => begin + (at < 120 ? at : 120 + (at - 120) * 10) * minuteMs);
+  const store = await openMemoryStore();
+  try {
+    const records = timesMs.map((timeMs) => ({ uuid: "rare", timeMs, metrics: { temperature: 1 } }));
+    await store.store.ingest(messageOf("rare", makeBatch(records)));
+    const range = { fromMs: begin, toMs: begin + 22 * hourMs };
+    const filter = { groupBy: "gpu", resolution: "1h", metrics: ["temperature"], gpus: {}, range, limit: 100 } as const;
+    const expectedNow = async () => (await store.queries.aggregates.byGroup(filter)).map(({ expected }) => expected);
+    const before = await expectedNow();
+    expect(before.slice(0, 3)).toEqual([6, 6, 6]);
+    await settleTo(store.client, "everything");
+    await unsettleAll(store.client, `where from_at < to_timestamp(${(begin + 2 * hourMs) / 1000})`);
+    expect(await expectedNow()).toEqual(before);
   } finally {
     await store.close();
   }

@@ -45,7 +45,8 @@ export async function selectLearnedSteps(
     return row?.sent ? instantsOf(row.sent) : [];
   };
   const found = await read(blocksFirst, undefined);
-  const hasTooFew = ({ blocks, count }: NewestInstants): boolean => blocks === blocksFirst && count <= learnedFrom;
+  // not those in rows: a late record can have made rows of old hours
+  const hasTooFew = ({ blocks, settled }: NewestInstants): boolean => blocks === blocksFirst && settled <= learnedFrom;
   const few = found.filter(hasTooFew).map(({ gpuKey }) => gpuKey);
   const more = few.length === 0 ? [] : await read(learnedFrom + 1, few);
   return [...found.filter((each) => !hasTooFew(each)), ...more].map(stepOf);
@@ -71,7 +72,9 @@ interface NewestInstants {
   readonly gpuKey: number;
   /** The number of blocks that were read. */
   blocks: number;
-  /** The number of instants. */
+  /** The number of their instants. */
+  settled: number;
+  /** The number of instants, with those of the rows. */
   count: number;
   /** Milliseconds since the epoch, those of the rows and of each block. */
   readonly instants: Float64Array[];
@@ -83,8 +86,9 @@ function instantsOf(sent: Uint8Array): NewestInstants[] {
     const [gpuKey, isBlock, records] = [rows.float8(), rows.int4() === 1, rows.int4()];
     const times = rows.bytea() ?? new Uint8Array();
     let ofGpu = found.get(gpuKey);
-    if (ofGpu === undefined) found.set(gpuKey, (ofGpu = { gpuKey, blocks: 0, count: 0, instants: [] }));
+    if (ofGpu === undefined) found.set(gpuKey, (ofGpu = { gpuKey, blocks: 0, settled: 0, count: 0, instants: [] }));
     ofGpu.blocks += isBlock ? 1 : 0;
+    ofGpu.settled += isBlock ? records : 0;
     ofGpu.count += records;
     ofGpu.instants.push(isBlock ? decodeNumbers(times, records) : sentInstants(times));
   }
