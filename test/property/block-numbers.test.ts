@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { decodeNumbers, encodeNumbers } from "../../src/domain/block/number-column.ts";
+import { decodeSeries, encodeSeries } from "../../src/domain/block/series-columns.ts";
 import { UndecodableBlock } from "../../src/domain/errors.ts";
 import { columns } from "../support/block-columns.ts";
 
@@ -42,6 +43,13 @@ test("columns as they were written before columns could repeat are read", () => 
   // 20 records, every fourth of which has a value
   const values = Float64Array.from({ length: 20 }, (_, index) => (index % 4 === 0 ? 40 + index : NaN));
   expect(isSame(decodeNumbers(Buffer.from("0500888880005004088880", "hex"), 20), values)).toBe(true);
+});
+
+test("names of series are restored, also those that begin with U+FEFF", () => {
+  const names = ["__proto__", "a,b", "temp", "\ufefftemp"];
+  const packed = encodeSeries(new Map(names.map((name, index) => [name, Float64Array.of(index)])));
+  const restored = decodeSeries(packed ?? new Uint8Array(), 1);
+  expect(Array.from(restored, ([name, [value]]) => [name, value])).toEqual(names.map((name, index) => [name, index]));
 });
 
 test("damaged bytes are an UndecodableBlock or other values, and nothing else", () => {

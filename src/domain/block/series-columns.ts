@@ -27,7 +27,8 @@ export function encodeSeries(series: ReadonlyMap<string, Float64Array>): Uint8Ar
  *  @throws UndecodableBlock */
 export function decodeSeries(bytes: Uint8Array, count: number): Map<string, Float64Array> {
   const reader = new ByteReader(bytes);
-  const decoder = new TextDecoder();
+  // a name may begin with U+FEFF
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   const series = new Map<string, Float64Array>();
   for (let left = reader.count(seriesValuesMax / Math.max(1, count)); left > 0; left -= 1) {
     const name = decoder.decode(reader.bytesOf(reader.count(bytes.length)));
