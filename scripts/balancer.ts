@@ -13,11 +13,13 @@ import { Balancer } from "../src/scaling/balancer/balancer.ts";
 import { listedGateways, registeredGateways } from "../src/scaling/balancer/gateway-entries.ts";
 import { EtcdServiceRegistry } from "../src/scaling/registry/etcd/etcd-service-registry.ts";
 import { openTlsFront } from "../src/tls/open-tls-front.ts";
+import { answersHelp } from "../src/terminal/answers-help.ts";
 import { makeLog } from "../src/terminal/log.ts";
 import { printError } from "../src/terminal/print.ts";
 
-// bun run balancer
-// Spreads requests over the gateways that BALANCER_BACKENDS names, or over those in etcd's list of services.
+const usage = `Spreads requests over the gateways that BALANCER_BACKENDS names, or over those in etcd's list of services.
+  bun run balancer
+Listens on BALANCER_PORT until Ctrl-C. 'bun run config' prints the settings BALANCER_...`;
 
 /** Bun sends at most 256 requests at a time, or as many as this variable says when the process begins. */
 const requestsVariable = "BUN_CONFIG_MAX_HTTP_REQUESTS";
@@ -68,6 +70,7 @@ async function balance(): Promise<void> {
 }
 
 try {
+  if (answersHelp(process.argv.slice(2), usage)) process.exit(0);
   raiseRequestLimit();
   nameProcess("nexus-balancer");
   await balance();

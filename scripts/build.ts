@@ -1,10 +1,12 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { answersHelp } from "../src/terminal/answers-help.ts";
 import { print, printError } from "../src/terminal/print.ts";
 
-// bun run build-nexus, bun run build-enhanced
-// Bun runs the TypeScript as it is, so nothing is compiled. Checks what a compiler would check: the types, and that the program and
-// its own imports can be put into one bundle. Exits with 1 if a check fails.
+const usage = `Checks what a compiler would check: the types, and that the program and its own imports can be put into one bundle.
+  bun run build-nexus
+  bun run build-enhanced    the same
+Bun runs the TypeScript as it is, so nothing is compiled. Exits with 1 if a check fails.`;
 
 const root = resolve(import.meta.dir, "..");
 
@@ -31,6 +33,7 @@ async function checkBundle(): Promise<string> {
 
 const checks = { types: checkTypes, bundle: checkBundle };
 
+if (answersHelp(process.argv.slice(2), usage)) process.exit(0);
 if (!existsSync(join(root, "node_modules"))) {
   printError("The packages are not installed: run make deps, or bun install");
   process.exit(1);

@@ -2,11 +2,11 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import config from "../drizzle.config.ts";
+import { answersHelp } from "../src/terminal/answers-help.ts";
 
-// Generates a migration with the changes of src/db/schema.ts since the newest migration, and with what drizzle-kit does not know: the
-// storage of new columns of blocks, and the view telemetry_all.
-//
-// Usage: bun run db:generate [--out FOLDER] [--name NAME]
+const usage = `Generates a migration with the changes of src/db/schema.ts since the newest migration, and with what drizzle-kit does not
+know: the storage of new columns of blocks, and the view telemetry_all.
+  bun run db:generate [--out ${config.out}] [--name NAME]`;
 
 const statementBreak = "--> statement-breakpoint\n";
 const changesMetrics =
@@ -50,6 +50,7 @@ function withStorage(migration: string): string {
   return storage.length === 0 ? migration : [migration.trimEnd(), ...storage].join(statementBreak);
 }
 
+if (answersHelp(process.argv.slice(2), usage)) process.exit(0);
 const { values } = parseArgs({ options: { out: { type: "string", default: config.out }, name: { type: "string" } } });
 const existing = await migrationsIn(values.out);
 await generate(values.out, values.name);

@@ -1,11 +1,15 @@
 import { parseConfig } from "../src/config/parse-config.ts";
 import { InvalidConfig, TelemetryError } from "../src/domain/errors.ts";
 import { openPostgresStore } from "../src/pipeline/store/sql/open-postgres-store.ts";
+import { answersHelp } from "../src/terminal/answers-help.ts";
 import { print, printError } from "../src/terminal/print.ts";
 
-// Migrates the schema of the database at DATABASE_URL, and prints the engine and version of the database. If that fails, prints
-// the reason and exits with 1.
+const usage = `Brings the schema of the database at DATABASE_URL up to date, and prints the engine and version of the database.
+  bun run db:migrate
+Exits with 1, and the reason, if that fails. The embedded store migrates itself when it is opened.`;
+
 try {
+  if (answersHelp(process.argv.slice(2), usage)) process.exit(0);
   const { databaseUrl: url } = parseConfig(process.env);
   if (url === undefined) {
     throw new InvalidConfig(["DATABASE_URL is not set: the embedded store migrates itself when it is opened"]);

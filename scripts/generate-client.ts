@@ -3,12 +3,13 @@ import { parseArgs } from "node:util";
 import openapiTypes, { astToString, type OpenAPI3, type SchemaObject } from "openapi-typescript";
 import { type RuledDocument, withAccessTable } from "./generate-client/access-table.ts";
 import { servedDocument } from "./generate-client/served-document.ts";
+import { answersHelp } from "../src/terminal/answers-help.ts";
 import { printError } from "../src/terminal/print.ts";
 
-// Generates the parts of clients/typescript that are derived from the gateway: its OpenAPI document, the types of that document,
-// and the types of the messages over /ws; and the table of access in docs/security.md.
-//   bun run generate:client            writes the files
-//   bun run generate:client --check    writes nothing; exits with 1 if a file is missing or differs from the generated one
+const usage = `Generates the parts of clients/typescript that are derived from the gateway: its OpenAPI document, the types of that
+document, and the types of the messages over /ws; and the table of access in docs/security.md.
+  bun run generate:client            writes the files
+  bun run generate:client --check    writes nothing; exits with 1 if a file is missing or differs from the generated one`;
 
 const root = resolve(import.meta.dir, "..");
 const target = resolve(root, "clients/typescript");
@@ -53,6 +54,7 @@ function messagesDocument({ info, openapi, "x-websocket": { clientMessages, serv
   return { openapi, info, paths: {}, components: { schemas } };
 }
 
+if (answersHelp(process.argv.slice(2), usage)) process.exit(0);
 const { values } = parseArgs({ options: { check: { type: "boolean", default: false } } });
 const files = await generated();
 const stale: string[] = [];

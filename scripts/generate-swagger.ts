@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { stringify } from "yaml";
 import { servedDocument } from "./generate-client/served-document.ts";
+import { answersHelp } from "../src/terminal/answers-help.ts";
 import { print, printError } from "../src/terminal/print.ts";
 
 const usage = `Writes the OpenAPI document that a gateway of this checkout serves at /swagger/swagger.json.
@@ -8,13 +9,8 @@ const usage = `Writes the OpenAPI document that a gateway of this checkout serve
 The file is YAML if its name ends in .yaml or .yml.
 `;
 
-const { values } = parseArgs({
-  options: { out: { type: "string", default: "swagger.json" }, help: { type: "boolean" } },
-});
-if (values.help) {
-  process.stdout.write(usage);
-  process.exit(0);
-}
+if (answersHelp(process.argv.slice(2), usage)) process.exit(0);
+const { values } = parseArgs({ options: { out: { type: "string", default: "swagger.json" } } });
 try {
   const document = JSON.parse(await servedDocument()) as { readonly openapi: string; readonly paths: object };
   const isYaml = /\.ya?ml$/.test(values.out);

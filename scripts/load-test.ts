@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { askGateway, gatewayUrl } from "./gateway/ask-gateway.ts";
 import { levelTable } from "./load-test/level-table.ts";
 import { type Level, measure, type Operation } from "./load-test/run-level.ts";
+import { answersHelp } from "../src/terminal/answers-help.ts";
 import { print, printError } from "../src/terminal/print.ts";
 
 const usage = `Sends requests to a gateway and prints how many it answers, and how fast.
@@ -49,9 +50,8 @@ async function runLevel(url: string, name: string, level: Level): Promise<readon
 
 async function loadTest(): Promise<number> {
   const text = { type: "string" } as const;
-  const options = { url: text, clients: text, operations: text, help: { type: "boolean" } } as const;
-  const { values } = parseArgs({ options });
-  if (values.help) return (print(usage), 0);
+  if (answersHelp(process.argv.slice(2), usage)) return 0;
+  const { values } = parseArgs({ options: { url: text, clients: text, operations: text } });
   const url = values.url?.replace(/\/$/, "") ?? gatewayUrl(process.env);
   const { clients = "5", operations = "20" } = values;
   const isChosen = values.clients !== undefined || values.operations !== undefined;

@@ -1,14 +1,17 @@
 import { join, resolve } from "node:path";
 import { localServers } from "./setup-etcd/local-server.ts";
+import { answersHelp } from "../src/terminal/answers-help.ts";
 import { printError } from "../src/terminal/print.ts";
 
-// bun run run-nexus-streamer|run-nexus-collector|run-nexus-gateway
-// Runs one process of the pipeline in this terminal, until Ctrl-C. It uses the servers of setup-etcd, unless ETCD_ENDPOINTS or
-// DATABASE_URL name others. A gateway listens on PORT (8080), the others on any free port: PORT is the
-// gateways', as for scale-local.
+const usage = `Runs one process of the pipeline in this terminal, until Ctrl-C.
+  bun run run-nexus-streamer     reads CSV_FILE, or scrapes DCGM_TARGETS
+  bun run run-nexus-collector
+  bun run run-nexus-gateway      listens on PORT (8080); the others listen on any free port
+They use the servers of setup-etcd, unless ETCD_ENDPOINTS or DATABASE_URL name others. 'bun run config' prints all settings.`;
 
 const roles = ["streamer", "collector", "gateway"];
 
+if (answersHelp(process.argv.slice(2), usage)) process.exit(0);
 const role = process.argv[2] ?? "";
 if (!roles.includes(role)) {
   printError(`bun scripts/run-nexus.ts ${roles.join("|")}`);

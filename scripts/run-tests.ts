@@ -4,11 +4,14 @@ import { composeCommand } from "../dev/servers/containers.ts";
 import { trixieFolder, reasonAgainstTrixie } from "../dev/servers/trixie.ts";
 import { importedBy } from "./run-tests/imports.ts";
 import { TestRuns } from "./run-tests/test-runs.ts";
+import { answersHelp } from "../src/terminal/answers-help.ts";
 import { print } from "../src/terminal/print.ts";
 
-// bun run test [FILE...] [options of `bun test`]
-// Runs `bun test`. Without FILE, runs all files: those that only take longer then (`canRunConcurrently`) at the same time as the rest.
-// Each test file starts the servers that it needs, or uses those that ETCD_ENDPOINTS and DATABASE_URL name.
+const usage = `Runs the tests in FILE, or all of them.
+  bun run test [FILE...] [options of 'bun test', such as --test-name-pattern]
+Each test file starts the servers that it needs, or uses those that ETCD_ENDPOINTS and DATABASE_URL name.`;
+
+// Without FILE, runs all files: those that only take longer then (`canRunConcurrently`) at the same time as the rest.
 // Servers that do not run in containers are started from a folder that takes minutes to build. If a selected test file needs that
 // folder and this machine can build it, the folder is built first, outside the time limits of the tests.
 
@@ -39,6 +42,7 @@ function needsFolder(): boolean {
   return starters.some((starter) => reached.has(starter));
 }
 
+if (answersHelp(process.argv.slice(2), usage)) process.exit(0);
 if (needsFolder()) {
   const reason = reasonAgainstTrixie();
   if (reason === undefined) await trixieFolder();

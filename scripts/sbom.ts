@@ -2,14 +2,16 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import product from "../package.json";
+import { answersHelp } from "../src/terminal/answers-help.ts";
 import { print, printError } from "../src/terminal/print.ts";
 import { licenceProblem } from "./sbom/licences.ts";
 import { bomProblem, makeBom } from "./sbom/make-bom.ts";
 import { type LockedPackage, readLock } from "./sbom/read-lock.ts";
 
-//   bun run sbom [--out sbom]
-// Writes the bill of materials (bom.cdx.json, CycloneDX) of all packages that bun.lock names, and the list of their licences
-// (licences.csv), to a folder. Exits with 1 if an installed package is not in the bill, or has a licence that is not allowed.
+const usage = `Writes the bill of materials (bom.cdx.json, CycloneDX) of all packages that bun.lock names, and the list of their
+licences (licences.csv), to a folder.
+  bun run sbom [--out sbom]
+Exits with 1 if an installed package is not in the bill, or has a licence that is not allowed.`;
 
 const root = resolve(import.meta.dir, "..");
 
@@ -71,6 +73,7 @@ async function write(folder: string): Promise<void> {
 }
 
 try {
+  if (answersHelp(process.argv.slice(2), usage)) process.exit(0);
   const { values } = parseArgs({ options: { out: { type: "string", default: "sbom" } } });
   await write(values.out);
 } catch (error) {

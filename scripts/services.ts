@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { startEtcd } from "../dev/servers/etcd.ts";
 import { provideDatabase } from "../dev/servers/provide-database.ts";
 import { provideEtcd } from "../dev/servers/provide-etcd.ts";
+import { answersHelp } from "../src/terminal/answers-help.ts";
 import { print, printError } from "../src/terminal/print.ts";
 
 const usage = `Starts etcd and TimescaleDB for development; at Ctrl-C, stops them and deletes their data.
@@ -34,9 +35,8 @@ function membersFrom(text: string): 1 | 3 {
 }
 
 async function services(): Promise<void> {
-  const options = { "etcd-members": { type: "string", default: "1" }, help: { type: "boolean" } } as const;
-  const { values } = parseArgs({ options });
-  if (values.help) return void process.stdout.write(usage);
+  if (answersHelp(process.argv.slice(2), usage)) return;
+  const { values } = parseArgs({ options: { "etcd-members": { type: "string", default: "1" } } });
   const etcdMembers = membersFrom(values["etcd-members"]);
   const stopRequested = new Promise((resolve) => ["SIGINT", "SIGTERM"].map((signal) => process.once(signal, resolve)));
   const { etcd, database } = await startBoth(etcdMembers);

@@ -16,6 +16,7 @@ import { isRunning } from "./supervisor/process-identity.ts";
 import { runPaths } from "./supervisor/run-paths.ts";
 import { StateFile } from "./supervisor/saved-state.ts";
 import { takeLock } from "./supervisor/supervisor-lock.ts";
+import { answersHelp } from "../src/terminal/answers-help.ts";
 import { print, printError } from "../src/terminal/print.ts";
 
 const usage = `Starts etcd and TimescaleDB in the background and returns when they answer; does nothing if they already do.
@@ -103,6 +104,7 @@ async function alone(command: () => Promise<void>): Promise<void> {
 const commands: Readonly<Record<string, () => Promise<void>>> = { start: () => alone(start), stop: () => alone(stop) };
 
 try {
+  if (answersHelp(process.argv.slice(2), usage)) process.exit(0);
   const command = commands[process.argv[2] ?? "start"];
   if (command === undefined) print(usage);
   else await command();

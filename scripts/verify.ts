@@ -10,13 +10,14 @@ import { CsvSource, originalTimes } from "../src/pipeline/source/csv/csv-source.
 import { openPGliteStore } from "../src/pipeline/store/sql/open-pglite-store.ts";
 import { compareFile } from "./verify/compare-file.ts";
 import { recordsBehindApi, recordsInStore, type StoredRecords } from "./verify/stored-records.ts";
+import { answersHelp } from "../src/terminal/answers-help.ts";
 import { print, printError } from "../src/terminal/print.ts";
 
 const usage = `Compares a CSV file with the store; exits with 1 if they differ, with 2 if they cannot be compared.
   bun run verify [--csv FILE] [--url http://localhost:8080]
 Without --csv it reads CSV_FILE. Without --url it opens the store in DATA_DIR. If DATABASE_URL is set, or
 DATA_DIR cannot be used (for example, because a running pipeline uses it), it queries the pipeline at
-HOST:PORT instead.`;
+HOST:PORT (127.0.0.1:8080) instead.`;
 
 interface OpenStore {
   /** The folder or URL that the records are read from. */
@@ -48,6 +49,7 @@ async function openStored(config: ReturnType<typeof parseConfig>, url: string | 
 }
 
 async function verify(): Promise<number> {
+  if (answersHelp(process.argv.slice(2), usage)) return 0;
   const { values } = parseArgs({ options: { csv: { type: "string" }, url: { type: "string" } } });
   const config = parseConfig({ ...process.env, TIMESTAMPS: undefined, LOOP_MODE: undefined });
   const { batchSize = defaultBatchSize } = config;

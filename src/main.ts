@@ -16,6 +16,7 @@ import { keepFilesPrivate } from "./kit/private-files.ts";
 import { nameProcess } from "./kit/process-name.ts";
 import { startAll, stopAll } from "./kit/run-services.ts";
 import type { HealthOptions } from "./routes/operations/health-routes.ts";
+import { answersHelp } from "./terminal/answers-help.ts";
 import { bannerText } from "./terminal/banner.ts";
 import { makeLog } from "./terminal/log.ts";
 import { print, printError } from "./terminal/print.ts";
@@ -23,6 +24,11 @@ import { print, printError } from "./terminal/print.ts";
 // The only file of src that reads the environment, handles signals and exits.
 // PARSE CONFIG -> OPEN ROLES -> START SERVICES -> LISTEN -> wait for a signal -> DRAIN -> STOP -> exit 0; an error in any step
 // exits 1.
+
+const usage = `Runs the pipeline, or a part of it, until Ctrl-C.
+  bun run dev      installs the packages first
+  bun run start
+The settings are variables, such as PORT=8080, CSV_FILE=fleet.csv or ROLE=gateway; 'bun run config' prints all of them.`;
 
 type App = ReturnType<typeof composeApp>;
 
@@ -187,7 +193,7 @@ function urlHost(host: string): string {
 }
 
 try {
-  await main();
+  if (!answersHelp(process.argv.slice(2), usage)) await main();
   process.exit(0);
 } catch (error) {
   printError(error instanceof TelemetryError ? error.message : String((error as Error).stack ?? error));

@@ -1,7 +1,10 @@
 import { gatewayInit } from "../gateway/gateway-init.ts";
+import { unreachableHint } from "../gateway/unreachable-hint.ts";
+import { TelemetryError } from "../../src/domain/errors.ts";
 import { type Occupants, occupantsOf, type Workload } from "../../src/domain/gpu.ts";
 import { formatTimestamp, parseTimestamp } from "../../src/domain/timestamp.ts";
 import { metrics } from "../../src/domain/metrics.ts";
+import { messageOf } from "../../src/kit/message-of.ts";
 import type { TelemetryQueries } from "../../src/pipeline/store/telemetry-queries.ts";
 
 /** A record as verify compares it: its GPU, its instant, its workloads, and every value by the name of its metric or series. */
@@ -79,12 +82,25 @@ type ApiRecord = Record<string, unknown> & {
   occupants?: Workload[];
 };
 
-/** Reads from a running gateway. @param url the gateway's URL, such as `http://localhost:8080` */
+/** A gateway does not answer, or refuses a question; the message has its URL. */
+class GatewayFailed extends TelemetryError {
+  readonly code = "gateway_failed";
+  readonly retryable = true;
+}
+
+/** Reads from a running gateway; its questions throw GatewayFailed.
+ *  @param url the gateway's URL, such as `http://localhost:8080` */
 export function recordsBehindApi(url: string): StoredRecords {
   const get = async <T>(path: string): Promise<T[]> => {
-    const response = await fetch(`${url}${path}`, gatewayInit(process.env));
+    const response = await fetch(`${url}${path}`, gatewayInit(process.env)).catch((cause: unknown) => {
+      const reason = messageOf(cause);
+      throw new GatewayFailed(
+        `no gateway answers at ${url} (${reason})${unreachableHint(url, reason)}: give its URL with --url, or set HOST and PORT`,
+        { cause },
+      );
+    });
     if (response.status === 404) return [];
-    if (!response.ok) throw new Error(`${url}${path} answered ${response.status}: ${await response.text()}`);
+    if (!response.ok) throw new GatewayFailed(`${url}${path} answered ${response.status}: ${await response.text()}`);
     return ((await response.json()) as { data: T[] }).data;
   };
   return {

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { unreachableHint } from "../../scripts/gateway/unreachable-hint.ts";
+import { recordsBehindApi } from "../../scripts/verify/stored-records.ts";
 
 const reset = "GET http://localhost:8080/x got no answer: ECONNRESET: The socket connection was closed unexpectedly.";
 
@@ -14,4 +15,17 @@ test.each([
   const said = unreachableHint(url, reason);
   if (hint === "") expect(said).toBe("");
   else expect(said).toContain(hint);
+});
+
+test("verify names the URL that gave no answer, and what changes it", async () => {
+  const window = { uuid: "GPU-1", startMs: 0, endMs: 1 };
+  const refused = await recordsBehindApi("http://127.0.0.1:1")
+    .recordsOf(window)
+    .catch((error: unknown) => error);
+  expect(refused).toMatchObject({
+    code: "gateway_failed",
+    message: expect.stringMatching(
+      /^no gateway answers at http:\/\/127\.0\.0\.1:1 \(.*\): .* --url, or set HOST and PORT$/,
+    ) as string,
+  });
 });

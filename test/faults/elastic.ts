@@ -1,13 +1,15 @@
 import { parseArgs } from "node:util";
+import { answersHelp } from "../../src/terminal/answers-help.ts";
 import { runElastic } from "./harness/elastic/run-elastic.ts";
 import type { ElasticRole } from "./harness/elastic/elastic-pipeline.ts";
 import { startPlainServers } from "./harness/processes.ts";
 
-// bun run test:elastic [--samples N] [--rate N] [--batch N] [--seed N]
-// Reads a file of --samples while collectors grow from 2 to 5 and shrink to 1, and streamers grow from 1 to 3 and shrink to 1.
-// --rate is the most samples that a streamer publishes per second, --batch the rows in a message. Prints what each process did, and exits with 1 if something was
-// lost or stored twice.
+const usage = `Reads a file while collectors grow from 2 to 5 and shrink to 1, and streamers grow from 1 to 3 and shrink to 1.
+  bun run test:elastic [--samples 2000000] [--rate 12000] [--batch 1000] [--seed 1]
+--samples is the size of the file, --rate the most samples that a streamer publishes per second, --batch the rows in a message.
+Prints what each process did, and exits with 1 if something was lost or stored twice.`;
 
+if (answersHelp(process.argv.slice(2), usage)) process.exit(0);
 const { values } = parseArgs({
   options: {
     samples: { type: "string", default: "2000000" },

@@ -1,16 +1,20 @@
 import { parseArgs } from "node:util";
+import { answersHelp } from "../../src/terminal/answers-help.ts";
 import { startServers } from "./harness/processes.ts";
 import { runSeed, type SeedOptions, type SeedResult } from "./harness/run-seed.ts";
 import { faultKinds } from "./harness/scenario.ts";
 import { runScrapes, scrapingStreamers, type ScrapesResult } from "./harness/scrapes/run-scrapes.ts";
 
-// bun run test:faults [--scrapes] [--seed N] [--seeds N] [--seconds N] [--minutes N] [--first KIND] [--late]
-// Imports a file while faults are inflicted; with --scrapes, scrapes 100 exporters with 1, 3 and 1 streamers. With --late, history is
-// settled at once, so that most records are late for a settled hour.
-// Runs --seeds seeds, starting with --seed, each with --seconds of faults. With --minutes, runs seeds until that time is up, and
-// ignores --seeds. Stops at the first seed that fails, and prints its history. --first sets the kind of each seed's first fault,
-// such as cluster-disk. The same seed with the same options inflicts the same faults at the same times.
+const usage = `Imports a file while faults are inflicted, and compares it with the store.
+  bun run test:faults [--scrapes] [--seed 1] [--seeds 3] [--seconds 8] [--minutes N] [--first KIND] [--late]
+With --scrapes, scrapes 100 exporters with 1, 3 and 1 streamers instead. With --late, history is settled at once, so that most
+records are late for a settled hour.
+Runs --seeds seeds, starting with --seed, each with --seconds of faults. With --minutes, runs seeds until that time is up, and
+ignores --seeds. Stops at the first seed that fails, and prints its history. --first sets the kind of each seed's first fault:
+${faultKinds.join(", ")}.
+The same seed with the same options inflicts the same faults at the same times.`;
 
+if (answersHelp(process.argv.slice(2), usage)) process.exit(0);
 const { values } = parseArgs({
   options: {
     seed: { type: "string", default: "1" },

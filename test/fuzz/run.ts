@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { answersHelp } from "../../src/terminal/answers-help.ts";
 import { type LoadedGateway, startLoadedGateway } from "../support/loaded-gateway.ts";
 import type { FuzzedGateway } from "./gateway/requests.ts";
 import { fuzzRound, processorMs, residentBytes } from "./gateway/rounds.ts";
@@ -6,11 +7,12 @@ import type { Order, Report } from "./in-process.ts";
 import { walk } from "./openapi/walk.ts";
 import { type FuzzState, inputsIn, noteFound, openState, saveState } from "./state.ts";
 
-// Gives mutated inputs to everything that reads what others write, in process and over HTTP and sockets, until the time is over or it
-// is interrupted. The next run goes on where this one has ended: .fuzz/state.json has the seed and the counts.
-//   bun run test:fuzz [--minutes 2] [--seed N] [--new] [--only NAME] [--in-process | --gateway]
-// Prints what was read wrongly, and exits with status 1 if anything ever was since --new. The same seed makes the same inputs.
+const usage = `Gives mutated inputs to everything that reads what others write, in process and over HTTP and sockets, until the time is over
+or it is interrupted. The next run goes on where this one has ended: .fuzz/state.json has the seed and the counts.
+  bun run test:fuzz [--minutes 2] [--seed N] [--new] [--only NAME] [--in-process | --gateway]
+Prints what was read wrongly, and exits with status 1 if anything ever was since --new. The same seed makes the same inputs.`;
 
+if (answersHelp(process.argv.slice(2), usage)) process.exit(0);
 const { values } = parseArgs({
   options: {
     minutes: { type: "string", default: "2" },

@@ -1,8 +1,11 @@
+import { answersHelp } from "../../src/terminal/answers-help.ts";
 import { rollingRestart } from "./rolling-restart.ts";
 
-// bun run test:rolling
-// Two rounds of restarts of both gateways under 200 requests a second and 500 WebSockets, and then kill -9 of one.
+const usage = `Restarts both gateways twice under 200 requests a second and 500 WebSockets, and then ends one by kill -9.
+  bun run test:rolling
+Exits with 1 if a request failed, or a WebSocket missed a record or got it twice.`;
 
+if (answersHelp(process.argv.slice(2), usage)) process.exit(0);
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 const outcome = await rollingRestart({ requestsPerSecond: 200, sockets: 500, rounds: 2, calmMs: 5000 }, print);
 print(JSON.stringify(outcome, undefined, 2));
