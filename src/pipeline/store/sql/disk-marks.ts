@@ -37,6 +37,15 @@ export function diskMarks(maxBytes: number): DiskMarks {
   };
 }
 
+/** The smallest limit, in hundredths of a GiB, with which a store works that has no history.
+ *  @param inUseBytes what is in use without any history */
+export function leastGibibytes(inUseBytes: number): number {
+  const isEnough = (hundredths: number): boolean => inUseBytes <= diskMarks((hundredths / 100) * gibibyte).inUseLow;
+  let hundredths = Math.ceil((inUseBytes / gibibyte) * 100);
+  while (!isEnough(hundredths)) hundredths += 1;
+  return hundredths / 100;
+}
+
 /** The limit of a store for which none is set: the simulated fleet's settled history of a month takes 6 GiB. */
 const defaultGibibytes = 10;
 

@@ -4,7 +4,7 @@ import { checkpoint, tableBytes, tablesToVacuum, vacuum } from "../../../db/sql/
 import { DataDirUnusable, StoreUnavailable } from "../../../domain/errors.ts";
 import type { Clock } from "../../../kit/clock.ts";
 import type { DiskUse, StoreDisk, TrimmedHistory } from "../store-disk.ts";
-import { type DiskMarks, diskMarks, maxBytesOf } from "./disk-marks.ts";
+import { type DiskMarks, diskMarks, leastGibibytes, maxBytesOf } from "./disk-marks.ts";
 import { deleteOldest, historyBytes, rewriteSparse } from "./oldest-history.ts";
 
 export interface EmbeddedDiskOptions {
@@ -58,8 +58,8 @@ export class EmbeddedDisk implements StoreDisk {
     const remaining = inUse(disk.files) - (await historyBytes(client, databaseDir));
     if (disk.marks !== undefined && remaining > disk.marks.inUseLow) {
       throw new DataDirUnusable(
-        `DATA_MAX_GIB=${maxGibibytes} is too small for DATA_DIR ${dataDir}: without any history it takes ${mebibytes(remaining)} MiB, and ` +
-          `${mebibytes(disk.marks.maxBytes - disk.marks.inUseLow)} MiB are needed to work. Raise DATA_MAX_GIB, or set it to 0 for no limit`,
+        `DATA_MAX_GIB=${maxGibibytes} is too small for DATA_DIR ${dataDir}: its database takes ${mebibytes(remaining)} MiB without any ` +
+          `history, and needs room to work. Set DATA_MAX_GIB to ${leastGibibytes(remaining)} or more, or to 0 for no limit`,
       );
     }
     return disk;
