@@ -1,6 +1,6 @@
 import { yoga } from "@elysiajs/graphql-yoga";
 import { Elysia } from "elysia";
-import type { DocumentNode } from "graphql";
+import type { DocumentNode, GraphQLError } from "graphql";
 import { LRUCache } from "lru-cache";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
@@ -16,7 +16,7 @@ import { operationLimits } from "./limits/operation-limits.ts";
 import { GraphqlSockets, type Yoga } from "./live/graphql-socket.ts";
 import { subscriptionInstruments } from "./live/subscription-instruments.ts";
 import { readerMutations } from "./reader-mutations.ts";
-import { requestRules } from "./request-rules.ts";
+import { requestRules, withoutSuggestions } from "./request-rules.ts";
 import { responseCache } from "./response-cache.ts";
 import { makeSchema } from "./schema.ts";
 
@@ -92,6 +92,11 @@ class YogaInstance {
   }
 }
 
+function shownError(thrown: unknown, { introspection }: GraphqlSettings, log: Logger): GraphQLError {
+  const error = toGraphqlError(thrown, log);
+  return introspection ? error : withoutSuggestions(error);
+}
+
 function yogaOptions(
   parts: GraphqlParts & Pick<GraphqlOptions, "log" | "origins" | "viewOf">,
   settings: GraphqlSettings,
@@ -113,7 +118,7 @@ function yogaOptions(
       documentCache: new LRUCache<string, DocumentNode>(documentCacheOptions),
       errorCache: new LRUCache<string, object>(documentCacheOptions),
     },
-    maskedErrors: { maskError: (error: unknown) => toGraphqlError(error, parts.log) },
+    maskedErrors: { maskError: (thrown: unknown) => shownError(thrown, settings, parts.log) },
     plugins: [
       instance,
       requestRules(settings),

@@ -51,10 +51,11 @@ function coded(error: GraphQLError, code: "GRAPHQL_PARSE_FAILED" | "GRAPHQL_VALI
   return new GraphQLError(visibleLines(message), { nodes, source, positions, extensions: { code, ...extensions } });
 }
 
-/** Removes suggestions, which would disclose the schema piece by piece even without introspection. */
-function withoutSuggestions(error: GraphQLError): GraphQLError {
-  const { nodes = null, source = null, positions = null, extensions } = error;
-  return new GraphQLError(error.message.replace(/ Did you mean .*\?$/s, ""), { nodes, source, positions, extensions });
+/** Removes suggestions, and the values of enums, which would disclose the schema piece by piece even without introspection. */
+export function withoutSuggestions(error: GraphQLError): GraphQLError {
+  const { message, nodes = null, source = null, positions = null, path = null, extensions } = error;
+  const shown = message.replace(/ (?:Did you mean|Its values are) .*$/s, "");
+  return new GraphQLError(shown, { nodes, source, positions, path, extensions });
 }
 
 function unsupported(type: string): Response {

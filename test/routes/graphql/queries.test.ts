@@ -156,6 +156,29 @@ describe("an operation that fails", () => {
   }
 });
 
+test("an error about the value of an enum lists its values, unless introspection is switched off", async () => {
+  const literal = '{ telemetry(resolution: "1h") { resolution } }';
+  const choice = "query ($choice: ResolutionChoice) { telemetry(resolution: $choice) { resolution } }";
+  const messages = async (gateway: ReturnType<typeof gatewayOver>) => {
+    const ask = asker(gateway);
+    const answers = [
+      await ask(literal),
+      await ask(choice, { choice: "1h" }),
+      await ask("{ aggregates(metrics: [nope]) { groupBy } }"),
+    ];
+    return answers.map(({ errors }) => errors?.[0]?.message);
+  };
+  expect(await messages(gateway)).toEqual([
+    expect.stringMatching(/non-enum value: "1h"\. Its values are auto, raw, minute, hour, day, without quotes\.$/),
+    expect.stringMatching(
+      /"1h" does not exist in "ResolutionChoice" enum\. Its values are auto, raw, minute, hour, day\.$/,
+    ),
+    expect.stringMatching(/ Its values are those that \{ metrics \{ name \} \} lists\.$/),
+  ]);
+  const closed = gatewayOver(stored, { graphql: { introspection: false, graphiql: false } });
+  expect((await messages(closed)).join(" ")).not.toMatch(/Did you mean|Its values/);
+});
+
 test("without the store, a query for history gets an error, and a query for the fleet is still answered", async () => {
   const orphanStore = await openFleetStore();
   const orphan = gatewayOver(orphanStore);

@@ -1,4 +1,4 @@
-import { GraphQLEnumType } from "graphql";
+import { GraphQLEnumType, GraphQLError, Kind, type ValueNode } from "graphql";
 import { metricNameOf, spellings } from "../../../domain/dialects/spelling-of.ts";
 import { metricNames, metrics } from "../../../domain/metrics.ts";
 import { valueName } from "./names.ts";
@@ -16,7 +16,33 @@ const nameByValues: ReadonlyMap<string, string> = new Map([
   ["active|maintenance|decommissioned", "InventoryState"],
 ]);
 
-const metricName = new GraphQLEnumType({
+/** The most values that an error lists. */
+const listedMax = 10;
+
+/** An enum whose errors list its values: those of REST that begin with a digit have other names here, such as `hour` for `1h`. */
+class ListedEnum extends GraphQLEnumType {
+  override parseValue(...[value, hideSuggestions]: Parameters<GraphQLEnumType["parseValue"]>): unknown {
+    return this.listing(() => super.parseValue(value, hideSuggestions) as unknown);
+  }
+
+  override parseLiteral(...[node, variables, hideSuggestions]: Parameters<GraphQLEnumType["parseLiteral"]>): unknown {
+    return this.listing(() => super.parseLiteral(node, variables, hideSuggestions) as unknown, node);
+  }
+
+  private listing(parse: () => unknown, node?: ValueNode): unknown {
+    try {
+      return parse();
+    } catch (error) {
+      if (!(error instanceof GraphQLError)) throw error;
+      const names = this.getValues().map(({ name }) => name);
+      const listed = names.length > listedMax ? "those that { metrics { name } } lists" : names.join(", ");
+      const how = node?.kind === Kind.STRING ? ", without quotes" : "";
+      throw new GraphQLError(`${error.message} Its values are ${listed}${how}.`, { nodes: node ?? null });
+    }
+  }
+}
+
+const metricName = new ListedEnum({
   name: "MetricName",
   description: "A metric of the catalogue; answers have the lower-case names",
   values: {
@@ -48,7 +74,7 @@ export class EnumTypes {
     const key = keyOf(values);
     const existing = this.types.get(key);
     if (existing !== undefined) return existing;
-    const type = new GraphQLEnumType({
+    const type = new ListedEnum({
       name: nameByValues.get(key) ?? fallbackName,
       description,
       values: Object.fromEntries(values.map((value) => [valueName(value), { value }])),
