@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
+import postgres from "postgres";
 import { makeBatch, messageOf } from "../../dev/make-batch.ts";
 import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide-database.ts";
 import type { SqlClient } from "../../src/db/client.ts";
@@ -123,6 +124,14 @@ function exerciseBlockFunctions(name: string, open: () => Promise<OpenStore>): v
       expect(await ask()).toEqual(rows);
     });
 
+    test("values of a range that ends before it begins, or lacks an end, are an error, not none", async () => {
+      const values = (range: string) => opened.client.query(`select from telemetry_values('temperature', ${range})`);
+      const errorOf = (range: string) => values(range).catch((error: unknown) => String(error));
+      expect(await errorOf("'2025-07-18', '2025-07-17'")).toContain("ends before it begins: until_at is 2025-07-17");
+      expect(await errorOf("null, '2025-07-17'")).toContain("from_at is <NULL>");
+      expect(await values("'2025-07-18', '2025-07-18'")).toEqual([]);
+    });
+
     test("damaged columns are listed", async () => {
       const { client } = opened;
       expect(await client.query("select * from damaged_blocks()")).toEqual([]);
@@ -140,8 +149,25 @@ function exerciseBlockFunctions(name: string, open: () => Promise<OpenStore>): v
 exerciseBlockFunctions("PGlite", openMemoryStore);
 
 let server: ProvidedDatabase | undefined;
+let url: string | undefined;
 afterAll(() => server?.stop());
 exerciseBlockFunctions("PostgreSQL", async () => {
   server = await provideDatabase();
-  return openPostgresStore({ url: await createDatabase(server, "block_functions", { plain: true }), migrate: true });
+  url = await createDatabase(server, "block_functions", { plain: true });
+  return openPostgresStore({ url, migrate: true });
+});
+
+test("a name that is no metric, and has no values, is told by a notice", async () => {
+  const told: (string | undefined)[] = [];
+  const sql = postgres(url ?? "", { max: 1, onnotice: ({ message }) => told.push(message) });
+  const rowsOf = async (series: string) =>
+    (await sql`select from telemetry_values(${series}, '-infinity', 'infinity', array['GPU-1'])`).length;
+  expect(await Promise.all(["power_drw", "DCGM_FI_DEV_POWER_USAGE", "my_metric", "sm_clock_mhz"].map(rowsOf))).toEqual([
+    0, 0, 67, 0,
+  ]);
+  await sql.end();
+  expect(told).toEqual([
+    expect.stringContaining('"power_drw" is no column of telemetry'),
+    expect.stringContaining('"DCGM_FI_DEV_POWER_USAGE" is no column of telemetry'),
+  ]);
 });
