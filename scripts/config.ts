@@ -1,14 +1,20 @@
+import { ineffectiveSettings } from "../src/config/ineffective-settings.ts";
 import { misspelledSettings } from "../src/config/misspelled-settings.ts";
 import { shownSettings, parseConfig } from "../src/config/parse-config.ts";
 import { InvalidConfig, UnusableSource } from "../src/domain/errors.ts";
 import { StaticDiscovery } from "../src/pipeline/source/exporter/discovery/static-discovery.ts";
+import { answersHelp } from "../src/terminal/answers-help.ts";
 import { print, printError } from "../src/terminal/print.ts";
 
-// Prints the configuration that results from this environment, one setting per line. Names misspelled settings on standard error. Exits with 1 if
-// a setting is not usable.
+const usage = `Prints the configuration that results from this environment, a setting a line: its value, its meaning and its unit.
+  bun run config
+Names misspelled settings, and those without effect, on standard error. Exits with 1 if a setting is not usable.`;
+
 try {
+  if (answersHelp(process.argv.slice(2), usage)) process.exit(0);
   for (const warning of misspelledSettings(process.env)) printError(warning);
   const config = parseConfig(process.env);
+  for (const warning of ineffectiveSettings(config)) printError(warning);
   // the addresses are checked as at the start of a streamer
   new StaticDiscovery(config.dcgmTargets ?? [], config.clusterId);
   const rows = shownSettings(config);

@@ -1,3 +1,4 @@
+import { ineffectiveSettings } from "../config/ineffective-settings.ts";
 import { Collector } from "../pipeline/collect/collector.ts";
 import type { OpenStore } from "../pipeline/store/open-store.ts";
 import { DiskUpkeep } from "../pipeline/upkeep/disk-upkeep.ts";
@@ -71,9 +72,7 @@ function diskUpkeep({ disk }: OpenStore, { clock, log, registry }: SharedParts):
 
 /** The service that deletes old history, and what quarantine has too much of. */
 function historyUpkeep({ retention }: OpenStore, { config, clock, log }: SharedParts): HistoryUpkeep {
-  if (config.retention1mDays > 0) {
-    log.warn("RETENTION_1M_DAYS has no effect: rollups by the minute are made from the records (RETENTION_RAW_DAYS)");
-  }
+  for (const warning of ineffectiveSettings(config)) log.warn(warning);
   const keepDays = { raw: config.retentionRawDays, "1h": config.retention1hDays };
   return new HistoryUpkeep({ retention, keepDays, clock, log });
 }
