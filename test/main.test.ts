@@ -40,6 +40,7 @@ test(
     expect(await (await fetch(`${url}/health`)).json()).toMatchObject({ status: "ok" });
     await stopPipeline(pipeline);
     expect(pipeline.subprocess.exitCode).toBe(0);
+    expect(pipeline.output()).toContain("making the database in");
     expect(pipeline.output()).toContain("stopped");
     const made = ["", ...readdirSync(join(dir, "live"), { recursive: true, encoding: "utf8" })];
     expect(made.length).toBeGreaterThan(100);

@@ -18,16 +18,21 @@ export interface DataDir {
  *  DATA_DIR may have other things and other users; the database in it is for this user only.
  *  A database is created under another name and then renamed, so that a process that dies leaves no incomplete database
  *  under the final name.
+ *  @param onProgress receives a sentence for people before it begins to create the database, which takes long on a slow machine
  *  @throws DataDirUnusable if another process has locked DATA_DIR, if parts of the database are missing, or if DATA_DIR, the
  *    lock or the database cannot be created or accessed */
-export async function openDataDir(dir: string): Promise<DataDir> {
+export async function openDataDir(dir: string, onProgress: (text: string) => void = () => undefined): Promise<DataDir> {
   const databaseDir = join(dir, "pglite");
   let lock: DataDirLock | undefined;
   try {
     await mkdir(dir, { recursive: true, mode: 0o700 });
     lock = await lockDataDir(dir);
     await removeLeftovers(dir);
-    if (!(await readdir(dir)).includes("pglite")) await createDatabase(dir, databaseDir);
+    if (!(await readdir(dir)).includes("pglite")) {
+      onProgress(`making the database in ${databaseDir}, once: it takes some seconds, or minutes on a slow machine`);
+      await createDatabase(dir, databaseDir);
+      onProgress(`the database in ${databaseDir} is made`);
+    }
     await checkDatabaseFiles(databaseDir);
   } catch (cause) {
     lock?.release();

@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import type { Config } from "../config/parse-config.ts";
 import type { Clock } from "../kit/clock.ts";
+import { toldWhile } from "../kit/told-while.ts";
 import type { OnDatabaseChange } from "../pipeline/store/database-change.ts";
 import type { OpenStore } from "../pipeline/store/open-store.ts";
 import { openPGliteStore } from "../pipeline/store/sql/open-pglite-store.ts";
@@ -27,11 +28,12 @@ export class SharedStore {
   /** Opens the store for a role that cannot work without it.
    *  @throws as `openPGliteStore` and `openPostgresStore` do */
   async open(): Promise<OpenStore> {
-    const { databaseUrl: url, dataDir, dataMaxGibibytes: maxGibibytes, queryTimeoutSeconds } = this.config;
-    const onNotice = (notice: string): void => this.parts.log.warn(notice);
-    this.opened ??= await (url === undefined
-      ? openPGliteStore({ dataDir, maxGibibytes, queryTimeoutSeconds, onNotice })
-      : this.openPostgres(url));
+    const { databaseUrl: url } = this.config;
+    const { clock, log } = this.parts;
+    const onProgress = (text: string): void => log.info(text);
+    const open = (): Promise<OpenStore> => (url === undefined ? this.openEmbedded(onProgress) : this.openPostgres(url));
+    const what = "the store is being opened, and migrated if an older version has made it";
+    this.opened ??= await toldWhile({ clock, what, tell: onProgress }, open);
     return this.opened;
   }
 
@@ -48,6 +50,12 @@ export class SharedStore {
   /** Closes the store if it is open. */
   async close(): Promise<void> {
     await this.opened?.close();
+  }
+
+  private openEmbedded(onProgress: (text: string) => void): Promise<OpenStore> {
+    const { dataDir, dataMaxGibibytes: maxGibibytes, queryTimeoutSeconds } = this.config;
+    const onNotice = (notice: string): void => this.parts.log.warn(notice);
+    return openPGliteStore({ dataDir, maxGibibytes, queryTimeoutSeconds, onNotice, onProgress });
   }
 
   private async openPostgres(url: string): Promise<OpenStore> {

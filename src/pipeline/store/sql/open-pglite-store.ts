@@ -24,6 +24,8 @@ export interface EmbeddedStoreOptions {
   readonly queryTimeoutSeconds?: number;
   /** Receives a sentence for people; absent: it is not reported. */
   readonly onNotice?: (notice: string) => void;
+  /** Receives a sentence for people about work that takes long; absent: it is not reported. */
+  readonly onProgress?: (text: string) => void;
 }
 
 /** Opens the embedded store: in a directory, which is then locked for this process, with a process of its own; or in memory, within
@@ -36,7 +38,7 @@ export async function openPGliteStore(where: EmbeddedStoreOptions | { readonly m
     const drivers = await driversOn(client, undefined);
     return { description: "in memory", ...drivers, disk: undefined, close: () => client.close() };
   }
-  const dataDir = await openDataDir(where.dataDir);
+  const dataDir = await openDataDir(where.dataDir, where.onProgress);
   if (dataDir.notice !== undefined) where.onNotice?.(dataDir.notice);
   const { databaseDir, lock } = dataDir;
   try {
