@@ -16,7 +16,7 @@ export const storeSettings = {
       maximum: 1_048_576,
       unit: "GiB",
       description:
-        "The most that the files of the embedded store may take; the oldest history is deleted to stay below; 0: no limit; absent: 10, or what the store of an earlier version takes already",
+        "The most that the files of the embedded store may take; the oldest history is deleted to stay below; a new store needs about 0.15; 0: no limit; absent: 10, or what the store of an earlier version takes already",
     }),
   ),
   databaseUrl: Type.Optional(
@@ -74,7 +74,7 @@ export const storeSettings = {
     maximum: 10_080,
     unit: "minutes",
     description:
-      "How long an hour must be over before its records are moved into blocks; records that come later are merged, at the cost of moving the hour again",
+      "How long an hour must be over before its records are moved into blocks, and below 10 also how long no record may have come for it, otherwise 10; records that come later are merged, at the cost of moving the hour again",
   }),
   retentionRawDays: retentionDays("RETENTION_RAW_DAYS", "records"),
   retention1mDays: count({
