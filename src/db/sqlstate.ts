@@ -6,6 +6,14 @@ export function isDataError(sqlstate: string): boolean {
   return /^(?:22|23|54)/.test(sqlstate);
 }
 
+/** True if a function that decodes blocks refuses their bytes: it says so itself (XX001), or reads beyond their end or makes no sense of
+ *  them (class 22), or would need too much (54). */
+export function isUndecodable(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  return code === "XX001" || /^(?:22|54)/.test(code) || isUndecodable(error.cause);
+}
+
 /** True if the key of a row exists already (23505). */
 export function isUniqueViolation(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "23505";

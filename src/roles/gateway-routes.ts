@@ -16,6 +16,7 @@ import type { LiveFleet } from "../routes/fleet/fleet.ts";
 import { type GraphqlSettings, graphqlRoutes } from "../routes/graphql/graphql-routes.ts";
 import { CostedQueries } from "../routes/answers/costs/costed-queries.ts";
 import { QueryCosts, type QueryCostsOptions } from "../routes/answers/costs/query-costs.ts";
+import type { DamagedHistory } from "../routes/answers/costs/damaged-history.ts";
 import type { QueryPressure } from "../routes/answers/costs/query-pressure.ts";
 import { RowEstimates } from "../routes/answers/costs/row-estimates.ts";
 import { askers } from "../routes/http/access/asker.ts";
@@ -47,6 +48,7 @@ export interface GatewayOptions extends Omit<ProcessParts, "access"> {
   readonly questions: Questions;
   readonly costs: CostLimits;
   readonly pressure: QueryPressure;
+  readonly damage: DamagedHistory;
   /** SETTLE_AFTER_MINUTES. */
   readonly settleAfterMinutes: number;
   readonly inventory: Inventory;

@@ -1,5 +1,6 @@
 import type { Config } from "../config/parse-config.ts";
 import { showServices } from "../scaling/registry/service-instruments.ts";
+import { DamagedHistory } from "../routes/answers/costs/damaged-history.ts";
 import { QueryPressure } from "../routes/answers/costs/query-pressure.ts";
 import { FleetStates } from "../routes/fleet/fleet-states.ts";
 import { openFleet } from "../routes/fleet/open-fleet.ts";
@@ -28,8 +29,9 @@ export const gateway: Role = {
     const fleet = openFleet({ ...shared, queries: opened.queries.fleet });
     const states = new FleetStates({ ...shared, store: opened.queries.fleet, fleet });
     const pressure = new QueryPressure(shared);
+    const damage = new DamagedHistory(shared);
     return {
-      services: [fleet, states, pressure, ...storeChecks(shared, compare)],
+      services: [fleet, states, pressure, damage, ...storeChecks(shared, compare)],
       banner: { pages, facts: [] },
       servesFromMemory: () => fleet.isLoaded,
       load: () => Promise.resolve({}),
@@ -40,6 +42,7 @@ export const gateway: Role = {
           questions: opened.questions,
           costs: costLimits(config, process.access.access.isRequired),
           pressure,
+          damage,
           settleAfterMinutes: config.settleAfterMinutes,
           inventory: opened.inventory,
           fleet,

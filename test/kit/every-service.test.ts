@@ -17,6 +17,7 @@ import { systemClock as clock } from "../../src/kit/clock.ts";
 import { defaultClusterId, defaultTopic } from "../../src/domain/default-names.ts";
 import { EtcdUnavailable } from "../../src/domain/errors.ts";
 import { HostNames } from "../../src/kit/host-names.ts";
+import { DamagedHistory } from "../../src/routes/answers/costs/damaged-history.ts";
 import { QueryPressure } from "../../src/routes/answers/costs/query-pressure.ts";
 import { StoreCheck } from "../../src/roles/store-check.ts";
 import { TokenBucket } from "../../src/kit/token-bucket.ts";
@@ -281,6 +282,17 @@ exerciseService("the pressure on the database", () => {
     return clock.sleep(Math.min(ms, 5), signal);
   };
   return { service: new QueryPressure({ clock: { ...clock, sleep }, log }), calls: () => calls };
+});
+exerciseService("the count of questions that met damaged history", () => {
+  let calls = 0;
+  const sleep = (ms: number, signal?: AbortSignal): Promise<void> => {
+    calls += 1;
+    return clock.sleep(Math.min(ms, 5), signal);
+  };
+  return {
+    service: new DamagedHistory({ registry: new Registry(), clock: { ...clock, sleep }, log }),
+    calls: () => calls,
+  };
 });
 exerciseService("the notice that nothing is protected", () => {
   let calls = 0;

@@ -10,6 +10,7 @@ import { HostNames } from "../../src/kit/host-names.ts";
 import type { Gpu, Workload } from "../../src/domain/gpu.ts";
 import { metricIndexOf } from "../../src/domain/metrics.ts";
 import { openToAll } from "../../src/access/access.ts";
+import { DamagedHistory } from "../../src/routes/answers/costs/damaged-history.ts";
 import { QueryPressure } from "../../src/routes/answers/costs/query-pressure.ts";
 import { costLimits } from "../../src/roles/cost-limits.ts";
 import { administrationOf } from "../../src/roles/open-access.ts";
@@ -147,6 +148,7 @@ export function gatewayOver(
     questions: replaced === undefined ? questions : { ...questions, ask: () => replaced },
     costs: costLimits(parseConfig({}), false),
     pressure: new QueryPressure({ clock, log }),
+    damage: new DamagedHistory({ registry: new Registry(), clock, log }),
     settleAfterMinutes: 15,
     inventory,
     http,

@@ -56,3 +56,8 @@ export function firstAfter(gpuKey: string, after: string): string {
     from blocks b where b.gpu_key = ${gpuKey} and b.to_at > ${after} and b.from_at > ${after} - ${hour}
     order by b.from_at limit 1)) first`;
 }
+
+/** True if a statement decodes blocks in the database. */
+export function decodesBlocks(statement: string): boolean {
+  return statement.includes("block_times(") || statement.includes(".runs->");
+}

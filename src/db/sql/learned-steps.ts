@@ -1,6 +1,8 @@
+import { decodeNamedColumn } from "../../domain/block/named-part.ts";
 import { decodeNumbers } from "../../domain/block/number-column.ts";
 import type { GpuSelector } from "../../domain/gpu-selector.ts";
 import type { SqlExecutor } from "../client.ts";
+import { decodeNamed, nameOfBlock } from "../named-block.ts";
 import { numberArray } from "./array-literal.ts";
 import { Conditions } from "./conditions.ts";
 import { addAttributeConditions } from "./gpu-conditions.ts";
@@ -54,14 +56,14 @@ export async function selectLearnedSteps(
 
 function newestInstants(conditions: Conditions, range: LearnedRange, blocks: string): string {
   return `
-select ${joinedRows(["n.gpu_key::float8", "n.is_block::int4", "n.records::int4", "n.times"])} as sent from (
+select ${joinedRows(["n.gpu_key::float8", "n.is_block::int4", "n.from_ms::float8", "n.records::int4", "n.times"])} as sent from (
   select d.gpu_key, n.* from gpus d cross join lateral (
-    select 0 as is_block, count(*) as records, string_agg(timestamptz_send(t.time), '') as times
+    select 0 as is_block, 0 as from_ms, count(*) as records, string_agg(timestamptz_send(t.time), '') as times
     from (select t.time from telemetry t where t.gpu_key = d.gpu_key and ${withinHours("t.time", range)}
       order by t.time desc limit ${learnedFrom + 1}) t
     union all
-    select 1, b.records, b.times from (
-      select b.records, b.times, sum(b.records) over (order by b.from_at desc) - b.records as newer
+    select 1, extract(epoch from b.from_at)::float8 * 1000, b.records, b.times from (
+      select b.from_at, b.records, b.times, sum(b.records) over (order by b.from_at desc) - b.records as newer
       from (select b.from_at, b.records, b.times from blocks b
         where b.gpu_key = d.gpu_key and ${withinHours("b.from_at", range)} order by b.from_at desc limit ${blocks}::int) b) b
     where b.newer <= ${learnedFrom}) n
@@ -83,14 +85,21 @@ interface NewestInstants {
 function instantsOf(sent: Uint8Array): NewestInstants[] {
   const found = new Map<number, NewestInstants>();
   for (const rows = new JoinedRows(sent); rows.next();) {
-    const [gpuKey, isBlock, records] = [rows.float8(), rows.int4() === 1, rows.int4()];
+    const [gpuKey, isBlock, fromMs, records] = [rows.float8(), rows.int4() === 1, rows.float8(), rows.int4()];
     const times = rows.bytea() ?? new Uint8Array();
     let ofGpu = found.get(gpuKey);
     if (ofGpu === undefined) found.set(gpuKey, (ofGpu = { gpuKey, blocks: 0, settled: 0, count: 0, instants: [] }));
     ofGpu.blocks += isBlock ? 1 : 0;
     ofGpu.settled += isBlock ? records : 0;
     ofGpu.count += records;
-    ofGpu.instants.push(isBlock ? decodeNumbers(times, records) : sentInstants(times));
+    ofGpu.instants.push(
+      isBlock
+        ? decodeNamed(
+            () => nameOfBlock({ gpuKey, fromMs }),
+            () => decodeNamedColumn("times", () => decodeNumbers(times, records)),
+          )
+        : sentInstants(times),
+    );
   }
   return [...found.values()];
 }

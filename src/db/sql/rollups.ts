@@ -1,7 +1,9 @@
 import { metricNames } from "../../domain/metrics.ts";
 import type { PackedRollup } from "../../domain/rollup/rollup.ts";
+import { decodeNamedColumn } from "../../domain/block/named-part.ts";
 import { decodeNumbers } from "../../domain/block/number-column.ts";
 import type { SqlExecutor, SqlTransaction } from "../client.ts";
+import { decodeNamed, nameOfRollups } from "../named-block.ts";
 import { numberArray } from "./array-literal.ts";
 import { CopyRows } from "./copy-rows.ts";
 import { packedColumns } from "./packed-columns.ts";
@@ -86,15 +88,20 @@ export async function selectRolledUp(
   gpuKeys: readonly number[],
 ): Promise<Set<number>> {
   const text = `
-select r.entries, r.keys from rollups r where r.from_at = to_timestamp($1::float8 / 1000.0) and r.first_key <= $3::text::int8
+select r.entries, r.keys, r.first_key::float8 as "firstKey" from rollups r where r.from_at = to_timestamp($1::float8 / 1000.0) and r.first_key <= $3::text::int8
   and r.last_key >= $2::text::int8`;
   const bounds = [gpuKeys[0], gpuKeys.at(-1)].map(String);
-  const rows = await executor.query<Pick<StoredRollups, "entries" | "keys">>(text, [hour, ...bounds]);
+  const rows = await executor.query<Pick<StoredRollups, "entries" | "keys" | "firstKey">>(text, [hour, ...bounds]);
   if (rows.length === 0) return new Set();
   const staleText = `
 select gpu_key::float8 as "gpuKey" from unsettled where hour = to_timestamp($1::float8 / 1000.0) and gpu_key = any($2::text::int8[])`;
   const stale = await executor.query<{ gpuKey: number }>(staleText, [hour, numberArray(gpuKeys)]);
-  const rolledUp = new Set(rows.flatMap(({ entries, keys }) => [...decodeNumbers(keys, entries)]));
+  const keysOf = ({ entries, keys, firstKey }: (typeof rows)[number]): Float64Array =>
+    decodeNamed(
+      () => nameOfRollups({ firstKey, hour }),
+      () => decodeNamedColumn("keys", () => decodeNumbers(keys, entries)),
+    );
+  const rolledUp = new Set(rows.flatMap((row) => [...keysOf(row)]));
   return rolledUp.difference(new Set(stale.map(({ gpuKey }) => gpuKey)));
 }
 

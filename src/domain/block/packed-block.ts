@@ -2,6 +2,7 @@ import { type Static, Type } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import { UndecodableBlock } from "../errors.ts";
 import type { Block, Run } from "./block.ts";
+import { decodeNamedColumn } from "./named-part.ts";
 import { decodeColumn, decodeNumbers, encodeNumbers, type TakeColumn } from "./number-column.ts";
 import { decodeSeries, encodeSeries } from "./series-columns.ts";
 
@@ -48,15 +49,20 @@ function hasValues(values: Float64Array): boolean {
 
 /** Decodes a block, or what was read of it.
  *  @param packed `runs` is undefined if they were not read; then the block has none
- *  @throws UndecodableBlock if it is damaged */
+ *  @throws UndecodableBlock if it is damaged, which names the column */
 export function unpackBlock(packed: Omit<PackedBlock, "runs"> & { readonly runs: string | undefined }): Block {
   const { records, times, metrics, others, runs } = packed;
   if (!(records >= 0 && records <= blockRecordsMax)) throw new UndecodableBlock(`a block has ${records} records`);
   return {
-    timesMs: decodeNumbers(times, records),
-    metrics: new Map(Array.from(metrics, ([name, column]) => [name, decodeNumbers(column, records)])),
-    others: others === undefined ? new Map<string, Float64Array>() : decodeSeries(others, records),
-    runs: runs === undefined ? [] : runsOf(runs, records),
+    timesMs: decodeNamedColumn("times", () => decodeNumbers(times, records)),
+    metrics: new Map(
+      Array.from(metrics, ([name, column]) => [name, decodeNamedColumn(name, () => decodeNumbers(column, records))]),
+    ),
+    others:
+      others === undefined
+        ? new Map<string, Float64Array>()
+        : decodeNamedColumn("others", () => decodeSeries(others, records)),
+    runs: runs === undefined ? [] : decodeNamedColumn("runs", () => runsOf(runs, records)),
   };
 }
 

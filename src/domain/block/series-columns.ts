@@ -1,5 +1,6 @@
 import { ByteReader } from "./byte-reader.ts";
 import { ByteWriter } from "./byte-writer.ts";
+import { decodePart } from "./named-part.ts";
 import { decodeNumbers, encodeNumbers } from "./number-column.ts";
 
 // Series by their names: their number (varint); for each the length of its name in bytes (varint), the name (UTF-8), the length of its
@@ -33,7 +34,14 @@ export function decodeSeries(bytes: Uint8Array, count: number): Map<string, Floa
   for (let left = reader.count(seriesValuesMax / Math.max(1, count)); left > 0; left -= 1) {
     const name = decoder.decode(reader.bytesOf(reader.count(bytes.length)));
     if (series.has(name)) throw reader.error("a series occurs twice");
-    series.set(name, decodeNumbers(reader.bytesOf(reader.count(bytes.length)), count));
+    const column = reader.bytesOf(reader.count(bytes.length));
+    series.set(
+      name,
+      decodePart(
+        () => `series ${JSON.stringify(name)}`,
+        () => decodeNumbers(column, count),
+      ),
+    );
   }
   if (!reader.isAtEnd) throw reader.error("bytes are left over");
   return series;

@@ -1,3 +1,4 @@
+import { decodeNamedColumn } from "../block/named-part.ts";
 import { decodeNumbers, encodeNumbers } from "../block/number-column.ts";
 import { UndecodableBlock } from "../errors.ts";
 import { metrics } from "../metrics.ts";
@@ -60,22 +61,39 @@ export function packRollup({ gpuKeys, holders, records, metrics: ofMetrics }: Ro
 export function unpackRollup(packed: PackedRollup): Rollup {
   const { entries } = packed;
   if (!(entries >= 0 && entries <= entriesLimit)) throw new UndecodableBlock(`a rollup has ${entries} entries`);
-  const names = JSON.parse(packed.holderNames) as readonly Holder[];
+  const column = (name: string, bytes: Uint8Array): Float64Array =>
+    decodeNamedColumn(name, () => decodeNumbers(bytes, entries));
+  const names = holdersOf(packed.holderNames);
   return {
-    gpuKeys: decodeNumbers(packed.keys, entries),
-    holders: Array.from(decodeNumbers(packed.holders, entries), (index) => {
+    gpuKeys: column("keys", packed.keys),
+    holders: Array.from(column("holders", packed.holders), (index) => {
       const holder = names[index];
       if (holder === undefined) throw new UndecodableBlock(`a rollup has no holder ${index}`);
       return holder;
     }),
-    records: decodeNumbers(packed.records, entries),
+    records: column("records", packed.records),
     metrics: new Map(
       Array.from(packed.metrics, ([name, bytes]) => [
         name,
-        unpackMetric(bytes, { entries, isCounter: isCounter(name) }),
+        decodeNamedColumn(name, () => unpackMetric(bytes, { entries, isCounter: isCounter(name) })),
       ]),
     ),
   };
+}
+
+/** Reads the names of holders.
+ *  @throws UndecodableBlock if they are damaged */
+export function holdersOf(holderNames: string): readonly Holder[] {
+  return decodeNamedColumn("holder_names", () => {
+    let names: unknown;
+    try {
+      names = JSON.parse(holderNames);
+    } catch (cause) {
+      throw new UndecodableBlock("it is not JSON", { cause });
+    }
+    if (Array.isArray(names) && names.every((holder) => Array.isArray(holder))) return names;
+    throw new UndecodableBlock("it is not a list of holders");
+  });
 }
 
 interface Place {

@@ -1,4 +1,5 @@
 import type { CoverageFilter, CoveragePage } from "../../domain/coverage.ts";
+import type { UndecodableBlock } from "../../domain/errors.ts";
 import type { GpuBounds } from "../../domain/gpu-bounds.ts";
 import type { GpuSelector } from "../../domain/gpu-selector.ts";
 import type { StateSpans } from "../../domain/inventory.ts";
@@ -21,13 +22,18 @@ import type {
 } from "../../domain/query.ts";
 import type { HistorySettling } from "./history-settling.ts";
 
+/** Receives the error of a block that cannot be read. */
+export type OnUnreadable = (error: UndecodableBlock) => void;
+
 /** Queries about the fleet. Every call throws StoreUnavailable if the store does not answer, and QueryTooCostly if it would
  *  take too long. */
 export interface FleetQueries {
   /** The selected GPUs, ordered by hostname, then gpuId, then uuid. */
   gpus(selector: GpuSelector): Promise<StoredGpu[]>;
-  /** The newest record that has values of each selected GPU (the newest of all if none has), ordered as `gpus` is. */
-  latest(selector: GpuSelector): Promise<StoredRecord[]>;
+  /** The newest record that has values of each selected GPU (the newest of all if none has), ordered as `gpus` is.
+   *  @param onUnreadable receives the error of each block that cannot be read; the answer then lacks the newest record of its GPU.
+   *    Absent: the call throws the error */
+  latest(selector: GpuSelector, onUnreadable?: OnUnreadable): Promise<StoredRecord[]>;
   /** A GPU's attributes and workloads over time; empty for a GPU that the store does not have. */
   changes(filter: ChangesFilter): Promise<GpuChanges>;
   /** True if the store has a GPU with this uuid, or a MIG instance of it.

@@ -74,6 +74,10 @@ export class BoundedFleet implements Fleet {
     else if (ageMs > rereadMs) void this.read();
   }
 
+  checkComplete(): void {
+    this.options.fleet.checkComplete();
+  }
+
   members(selector: GpuSelector = {}): readonly FleetMember[] {
     const { all } = this.current();
     if (Object.keys(selector).length === 0) return all;

@@ -45,6 +45,13 @@ export class FleetIndex {
     this.hostByKey = new Map(this.hosts.map((host) => [keyOf(host), host]));
   }
 
+  /** Returns what a search found.
+   *  @throws StoreUnavailable if it found nothing, and the fleet may lack GPUs that the store has */
+  found<Element>(element: Element | undefined): Element | undefined {
+    if (element === undefined) this.fleet.checkComplete();
+    return element;
+  }
+
   gpu(uuid: string): ApiGpu | undefined {
     return this.gpuByUuid.get(uuid);
   }

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Logger } from "pino";
 import { BaseService } from "../../kit/base-service.ts";
 import type { Clock } from "../../kit/clock.ts";
-import { StoreUnavailable } from "../../domain/errors.ts";
+import { StoreUnavailable, UndecodableBlock } from "../../domain/errors.ts";
 import { type GpuSelector, selectsGpu } from "../../domain/gpu-selector.ts";
 import type { InventoryState } from "../../domain/inventory.ts";
 import type { StoredRecord } from "../../domain/query.ts";
@@ -31,6 +31,8 @@ export interface FleetProjectionOptions {
 const startTimeoutMs = 5000;
 /** The pause before the store is read again after an error. */
 const retryMs = 2000;
+/** The pause before the store is read again if it has damaged blocks, which an operator has to repair. */
+const damagedRetryMs = 30_000;
 
 /** Keeps the fleet in memory: reads it from the store, and follows the changes of the hot tier. Clients can be served as
  *  soon as the store has answered, or the hot tier has delivered a GPU. Later answers are merged.
@@ -46,6 +48,9 @@ export class FleetProjection extends BaseService implements LiveFleet {
   private states: PresentStates | undefined;
   private readonly storeError: RepeatedError;
   private readonly hotTierError: RepeatedError;
+  private readonly damage: RepeatedError;
+  /** Aborts when the store must be read without waiting for the repair of blocks. */
+  private readAtOnce = new AbortController();
   private storeHasAnswered = false;
   private hotTierHasAnswered = false;
   private versionNumber = 0;
@@ -60,6 +65,11 @@ export class FleetProjection extends BaseService implements LiveFleet {
       prefix: hotTierErrorPrefix,
       ended: "the fleet's newest state is being updated again",
     });
+    this.damage = new RepeatedError({
+      log,
+      prefix: "the fleet lacks newest records that are in damaged blocks",
+      ended: "the fleet lacks no newest record any more",
+    });
   }
 
   get version(): number {
@@ -73,9 +83,19 @@ export class FleetProjection extends BaseService implements LiveFleet {
 
   override error(): string | undefined {
     const hotTier = this.hotTierHasAnswered ? undefined : `${hotTierErrorPrefix}: the hot tier has not answered yet`;
-    const store = this.storeHasAnswered ? undefined : `${storeErrorPrefix}: the store has not answered yet`;
-    const errors = [super.error(), this.hotTierError.current ?? hotTier, this.storeError.current ?? store];
+    const errors = [super.error(), this.hotTierError.current ?? hotTier, this.incompleteness, this.damage.current];
     return errors.filter((error) => error !== undefined).join("; ") || undefined;
+  }
+
+  checkComplete(): void {
+    const reason = this.incompleteness;
+    if (reason !== undefined) throw new StoreUnavailable(reason);
+  }
+
+  /** Why the fleet may lack GPUs; undefined if it has all of them. */
+  private get incompleteness(): string | undefined {
+    const unread = this.storeHasAnswered ? undefined : `${storeErrorPrefix}: the store has not answered yet`;
+    return this.storeError.current ?? unread;
   }
 
   override activity(): string | undefined {
@@ -182,10 +202,11 @@ export class FleetProjection extends BaseService implements LiveFleet {
     this.firstAnswers.hot.resolve();
   }
 
-  /** Reads the store until a read succeeds. With `rereadMs`, the store is then read again after each pause. Any number of
-   *  calls during a read cause one more read. */
+  /** Reads the store until a read succeeds and finds no damage. With `rereadMs`, the store is then read again after each pause. Any
+   *  number of calls during a read cause one more read. */
   private readStore(): void {
     this.mustRead = true;
+    this.readAtOnce.abort();
     this.reading ??= this.readUntilCurrent().finally(() => (this.reading = undefined));
   }
 
@@ -199,6 +220,10 @@ export class FleetProjection extends BaseService implements LiveFleet {
       } else if (rereadMs !== undefined) {
         this.mustRead = true;
         await clock.sleep(rereadMs, this.stopping);
+      } else if (this.damage.current !== undefined && !this.mustRead) {
+        this.mustRead = true;
+        this.readAtOnce = new AbortController();
+        await clock.sleep(damagedRetryMs, AbortSignal.any([this.stopping, this.readAtOnce.signal]));
       }
     }
   }
@@ -206,9 +231,12 @@ export class FleetProjection extends BaseService implements LiveFleet {
   private async readOnce(): Promise<boolean> {
     const { store } = this.options;
     try {
-      const [gpus, latest] = [await store.gpus({}), await store.latest({})];
+      const unreadable: UndecodableBlock[] = [];
+      const gpus = await store.gpus({});
+      const latest = await store.latest({}, (error) => unreadable.push(error));
       if (this.stopping.aborted) return true;
       this.publish(this.merged.mergeStored(gpus, latest));
+      this.noteDamage(unreadable);
       this.storeHasAnswered = true;
       this.storeError.clear();
       return true;
@@ -218,5 +246,11 @@ export class FleetProjection extends BaseService implements LiveFleet {
     } finally {
       this.firstAnswers.store.resolve();
     }
+  }
+
+  private noteDamage([first, ...others]: readonly UndecodableBlock[]): void {
+    if (first === undefined) return this.damage.clear();
+    const more = others.length === 0 ? "" : `, and ${others.length} more`;
+    this.damage.record(new UndecodableBlock(`${first.message}${more}`));
   }
 }

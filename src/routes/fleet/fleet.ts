@@ -27,6 +27,9 @@ export interface Fleet {
   readonly isLoaded: boolean;
   /** The states of the hosts that are not active, by `hostKey`; undefined until the inventory has been read. */
   readonly hostStates: ReadonlyMap<string, InventoryState> | undefined;
+  /** Call it before an answer says that something does not exist.
+   *  @throws StoreUnavailable while the fleet may lack GPUs that the store has */
+  checkComplete(): void;
   /** Ordered by hostname, then gpuId, then uuid.
    *  @throws StoreUnavailable while the fleet is not loaded */
   members(selector?: GpuSelector): readonly FleetMember[];

@@ -1,6 +1,6 @@
 import { GraphQLError } from "graphql";
 import type { Logger } from "pino";
-import { ClientLeft, QueryTooCostly, TelemetryError } from "../../domain/errors.ts";
+import { ClientLeft, QueryTooCostly, TelemetryError, UndecodableBlock } from "../../domain/errors.ts";
 import { messageOf } from "../../kit/message-of.ts";
 import { visibleLines } from "../../domain/visible-text.ts";
 import { ApiError, type ErrorCode, InvalidParameter } from "../http/api-error.ts";
@@ -83,6 +83,11 @@ function errorOf(cause: unknown, log: Logger): GraphQLError {
   if (cause instanceof TelemetryError && cause.retryable) {
     const message = "The store or the queue is unavailable; try again";
     return graphqlError("SERVICE_UNAVAILABLE", message, { reason: cause.message });
+  }
+  if (cause instanceof UndecodableBlock) {
+    log.error({ err: cause }, "a GraphQL operation failed");
+    const message = "The operation needs history that is damaged; an operator has to repair it";
+    return graphqlError("INTERNAL_SERVER_ERROR", message, { reason: cause.message });
   }
   return internal(cause, log);
 }

@@ -9,6 +9,7 @@ import {
   QueryTooCostly,
   QueueClosed,
   StoreUnavailable,
+  UndecodableBlock,
 } from "../../domain/errors.ts";
 import { ApiError, shown } from "./api-error.ts";
 import { SignInNeeded } from "./access/sign-in-needed.ts";
@@ -103,6 +104,12 @@ function apiErrorOf(code: string | number, error: unknown): ApiError {
     return new ApiError(400, "invalid_parameter", {
       message: "The request is not usable; /docs lists the parameters of this path",
       details: {},
+    });
+  }
+  if (error instanceof UndecodableBlock) {
+    return new ApiError(500, "internal_error", {
+      message: "The request needs history that is damaged; an operator has to repair it",
+      details: { reason: error.message },
     });
   }
   return new ApiError(500, "internal_error", {

@@ -7,20 +7,26 @@ import type { StoredRecord } from "../../../domain/query.ts";
 import { allTime } from "../../../domain/time-range.ts";
 import { recordRowOf, recordsAt } from "./history/block-records.ts";
 import { type HistoryPart, partsOfBlocks } from "./history/history-part.ts";
+import type { OnUnreadable } from "../telemetry-queries.ts";
 import { recordsOf } from "./stored-rows.ts";
 
 /** Blocks that are read at a time. */
 const gpusPerStatement = 512;
 
 /** Reads the newest record of each selected GPU that has values; the newest of all if none has. The hot tier holds the same
- *  record (see mergeRecords). */
-export async function latestRecords(executor: SqlExecutor, selector: GpuSelector): Promise<StoredRecord[]> {
-  const newest = await newestRecords(executor, selector);
+ *  record (see mergeRecords).
+ *  @param onUnreadable as for `FleetQueries` */
+export async function latestRecords(
+  executor: SqlExecutor,
+  selector: GpuSelector,
+  onUnreadable?: OnUnreadable,
+): Promise<StoredRecord[]> {
+  const newest = await newestRecords(executor, selector, onUnreadable);
   const empty = newest.filter((row) => !hasValues(row)).map(({ gpuKey }) => gpuKey);
   if (empty.length === 0) return recordsOf(executor, newest);
   const earlier = new Map<number, RecordRow>();
   for (let from = 0; from < empty.length; from += gpusPerStatement) {
-    for (const row of await latestWithValues(executor, empty.slice(from, from + gpusPerStatement))) {
+    for (const row of await latestWithValues(executor, empty.slice(from, from + gpusPerStatement), onUnreadable)) {
       earlier.set(row.gpuKey, row);
     }
   }
@@ -30,7 +36,11 @@ export async function latestRecords(executor: SqlExecutor, selector: GpuSelector
   );
 }
 
-async function newestRecords(executor: SqlExecutor, selector: GpuSelector): Promise<RecordRow[]> {
+async function newestRecords(
+  executor: SqlExecutor,
+  selector: GpuSelector,
+  onUnreadable: OnUnreadable | undefined,
+): Promise<RecordRow[]> {
   const newest = await selectLatest(executor, selector);
   const isRow = (record: (typeof newest)[number]): record is RecordRow => record.custom !== undefined;
   const settled = new Map(
@@ -38,6 +48,7 @@ async function newestRecords(executor: SqlExecutor, selector: GpuSelector): Prom
       await recordsAt(
         executor,
         newest.filter((record) => !isRow(record)),
+        onUnreadable,
       )
     ).map((row) => [row.gpuKey, row]),
   );
@@ -45,9 +56,13 @@ async function newestRecords(executor: SqlExecutor, selector: GpuSelector): Prom
 }
 
 /** The newest record that has values, of each GPU that has such a record. */
-async function latestWithValues(executor: SqlExecutor, gpuKeys: readonly number[]): Promise<RecordRow[]> {
+async function latestWithValues(
+  executor: SqlExecutor,
+  gpuKeys: readonly number[],
+  onUnreadable: OnUnreadable | undefined,
+): Promise<RecordRow[]> {
   const { rows, blocks } = await selectLatestWithValues(executor, gpuKeys);
-  const parts = await partsOfBlocks(blocks, metricNames, allTime);
+  const parts = await partsOfBlocks(blocks, metricNames, { ...allTime, onUnreadable });
   const newest = new Map(rows.map((row) => [row.gpuKey, row]));
   for (const part of parts) {
     const row = recordRowOf(part, lastWithValue(part));

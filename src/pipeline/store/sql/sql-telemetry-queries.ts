@@ -16,8 +16,10 @@ import type {
 } from "../telemetry-queries.ts";
 import { selectCoverage } from "../../../db/sql/select-coverage.ts";
 import { withinTime } from "../../../db/within-time.ts";
+import type { TimeRange } from "../../../domain/time-range.ts";
 import { coveragePage } from "./coverage-rows.ts";
 import { latestRecords } from "./latest-records.ts";
+import { namingBlocks } from "./named-failures.ts";
 import { SqlAggregateQueries } from "./sql-aggregate-queries.ts";
 import { SqlHistoryQueries } from "./sql-history-queries.ts";
 
@@ -32,17 +34,17 @@ export class SqlTelemetryQueries implements TelemetryQueries {
 
   /** @param limitMs the time that a question may take; absent: as long as each of its statements may */
   constructor(client: SqlExecutor, limitMs?: number) {
-    const reads = (): SqlExecutor => withinTime(client, limitMs);
+    const reads = (range?: TimeRange): SqlExecutor => namingBlocks(withinTime(client, limitMs), range);
     this.fleet = {
       gpus: (selector) => selectGpus(client, selector),
-      latest: async (selector) => latestRecords(reads(), selector),
-      changes: (filter) => selectChanges(client, filter),
-      has: (uuid, within) => selectHas(client, uuid, within),
-      firstSeen: (within) => selectFirstSeen(client, within),
-      stateSpans: (known) => selectStateSpans(client, known),
+      latest: async (selector, onUnreadable) => latestRecords(reads(), selector, onUnreadable),
+      changes: (filter) => selectChanges(reads(), filter),
+      has: (uuid, within) => selectHas(reads(), uuid, within),
+      firstSeen: (within) => selectFirstSeen(reads(), within),
+      stateSpans: (known) => selectStateSpans(reads(), known),
     };
-    this.history = new SqlHistoryQueries(reads);
-    this.aggregates = new SqlAggregateQueries(reads);
+    this.history = new SqlHistoryQueries(() => reads());
+    this.aggregates = new SqlAggregateQueries(() => reads());
     this.quarantine = {
       rejections: (filter) => selectRejections(client, filter),
       countRejections: () => countRejections(client),
@@ -50,7 +52,7 @@ export class SqlTelemetryQueries implements TelemetryQueries {
     };
     this.settling = { due: (age) => selectDueHours(client, age) };
     this.coverage = {
-      coverage: async (filter) => coveragePage(await selectCoverage(reads(), filter), filter),
+      coverage: async (filter) => coveragePage(await selectCoverage(reads(filter.range), filter), filter),
     };
   }
 }

@@ -6,6 +6,7 @@ import type { Questions, QuestionWeight, TelemetryQueries } from "../../../pipel
 import { type Requester, stranger } from "../../http/access/requester.ts";
 import { ApiError } from "../../http/api-error.ts";
 import type { Charge, ClientCosts } from "../../http/costs/client-costs.ts";
+import type { DamagedHistory } from "./damaged-history.ts";
 import type { QueryPressure } from "./query-pressure.ts";
 import { turnInstruments } from "./turn-instruments.ts";
 import { Asker, presentAsker } from "../../http/access/asker.ts";
@@ -29,6 +30,7 @@ export interface QueryCostsOptions {
   readonly heavyPerClient: number;
   readonly clients: ClientCosts;
   readonly pressure: QueryPressure;
+  readonly damage: DamagedHistory;
   readonly registry: Registry;
   readonly clock: Clock;
 }
@@ -79,6 +81,7 @@ export class QueryCosts {
         return this.inTurn({ weight, asker, charge, ...defined({ read }) }, question);
       });
     } catch (error) {
+      this.options.damage.note(error);
       throw error instanceof NoTurn ? this.refused(weight, requester, error) : error;
     } finally {
       leave();

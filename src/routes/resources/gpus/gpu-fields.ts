@@ -45,7 +45,7 @@ export function gpuFields({ types, field }: SchemaKit): FieldMap {
       type: types.of(gpuSchema),
       description: "The GPU or MIG instance with this uuid; null if it does not exist",
       takes: { uuid },
-      resolve: (_, query, { fleet }) => fleet.gpu(query.uuid),
+      resolve: (_, query, { fleet }) => fleet.found(fleet.gpu(query.uuid)),
     }),
     gpuChanges: field({
       scope: "read",

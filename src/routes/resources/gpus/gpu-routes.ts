@@ -24,8 +24,9 @@ export function gpuRoutes(viewOf: ViewOf) {
         const { answers, fleet } = viewOf(request);
         return answers.answer(request, () => {
           const member = fleet.member(uuid);
-          if (member === undefined) throw notFound("GPU", { uuid });
-          return answers.singleGpu(member.gpu);
+          if (member !== undefined) return answers.singleGpu(member.gpu);
+          fleet.checkComplete();
+          throw notFound("GPU", { uuid });
         });
       },
       { ...acceptsAt(gpuParams, noQuery), detail: gpuDetail },

@@ -67,8 +67,9 @@ export function clusterHostRoutes(viewOf: ViewOf) {
 
 function gpusOfHost(fleet: Fleet, { cluster_id, host_id }: Place): FleetGpu[] {
   const gpus = fleet.gpus({ clusterId: cluster_id, hostname: host_id });
-  if (gpus.length === 0) throw hostNotFound(fleet, { cluster_id, host_id });
-  return gpus;
+  if (gpus.length > 0) return gpus;
+  fleet.checkComplete();
+  throw hostNotFound(fleet, { cluster_id, host_id });
 }
 
 /** The GPU at this index, or the MIG instance with this id on the GPU at this index. If several have had the place, the one
@@ -83,6 +84,7 @@ function gpuAt(fleet: Fleet, place: Place & { gpu_id: string }): FleetGpu {
   const [last] = inSlot.toSorted((a, b) => b.lastSeenAtMs - a.lastSeenAtMs);
   if (last !== undefined) return last;
   gpusOfHost(fleet, place); // throws if the cluster or the host does not exist
+  fleet.checkComplete();
   const isInstance = slot.instanceId !== undefined || slot.instanceUuid !== undefined;
   throw notFound(isInstance ? "MIG instance" : "GPU", { gpu_id, host_id, cluster_id });
 }

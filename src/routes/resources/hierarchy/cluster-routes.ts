@@ -55,8 +55,9 @@ export function clusterRoutes(viewOf: ViewOf) {
 /** @throws ApiError 404 if the cluster has no GPU */
 function gpusOfCluster(fleet: Fleet, clusterId: string): FleetGpu[] {
   const gpus = fleet.gpus({ clusterId });
-  if (gpus.length === 0) throw notFound("cluster", { cluster_id: clusterId });
-  return gpus;
+  if (gpus.length > 0) return gpus;
+  fleet.checkComplete();
+  throw notFound("cluster", { cluster_id: clusterId });
 }
 
 const listDetail = operation({

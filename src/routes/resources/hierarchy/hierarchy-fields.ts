@@ -32,7 +32,7 @@ function hostFields({ types, field }: SchemaKit): FieldMap {
       type: types.of(hostSchema),
       description: "The host with this name in the cluster; null if it does not exist",
       takes: { cluster_id: clusterId, hostname },
-      resolve: (_, query, { fleet }) => fleet.host(query),
+      resolve: (_, query, { fleet }) => fleet.found(fleet.host(query)),
     }),
   };
 }
@@ -54,7 +54,7 @@ function clusterFields({ types, field }: SchemaKit): FieldMap {
       type: types.of(clusterSchema),
       description: "The cluster with this id; null if it does not exist",
       takes: { id: clusterId },
-      resolve: (_, query, { fleet }) => fleet.cluster(query.id),
+      resolve: (_, query, { fleet }) => fleet.found(fleet.cluster(query.id)),
     }),
   };
 }

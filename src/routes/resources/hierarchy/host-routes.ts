@@ -22,8 +22,9 @@ export function hostRoutes(viewOf: ViewOf) {
         const { answers, fleet } = viewOf(request);
         return answers.answer(request, () => {
           const gpus = fleet.gpus({ hostname });
-          if (gpus.length === 0) throw notFound("host", { hostname });
-          return answers.gpuPageText({ elements: gpus, next: undefined });
+          if (gpus.length > 0) return answers.gpuPageText({ elements: gpus, next: undefined });
+          fleet.checkComplete();
+          throw notFound("host", { hostname });
         });
       },
       { ...acceptsAt(hostParams, noQuery), detail: gpusDetail },

@@ -1,7 +1,7 @@
 import type { GroupSpan } from "../../../../db/sql/select-spans.ts";
 import type { Grouping } from "../../../../domain/query.ts";
 import type { TimeRange } from "../../../../domain/time-range.ts";
-import type { Holder } from "../../../../domain/rollup/rollup.ts";
+import { type Holder, holdersOf } from "../../../../domain/rollup/rollup.ts";
 import type { OwnRecords } from "./own-records.ts";
 
 /** The groups of several GPUs in the span in which none of them changes. */
@@ -92,7 +92,7 @@ export class Groups {
   ofHolders(text: string): readonly (readonly number[] | boolean)[] {
     let found = this.knownHolders.get(text);
     if (found === undefined) {
-      found = (JSON.parse(text) as readonly Holder[]).map((holder) => this.ofHolder(holder));
+      found = holdersOf(text).map((holder) => this.ofHolder(holder));
       if (this.knownHolders.size === holdersKnown) this.knownHolders.clear();
       this.knownHolders.set(text, found);
     }

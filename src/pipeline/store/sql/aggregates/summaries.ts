@@ -1,4 +1,5 @@
 import type { RollupsOfHour } from "../../../../db/sql/rollup-hours.ts";
+import { decodeNamedColumn } from "../../../../domain/block/named-part.ts";
 import { decodeColumn } from "../../../../domain/block/number-column.ts";
 import type { Aggregate } from "../../../../domain/query.ts";
 import { BucketSums } from "../../../../domain/rollup/bucket-sums.ts";
@@ -117,7 +118,9 @@ export class Summaries {
     const columns = row as unknown as Readonly<Record<string, Uint8Array | null>>;
     const { fromMs, sums } = this.spanOf(row.hour);
     const added = this.cellsOf(counted, fromMs, sums);
-    const { values: records } = decodeColumn(row.records, entries, this.reused.begin());
+    const { values: records } = decodeNamedColumn("records", () =>
+      decodeColumn(row.records, entries, this.reused.begin()),
+    );
     for (let index = 0; index < added.length; index += 1) {
       const cell = added.cells[index] as number;
       sums.records[cell] = (sums.records[cell] as number) + (records[added.entries[index] as number] as number);
@@ -125,7 +128,8 @@ export class Summaries {
     for (const [metric, name] of metrics.entries()) {
       const bytes = columns[name];
       if (bytes === null || bytes === undefined) continue;
-      const rollup = unpackMetric(bytes, { entries, isCounter: isCounter(name), take: this.reused.begin() });
+      const take = this.reused.begin();
+      const rollup = decodeNamedColumn(name, () => unpackMetric(bytes, { entries, isCounter: isCounter(name), take }));
       sums.addEntries(metric, rollup, added);
       if (this.isRising[metric] === true && rollup.changes) {
         this.addEnds(name, counted, { added, changes: rollup.changes });
@@ -164,10 +168,11 @@ export class Summaries {
     if (areAllSelected && isCounted === undefined && !groups.needsHolders) {
       return { entries: this.reused.indexes(row.entries), cells: ofGpus, length: row.entries };
     }
+    const packed = groups.needsHolders ? row.holders : null;
     const holders =
-      groups.needsHolders && row.holders !== null
-        ? decodeColumn(row.holders, row.entries, this.reused.begin()).values
-        : undefined;
+      packed === null
+        ? undefined
+        : decodeNamedColumn("holders", () => decodeColumn(packed, row.entries, this.reused.begin()).values);
     const ofHolders = groups.ofHolders(row.holderNames ?? "[]");
     const added = this.added;
     added.clear();

@@ -1,9 +1,10 @@
 import type { SqlExecutor } from "../../../../db/client.ts";
 import { type OpenHour, type RollupsOfHour, selectRollupHours } from "../../../../db/sql/rollup-hours.ts";
+import { decodeNamedColumn } from "../../../../domain/block/named-part.ts";
 import { decodeNumbers } from "../../../../domain/block/number-column.ts";
 import { hourMs, type TimeRange } from "../../../../domain/time-range.ts";
 import { turnOfOthers } from "../../../../kit/turn.ts";
-import { decodeNamed, nameOfRollups } from "../named-block.ts";
+import { decodeNamed, nameOfRollups } from "../../../../db/named-block.ts";
 import type { HistoryPart } from "../history/history-part.ts";
 import { historyParts, type WantedParts } from "../history/history-parts.ts";
 import { CounterEnds } from "./counter-ends.ts";
@@ -160,7 +161,7 @@ class KnownKeys {
     const bytes = keys?.slice() ?? new Uint8Array();
     const gpuKeys = decodeNamed(
       () => nameOfRollups(row),
-      () => decodeNumbers(bytes, entries),
+      () => decodeNamedColumn("keys", () => decodeNumbers(bytes, entries)),
     );
     this.lastOf.set(firstKey, { bytes, gpuKeys });
     return gpuKeys;

@@ -5,6 +5,7 @@ import type { RecordRow } from "../../../../db/sql/select-records.ts";
 import type { Run } from "../../../../domain/block/block.ts";
 import { metricNames } from "../../../../domain/metrics.ts";
 import { allTime } from "../../../../domain/time-range.ts";
+import type { OnUnreadable } from "../../telemetry-queries.ts";
 import { byPlace } from "./block-places.ts";
 import { type HistoryPart, partsOfBlocks } from "./history-part.ts";
 
@@ -50,14 +51,19 @@ function customOf(others: ReadonlyMap<string, Float64Array>, index: number): Rec
 const placesPerStatement = 4096;
 const gpusPerStatement = 512;
 
-/** Reads records, wherever they are meanwhile. One that has been deleted is left out. */
-export async function recordsAt(executor: SqlExecutor, places: readonly RecordPlace[]): Promise<RecordRow[]> {
+/** Reads records, wherever they are meanwhile. One that has been deleted is left out.
+ *  @param onUnreadable receives the error of each block that cannot be read, whose records are left out; absent: it is thrown */
+export async function recordsAt(
+  executor: SqlExecutor,
+  places: readonly RecordPlace[],
+  onUnreadable?: OnUnreadable,
+): Promise<RecordRow[]> {
   const found: RecordRow[] = [];
   for (const some of chunksOf(places)) {
     const wanted = Map.groupBy(some, ({ gpuKey }) => gpuKey);
     const { rows, blocks } = await selectStoredAt(executor, some);
     found.push(...rows);
-    for (const part of await partsOfBlocks(blocks, metricNames, allTime)) {
+    for (const part of await partsOfBlocks(blocks, metricNames, { ...allTime, onUnreadable })) {
       const instants = new Set(wanted.get(part.gpuKey)?.map(({ timeMs }) => timeMs));
       part.timesMs.forEach((timeMs, index) => {
         if (instants.has(timeMs)) found.push(recordRowOf(part, index));

@@ -3,10 +3,12 @@ import { packedColumns } from "../../../../db/sql/packed-columns.ts";
 import { storedOccupants } from "../../../../db/sql/stored-occupants.ts";
 import { type Block, partOf, type Run } from "../../../../domain/block/block.ts";
 import { unpackBlock } from "../../../../domain/block/packed-block.ts";
+import { UndecodableBlock } from "../../../../domain/errors.ts";
 import type { Workload } from "../../../../domain/gpu.ts";
 import { hourMs, type TimeRange } from "../../../../domain/time-range.ts";
 import { turnOfOthers } from "../../../../kit/turn.ts";
-import { decodeNamed, nameOfBlock } from "../named-block.ts";
+import type { OnUnreadable } from "../../telemetry-queries.ts";
+import { decodeNamed, nameOfBlock } from "../../../../db/named-block.ts";
 
 /** Records of one GPU in the order of their instants, in columns of the same length, at least one record. The instants are whole
  *  milliseconds. */
@@ -17,21 +19,38 @@ export interface HistoryPart extends Block {
 /** Blocks that are decoded before other work of the process gets its turn: about 10 ms. */
 const blocksPerTurn = 64;
 
+/** Which records of blocks are wanted. */
+export interface WantedRange extends TimeRange {
+  /** Receives the error of each block that cannot be read, which is then left out; absent: it is thrown. */
+  readonly onUnreadable?: OnUnreadable | undefined;
+}
+
 /** Decodes blocks, and cuts them to a range. The rest of the process gets its turn now and then.
  *  @param names the metrics that the rows have
  *  @throws UndecodableBlock, which names the GPU's key and the instant */
 export async function partsOfBlocks(
   rows: readonly BlockOfGpu[],
   names: readonly string[],
-  range: TimeRange,
+  range: WantedRange,
 ): Promise<HistoryPart[]> {
   const parts: HistoryPart[] = [];
   for (const [index, row] of rows.entries()) {
     if (index > 0 && index % blocksPerTurn === 0) await turnOfOthers();
-    const part = partOfBlock(row, names, range);
+    const part = partUnless(range.onUnreadable, () => partOfBlock(row, names, range));
     if (part !== undefined) parts.push(part);
   }
   return parts;
+}
+
+function partUnless(onUnreadable: OnUnreadable | undefined, decode: () => HistoryPart | undefined) {
+  if (onUnreadable === undefined) return decode();
+  try {
+    return decode();
+  } catch (error) {
+    if (!(error instanceof UndecodableBlock)) throw error;
+    onUnreadable(error);
+    return undefined;
+  }
 }
 
 /** @returns undefined if none of the block's records is in the range */

@@ -1,15 +1,10 @@
-import { UndecodableBlock } from "../../../domain/errors.ts";
+import { decodePart } from "../domain/block/named-part.ts";
 
 /** Decodes something of the store.
  *  @param what its name, such as "the block of gpu_key 1 from 2025-07-18T00:00:00.000Z"
  *  @throws UndecodableBlock, which names it */
 export function decodeNamed<T>(what: () => string, decode: () => T): T {
-  try {
-    return decode();
-  } catch (cause) {
-    if (!(cause instanceof UndecodableBlock)) throw cause;
-    throw new UndecodableBlock(`${what()} cannot be read: ${cause.message}`, { cause });
-  }
+  return decodePart(() => `${what()} cannot be read`, decode);
 }
 
 /** The name of a block: its key in the table. */
