@@ -1,0 +1,1 @@
+export { decodeNamed, nameOfBlock, nameOfRollups } from "../../../db/named-block.ts";
