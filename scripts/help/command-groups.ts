@@ -71,6 +71,7 @@ export const commandGroups: readonly CommandGroup[] = [
       "generate-swagger": "write the OpenAPI document to swagger.json",
       sbom: "a bill of materials and the licences of all packages",
       "db:migrate": "bring the database's schema up to date",
+      "db:repair": "find and repair damaged history (-- --help)",
       "db:generate": "write the migration for a changed schema",
       ci: "everything that CI checks",
     },

@@ -13,7 +13,7 @@ export async function queue(output: Output): Promise<void> {
   const rejected = Object.entries(data.rejected).map(([reason, inputs]) => ({ reason, inputs }));
   if (rejected.length > 0) showRows(rejected, ["reason", "inputs"], output);
   if (data.conflicts !== undefined) print(`${data.conflicts} conflicting values`);
-  showRows([data.settling], ["oldest_hour", "due_hours", "lag_seconds"], output);
+  showRows([data.settling], ["enabled", "oldest_hour", "due_hours", "lag_seconds"], output);
   showRows(data.services, ["name", "status", "activity", "reason"], output);
 }
 

@@ -37,7 +37,7 @@ export const collector: Role = {
         collecting,
         historyUpkeep(opened, shared),
         ...diskUpkeep(opened, shared),
-        ...settleUpkeep(opened, shared),
+        settleUpkeep(opened, shared),
         inventoryUpkeep(opened, shared),
         new MessageUpkeep({ ...shared, folding: opened.folding }),
       ],
@@ -77,15 +77,15 @@ function historyUpkeep({ retention }: OpenStore, { config, clock, log }: SharedP
   return new HistoryUpkeep({ retention, keepDays, clock, log });
 }
 
-/** The service that settles history; none if it is switched off. */
-function settleUpkeep({ settling, store }: OpenStore, { config, clock, log, registry }: SharedParts): SettleUpkeep[] {
-  if (!config.settleHistory) return [];
+/** The service that settles history, or tells what waits if that is switched off. */
+function settleUpkeep({ settling, store }: OpenStore, { config, clock, log, registry }: SharedParts): SettleUpkeep {
   const isEmbedded = config.databaseUrl === undefined;
+  const isOn = config.settleHistory;
   const upkeep = new SettleUpkeep({
-    ...{ settling, clock, log },
+    ...{ settling, isOn, clock, log },
     afterMinutes: config.settleAfterMinutes,
     pauses: isEmbedded,
   });
-  showSettling(() => ({ ...upkeep.current, unsettledRecords: store.unsettledRecords }), registry);
-  return [upkeep];
+  showSettling(() => ({ ...upkeep.current, isOn, unsettledRecords: store.unsettledRecords }), registry);
+  return upkeep;
 }

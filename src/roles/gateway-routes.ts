@@ -51,6 +51,8 @@ export interface GatewayOptions extends Omit<ProcessParts, "access"> {
   readonly damage: DamagedHistory;
   /** SETTLE_AFTER_MINUTES. */
   readonly settleAfterMinutes: number;
+  /** SETTLE_HISTORY. */
+  readonly settleHistory: boolean;
   readonly inventory: Inventory;
   readonly queue: Pick<Queue, "stats">;
   readonly deadLetters: DeadLetters;

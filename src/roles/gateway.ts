@@ -44,6 +44,7 @@ export const gateway: Role = {
           pressure,
           damage,
           settleAfterMinutes: config.settleAfterMinutes,
+          settleHistory: config.settleHistory,
           inventory: opened.inventory,
           fleet,
           administration: process.access.administer(opened.client),

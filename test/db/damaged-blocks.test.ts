@@ -3,6 +3,7 @@ import { makeBatch, messageOf, type TestRecord } from "../../dev/make-batch.ts";
 import { gpuKeyOf } from "../../src/domain/gpu-key.ts";
 import { UndecodableBlock } from "../../src/domain/errors.ts";
 import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
+import { findDamage, abandonHour, rebuildRollups } from "../../src/pipeline/store/sql/history-repair.ts";
 import { Settler } from "../../src/pipeline/store/sql/settler.ts";
 import { openMemoryStore } from "../support/open-store.ts";
 
@@ -28,7 +29,7 @@ const averages = (resolution: "1m" | "1h") =>
   });
 
 beforeEach(async () => {
-  for (const table of ["telemetry", "blocks", "rollups", "unsettled"])
+  for (const table of ["telemetry", "blocks", "rollups", "unsettled", "late_hours"])
     await opened.client.query(`delete from ${table}`);
   await store(at("GPU-a", 1), at("GPU-a", 2), at("GPU-b", 1));
   await new Settler(opened.client).settle(Infinity);
@@ -65,4 +66,83 @@ test("a question that needs a damaged row of rollups fails with its name, and by
     /^the row of rollups with first_key \d+ from 2025-07-18T00:00:00.000Z cannot be read: /,
   );
   expect(await averages("1m")).toMatchObject([{ metrics: { temperature: { count: 3 } } }]);
+});
+
+const counts = async (resolution: "1m" | "1h") =>
+  (await averages(resolution)).map(({ metrics }) => metrics["temperature"]?.count);
+const damage = () => Array.fromAsync(findDamage(opened.client));
+const rowsOf = async (table: string) => (await opened.client.query(`select from ${table}`)).length;
+
+test("a damaged hour of a GPU that is abandoned is missing by the minute and by the hour, and takes late records as any other", async () => {
+  await opened.client.query("update blocks set temperature = '\\xdeadbeef' where gpu_key = $1", [String(key)]);
+  expect(await damage()).toEqual([expect.stringMatching(named) as string]);
+  expect(await abandonHour(opened.client, key, startMs)).toEqual({ blocks: 1, records: 2, keptRecords: 0 });
+  expect(await damage()).toEqual([]);
+  expect([await counts("1m"), await counts("1h"), await rowsOf("unsettled")]).toEqual([[1], [1], 0]);
+  await store(at("GPU-a", 3));
+  expect([await counts("1m"), await counts("1h")]).toEqual([[2], [2]]);
+  await new Settler(opened.client).settle(Infinity);
+  expect([await counts("1m"), await counts("1h")]).toEqual([[2], [2]]);
+  expect([await rowsOf("telemetry"), await rowsOf("blocks")]).toEqual([0, 2]);
+});
+
+test("what can be read of a damaged hour stays, and is settled again", async () => {
+  await opened.client.query(
+    `insert into blocks select (jsonb_populate_record(b, '{"from_at": "2025-07-18T00:00:01.500Z"}')).* from blocks b
+     where gpu_key = $1`,
+    [String(key)],
+  );
+  await opened.client.query("update blocks set times = '\\xdeadbeef' where from_at = '2025-07-18T00:00:01.500Z'");
+  expect(await abandonHour(opened.client, key, startMs)).toEqual({ blocks: 1, records: 2, keptRecords: 2 });
+  expect([await counts("1m"), await counts("1h")]).toEqual([[3], [3]]);
+  await new Settler(opened.client).settle(Infinity);
+  expect([await counts("1m"), await counts("1h"), await rowsOf("unsettled")]).toEqual([[3], [3], 0]);
+});
+
+test("late records of an hour whose blocks were deleted by hand are settled once it is abandoned", async () => {
+  await opened.client.query("delete from blocks where gpu_key = $1", [String(key)]);
+  await store(at("GPU-a", 3));
+  await new Settler(opened.client).settle(Infinity);
+  expect([await counts("1m"), await counts("1h"), await rowsOf("telemetry")]).toEqual([[2], [3], 1]);
+  expect(await abandonHour(opened.client, key, startMs)).toEqual({ blocks: 0, records: 0, keptRecords: 1 });
+  await new Settler(opened.client).settle(Infinity);
+  expect([await counts("1m"), await counts("1h"), await rowsOf("telemetry")]).toEqual([[2], [2], 0]);
+});
+
+test("what can be read is not abandoned, nor what is not there", async () => {
+  await expect(abandonHour(opened.client, key, startMs)).rejects.toThrow(
+    `every block of gpu_key ${key} in the hour from 2025-07-18T00:00:00Z can be read: nothing was abandoned`,
+  );
+  expect([await rowsOf("telemetry"), await rowsOf("blocks")]).toEqual([0, 2]);
+  await expect(abandonHour(opened.client, key, startMs - 3_600_000)).rejects.toThrow("there are no records of gpu_key");
+});
+
+test.each(["update rollups set keys = '\\xdeadbeef'", "delete from rollups"])(
+  "rollups that are damaged or deleted are made again from the blocks: %s",
+  async (statement) => {
+    const before = await averages("1h");
+    await opened.client.query(statement);
+    expect(await damage()).toHaveLength(1);
+    // as after one of several rows was lost
+    if (statement.startsWith("delete")) {
+      await store(at("GPU-b", 1));
+      await new Settler(opened.client).settle(Infinity);
+    }
+    const gpus = statement.startsWith("delete") ? 1 : 2;
+    expect(await rebuildRollups(opened.client, startMs)).toMatchObject({ gpus, unreadable: [] });
+    expect(await averages("1h")).toEqual(before);
+    expect([await damage(), await rowsOf("unsettled")]).toEqual([[], 0]);
+  },
+);
+
+test("rollups are made again of the GPUs whose blocks can be read; of the others, the blocks are asked", async () => {
+  await opened.client.query("update blocks set temperature = '\\xdeadbeef' where gpu_key = $1", [String(key)]);
+  await opened.client.query("update rollups set records = '\\xdeadbeef'");
+  expect(await rebuildRollups(opened.client, startMs)).toEqual({
+    ...{ damaged: 1, gpus: 1 },
+    unreadable: [expect.stringMatching(named) as string],
+  });
+  await expect(averages("1h")).rejects.toThrow(named);
+  await abandonHour(opened.client, key, startMs);
+  expect(await counts("1h")).toEqual([1]);
 });

@@ -330,7 +330,7 @@ exerciseService("the upkeep of the embedded store's files", () => {
 });
 exerciseService("the upkeep that settles history", () => {
   const { part: settling, calls } = counted(opened.settling);
-  return { service: new SettleUpkeep({ settling, afterMinutes: 15, pauses: true, clock, log }), calls };
+  return { service: new SettleUpkeep({ settling, isOn: true, afterMinutes: 15, pauses: true, clock, log }), calls };
 });
 exerciseService("the upkeep of the inventory", () => {
   const { part: inventory, calls } = counted(opened.inventory);

@@ -150,6 +150,7 @@ export function gatewayOver(
     pressure: new QueryPressure({ clock, log }),
     damage: new DamagedHistory({ registry: new Registry(), clock, log }),
     settleAfterMinutes: 15,
+    settleHistory: true,
     inventory,
     http,
     queue,

@@ -1,7 +1,7 @@
 import { metricNames } from "../../domain/metrics.ts";
 import type { PackedBlock } from "../../domain/block/packed-block.ts";
 import { hourMs } from "../../domain/time-range.ts";
-import type { SqlTransaction } from "../client.ts";
+import type { SqlExecutor, SqlTransaction } from "../client.ts";
 import { numberArray } from "./array-literal.ts";
 import { CopyRows } from "./copy-rows.ts";
 import { packedColumns } from "./packed-columns.ts";
@@ -47,6 +47,11 @@ export interface GpuHours {
   readonly hours: readonly number[];
 }
 
+const selected = `
+b.gpu_key::float8 as "gpuKey", extract(epoch from b.from_at)::float8 * 1000 as "fromMs",
+  extract(epoch from b.to_at)::float8 * 1000 as "toMs", b.records, b.times, ${metricNames.map((name) => `b."${name}"`).join(", ")},
+  b.others, b.runs::text as runs`;
+
 // two transactions that take the same blocks, or make the same rollups stale, lock them in one order
 const takeText = `
 with due as (
@@ -59,9 +64,7 @@ stale as (
   insert into unsettled (hour, gpu_key)
   select distinct date_bin('1 hour', from_at, timestamptz '2000-01-01 00:00:00Z'), gpu_key from taken order by 1, 2
   on conflict do nothing)
-select b.gpu_key::float8 as "gpuKey", extract(epoch from b.from_at)::float8 * 1000 as "fromMs",
-  extract(epoch from b.to_at)::float8 * 1000 as "toMs", b.records, b.times, ${metricNames.map((name) => `b."${name}"`).join(", ")},
-  b.others, b.runs::text as runs from taken b`;
+select ${selected} from taken b`;
 
 type BlockRow = Pick<StoredBlock, "gpuKey" | "fromMs" | "toMs" | "records" | "runs"> &
   Readonly<Record<"times", Uint8Array>> &
@@ -73,7 +76,38 @@ export async function takeBlocks(
   { gpuKeys, hours }: GpuHours,
   limit: number,
 ): Promise<StoredBlock[]> {
-  const rows = await transaction.query<BlockRow>(takeText, [numberArray(gpuKeys), numberArray(hours), String(limit)]);
+  return toBlocks(
+    await transaction.query<BlockRow>(takeText, [numberArray(gpuKeys), numberArray(hours), String(limit)]),
+  );
+}
+
+/** Reads the blocks of some GPUs in an hour, in the order of keys and instants. */
+export async function selectBlocks(
+  executor: SqlExecutor,
+  hour: number,
+  gpuKeys: readonly number[],
+): Promise<StoredBlock[]> {
+  const text = `
+select ${selected} from blocks b where b.gpu_key = any($2::text::int8[]) and ${inHour("b.from_at")} order by b.gpu_key, b.from_at`;
+  return toBlocks(await executor.query<BlockRow>(text, [hour, numberArray(gpuKeys)]));
+}
+
+/** Reads of which GPUs there are blocks in an hour, in the order of their keys, each with the number of its records. */
+export function selectGpusOfBlocks(
+  executor: SqlExecutor,
+  hour: number,
+): Promise<{ readonly gpuKey: number; readonly records: number }[]> {
+  const text = `
+select gpu_key::float8 as "gpuKey", sum(records)::float8 as records from blocks where ${inHour("from_at")} group by gpu_key order by gpu_key`;
+  return executor.query(text, [hour]);
+}
+
+/** A condition: an instant is in the hour that begins at `$1`, milliseconds since the epoch. */
+function inHour(instant: string): string {
+  return `${instant} >= to_timestamp($1::float8 / 1000.0) and ${instant} < to_timestamp(($1::float8 + ${hourMs}) / 1000.0)`;
+}
+
+function toBlocks(rows: readonly BlockRow[]): StoredBlock[] {
   return rows.map(({ others, ...row }) => ({
     ...row,
     others: others ?? undefined,

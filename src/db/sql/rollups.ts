@@ -80,6 +80,20 @@ delete from rollups r where r.from_at = to_timestamp($1::float8 / 1000.0) and r.
   return toRollups(await transaction.query<RollupRow>(text, [hour, ...bounds]), metricNames);
 }
 
+/** Reads the rollups of an hour. */
+export async function selectRollupsOfHour(executor: SqlExecutor, hour: number): Promise<StoredRollups[]> {
+  const text = `select ${selected(metricNames)} from rollups r where r.from_at = to_timestamp($1::float8 / 1000.0)`;
+  return toRollups(await executor.query<RollupRow>(text, [hour]), metricNames);
+}
+
+/** Deletes a row of rollups by its key. */
+export function deleteRollups(transaction: SqlTransaction, { hour, firstKey }: StoredRollups): void {
+  transaction.send(
+    "delete from rollups where from_at = to_timestamp($1::float8 / 1000.0) and first_key = $2::text::int8",
+    [hour, String(firstKey)],
+  );
+}
+
 /** The GPUs among some that have rollups of an hour which are not stale.
  *  @param gpuKeys at least one, ascending */
 export async function selectRolledUp(
@@ -103,6 +117,14 @@ select gpu_key::float8 as "gpuKey" from unsettled where hour = to_timestamp($1::
     );
   const rolledUp = new Set(rows.flatMap((row) => [...keysOf(row)]));
   return rolledUp.difference(new Set(stale.map(({ gpuKey }) => gpuKey)));
+}
+
+/** Notes that the rollups of some GPUs in an hour are stale. */
+export function markStale(transaction: SqlTransaction, hour: number, gpuKeys: readonly number[]): void {
+  const text = `
+insert into unsettled (hour, gpu_key) select to_timestamp($1::float8 / 1000.0), gpu_key from unnest($2::text::int8[]) as u(gpu_key)
+order by gpu_key on conflict do nothing`;
+  transaction.send(text, [hour, numberArray(gpuKeys)]);
 }
 
 /** Ends that the rollups of some GPUs in an hour are stale. @returns the keys of those that were */

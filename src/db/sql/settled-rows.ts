@@ -211,3 +211,10 @@ select count(*)::float8 as count from deleted`;
   const [row] = await transaction.query<{ count: number }>(text, parametersOf(span));
   return row?.count ?? 0;
 }
+
+/** The number of a GPU's records of an hour in rows. */
+export async function countRows(executor: SqlExecutor, gpuKey: number, hour: number): Promise<number> {
+  const text = `select count(*)::float8 as count from telemetry t where t.gpu_key = $3::text::int8 and ${within}`;
+  const [row] = await executor.query<{ count: number }>(text, [hour, hour + hourMs, String(gpuKey)]);
+  return row?.count ?? 0;
+}

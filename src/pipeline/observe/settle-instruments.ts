@@ -3,21 +3,26 @@ import type { SettleFigures } from "../store/history-settling.ts";
 import type { TelemetryStore } from "../store/telemetry-store.ts";
 
 /** What this process has settled and made rows again, and what waits. */
-type Figures = SettleFigures & Pick<TelemetryStore, "unsettledRecords">;
+type Figures = SettleFigures & Pick<TelemetryStore, "unsettledRecords"> & { readonly isOn: boolean };
 
 /** A figure of a name, with its help. */
 type Shown<T> = readonly (readonly [name: string, help: string, of: (figures: Figures) => T])[];
 
 const gauges: Shown<number | undefined> = [
   [
+    "telemetry_settle_enabled",
+    "1 if this process moves the records of past hours into blocks, 0 if SETTLE_HISTORY=false",
+    ({ isOn }) => Number(isOn),
+  ],
+  [
     "telemetry_settle_lag_seconds",
-    "How long the oldest hour whose records are to become blocks has been due; 0 if none is; every collector shows the same",
-    ({ lagSeconds }) => lagSeconds,
+    "How long the hour that has waited longest for its records to become blocks has been due; 0 if none is; every collector shows the same",
+    ({ waiting }) => waiting?.lagSeconds,
   ],
   [
     "telemetry_settle_due_hours",
     "Hours whose records are to become blocks, at most 1000; every collector shows the same",
-    ({ dueHours }) => dueHours,
+    ({ waiting }) => waiting?.dueHours,
   ],
 ];
 
@@ -44,7 +49,7 @@ const counters: Shown<number> = [
   ],
 ];
 
-/** Shows Prometheus what was settled and what waits. Before the first figures are known, there are no gauges.
+/** Shows Prometheus what was settled and what waits. Before it is known what waits, there are no gauges of it.
  *  @param read returns the newest figures */
 export function showSettling(read: () => Figures, registry: Registry): void {
   const registers = [registry];

@@ -1,5 +1,3 @@
-import { hourMs } from "../../domain/time-range.ts";
-
 /** Which hours are to be settled. */
 export interface SettleAge {
   /** How long an hour must be over. */
@@ -17,22 +15,32 @@ export function settleAge(afterMinutes: number): SettleAge {
   return { afterMs: afterMinutes * 60_000, quietMs: Math.min(afterMinutes, quietMinutesMax) * 60_000 };
 }
 
-/** How long the oldest of the hours that are due has been due, milliseconds; 0 if none is. */
-export function settleLagMs(
-  nowMs: number,
-  { afterMs, oldestHour }: Pick<SettleAge, "afterMs"> & { readonly oldestHour: number | undefined },
-): number {
-  return oldestHour === undefined ? 0 : Math.max(0, nowMs - oldestHour - hourMs - afterMs);
-}
-
 /** The hours that wait to be settled, beginnings in milliseconds since the epoch. */
 export interface DueHours {
   /** The time of the database. */
   readonly nowMs: number;
-  /** The oldest first; at most a thousand. */
+  /** The oldest first; these and those at rest are at most a thousand. */
   readonly hours: readonly number[];
+  /** When the first of them to become due became it: when it was over for long enough, and no record had come for it for a while.
+   *  Undefined if none is due. */
+  readonly dueSince: number | undefined;
+  /** Hours that rest: their rows came after their blocks were deleted because of their age, and are not settled. */
+  readonly resting: readonly number[];
   /** The oldest hour of which any records are rows, whether it is due or not; undefined if there are no rows. */
   readonly oldestInRows: number | undefined;
+}
+
+/** What waits to be settled. */
+export interface Waiting {
+  /** Hours that are due, at most a thousand. */
+  readonly dueHours: number;
+  /** How long the one that has waited longest has been due; 0 if none is. */
+  readonly lagSeconds: number;
+}
+
+/** What every report says of the hours that are due. */
+export function waitingOf({ nowMs, hours, dueSince = nowMs }: DueHours): Waiting {
+  return { dueHours: hours.length, lagSeconds: Math.max(0, nowMs - dueSince) / 1000 };
 }
 
 /** What a step has done. `settled`: records of some GPUs, up to the key `lastKey`; undefined if none follow. Otherwise nothing:
@@ -52,6 +60,8 @@ export interface HistorySettling {
   settleSome(hour: number, afterKey: number): Promise<SettleStep>;
   /** Notes that hours are settled: if records come for them again, they have to be quiet again first. */
   forget(settled: readonly number[]): Promise<void>;
+  /** Notes that no records of these hours can be settled until more records come for them: they are not due. */
+  rest(hours: readonly number[]): Promise<void>;
 }
 
 /** What this process has settled, and what waits. */
@@ -60,8 +70,6 @@ export interface SettleFigures {
   readonly settledSeconds: number;
   /** How often an hour was left for later, because records were being added to it. */
   readonly busyHours: number;
-  /** Hours that are due, at most a thousand. Undefined until they are known, as the lag. */
-  readonly dueHours: number | undefined;
-  /** How long the oldest of them has been due; 0 if none is. */
-  readonly lagSeconds: number | undefined;
+  /** What is due; undefined until it is known. */
+  readonly waiting: Waiting | undefined;
 }

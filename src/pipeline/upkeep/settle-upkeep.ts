@@ -3,10 +3,18 @@ import { type Clock, stopwatch } from "../../kit/clock.ts";
 import { PeriodicService } from "../../kit/periodic-service.ts";
 import { StoreUnavailable } from "../../domain/errors.ts";
 import { hourMs } from "../../domain/time-range.ts";
-import { type HistorySettling, settleAge, type SettleFigures, settleLagMs } from "../store/history-settling.ts";
+import {
+  type DueHours,
+  type HistorySettling,
+  settleAge,
+  type SettleFigures,
+  waitingOf,
+} from "../store/history-settling.ts";
 
 export interface SettleUpkeepOptions {
   readonly settling: HistorySettling;
+  /** SETTLE_HISTORY. False: nothing is settled, and what waits is only told. */
+  readonly isOn: boolean;
   /** How long an hour must be over before it is settled, SETTLE_AFTER_MINUTES. */
   readonly afterMinutes: number;
   /** True: each transaction is followed by a pause of the same length, because the questions of clients wait for it. */
@@ -23,17 +31,15 @@ const roundMs = 60_000;
 const intervalMinMs = 1000;
 
 /** Settles history that is over, the oldest hour first: a service of every process that stores records. The database lets one settle
- *  at a time; another one takes over when it dies. What is settled follows from what is left in rows, so nothing is remembered. */
+ *  at a time; another one takes over when it dies. What is settled follows from what is left in rows, so nothing is remembered. If it is
+ *  switched off, it tells what waits. */
 export class SettleUpkeep extends PeriodicService {
   private figures: SettleFigures = {
     ...{ settledRecords: 0, settledSeconds: 0, busyHours: 0 },
-    ...{ dueHours: undefined, lagSeconds: undefined },
+    waiting: undefined,
   };
   /** Earlier lags, the oldest first; the first is at least an hour old if it can be. */
   private lags: { readonly atMs: number; readonly lagMs: number }[] = [];
-
-  /** Hours of which all remaining records stay rows: they are so late that the blocks of their hour are deleted already. */
-  private readonly resting = new Set<number>();
 
   constructor(private readonly options: SettleUpkeepOptions) {
     const everyMs = Math.min(intervalMaxMs, Math.max(intervalMinMs, options.afterMinutes * 4000));
@@ -58,27 +64,39 @@ export class SettleUpkeep extends PeriodicService {
   }
 
   override activity(): string {
-    const { dueHours, lagSeconds } = this.figures;
-    const rule = `records become blocks ${this.options.afterMinutes} minutes after their hour`;
-    if (dueHours === undefined || lagSeconds === undefined || dueHours === 0) return rule;
-    return `${rule}; ${dueHours === 1 ? "1 hour is" : `${dueHours} hours are`} due, the oldest since ${Math.round(lagSeconds / 60)} minutes`;
+    const { isOn, afterMinutes } = this.options;
+    const rule = isOn
+      ? `records become blocks ${afterMinutes} minutes after their hour`
+      : "switched off (SETTLE_HISTORY=false): records stay rows";
+    const { waiting } = this.figures;
+    if (waiting === undefined || waiting.dueHours === 0) return rule;
+    const { dueHours, lagSeconds } = waiting;
+    const minutes = Math.round(lagSeconds / 60);
+    return dueHours === 1
+      ? `${rule}; 1 hour is due, since ${minutes} minutes`
+      : `${rule}; ${dueHours} hours are due, the first of them since ${minutes} minutes`;
   }
 
   protected override async step(): Promise<void> {
-    while (!this.stopping.aborted && (await this.round()) > 0);
+    if (this.options.isOn) while (!this.stopping.aborted && (await this.round()) > 0);
+    else {
+      await this.findDue();
+      await this.options.settling.forget([]);
+    }
   }
 
   /** Settles for a minute. @returns how many hours were settled */
   private async round(): Promise<number> {
     const settled: number[] = [];
+    const rested: number[] = [];
     let failure: Error | undefined;
     const elapsedMs = stopwatch();
-    for (const hour of await this.findDue()) {
+    const { hours, resting } = await this.findDue();
+    for (const hour of [...hours, ...resting]) {
       try {
         const before = this.figures.settledRecords;
         const outcome = await this.settleHour(hour);
-        if (outcome === "settled" && this.figures.settledRecords === before) this.resting.add(hour);
-        else if (outcome === "settled") settled.push(hour);
+        if (outcome === "settled") (this.figures.settledRecords === before ? rested : settled).push(hour);
         if (outcome === "others settle" || this.stopping.aborted || elapsedMs() > roundMs) break;
       } catch (error) {
         if (error instanceof StoreUnavailable) throw error;
@@ -87,22 +105,22 @@ export class SettleUpkeep extends PeriodicService {
       }
     }
     await this.options.settling.forget(settled);
-    if (settled.length > 0) await this.findDue();
+    const newlyRested = rested.filter((hour) => !resting.includes(hour));
+    await this.options.settling.rest(newlyRested);
+    if (settled.length + newlyRested.length > 0) await this.findDue();
     if (failure !== undefined) throw failure;
     return settled.length;
   }
 
-  private async findDue(): Promise<readonly number[]> {
-    const age = settleAge(this.options.afterMinutes);
-    const { nowMs, hours } = await this.options.settling.due(age);
-    const waiting = hours.filter((hour) => !this.resting.has(hour));
-    for (const hour of this.resting) if (!hours.includes(hour)) this.resting.delete(hour);
-    const lagMs = settleLagMs(nowMs, { ...age, oldestHour: waiting[0] });
-    this.figures = { ...this.figures, dueHours: waiting.length, lagSeconds: lagMs / 1000 };
+  private async findDue(): Promise<DueHours> {
+    const due = await this.options.settling.due(settleAge(this.options.afterMinutes));
+    const { nowMs } = due;
+    const waiting = waitingOf(due);
+    this.figures = { ...this.figures, waiting };
     // the clock may have gone back
-    this.lags = [...this.lags.filter(({ atMs }) => atMs <= nowMs), { atMs: nowMs, lagMs }];
+    this.lags = [...this.lags.filter(({ atMs }) => atMs <= nowMs), { atMs: nowMs, lagMs: waiting.lagSeconds * 1000 }];
     while ((this.lags[1]?.atMs ?? Infinity) <= nowMs - hourMs) this.lags.shift();
-    return hours;
+    return due;
   }
 
   private async settleHour(hour: number): Promise<"settled" | "hour is busy" | "others settle" | "stopped"> {
@@ -130,9 +148,10 @@ export class SettleUpkeep extends PeriodicService {
 
   /** The lag has grown for an hour. */
   private fallsBehind(): string | undefined {
+    if (!this.options.isOn) return undefined;
     const [first, last] = [this.lags[0], this.lags.at(-1)];
     if (first === undefined || last === undefined || last.atMs - first.atMs < hourMs) return undefined;
     if (last.lagMs < hourMs || last.lagMs < first.lagMs) return undefined;
-    return `history is not settled as fast as it arrives: the oldest hour has been due for ${Math.round(last.lagMs / 60_000)} minutes, an hour ago it was ${Math.round(first.lagMs / 60_000)}`;
+    return `history is not settled as fast as it arrives: the longest that an hour has been due is ${Math.round(last.lagMs / 60_000)} minutes, an hour ago it was ${Math.round(first.lagMs / 60_000)}`;
   }
 }

@@ -1,16 +1,14 @@
 import type { Service } from "../../kit/service.ts";
 import type { Queue, QueueStats } from "../../pipeline/queue/queue.ts";
-import { settleAge, settleLagMs } from "../../pipeline/store/history-settling.ts";
+import { settleAge, type Waiting, waitingOf } from "../../pipeline/store/history-settling.ts";
 import type { QuarantineQueries, SettlingQueries } from "../../pipeline/store/telemetry-queries.ts";
 
 /** How much history waits to become blocks, whichever processes settle it. */
-export interface UnsettledHistory {
+export interface UnsettledHistory extends Waiting {
+  /** SETTLE_HISTORY of this process. */
+  readonly isOn: boolean;
   /** The oldest hour of which any records are rows, due or not, milliseconds since the epoch; undefined if there are no rows. */
   readonly oldestHour: number | undefined;
-  /** Hours that are due, at most a thousand. */
-  readonly dueHours: number;
-  /** How long the oldest of them has been due; 0 if none is. */
-  readonly lagSeconds: number;
 }
 
 /** The state of the pipeline. */
@@ -29,6 +27,8 @@ interface PipelineParts {
   readonly services: readonly Service[];
   readonly quarantine: QuarantineQueries;
   readonly settling: SettlingQueries;
+  /** SETTLE_HISTORY. */
+  readonly settleHistory: boolean;
   /** How long an hour must be over before it is settled, SETTLE_AFTER_MINUTES. */
   readonly settleAfterMinutes: number;
 }
@@ -50,10 +50,8 @@ export class PipelineAnswers {
   }
 
   private async unsettled(): Promise<UnsettledHistory> {
-    const { settling, settleAfterMinutes } = this.parts;
-    const age = settleAge(settleAfterMinutes);
-    const { nowMs, hours, oldestInRows } = await settling.due(age);
-    const lagMs = settleLagMs(nowMs, { ...age, oldestHour: hours[0] });
-    return { oldestHour: oldestInRows, dueHours: hours.length, lagSeconds: lagMs / 1000 };
+    const { settling, settleHistory: isOn, settleAfterMinutes } = this.parts;
+    const due = await settling.due(settleAge(settleAfterMinutes));
+    return { isOn, oldestHour: due.oldestInRows, ...waitingOf(due) };
   }
 }

@@ -74,7 +74,7 @@ describe("a query", () => {
         rows { timestamp metrics { name count increase } }
       }
       quarantine { reason }
-      pipeline { queue { depth } rejected { name value } settling { oldestHour dueHours lagSeconds } services { name } }
+      pipeline { queue { depth } rejected { name value } settling { enabled oldestHour dueHours lagSeconds } services { name } }
     }`);
     expect(errors).toBeUndefined();
     expect(data).toMatchObject({
@@ -91,7 +91,7 @@ describe("a query", () => {
       pipeline: {
         queue: { depth: 0 },
         rejected: [{ name: "value_out_of_range", value: 2 }],
-        settling: { oldestHour: "2024-07-18T00:00:00Z", dueHours: 0, lagSeconds: 0 },
+        settling: { enabled: true, oldestHour: "2024-07-18T00:00:00Z", dueHours: 0, lagSeconds: 0 },
         services: [],
       },
     });

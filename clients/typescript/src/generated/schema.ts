@@ -1963,6 +1963,7 @@ export interface components {
          *         "value_out_of_range": 2
          *       },
          *       "settling": {
+         *         "enabled": true,
          *         "oldest_hour": "2025-07-18T20:00:00Z",
          *         "due_hours": 0,
          *         "lag_seconds": 0
@@ -2000,6 +2001,8 @@ export interface components {
             conflicts?: number;
             /** @description The history that is not settled, by the database, whichever processes settle it: past hours of records become blocks */
             settling: {
+                /** @description False if this gateway has SETTLE_HISTORY=false. Each collector goes by its own setting: /health and telemetry_settle_enabled show it */
+                enabled: boolean;
                 /**
                  * Format: date-time
                  * @description The oldest hour of which any records are rows, whether it is due or not; absent if none are
@@ -2008,7 +2011,7 @@ export interface components {
                 oldest_hour?: string;
                 /** @description Hours whose records are to become blocks, at most 1000 */
                 due_hours: number;
-                /** @description How long the oldest of these hours has been due; 0 if none is */
+                /** @description How long the one of these hours that has waited longest has been due; 0 if none is */
                 lag_seconds: number;
             };
             /** @description Services of this process */
@@ -5734,6 +5737,7 @@ export interface operations {
                      *           "value_out_of_range": 2
                      *         },
                      *         "settling": {
+                     *           "enabled": true,
                      *           "oldest_hour": "2025-07-18T20:00:00Z",
                      *           "due_hours": 0,
                      *           "lag_seconds": 0

@@ -1,7 +1,13 @@
 import type { SqlTransaction } from "../../../db/client.ts";
-import { copyRollups, endStale, selectRollupsBefore, takeRollups } from "../../../db/sql/rollups.ts";
+import {
+  copyRollups,
+  endStale,
+  selectRollupsBefore,
+  type StoredRollups,
+  takeRollups,
+} from "../../../db/sql/rollups.ts";
 import { type BlockOfGpu, rollUp } from "../../../domain/rollup/roll-up.ts";
-import { joinRollups, packRollup, rollupEntriesMax, unpackRollup } from "../../../domain/rollup/rollup.ts";
+import { joinRollups, packRollup, type Rollup, rollupEntriesMax, unpackRollup } from "../../../domain/rollup/rollup.ts";
 import { decodeNamed, nameOfRollups } from "./named-block.ts";
 
 /** The most rollups that are joined at a time: their sizes about double from one to the next. */
@@ -22,18 +28,47 @@ export async function storeRollups(
   const stale = await endStale(transaction, hour, gpuKeys);
   const fresh = rollUp(blocks);
   const firstKey = await firstToJoin(transaction, { hour, gpuKey: gpuKeys[0] as number }, fresh.gpuKeys.length);
-  const taken = await takeRollups(transaction, hour, { firstKey, lastKey: gpuKeys.at(-1) as number });
-  const existing = taken.map((rollups) =>
-    decodeNamed(
-      () => nameOfRollups(rollups),
-      () => unpackRollup(rollups),
-    ),
-  );
+  const existing = await takeDecoded(transaction, hour, { firstKey, lastKey: gpuKeys.at(-1) as number });
   const kept = new Set(existing.flatMap(({ gpuKeys: keys }) => [...keys].filter((key) => !stale.has(key))));
-  const joined = joinRollups([...existing, fresh], (rollup, entry) => {
-    return kept.has(rollup.gpuKeys[entry] as number) !== (rollup === fresh);
-  });
-  await copyRollups(
+  await storeJoined(
+    transaction,
+    hour,
+    joinRollups([...existing, fresh], (rollup, entry) => {
+      return kept.has(rollup.gpuKeys[entry] as number) !== (rollup === fresh);
+    }),
+  );
+}
+
+/** Deletes the entries of a GPU in an hour of which it has no records. The hour must be locked.
+ *  @throws UndecodableBlock if the rollups that may have them are damaged, and names them */
+export async function dropRollups(transaction: SqlTransaction, hour: number, gpuKey: number): Promise<void> {
+  await endStale(transaction, hour, [gpuKey]);
+  const existing = await takeDecoded(transaction, hour, { firstKey: gpuKey, lastKey: gpuKey });
+  await storeJoined(
+    transaction,
+    hour,
+    joinRollups(existing, (rollup, entry) => rollup.gpuKeys[entry] !== gpuKey),
+  );
+}
+
+async function takeDecoded(
+  transaction: SqlTransaction,
+  hour: number,
+  bounds: { readonly firstKey: number; readonly lastKey: number },
+): Promise<Rollup[]> {
+  return (await takeRollups(transaction, hour, bounds)).map(decodeRollups);
+}
+
+/** Decodes rollups. @throws UndecodableBlock, which names them */
+export function decodeRollups(rollups: StoredRollups): Rollup {
+  return decodeNamed(
+    () => nameOfRollups(rollups),
+    () => unpackRollup(rollups),
+  );
+}
+
+function storeJoined(transaction: SqlTransaction, hour: number, joined: readonly Rollup[]): Promise<void> {
+  return copyRollups(
     transaction,
     joined.map((rollup) => ({
       ...packRollup(rollup),

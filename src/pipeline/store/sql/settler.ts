@@ -1,7 +1,7 @@
 import type { SqlClient, SqlExecutor, SqlTransaction } from "../../../db/client.ts";
 import { limitSettling, tryHours } from "../../../db/sql/hour-locks.ts";
 import { copyBlocks } from "../../../db/sql/packed-blocks.ts";
-import { forgetLateHours, selectDueHours } from "../../../db/sql/late-hours.ts";
+import { forgetLateHours, restHours, selectDueHours } from "../../../db/sql/late-hours.ts";
 import {
   areUnchanged,
   deleteRows,
@@ -139,6 +139,10 @@ export class Settler implements HistorySettling {
 
   forget(settled: readonly number[]): Promise<void> {
     return forgetLateHours(this.client, settled);
+  }
+
+  rest(hours: readonly number[]): Promise<void> {
+    return restHours(this.client, hours);
   }
 
   /** Settles the hours that ended before an instant, the oldest first.

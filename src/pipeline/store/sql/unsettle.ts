@@ -94,12 +94,17 @@ async function unsettleStep(transaction: SqlTransaction, gpuHours: GpuHours): Pr
   for (;;) {
     const blocks = await takeBlocks(transaction, gpuHours, blocksPerStep);
     for (const block of blocks) {
-      if (!(await copyTelemetry(transaction, columnsOf(block)))) {
-        throw new Error(`records of GPU ${block.gpuKey} from ${block.fromMs} exist in addition to their block`);
-      }
+      await makeRows(transaction, block);
       records += block.records;
     }
     if (blocks.length < blocksPerStep) return records;
+  }
+}
+
+/** Makes rows of a block that is deleted already. @throws UndecodableBlock if it is damaged, and names it */
+export async function makeRows(transaction: SqlTransaction, block: StoredBlock): Promise<void> {
+  if (!(await copyTelemetry(transaction, columnsOf(block)))) {
+    throw new Error(`records of GPU ${block.gpuKey} from ${block.fromMs} exist in addition to their block`);
   }
 }
 

@@ -23,13 +23,17 @@ const queueSchema = Type.Object(
 
 const settlingSchema = Type.Object(
   {
+    enabled: Type.Boolean({
+      description:
+        "False if this gateway has SETTLE_HISTORY=false. Each collector goes by its own setting: /health and telemetry_settle_enabled show it",
+    }),
     oldest_hour: Type.Optional(
       instant("The oldest hour of which any records are rows, whether it is due or not; absent if none are"),
     ),
     due_hours: wholeNumber({ minimum: 0, description: "Hours whose records are to become blocks, at most 1000" }),
     lag_seconds: Type.Number({
       minimum: 0,
-      description: "How long the oldest of these hours has been due; 0 if none is",
+      description: "How long the one of these hours that has waited longest has been due; 0 if none is",
     }),
   },
   {
@@ -77,7 +81,7 @@ export const pipelineSchema = Type.Object(
       {
         queue: { depth: 3, ready: 1, in_flight: 2, dead: 0, capacity: 500, lag_seconds: 0.8 },
         rejected: { value_out_of_range: 2 },
-        settling: { oldest_hour: "2025-07-18T20:00:00Z", due_hours: 0, lag_seconds: 0 },
+        settling: { enabled: true, oldest_hour: "2025-07-18T20:00:00Z", due_hours: 0, lag_seconds: 0 },
         services: [{ name: "fleet", status: "ok", activity: "247 GPUs in memory" }],
       },
     ],
@@ -119,8 +123,9 @@ function toApiQueue({
   return { depth: ready + inFlight, ready, in_flight: inFlight, dead, capacity, lag_seconds: lagSeconds };
 }
 
-function toApiSettling({ oldestHour, dueHours, lagSeconds }: UnsettledHistory): Static<typeof settlingSchema> {
+function toApiSettling({ isOn, oldestHour, dueHours, lagSeconds }: UnsettledHistory): Static<typeof settlingSchema> {
   return {
+    enabled: isOn,
     ...(oldestHour === undefined ? {} : { oldest_hour: formatTimestamp(oldestHour) }),
     due_hours: dueHours,
     lag_seconds: lagSeconds,

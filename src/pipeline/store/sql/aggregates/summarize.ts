@@ -205,11 +205,14 @@ class RollupEntries {
     const withRows = new Set(this.slice.open.flatMap(({ kind, hour }) => (kind === "rows" ? [hour] : [])));
     const settled = Map.groupBy(this.rollups, ({ row }) => row.hour);
     const parts: Required<Pick<WantedParts, "gpuKeys" | "range">>[] = [];
-    for (const hour of [...new Set([...withRows, ...this.moved.keys()])].sort((a, b) => a - b)) {
+    const hours = new Set([...withRows, ...this.moved.keys(), ...this.stale.keys()]);
+    for (const hour of [...hours].sort((a, b) => a - b)) {
       const isCounted = this.isCounted(hour) ?? (() => true);
       const counted = new Set((settled.get(hour) ?? []).flatMap((rows) => [...rows.gpuKeys].filter(isCounted)));
-      const moved = this.moved.get(hour);
-      const open = withRows.has(hour) ? gpuKeys : gpuKeys.filter((key) => moved?.has(key));
+      const [moved, stale] = [this.moved.get(hour), this.stale.get(hour)];
+      // of a GPU whose rollups were lost, there may be blocks
+      const isOpen = (key: number): boolean => moved?.has(key) === true || stale?.has(key) === true;
+      const open = withRows.has(hour) ? gpuKeys : gpuKeys.filter(isOpen);
       const left = counted.size === 0 ? open : open.filter((key) => !counted.has(key));
       const last = parts.at(-1);
       if (last?.gpuKeys === left && last.range.toMs === hour) {

@@ -1,0 +1,239 @@
+import type { SqlClient, SqlExecutor, SqlTransaction } from "../../../db/client.ts";
+import { holdSettling, tryHours } from "../../../db/sql/hour-locks.ts";
+import { noteLateHours } from "../../../db/sql/late-hours.ts";
+import {
+  type GpuHours,
+  selectBlocks,
+  selectGpusOfBlocks,
+  type StoredBlock,
+  takeBlocks,
+} from "../../../db/sql/packed-blocks.ts";
+import { deleteRollups, markStale, selectRolledUp, selectRollupsOfHour } from "../../../db/sql/rollups.ts";
+import { selectRollupExtent } from "../../../db/sql/rollup-hours.ts";
+import { countRows } from "../../../db/sql/settled-rows.ts";
+import { unpackBlock } from "../../../domain/block/packed-block.ts";
+import { UndecodableBlock, TelemetryError } from "../../../domain/errors.ts";
+import type { BlockOfGpu } from "../../../domain/rollup/roll-up.ts";
+import { hourMs } from "../../../domain/time-range.ts";
+import { formatTimestamp } from "../../../domain/timestamp.ts";
+import { systemClock } from "../../../kit/clock.ts";
+import { decodeNamed, nameOfBlock } from "./named-block.ts";
+import { decodeRollups, dropRollups, storeRollups } from "./settled-rollups.ts";
+import { makeRows } from "./unsettle.ts";
+
+// What an operator does about settled history that is damaged. While it is done, questions get what can be read, and nothing is counted
+// twice: each step is a transaction in which nothing is added to the hour, and nothing is settled.
+
+/** There is nothing to repair, or it cannot be done now. */
+class NotRepaired extends TelemetryError {
+  readonly code = "not_repaired";
+  readonly retryable = false;
+}
+
+/** Reads all settled history, hour by hour. @returns what is wrong with it, each a sentence without its full stop */
+export async function* findDamage(client: SqlClient): AsyncGenerator<string, void, undefined> {
+  const extent = await selectRollupExtent(client);
+  for (let hour = extent?.fromMs ?? 0; hour < (extent?.toMs ?? 0); hour += hourMs) {
+    for (const rollups of await selectRollupsOfHour(client, hour)) yield* faultOf(() => decodeRollups(rollups));
+    const gpus = await selectGpusOfBlocks(client, hour);
+    for (const gpuKeys of inSteps(gpus)) {
+      for (const block of await selectBlocks(client, hour, gpuKeys)) yield* faultOf(() => decoded(block));
+    }
+    const missing = await withoutRollups(client, hour, gpus).catch(undecodable);
+    if (missing !== undefined && missing.length > 0) {
+      yield `${missing.length} GPU(s) with blocks have no rollups in the hour from ${formatTimestamp(hour)}`;
+    }
+  }
+}
+
+/** What was abandoned of a GPU's hour. */
+export interface Abandoned {
+  /** The blocks that could not be read, and how many records they had. */
+  readonly blocks: number;
+  readonly records: number;
+  /** The records of the hour that can be read. They are rows, and are settled again. */
+  readonly keptRecords: number;
+}
+
+/** Deletes the blocks of a GPU's hour that cannot be read, and what the rollups have of them. The other records of the hour become rows,
+ *  so that they and those that come later are settled as always. Where the blocks were deleted by hand, the rollups follow from what
+ *  is in rows.
+ *  @param hour its beginning, milliseconds since the epoch
+ *  @throws NotRepaired (nothing is changed) if there are only blocks that can be read, or no records at all; UndecodableBlock if the
+ *    row of rollups is damaged, too: `rebuildRollups` comes first then */
+export function abandonHour(client: SqlClient, gpuKey: number, hour: number): Promise<Abandoned> {
+  const what = `gpu_key ${gpuKey} in the hour from ${formatTimestamp(hour)}`;
+  return alone(client, hour, async (transaction) => {
+    const taken = await takeAll(transaction, { gpuKeys: [gpuKey], hours: [hour] });
+    const damaged = taken.filter((block) => !isReadable(block));
+    if (taken.length > 0 && damaged.length === 0) {
+      throw new NotRepaired(`every block of ${what} can be read: nothing was abandoned`);
+    }
+    for (const block of taken) if (!damaged.includes(block)) await makeRows(transaction, block);
+    const keptRecords = await countRows(transaction, gpuKey, hour);
+    if (taken.length === 0 && keptRecords === 0) throw new NotRepaired(`there are no records of ${what}`);
+    if (keptRecords === 0) await dropRollups(transaction, hour, gpuKey);
+    else {
+      markStale(transaction, hour, [gpuKey]);
+      noteLateHours(transaction, [hour]);
+    }
+    const records = damaged.reduce((sum, block) => sum + block.records, 0);
+    return { blocks: damaged.length, records, keptRecords };
+  });
+}
+
+/** What was made again of an hour's rollups. */
+export interface RebuiltRollups {
+  /** Rows of rollups that could not be read. */
+  readonly damaged: number;
+  /** GPUs whose entries were made again. */
+  readonly gpus: number;
+  /** Why other GPUs still have none: the names of their blocks, with the reason. */
+  readonly unreadable: readonly string[];
+}
+
+/** So many records are read at a time, unless one GPU has more. */
+const recordsPerStep = 20_000;
+
+/** Makes the rollups of an hour again that are damaged or missing, from the blocks. From the first transaction on, averages by the hour are
+ *  right: until a GPU has its entry, its blocks are read. Damaged entries of GPUs that have no blocks any more are lost. It can be
+ *  started again if it was interrupted.
+ *  @param hour its beginning, milliseconds since the epoch */
+export async function rebuildRollups(client: SqlClient, hour: number): Promise<RebuiltRollups> {
+  const { damaged, missing } = await alone(client, hour, (transaction) => markMissing(transaction, hour));
+  const unreadable: string[] = [];
+  let gpus = 0;
+  for (const gpuKeys of inSteps(missing)) {
+    gpus += await alone(client, hour, async (transaction) => {
+      const blocks = await readable(transaction, { hour, gpuKeys }, unreadable);
+      await storeRollups(transaction, hour, blocks);
+      return new Set(blocks.map(({ gpuKey }) => gpuKey)).size;
+    });
+  }
+  return { damaged, gpus, unreadable };
+}
+
+interface GpuRecords {
+  readonly gpuKey: number;
+  readonly records: number;
+}
+
+/** Deletes the rollups that cannot be read, and notes the GPUs that have blocks and no entry that counts. */
+async function markMissing(
+  transaction: SqlTransaction,
+  hour: number,
+): Promise<{ readonly damaged: number; readonly missing: readonly GpuRecords[] }> {
+  const damaged = (await selectRollupsOfHour(transaction, hour)).filter(
+    (rollups) => faultOf(() => decodeRollups(rollups)).length > 0,
+  );
+  for (const rollups of damaged) deleteRollups(transaction, rollups);
+  const gpus = await selectGpusOfBlocks(transaction, hour);
+  const missing = await withoutRollups(transaction, hour, gpus);
+  markStale(
+    transaction,
+    hour,
+    missing.map(({ gpuKey }) => gpuKey),
+  );
+  return { damaged: damaged.length, missing };
+}
+
+/** Those of some GPUs that have no entry in the rollups of an hour, or one that does not count. */
+async function withoutRollups(
+  executor: SqlExecutor,
+  hour: number,
+  gpus: readonly GpuRecords[],
+): Promise<readonly GpuRecords[]> {
+  if (gpus.length === 0) return [];
+  const gpuKeys = gpus.map(({ gpuKey }) => gpuKey);
+  const rolledUp = await selectRolledUp(executor, hour, gpuKeys);
+  return gpus.filter(({ gpuKey }) => !rolledUp.has(gpuKey));
+}
+
+/** The blocks of the GPUs all of whose blocks of the hour can be read.
+ *  @param unreadable receives the reasons for the others */
+async function readable(
+  transaction: SqlTransaction,
+  { hour, gpuKeys }: { readonly hour: number; readonly gpuKeys: readonly number[] },
+  unreadable: string[],
+): Promise<BlockOfGpu[]> {
+  const ofGpu = Map.groupBy(await selectBlocks(transaction, hour, gpuKeys), ({ gpuKey }) => gpuKey);
+  return [...ofGpu].flatMap(([gpuKey, blocks]) => {
+    try {
+      return blocks.map((block) => ({ gpuKey, block: decoded(block) }));
+    } catch (error) {
+      if (!(error instanceof UndecodableBlock)) throw error;
+      unreadable.push(error.message);
+      return [];
+    }
+  });
+}
+
+function* inSteps(gpus: readonly GpuRecords[]): Generator<number[], void, undefined> {
+  let step: number[] = [];
+  let sum = 0;
+  for (const { gpuKey, records } of gpus) {
+    if (step.length > 0 && sum + records > recordsPerStep) {
+      yield step;
+      [step, sum] = [[], 0];
+    }
+    step.push(gpuKey);
+    sum += records;
+  }
+  if (step.length > 0) yield step;
+}
+
+const takenAtATime = 50;
+
+async function takeAll(transaction: SqlTransaction, gpuHours: GpuHours): Promise<StoredBlock[]> {
+  const all: StoredBlock[] = [];
+  for (;;) {
+    const taken = await takeBlocks(transaction, gpuHours, takenAtATime);
+    all.push(...taken);
+    if (taken.length < takenAtATime) return all;
+  }
+}
+
+const decoded = (block: StoredBlock) =>
+  decodeNamed(
+    () => nameOfBlock(block),
+    () => unpackBlock(block),
+  );
+
+const isReadable = (block: StoredBlock): boolean => faultOf(() => decoded(block)).length === 0;
+
+/** The message of what cannot be decoded; nothing if it can. */
+function faultOf(decode: () => unknown): string[] {
+  try {
+    decode();
+    return [];
+  } catch (error) {
+    if (!(error instanceof UndecodableBlock)) throw error;
+    return [error.message];
+  }
+}
+
+function undecodable(error: unknown): undefined {
+  if (!(error instanceof UndecodableBlock)) throw error;
+}
+
+const attemptsMax = 100;
+const attemptEveryMs = 100;
+
+/** Runs a transaction in which no record is added to an hour and nothing is settled. */
+async function alone<T>(
+  client: SqlClient,
+  hour: number,
+  work: (transaction: SqlTransaction) => Promise<T>,
+): Promise<T> {
+  for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
+    const done = await client.transaction(async (transaction) => {
+      holdSettling(transaction);
+      return (await tryHours(transaction, [hour])) === "held" ? { value: await work(transaction) } : undefined;
+    });
+    if (done !== undefined) return done.value;
+    await systemClock.sleep(attemptEveryMs);
+  }
+  throw new NotRepaired(
+    `records are being added to the hour from ${formatTimestamp(hour)} all the time: try again, or stop the collectors first`,
+  );
+}
