@@ -132,11 +132,11 @@ test("after the limit is lowered, messages wait until enough history is deleted 
 });
 
 test("rollups that outlive their records take a quarter of the limit, and those of hours with records stay", async () => {
-  await withStore(0.2, async (opened, disk) => {
+  await withStore(0.3, async (opened, disk) => {
     const text = `
 insert into rollups (from_at, first_key, last_key, entries, keys, holders, holder_names, records)
 select to_timestamp($1::float8 / 1000) + make_interval(hours => h), k, k, 1, convert_to(substr($2, k * 5, 20000), 'utf8'), ''::bytea, '[]'::json, ''::bytea
-from generate_series(-260, -1) h, generate_series(1, 11) k union all
+from generate_series(-760, -1) h, generate_series(1, 11) k union all
 select to_timestamp($1::float8 / 1000) + make_interval(hours => 100), 1, 1, 1, '', '', '[]', ''`;
     await opened.client.transaction((executor) => executor.query(text, [startMs, noise]));
     const left = (): Promise<{ rows: number; newest: number }[]> =>
@@ -145,9 +145,9 @@ select count(*)::int as rows, (extract(epoch from max(from_at)) * 1000)::float8 
     const trimmed = await disk.tidy(never);
     expect(trimmed?.rollups).toBeGreaterThan(0);
     const [{ rows, newest } = { rows: 0, newest: 0 }] = await left();
-    expect(rows).toBe(2861 - (trimmed?.rollups ?? 0));
-    expect(rows * 20_000).toBeLessThan((0.2 / 4) * 1024 ** 3);
-    expect(rows * 20_000).toBeGreaterThan((0.2 / 6) * 1024 ** 3);
+    expect(rows).toBe(8361 - (trimmed?.rollups ?? 0));
+    expect(rows * 20_000).toBeLessThan((0.3 / 4) * 1024 ** 3);
+    expect(rows * 20_000).toBeGreaterThan((0.3 / 6) * 1024 ** 3);
     expect(newest).toBe(startMs + 100 * hourMs);
     expect((await hoursStored(opened)).at(-1)).toBe(100);
   });
