@@ -101,3 +101,13 @@ test.each(["keys", "records", "holders", "temperature"])("the error names the co
   await opened.client.query("insert into rollups select * from saved");
   await opened.client.query("drop table saved");
 });
+
+test("telemetry_values names the block that cannot be read", async () => {
+  const values = async (series: string): Promise<unknown> =>
+    errorOf(opened.client.query(`select * from telemetry_values('${series}', '2025-07-18', '2025-07-19')`));
+  expect(await values("temperature")).toHaveLength(21);
+  await damage("temperature", "'\\xdeadbeef'");
+  const error = (await values("temperature")) as Error;
+  expect(error.message).toContain(`the block of gpu_key ${key} from 2025-07-18 00:00:00+00 cannot be read: `);
+  expect(await values("my_metric")).toHaveLength(21);
+});
