@@ -6,6 +6,7 @@ import type { Clock } from "../../../kit/clock.ts";
 import type { DiskUse, StoreDisk, TrimmedHistory } from "../store-disk.ts";
 import { type DiskMarks, diskMarks, leastGibibytes, maxBytesOf } from "./disk-marks.ts";
 import { deleteOldest, historyBytes, rewriteSparse } from "./oldest-history.ts";
+import { shortenFiles } from "./shorter-files.ts";
 
 export interface EmbeddedDiskOptions {
   readonly client: SqlClient;
@@ -23,6 +24,8 @@ export interface EmbeddedDiskOptions {
 const mebibyte = 1024 ** 2;
 /** Three segments of the log. After a checkpoint one or two remain. */
 const logMaxBytes = 48 * mebibyte;
+/** While little room is left: what remains after a checkpoint. */
+const logShortBytes = 32 * mebibyte;
 /** Faster than the database writes. It bounds what can be written unmeasured. */
 const writtenBytesPerMs = (100 * mebibyte) / 1000;
 const measureMinMs = 100;
@@ -39,6 +42,8 @@ export class EmbeddedDisk implements StoreDisk {
   private readonly marks: DiskMarks | undefined;
   /** The size of the files after the last deletion. */
   private trimmedTo = 0;
+  /** Files that cannot be shortened until they have more free space than this. */
+  private readonly shortenedInVain = new Map<string, number>();
 
   private constructor(
     private readonly options: EmbeddedDiskOptions,
@@ -97,10 +102,11 @@ export class EmbeddedDisk implements StoreDisk {
     return inUse(this.files) > inUseHigh || isGrowing || bytes > filesFull;
   }
 
-  private async trim(marks: DiskMarks, signal: AbortSignal): Promise<TrimmedHistory> {
+  private async trim(marks: DiskMarks, signal: AbortSignal): Promise<TrimmedHistory | undefined> {
     const { client, slowClient, databaseDir } = this.options;
-    const { maxBytes, inUseHigh, inUseLow, filesHigh } = marks;
-    const sparse = { databaseDir, maxBytes, isOver: (): boolean => lasting(this.files) > filesHigh };
+    const { maxBytes, inUseHigh, inUseLow } = marks;
+    await this.shorten(marks, signal);
+    if (signal.aborted || !this.hasToTrim(marks)) return undefined;
     const deleted = await deleteOldest(client, {
       databaseDir,
       slowClient,
@@ -110,10 +116,27 @@ export class EmbeddedDisk implements StoreDisk {
       signal,
     });
     await this.shortenLog();
-    if (!signal.aborted) await rewriteSparse(slowClient, { ...sparse, bytes: this.files.bytes });
+    await this.shorten(marks, signal);
+    const isOver = (): boolean => lasting(this.files) > marks.filesHigh;
+    if (!signal.aborted) await rewriteSparse(slowClient, { databaseDir, maxBytes, isOver, bytes: this.files.bytes });
     await this.shortenLog();
     this.trimmedTo = lasting(this.files);
     return deleted;
+  }
+
+  /** Gives free space within the files back, if they are too large. */
+  private async shorten({ filesHigh }: DiskMarks, signal: AbortSignal): Promise<void> {
+    const { client, slowClient, databaseDir } = this.options;
+    await shortenFiles(client, {
+      slowClient,
+      databaseDir,
+      isOver: () => lasting(this.files) > filesHigh,
+      inVain: this.shortenedInVain,
+      afterEach: () => this.keepLogShort(logShortBytes),
+      checkpoint: () => this.shortenLog(),
+      signal,
+    });
+    this.trimmedTo = Math.min(this.trimmedTo, lasting(this.files));
   }
 
   private isMeasuredLately(): boolean {
@@ -128,9 +151,9 @@ export class EmbeddedDisk implements StoreDisk {
     this.measuredAtMs = this.options.clock.nowMs();
   }
 
-  private async keepLogShort(): Promise<void> {
+  private async keepLogShort(maxBytes = logMaxBytes): Promise<void> {
     this.measure();
-    if (this.files.logBytes > logMaxBytes) await this.shortenLog();
+    if (this.files.logBytes > maxBytes) await this.shortenLog();
   }
 
   /** Several that ask for it at a time share one checkpoint. */

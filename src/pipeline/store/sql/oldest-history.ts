@@ -36,11 +36,11 @@ interface LiveSize {
   readonly bytesPerRow: number;
 }
 
-async function liveSizes(
-  client: SqlClient,
-  databaseDir: string,
-  tables: readonly HistoryTable[] = [...recordTableNames, "rollups"],
-): Promise<LiveSize[]> {
+/** The tables of history. */
+export const historyTables: readonly HistoryTable[] = [...recordTableNames, "rollups"];
+
+/** Measures tables of history, with their indexes. The free space is that of the last checkpoint. */
+export async function liveSizes(client: SqlClient, databaseDir: string, tables = historyTables): Promise<LiveSize[]> {
   return Promise.all(
     tables.map(async (table) => {
       const { bytes, rows, files } = await tableSize(client, table);
