@@ -17,7 +17,7 @@ import type { BlockOfGpu } from "../../../domain/rollup/roll-up.ts";
 import { hourMs } from "../../../domain/time-range.ts";
 import { formatTimestamp } from "../../../domain/timestamp.ts";
 import { systemClock } from "../../../kit/clock.ts";
-import { decodeNamed, nameOfBlock } from "./named-block.ts";
+import { decodeNamed, nameOfBlock } from "../../../db/named-block.ts";
 import { decodeRollups, dropRollups, storeRollups } from "./settled-rollups.ts";
 import { makeRows } from "./unsettle.ts";
 

@@ -8,7 +8,7 @@ import {
 } from "../../../db/sql/rollups.ts";
 import { type BlockOfGpu, rollUp } from "../../../domain/rollup/roll-up.ts";
 import { joinRollups, packRollup, type Rollup, rollupEntriesMax, unpackRollup } from "../../../domain/rollup/rollup.ts";
-import { decodeNamed, nameOfRollups } from "./named-block.ts";
+import { decodeNamed, nameOfRollups } from "../../../db/named-block.ts";
 
 /** The most rollups that are joined at a time: their sizes about double from one to the next. */
 const joinedMax = 10;

@@ -8,7 +8,7 @@ import type { Run } from "../../../domain/block/block.ts";
 import { unpackBlock } from "../../../domain/block/packed-block.ts";
 import { TelemetryError } from "../../../domain/errors.ts";
 import { hourMs } from "../../../domain/time-range.ts";
-import { decodeNamed, nameOfBlock } from "./named-block.ts";
+import { decodeNamed, nameOfBlock } from "../../../db/named-block.ts";
 
 /** Hours of GPUs whose blocks are taken at a time: some ten thousand records. */
 const gpuHoursPerStep = 10;

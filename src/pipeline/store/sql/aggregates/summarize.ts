@@ -4,7 +4,7 @@ import { decodeNamedColumn } from "../../../../domain/block/named-part.ts";
 import { decodeNumbers } from "../../../../domain/block/number-column.ts";
 import { hourMs, type TimeRange } from "../../../../domain/time-range.ts";
 import { turnOfOthers } from "../../../../kit/turn.ts";
-import { decodeNamed, nameOfRollups } from "../named-block.ts";
+import { decodeNamed, nameOfRollups } from "../../../../db/named-block.ts";
 import type { HistoryPart } from "../history/history-part.ts";
 import { historyParts, type WantedParts } from "../history/history-parts.ts";
 import { CounterEnds } from "./counter-ends.ts";

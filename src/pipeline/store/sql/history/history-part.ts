@@ -8,7 +8,7 @@ import type { Workload } from "../../../../domain/gpu.ts";
 import { hourMs, type TimeRange } from "../../../../domain/time-range.ts";
 import { turnOfOthers } from "../../../../kit/turn.ts";
 import type { OnUnreadable } from "../../telemetry-queries.ts";
-import { decodeNamed, nameOfBlock } from "../named-block.ts";
+import { decodeNamed, nameOfBlock } from "../../../../db/named-block.ts";
 
 /** Records of one GPU in the order of their instants, in columns of the same length, at least one record. The instants are whole
  *  milliseconds. */

@@ -1,1 +1,0 @@
-export { decodeNamed, nameOfBlock, nameOfRollups } from "../../../db/named-block.ts";
