@@ -60,3 +60,16 @@ select count(*)::int as dropped from "${timescaleSchema}".drop_chunks('telemetry
   transaction.send("set local lock_timeout = '2s'");
   return (await transaction.query<{ dropped: number }>(text, [toMs, fromMs]))[0]?.dropped ?? 0;
 }
+
+/** The same for a chunk with records. The notes that rollups are stale go with these: the rollups then count as they are. */
+export async function dropOldChunk(
+  transaction: SqlTransaction,
+  timescaleSchema: string,
+  chunk: Chunk,
+): Promise<number> {
+  const dropped = await dropChunk(transaction, timescaleSchema, chunk);
+  const text = `
+delete from unsettled where hour >= to_timestamp($1::float8 / 1000) and hour < to_timestamp($2::float8 / 1000)`;
+  if (dropped > 0) transaction.send(text, [chunk.fromMs, chunk.toMs]);
+  return dropped;
+}

@@ -1,4 +1,5 @@
-import type { SqlExecutor } from "../client.ts";
+import type { SqlExecutor, SqlTransaction } from "../client.ts";
+import { deleteGpuHours } from "./delete-gpu-hours.ts";
 import { bucketOf } from "./rollup-source.ts";
 
 /** The key of the lock for retention: an arbitrary number, the same for every process of this program. */
@@ -33,26 +34,28 @@ select count(*)::int as deleted from deleted`;
   return (await executor.query<{ deleted: number }>(text, params))[0]?.deleted ?? 0;
 }
 
+const firstInstant = "now() - make_interval(days => $1::int)";
 /** The first hour (UTC) that is kept. History of records is deleted by whole hours: of an hour that is deleted, nothing is settled again. */
-const firstHour = bucketOf("1h", "now() - make_interval(days => $1::int)");
+const firstHour = bucketOf("1h", firstInstant);
 /** Records whose rollups are stale are kept for so many days more: without them, the rollups could not be made again. If they have not
  *  been settled by then, because no collector settles or because it fails, the rollups count as they are. */
 export const staleDays = 7;
 
 const firstStaleHour = `(${firstHour} - make_interval(days => ${staleDays}))`;
 
-/** Deletes at most `maxRows` of the records older than `days`, the oldest first; of those whose rollups are stale, only the ones that
- *  are older by `staleDays`. @returns the number of deleted records */
-export function deleteOldRows(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
-  const places = `
-    select t.ctid from telemetry t
-    where t.time < ${firstHour} and (t.time < ${firstStaleHour} or not exists (
-      select from unsettled u where u.gpu_key = t.gpu_key and u.hour = ${bucketOf("1h", "t.time")}))
-    order by t.time`;
-  return deletePlaces(executor, { table: "telemetry", places }, [days, maxRows]);
+/** Deletes the records older than `days`, the oldest first; of those whose rollups are stale, only the ones that are older by
+ *  `staleDays`.
+ *  @returns the number of deleted records: less than `maxRows` if no other is old */
+export async function deleteOldRows(transaction: SqlTransaction, days: number, maxRows: number): Promise<number> {
+  const also = `(r.time < ${firstStaleHour} or not exists (
+    select from unsettled u where u.gpu_key = r.gpu_key and u.hour = ${bucketOf("1h", "r.time")}))`;
+  return (await deleteGpuHours(transaction, { ...olderThan(days), table: "telemetry", also, maxRows })).records;
 }
 
-/** Deletes at most `maxRows` of the notes that rollups are stale whose records are deleted. @returns the number of deleted notes */
+const olderThan = (days: number) => ({ before: firstInstant, param: days });
+
+/** Deletes at most `maxRows` of the notes that rollups are stale whose records were deleted without them, as by hand. @returns the number
+ *  of deleted notes */
 export function deleteOldStale(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
   const places = `
     select u.ctid from unsettled u
@@ -61,15 +64,10 @@ export function deleteOldStale(executor: SqlExecutor, days: number, maxRows: num
   return deletePlaces(executor, { table: "unsettled", places }, [days, maxRows]);
 }
 
-/** Deletes at most `maxRows` of the blocks older than `days`, the oldest first. Blocks of which another transaction makes rows are left
- *  to it. @returns the number of deleted blocks */
-export async function deleteOldBlocks(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
-  const text = `
-with old as materialized (
-  select ctid from blocks where from_at < ${firstHour} order by from_at limit $2::int for update skip locked),
-deleted as (delete from blocks where ctid = any(array(select ctid from old)) returning 1)
-select count(*)::int as deleted from deleted`;
-  return (await executor.query<{ deleted: number }>(text, [days, maxRows]))[0]?.deleted ?? 0;
+/** Deletes the blocks older than `days`, the oldest first.
+ *  @returns the number of deleted blocks: less than `maxRows` if no other is old, except those of which rows are being made */
+export async function deleteOldBlocks(transaction: SqlTransaction, days: number, maxRows: number): Promise<number> {
+  return (await deleteGpuHours(transaction, { ...olderThan(days), table: "blocks", maxRows })).rows;
 }
 
 /** Deletes at most `maxRows` of the rollups of hours older than `days`. @returns the number of deleted rollups */

@@ -1,18 +1,12 @@
-import type { SqlExecutor } from "../client.ts";
+import type { SqlExecutor, SqlTransaction } from "../client.ts";
+import { type Deleted, deleteGpuHours, type RecordTable } from "./delete-gpu-hours.ts";
 import { hourMs } from "../../domain/time-range.ts";
 
 // Deletes history from its old end, hour by hour, for a store that is as large as it may be. Only for the embedded store, where no
 // other transaction runs meanwhile.
 
-/** The tables of records: the column of the instant, and how many records a row has. */
-const recordTables = {
-  telemetry: { at: "time", records: "1" },
-  blocks: { at: "from_at", records: "records" },
-} as const;
-export type RecordTable = keyof typeof recordTables;
 /** The tables of history: records, and what they amount to. */
 export type HistoryTable = RecordTable | "rollups";
-export const recordTableNames = Object.keys(recordTables) as readonly RecordTable[];
 
 /** What says something about an hour's records, and nothing without them: the column of the instant. */
 const ledgerTables = {
@@ -21,7 +15,7 @@ const ledgerTables = {
   source_misses: "hour",
   frozen_readings: "hour",
   unscheduled_devices: "last_at",
-  // the summary of an hour counts again when its late records are deleted
+  // notes without records: those of records that are deleted here go with them
   unsettled: "hour",
 } as const;
 export type LedgerTable = keyof typeof ledgerTables;
@@ -35,31 +29,24 @@ select floor(extract(epoch from least((select min(time) from telemetry), (select
   return (await executor.query<{ hourMs: number | null }>(text))[0]?.hourMs ?? undefined;
 }
 
-/** Rows that were deleted, and the records in them. */
-export interface Deleted {
-  readonly rows: number;
-  readonly records: number;
-}
-
 interface DeletionStep {
   readonly beforeMs: number;
   readonly maxRows: number;
 }
 
-/** Deletes at most `maxRows` of a table's rows before an instant, the oldest first. */
-export async function deleteRecordsBefore(
-  executor: SqlExecutor,
+/** Deletes whole hours of GPUs before an instant, the oldest first: `maxRows` of a table's rows, and the rest of the last GPU's hour. */
+export function deleteRecordsBefore(
+  transaction: SqlTransaction,
   table: RecordTable,
-  step: DeletionStep,
+  { beforeMs, maxRows }: DeletionStep,
 ): Promise<Deleted> {
-  const { at, records } = recordTables[table];
-  return deleteBefore(executor, { ...step, table, at, records });
+  return deleteGpuHours(transaction, { table, before: "to_timestamp($1::float8 / 1000)", param: beforeMs, maxRows });
 }
 
 /** Deletes at most `maxRows` of the rollups of hours before an instant, the oldest first. Of hours that have records, they must stay.
  *  @returns the number of deleted rows */
-export async function deleteRollupsBefore(executor: SqlExecutor, step: DeletionStep): Promise<number> {
-  return (await deleteBefore(executor, { ...step, table: "rollups", at: "from_at", records: "0" })).rows;
+export function deleteRollupsBefore(executor: SqlExecutor, step: DeletionStep): Promise<number> {
+  return deleteBefore(executor, { ...step, table: "rollups", at: "from_at" });
 }
 
 /** The hour (UTC) of the oldest rollup, milliseconds since the epoch; undefined if there is none. */
@@ -69,29 +56,23 @@ export async function oldestRollup(executor: SqlExecutor): Promise<number | unde
 }
 
 /** Deletes at most `maxRows` of a table's rows before an instant. @returns the number of deleted rows */
-export async function deleteLedgerBefore(
-  executor: SqlExecutor,
-  table: LedgerTable,
-  step: DeletionStep,
-): Promise<number> {
-  return (await deleteBefore(executor, { ...step, table, at: ledgerTables[table], records: "0" })).rows;
+export function deleteLedgerBefore(executor: SqlExecutor, table: LedgerTable, step: DeletionStep): Promise<number> {
+  return deleteBefore(executor, { ...step, table, at: ledgerTables[table] });
 }
 
 async function deleteBefore(
   executor: SqlExecutor,
-  what: DeletionStep & { readonly table: string; readonly at: string; readonly records: string },
-): Promise<Deleted> {
-  const { table, at, records, beforeMs, maxRows } = what;
+  { table, at, beforeMs, maxRows }: DeletionStep & { readonly table: string; readonly at: string },
+): Promise<number> {
   // by their places: by their keys, the rows are looked for in all others, because the table has no statistics
   const text = `
 with deleted as (
   delete from ${table} where ctid = any(array(
     select ctid from ${table} where ${at} < to_timestamp($1::float8 / 1000) order by ${at} limit $2::int))
-  returning ${records} as records
+  returning 1
 )
-select count(*)::float8 as rows, coalesce(sum(records), 0)::float8 as records from deleted`;
-  const [deleted] = await executor.query<Deleted>(text, [beforeMs, maxRows]);
-  return deleted ?? { rows: 0, records: 0 };
+select count(*)::float8 as rows from deleted`;
+  return (await executor.query<{ rows: number }>(text, [beforeMs, maxRows]))[0]?.rows ?? 0;
 }
 
 /** A table's size with its indexes and its TOAST table. */

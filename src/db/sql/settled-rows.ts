@@ -190,9 +190,9 @@ ${ofEachGpu("$3", `select t.xmin as added_by ${rowsOfGpu}`)}`;
   return row?.unchanged === true;
 }
 
-/** With these settings, the server finds the rows of each GPU by its key, as the statements above do. Otherwise, or by a plan for spans and
- *  GPUs that it does not know, it may read the rows of all GPUs in the span. */
-const findByKey = Object.entries({
+/** An SQL expression. With these settings, until the end of the transaction, the server finds the rows of each GPU by its key, as the
+ *  statements above do. Otherwise, or by a plan for spans and GPUs that it does not know, it may read the rows of all GPUs in the span. */
+export const findByKey = Object.entries({
   enable_hashjoin: "off",
   enable_mergejoin: "off",
   enable_material: "off",

@@ -2,6 +2,7 @@ import type { SqlClient, SqlTransaction } from "../../../db/client.ts";
 import {
   type Chunk,
   dropChunk,
+  dropOldChunk,
   hasStaleRollups,
   isEmptyChunk,
   selectChunks,
@@ -30,7 +31,8 @@ export interface ChunkDeletion {
 export async function dropOldChunks(deletion: ChunkDeletion, days: number): Promise<void> {
   for (const chunk of await selectChunks(deletion.client, days)) {
     const isDue = async (transaction: SqlTransaction) => !(await hasStaleRollups(transaction, chunk, days));
-    await drop(deletion, chunk, { isDue, what: `chunk(s) of telemetry older than ${days} days` });
+    const what = `chunk(s) of telemetry older than ${days} days`;
+    await drop(deletion, chunk, { isDue, drop: dropOldChunk, what });
   }
 }
 
@@ -45,22 +47,23 @@ export async function dropEmptyChunks(deletion: ChunkDeletion): Promise<void> {
     if (chunk.bytes > vacuumedBytes && chunk.deadRows > 0) continue;
     if (chunk.bytes > 0 && !(await vacuumEmptyChunk(client, chunk))) continue;
     const isDue = (transaction: SqlTransaction): Promise<boolean> => isEmptyChunk(transaction, chunk);
-    await drop(deletion, chunk, { isDue, what: "chunk(s) of telemetry without records" });
+    await drop(deletion, chunk, { isDue, drop: dropChunk, what: "chunk(s) of telemetry without records" });
   }
 }
 
 /** What is dropped, and why. */
 interface Dropped {
   readonly isDue: (transaction: SqlTransaction) => Promise<boolean>;
+  readonly drop: typeof dropChunk;
   readonly what: string;
 }
 
-async function drop({ pass, timescaleSchema }: ChunkDeletion, chunk: Chunk, { isDue, what }: Dropped): Promise<void> {
+async function drop({ pass, timescaleSchema }: ChunkDeletion, chunk: Chunk, dropped: Dropped): Promise<void> {
   await pass.alone(async (transaction) => {
     holdSettling(transaction);
-    const isFree = (await tryHours(transaction, hoursOf(chunk))) === "held" && (await isDue(transaction));
-    return isFree ? dropChunk(transaction, timescaleSchema, chunk) : 0;
-  }, what);
+    const isFree = (await tryHours(transaction, hoursOf(chunk))) === "held" && (await dropped.isDue(transaction));
+    return isFree ? dropped.drop(transaction, timescaleSchema, chunk) : 0;
+  }, dropped.what);
 }
 
 function hoursOf({ fromMs, toMs }: Chunk): number[] {

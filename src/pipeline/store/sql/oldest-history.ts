@@ -1,8 +1,8 @@
 import { statfs } from "node:fs/promises";
 import type { SqlClient, SqlExecutor } from "../../../db/client.ts";
 import { freeBytesOf } from "../../../db/file-sizes.ts";
+import { type Deleted, type RecordTable, recordTableNames } from "../../../db/sql/delete-gpu-hours.ts";
 import {
-  type Deleted,
   deleteLedgerBefore,
   deleteRecordsBefore,
   deleteRollupsBefore,
@@ -10,8 +10,6 @@ import {
   ledgerTableNames,
   oldestHour,
   oldestRollup,
-  type RecordTable,
-  recordTableNames,
   tableSize,
 } from "../../../db/sql/delete-oldest.ts";
 import { deleteOldQuarantine, deleteSuperseded, spanTables } from "../../../db/sql/delete-surplus.ts";
@@ -19,8 +17,9 @@ import { rewrite, vacuum } from "../../../db/sql/vacuum.ts";
 import type { TrimmedHistory } from "../store-disk.ts";
 import { hourMs } from "../../../domain/time-range.ts";
 
-/** How many rows one transaction deletes: about 100 ms, so that others do not wait long. */
-const rowsPerDelete: Readonly<Record<RecordTable, number>> = { telemetry: 10_000, blocks: 500 };
+/** How many rows one transaction deletes, besides the rest of a GPU's hour: about 100 ms, so that others do not wait long. The rows of a GPU
+ *  are on as many pages, each of which may be in the log as a whole. */
+const rowsPerDelete: Readonly<Record<RecordTable, number>> = { telemetry: 2000, blocks: 500 };
 const ledgerRowsPerDelete = 10_000;
 const quarantineRowBytes = 600;
 /** Rollups of hours without records may take a quarter of the limit: with 250 GPUs and 10 GiB, those of 11 years. */

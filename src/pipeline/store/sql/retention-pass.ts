@@ -4,10 +4,11 @@ import { tryRetentionLock } from "../../../db/sql/delete-old.ts";
 /** Thrown if another process deletes history. */
 export class OthersDelete extends Error {}
 
-/** Deletes at most `maxRows` rows of what is older than `days`. @returns the number of deleted rows */
+/** Deletes `maxRows` rows of what is older than `days`, or a few more that must go with them.
+ *  @returns the number of deleted rows: less than `maxRows` if nothing is left */
 export type DeleteSome = (transaction: SqlTransaction, days: number, maxRows: number) => Promise<number>;
 
-/** What is deleted in transactions of at most `perStep` rows. */
+/** What is deleted in transactions of about `perStep` rows. */
 export interface Steps {
   readonly deleteSome: DeleteSome;
   readonly perStep: number;
@@ -44,6 +45,6 @@ export class RetentionPass {
 
   /** Deletes until nothing is left. @throws OthersDelete */
   async inSteps(days: number, { deleteSome, perStep, what }: Steps): Promise<void> {
-    while ((await this.alone((transaction) => deleteSome(transaction, days, perStep), what)) === perStep);
+    while ((await this.alone((transaction) => deleteSome(transaction, days, perStep), what)) >= perStep);
   }
 }

@@ -27,8 +27,8 @@ import { type ChunkDeletion, dropEmptyChunks, dropOldChunks } from "./drop-chunk
 import { type DeleteSome, OthersDelete, RetentionPass, type Steps } from "./retention-pass.ts";
 import type { HistoryRetention, KeepDays } from "../history-retention.ts";
 
-/** The maximum number of rows that one transaction deletes. The deletion takes about 100 ms, so other statements do not
- *  wait long for the transaction's locks. */
+/** The number of rows that one transaction deletes, besides the rest of a GPU's hour. The deletion takes about 100 ms, so other statements
+ *  do not wait long for the transaction's locks. */
 const rowsPerDelete = 10_000;
 /** The same for blocks and rollups, which have parts in other places. */
 const blocksPerDelete = 1000;
