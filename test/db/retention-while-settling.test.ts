@@ -3,9 +3,13 @@ import { makeBatch, messageOf } from "../../dev/make-batch.ts";
 import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide-database.ts";
 import { until } from "../../dev/until.ts";
 import type { SqlClient, SqlExecutor, SqlTransaction } from "../../src/db/client.ts";
+import { detectEngine } from "../../src/db/engine.ts";
+import { deleteOldBlocks } from "../../src/db/sql/delete-old.ts";
 import { holdHours, tryHours } from "../../src/db/sql/hour-locks.ts";
 import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
+import { dropOldChunks } from "../../src/pipeline/store/sql/drop-chunks.ts";
 import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
+import { RetentionPass } from "../../src/pipeline/store/sql/retention-pass.ts";
 import { Settler } from "../../src/pipeline/store/sql/settler.ts";
 import { createDatabase, withClient } from "../support/postgres-database.ts";
 import { gpuHoursInBoth } from "../support/settled.ts";
@@ -191,6 +195,35 @@ test("a rollup whose records were deleted stays as it was, however many late rec
     await new Settler(client).settle(Infinity);
     expect([await rowsIn(client), await settledIn(client)]).toEqual([2, 1]);
     expect(await retention.deleteOlder(twoWeeks)).toContain("2 record(s)");
+  }));
+
+test("of a GPU's hour of which another transaction has a block, no block is deleted", () =>
+  withStore(true, async (opened, url) => {
+    const { client } = opened;
+    await store(opened, [oldMs]);
+    await store(opened, [oldMs + 1], "GPU-b");
+    await new Settler(client).settle(Infinity);
+    // like a GPU with more records than a block may have
+    await client.query("update blocks set gpu_key = (select gpu_key from gpus where uuid = 'GPU-a')");
+    const deleteBlocks = () => client.transaction((transaction) => deleteOldBlocks(transaction, 14, 1));
+    await withClient(url, (late) =>
+      late.transaction(async (transaction) => {
+        await transaction.query("select from blocks order by from_at desc limit 1 for update");
+        expect(await deleteBlocks()).toBe(0);
+      }),
+    );
+    expect(await deleteBlocks()).toBe(2);
+  }));
+
+test("the notes that rollups are stale go with the chunk of their records", () =>
+  withStore(false, async (opened) => {
+    const { client } = opened;
+    await store(opened, [oldMs]);
+    await new Settler(client).settle(Infinity);
+    await store(opened, [oldMs + 1]);
+    const { timescaleSchema = "" } = await detectEngine(client);
+    await dropOldChunks({ client, timescaleSchema, pass: new RetentionPass(client) }, 14);
+    expect([await rowsIn(client), await countOf(client, "(select count(*) from unsettled)")]).toEqual([0, 0]);
   }));
 
 test("records that are deleted by hand while they are being settled stay deleted, and the others are settled next time", () =>
