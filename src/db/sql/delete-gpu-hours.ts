@@ -21,7 +21,7 @@ export interface Deleted {
 }
 
 /** What is deleted. */
-export interface OldHours {
+interface OldHours {
   readonly table: RecordTable;
   /** An SQL expression with the parameter `$1`: the hours that ended by then are old. */
   readonly before: string;
@@ -36,7 +36,7 @@ export interface OldHours {
  *  are dropped. Blocks of which another transaction makes rows are left to it.
  *  @returns what was deleted: less than `maxRows` rows if nothing else is old */
 export async function deleteGpuHours(transaction: SqlTransaction, hours: OldHours): Promise<Deleted> {
-  transaction.send(`select ${findByKey}`);
+  if (hours.table === "telemetry") transaction.send(`select ${findByKey}`);
   const { records } = recordTables[hours.table];
   const { chosen, deletion } = hours.table === "blocks" ? blocksOf(hours) : rowsOf(hours);
   const text = `
@@ -69,13 +69,13 @@ function blocksOf(hours: OldHours): Parts {
   const lock = "for update skip locked";
   const chosen = `${dueHours(hours, { name: "due", lock })},
 locked as materialized (
-  select d.hour, d.gpu_key, r.place
-  from due d cross join lateral (select r.ctid as place from blocks r where ${ofHour("d", "from_at")} ${lock}) r),
+  select d.hour, d.gpu_key, l.places from due d cross join lateral (
+    select array_agg(r.ctid) as places from (
+      select r.ctid from blocks r where ${ofHour("d", "from_at")} ${lock}) r) l),
 whole as materialized (
-  select l.hour, l.gpu_key from locked l group by l.hour, l.gpu_key
-  having count(*) = (select count(*) from blocks r where ${ofHour("l", "from_at")}))`;
-  const places = "select l.place from locked l join whole w on w.hour = l.hour and w.gpu_key = l.gpu_key";
-  return { chosen, deletion: `delete from blocks r where r.ctid = any(array(${places}))` };
+  select l.hour, l.gpu_key, l.places from locked l
+  where cardinality(l.places) = (select count(*) from blocks r where ${ofHour("l", "from_at")}))`;
+  return { chosen, deletion: "delete from blocks r where r.ctid = any(array(select unnest(places) from whole))" };
 }
 
 /** Finds the GPUs' hours of the oldest rows, and of these as many as have `maxRows` rows. */
