@@ -86,7 +86,7 @@ function dueHours(
   const { at } = recordTables[table];
   return `
 first as materialized (
-  select r.gpu_key, ${bucketOf("1h", `r.${at}`)} as hour from ${table} r 
+  select r.gpu_key, ${bucketOf("1h", `r.${at}`)} as hour from ${table} r
   where r.${at} < ${bucketOf("1h", before)} and ${also} order by r.${at} limit $2::int ${lock}),
 old as materialized (select distinct hour, gpu_key from first order by hour, gpu_key),
 ${name} as materialized (
