@@ -247,6 +247,7 @@ const readRowsAndBlocks = [
   ...[
     "block-records",
     "count-records",
+    "delete-gpu-hours",
     "delete-old",
     "delete-oldest",
     "device-states",
