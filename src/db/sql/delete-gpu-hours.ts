@@ -1,6 +1,5 @@
 import type { SqlTransaction } from "../client.ts";
 import { bucketOf } from "./rollup-source.ts";
-import { findByKey } from "./settled-rows.ts";
 
 // Records are deleted by whole hours of GPUs. If a part of an hour remained, settling would replace the hour's rollup by what the part
 // amounts to. For the same reason, the note that a rollup is stale goes in the transaction in which its records go: the rollup then
@@ -20,6 +19,15 @@ export interface Deleted {
   readonly records: number;
 }
 
+/** An SQL expression. With these settings, until the end of the transaction, the server finds the oldest rows by the index on the time, and
+ *  those of a GPU's hour by its key. Without statistics, as in the embedded database, it may otherwise sort or compare all rows. */
+const findByIndex = [
+  ...["sort", "seqscan", "bitmapscan", "hashjoin", "mergejoin", "material"].map((name) => [`enable_${name}`, "off"]),
+  ["plan_cache_mode", "force_custom_plan"],
+]
+  .map(([name, value]) => `set_config('${name}', '${value}', true)`)
+  .join(", ");
+
 /** What is deleted. */
 interface OldHours {
   readonly table: RecordTable;
@@ -36,9 +44,7 @@ interface OldHours {
  *  are dropped. Blocks of which another transaction makes rows are left to it.
  *  @returns what was deleted: less than `maxRows` rows if nothing else is old */
 export async function deleteGpuHours(transaction: SqlTransaction, hours: OldHours): Promise<Deleted> {
-  // without statistics, as in the embedded database, the server may sort all old rows to find the oldest ones
-  transaction.send("set local enable_sort = off");
-  if (hours.table === "telemetry") transaction.send(`select ${findByKey}`);
+  transaction.send(`select ${findByIndex}`);
   const { records } = recordTables[hours.table];
   const { chosen, deletion } = hours.table === "blocks" ? blocksOf(hours) : rowsOf(hours);
   const text = `

@@ -190,23 +190,17 @@ ${ofEachGpu("$3", `select t.xmin as added_by ${rowsOfGpu}`)}`;
   return row?.unchanged === true;
 }
 
-/** An SQL expression. With these settings, until the end of the transaction, the server finds the rows of each GPU by its key, as the
- *  statements above do. Otherwise, or by a plan for spans and GPUs that it does not know, it may read the rows of all GPUs in the span. */
-export const findByKey = Object.entries({
-  enable_hashjoin: "off",
-  enable_mergejoin: "off",
-  enable_material: "off",
-  plan_cache_mode: "force_custom_plan",
-})
-  .map(([name, value]) => `set_config('${name}', '${value}', true)`)
-  .join(", ");
-
-/** Deletes the records. @returns their number */
+/** Deletes the records, whose hours must be locked. @returns their number */
 export async function deleteRows(transaction: SqlTransaction, span: SpanOfGpus): Promise<number> {
-  transaction.send(`select ${findByKey}`);
+  // a plan for any span would look into every chunk
+  transaction.send("set local plan_cache_mode = force_custom_plan");
+  // By their places: for a table without statistics, a join may be planned that compares all rows of the span with each key. Another chunk
+  // may have other rows at these places. A cast of a text is evaluated for each row, an array(select) only once.
   const text = `
 with deleted as (
-  delete from telemetry t using unnest($3::text::int8[]) as u(gpu_key) where t.gpu_key = u.gpu_key and ${within} returning 1)
+  delete from telemetry t
+  where t.ctid = any(array(select t.ctid ${ofEachGpu("$3", `select t.ctid ${rowsOfGpu}`)}))
+    and t.gpu_key = any(array(select unnest($3::text::int8[]))) and ${within} returning 1)
 select count(*)::float8 as count from deleted`;
   const [row] = await transaction.query<{ count: number }>(text, parametersOf(span));
   return row?.count ?? 0;
