@@ -4,6 +4,7 @@ import { startEtcd } from "../../dev/servers/etcd.ts";
 import { startPostgres } from "../../dev/servers/postgres.ts";
 import { until } from "../../dev/until.ts";
 import type { Input } from "../end-to-end/inputs.ts";
+import { fillLog } from "../support/fill-log.ts";
 import { usageOf } from "../support/process-usage.ts";
 import { stageSeconds } from "./stages.ts";
 import { noSeconds, sumOf, threadSecondsOf, usedBetween } from "./threads.ts";
@@ -46,6 +47,7 @@ export async function profiledImport({ path, samples }: Input, folder: string): 
   };
   try {
     const collector = await start("collector");
+    await fillLog(sql, samples);
     const before = { database: usageOf([database.pid]).cpuSeconds, etcd: usageOf(etcdPids).cpuSeconds };
     const streamer = await start("streamer", { CSV_FILE: path });
     await until(async () => {

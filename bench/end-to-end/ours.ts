@@ -3,6 +3,7 @@ import { startEtcd } from "../../dev/servers/etcd.ts";
 import { startPostgres } from "../../dev/servers/postgres.ts";
 import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
 import { Settler } from "../../src/pipeline/store/sql/settler.ts";
+import { fillLog } from "../support/fill-log.ts";
 import { type Usage, usageOf } from "../support/process-usage.ts";
 import type { Input } from "./inputs.ts";
 import { until, type UntilOptions } from "../../dev/until.ts";
@@ -44,7 +45,7 @@ export async function importByPipeline({ path, samples }: Input, collectors: num
       untilStored,
     );
     // the collectors' start is not measured
-    await Bun.sleep(1000);
+    await Promise.all([Bun.sleep(1000), fillLog(sql, samples)]);
     const pids = (): number[] => processes.map(({ pid }) => pid);
     const servers = [database.pid, ...etcd.members.map(({ pid }) => pid)];
     const before = usageOf([...pids(), ...servers]);
