@@ -44,7 +44,7 @@ async function balance(): Promise<void> {
   const stopRequested = new Promise<void>((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => resolve());
   });
-  const log = makeLog(config.logLevel, process.stdout.isTTY);
+  const log = await makeLog(config.logLevel, process.stdout.isTTY);
   const client = openEtcd(config);
   const watch = ((): WatchEntries => {
     if (balancerBackends !== undefined) return listedGateways(balancerBackends);

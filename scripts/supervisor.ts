@@ -25,7 +25,7 @@ const logMaxBytes = 10 * 1024 * 1024;
 const idleMs = 5000;
 
 async function supervise(paths: RunPaths, lock: Lock): Promise<void> {
-  const log = makeLog("info", false);
+  const log = await makeLog("info", false);
   const supervisor = new Supervisor({
     stateFile: new StateFile(paths.state),
     machine: (settings) => new LocalMachine(paths, settings),

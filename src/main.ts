@@ -36,7 +36,7 @@ async function main(): Promise<void> {
   keepFilesPrivate();
   const config = parseConfig(process.env);
   nameProcess(`nexus-${config.roles.length === 1 ? config.roles[0] : "all"}`);
-  const log = openLog(config);
+  const log = await openLog(config);
   const stopRequested = signalled(config, log.info.bind(log));
   const opened = await openRoles(config, { clock: systemClock, log, print, terminal: process.stderr });
   const [draining, stopping] = [new AbortController(), new AbortController()];
@@ -78,8 +78,8 @@ async function main(): Promise<void> {
 const endingSeconds = 5;
 
 /** The process's log; its first entries are about misspelled settings, and files that other users may read. */
-function openLog({ logLevel }: Config): Logger {
-  const log = makeLog(logLevel, process.stdout.isTTY);
+async function openLog({ logLevel }: Config): Promise<Logger> {
+  const log = await makeLog(logLevel, process.stdout.isTTY);
   for (const warning of [...misspelledSettings(process.env), ...exposedFiles(process.env)]) log.warn(warning);
   return log;
 }

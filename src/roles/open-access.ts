@@ -20,7 +20,6 @@ import { isLoopback } from "../kit/ip-address.ts";
 import { stopwatch } from "../kit/clock.ts";
 import type { Service } from "../kit/service.ts";
 import type { OpenStore } from "../pipeline/store/open-store.ts";
-import { openPeople } from "./open-people.ts";
 import type { SharedParts } from "./shared-parts.ts";
 
 /** What decides who may use a process. */
@@ -50,7 +49,7 @@ type Parts = Pick<SharedParts, "config" | "clock" | "log"> & {
 };
 
 /** Opens what decides who may use this process. The roles must be open, because a role opens the store. */
-export function openAccess(parts: Parts): OpenAccess {
+export async function openAccess(parts: Parts): Promise<OpenAccess> {
   const { config, store, clock, log } = parts;
   const client = store.current?.client;
   const audit = new AuditLog({
@@ -72,8 +71,9 @@ export function openAccess(parts: Parts): OpenAccess {
   };
 }
 
-function openGuarded({ config, store, clock, log }: Parts, audit: AuditLog): OpenAccess {
+async function openGuarded({ config, store, clock, log }: Parts, audit: AuditLog): Promise<OpenAccess> {
   const client = store.current?.client;
+  const { openPeople } = await import("./open-people.ts");
   const people = openPeople({ config, clock, log }, client);
   const directory = new KeyDirectory({
     bootstrapKey: config.authBootstrapKey,

@@ -6,12 +6,8 @@ import { UnusableSource } from "../domain/errors.ts";
 import type { Clock } from "../kit/clock.ts";
 import type { ExporterTargets } from "../pipeline/source/exporter/exporter-targets.ts";
 import type { EtcdRounds } from "../pipeline/source/csv/etcd-rounds.ts";
-import { SmiFile } from "../pipeline/source/nvidia-smi/smi-file.ts";
-import { SmiSource } from "../pipeline/source/nvidia-smi/smi-source.ts";
-import { openExporters } from "./open-exporters.ts";
-import { SmiCommand } from "../pipeline/source/nvidia-smi/smi-command.ts";
+import { isSmiFile } from "../pipeline/source/nvidia-smi/is-smi-file.ts";
 import { CsvSource, type Playing } from "../pipeline/source/csv/csv-source.ts";
-import { SimulatedSource } from "../pipeline/source/simulated/simulated-source.ts";
 import type { ReplayableSource } from "../pipeline/source/source.ts";
 import { ObservedSource } from "../pipeline/source/states/observed-source.ts";
 import type { OnMissed } from "../domain/reading.ts";
@@ -64,24 +60,33 @@ const importedBatchRows = 40_000;
  *  with 20 metrics each. */
 const batchMaxRows = 100_000;
 
-/** Opens the configured inputs: CSV_FILE, NVIDIA_SMI, exporters, or several of them; the simulated fleet if none of them is set.
+/** Opens the configured inputs: CSV_FILE, NVIDIA_SMI, exporters, or several of them; the simulated fleet if none of them is set. Only
+ *  the code of these is loaded, except for that of CSV files.
  *  @throws UnusableSource; the errors of etcd if rounds are shared through it */
 export async function openInputs(config: Config, parts: SourceParts): Promise<readonly StreamedInput[]> {
   const { csvFile, nvidiaSmi: command } = config;
   const inputs: StreamedInput[] = [];
   if (csvFile !== undefined) inputs.push(await fileInput(config, csvFile, parts));
-  if (command !== undefined && !/^(?:false|0)$/i.test(command)) inputs.push(smiInput(config, command, parts));
-  const targets = openExporters(config, parts);
+  if (command !== undefined && !/^(?:false|0)$/i.test(command)) inputs.push(await smiInput(config, command, parts));
+  const targets = await targetsOf(config, parts);
   if (targets !== undefined) {
     const [error, activity] = [() => targets.error, () => targets.activity];
     inputs.push({ name: exporterService, error, activity, kind: "targets", targets });
   }
   if (inputs.length > 0) return inputs;
-  return [{ name: mainService, error: noError, kind: "live", source: simulatedInput(config, parts) }];
+  return [{ name: mainService, error: noError, kind: "live", source: await simulatedInput(config, parts) }];
+}
+
+/** The exporters that the settings name; undefined if they name none. */
+async function targetsOf(config: Config, parts: SourceParts): Promise<ExporterTargets | undefined> {
+  const { dcgmTargets, dcgmTargetsFile, dcgmTargetsSrv } = config;
+  if ((dcgmTargets ?? dcgmTargetsFile ?? dcgmTargetsSrv) === undefined) return undefined;
+  const { openExporters } = await import("./open-exporters.ts");
+  return openExporters(config, parts);
 }
 
 async function fileInput(config: Config, path: string, parts: SourceParts): Promise<StreamedInput> {
-  const open = (await SmiFile.isOne(path)) ? smiFileOpener(config, path, parts) : roundOpener(config, path, parts);
+  const open = (await isSmiFile(path)) ? smiFileOpener(config, path, parts) : roundOpener(config, path, parts);
   const first = await open(0);
   const openLater = (round: number): Promise<ReplayableSource | undefined> =>
     config.loopMode ? open(round) : Promise.resolve(undefined);
@@ -100,7 +105,10 @@ function smiFileOpener(config: Config, path: string, { log }: SourceParts): () =
     throw new UnusableSource(`${path} does not name the host of its GPUs; set SOURCE_HOSTNAME to the host's name.`);
   }
   const onWarning = (message: string): void => log.warn(message);
-  return () => SmiFile.open({ path, clusterId, hostname, batchRows, onWarning });
+  return async () => {
+    const { SmiFile } = await import("../pipeline/source/nvidia-smi/smi-file.ts");
+    return SmiFile.open({ path, clusterId, hostname, batchRows, onWarning });
+  };
 }
 
 /** The host of GPUs in a file that names none; undefined if streamers on several machines may read the file, because each would give
@@ -110,7 +118,9 @@ function hostOfFile({ sourceHostname, etcdEndpoints }: Config): string | undefin
 }
 
 /** nvidia-smi on this machine, or a command in its place. It may take as long as the interval, but at most 30 s. */
-function smiInput(config: Config, command: string, parts: SourceParts): StreamedInput {
+async function smiInput(config: Config, command: string, parts: SourceParts): Promise<StreamedInput> {
+  const { SmiCommand } = await import("../pipeline/source/nvidia-smi/smi-command.ts");
+  const { SmiSource } = await import("../pipeline/source/nvidia-smi/smi-source.ts");
   const { clock, log } = parts;
   const { clusterId, nvidiaSmiIntervalMs: intervalMs, sourceHostname = hostname() } = config;
   const timeoutMs = Math.min(intervalMs, smiTimeoutMaxMs);
@@ -125,7 +135,8 @@ function observing({ instanceName }: Config, { clock, onMissed, instanceId }: So
   return { clock, onMissed, streamer: instanceName ?? instanceId };
 }
 
-function simulatedInput(config: Config, parts: SourceParts): ObservedSource {
+async function simulatedInput(config: Config, parts: SourceParts): Promise<ObservedSource> {
+  const { SimulatedSource } = await import("../pipeline/source/simulated/simulated-source.ts");
   const { clock } = parts;
   const { simHosts: hosts, simGpusPerHost: gpusPerHost, simSeed: seed, simIntervalMs: intervalMs, clusterId } = config;
   const { simMig: mig, simTimeSlicing: timeSlicing, simVgpu: vgpu, simSeries: series } = config;

@@ -171,7 +171,7 @@ test("the log has no such text: on a terminal it is escaped, and as JSON its val
   const script = `
     import { makeLog } from "./src/terminal/log.ts";
     for (const isTerminal of [false, true]) {
-      const log = makeLog("info", isTerminal);
+      const log = await makeLog("info", isTerminal);
       log.warn({ host: process.argv[1], err: new Error(process.argv[1]) }, process.argv[1] + "\\n[00:00:00] INFO: forged");
     }`;
   const child = Bun.spawn([process.execPath, "-e", script, odd], { cwd: `${import.meta.dir}/../..`, stdout: "pipe" });

@@ -2,6 +2,7 @@ import { TypeCompiler } from "@sinclair/typebox/compiler";
 import type { RecordBatch } from "../../domain/batch.ts";
 import { UndecodablePayload } from "../../domain/errors.ts";
 import { messageOf } from "../../kit/message-of.ts";
+import { once } from "../../kit/once.ts";
 import { fromPayloadV1, toPayloadV1 } from "../../domain/schema/columns-v1.ts";
 import { migrateV1Beta1 } from "../../domain/schema/migrate-v1beta1.ts";
 import { payloadV1 } from "../../domain/schema/payload-v1.ts";
@@ -20,8 +21,9 @@ const jsonZstd = "json+zstd";
  *  of 50,000 rows has about 5 MiB. */
 const decodedMaxBytes = 64 * 1024 * 1024;
 
-const checkV1 = TypeCompiler.Compile(payloadV1);
-const checkV1Beta1 = TypeCompiler.Compile(payloadV1Beta1);
+// compiled for the first payload that is decoded: a streamer decodes none
+const checkV1 = once(() => TypeCompiler.Compile(payloadV1));
+const checkV1Beta1 = once(() => TypeCompiler.Compile(payloadV1Beta1));
 
 /** Encodes a batch as a payload of the newest schema. JSON in columns compresses to about 4 bytes per sample; zstd's level 1
  *  is the quickest of its regular levels. */
@@ -43,11 +45,11 @@ export function decodePayload({ payload, encoding, schemaVersion }: EncodedBatch
   const content = fromBytes(payload, encoding);
   switch (schemaVersion) {
     case "v1":
-      if (checkV1.Check(content)) return fromPayloadV1(content);
-      throw new UndecodablePayload(`payload is not of schema v1: ${firstError(checkV1, content)}`);
+      if (checkV1().Check(content)) return fromPayloadV1(content);
+      throw new UndecodablePayload(`payload is not of schema v1: ${firstError(checkV1(), content)}`);
     case "v1beta1":
-      if (checkV1Beta1.Check(content)) return migrateV1Beta1(content);
-      throw new UndecodablePayload(`payload is not of schema v1beta1: ${firstError(checkV1Beta1, content)}`);
+      if (checkV1Beta1().Check(content)) return migrateV1Beta1(content);
+      throw new UndecodablePayload(`payload is not of schema v1beta1: ${firstError(checkV1Beta1(), content)}`);
     default:
       throw new UndecodablePayload(
         `schema version ${JSON.stringify(schemaVersion)} is not supported; supported are v1 and v1beta1`,

@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import type { RangeBatch } from "../../../src/pipeline/source/source.ts";
+import { isSmiFile } from "../../../src/pipeline/source/nvidia-smi/is-smi-file.ts";
 import { SmiFile } from "../../../src/pipeline/source/nvidia-smi/smi-file.ts";
 import { exerciseReplayableSource } from "../../contract/replayable-source.ts";
 import { CsvFolder } from "../../support/csv-reading.ts";
@@ -114,7 +115,7 @@ test("a file is XML or CSV by its beginning", async () => {
     ["timestamp,uuid\n", false],
     ["", false],
   ] as const) {
-    expect(await SmiFile.isOne(folder.write(text, "any"))).toBe(isXml);
+    expect(await isSmiFile(folder.write(text, "any"))).toBe(isXml);
   }
 });
 

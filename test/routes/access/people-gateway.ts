@@ -63,7 +63,7 @@ export async function startPeopleGateway(options: PeopleGatewayOptions) {
   });
   const log = pino({ level: "silent" });
   const store = { current: stored as Pick<OpenStore, "client"> };
-  const { access, signIn, services, administer } = openAccess({ config, store, clock: systemClock, log });
+  const { access, signIn, services, administer } = await openAccess({ config, store, clock: systemClock, log });
   const entries: Parameters<AuditTrail["changed"]>[0][] = [];
   const note = (entry: (typeof entries)[number]): void => void entries.push(entry);
   const trail = { changed: note, refused: note };

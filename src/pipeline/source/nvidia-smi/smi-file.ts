@@ -29,9 +29,6 @@ interface OpenedFile {
   readonly guard: FileGuard;
 }
 
-/** The longest white space that may precede the first document. */
-const headBytes = 4096;
-
 /** A file of documents that `nvidia-smi -q -x` has printed, one or many (`-l`, `>>`). The time of a document is its own, which has no
  *  zone and is read as UTC. A document that cannot be used is rejected as a whole. */
 export class SmiFile implements ReplayableSource {
@@ -39,20 +36,6 @@ export class SmiFile implements ReplayableSource {
   readonly description: string;
   readonly whole: Range;
   readonly unreadColumns: readonly string[] = [];
-
-  /** True if the file begins like XML.
-   *  @throws UnusableSource if it cannot be opened */
-  static async isOne(path: string): Promise<boolean> {
-    const file = await openForReading(path);
-    try {
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(headBytes), 0, headBytes, 0);
-      return /^\u{FEFF}?\s*(?:<\?xml|<!DOCTYPE nvidia_smi_log|<nvidia_smi_log)/u.test(
-        buffer.toString("utf8", 0, bytesRead),
-      );
-    } finally {
-      await file.close();
-    }
-  }
 
   /** Opens a file as it is now: bytes that are appended later are not read. @throws UnusableSource if it cannot be read */
   static async open(options: SmiFileOptions): Promise<SmiFile> {
