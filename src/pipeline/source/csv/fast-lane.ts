@@ -71,7 +71,7 @@ export class FastLane {
   match(offset: number): boolean {
     const { window } = this.parts;
     if (window.bytes !== this.bytes) this.readWindow(window.bytes);
-    const start = offset - window.offset;
+    const start = window.indexOf(offset);
     if (start >= this.lastLineEnd || this.bytes[start] !== quote) return false;
     const metricStart = this.matchTimestamp(start + 1);
     if (metricStart === notFound) return false;

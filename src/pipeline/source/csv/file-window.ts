@@ -46,6 +46,12 @@ export class FileWindow {
     return this.offset + this.bytes.length;
   }
 
+  /** The index in `bytes` of the byte at a file offset that is in memory, or is the end of what is in memory. It is an int32, which the
+   *  difference of two offsets beyond 2 GiB is not for the compiler: with such indexes, reading takes three times as long. */
+  indexOf(offset: number): number {
+    return (offset - this.offset) | 0;
+  }
+
   /** Finds the end of the line that contains `offset`.
    *  @returns `next`, the offset after the line end. If the line end is not in memory, `isFound` is false, and `next` is the
    *  end of the bytes in memory */

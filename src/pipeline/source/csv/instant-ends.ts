@@ -35,8 +35,8 @@ export class InstantEnds {
   /** True if the row at `rowOffset` continues the remembered instant or its scrape; undefined if too few of its bytes are in
    *  memory. */
   continuesAt(rowOffset: number): boolean | undefined {
-    const { bytes, offset, atEnd } = this.window;
-    const start = rowOffset - offset;
+    const { bytes, atEnd } = this.window;
+    const start = this.window.indexOf(rowOffset);
     if (this.field.length === 0) return false;
     const needed = this.spreadMs > 0 ? fieldMaxBytes : this.field.length;
     if (start + needed > bytes.length && !atEnd) return undefined;
@@ -46,8 +46,8 @@ export class InstantEnds {
 
   /** @returns the first cell with its comma; empty if it is too long or the row has only one cell */
   private fieldAt(rowOffset: number): Buffer {
-    const { bytes, offset } = this.window;
-    const start = rowOffset - offset;
+    const { bytes } = this.window;
+    const start = this.window.indexOf(rowOffset);
     const cells = bytes.subarray(start, start + fieldMaxBytes);
     const end = cells.indexOf(comma) + 1;
     const isOneRow = !cells.subarray(0, end).includes(lineFeed);

@@ -111,8 +111,8 @@ export class RowEnds {
     const { window } = this.options;
     const { bytes } = window;
     const view = viewOf(bytes);
-    const stop = offset - window.offset;
-    let at = this.at.offset - window.offset;
+    const stop = window.indexOf(Math.min(offset, window.endOffset));
+    let at = window.indexOf(this.at.offset);
     let { line } = this.at;
     let last = at;
     while (at < stop) {

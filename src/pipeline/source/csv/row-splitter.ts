@@ -43,7 +43,7 @@ export class RowSplitter {
   next(window: FileWindow, offset: number): RawRow | undefined {
     const { maxBytes } = this;
     const { bytes } = window;
-    const start = offset - window.offset;
+    const start = window.indexOf(offset);
     let firstLineEnd = bytes.indexOf(lineFeed, start);
     if (firstLineEnd === -1) {
       // + 1: the last byte may be the CR of a line end
