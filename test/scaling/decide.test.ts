@@ -235,7 +235,7 @@ describe("streamers", () => {
 
   test("rise with targets, ranges and processor time", () => {
     expect(streamers({ streamerCpu: 30, targets: 6001 })).toEqual([7, "up", "load"]);
-    expect(streamers({ streamerCpu: 30, ranges: 101 })).toEqual([6, "up", "load"]);
+    expect(streamers({ streamerCpu: 30, ranges: 26 })).toEqual([6, "up", "load"]);
     expect(streamers({ streamerCpu: 95 })).toEqual([6, "up", "load"]);
   });
 

@@ -47,7 +47,7 @@ export const coordinatorSettings = {
   }),
   scalingRangesPerStreamer: count({
     env: "SCALING_RANGES_PER_STREAMER",
-    default: 20,
+    default: 5,
     minimum: 1,
     maximum: 1_000_000,
     unit: "ranges of SOURCE_RANGE_MIB",

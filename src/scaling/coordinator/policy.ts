@@ -76,7 +76,7 @@ export const defaultPolicy: ScalingPolicy = {
     commandHoldSeconds: 600,
     retrySeconds: 300,
   },
-  streamer: { min: 1, max: 10, targetsEach: 1000, rangesEach: 20, cpuPercent: 70 },
+  streamer: { min: 1, max: 10, targetsEach: 1000, rangesEach: 5, cpuPercent: 70 },
   collector: {
     min: 1,
     max: 10,

@@ -1,5 +1,4 @@
 import type { FileHandle } from "node:fs/promises";
-import { UnusableSource } from "../../../domain/errors.ts";
 import { quoted } from "../../../domain/cut-text.ts";
 import type { Clock } from "../../../kit/clock.ts";
 import type { Position, Range } from "../../../domain/range.ts";
@@ -7,14 +6,16 @@ import { roundSourceId } from "../../../domain/round-source.ts";
 import { BatchReader } from "./batch-reader.ts";
 import { FastTemplates } from "./fast-templates.ts";
 import { FileWindow } from "./file-window.ts";
-import { firstTimeMs } from "./first-time.ts";
+import { firstTimeIn } from "./first-time.ts";
 import { FileGuard } from "../file/file-guard.ts";
 import { openForReading } from "../file/open-file.ts";
 import { GpuCache } from "../labels/gpu-cache.ts";
 import { LastRow } from "./last-row.ts";
+import { LineNumbers, type RangeLines } from "./line-numbers.ts";
 import { type OpenedCsv, openCsv } from "./open-csv.ts";
 import { defaultRowMaxBytes } from "./row-splitter.ts";
 import { RowEnds } from "./row-ends.ts";
+import { withHost } from "./smi-host.ts";
 import { spreadIn } from "./scrape-spread.ts";
 import type { RangeBatch, ReplayableSource } from "../source.ts";
 
@@ -72,6 +73,9 @@ export const usualReading: CsvReading = {
   sampleBytes: 16 * 1024 * 1024,
 };
 
+/** The end of a range is looked for in this share of a chunk: 64 KiB, in which 130 rows of the exporter begin. */
+const searchShare = 16;
+
 /** The longest single sleep. A timer runs for at most 2^31 ms, so a longer wait is divided into several sleeps. */
 const sleepMaxMs = 60 * 60 * 1000;
 
@@ -86,6 +90,7 @@ export class CsvSource implements ReplayableSource {
   private readonly templates: FastTemplates | undefined;
   private readonly guard: FileGuard;
   private readonly lastRow: LastRow;
+  private readonly lines: LineNumbers;
 
   /** Opens a file as it is now: bytes that are appended later are not read. The times of a file whose first rows have no
    *  valid time are not shifted.
@@ -127,6 +132,8 @@ export class CsvSource implements ReplayableSource {
     this.templates = reading.fastLane ? new FastTemplates() : undefined;
     const { inode, endOffset: sizeBytes, fingerprint } = opened;
     this.guard = new FileGuard({ path, inode, sizeBytes, fingerprint, onGrown: onWarning });
+    const { start, endOffset } = opened;
+    this.lines = new LineNumbers({ path, start, endOffset, chunkBytes: reading.chunkBytes });
     this.lastRow = new LastRow({ path, guard: this.guard, clock, onUnfinished: onWarning });
   }
 
@@ -142,18 +149,22 @@ export class CsvSource implements ReplayableSource {
     try {
       await this.guard.check();
       const window = this.windowOn(file, range.from.offset);
-      const reader = this.readerOf(window, range);
+      const lines = this.lines.ofRange(range.from);
+      const reader = this.readerOf(window, { from: lines.from, to: range.to });
       while (!signal.aborted) {
         const state = reader.read();
         if (state === "needs_bytes") await window.advance(reader.position.offset);
         else if (reader.hasBatch) {
-          const batch = this.batchOf(reader);
+          const batch = await this.batchOf(reader, lines, signal);
+          if (batch === undefined) return;
           await this.guard.check();
           if (!(await this.due(batch, signal))) return;
           yield batch;
         }
         if (state === "ended") return;
-        if (state === "unfinished_row") await this.finishLastRow(window, reader, signal);
+        if (state === "unfinished_row" && (await lines.count(signal))) {
+          await this.finishLastRow(window, { reader, line: lines.placed(reader.position).line }, signal);
+        }
       }
     } finally {
       await file.close();
@@ -176,8 +187,12 @@ export class CsvSource implements ReplayableSource {
     }
   }
 
-  private async finishLastRow(window: FileWindow, reader: BatchReader, signal: AbortSignal): Promise<void> {
-    const row = { line: reader.position.line, fileBytes: window.endOffset };
+  private async finishLastRow(
+    window: FileWindow,
+    { reader, line }: { readonly reader: BatchReader; readonly line: number },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const row = { line, fileBytes: window.endOffset };
     const fileBytes = await this.lastRow.grownTo(row, signal);
     if (fileBytes === undefined) reader.endFile();
     else window.extendTo(fileBytes);
@@ -194,6 +209,8 @@ export class CsvSource implements ReplayableSource {
     return new RowEnds({
       window,
       from,
+      fileEnd: this.whole.to.offset,
+      searchBytes: Math.ceil(reading.chunkBytes / searchShare),
       columnCount: opened.layout.header.length,
       rowMaxBytes: reading.rowMaxBytes,
       keepsInstants: keepsInstants(this.options, opened),
@@ -228,11 +245,14 @@ export class CsvSource implements ReplayableSource {
     onWarning(`${path}: the column ${quoted(name)} has cells that are not read`);
   }
 
-  private batchOf(reader: BatchReader): RangeBatch {
+  /** @returns undefined if the signal aborts */
+  private async batchOf(reader: BatchReader, lines: RangeLines, signal: AbortSignal): Promise<RangeBatch | undefined> {
     const { from, to, batch } = reader.takeBatch();
+    if (batch.rejected.length > 0 && !(await lines.count(signal))) return undefined;
     // the last row may end in bytes that were appended after the source was opened
     const offset = Math.min(to.offset, this.whole.to.offset);
-    return { range: { sourceId: this.sourceId, from, to: { ...to, offset } }, batch };
+    const range = { sourceId: this.sourceId, from: lines.placed(from), to: { ...lines.placed(to), offset } };
+    return { range, batch: { ...batch, rejected: lines.rejected(batch.rejected) } };
   }
 
   /** Waits until the batch's latest instant has come. With original times, there is no wait.
@@ -264,33 +284,6 @@ function keepsInstants({ batchRows, batchMaxRows }: CsvSourceOptions, { layout }
   return layout.timestamp === 0 && batchMaxRows > batchRows;
 }
 
-/** Gives a table of nvidia-smi the host of its GPUs, and reports it.
- *  @throws UnusableSource if the host is not known */
-function withHost({ path, hostname, onWarning }: CsvSourceOptions, opened: OpenedCsv): OpenedCsv {
-  const { layout } = opened;
-  if (layout.smi === undefined) return opened;
-  if (hostname !== undefined) {
-    onWarning(
-      `${path} is a table of nvidia-smi, which does not name the host: its GPUs are on ${hostname} (SOURCE_HOSTNAME)`,
-    );
-    return { ...opened, layout: { ...layout, defaultHostname: hostname } };
-  }
-  if (layout.hostname >= 0) return opened;
-  throw new UnusableSource(`${path} does not name the host of its GPUs; set SOURCE_HOSTNAME to the host's name.`);
-}
-
 function fileIdOf(identity: string): string {
   return `csv:${identity}`;
-}
-
-async function firstTimeIn(path: string, opened: OpenedCsv, reading: CsvReading): Promise<number | undefined> {
-  const file = await openForReading(path);
-  try {
-    const { chunkBytes, rowMaxBytes } = reading;
-    const { start, endOffset, layout } = opened;
-    const window = new FileWindow({ file, path, fromOffset: start.offset, endOffset, chunkBytes });
-    return await firstTimeMs(window, start, { layout, rowMaxBytes });
-  } finally {
-    await file.close();
-  }
 }

@@ -52,6 +52,12 @@ export class FileWindow {
     return (offset - this.offset) | 0;
   }
 
+  /** Drops all bytes, and moves to any place of the file; the next `advance` reads from there. */
+  moveTo(offset: number): void {
+    this.bytes = this.buffer.subarray(0, 0);
+    this.offset = offset;
+  }
+
   /** Finds the end of the line that contains `offset`.
    *  @returns `next`, the offset after the line end. If the line end is not in memory, `isFound` is false, and `next` is the
    *  end of the bytes in memory */

@@ -1,24 +1,44 @@
 import type { Position } from "../../../domain/range.ts";
 import { parseTimestamp } from "../../../domain/timestamp.ts";
 import { csvFields } from "./csv-fields.ts";
-import type { FileWindow } from "./file-window.ts";
+import { openForReading } from "../file/open-file.ts";
+import { FileWindow } from "./file-window.ts";
 import type { Layout } from "./layout.ts";
+import type { OpenedCsv } from "./open-csv.ts";
 import { type RawRow, RowSplitter } from "./row-splitter.ts";
 
 /** The search ends after this many bytes or rows: if none of these rows has a time, the file is assumed to have no times. */
 const searchMaxBytes = 8 * 1024 * 1024;
 const searchMaxRows = 10_000;
 
-/** The layout of a file, and the maximum length of its rows. */
-export interface RowRules {
-  readonly layout: Layout;
+/** How the file is read. */
+interface Reading {
+  readonly chunkBytes: number;
   readonly rowMaxBytes: number;
 }
 
 /** Finds the time of the first row with a valid timestamp.
  *  @returns milliseconds since the epoch; undefined if the search finds no time
- *  @param window begins at `start` */
-export async function firstTimeMs(
+ *  @throws UnusableSource when the file cannot be read */
+export async function firstTimeIn(path: string, opened: OpenedCsv, reading: Reading): Promise<number | undefined> {
+  const file = await openForReading(path);
+  try {
+    const { chunkBytes, rowMaxBytes } = reading;
+    const { start, endOffset, layout } = opened;
+    const window = new FileWindow({ file, path, fromOffset: start.offset, endOffset, chunkBytes });
+    return await firstTimeMs(window, start, { layout, rowMaxBytes });
+  } finally {
+    await file.close();
+  }
+}
+
+interface RowRules {
+  readonly layout: Layout;
+  readonly rowMaxBytes: number;
+}
+
+/** @param window begins at `start` */
+async function firstTimeMs(
   window: FileWindow,
   start: Position,
   { layout, rowMaxBytes }: RowRules,
