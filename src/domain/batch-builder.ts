@@ -190,7 +190,7 @@ export class BatchBuilder {
   private reset(): void {
     this.gpus = new GpuDictionary();
     this.occupants = new OccupantsDictionary();
-    this.values = new SampleValues();
+    this.values = new SampleValues(this.recordCount);
     this.log.clear();
     this.recordsOfPlace = [];
     this.latestRecordOfPlace = [];

@@ -2,6 +2,8 @@ import { afterAll, expect, test } from "bun:test";
 import fc from "fast-check";
 import { parse } from "csv-parse/sync";
 import { decimalAt } from "../../src/pipeline/source/bytes/fast-decimal.ts";
+import { csvFields } from "../../src/pipeline/source/csv/csv-fields.ts";
+import { quotedFields } from "../../src/pipeline/source/csv/quoted-fields.ts";
 import { badUtf8, csvBytes, insertions, oneOf, readings } from "../support/arbitrary-csv.ts";
 import {
   batchesOf,
@@ -27,6 +29,25 @@ test("the fast lane gives the same batches as the slow lane, for any file and an
     }),
     { numRuns: 400 },
   );
+});
+
+test("quotedFields splits a row as csv-parse does, or leaves it to csv-parse", () => {
+  const cells = fc.array(fc.constantFrom("a", ",", "\n", "\r", '""', " ", "\u{FEFF}", "é"), { maxLength: 6 });
+  const quoted = fc.array(cells).map((row) => row.map((pieces) => `"${pieces.join("")}"`).join(","));
+  const other = fc
+    .array(fc.constantFrom('"', '"', ",", "a", '""', '","'), { maxLength: 12 })
+    .map((row) => row.join(""));
+  let splits = 0;
+  fc.assert(
+    fc.property(fc.oneof(quoted, other), (row) => {
+      const fields = quotedFields(row);
+      if (fields === undefined) return;
+      splits += 1;
+      expect(csvFields(Buffer.from(row))).toEqual([fields]);
+    }),
+    { numRuns: 2000 },
+  );
+  expect(splits).toBeGreaterThan(500);
 });
 
 test("both lanes give the same batches for learnt rows in which bytes are replaced, inserted or removed at any place", async () => {

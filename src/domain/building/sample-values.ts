@@ -9,7 +9,11 @@ const firstLength = 16;
 
 /** A column of doubles that grows. A record without a value has NaN. */
 class Column {
-  private values = new Float64Array(firstLength).fill(NaN);
+  private values: Float64Array;
+
+  constructor(expectedLength: number) {
+    this.values = new Float64Array(Math.max(firstLength, expectedLength)).fill(NaN);
+  }
 
   get(record: number): number {
     return record < this.values.length ? (this.values[record] as number) : NaN;
@@ -52,9 +56,12 @@ export class SampleValues {
   private readonly lesser = new Map<string, Set<number>>();
   private readonly conflictsByRecord = new Map<number, number>();
 
+  /** @param expectedRecords about how many records the batch will have, such as those of the batch before it */
+  constructor(private readonly expectedRecords = 0) {}
+
   /** Sets the value of a catalogue metric. */
   set(record: number, metricIndex: number, value: number): void {
-    const column = (this.columns[metricIndex] ??= new Column());
+    const column = (this.columns[metricIndex] ??= new Column(this.expectedRecords));
     const previous = column.get(record);
     // NaN is the only value that differs from itself
     if (previous !== previous) {

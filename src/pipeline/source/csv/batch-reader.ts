@@ -82,6 +82,7 @@ export class BatchReader {
       rows: this.rows,
       rejections: this.rejections,
       header: layout.header,
+      splitsQuoted: templates !== undefined,
       learn: (place, row) => this.fast?.learn(place, row),
     });
     this.at = options.from;

@@ -1,5 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { csvFields } from "./csv-fields.ts";
+import { quotedFields } from "./quoted-fields.ts";
 import type { FileWindow } from "./file-window.ts";
 import type { FieldError } from "../../../domain/field-rules.ts";
 import { malformedQuotes, notText, type Rejections, type RowPlace } from "./rejections.ts";
@@ -17,11 +18,13 @@ export interface SlowLaneParts {
   readonly rows: RowReader;
   readonly rejections: Rejections;
   readonly header: readonly string[];
+  /** If false, csv-parse reads every row, with the same result. */
+  readonly splitsQuoted: boolean;
   /** Called for every row of the long form whose GPU and metric could be read. */
   readonly learn: (place: RowPlace, row: RecognizedRow) => void;
 }
 
-/** Reads regular rows with csv-parse, many in one call: `add` collects rows, `flush` reads them. */
+/** Reads regular rows, many in one call: `add` collects rows, `flush` reads them, with csv-parse unless all of their fields are quoted. */
 export class SlowLane {
   private pending: RowPlace[] = [];
   private pendingEnd = 0;
@@ -48,13 +51,25 @@ export class SlowLane {
     const [first] = this.pending;
     if (first === undefined) return;
     const bytes = this.bytesOf(first.start, this.pendingEnd);
-    const group = bytes.includes(0) || !isUtf8(bytes) ? undefined : csvFields(bytes);
+    const group = bytes.includes(0) || !isUtf8(bytes) ? undefined : (this.quotedRows() ?? csvFields(bytes));
     if (group?.length === this.pending.length) {
       this.pending.forEach((place, index) => this.read(group[index] ?? noFields, place));
     } else {
       for (const place of this.pending) this.readAlone(place);
     }
     this.pending = [];
+  }
+
+  /** The fields of the pending rows if all fields of all rows are quoted. */
+  private quotedRows(): string[][] | undefined {
+    if (!this.parts.splitsQuoted) return undefined;
+    const rows: string[][] = [];
+    for (const { start, end } of this.pending) {
+      const fields = quotedFields(this.bytesOf(start, end).toString());
+      if (fields === undefined) return undefined;
+      rows.push(fields);
+    }
+    return rows;
   }
 
   private readAlone(place: RowPlace): void {
