@@ -51,10 +51,9 @@ select pg_try_advisory_xact_lock(${lockClass}, ${allHours}) as alone, (
 /** Limits how long a transaction that settles may keep others waiting, whatever happens to its process: it waits for a lock only
  *  shortly, and the server ends a statement that takes long, and a transaction whose process is frozen or cut off. */
 export function limitSettling(transaction: SqlTransaction): void {
-  transaction.send("set local lock_timeout = '5s'");
-  transaction.send("set local statement_timeout = '30s'");
-  transaction.send("set local idle_in_transaction_session_timeout = '30s'");
-  transaction.send("set local tcp_user_timeout = '30s'");
+  transaction.send(`
+select set_config('lock_timeout', '5s', true), set_config('statement_timeout', '30s', true),
+  set_config('idle_in_transaction_session_timeout', '30s', true), set_config('tcp_user_timeout', '30s', true)`);
 }
 
 /** Waits while others settle, and keeps them from settling until the end of the transaction. The transaction must not have locks that

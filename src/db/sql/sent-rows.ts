@@ -15,25 +15,33 @@ export interface RowColumns {
 /** As many bits as an int4 has without its sign. */
 const bitsMax = 31;
 
-/** The columns of a query over records in the order of their instants, each with `time` and metrics.
+/** The columns of the rows that `sentRows` joins.
+ *  @param row an alias of telemetry
  *  @param sparseNames those of the metrics that not every record has */
-export function sentRows(names: readonly string[], sparseNames: readonly string[]): string {
-  const values = names.map((name) => `string_agg(float8send("${name}"), '') as "${name}"`);
+export function sentColumns(row: string, names: readonly string[], sparseNames: readonly string[]): string {
   const bitsOf = (some: readonly string[]): string =>
-    some.map((name, bit) => `case when "${name}" is null then 0 else ${2 ** bit} end`).join(" + ");
-  const presence = groupsOf(sparseNames).map(
-    (some, index) => `string_agg(int4send(${bitsOf(some)}), '') as ${presenceColumn(index)}`,
-  );
-  return ["string_agg(timestamptz_send(time), '') as times", ...presence, ...values].join(", ");
+    some.map((name, bit) => `case when ${row}."${name}" is null then 0 else ${2 ** bit} end`).join(" + ");
+  const presence = groupsOf(sparseNames).map((some, index) => `${bitsOf(some)} as ${presenceColumn(index)}`);
+  return [`${row}.time`, ...presence, ...names.map((name) => `${row}."${name}"`)].join(", ");
+}
+
+/** The columns of a query over records in the order of their instants, each as `sentColumns` has it. */
+export function sentRows(names: readonly string[], sparseNames: readonly string[]): string {
+  const presence = groupsOf(sparseNames).map((_, index) => presenceColumn(index));
+  return [
+    "string_agg(timestamptz_send(time), '') as times",
+    ...presence.map((name) => `string_agg(int4send(${name}), '') as ${name}`),
+    ...names.map((name) => `string_agg(float8send("${name}"), '') as "${name}"`),
+  ].join(", ");
 }
 
 /** Reads what `sentRows` gave.
- *  @throws Error if a record lacks a metric that is not among the sparse ones: it was added since these were found */
+ *  @returns undefined if some records lack a metric that is not among the sparse ones */
 export function readSentRows(
   row: { readonly gpuKey: number } & Readonly<Record<string, unknown>>,
   names: readonly string[],
   sparseNames: readonly string[],
-): RowColumns {
+): RowColumns | undefined {
   const sent = row as Readonly<Record<string, Uint8Array | null>>;
   const timesMs = sentInstants(sent["times"] as Uint8Array);
   const placeOf = new Map(sparseNames.map((name, place) => [name, place]));
@@ -47,7 +55,7 @@ export function readSentRows(
     const bits = place === undefined ? undefined : presence[Math.floor(place / bitsMax)];
     if (values.length === timesMs.length) metrics.set(name, values);
     else if (place !== undefined && bits !== undefined) metrics.set(name, spread(values, bits, 2 ** (place % bitsMax)));
-    else throw new Error(`${name} has ${values.length} values of ${timesMs.length} records`);
+    else return undefined;
   }
   return { gpuKey: row.gpuKey, timesMs, metrics };
 }

@@ -3,7 +3,7 @@ import type { Run } from "../../domain/block/block.ts";
 import { hourMs } from "../../domain/time-range.ts";
 import type { SqlExecutor, SqlTransaction } from "../client.ts";
 import { numberArray } from "./array-literal.ts";
-import { readSentRows, type RowColumns, sentRows } from "./sent-rows.ts";
+import { readSentRows, type RowColumns, sentColumns, sentRows } from "./sent-rows.ts";
 import { type OccupantColumns, storedOccupants } from "./stored-occupants.ts";
 
 /** Some GPUs' records within a span of time, milliseconds since the epoch. */
@@ -48,106 +48,129 @@ where g.gpu_key > $3::text::int8 and c.records > 0 order by g.gpu_key limit $4::
   return executor.query(text, [hour, hour + hourMs, String(afterKey), String(limit)]);
 }
 
-/** What there is to read of records. */
-export interface RowsOverview {
-  /** The metrics of which any record has a value. */
+/** The metrics that records are expected to have. */
+export interface RowsLayout {
+  /** In the order of the catalogue. */
   readonly names: readonly string[];
-  /** Those of them that not every record has. */
+  /** Those of them that some records of a GPU have, and others lack. */
   readonly sparseNames: readonly string[];
+}
+
+/** Looks which metrics records have. */
+export async function readLayout(executor: SqlExecutor, span: SpanOfGpus): Promise<RowsLayout> {
+  const kind = (count: string): string => `case when ${count} = 0 then 0 when ${count} = t.records then 1 else 2 end`;
+  const text = `
+select ${metricNames.map((name) => `max(${kind(`t."${name}"`)}) as "${name}"`).join(", ")}
+${ofEachGpu("$3", `select count(*) as records, ${metricNames.map((name) => `count("${name}") as "${name}"`).join(", ")} ${rowsOfGpu}`)}`;
+  const [row] = await executor.query<Readonly<Record<string, number | null>>>(text, parametersOf(span));
+  const having = (least: number): string[] => metricNames.filter((name) => (row?.[name] ?? 0) >= least);
+  return { names: having(1), sparseNames: having(2) };
+}
+
+/** A layout for the records of both. */
+export function joinLayouts(a: RowsLayout, b: RowsLayout): RowsLayout {
+  const either = (of: (layout: RowsLayout) => readonly string[]): string[] => {
+    const names = new Set([...of(a), ...of(b)]);
+    return metricNames.filter((name) => names.has(name));
+  };
+  return { names: either(({ names }) => names), sparseNames: either(({ sparseNames }) => sparseNames) };
+}
+
+/** What a record says of who holds its GPU. */
+interface HeldRow extends OccupantColumns {
+  readonly attributesId: number | null;
+}
+
+const heldColumns = ["attributes_id", "container", "pod", "namespace", "occupants"];
+const selectedHeld = (row: string): string =>
+  `${row}.attributes_id::float8 as "attributesId", ${row}.container, ${row}.pod, ${row}.namespace, ${row}.occupants`;
+
+/** What a run's records have in common. */
+export type RunState = Omit<Run, "records">;
+
+const stateOf = ({ attributesId, ...row }: HeldRow): RunState => ({ attributesId, occupants: storedOccupants(row) });
+
+/** The records of a GPU, with what is read in passing. */
+export interface RecordsOfGpu extends RowColumns {
+  /** What its first record says. */
+  readonly first: RunState;
+  /** True: all records say the same. */
+  readonly isSteady: boolean;
   /** True: some record has other series. */
   readonly hasCustom: boolean;
-  /** The GPUs whose records may not all report the same about them, or not have the same workloads. */
-  readonly changingKeys: readonly number[];
 }
 
-const workloadColumns = ["container", "pod", "namespace"];
-/** In the order of bytes: two texts that are equal in the order of a language may differ. */
-const isSteady = [
-  ...["attributes_id", ...workloadColumns.map((name) => `${name} collate "C"`)].map(
-    (column) => `coalesce(min(${column}) = max(${column}), true)`,
-  ),
-  ...["attributes_id", ...workloadColumns].map((column) => `count(${column}) in (0, count(*))`),
-  "count(occupants) = 0",
-].join(" and ");
-
-/** Looks what records have. */
-export async function readOverview(executor: SqlExecutor, span: SpanOfGpus): Promise<RowsOverview> {
-  const series = ["custom", ...metricNames];
-  const text = `
-select sum(t.records)::float8 as records, string_agg(u.gpu_key::text, ',') filter (where not t.is_steady) as changing,
-  ${series.map((name) => `sum(t."${name}")::float8 as "${name}"`).join(", ")}
-${ofEachGpu(
-  "$3",
-  `select count(*) as records, ${isSteady} as is_steady, ${series.map((name) => `count("${name}") as "${name}"`).join(", ")} ${rowsOfGpu}`,
-)}`;
-  const [row] = await executor.query<{ changing: string | null } & Record<string, unknown>>(text, parametersOf(span));
-  const countOf = (name: string): number => Number(row?.[name] ?? 0);
-  const names = metricNames.filter((name) => countOf(name) > 0);
-  return {
-    names,
-    sparseNames: names.filter((name) => countOf(name) < countOf("records")),
-    hasCustom: countOf("custom") > 0,
-    changingKeys: row?.changing?.split(",").map(Number) ?? [],
-  };
+interface RecordsRow extends HeldRow {
+  readonly gpuKey: number;
+  readonly isExpected: boolean;
+  readonly isSteady: boolean;
+  readonly hasCustom: boolean;
 }
 
-/** Reads the instants of records, and their metrics, in the order of GPUs. */
-export async function readColumns(
+/** Lets the next statements of the transaction find rows by their keys, in the order of time, without a sort. */
+export function planByKeys(transaction: SqlTransaction): void {
+  // a plan for any span would look into every chunk
+  transaction.send(`
+select set_config('plan_cache_mode', 'force_custom_plan', true), set_config('enable_bitmapscan', 'off', true),
+  set_config('enable_sort', 'off', true)`);
+}
+
+/** Reads records, in the order of GPUs.
+ *  @returns undefined if some record has another metric, or lacks one that is not sparse */
+export async function readRecords(
   executor: SqlExecutor,
   span: SpanOfGpus,
-  { names, sparseNames }: RowsOverview,
-): Promise<RowColumns[]> {
-  const columns = ["time", ...names].map((name) => `t."${name}"`).join(", ");
+  { names, sparseNames }: RowsLayout,
+): Promise<RecordsOfGpu[] | undefined> {
+  const known = new Set(names);
+  const others = metricNames.filter((name) => !known.has(name)).map((name) => `t."${name}"`);
+  const held = heldColumns.map((name) => `t.${name}`).join(", ");
+  // all that is asked of each row is computed here: a hypertable copies each column of a subquery
+  const row = [
+    sentColumns("t", names, sparseNames),
+    `${others.length === 0 ? "null" : `coalesce(${others.join(", ")})`} as other`,
+    `${heldColumns.map((name) => `t.${name} is not distinct from f.${name}`).join(" and ")} as is_steady`,
+    "t.custom",
+  ].join(", ");
+  const read = [
+    sentRows(names, sparseNames),
+    `count(other) = 0 as "isExpected"`,
+    `bool_and(is_steady) as "isSteady"`,
+    `count(custom) > 0 as "hasCustom"`,
+  ].join(", ");
+  // `offset 0`: the GPU's records are read one by one in their order, and not those of all GPUs
   const text = `
-select u.gpu_key::float8 as "gpuKey", t.*
-${ofEachGpu("$3", `select ${sentRows(names, sparseNames)} from (select ${columns} ${rowsOfGpu} order by t.time) t`)}
-where t.times is not null order by u.gpu_key`;
-  const rows = await executor.query<{ gpuKey: number } & Record<string, unknown>>(text, parametersOf(span));
-  return rows.map((row) => readSentRows(row, names, sparseNames));
+select u.gpu_key::float8 as "gpuKey", ${selectedHeld("f")}, t.*
+from unnest($3::text::int8[]) as u(gpu_key)
+cross join lateral (select ${held} ${rowsOfGpu} order by t.time limit 1 offset 0) f
+cross join lateral (select ${read} from (select ${row} ${rowsOfGpu} order by t.time) t offset 0) t`;
+  const rows = await executor.query<RecordsRow & Readonly<Record<string, unknown>>>(text, parametersOf(span));
+  const records = rows.map((row): RecordsOfGpu | undefined => {
+    const columns = row.isExpected ? readSentRows(row, names, sparseNames) : undefined;
+    return columns && { ...columns, first: stateOf(row), isSteady: row.isSteady, hasCustom: row.hasCustom };
+  });
+  const expected = records.filter((ofGpu) => ofGpu !== undefined);
+  return expected.length < rows.length ? undefined : expected.sort((a, b) => a.gpuKey - b.gpuKey);
 }
 
 /** A run of a GPU's records, without its length: it lasts until the next one. */
-export interface RunStart extends Omit<Run, "records"> {
+export interface RunStart extends RunState {
   readonly gpuKey: number;
   /** The place of its first record among those of the GPU, from 0. */
   readonly place: number;
 }
 
-interface RunRow extends OccupantColumns {
-  readonly gpuKey: number;
-  readonly place: number;
-  readonly attributesId: number | null;
-}
-
 /** Reads where runs begin, ordered by GPU and place. */
-export async function readRunStarts(
-  executor: SqlExecutor,
-  span: SpanOfGpus,
-  { changingKeys }: RowsOverview,
-): Promise<RunStart[]> {
-  const held = ["attributes_id", ...workloadColumns, "occupants"].map((name) => `t.${name}`).join(", ");
-  const selected = `u.gpu_key::float8 as "gpuKey", t.place::float8 as place, t.attributes_id::float8 as "attributesId",
-  t.container, t.pod, t.namespace, t.occupants`;
+export async function readRunStarts(executor: SqlExecutor, span: SpanOfGpus): Promise<RunStart[]> {
+  const isStart = heldColumns.map((name) => `t.${name} is distinct from lag(t.${name}) over w`).join(" or ");
   const starts = `
-  select row_number() over w - 1 as place, ${held}, (${held}) is distinct from lag((${held})) over w as is_start
+  select row_number() over w - 1 as place, ${heldColumns.map((name) => `t.${name}`).join(", ")}, ${isStart} as is_start
   ${rowsOfGpu} window w as (order by t.time)`;
   const text = `
-select ${selected} ${ofEachGpu("$3", starts)} where t.is_start or t.place = 0
-union all
-select ${selected} ${ofEachGpu("$4", `select 0 as place, ${held} ${rowsOfGpu} order by t.time limit 1`)}
-order by "gpuKey", place`;
-  const changing = new Set(changingKeys);
-  const steadyKeys = span.gpuKeys.filter((key) => !changing.has(key));
-  const rows = await executor.query<RunRow>(text, [
-    ...parametersOf({ ...span, gpuKeys: changingKeys }),
-    numberArray(steadyKeys),
-  ]);
-  return rows.map(({ gpuKey, place, attributesId, ...row }) => ({
-    gpuKey,
-    place,
-    attributesId,
-    occupants: storedOccupants(row),
-  }));
+select u.gpu_key::float8 as "gpuKey", t.place::float8 as place, ${selectedHeld("t")}
+${ofEachGpu("$3", starts)} where t.is_start or t.place = 0 order by u.gpu_key, t.place`;
+  const rows = await executor.query<HeldRow & Pick<RunStart, "gpuKey" | "place">>(text, parametersOf(span));
+  return rows.map(({ gpuKey, place, ...row }) => ({ gpuKey, place, ...stateOf(row) }));
 }
 
 /** The other series of a record. */
@@ -192,15 +215,13 @@ ${ofEachGpu("$3", `select t.xmin as added_by ${rowsOfGpu}`)}`;
 
 /** Deletes the records, whose hours must be locked. @returns their number */
 export async function deleteRows(transaction: SqlTransaction, span: SpanOfGpus): Promise<number> {
-  // a plan for any span would look into every chunk
-  transaction.send("set local plan_cache_mode = force_custom_plan");
   // By their places: for a table without statistics, a join may be planned that compares all rows of the span with each key. Another chunk
-  // may have other rows at these places. A cast of a text is evaluated for each row, an array(select) only once.
+  // may have other rows at these places: `is true` makes the server look each key up, and not join.
   const text = `
 with deleted as (
   delete from telemetry t
   where t.ctid = any(array(select t.ctid ${ofEachGpu("$3", `select t.ctid ${rowsOfGpu}`)}))
-    and t.gpu_key = any(array(select unnest($3::text::int8[]))) and ${within} returning 1)
+    and (t.gpu_key in (select unnest($3::text::int8[]))) is true and ${within} returning 1)
 select count(*)::float8 as count from deleted`;
   const [row] = await transaction.query<{ count: number }>(text, parametersOf(span));
   return row?.count ?? 0;

@@ -1,15 +1,5 @@
-import type { SqlExecutor } from "../../../db/client.ts";
 import type { StoredBlock } from "../../../db/sql/packed-blocks.ts";
-import {
-  type CustomOfRecord,
-  readColumns,
-  readCustom,
-  readOverview,
-  readRunStarts,
-  type RunStart,
-  type SpanOfGpus,
-} from "../../../db/sql/settled-rows.ts";
-import { type Block, joinBlocks, partOf, type Run } from "../../../domain/block/block.ts";
+import { type Block, joinBlocks, partOf } from "../../../domain/block/block.ts";
 import { blockRecordsMax, isRestored, packBlock } from "../../../domain/block/packed-block.ts";
 import { seriesValuesMax } from "../../../domain/block/series-columns.ts";
 import type { BlockOfGpu } from "../../../domain/rollup/roll-up.ts";
@@ -17,23 +7,6 @@ import { turnOfOthers } from "../../../kit/turn.ts";
 
 /** So many values are packed at a time, unless a block has more: some milliseconds. */
 const valuesPerTurn = 30_000;
-
-/** Reads the records of GPUs in rows as one block for each GPU, in the order of the keys. */
-export async function readBlocks(executor: SqlExecutor, span: SpanOfGpus): Promise<BlockOfGpu[]> {
-  const overview = await readOverview(executor, span);
-  const [columns, starts, custom] = await Promise.all([
-    readColumns(executor, span, overview),
-    readRunStarts(executor, span, overview),
-    overview.hasCustom ? readCustom(executor, span) : [],
-  ]);
-  const startsOf = Map.groupBy(starts, ({ gpuKey }) => gpuKey);
-  const customOf = Map.groupBy(custom, ({ gpuKey }) => gpuKey);
-  return columns.map(({ gpuKey, timesMs, metrics }) => {
-    const runs = runsOf(startsOf.get(gpuKey) ?? [], timesMs.length);
-    const others = othersOf(customOf.get(gpuKey) ?? [], timesMs.length);
-    return { gpuKey, block: { timesMs, metrics, others, runs } };
-  });
-}
 
 /** Blocks of GPUs that were read part by part, as one for each GPU, in the order of the keys.
  *  @param parts of each GPU in the order of instants */
@@ -87,24 +60,4 @@ function inParts(block: Block): Block[] {
   const perBlock = Math.max(1, Math.min(blockRecordsMax, Math.floor(seriesValuesMax / Math.max(1, block.others.size))));
   if (records <= perBlock) return [block];
   return Array.from(partsBetween(records, perBlock), ([from, to]) => partOf(block, from, to));
-}
-
-function runsOf(starts: readonly RunStart[], records: number): Run[] {
-  return starts.map(({ place, attributesId, occupants }, index) => ({
-    records: (starts[index + 1]?.place ?? records) - place,
-    attributesId,
-    occupants,
-  }));
-}
-
-function othersOf(custom: readonly CustomOfRecord[], records: number): Map<string, Float64Array> {
-  const others = new Map<string, Float64Array>();
-  for (const { place, custom: values } of custom) {
-    for (const [name, value] of Object.entries(values)) {
-      let column = others.get(name);
-      if (column === undefined) others.set(name, (column = new Float64Array(records).fill(NaN)));
-      column[place] = value;
-    }
-  }
-  return new Map([...others].sort(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -9,6 +9,7 @@ import {
   hourOfGpus,
   markOf,
   nextHour,
+  planByKeys,
   type SpanOfGpus,
 } from "../../../db/sql/settled-rows.ts";
 import { selectRolledUp } from "../../../db/sql/rollups.ts";
@@ -16,7 +17,8 @@ import { updateLastSeen } from "../../../db/sql/gpu-states.ts";
 import type { BlockOfGpu } from "../../../domain/rollup/roll-up.ts";
 import { hourMs } from "../../../domain/time-range.ts";
 import type { DueHours, HistorySettling, SettleAge, SettleStep } from "../history-settling.ts";
-import { joinParts, packHour, type PackedHour, readBlocks } from "./hour-blocks.ts";
+import { BlockReader } from "./block-reader.ts";
+import { joinParts, packHour, type PackedHour } from "./hour-blocks.ts";
 import { storeRollups } from "./settled-rollups.ts";
 
 const gpusMax = 500;
@@ -54,6 +56,7 @@ export interface Settled {
 export class Settler implements HistorySettling {
   /** How many records a GPU had in the last step: how many GPUs the next one looks at. */
   private recordsPerGpu = 3600;
+  private readonly reader = new BlockReader();
 
   constructor(
     private readonly client: SqlClient,
@@ -73,7 +76,7 @@ export class Settler implements HistorySettling {
       const { gpuKeys } = await this.nextGpus(transaction, hour, afterKey);
       const keys = await settledKeys(transaction, hour, gpuKeys);
       const span = hourOfGpus(hour, keys);
-      const read = keys.length === 0 ? [] : await readBlocks(transaction, span);
+      const read = keys.length === 0 ? [] : await this.reader.read(transaction, span);
       const records = await storeHour(transaction, span, await packHour(read));
       return { outcome: "settled", records, lastKey: gpuKeys.at(-1) };
     });
@@ -111,7 +114,7 @@ export class Settler implements HistorySettling {
     const stepMs = Math.max(1000, Math.ceil((span.toMs - span.fromMs) / Math.ceil(records / partRecords)));
     for (let { fromMs } = span; fromMs < span.toMs; fromMs += stepMs) {
       const part = { ...span, fromMs, toMs: Math.min(span.toMs, fromMs + stepMs) };
-      parts.push(...(await readBlocks(executor, part)));
+      parts.push(...(await this.reader.read(executor, part)));
     }
     return joinParts(parts);
   }
@@ -132,6 +135,7 @@ export class Settler implements HistorySettling {
   private locked(hour: number, work: (transaction: SqlTransaction) => Promise<SettleStep>): Promise<SettleStep> {
     return this.client.transaction(async (transaction) => {
       limitSettling(transaction);
+      planByKeys(transaction);
       const lock = await tryHours(transaction, [hour]);
       return lock === "held" ? work(transaction) : { outcome: lock };
     });
