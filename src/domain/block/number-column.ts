@@ -2,7 +2,7 @@ import { ByteReader } from "./byte-reader.ts";
 import { ByteWriter } from "./byte-writer.ts";
 import { type Decimals, decimalsOf, digitsMax, divide } from "./decimals.ts";
 import { readDoubles, writeDoubles } from "./packed-doubles.ts";
-import { type IntegersPlan, planIntegers, readIntegers, writeIntegers } from "./packed-integers.ts";
+import { IntegersPlan, readIntegers, writeIntegers } from "./packed-integers.ts";
 import { periodOf, readPeriod } from "./period.ts";
 import { type Presence, presenceOf, readPresence, writePresence } from "./presence.ts";
 
@@ -41,14 +41,14 @@ export function encodeNumbers(values: Float64Array): Uint8Array {
     writeDoubles(writer, present);
     return writer.written();
   }
-  const { first, order, period, differences, plan } = differencesOf(decimals.integers);
+  const { first, order, period, plan } = differencesOf(decimals.integers);
   writer.uint8(order | flags | (decimals.others.length === 0 ? 0 : hasOthers) | (period === 0 ? 0 : hasPeriod));
   if (presence !== undefined) writePresence(writer, presence);
   writer.uint8(decimals.digits);
   writer.varint(first >= 0 ? first * 2 : first * -2 - 1);
   if (decimals.others.length > 0) writeOthers(writer, decimals, present);
   if (period > 0) writer.uint8(period);
-  writeIntegers(writer, differences, plan);
+  writeIntegers(writer, plan);
   return writer.written();
 }
 
@@ -158,44 +158,70 @@ interface Differences {
   readonly order: number;
   /** 0: there is none. */
   readonly period: number;
-  readonly differences: Float64Array;
   readonly plan: IntegersPlan;
 }
+
+/** Integers, and how they are written. It is of use for one column at a time: most columns are short, and take less time than new arrays. */
+class Tried {
+  readonly plan = new IntegersPlan();
+  private integers = new Float64Array(1024);
+
+  /** Room for so many integers, which may have any content. */
+  take(count: number): Float64Array<ArrayBuffer> {
+    if (count > this.integers.length) this.integers = new Float64Array(count * 2);
+    return this.integers;
+  }
+}
+const tried = { plain: new Tried(), once: new Tried(), twice: new Tried(), byPeriod: new Tried() };
 
 /** Takes differences as often as makes the column smallest: noise around a level is smallest as it is, what drifts as differences,
  *  regular times and counters as differences of those. */
 function differencesOf(integers: Float64Array): Differences {
+  const count = integers.length;
   const first = integers[0] ?? 0;
-  const plain = new Float64Array(integers.length);
-  for (let index = 0; index < integers.length; index += 1) plain[index] = (integers[index] as number) - first;
-  const plan = planIntegers(plain, true);
-  if (plan.cost === 0) return { first, order: 0, period: 0, differences: plain, plan };
-  const once = differencesBetween(plain, 1);
-  const planOnce = planIntegers(once, true);
-  let best: Differences = { first, order: 0, period: 0, differences: plain, plan };
-  if (planOnce.cost <= plan.cost) {
-    best = { first, order: 1, period: 0, differences: once, plan: planOnce };
-    // what differences make larger, those of differences make larger still
-    const twice = differencesBetween(once, 1);
-    if (planIntegers(twice, false).cost < planOnce.cost)
-      best = { first, order: 2, period: 0, differences: twice, plan: planIntegers(twice, true) };
-  }
+  const plain = tried.plain.take(count);
+  for (let index = 0; index < count; index += 1) plain[index] = (integers[index] as number) - first;
+  const { plan } = tried.plain;
+  plan.find(plain, count, true);
+  if (plan.cost === 0) return { first, order: 0, period: 0, plan };
+  const once = tried.once.take(count);
+  takeDifferences(plain, once, { count, places: 1 });
+  const planOnce = tried.once.plan;
+  planOnce.find(once, count, true);
+  let best: Differences = { first, order: 0, period: 0, plan };
+  if (planOnce.cost <= plan.cost) best = differencesOfOnce(first, once, count);
   // less than a bit for each is worth no search
-  const period = best.plan.cost * 8 < integers.length ? 0 : periodOf(once, integers.length / 16);
+  const period = best.plan.cost * 8 < count ? 0 : periodOf(once.subarray(0, count), count / 16);
   if (period === 0) return best;
-  const differences = differencesBetween(differencesBetween(plain, period), 1);
-  const planOfPeriod = planIntegers(differences, true);
-  return planOfPeriod.cost + 1 < best.plan.cost ? { first, order: 1, period, differences, plan: planOfPeriod } : best;
+  const byPeriod = tried.byPeriod.take(count);
+  takeDifferences(plain, byPeriod, { count, places: period });
+  takeDifferences(byPeriod, byPeriod, { count, places: 1 });
+  const planOfPeriod = tried.byPeriod.plan;
+  planOfPeriod.find(byPeriod, count, true);
+  return planOfPeriod.cost + 1 < best.plan.cost ? { first, order: 1, period, plan: planOfPeriod } : best;
 }
 
-/** The integers, each less the one some places before; before the first one, all are 0. */
-function differencesBetween(integers: Float64Array, places: number): Float64Array {
-  const differences = new Float64Array(integers.length);
-  for (let index = 0; index < integers.length; index += 1) {
-    const before = index < places ? 0 : (integers[index - places] as number);
-    differences[index] = (integers[index] as number) - before;
-  }
-  return differences;
+/** The differences, or the differences of those. What differences make larger, those of differences make larger still. */
+function differencesOfOnce(first: number, once: Float64Array, count: number): Differences {
+  const planOnce = tried.once.plan;
+  const twice = tried.twice.take(count);
+  takeDifferences(once, twice, { count, places: 1 });
+  const { plan } = tried.twice;
+  plan.find(twice, count, false);
+  if (plan.cost >= planOnce.cost) return { first, order: 1, period: 0, plan: planOnce };
+  plan.find(twice, count, true);
+  return { first, order: 2, period: 0, plan };
+}
+
+/** Writes the integers to `target`, each less the one some places before; before the first one, all are 0. */
+function takeDifferences(
+  integers: Float64Array,
+  target: Float64Array,
+  { count, places }: { readonly count: number; readonly places: number },
+): void {
+  for (let index = count - 1; index >= places; index -= 1)
+    target[index] = (integers[index] as number) - (integers[index - places] as number);
+  for (let index = Math.min(places, count) - 1; index >= 0; index -= 1) target[index] = integers[index] as number;
 }
 
 function writeOthers(writer: ByteWriter, { others }: Decimals, values: Float64Array): void {

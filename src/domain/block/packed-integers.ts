@@ -18,39 +18,52 @@ const zeroRun = 63;
 /** The greatest width: an integer of a group is below 2^53. */
 const widthMax = 53;
 
-/** How integers are written. */
-export interface IntegersPlan {
+/** How integers are written: of each group the base, the width, the number of exceptions and the width of their upper bits. A plan is used
+ *  for one column after another: objects for the groups would take longer than the search. */
+export class IntegersPlan {
+  values = new Float64Array(0);
+  /** How many of the values count. */
+  count = 0;
   /** In bytes, within a few. */
-  readonly cost: number;
-  /** Undefined: all of the group are zero. */
-  readonly groups: readonly (GroupPlan | undefined)[];
-}
+  cost = 0;
+  readonly bases: number[] = [];
+  readonly widths: number[] = [];
+  readonly exceptions: number[] = [];
+  readonly upperWidths: number[] = [];
 
-/** Finds the cheapest way to write integers whose differences from each other are below 2^52.
- *  @param triesBases false: no group has a base, which takes half the time */
-export function planIntegers(values: Float64Array, triesBases: boolean): IntegersPlan {
-  const groups: (GroupPlan | undefined)[] = [];
-  let cost = 0;
-  for (let from = 0; from < values.length; from += groupSize) {
-    const plan = planGroup(values, { from, to: Math.min(values.length, from + groupSize) }, triesBases);
-    groups.push(plan);
-    if (plan !== undefined) cost += plan.cost;
+  /** Finds the cheapest way to write integers whose differences from each other are below 2^52.
+   *  @param count how many of the values count
+   *  @param triesBases false: no group has a base, which takes half the time */
+  find(values: Float64Array<ArrayBuffer>, count: number, triesBases: boolean): void {
+    this.values = values;
+    this.count = count;
+    this.cost = 0;
+    for (let group = 0, from = 0; from < count; group += 1, from += groupSize) {
+      this.cost += planGroup(values, { from, to: Math.min(count, from + groupSize) }, triesBases);
+      this.bases[group] = best.base;
+      this.widths[group] = best.width;
+      this.exceptions[group] = best.exceptions;
+      this.upperWidths[group] = best.upperWidth;
+    }
   }
-  return { cost, groups };
+
+  /** True: all of the group are zero. */
+  isZero(group: number): boolean {
+    return this.widths[group] === 0 && this.bases[group] === 0 && this.exceptions[group] === 0;
+  }
 }
 
-/** Writes integers. @param plan is of these integers */
-export function writeIntegers(writer: ByteWriter, values: Float64Array, { groups }: IntegersPlan): void {
+/** Writes the integers of a plan. */
+export function writeIntegers(writer: ByteWriter, plan: IntegersPlan): void {
   let zeros = 0;
-  for (let from = 0; from < values.length; from += groupSize) {
-    const plan = groups[from / groupSize];
-    if (plan === undefined) {
+  for (let group = 0; group * groupSize < plan.count; group += 1) {
+    if (plan.isZero(group)) {
       zeros += 1;
       continue;
     }
     writeZeros(writer, zeros);
     zeros = 0;
-    writeGroup(writer, values, { ...plan, from, to: Math.min(values.length, from + groupSize) });
+    writeGroup(writer, plan, group);
   }
   writeZeros(writer, zeros);
 }
@@ -80,40 +93,33 @@ function writeZeros(writer: ByteWriter, groups: number): void {
   writer.varint(groups);
 }
 
-/** How a group is written. */
-interface GroupPlan {
-  readonly base: number;
-  readonly width: number;
-  /** The width of the exceptions' upper bits; 0: there are no exceptions. */
-  readonly upperWidth: number;
-  readonly exceptions: number;
-  readonly cost: number;
-}
-
 /** The integers of the group that is written; of use until the next one. */
 const written = new Float64Array(groupSize);
 
-function writeGroup(
-  writer: ByteWriter,
-  values: Float64Array,
-  { from, to, base, width, upperWidth, exceptions }: GroupPlan & Group,
-): void {
+function writeGroup(writer: ByteWriter, plan: IntegersPlan, group: number): void {
+  const { values } = plan;
+  const from = group * groupSize;
+  const length = Math.min(plan.count - from, groupSize);
+  const base = plan.bases[group] as number;
+  const width = plan.widths[group] as number;
+  const exceptions = plan.exceptions[group] as number;
+  const upperWidth = plan.upperWidths[group] as number;
   writer.uint8(width | (base === 0 ? 0 : hasBase) | (exceptions === 0 ? 0 : hasExceptions));
   if (base !== 0) writer.varint(zigzag(base));
-  for (let index = from; index < to; index += 1) written[index - from] = zigzag((values[index] as number) - base);
+  for (let index = 0; index < length; index += 1) written[index] = zigzag((values[from + index] as number) - base);
   if (exceptions > 0) {
     const limit = 2 ** width;
     writer.uint8(exceptions);
     writer.uint8(upperWidth);
     let found = 0;
-    for (let index = 0; index < to - from; index += 1) {
+    for (let index = 0; index < length; index += 1) {
       const integer = written[index] as number;
       if (integer < limit) continue;
       writer.uint8(index);
       upper[found++] = Math.floor(integer / limit);
     }
   }
-  writer.packed(written, to - from, width);
+  writer.packed(written, length, width);
   writer.packed(upper, exceptions, upperWidth);
 }
 
@@ -154,21 +160,29 @@ interface Group {
   readonly to: number;
 }
 
-/** @returns undefined if all of the group are zero */
-function planGroup(values: Float64Array, group: Group, triesBases: boolean): GroupPlan | undefined {
-  let [least, greatest] = [Infinity, -Infinity];
-  for (let index = group.from; index < group.to; index += 1) {
+/** How a group is written; of use until the next group. */
+const best = { base: 0, width: 0, exceptions: 0, upperWidth: 0, cost: 0 };
+
+/** Finds the cheapest way to write a group, which is then in `best`. @returns its cost: 0 if all of the group are zero */
+function planGroup(values: Float64Array, group: Group, triesBases: boolean): number {
+  let least = values[group.from] as number;
+  let greatest = least;
+  for (let index = group.from + 1; index < group.to; index += 1) {
     const value = values[index] as number;
     if (value < least) least = value;
     if (value > greatest) greatest = value;
   }
-  if (least === 0 && greatest === 0) return undefined;
+  best.base = best.width = best.exceptions = best.upperWidth = best.cost = 0;
+  if (least === 0 && greatest === 0) return 0;
+  best.cost = Infinity;
   const isNarrow = least > -narrowMax && greatest < narrowMax;
-  const plain = planOf(countBits(values, group, { base: 0, isNarrow }), group.to - group.from, 0);
+  const most = countBits(values, group, { base: 0, isNarrow });
+  planOf(most, group.to - group.from, 0);
   const base = least + Math.floor((greatest - least) / 2);
-  if (!triesBases || base === 0) return plain;
-  const based = planOf(countBits(values, group, { base, isNarrow }), group.to - group.from, base);
-  return based.cost < plain.cost ? based : plain;
+  // a base in the middle of values on both sides of 0 that saves them no bit is of no use
+  if (!triesBases || base === 0 || bitsOf(zigzag(greatest - base)) >= most) return best.cost;
+  planOf(countBits(values, group, { base, isNarrow }), group.to - group.from, base);
+  return best.cost;
 }
 
 /** Integers below it, and their differences from each other, are counted in 32 bits, which takes a third of the time. */
@@ -201,20 +215,30 @@ function countBits(
   return most;
 }
 
-/** The cheapest way to write the group that was counted.
+/** Makes the cheapest way to write the group that was counted the best, if it is cheaper.
  *  @param most the greatest number of bits */
-function planOf(most: number, length: number, base: number): GroupPlan {
-  let [best, bestCost, bestExceptions] = [most, Math.ceil((length * most) / 8), 0];
-  for (let [width, exceptions] = [most - 1, 0]; width >= 0; width -= 1) {
-    exceptions += counts[width + 1] as number;
+function planOf(most: number, length: number, base: number): void {
+  const baseCost = 1 + (base === 0 ? 0 : 1 + Math.floor(bitsOf(zigzag(base)) / 7));
+  let width = most;
+  let cost = (length * most + 7) >> 3;
+  let exceptions = 0;
+  let more = 0;
+  for (let narrower = most - 1; narrower >= 0; narrower -= 1) {
+    more += counts[narrower + 1] as number;
     // with more exceptions, a narrower group is never cheaper
-    if (exceptions + 2 >= bestCost) break;
-    const cost = ((length * width + 7) >> 3) + ((exceptions * (most - width) + 7) >> 3) + 2 + exceptions;
-    if (cost < bestCost) [best, bestCost, bestExceptions] = [width, cost, exceptions];
+    if (more + 2 >= cost) break;
+    const ofWidth = ((length * narrower + 7) >> 3) + ((more * (most - narrower) + 7) >> 3) + 2 + more;
+    if (ofWidth >= cost) continue;
+    cost = ofWidth;
+    width = narrower;
+    exceptions = more;
   }
-  const baseCost = base === 0 ? 0 : 1 + Math.floor(bitsOf(zigzag(base)) / 7);
-  const upperWidth = bestExceptions === 0 ? 0 : most - best;
-  return { base, width: best, upperWidth, exceptions: bestExceptions, cost: 1 + baseCost + bestCost };
+  if (cost + baseCost >= best.cost) return;
+  best.base = base;
+  best.width = width;
+  best.exceptions = exceptions;
+  best.upperWidth = exceptions === 0 ? 0 : most - width;
+  best.cost = cost + baseCost;
 }
 
 /** Small numbers of either sign as small natural numbers. */

@@ -24,24 +24,53 @@ export interface Presence {
 /** So few runs are worth no search for a period. */
 const fewChanges = 8;
 
+/** The presence of the last columns: those of a block often have the same. */
+const recent: Presence[] = [];
+const recentMax = 4;
+
 /** Finds which records have a value.
  *  @param values NaN: the record has none
  *  @returns undefined if all have one */
 export function presenceOf(values: Float64Array): Presence | undefined {
+  if (isWhole(values)) return undefined;
   const bits = new Uint8Array(values.length);
+  for (let index = 0; index < values.length; index += 1) {
+    const value = values[index] as number;
+    bits[index] = value === value ? 1 : 0;
+  }
+  for (const presence of recent) if (isSame(presence.bits, bits)) return presence;
+  const presence = searched(bits);
+  if (recent.length === recentMax) recent.shift();
+  recent.push(presence);
+  return presence;
+}
+
+function isWhole(values: Float64Array): boolean {
+  for (let index = 0; index < values.length; index += 1) {
+    const value = values[index] as number;
+    if (value !== value) return false;
+  }
+  return true;
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let index = 0; index < a.length; index += 1) if (a[index] !== b[index]) return false;
+  return true;
+}
+
+/** Finds the shortest way to write the presence. */
+function searched(bits: Uint8Array): Presence {
   let present = 0;
   let last = 1;
   let changes = 0;
-  for (let index = 0; index < values.length; index += 1) {
-    const value = values[index] as number;
-    const bit = value === value ? 1 : 0;
-    bits[index] = bit;
+  for (let index = 0; index < bits.length; index += 1) {
+    const bit = bits[index] as number;
     present += bit;
     changes += bit ^ last;
     last = bit;
   }
-  if (present === values.length) return undefined;
-  const limit = values.length / 8;
+  const limit = bits.length / 8;
   const period = changes < fewChanges ? 0 : periodOf(bits, Math.min(changes, limit) / 2);
   const runs = period === 0 && changes > limit ? undefined : runsOf(bits, period);
   if (runs === undefined || costOf(runs) > limit) return { bits, present, period: 0, runs: undefined };

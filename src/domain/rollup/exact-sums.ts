@@ -22,6 +22,14 @@ export interface EntriesAdded {
   readonly length: number;
 }
 
+/** Some values of a column. */
+interface ValuesBetween {
+  readonly values: Float64Array;
+  readonly from: number;
+  /** Exclusive. */
+  readonly to: number;
+}
+
 /** Columns with an element for each entry. */
 interface SumsOfEntries {
   readonly counts: Float64Array;
@@ -59,6 +67,32 @@ export class ExactSums {
     if (integer / this.power === value && Math.abs(integer) < this.limit && Number.isSafeInteger(sum))
       this.integers[index] = sum;
     else this.addOther(index, value, 1);
+  }
+
+  /** Adds values to a sum. @param values NaN: none */
+  addBetween(index: number, { values, from, to }: ValuesBetween): void {
+    for (let place = from; place < to; place += 1) {
+      place = this.addDecimals(index, { values, from: place, to });
+      if (place < to) this.add(index, values[place] as number);
+    }
+  }
+
+  /** Adds values as long as they are decimals of no more digits than those before. @returns the place of the first other one */
+  private addDecimals(index: number, { values, from, to }: ValuesBetween): number {
+    const { power, limit, integers } = this;
+    let sum = integers[index] as number;
+    let place = from;
+    for (; place < to; place += 1) {
+      const value = values[place] as number;
+      if (value !== value) continue;
+      const integer = Math.round(value * power);
+      const next = sum + integer;
+      // as in `add`
+      if (integer / power !== value || Math.abs(integer) >= limit || Math.abs(next) > Number.MAX_SAFE_INTEGER) break;
+      sum = next;
+    }
+    integers[index] = sum;
+    return place;
   }
 
   /** Adds a value to a sum so many times. */

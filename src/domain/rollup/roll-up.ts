@@ -69,15 +69,21 @@ function metricOf(name: string, heldRuns: readonly HeldRun[], entries: number): 
   for (const { block, from, to, entry } of heldRuns) {
     const values = block.metrics.get(name);
     if (values === undefined) continue;
+    let count = counts[entry] as number;
+    let least = count === 0 ? Infinity : (minima[entry] as number);
+    let greatest = count === 0 ? -Infinity : (maxima[entry] as number);
     for (let place = from; place < to; place += 1) {
       const value = values[place] as number;
-      if (Number.isNaN(value)) continue;
-      const isFirst = counts[entry] === 0;
-      counts[entry] = (counts[entry] as number) + 1;
-      minima[entry] = isFirst ? value : Math.min(minima[entry] as number, value);
-      maxima[entry] = isFirst ? value : Math.max(maxima[entry] as number, value);
-      sums.add(entry, value);
+      if (value !== value) continue;
+      count += 1;
+      least = Math.min(least, value);
+      greatest = Math.max(greatest, value);
     }
+    if (count === 0) continue;
+    counts[entry] = count;
+    minima[entry] = least;
+    maxima[entry] = greatest;
+    sums.addBetween(entry, { values, from, to });
   }
   const changes = isCounter(name) ? changesOf(name, heldRuns, entries) : undefined;
   return { counts, minima, maxima, ...excessesOf(sums, counts, minima), digits: undefined, changes };
