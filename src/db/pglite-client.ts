@@ -70,6 +70,7 @@ export class PGliteClient implements SqlClient {
       const statements: SqlTransaction = {
         query: run,
         send: (text, params) => sent.add(run(text, params)),
+        change: (text, params = []) => connection.run({ kind: "change", text, params }, ownLimitMs) as Promise<number>,
         copy: (into, rows) => connection.run({ kind: "copy", into, rows }, ownLimitMs) as Promise<boolean>,
       };
       return between(connection, "begin", () => {

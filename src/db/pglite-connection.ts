@@ -1,12 +1,13 @@
-/** A call of PGlite. `prepared` is for the texts of transactions, of which there are few; `query` for all others; `copy` adds rows
- *  in COPY's binary format to a table with its columns. */
+/** A call of PGlite. `prepared` and `change` are for the texts of transactions, of which there are few; `query` for all others; `copy` adds
+ *  rows in COPY's binary format to a table with its columns. */
 export type PGliteCall =
-  | { readonly kind: "query" | "prepared"; readonly text: string; readonly params: readonly unknown[] }
+  | { readonly kind: "query" | "prepared" | "change"; readonly text: string; readonly params: readonly unknown[] }
   | { readonly kind: "copy"; readonly into: string; readonly rows: Uint8Array }
   | { readonly kind: "commit" };
 
-/** What a call resolves to: the rows of a statement; for `copy`, false if the key of a row exists already. */
-export type PGliteAnswer = readonly unknown[] | boolean;
+/** What a call resolves to: the rows of a statement; for `change`, the number of rows that it changed; for `copy`, false if the key of a row
+ *  exists already. */
+export type PGliteAnswer = readonly unknown[] | number | boolean;
 
 /** The one session of a running PGlite. */
 export interface PGliteConnection {

@@ -65,7 +65,9 @@ export class PGliteDatabase implements PGliteConnection, PGliteSession {
       case "query":
         return (await this.database.query(call.text, [...call.params])).rows;
       case "prepared":
-        return this.statements.query(call.text, call.params);
+        return (await this.statements.run(call.text, call.params)).rows;
+      case "change":
+        return (await this.statements.run(call.text, call.params)).affectedRows ?? 0;
       case "copy":
         return this.copy(call.into, call.rows);
       case "commit":

@@ -1,4 +1,4 @@
-import { type PGlite, parse, protocol } from "@electric-sql/pglite";
+import { type PGlite, parse, protocol, type Results } from "@electric-sql/pglite";
 
 type Parameter = string | number | boolean | null;
 
@@ -14,14 +14,14 @@ export class PGliteStatements {
 
   /** Call this only within a transaction of the database: another one may be under way otherwise.
    *  @param params as for `SqlExecutor` */
-  query<Row>(text: string, params: readonly unknown[]): Promise<Row[]> {
+  run(text: string, params: readonly unknown[]): Promise<Results> {
     const values = (params as readonly Parameter[]).map((value) => (value === null ? null : String(value)));
     return this.database.runExclusive(async () => {
       const statement = await this.prepare(text);
       const { bind, describe, execute } = protocol.serialize;
       const messages = await this.call(bind({ statement, values }), describe({ type: "P" }), execute());
       const [result] = parse.parseResults(messages, this.database.parsers);
-      return (result?.rows ?? []) as Row[];
+      return result ?? { rows: [], fields: [] };
     });
   }
 

@@ -101,6 +101,10 @@ export class PostgresConnection implements SqlTransaction {
     this.sent.add(this.run(text, params));
   }
 
+  async change(text: string, params: readonly unknown[] = []): Promise<number> {
+    return (await this.run(text, params)).count;
+  }
+
   /** Call this only within a transaction. */
   async copy(into: string, rows: Uint8Array): Promise<boolean> {
     // postgres.js would never settle it

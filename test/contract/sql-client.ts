@@ -120,6 +120,20 @@ export function exerciseSqlClient(name: string, open: () => Promise<SqlClient>):
       expect(await rowsOf("sent")).toContainEqual({ id: 3, value: "changed" });
     });
 
+    test("a change gives the number of its rows", async () => {
+      await makeTable("changed");
+      const counts = await client.transaction((transaction) =>
+        Promise.all([
+          transaction.change("insert into changed values ($1, 'three')", [3]),
+          transaction.change("update changed set value = 'other' where id < $1", [3]),
+          transaction.change("delete from changed"),
+          transaction.change("delete from changed where id = $1", [1]),
+        ]),
+      );
+      expect(counts).toEqual([1, 2, 3, 0]);
+      expect(await rowsOf("changed")).toEqual([]);
+    });
+
     test("a transaction is undone if a statement that it has sent fails, and throws this statement's error", async () => {
       await makeTable("sent_refused");
       const refusing = (then: (transaction: SqlTransaction) => Promise<unknown>) =>

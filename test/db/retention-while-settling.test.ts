@@ -242,7 +242,12 @@ test("records that are deleted by hand while they are being settled stay deleted
             await byHand();
             return transaction.copy(into, rows);
           };
-          return work({ query: (...of) => transaction.query(...of), send: (...of) => transaction.send(...of), copy });
+          return work({
+            query: (...of) => transaction.query(...of),
+            send: (...of) => transaction.send(...of),
+            change: (...of) => transaction.change(...of),
+            copy,
+          });
         }),
     };
     await expect(new Settler(interrupted as SqlClient).settle(Infinity)).rejects.toThrow(

@@ -63,6 +63,12 @@ function watched(watchedClient: SqlClient): SqlClient {
             seen.push(text);
             transaction.send(text, params);
           },
+          change: async (text, params) => {
+            seen.push(text);
+            const changed = await transaction.change(text, params);
+            seen.push("(answer)");
+            return changed;
+          },
           copy: async (into, rows) => {
             const isNew = await transaction.copy(into, rows);
             seen.push("(answer)");
