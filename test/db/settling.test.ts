@@ -113,6 +113,30 @@ test("history that is settled after every message, and unsettled again, is that 
   );
 });
 
+test("each GPU of an hour keeps its metrics, whichever those settled before it have", async () => {
+  const metricsOf: readonly ((index: number) => Record<string, number>)[] = [
+    (index) => ({ temperature: index }),
+    (index) => ({ temperature: index, power_draw: index / 10 }),
+    (index) => ({ power_draw: index }),
+    (index) => ({ temperature: index, ...(index % 2 === 0 ? { power_draw: index } : { my: 1 }) }),
+    (index) => (index === 3 ? { total_energy_mj: 5 } : { temperature: 1 }),
+  ];
+  // settled in this order
+  const uuids = ["GPU-a", "GPU-b", "GPU-c", "GPU-d", "GPU-e"].sort((a, b) => gpuKeyOf(a) - gpuKeyOf(b));
+  const records = uuids.flatMap((uuid, place) =>
+    Array.from({ length: 10 }, (_, index) => ({
+      uuid,
+      timeMs: startMs + index * 1000,
+      metrics: metricsOf[place]?.(index) ?? {},
+    })),
+  );
+  const never = await storeAll([records]);
+  for (const readsBefore of [false, true]) {
+    // a transaction for each GPU
+    expect(await storeAll([records], { recordsMax: 1, readsBefore })).toEqual(never);
+  }
+});
+
 test("the records of a GPU that has many are read part by part before the transaction, and are settled as one block", async () => {
   const { store, client, close } = await openMemoryStore();
   const timesMs = Array.from({ length: 1200 }, (_, second) => startMs + second * 3000);
