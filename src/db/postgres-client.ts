@@ -115,7 +115,7 @@ export class PostgresClient implements SqlClient {
     exceeded: AbortSignal,
     left?: AbortSignal,
   ): Promise<T> {
-    const connection = await this.pool.take(left === undefined ? exceeded : AbortSignal.any([exceeded, left]));
+    const connection = await this.pool.take(() => (left === undefined ? exceeded : AbortSignal.any([exceeded, left])));
     // this makes a statement under way fail
     const destroy = (): void => connection.destroy();
     const cancel = (): void => connection.cancel();

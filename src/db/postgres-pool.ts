@@ -23,12 +23,13 @@ export class PostgresPool {
   constructor(private readonly options: PostgresPoolOptions) {}
 
   /** Takes a connection, which must be given back.
-   *  @param signal ends the wait in line
+   *  @param whileWaiting gives the signal that ends the wait in line
    *  @throws the signal's reason if the signal aborts during the wait in line; StoreUnavailable if the pool is closed
    *  before or during the call */
-  async take(signal: AbortSignal): Promise<PostgresConnection> {
+  async take(whileWaiting: () => AbortSignal): Promise<PostgresConnection> {
     if (this.isClosed) throw this.closedError();
     if (this.taken.size < this.options.maxConnections) return this.next();
+    const signal = whileWaiting();
     const turn = Promise.withResolvers<PostgresConnection>();
     const leave = (): void => {
       const place = this.line.indexOf(turn);

@@ -70,10 +70,25 @@ export function parseTimestamp(text: string): ParsedTimestamp {
   return "problem" in read ? invalid(trimmed) : timestampOfMs(read.ms, trimmed);
 }
 
-/** Formats an instant as RFC 3339 in UTC, with milliseconds only if they are not 0: `2025-07-18T20:42:34Z`. */
+const dayMs = 86_400_000;
+const twoDigits = Array.from({ length: 60 }, (_, number) => String(number).padStart(2, "0"));
+/** The last day that was formatted. */
+const knownDay = { day: NaN, text: "" };
+
+/** Formats an instant as RFC 3339 in UTC, with milliseconds only if they are not 0: `2025-07-18T20:42:34Z`. The instants of an answer
+ *  are mostly of one day, which is formatted once. */
 export function formatTimestamp(ms: number): string {
-  const text = new Date(ms).toISOString();
-  return ms % 1000 === 0 ? `${text.slice(0, 19)}Z` : text;
+  if (ms % 1000 !== 0) return new Date(ms).toISOString();
+  const day = Math.floor(ms / dayMs);
+  if (day !== knownDay.day) {
+    // years beyond 9999 have more digits
+    const text = new Date(ms).toISOString();
+    knownDay.text = text.slice(0, text.indexOf("T") + 1);
+    knownDay.day = day;
+  }
+  const second = (ms - day * dayMs) / 1000;
+  const minute = Math.floor(second / 60);
+  return `${knownDay.text}${twoDigits[Math.floor(minute / 60)]}:${twoDigits[minute % 60]}:${twoDigits[second % 60]}Z`;
 }
 
 /** @param match of one of the shapes

@@ -2,7 +2,7 @@ import { hourMs, type TimeRange } from "../../domain/time-range.ts";
 import type { SqlExecutor } from "../client.ts";
 import { numberArray } from "./array-literal.ts";
 import { epochMs } from "./epoch-ms.ts";
-import { JoinedRows, joinedRows } from "./joined-rows.ts";
+import { joinedBlocks, readJoinedBlocks } from "./sent-blocks.ts";
 
 /** What to read of the records of some GPUs. */
 export interface WantedColumns {
@@ -62,20 +62,15 @@ export type ColumnsRow = RowsOfGpu | BlockOfGpu | OthersOfRecord | RunOfRecord;
  *  @returns in any order, except that the parts of a kind of one GPU are in the order of time */
 export async function selectColumns(executor: SqlExecutor, wanted: WantedColumns): Promise<ColumnsRow[]> {
   const { gpuKeys, range, metrics } = wanted;
-  const packed = metrics.map((name) => `b."${name}"`);
   const sent = metrics.map((name) => `, string_agg(float8send(coalesce(r."${name}", 'NaN')), '') as "${name}"`);
   const none = metrics.map(() => ", null::bytea").join("");
   const row = (kind: string, from: string): string => `
 union all select '${kind}', k.gpu_key::float8, r.place::float8, null::bytea${none}, null::bytea, r.text from k cross join lateral (${from}) r`;
-  const block = [
-    ...["k.gpu_key::float8", epochMs("b.from_at"), "b.records", "b.times"],
-    ...[wanted.withOthers ? "b.others" : "null::bytea", wanted.withRuns ? "b.runs::text" : "null::text", ...packed],
-  ];
   // `offset 0`: the server reads one GPU after the other, and not all that is within the range
   const text = `
 with k as (select gpu_key from unnest($1::text::int8[]) as u(gpu_key))
 select 'blocks' as kind, null::float8 as "gpuKey", null::float8 as records, null::bytea as times${metrics.map((name) => `, null::bytea as "${name}"`).join("")},
-  ${joinedRows(block)} as others, null::text as runs
+  ${joinedBlocks("b", wanted)} as others, null::text as runs
 from k cross join lateral (
   select * from blocks b where b.gpu_key = k.gpu_key and b.from_at >= to_timestamp($2::float8 / 1000.0 - ${hourMs / 1000})
     and b.from_at < to_timestamp($3::float8 / 1000.0) and b.to_at >= to_timestamp($2::float8 / 1000.0) order by b.from_at offset 0) b
@@ -87,31 +82,15 @@ from k cross join lateral (
 ${wanted.withOthers ? row("others", othersOfGpu) : ""}${wanted.withRuns ? row("run", runsOfGpu) : ""}`;
   const params = [numberArray(gpuKeys), range.fromMs, range.toMs];
   const rows = await executor.query<Exclude<ColumnsRow, BlockOfGpu> | SentBlocks>(text, params);
-  return rows.flatMap((each): ColumnsRow[] => (each.kind === "blocks" ? blocksOf(each, metrics) : [each]));
+  return rows.flatMap((each): ColumnsRow[] =>
+    each.kind === "blocks" ? readJoinedBlocks(each.others, metrics) : [each],
+  );
 }
 
 /** All blocks as one value, which is null if there are none. */
 interface SentBlocks {
   readonly kind: "blocks";
   readonly others: Uint8Array | null;
-}
-
-function blocksOf({ others: sent }: SentBlocks, metrics: readonly string[]): BlockOfGpu[] {
-  const blocks: BlockOfGpu[] = [];
-  for (const rows = new JoinedRows(sent ?? new Uint8Array()); rows.next();) {
-    const block: BlockOfGpu & Record<string, unknown> = {
-      kind: "block",
-      gpuKey: rows.float8(),
-      fromMs: rows.float8(),
-      records: rows.int4(),
-      times: rows.bytea() as Uint8Array,
-      others: rows.bytea(),
-      runs: rows.text(),
-    };
-    for (const name of metrics) block[name] = rows.bytea();
-    blocks.push(block);
-  }
-  return blocks;
 }
 
 const rowsOfGpu = `telemetry t where t.gpu_key = k.gpu_key

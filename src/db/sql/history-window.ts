@@ -10,8 +10,9 @@ import { partStatement } from "./history-part.ts";
 import { OwnRows } from "./own-rows.ts";
 import { epochMs } from "./epoch-ms.ts";
 import { bucketOf } from "./rollup-source.ts";
-import { blockColumns, type RecordOrBlock, type RecordRow, inWholeMilliseconds } from "./select-records.ts";
-import { readSentBlock, type SentColumns, sentBlock } from "./sent-blocks.ts";
+import { KnownPlaces, type PlaceRow, sentPlaces } from "./select-places.ts";
+import { noColumns, type RecordRow, inWholeMilliseconds } from "./select-records.ts";
+import { joinedBlocks, readJoinedBlocks, type SentColumns } from "./sent-blocks.ts";
 
 /** A part of the history: what a filter selects between its newest record (its oldest when reading forward) and the beginning (the end)
  *  of an hour. */
@@ -24,6 +25,8 @@ export interface HistoryWindow {
   /** The edge of the window: the first instant of its oldest hour, or the end of its newest one when reading forward. Undefined: there
    *  are no blocks, and the rows are all that the filter selects. */
   readonly edgeMs: number | undefined;
+  /** Undefined unless they were wanted. */
+  readonly places: KnownPlaces | undefined;
 }
 
 /** How many blocks to read, and which of their columns. */
@@ -36,10 +39,16 @@ export interface WindowBlocks {
   /** The window has only those of their blocks that can have the first so many records of a page that selects all of their records:
    *  those across its beginning, and of the others so many, by their first records in the order of the page. Undefined: all of them. */
   readonly records: number | undefined;
+  /** True: also the newest places of the GPU, the only one of the filter, without bounds. */
+  readonly withPlaces: boolean;
 }
 
-interface WindowRow extends RecordOrBlock {
+/** The last row of the answer, which has nothing else: all blocks, the edge of the window, and the places. */
+interface WindowEnd {
+  readonly timeMs: null;
+  readonly blocks: Uint8Array | null;
   readonly edgeMs: number | null;
+  readonly places: readonly PlaceRow[] | null;
 }
 
 /** Reads the rows and the blocks of a page by one statement, and so from one snapshot: an hour that is being settled is in one of the
@@ -50,20 +59,20 @@ export async function selectWindow(
   blocks: WindowBlocks,
 ): Promise<HistoryWindow> {
   const { text, params } = windowStatement(filter, blocks);
-  const read = inWholeMilliseconds(await executor.query<WindowRow>(text, params));
-  const settled = read.flatMap((row) => (row.block === null ? [] : [{ ...row, block: row.block }]));
+  const read = await executor.query<RecordRow | WindowEnd>(text, params);
+  const end = read.find((row) => row.timeMs === null);
+  const settled = readJoinedBlocks(end?.blocks ?? null, blocks.columns.metrics);
   return {
-    rows: read.filter(({ block }) => block === null),
-    blocks: settled.map(({ block, gpuKey, timeMs }) =>
-      readSentBlock(block, blocks.columns.metrics, { gpuKey, fromMs: timeMs }),
-    ),
-    edgeMs: settled[0]?.edgeMs ?? undefined,
+    rows: inWholeMilliseconds(read.filter((row) => row.timeMs !== null)),
+    blocks: settled,
+    edgeMs: settled.length === 0 ? undefined : (end?.edgeMs ?? undefined),
+    places: end?.places ? new KnownPlaces(end.places) : undefined,
   };
 }
 
 function windowStatement(
   filter: RecordFilter,
-  { count, recordsOfCount, columns, records }: WindowBlocks,
+  { count, recordsOfCount, columns, records, withPlaces }: WindowBlocks,
 ): { readonly text: string; readonly params: readonly unknown[] } {
   const isForward = filter.isForward === true;
   const [sort, farthest] = isForward ? ["asc", "max"] : ["desc", "min"];
@@ -92,11 +101,19 @@ last_row as (select to_timestamp(round(${farthest}("timeMs")) / 1000.0) as at fr
 w as (
   select ${bucketOf("1h", `${farthest}(n.from_at)`)}${isForward ? " + interval '1 hour'" : ""} as edge
   from (${counted}) n)
-select r.*, null::bytea as block, null::float8 as "edgeMs" from r
+select r.*, null::bytea as blocks, null::float8 as "edgeMs", null::json as places from r
 union all
-select ${blockColumns("b", sentBlock("b", columns))}, ${epochMs("w.edge")}
-from w cross join lateral (${records === undefined ? near : firstOf(near, { ...filter, limit: records }, conditions)}) b`;
+select ${noColumns}, (
+  select ${joinedBlocks("b", columns)}
+  from w cross join lateral (${records === undefined ? near : firstOf(near, { ...filter, limit: records }, conditions)}) b),
+  (select ${epochMs("edge")} from w), ${withPlaces ? placesOf(filter, conditions) : "null"}`;
   return { text, params: conditions.params };
+}
+
+function placesOf({ gpus, range, cursor, isForward }: RecordFilter, conditions: Conditions): string {
+  const [uuid] = gpus.uuids ?? [];
+  const toMs = isForward === true || cursor === undefined ? range.toMs : Math.min(range.toMs, cursor.timeMs + 1);
+  return sentPlaces(conditions.param(uuid), toMs, conditions);
 }
 
 /** A query for blocks: each of few GPUs by the primary key, many of them by time. */
@@ -153,6 +170,9 @@ interface KeysOfBlocks {
 function keysOfBlocks(selector: GpuSelector, conditions: Conditions): KeysOfBlocks {
   const { uuids, parentUuid, clusterId, hostname, gpuId, modelName, within } = selector;
   const named = new Conditions(conditions.params);
+  if (uuids?.length === 1 && parentUuid === undefined) {
+    return { areFew: true, text: `select gpu_key from gpus ${named.add("uuid = ?", uuids[0]).after("where")}` };
+  }
   if (uuids !== undefined || parentUuid !== undefined) {
     const names = { ...(uuids && { uuids }), ...(parentUuid !== undefined && { parentUuid }) };
     addAttributeConditions(named, names, { key: "gpus.gpu_key", attribute: (column) => column });

@@ -14,7 +14,8 @@ export interface Places {
   readonly at: (gpuKey: number, timeMs: number) => Gpu | undefined;
 }
 
-interface PlaceRow extends Attributes {
+/** The attributes of a GPU from an instant on; null: its newest attributes, in `gpus`. */
+export interface PlaceRow extends Attributes {
   readonly gpuKey: number;
   readonly uuid: string;
   readonly fromMs: number | null;
@@ -60,7 +61,46 @@ export async function selectPlaces(
 ): Promise<Places> {
   const conditions = new Conditions([numberArray([...new Set(gpuKeys)]), firstMs, lastMs]);
   const own = within && new OwnRows(within, conditions);
-  const rows = await executor.query<PlaceRow>(textOf(own), conditions.params);
+  return placesOfRows(await executor.query<PlaceRow>(textOf(own), conditions.params));
+}
+
+const namesOfPlace = attributeColumns.names();
+const selectedPlace = `extract(epoch from g.valid_from)::float8 * 1000 as "fromMs", ${attributeColumns.selected("g")}`;
+
+/** The most places of a GPU that travel with its records. */
+const placesSent = 8;
+
+/** An SQL expression for the places of one GPU that were newest before an instant, as JSON.
+ *  @param uuid the placeholder of its uuid
+ *  @param before the instant, or infinite */
+export function sentPlaces(uuid: string, before: number, conditions: Conditions): string {
+  const until = new Conditions(conditions.params).within("valid_from", { fromMs: -Infinity, toMs: before });
+  return `(
+  select coalesce(json_agg(p), '[]') from (
+    select gpus.gpu_key::float8 as "gpuKey", gpus.uuid, ${selectedPlace}
+    from gpus cross join lateral (
+      (select valid_from, ${namesOfPlace} from gpu_attributes
+       where gpu_key = gpus.gpu_key ${until.after("and")} order by valid_from desc limit ${placesSent})
+      union all
+      (${newest})) g
+    where gpus.uuid = ${uuid} order by g.valid_from desc nulls last) p)`;
+}
+
+/** The places of some GPUs, as far as they have been read with their records. */
+export class KnownPlaces {
+  constructor(private readonly rows: readonly PlaceRow[]) {}
+
+  /** What `selectPlaces` would read between two instants, both of them before that of `sentPlaces`; undefined if more has to be read. */
+  between(firstMs: number, lastMs: number): Places | undefined {
+    const dated = this.rows.filter(({ fromMs }) => fromMs !== null);
+    const oldestMs = Math.round(dated.at(-1)?.fromMs ?? NaN);
+    if (dated.length === placesSent && oldestMs > firstMs) return undefined;
+    return placesOfRows(this.rows.filter(({ fromMs }) => fromMs === null || Math.round(fromMs) <= lastMs));
+  }
+}
+
+/** @param rows of each GPU the newest first, then those of `gpus` */
+function placesOfRows(rows: readonly PlaceRow[]): Places {
   const spans = new Map<number, { readonly fromMs: number | undefined; readonly gpu: Gpu }[]>();
   for (const { gpuKey, fromMs, ...gpu } of rows) {
     const ofGpu = spans.get(gpuKey) ?? [];
@@ -71,8 +111,9 @@ export async function selectPlaces(
     at: (gpuKey, timeMs) => {
       const newestFirst = spans.get(gpuKey) ?? [];
       const valid = newestFirst.find(({ fromMs = Infinity }) => fromMs <= timeMs);
+      if (valid !== undefined) return valid.gpu;
       const oldest = newestFirst.findLast((place) => place.fromMs !== undefined);
-      return (valid ?? oldest ?? newestFirst.at(-1))?.gpu;
+      return (oldest ?? newestFirst.at(-1))?.gpu;
     },
   };
 }

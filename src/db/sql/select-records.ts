@@ -24,9 +24,15 @@ export function inWholeMilliseconds<Row extends { readonly timeMs: number }>(row
  *  @param block its name in the statement
  *  @param sent an expression for the whole block (`sentBlock`) */
 export function blockColumns(block: string, sent: string): string {
-  const none = Array.from({ length: metrics.length + 5 }, () => "null").join(", ");
-  return `${block}.gpu_key::float8, ${epochMs(`${block}.from_at`)}, ${none}, ${sent}`;
+  return `${block}.gpu_key::float8, ${epochMs(`${block}.from_at`)}, ${noneOfRecord}, ${sent}`;
 }
+
+const none = (length: number): string => Array.from({ length }, () => "null").join(", ");
+
+const noneOfRecord = none(metrics.length + 5);
+
+/** As many columns without a value as `columns` has. */
+export const noColumns = none(metrics.length + 7);
 
 /** A row of such a statement: a record, or a block. Of a block, only its key and its first instant are given otherwise. */
 export interface RecordOrBlock extends RecordRow {

@@ -1,8 +1,10 @@
 import { metricNames } from "../../domain/metrics.ts";
+import { epochMs } from "./epoch-ms.ts";
 import type { BlockOfGpu } from "./history-columns.ts";
+import { JoinedRows, joinedRows } from "./joined-rows.ts";
 
-// A statement that reads rows and blocks has one list of columns for both. So a block travels in one more column, in the binary form
-// of a PostgreSQL row: the number of its fields (int32), and for each the oid of its type, its length (-1: NULL) and its bytes.
+// A statement that reads rows and blocks has one list of columns for both. So a block, or all blocks, travel in one more column, in the
+// binary form of a PostgreSQL row: the number of its fields (int32), and for each the oid of its type, its length (-1: NULL) and its bytes.
 
 /** What to read of a block, besides its instants. */
 export interface SentColumns {
@@ -17,6 +19,40 @@ export interface SentColumns {
 /** All columns of a block. */
 export const wholeBlock: SentColumns = { metrics: metricNames, withOthers: true, withRuns: true };
 
+/** An SQL expression for all blocks of a query, as one value; NULL if there are none.
+ *  @param block the name of a row of the query */
+export function joinedBlocks(block: string, { metrics: names, withOthers, withRuns }: SentColumns): string {
+  return joinedRows([
+    ...[`${block}.gpu_key::float8`, epochMs(`${block}.from_at`), `${block}.records`, `${block}.times`],
+    withOthers ? `${block}.others` : "null::bytea",
+    withRuns ? `${block}.runs::text` : "null::text",
+    ...names.map((name) => `${block}."${name}"`),
+  ]);
+}
+
+/** Reads what `joinedBlocks` gave.
+ *  @param names the metrics that were read there */
+export function readJoinedBlocks(sent: Uint8Array | null, names: readonly string[]): BlockOfGpu[] {
+  const blocks: BlockOfGpu[] = [];
+  for (const rows = new JoinedRows(sent ?? new Uint8Array()); rows.next();) {
+    const block: BlockOfGpu & Record<string, unknown> = {
+      kind: "block",
+      gpuKey: rows.float8(),
+      fromMs: Math.round(rows.float8()),
+      records: rows.int4(),
+      times: rows.bytea() as Uint8Array,
+      others: rows.bytea(),
+      runs: rows.text(),
+    };
+    for (const name of names) {
+      const column = rows.bytea();
+      if (column !== null) block[name] = column;
+    }
+    blocks.push(block);
+  }
+  return blocks;
+}
+
 /** An SQL expression for a block. */
 export function sentBlock(block: string, { metrics: names, withOthers, withRuns }: SentColumns): string {
   const others = withOthers ? `${block}.others` : "null::bytea";
@@ -25,8 +61,6 @@ export function sentBlock(block: string, { metrics: names, withOthers, withRuns 
   return `record_send(row(${block}.records, ${block}.times, ${others}, ${runs}${columns}))`;
 }
 
-const fieldsBeforeMetrics = 4;
-
 /** Reads what `sentBlock` gave.
  *  @param names the metrics that were read there */
 export function readSentBlock(
@@ -34,30 +68,37 @@ export function readSentBlock(
   names: readonly string[],
   of: Pick<BlockOfGpu, "gpuKey" | "fromMs">,
 ): BlockOfGpu {
-  const fields = fieldsOf(sent);
-  const [records, times, others, runs] = fields;
+  const fields = new SentFields(sent);
+  const [records, times, others, runs] = [fields.next(), fields.next(), fields.next(), fields.next()];
   if (records === undefined || times === undefined) throw new Error("a block was read without its instants");
-  return {
-    ...Object.fromEntries(names.map((name, index) => [name, fields[fieldsBeforeMetrics + index] ?? null])),
+  const block: BlockOfGpu & Record<string, unknown> = {
     ...of,
     kind: "block",
-    records: viewOf(records).getInt32(0),
+    records: Buffer.from(records.buffer, records.byteOffset).readInt32BE(0),
     times,
     others: others ?? null,
     runs: runs === undefined ? null : new TextDecoder().decode(runs),
   };
+  for (const name of names) {
+    const column = fields.next();
+    if (column !== undefined) block[name] = column;
+  }
+  return block;
 }
 
-function fieldsOf(sent: Uint8Array): (Uint8Array | undefined)[] {
-  const view = viewOf(sent);
-  let at = 4;
-  return Array.from({ length: view.getInt32(0) }, () => {
-    const length = view.getInt32(at + 4);
-    at += 8 + Math.max(0, length);
-    return length < 0 ? undefined : sent.subarray(at - length, at);
-  });
-}
+/** The fields of a row. */
+class SentFields {
+  private readonly view: DataView;
+  private at = 4;
 
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  constructor(private readonly sent: Uint8Array) {
+    this.view = new DataView(sent.buffer, sent.byteOffset, sent.byteLength);
+  }
+
+  /** @returns undefined for NULL */
+  next(): Uint8Array | undefined {
+    const length = this.view.getInt32(this.at + 4);
+    this.at += 8 + Math.max(0, length);
+    return length < 0 ? undefined : this.sent.subarray(this.at - length, this.at);
+  }
 }

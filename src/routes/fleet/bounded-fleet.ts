@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { StoreUnavailable } from "../../domain/errors.ts";
 import { byPlace, type Gpu } from "../../domain/gpu.ts";
 import { type GpuBounds, isPlaceWithin } from "../../domain/gpu-bounds.ts";
-import { type GpuSelector, selectsGpu } from "../../domain/gpu-selector.ts";
+import type { GpuSelector } from "../../domain/gpu-selector.ts";
 import { migInstanceOf } from "../../domain/mig-instance.ts";
 import type { StoredRecord } from "../../domain/query.ts";
 import { attributesWithin, recordWithin } from "../../domain/within-bounds.ts";
@@ -12,6 +12,7 @@ import type { FleetQueries } from "../../pipeline/store/telemetry-queries.ts";
 import type { FleetGpu } from "../schemas/gpu.ts";
 import type { Fleet, FleetMember } from "./fleet.ts";
 import { toldBy } from "./member-entry.ts";
+import { selectedMembers } from "./selected-members.ts";
 
 export interface BoundedFleetOptions {
   readonly fleet: Fleet;
@@ -79,9 +80,8 @@ export class BoundedFleet implements Fleet {
   }
 
   members(selector: GpuSelector = {}): readonly FleetMember[] {
-    const { all } = this.current();
-    if (Object.keys(selector).length === 0) return all;
-    return all.filter(({ gpu, record }) => selectsGpu(selector, gpu, record?.occupants));
+    const { all, byUuid } = this.current();
+    return selectedMembers(selector, all, (uuid) => byUuid.get(uuid));
   }
 
   member(uuid: string): FleetMember | undefined {

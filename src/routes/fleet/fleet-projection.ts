@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import { BaseService } from "../../kit/base-service.ts";
 import type { Clock } from "../../kit/clock.ts";
 import { StoreUnavailable, UndecodableBlock } from "../../domain/errors.ts";
-import { type GpuSelector, selectsGpu } from "../../domain/gpu-selector.ts";
+import type { GpuSelector } from "../../domain/gpu-selector.ts";
 import type { InventoryState } from "../../domain/inventory.ts";
 import type { StoredRecord } from "../../domain/query.ts";
 import { RepeatedError } from "../../kit/repeated-error.ts";
@@ -12,6 +12,7 @@ import type { FleetQueries } from "../../pipeline/store/telemetry-queries.ts";
 import type { FleetGpu } from "../schemas/gpu.ts";
 import type { FleetMember, LiveFleet, PresentStates } from "./fleet.ts";
 import { FleetMembers } from "./fleet-members.ts";
+import { selectedMembers } from "./selected-members.ts";
 import type { HotTier } from "../../pipeline/hot/hot-tier.ts";
 
 const storeErrorPrefix = "the fleet may lack GPUs and records that only the store has";
@@ -119,9 +120,7 @@ export class FleetProjection extends BaseService implements LiveFleet {
     if (!this.isLoaded) {
       throw new StoreUnavailable(`the fleet is not loaded yet: ${this.error() ?? "the store has not answered yet"}`);
     }
-    const all = this.merged.all();
-    if (Object.keys(selector).length === 0) return all;
-    return all.filter(({ gpu, record }) => selectsGpu(selector, gpu, record?.occupants));
+    return selectedMembers(selector, this.merged.all(), (uuid) => this.merged.get(uuid));
   }
 
   member(uuid: string): FleetMember | undefined {

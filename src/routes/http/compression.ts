@@ -15,14 +15,30 @@ export function compression() {
     if (typeof responseValue !== "object" || responseValue === null) return undefined;
     const headers = new Headers(set.headers as Record<string, string>);
     headers.set("content-type", "application/json");
-    return compressedResponse(new Response(JSON.stringify(responseValue), { headers }), encoding);
+    return compressedBody(new TextEncoder().encode(JSON.stringify(responseValue)), { status: 200, headers }, encoding);
   });
 }
 
 async function compressedResponse(answer: Response, encoding: Encoding): Promise<Response> {
-  const body = new Uint8Array(await answer.arrayBuffer());
-  const { status } = answer;
-  const headers = new Headers(answer.headers);
+  const { status, headers } = answer;
+  return compressedBody(
+    new Uint8Array(await answer.arrayBuffer()),
+    { status, headers: new Headers(headers) },
+    encoding,
+  );
+}
+
+interface AnswerHead {
+  readonly status: number;
+  /** Changed in place. */
+  readonly headers: Headers;
+}
+
+async function compressedBody(
+  body: Uint8Array<ArrayBuffer>,
+  { status, headers }: AnswerHead,
+  encoding: Encoding,
+): Promise<Response> {
   headers.append("vary", "accept-encoding");
   if (body.length < compressMinBytes) return new Response(body, { status, headers });
   headers.delete("content-length");

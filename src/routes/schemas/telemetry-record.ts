@@ -1,6 +1,6 @@
 import { type Static, type TNumber, type TOptional, Type } from "@sinclair/typebox";
 import { type Metric, metrics } from "../../domain/metrics.ts";
-import { noOccupants, noWorkload } from "../../domain/gpu.ts";
+import { type Gpu, noOccupants, noWorkload } from "../../domain/gpu.ts";
 import { migPartOf } from "../../domain/mig-instance.ts";
 import type { Aggregate, StoredRecord, StoredRollup } from "../../domain/query.ts";
 import { formatTimestamp } from "../../domain/timestamp.ts";
@@ -114,27 +114,41 @@ export const telemetryRecordSchema = Type.Object(
 type Identity = { -readonly [Field in keyof typeof identity]: Static<(typeof identity)[Field]> };
 type ApiRecord = Identity & ApiMig & Record<string, unknown>;
 
+/** What all records of a GPU with the same attributes have in common. */
+interface KnownIdentity {
+  /** The beginning of `telemetry_id`. */
+  readonly id: string;
+  readonly fields: Omit<Identity, "telemetry_id" | "timestamp"> & ApiMig;
+}
+
+const knownIdentities = new WeakMap<Gpu, KnownIdentity>();
+
+function identityOf(gpu: Gpu): KnownIdentity {
+  let known = knownIdentities.get(gpu);
+  if (known === undefined) {
+    const { uuid, device, modelName: model_name, hostname, clusterId: cluster_id } = gpu;
+    const fields = { gpu_id: String(gpu.gpuId), uuid, device, model_name, hostname, cluster_id, ...toApiMig(uuid) };
+    known = { id: `${hostname}_${gpu.gpuId}${migPartOf(uuid)}_`, fields };
+    knownIdentities.set(gpu, known);
+  }
+  return known;
+}
+
 /** A record in the API's shape. */
-export function toApiRecord(record: StoredRecord): ApiRecord {
-  const { gpu, timeMs } = record;
+export function toApiRecord({ gpu, timeMs, metrics: values, custom, occupants }: StoredRecord): ApiRecord {
+  const { id, fields } = identityOf(gpu);
   const shown: ApiRecord = {
-    telemetry_id: telemetryId(record),
+    telemetry_id: id + secondsOf(timeMs),
     timestamp: formatTimestamp(timeMs),
-    gpu_id: String(gpu.gpuId),
-    uuid: gpu.uuid,
-    device: gpu.device,
-    model_name: gpu.modelName,
-    hostname: gpu.hostname,
-    cluster_id: gpu.clusterId,
-    ...toApiMig(gpu.uuid),
-    ...record.metrics,
+    ...fields,
+    ...values,
   };
-  if (Object.keys(record.custom).length > 0) shown.custom = record.custom;
-  const { container, pod, namespace } = record.occupants[0] ?? noWorkload;
+  if (Object.keys(custom).length > 0) shown.custom = custom;
+  const { container, pod, namespace } = occupants[0] ?? noWorkload;
   if (container !== "") shown.container = container;
   if (pod !== "") shown.pod = pod;
   if (namespace !== "") shown.namespace = namespace;
-  return record.occupants.length < 2 ? shown : { ...shown, ...toApiOccupants(record.occupants) };
+  return occupants.length < 2 ? shown : { ...shown, ...toApiOccupants(occupants) };
 }
 
 /** A GPU's rollup of a minute, an hour or a day, in the API's shape. */
@@ -161,8 +175,9 @@ export function toApiRollup({ gpu, timeMs, records, metrics: aggregates }: Store
 
 const counters = new Set(metrics.filter(({ kind }) => kind === "counter").map(({ name }) => name));
 
-function telemetryId({ gpu, timeMs }: StoredRecord): string {
+/** The epoch seconds, with .mmm if the instant has milliseconds. */
+function secondsOf(timeMs: number): string {
   const milliseconds = timeMs % 1000;
   const fraction = milliseconds === 0 ? "" : `.${String(milliseconds).padStart(3, "0")}`;
-  return `${gpu.hostname}_${gpu.gpuId}${migPartOf(gpu.uuid)}_${Math.floor(timeMs / 1000)}${fraction}`;
+  return `${Math.floor(timeMs / 1000)}${fraction}`;
 }

@@ -24,8 +24,8 @@ export class SqlHistoryQueries implements HistoryQueries {
 
   async records(filter: RecordFilter): Promise<HistoryPage<StoredRecord>> {
     const reads = this.reads();
-    const { elements, next } = await readRecordPage(reads, filter);
-    return { elements: inOrder(await recordsOf(reads, elements, filter.gpus.within)), next };
+    const { elements, next, places } = await readRecordPage(reads, filter);
+    return { elements: inOrder(await recordsOf(reads, elements, { within: filter.gpus.within, places })), next };
   }
 
   async rollups(filter: RecordFilter, resolution: RollupResolution): Promise<HistoryPage<StoredRollup>> {
@@ -37,7 +37,7 @@ export class SqlHistoryQueries implements HistoryQueries {
   async recordsOfEach(filter: EachGpuFilter): Promise<StoredRecord[]> {
     const reads = this.reads();
     const rows = await readRecordsOfEach(reads, filter);
-    return inOrder(await recordsOf(reads, rows, filter.within));
+    return inOrder(await recordsOf(reads, rows, { within: filter.within }));
   }
 
   async rollupsOfEach(filter: EachGpuFilter, resolution: RollupResolution): Promise<StoredRollup[]> {

@@ -1,6 +1,7 @@
 import type { SqlExecutor } from "../../../db/client.ts";
-import { type Places, selectPlaces } from "../../../db/sql/select-places.ts";
+import { type KnownPlaces, type Places, selectPlaces } from "../../../db/sql/select-places.ts";
 import type { RecordRow } from "../../../db/sql/select-records.ts";
+import { recordOfWhole, type WholeRecord } from "./history/block-records.ts";
 import type { RollupRow } from "./aggregates/rollup-pages.ts";
 import { storedOccupants } from "../../../db/sql/stored-occupants.ts";
 import type { Gpu } from "../../../domain/gpu.ts";
@@ -11,17 +12,25 @@ import type { StoredRecord, StoredRollup } from "../../../domain/query.ts";
 // Converts rows of the history to records and rollups, each with its GPU's attributes at its instant. A row whose key no GPU
 // has is left out: after a failover, programs older than migration 0005 stored records under keys of another database.
 
-/** Converts rows to records, in the rows' order.
- *  @param within the bounds of what was read; undefined: none */
+/** What is known of rows that were read. */
+interface OfRows {
+  /** The bounds of what was read; undefined: none. */
+  readonly within?: GpuBounds | undefined;
+  /** The places of the GPUs, if they were read with the rows. */
+  readonly places?: KnownPlaces | undefined;
+}
+
+/** Converts rows to records, in the rows' order. */
 export async function recordsOf(
   executor: SqlExecutor,
-  rows: readonly RecordRow[],
-  within?: GpuBounds,
+  rows: readonly (RecordRow | WholeRecord)[],
+  of: OfRows = {},
 ): Promise<StoredRecord[]> {
-  const places = await placesOf(executor, rows, within);
+  const places = await placesOf(executor, rows, of);
   return rows.flatMap((row) => {
     const gpu = places.at(row.gpuKey, row.timeMs);
-    return gpu === undefined ? [] : [toRecord(row, gpu)];
+    if (gpu === undefined) return [];
+    return "whole" in row ? recordOfWhole(row, gpu) : toRecord(row, gpu);
   });
 }
 
@@ -32,23 +41,24 @@ export async function rollupsOf(
   rows: readonly RollupRow[],
   within?: GpuBounds,
 ): Promise<StoredRollup[]> {
-  const places = await placesOf(executor, rows, within);
+  const places = await placesOf(executor, rows, { within });
   return rows.flatMap((row) => {
     const gpu = places.at(row.gpuKey, row.timeMs);
     return gpu === undefined ? [] : [{ gpu, timeMs: row.timeMs, records: row.records, metrics: row.metrics }];
   });
 }
 
-function placesOf(
+async function placesOf(
   executor: SqlExecutor,
   rows: readonly { readonly gpuKey: number; readonly timeMs: number }[],
-  within: GpuBounds | undefined,
+  { within, places }: OfRows,
 ): Promise<Places> {
   const [firstMs, lastMs] = rows.reduce(
     ([first, last], { timeMs }) => [Math.min(first, timeMs), Math.max(last, timeMs)],
     [Infinity, -Infinity],
   );
-  return selectPlaces(executor, { gpuKeys: rows.map(({ gpuKey }) => gpuKey), firstMs, lastMs, within });
+  const known = places?.between(firstMs, lastMs);
+  return known ?? selectPlaces(executor, { gpuKeys: rows.map(({ gpuKey }) => gpuKey), firstMs, lastMs, within });
 }
 
 function valuesOf(row: object): Readonly<Record<string, unknown>> {

@@ -9,6 +9,7 @@ import type { ScopeRule } from "./access-rule.ts";
 export class Requester {
   /** What the request changes, once a handler knows it; by default, its path. */
   target: string | undefined;
+  private network: string | undefined;
 
   constructor(
     readonly caller: Caller,
@@ -19,7 +20,7 @@ export class Requester {
   /** Whose costs the request counts as: the key's or the person's, or else those of the address. */
   get client(): string {
     const { kind, grant } = this.caller;
-    if (grant.id === "") return clientNetwork(this.address) ?? (this.address || "unknown");
+    if (grant.id === "") return (this.network ??= clientNetwork(this.address) ?? (this.address || "unknown"));
     return kind === "key" ? `key ${grant.id}` : grant.id;
   }
 

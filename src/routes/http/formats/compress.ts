@@ -1,5 +1,5 @@
 import { promisify } from "node:util";
-import { gzip } from "node:zlib";
+import { gzip, gzipSync } from "node:zlib";
 import type { Encoding } from "./negotiate.ts";
 
 /** Shorter bodies are not compressed, because they fit into one packet. */
@@ -10,10 +10,15 @@ const level = 1;
 
 const gzipAsync = promisify(gzip);
 
-/** Compresses a whole body, off the event loop. */
+/** Up to this length, in bytes or characters, a body is compressed at once, in about 0.1 ms: to hand it to another thread takes longer. */
+const shortBytes = 131_072;
+
+/** Compresses a whole body, a long one off the event loop. */
 export async function compressed(body: string | Uint8Array, encoding: Encoding): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = encoding === "zstd" ? await Bun.zstdCompress(body, { level }) : await gzipAsync(body, { level });
-  return new Uint8Array(bytes);
+  const isShort = body.length <= shortBytes;
+  if (encoding === "gzip")
+    return new Uint8Array(isShort ? gzipSync(body, { level }) : await gzipAsync(body, { level }));
+  return new Uint8Array(isShort ? Bun.zstdCompressSync(body, { level }) : await Bun.zstdCompress(body, { level }));
 }
 
 /** Compresses a stream, at the coding's default level. */

@@ -38,6 +38,19 @@ interface PreferringNegotiator {
 export function encodingOf(request: Request): Encoding | undefined {
   const given = request.headers.get("accept-encoding");
   if (given === null) return undefined;
+  let known = knownEncodings.get(given);
+  if (known === undefined) {
+    if (knownEncodings.size === knownMax) knownEncodings.clear();
+    knownEncodings.set(given, (known = { encoding: preferredOf(given) }));
+  }
+  return known.encoding;
+}
+
+/** Headers that were read lately: nearly all requests have one of a few. */
+const knownEncodings = new Map<string, { readonly encoding: Encoding | undefined }>();
+const knownMax = 100;
+
+function preferredOf(given: string): Encoding | undefined {
   const negotiator: PreferringNegotiator = new Negotiator({ headers: { "accept-encoding": given } });
   const best = negotiator.encoding([...encodings, "identity"], { preferred: [...encodings] });
   return encodings.find((encoding) => encoding === best);

@@ -3,7 +3,9 @@ import type { RecordPlace } from "../../../../db/sql/matching-places.ts";
 import { selectStoredAt } from "../../../../db/sql/records-at.ts";
 import type { RecordRow } from "../../../../db/sql/select-records.ts";
 import type { Run } from "../../../../domain/block/block.ts";
+import type { Gpu } from "../../../../domain/gpu.ts";
 import { metricNames } from "../../../../domain/metrics.ts";
+import type { StoredRecord } from "../../../../domain/query.ts";
 import { allTime } from "../../../../domain/time-range.ts";
 import type { OnUnreadable } from "../../telemetry-queries.ts";
 import { byPlace } from "./block-places.ts";
@@ -28,6 +30,24 @@ export function recordRowOf(
     if (!Number.isNaN(value)) row[name] = value;
   }
   return row;
+}
+
+/** A record of a part that has all columns. */
+export interface WholeRecord extends RecordPlace {
+  readonly whole: HistoryPart;
+  /** Its place in the part. */
+  readonly index: number;
+}
+
+/** The record, as `toRecord` makes it of a row. @param gpu the GPU as it was at the instant */
+export function recordOfWhole({ whole, index, timeMs }: WholeRecord, gpu: Gpu): StoredRecord {
+  const metrics: Record<string, number> = {};
+  for (const [name, column] of whole.metrics) {
+    const value = column[index] as number;
+    if (value === value) metrics[name] = value;
+  }
+  const custom = whole.others.size === 0 ? null : customOf(whole.others, index);
+  return { gpu, timeMs, metrics, custom: custom ?? {}, occupants: runAt(whole.runs, index)?.occupants ?? [] };
 }
 
 /** The run of a record of a block. */

@@ -3,6 +3,7 @@ import type { BlockOfGpu } from "../../../../db/sql/history-columns.ts";
 import { toPage } from "../../../../db/sql/history-part.ts";
 import { selectWindow } from "../../../../db/sql/history-window.ts";
 import { matchingPlaces, type RecordPlace, restrictsPlaces } from "../../../../db/sql/matching-places.ts";
+import type { KnownPlaces } from "../../../../db/sql/select-places.ts";
 import type { RecordRow } from "../../../../db/sql/select-records.ts";
 import { type SentColumns, wholeBlock } from "../../../../db/sql/sent-blocks.ts";
 import { type GpuSelector, restrictsHolders } from "../../../../domain/gpu-selector.ts";
@@ -10,7 +11,7 @@ import type { HistoryPage, RecordFilter } from "../../../../domain/query.ts";
 import type { TimeRange } from "../../../../domain/time-range.ts";
 import { turnOfOthers } from "../../../../kit/turn.ts";
 import { type BlockPlace, BlockPlaces, boundsAfter, byPlace, candidatesOf } from "./block-places.ts";
-import { recordRowOf, recordsAt } from "./block-records.ts";
+import { recordsAt, type WholeRecord } from "./block-records.ts";
 import { partsOfBlocks } from "./history-part.ts";
 
 /** Windows grow, for GPUs that have few records an hour, and for filters that few records match. */
@@ -25,17 +26,24 @@ const wholeBlocksPerWindowMax = 256;
 const blocksAtATime = 256;
 
 /** A record of a page: a row, or one in a block, whose values may still have to be read. */
-type Found = RecordRow | BlockPlace;
+type Found = RecordRow | WholeRecord | BlockPlace;
+
+/** A page, and what was read with it. */
+interface ReadPage extends HistoryPage<RecordRow | WholeRecord> {
+  /** The places of its GPU; undefined unless the filter is about one GPU, without bounds. */
+  readonly places: KnownPlaces | undefined;
+}
 
 /** Reads a page of the history, newest first unless `filter.isForward`, from rows and blocks. It reads window by window, each from one
  *  snapshot, until the page is full.
  *  @throws UndecodableBlock, and the errors of the executor */
-export async function readRecordPage(executor: SqlExecutor, filter: RecordFilter): Promise<HistoryPage<RecordRow>> {
+export async function readRecordPage(executor: SqlExecutor, filter: RecordFilter): Promise<ReadPage> {
   const isForward = filter.isForward === true;
   const isOneGpu = filter.gpus.uuids?.length === 1;
   const order = isForward ? byPlace : (a: RecordPlace, b: RecordPlace) => byPlace(b, a);
   const found: Found[] = [];
   let left = filter;
+  let places: KnownPlaces | undefined;
   // the newest block of a GPU often has only the last few records, and the one before it those of a whole hour
   let count = isOneGpu ? blocksOfFirstWindow : 1;
   // of a fleet, most blocks of an hour have no record of the first page
@@ -46,9 +54,12 @@ export async function readRecordPage(executor: SqlExecutor, filter: RecordFilter
     // few blocks: their values travel with them
     const isSmall = isOneGpu || (records !== undefined && records <= wholeBlocksPerWindowMax && isAtEnd(filter));
     const columns = isSmall ? wholeBlock : instantsOf(filter.gpus);
-    const recordsOfCount = isOneGpu && found.length === 0 && left === filter ? missing : undefined;
-    const blocks = { count, recordsOfCount, columns, records };
+    const isFirst = isOneGpu && left === filter;
+    const recordsOfCount = isFirst && found.length === 0 ? missing : undefined;
+    const withPlaces = isFirst && filter.gpus.within === undefined;
+    const blocks = { count, recordsOfCount, columns, records, withPlaces };
     const window = await selectWindow(executor, { ...left, limit: missing - 1 }, blocks);
+    places ??= window.places;
     const isPartial = records !== undefined && window.blocks.length >= records;
     const { edgeMs } = window;
     const range = edgeMs === undefined ? left.range : inside(left.range, edgeMs, isForward);
@@ -58,9 +69,7 @@ export async function readRecordPage(executor: SqlExecutor, filter: RecordFilter
     // the other blocks may have some of the records
     if (isPartial && settled.length < missing) continue;
     const first = [...rows, ...settled].sort(order).slice(0, missing);
-    found.push(
-      ...(isSmall ? first.map((each) => (isInBlock(each) ? recordRowOf(each.part, each.index) : each)) : first),
-    );
+    found.push(...(isSmall ? first.map((each) => (isInBlock(each) ? wholeRecord(each) : each)) : first));
     if (edgeMs === undefined) break;
     left = beyond(left, edgeMs);
     if (left.range.fromMs >= left.range.toMs) break;
@@ -70,7 +79,7 @@ export async function readRecordPage(executor: SqlExecutor, filter: RecordFilter
     );
   }
   const { elements, next } = toPage(found, filter.limit);
-  return { elements: await withValues(executor, elements), next };
+  return { elements: await withValues(executor, elements), next, places };
 }
 
 /** True if no block is across the beginning of a page. */
@@ -143,8 +152,12 @@ function isInBlock(record: Found): record is BlockPlace {
   return "part" in record;
 }
 
+function wholeRecord({ part, index, gpuKey, timeMs }: BlockPlace): WholeRecord {
+  return { whole: part, index, gpuKey, timeMs };
+}
+
 /** Reads the values of the records that are in blocks. */
-async function withValues(executor: SqlExecutor, found: readonly Found[]): Promise<RecordRow[]> {
+async function withValues(executor: SqlExecutor, found: readonly Found[]): Promise<(RecordRow | WholeRecord)[]> {
   const settled = found.filter(isInBlock);
   const rows = settled.length === 0 ? [] : await recordsAt(executor, settled);
   const byPlaces = new Map(rows.map((row) => [`${row.gpuKey} ${row.timeMs}`, row]));
