@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { makeBatch, messageOf, type TestRecord } from "../../dev/make-batch.ts";
 import type { SqlExecutor } from "../../src/db/client.ts";
+import { readJoinedBlocks, wholeBlock } from "../../src/db/sql/sent-blocks.ts";
 import { gpuKeyOf } from "../../src/domain/gpu-key.ts";
 import type { HistoryCursor, RecordFilter, StoredRecord } from "../../src/domain/query.ts";
 import { allTime } from "../../src/domain/time-range.ts";
@@ -99,7 +100,9 @@ test("the newest records of a fleet are found without the blocks that have none 
   const counting: SqlExecutor = {
     query: async <Row>(text: string, params?: readonly unknown[]) => {
       const rows = await alone.client.query<Row>(text, params);
-      blocks += rows.filter((row) => (row as { readonly block?: unknown }).block instanceof Uint8Array).length;
+      for (const { blocks: sent } of rows as { readonly blocks?: Uint8Array | null }[]) {
+        blocks += readJoinedBlocks(sent ?? null, wholeBlock.metrics).length;
+      }
       return rows;
     },
   };

@@ -51,7 +51,8 @@ export async function selectLearnedSteps(
   const hasTooFew = ({ blocks, settled }: NewestInstants): boolean => blocks === blocksFirst && settled <= learnedFrom;
   const few = found.filter(hasTooFew).map(({ gpuKey }) => gpuKey);
   const more = few.length === 0 ? [] : await read(learnedFrom + 1, few);
-  return [...found.filter((each) => !hasTooFew(each)), ...more].map(stepOf);
+  const steps = new Steps();
+  return [...found.filter((each) => !hasTooFew(each)), ...more].map((each) => steps.of(each));
 }
 
 function newestInstants(conditions: Conditions, range: LearnedRange, blocks: string): string {
@@ -78,8 +79,15 @@ interface NewestInstants {
   settled: number;
   /** The number of instants, with those of the rows. */
   count: number;
-  /** Milliseconds since the epoch, those of the rows and of each block. */
-  readonly instants: Float64Array[];
+  /** Those of the rows and of each block. */
+  readonly sent: SentInstants[];
+}
+
+interface SentInstants {
+  readonly isBlock: boolean;
+  readonly fromMs: number;
+  readonly records: number;
+  readonly times: Uint8Array;
 }
 
 function instantsOf(sent: Uint8Array): NewestInstants[] {
@@ -88,23 +96,46 @@ function instantsOf(sent: Uint8Array): NewestInstants[] {
     const [gpuKey, isBlock, fromMs, records] = [rows.float8(), rows.int4() === 1, rows.float8(), rows.int4()];
     const times = rows.bytea() ?? new Uint8Array();
     let ofGpu = found.get(gpuKey);
-    if (ofGpu === undefined) found.set(gpuKey, (ofGpu = { gpuKey, blocks: 0, settled: 0, count: 0, instants: [] }));
+    if (ofGpu === undefined) found.set(gpuKey, (ofGpu = { gpuKey, blocks: 0, settled: 0, count: 0, sent: [] }));
     ofGpu.blocks += isBlock ? 1 : 0;
     ofGpu.settled += isBlock ? records : 0;
     ofGpu.count += records;
-    ofGpu.instants.push(
-      isBlock
-        ? decodeNamed(
-            () => nameOfBlock({ gpuKey, fromMs }),
-            () => decodeNamedColumn("times", () => decodeNumbers(times, records)),
-          )
-        : sentInstants(times),
-    );
+    ofGpu.sent.push({ isBlock, fromMs, records, times });
   }
   return [...found.values()];
 }
 
-function stepOf({ gpuKey, instants, count }: NewestInstants): LearnedStep {
+/** Finds the steps of devices. Those of a host, and often of a fleet, are scraped at the same instants, which are decoded once. */
+class Steps {
+  private readonly known = new Map<string, Omit<LearnedStep, "gpuKey">>();
+
+  /** @throws UndecodableBlock, which names the device's key and the instant */
+  of({ gpuKey, count, sent }: NewestInstants): LearnedStep {
+    const key = sent.map(keyOf).join();
+    let known = this.known.get(key);
+    if (known === undefined) {
+      const instants = sent.map((each) => decoded(gpuKey, each));
+      this.known.set(key, (known = stepOf(instants, count)));
+    }
+    return { gpuKey, ...known };
+  }
+}
+
+function keyOf({ isBlock, records, times }: SentInstants): string {
+  const bytes = Buffer.from(times.buffer, times.byteOffset, times.length);
+  return `${isBlock} ${records} ${times.length} ${bytes.toString("latin1")}`;
+}
+
+/** Milliseconds since the epoch. */
+function decoded(gpuKey: number, { isBlock, fromMs, records, times }: SentInstants): Float64Array {
+  if (!isBlock) return sentInstants(times);
+  return decodeNamed(
+    () => nameOfBlock({ gpuKey, fromMs }),
+    () => decodeNamedColumn("times", () => decodeNumbers(times, records)),
+  );
+}
+
+function stepOf(instants: readonly Float64Array[], count: number): Omit<LearnedStep, "gpuKey"> {
   const all = new Float64Array(count);
   let at = 0;
   for (const some of instants) {
@@ -121,7 +152,6 @@ function stepOf({ gpuKey, instants, count }: NewestInstants): LearnedStep {
   }
   steps.sort();
   return {
-    gpuKey,
     stepMs: steps[Math.ceil(steps.length / 2) - 1] ?? NaN,
     steps: steps.length,
     newestMs: all[count - 1] as number,

@@ -87,9 +87,14 @@ select ${joinedRows(sent)} as sent from (
 
 function groupSpansOf(sent: Uint8Array): GroupSpan[] {
   const spans: GroupSpan[] = [];
+  // many GPUs have the same group
+  const known = new Map<string, readonly string[]>();
   for (const rows = new JoinedRows(sent); rows.next();) {
     const span = { gpuKey: rows.float8(), fromMs: Math.round(rows.float8()), toMs: Math.round(rows.float8()) };
-    spans.push({ ...span, group: JSON.parse(rows.text() ?? "[]") as string[] });
+    const text = rows.text() ?? "[]";
+    let group = known.get(text);
+    if (group === undefined) known.set(text, (group = JSON.parse(text) as string[]));
+    spans.push({ ...span, group });
   }
   return spans;
 }

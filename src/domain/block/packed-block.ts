@@ -47,14 +47,26 @@ function hasValues(values: Float64Array): boolean {
   return false;
 }
 
+/** Decodes the instants of a block. @throws UndecodableBlock if they are damaged, which names the column */
+export function decodeTimes(times: Uint8Array, records: number): Float64Array {
+  if (!(records >= 0 && records <= blockRecordsMax)) throw new UndecodableBlock(`a block has ${records} records`);
+  return decodeNamedColumn("times", () => decodeNumbers(times, records));
+}
+
 /** Decodes a block, or what was read of it.
  *  @param packed `runs` is undefined if they were not read; then the block has none
  *  @throws UndecodableBlock if it is damaged, which names the column */
 export function unpackBlock(packed: Omit<PackedBlock, "runs"> & { readonly runs: string | undefined }): Block {
-  const { records, times, metrics, others, runs } = packed;
-  if (!(records >= 0 && records <= blockRecordsMax)) throw new UndecodableBlock(`a block has ${records} records`);
+  return unpackColumns(packed, decodeTimes(packed.times, packed.records));
+}
+
+/** The same, of a block whose instants are decoded already. */
+export function unpackColumns(
+  { records, metrics, others, runs }: Omit<PackedBlock, "runs" | "times"> & { readonly runs: string | undefined },
+  timesMs: Float64Array,
+): Block {
   return {
-    timesMs: decodeNamedColumn("times", () => decodeNumbers(times, records)),
+    timesMs,
     metrics: new Map(
       Array.from(metrics, ([name, column]) => [name, decodeNamedColumn(name, () => decodeNumbers(column, records))]),
     ),

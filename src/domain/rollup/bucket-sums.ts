@@ -1,4 +1,4 @@
-import { type EntriesAdded, ExactSums } from "./exact-sums.ts";
+import { type EntriesAdded, ExactSums, type PiecesAdded } from "./exact-sums.ts";
 import { addEntries, addIncreases, type MetricRollup } from "./metric-rollup.ts";
 
 /** The summaries of a metric, in columns with an element for each cell. */
@@ -45,24 +45,30 @@ export class BucketSums {
     return this.groups;
   }
 
-  /** Adds values to a cell.
+  /** Adds the values of pieces, each to a cell.
    *  @param values NaN: none */
-  addValues(cell: number, metric: number, { values, from, to }: ValuesBetween): void {
+  addValues(metric: number, values: Float64Array, pieces: PiecesAdded): void {
     const { counts, minima, maxima, sums } = this.metrics[metric] as MetricSums;
-    let count = 0;
-    let minimum = Infinity;
-    let maximum = -Infinity;
-    for (let index = from; index < to; index += 1) {
-      const value = values[index] as number;
-      if (Number.isNaN(value)) continue;
-      count += 1;
-      minimum = Math.min(minimum, value);
-      maximum = Math.max(maximum, value);
-      sums.add(cell, value);
+    const { bounds, cells, length } = pieces;
+    for (let piece = 0; piece < length; piece += 1) {
+      const cell = cells[piece] as number;
+      if (cell < 0) continue;
+      const to = bounds[piece + 1] as number;
+      let count = counts[cell] as number;
+      let minimum = minima[cell] as number;
+      let maximum = maxima[cell] as number;
+      for (let index = bounds[piece] as number; index < to; index += 1) {
+        const value = values[index] as number;
+        // NaN is neither; of 0 and -0, which are shown alike, either is kept
+        if (value < minimum) minimum = value;
+        if (value > maximum) maximum = value;
+        if (value === value) count += 1;
+      }
+      counts[cell] = count;
+      minima[cell] = minimum;
+      maxima[cell] = maximum;
     }
-    counts[cell] = (counts[cell] as number) + count;
-    minima[cell] = Math.min(minima[cell] as number, minimum);
-    maxima[cell] = Math.max(maxima[cell] as number, maximum);
+    sums.addPieces(values, pieces);
   }
 
   /** Adds entries of a rollup, each to a cell. */
@@ -97,12 +103,6 @@ export class BucketSums {
     }
     this.groups = groups;
   }
-}
-
-interface ValuesBetween {
-  readonly values: Float64Array;
-  readonly from: number;
-  readonly to: number;
 }
 
 function grown(column: Float64Array, count: number, value: number): Float64Array<ArrayBuffer> {

@@ -30,6 +30,16 @@ interface ValuesBetween {
   readonly to: number;
 }
 
+/** Pieces of a column of values, and the cell that each is added to. */
+export interface PiecesAdded {
+  /** Piece `i` has the values from `bounds[i]` up to `bounds[i + 1]`. */
+  readonly bounds: Int32Array;
+  /** -1: the piece is not added. */
+  readonly cells: Int32Array;
+  /** The number of pieces. */
+  readonly length: number;
+}
+
 /** Columns with an element for each entry. */
 interface SumsOfEntries {
   readonly counts: Float64Array;
@@ -93,6 +103,14 @@ export class ExactSums {
     }
     integers[index] = sum;
     return place;
+  }
+
+  /** Adds the values of pieces, each to the sum of its cell. NaN: no value. */
+  addPieces(values: Float64Array, { bounds, cells, length }: PiecesAdded): void {
+    for (let piece = 0; piece < length; piece += 1) {
+      const cell = cells[piece] as number;
+      if (cell >= 0) this.addBetween(cell, { values, from: bounds[piece] as number, to: bounds[piece + 1] as number });
+    }
   }
 
   /** Adds a value to a sum so many times. */

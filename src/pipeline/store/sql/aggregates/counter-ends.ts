@@ -1,4 +1,4 @@
-import { addIncrease } from "../../../../domain/rollup/increase.ts";
+import { addIncrease, type CounterValues, firstValue, lastValue } from "../../../../domain/rollup/increase.ts";
 import { hourMs, type TimeRange } from "../../../../domain/time-range.ts";
 import type { ExactSums } from "../../../../domain/rollup/exact-sums.ts";
 
@@ -122,4 +122,30 @@ export class CounterEnds {
   forgetBefore(instantMs: number): void {
     for (const hour of this.byHour.keys()) if (hour < instantMs) this.byHour.delete(hour);
   }
+}
+
+interface PlaceOfCounter {
+  /** What is known of the hour so far. */
+  readonly ends: HourEnds;
+  readonly place: number;
+  readonly atMs: number;
+  /** Those that the values count in. */
+  readonly cells: readonly number[];
+}
+
+/** Adds how much a counter of a GPU increased to some values of a minute or an hour. */
+export function addCounter(
+  increases: ExactSums | undefined,
+  values: CounterValues,
+  { ends, place, atMs, cells }: PlaceOfCounter,
+): void {
+  const last = lastValue(values);
+  if (increases === undefined || Number.isNaN(last)) return;
+  const previous = ends.last(place, atMs);
+  const isFirst = !ends.hasLast(place);
+  for (const cell of cells) {
+    if (isFirst) ends.addFirst({ place, value: firstValue(values), atMs }, cell);
+    addIncrease(increases, cell, { ...values, previous });
+  }
+  ends.setLast({ place, value: last, atMs });
 }

@@ -13,16 +13,15 @@ export interface GroupsOfKeys extends TimeRange {
   readonly greatest: number;
 }
 
-interface Span {
-  readonly fromMs: number;
-  readonly toMs: number;
+/** When a GPU has a group. */
+export interface SpanOfGroup extends TimeRange {
   readonly group: number;
 }
 
 /** About as many as a fleet of 10,000 GPUs has rows of rollups in two days, some MB. */
 const holdersKnown = 1000;
 
-const nowhere: Span = { fromMs: -Infinity, toMs: Infinity, group: -1 };
+const nowhere: SpanOfGroup = { fromMs: -Infinity, toMs: Infinity, group: -1 };
 
 /** The groups that records are summarized by. Each has a number, from 0. */
 export class Groups {
@@ -31,7 +30,7 @@ export class Groups {
   /** Ascending. */
   readonly gpuKeys: readonly number[];
   private readonly numbers = new Map<string, number>();
-  private readonly spansOf = new Map<number, Span[]>();
+  private readonly spansOf = new Map<number, SpanOfGroup[]>();
   private readonly known = new WeakMap<Float64Array, GroupsOfKeys>();
   private readonly knownHolders = new Map<string, readonly (readonly number[] | boolean)[]>();
 
@@ -53,11 +52,6 @@ export class Groups {
   /** True if a record's groups also depend on the workloads that held its GPU. */
   get needsHolders(): boolean {
     return this.groupBy === "namespace" || this.own.restrictsNamespaces;
-  }
-
-  /** The group of a GPU in the bucket that begins at an instant; -1: the GPU is not selected. */
-  at(gpuKey: number, instantMs: number): number {
-    return this.spanAt(gpuKey, instantMs).group;
   }
 
   /** The same for several GPUs; quick for an array that was given before. */
@@ -107,11 +101,12 @@ export class Groups {
     return [...this.names.keys()].sort(compare);
   }
 
-  private spanAt(gpuKey: number, instantMs: number): Span {
+  /** The group of a GPU in the bucket that begins at an instant, and when it has this group; -1: the GPU is not selected. */
+  spanAt(gpuKey: number, instantMs: number): SpanOfGroup {
     const spans = this.spansOf.get(gpuKey);
     if (spans === undefined) return nowhere;
     for (let index = spans.length - 1; index >= 0; index -= 1) {
-      const span = spans[index] as Span;
+      const span = spans[index] as SpanOfGroup;
       if (span.fromMs > instantMs) continue;
       if (instantMs < span.toMs) return span;
       return { fromMs: span.toMs, toMs: spans[index + 1]?.fromMs ?? Infinity, group: -1 };

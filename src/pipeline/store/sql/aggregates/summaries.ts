@@ -3,21 +3,17 @@ import { decodeNamedColumn } from "../../../../domain/block/named-part.ts";
 import { decodeColumn } from "../../../../domain/block/number-column.ts";
 import type { Aggregate } from "../../../../domain/query.ts";
 import { BucketSums } from "../../../../domain/rollup/bucket-sums.ts";
-import type { EntriesAdded, ExactSums } from "../../../../domain/rollup/exact-sums.ts";
-import {
-  addIncrease,
-  type CounterValues,
-  firstValue,
-  hasIncrease,
-  lastValue,
-} from "../../../../domain/rollup/increase.ts";
+import type { EntriesAdded } from "../../../../domain/rollup/exact-sums.ts";
+import { hasIncrease } from "../../../../domain/rollup/increase.ts";
 import { EntriesOfRow, ReusedColumns } from "./reused-columns.ts";
 import { type Changes, unpackMetric } from "../../../../domain/rollup/metric-rollup.ts";
 import { holderOf } from "../../../../domain/rollup/roll-up.ts";
 import { isCounter } from "../../../../domain/rollup/rollup.ts";
 import { hourMs } from "../../../../domain/time-range.ts";
-import { firstFrom, type HistoryPart } from "../history/history-part.ts";
-import type { CounterEnds, HourEnds } from "./counter-ends.ts";
+import type { HistoryPart } from "../history/history-part.ts";
+import { firstFrom } from "../history/shared-times.ts";
+import { addCounter, type CounterEnds } from "./counter-ends.ts";
+import { Buckets, lengthOf, type Pieces } from "./buckets.ts";
 import type { Groups } from "./groups.ts";
 import type { OwnRecords } from "./own-records.ts";
 
@@ -60,6 +56,7 @@ export class Summaries {
   private readonly rises: boolean;
   private readonly reused = new ReusedColumns();
   private readonly added = new EntriesOfRow();
+  private readonly buckets: Buckets;
 
   /** @param ends what is known of the time before */
   constructor(
@@ -67,6 +64,7 @@ export class Summaries {
     private readonly ends: CounterEnds,
   ) {
     this.spanMs = Math.max(hourMs, question.widthMs);
+    this.buckets = new Buckets(question.widthMs, question.groups);
     const rising = new Set(risingMetrics(question));
     this.isRising = question.metrics.map((name) => rising.has(name));
     this.rises = rising.size > 0;
@@ -188,38 +186,52 @@ export class Summaries {
 
   /** Adds records in a row that have the same holder. */
   private addRun(
-    { gpuKey, timesMs, metrics }: HistoryPart,
+    part: HistoryPart,
     { first, end, groups: ofRun }: { first: number; end: number; groups: readonly number[] | boolean },
   ): void {
     if (first >= end || ofRun === false) return;
-    const { groups, widthMs, metrics: names } = this.question;
-    const columns = names.map((name) => metrics.get(name));
-    const hour = Math.floor((timesMs[first] as number) / hourMs) * hourMs;
-    const { fromMs, sums } = this.spanOf(hour);
+    const { metrics: names } = this.question;
+    const { gpuKey, timesMs, metrics } = part;
+    const pieces = this.buckets.piecesOf(timesMs, { first, end });
+    const { fromMs, sums } = this.spanOf(timesMs[first] as number);
+    const ofGpu = this.buckets.groupsOf(gpuKey, pieces);
+    for (const ofEach of ofRun === true ? [undefined] : ofRun) {
+      const added = this.buckets.cellsOf(pieces, { ofGpu, ofEach, fromMs, sums });
+      for (let piece = 0; piece < added.length; piece += 1) {
+        const cell = added.cells[piece] as number;
+        if (cell >= 0) sums.records[cell] = (sums.records[cell] as number) + lengthOf(pieces, piece);
+      }
+      for (let metric = 0; metric < names.length; metric += 1) {
+        const values = metrics.get(names[metric] as string);
+        if (values !== undefined) sums.addValues(metric, values, added);
+      }
+    }
+    if (this.rises) this.addRises(part, pieces, { ofRun, ofGpu, sums });
+  }
+
+  /** Adds how much counters increased, piece by piece. */
+  private addRises(
+    { gpuKey, timesMs, metrics }: HistoryPart,
+    pieces: Pieces,
+    { ofRun, ofGpu, sums }: RunOfPieces,
+  ): void {
+    const { widthMs, metrics: names } = this.question;
     const place = this.ends.placeOf(gpuKey);
-    for (let from = first; from < end;) {
-      const bucket = Math.floor(((timesMs[from] as number) - fromMs) / widthMs);
-      const bucketEnd = fromMs + (bucket + 1) * widthMs;
-      let to = from + 1;
-      while (to < end && (timesMs[to] as number) < bucketEnd) to += 1;
-      const group = groups.at(gpuKey, bucketEnd - widthMs);
-      const cells = group < 0 ? noCells : cellsAt(sums, bucket, { ofRun, group });
-      for (const cell of cells) {
-        sums.records[cell] = (sums.records[cell] as number) + to - from;
-        for (let metric = 0; metric < columns.length; metric += 1) {
-          const values = columns[metric];
-          if (values !== undefined) sums.addValues(cell, metric, { values, from, to });
-        }
-      }
-      if (this.rises) {
-        const atMs = widthMs < hourMs ? bucketEnd - widthMs : hour;
-        columns.forEach((values, metric) => {
-          if (values === undefined || this.isRising[metric] !== true) return;
-          const ends = this.ends.of(hour, names[metric] as string);
-          addCounter(sums.metrics[metric]?.increases, { values, from, to }, { ends, place, atMs, cells });
-        });
-      }
-      from = to;
+    const { bounds, beginsMs } = pieces;
+    const hour = Math.floor((timesMs[bounds[0] as number] as number) / hourMs) * hourMs;
+    const { fromMs } = this.spanOf(hour);
+    for (let piece = 0; piece < beginsMs.length; piece += 1) {
+      const beginMs = beginsMs[piece] as number;
+      const group = ofGpu[piece] as number;
+      const cells = group < 0 ? noCells : cellsAt(sums, (beginMs - fromMs) / widthMs, { ofRun, group });
+      const atMs = widthMs < hourMs ? beginMs : hour;
+      const [from, to] = [bounds[piece] as number, bounds[piece + 1] as number];
+      names.forEach((name, metric) => {
+        const values = metrics.get(name);
+        if (values === undefined || this.isRising[metric] !== true) return;
+        const ends = this.ends.of(hour, name);
+        addCounter(sums.metrics[metric]?.increases, { values, from, to }, { ends, place, atMs, cells });
+      });
     }
   }
 
@@ -232,30 +244,11 @@ export class Summaries {
   }
 }
 
-interface PlaceOfCounter {
-  /** What is known of the hour so far. */
-  readonly ends: HourEnds;
-  readonly place: number;
-  readonly atMs: number;
-  /** Those that the values count in. */
-  readonly cells: readonly number[];
-}
-
-/** Adds how much a counter of a GPU increased to some values of a minute or an hour. */
-function addCounter(
-  increases: ExactSums | undefined,
-  values: CounterValues,
-  { ends, place, atMs, cells }: PlaceOfCounter,
-): void {
-  const last = lastValue(values);
-  if (increases === undefined || Number.isNaN(last)) return;
-  const previous = ends.last(place, atMs);
-  const isFirst = !ends.hasLast(place);
-  for (const cell of cells) {
-    if (isFirst) ends.addFirst({ place, value: firstValue(values), atMs }, cell);
-    addIncrease(increases, cell, { ...values, previous });
-  }
-  ends.setLast({ place, value: last, atMs });
+interface RunOfPieces {
+  readonly ofRun: readonly number[] | boolean;
+  /** The groups of the GPU. */
+  readonly ofGpu: Int32Array;
+  readonly sums: BucketSums;
 }
 
 /** The aggregates of a cell, without metrics that have no value.

@@ -1,6 +1,7 @@
 import type { RecordPlace } from "../../../../db/sql/matching-places.ts";
 import { type GpuSelector, restrictsHolders, selectsHeld } from "../../../../domain/gpu-selector.ts";
-import { firstFrom, type HistoryPart } from "./history-part.ts";
+import type { HistoryPart } from "./history-part.ts";
+import { firstFrom } from "./shared-times.ts";
 
 /** The place of a record in a block. */
 export interface BlockPlace extends RecordPlace {

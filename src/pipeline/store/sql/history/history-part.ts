@@ -2,13 +2,14 @@ import { type BlockOfGpu, type ColumnsRow, type RowsOfGpu, sentDoubles } from ".
 import { packedColumns } from "../../../../db/sql/packed-columns.ts";
 import { storedOccupants } from "../../../../db/sql/stored-occupants.ts";
 import { type Block, partOf, type Run } from "../../../../domain/block/block.ts";
-import { unpackBlock } from "../../../../domain/block/packed-block.ts";
+import { unpackColumns } from "../../../../domain/block/packed-block.ts";
 import { UndecodableBlock } from "../../../../domain/errors.ts";
 import type { Workload } from "../../../../domain/gpu.ts";
 import { hourMs, type TimeRange } from "../../../../domain/time-range.ts";
 import { turnOfOthers } from "../../../../kit/turn.ts";
 import type { OnUnreadable } from "../../telemetry-queries.ts";
 import { decodeNamed, nameOfBlock } from "../../../../db/named-block.ts";
+import { firstFrom, inWholeMs, SharedTimes } from "./shared-times.ts";
 
 /** Records of one GPU in the order of their instants, in columns of the same length, at least one record. The instants are whole
  *  milliseconds. */
@@ -34,9 +35,10 @@ export async function partsOfBlocks(
   range: WantedRange,
 ): Promise<HistoryPart[]> {
   const parts: HistoryPart[] = [];
+  const times = new SharedTimes(range);
   for (const [index, row] of rows.entries()) {
     if (index > 0 && index % blocksPerTurn === 0) await turnOfOthers();
-    const part = partUnless(range.onUnreadable, () => partOfBlock(row, names, range));
+    const part = partUnless(range.onUnreadable, () => partOfBlock(row, names, times));
     if (part !== undefined) parts.push(part);
   }
   return parts;
@@ -54,15 +56,19 @@ function partUnless(onUnreadable: OnUnreadable | undefined, decode: () => Histor
 }
 
 /** @returns undefined if none of the block's records is in the range */
-function partOfBlock(row: BlockOfGpu, names: readonly string[], range: TimeRange): HistoryPart | undefined {
-  const { gpuKey, records, times, others, runs } = row;
+function partOfBlock(row: BlockOfGpu, names: readonly string[], times: SharedTimes): HistoryPart | undefined {
+  const { gpuKey, records, others, runs } = row;
   const metrics = packedColumns(row, names);
-  const packed = { records, times, metrics, others: others ?? undefined, runs: runs ?? undefined };
-  const block = decodeNamed(
+  const packed = { records, metrics, others: others ?? undefined, runs: runs ?? undefined };
+  return decodeNamed(
     () => nameOfBlock(row),
-    () => unpackBlock(packed),
+    () => {
+      const { all, from, to, timesMs } = times.of(row);
+      const block = unpackColumns(packed, all);
+      if (from >= to) return undefined;
+      return from === 0 && to === all.length ? { ...block, gpuKey } : { ...partOf(block, from, to), gpuKey, timesMs };
+    },
   );
-  return within({ ...block, gpuKey, timesMs: inWholeMs(block.timesMs) }, range);
 }
 
 /** Reads the columns of a GPU's rows, a part for each hour.
@@ -79,31 +85,6 @@ export function partsOfRows(row: RowsOfGpu, names: readonly string[], more: read
     from = to;
   }
   return parts;
-}
-
-/** PostgreSQL's seconds times 1000 are not always whole. */
-function inWholeMs(timesMs: Float64Array): Float64Array {
-  for (let index = 0; index < timesMs.length; index += 1) timesMs[index] = Math.round(timesMs[index] as number);
-  return timesMs;
-}
-
-function within(part: HistoryPart, { fromMs, toMs }: TimeRange): HistoryPart | undefined {
-  const { timesMs, gpuKey } = part;
-  const [from, to] = [firstFrom(timesMs, fromMs), firstFrom(timesMs, toMs)];
-  if (from >= to) return undefined;
-  return from === 0 && to === timesMs.length ? part : { ...partOf(part, from, to), gpuKey };
-}
-
-/** @returns the index of the first instant that is not before `atMs`; their number if all are
- *  @param timesMs ascending */
-export function firstFrom(timesMs: Float64Array, atMs: number): number {
-  let [low, high] = [0, timesMs.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((timesMs[middle] as number) < atMs) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 function othersOf(more: readonly ColumnsRow[], records: number): Map<string, Float64Array> {
