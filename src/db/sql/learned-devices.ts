@@ -39,7 +39,8 @@ const stepsOf = (devices: string, range: LearnedRange, own: OwnRows | undefined)
       from (${newestOf("d.gpu_key", range, own)}) newest) gaps) c
   where ${isUnscheduled("d", range)} and c.newest_at is not null`;
 
-/** A query for the instant of a device's newest record, without a value if the device has no record. */
+/** A query for the instant of a device's newest record, without a value if the device has no record. Instants become milliseconds where
+ *  they are fewest: it takes PostgreSQL as long as to find the record. */
 const newestInStore = (gpuKey: string, own: OwnRows | undefined): string => {
   const settled =
     own === undefined
@@ -47,7 +48,7 @@ const newestInStore = (gpuKey: string, own: OwnRows | undefined): string => {
       : `select r.time from blocks b cross join lateral ${ownRecordsOfBlock("b", own)} r
       where b.gpu_key = ${gpuKey} order by b.from_at desc, r.time desc limit 1`;
   return `
-    select max(time) as time from (
+    select max(time) as time, ${msOf("max(time)")} as ms from (
       (select t.time from ${telemetryOf(own)} t where t.gpu_key = ${gpuKey} order by t.time desc limit 1)
       union all
       (${settled})) newest having count(*) > 0`;
@@ -89,19 +90,19 @@ reporters as (
   select o.gpu_key, o.source_id from unscheduled_devices o join devices d using (gpu_key)
   where ${isUnscheduled("d", range)} and ${notElsewhere("o")}),
 ends as materialized (
-  select source_id, (${endOfSource}) as last_at
-  from (select distinct source_id from reporters) i),
-reported_until as (select gpu_key, max(last_at) as last_at from reporters join ends using (source_id) group by gpu_key),
+  select source_id, last_at, ${msOf("last_at")} as last_ms
+  from (select source_id, (${endOfSource}) as last_at from (select distinct source_id from reporters) i offset 0) e),
+reported_until as (
+  select gpu_key, max(last_at) as last_at, max(last_ms) as last_ms from reporters join ends using (source_id) group by gpu_key),
 learned_steps as (
-  select gpu_key, r.last_at as source_last_at, s.newest_at,
+  select gpu_key, r.last_ms as source_last_ms, s.newest_at,
     case when s.steps >= 2 then s.step_ms else (select step_ms from usual) end as step_ms
   from steps s full join reported_until r using (gpu_key)
   where s.gpu_key is not null or r.last_at >= to_timestamp(${range.firstHour}::float8 / 1000.0)),
 learned_spans as (
   select s.gpu_key, s.step_ms, ${msOf("d.first_seen_at")} as first_ms,
-    ${msOf("last.time")} + coalesce(floor(greatest(0, ${msOf("s.source_last_at")} - ${msOf("last.time")}) / s.step_ms) * s.step_ms, 0)
-      as last_ms,
-    ${msOf("greatest(s.source_last_at, last.time)")} as source_ms, ${msOf("coalesce(s.newest_at, last.time)")} as newest_ms
+    last.ms + coalesce(floor(greatest(0, s.source_last_ms - last.ms) / s.step_ms) * s.step_ms, 0) as last_ms,
+    greatest(s.source_last_ms, last.ms) as source_ms, ${msOf("coalesce(s.newest_at, last.time)")} as newest_ms
   from learned_steps s join devices d using (gpu_key)
   cross join lateral (${newestInStore("s.gpu_key", own)}) last)`;
 }

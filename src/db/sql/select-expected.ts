@@ -81,6 +81,8 @@ function expectedQuery(
   const held = heldBy(bounds, own);
   const [workloads, join] = groupBy === "namespace" ? [held.ctes, held.join] : ["", ""];
   const part = (bound: string): string => (groupBy === "namespace" ? `, ${held[bound as "from" | "to"]}` : "");
+  const names = groupColumns[groupBy].map((column, index) => [`name_${index}`, column] as const);
+  const groupNames = names.map(([name]) => name).join(", ");
   // grouped by numbers first: names take longer to compare
   return `
 with ${own === undefined ? "" : `${ownGpus(own)},`} devices as materialized (
@@ -88,15 +90,15 @@ with ${own === undefined ? "" : `${ownGpus(own)},`} devices as materialized (
   from ${gpusTable(own)} g ${selected.after("where")}),
 ${dueSpans(bounds, { own, steps })},${workloads}
 parts as (
-  select to_jsonb(array[${groupColumns[groupBy].join(", ")}]) as names, s.interval_ms, s.phase_ms,
+  select ${names.map(([name, column]) => `${column} as ${name}`).join(", ")}, s.interval_ms, s.phase_ms,
     greatest(s.from_ms, ${bounds.from}::float8, ${msOf("lower(part)")}${part("from")}) as from_ms,
     least(s.to_ms, ${bounds.to}::float8, ${msOf("upper(part)")}${part("to")}) as to_ms
   from due_spans s join devices g using (gpu_key) ${join} left join device_states o using (gpu_key)
   cross join lateral unnest(tstzmultirange(tstzrange(null, null)) - coalesce(o.gone + o.maintained, '{}')) as part
   where s.from_ms < ${bounds.to}::float8 and s.to_ms > ${bounds.from}::float8)
-select names as "group", count(*)::float8 as devices, interval_ms as "intervalMs", phase_ms as "phaseMs", from_ms as "fromMs",
+select to_jsonb(array[${groupNames}]) as "group", count(*)::float8 as devices, interval_ms as "intervalMs", phase_ms as "phaseMs", from_ms as "fromMs",
   to_ms as "toMs"
-from parts where from_ms < to_ms group by to_ms, from_ms, phase_ms, interval_ms, names`;
+from parts where from_ms < to_ms group by to_ms, from_ms, phase_ms, interval_ms, ${groupNames}`;
 }
 
 /** A query for steps that are known. */

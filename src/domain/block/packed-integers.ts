@@ -81,9 +81,9 @@ export function readIntegers(reader: ByteReader, values: Float64Array, offset: n
       if (groups === 0) throw reader.error("a run of no groups");
       continue;
     }
-    const group = { from, to: Math.min(values.length, from + groupSize), offset };
-    readGroup(reader, header, { values, ...group });
-    from = group.to;
+    const to = Math.min(values.length, from + groupSize);
+    readGroup(reader, header, { values, from, to, offset });
+    from = to;
   }
 }
 

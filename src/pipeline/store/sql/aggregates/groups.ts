@@ -13,6 +13,14 @@ export interface GroupsOfKeys extends TimeRange {
   readonly greatest: number;
 }
 
+/** The groups of records with several holders. */
+export interface GroupsOfHolders {
+  /** See `Groups.ofHolder`. */
+  readonly groups: readonly (readonly number[] | boolean)[];
+  /** The group of those that have exactly one by its number, as most have; -1: see `groups`. */
+  readonly only: Int32Array;
+}
+
 /** When a GPU has a group. */
 export interface SpanOfGroup extends TimeRange {
   readonly group: number;
@@ -32,7 +40,7 @@ export class Groups {
   private readonly numbers = new Map<string, number>();
   private readonly spansOf = new Map<number, SpanOfGroup[]>();
   private readonly known = new WeakMap<Float64Array, GroupsOfKeys>();
-  private readonly knownHolders = new Map<string, readonly (readonly number[] | boolean)[]>();
+  private readonly knownHolders = new Map<string, GroupsOfHolders>();
 
   constructor(
     spans: readonly GroupSpan[],
@@ -83,10 +91,14 @@ export class Groups {
   }
 
   /** The same for several holders, as JSON; quick for a text that was given lately. */
-  ofHolders(text: string): readonly (readonly number[] | boolean)[] {
+  ofHolders(text: string): GroupsOfHolders {
     let found = this.knownHolders.get(text);
     if (found === undefined) {
-      found = holdersOf(text).map((holder) => this.ofHolder(holder));
+      const groups = holdersOf(text).map((holder) => this.ofHolder(holder));
+      found = {
+        groups,
+        only: Int32Array.from(groups, (of) => (typeof of === "object" && of.length === 1 ? (of[0] ?? -1) : -1)),
+      };
       if (this.knownHolders.size === holdersKnown) this.knownHolders.clear();
       this.knownHolders.set(text, found);
     }

@@ -171,12 +171,17 @@ export class Summaries {
       packed === null
         ? undefined
         : decodeNamedColumn("holders", () => decodeColumn(packed, row.entries, this.reused.begin()).values);
-    const ofHolders = groups.ofHolders(row.holderNames ?? "[]");
+    const { groups: ofHolders, only } = groups.ofHolders(row.holderNames ?? "[]");
     const added = this.added;
     added.clear();
     for (let entry = 0; entry < row.entries; entry += 1) {
       const group = ofGpus[entry] as number;
       if (group < 0 || isCounted?.(gpuKeys[entry] as number) === false) continue;
+      const ofOne = holders === undefined ? -1 : (only[holders[entry] as number] ?? -1);
+      if (ofOne >= 0) {
+        added.add(entry, sums.cell(ofOne, 0));
+        continue;
+      }
       const ofHolder = holders === undefined || (ofHolders[holders[entry] as number] ?? false);
       if (ofHolder === true) added.add(entry, sums.cell(group, 0));
       else if (ofHolder !== false) for (const each of ofHolder) added.add(entry, sums.cell(each, 0));
