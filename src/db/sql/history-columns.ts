@@ -2,7 +2,7 @@ import { hourMs, type TimeRange } from "../../domain/time-range.ts";
 import type { SqlExecutor } from "../client.ts";
 import { numberArray } from "./array-literal.ts";
 import { epochMs } from "./epoch-ms.ts";
-import { joinedBlocks, readJoinedBlocks } from "./sent-blocks.ts";
+import { type BlockOfGpu, joinedBlocks, readJoinedBlocks } from "./sent-blocks.ts";
 
 /** What to read of the records of some GPUs. */
 export interface WantedColumns {
@@ -25,19 +25,6 @@ export interface RowsOfGpu {
   readonly times: Uint8Array;
   readonly others: null;
   readonly runs: null;
-}
-
-/** A block that overlaps the range. It also has a column for each metric, null if no record has a value. */
-export interface BlockOfGpu {
-  readonly kind: "block";
-  readonly gpuKey: number;
-  /** The instant of its first record, which may be before the range. */
-  readonly fromMs: number;
-  readonly records: number;
-  readonly times: Uint8Array;
-  /** Null also if they were not wanted; so are `runs`. */
-  readonly others: Uint8Array | null;
-  readonly runs: string | null;
 }
 
 /** What belongs to some of a GPU's rows: the other series of one record, or what holds from one record on until the next such row.

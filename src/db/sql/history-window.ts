@@ -5,14 +5,13 @@ import type { SqlExecutor } from "../client.ts";
 import { textArray } from "./array-literal.ts";
 import { Conditions } from "./conditions.ts";
 import { addAttributeConditions } from "./gpu-conditions.ts";
-import type { BlockOfGpu } from "./history-columns.ts";
 import { partStatement } from "./history-part.ts";
 import { OwnRows } from "./own-rows.ts";
 import { epochMs } from "./epoch-ms.ts";
 import { bucketOf } from "./rollup-source.ts";
 import { KnownPlaces, type PlaceRow, sentPlaces } from "./select-places.ts";
 import { noColumns, type RecordRow, inWholeMilliseconds } from "./select-records.ts";
-import { joinedBlocks, readJoinedBlocks, type SentColumns } from "./sent-blocks.ts";
+import { type BlockOfGpu, joinedBlocks, readJoinedBlocks, type SentColumns } from "./sent-blocks.ts";
 
 /** A part of the history: what a filter selects between its newest record (its oldest when reading forward) and the beginning (the end)
  *  of an hour. */

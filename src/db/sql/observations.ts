@@ -2,8 +2,7 @@ import type { Occupants } from "../../domain/gpu.ts";
 import type { SqlExecutor } from "../client.ts";
 import { numberArray, textArray } from "./array-literal.ts";
 import { epochMs } from "./epoch-ms.ts";
-import type { BlockOfGpu } from "./history-columns.ts";
-import { readSentBlock, sentBlock } from "./sent-blocks.ts";
+import { type BlockOfGpu, readSentBlock, sentBlock } from "./sent-blocks.ts";
 import { type OccupantColumns, storedOccupants } from "./stored-occupants.ts";
 
 /** Records of one batch, each by its GPU and instant; the three columns have the same length. */

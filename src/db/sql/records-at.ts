@@ -1,9 +1,8 @@
 import type { SqlExecutor } from "../client.ts";
 import { numberArray } from "./array-literal.ts";
-import type { BlockOfGpu } from "./history-columns.ts";
 import type { RecordPlace } from "./matching-places.ts";
 import { blockColumns, columns, type RecordOrBlock, type RecordRow, inWholeMilliseconds } from "./select-records.ts";
-import { readSentBlock, sentBlock, wholeBlock } from "./sent-blocks.ts";
+import { type BlockOfGpu, readSentBlock, sentBlock, wholeBlock } from "./sent-blocks.ts";
 
 /** Records, those that are rows and those that are in blocks. */
 export interface RowsAndBlocks {

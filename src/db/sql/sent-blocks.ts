@@ -1,10 +1,22 @@
 import { metricNames } from "../../domain/metrics.ts";
 import { epochMs } from "./epoch-ms.ts";
-import type { BlockOfGpu } from "./history-columns.ts";
 import { JoinedRows, joinedRows } from "./joined-rows.ts";
 
 // A statement that reads rows and blocks has one list of columns for both. So a block, or all blocks, travel in one more column, in the
 // binary form of a PostgreSQL row: the number of its fields (int32), and for each the oid of its type, its length (-1: NULL) and its bytes.
+
+/** A block that was read. It also has a column for each metric, null if no record has a value. */
+export interface BlockOfGpu {
+  readonly kind: "block";
+  readonly gpuKey: number;
+  /** The instant of its first record, which may be before the range. */
+  readonly fromMs: number;
+  readonly records: number;
+  readonly times: Uint8Array;
+  /** Null also if they were not wanted; so are `runs`. */
+  readonly others: Uint8Array | null;
+  readonly runs: string | null;
+}
 
 /** What to read of a block, besides its instants. */
 export interface SentColumns {

@@ -1,4 +1,5 @@
-import { type BlockOfGpu, type ColumnsRow, type RowsOfGpu, sentDoubles } from "../../../../db/sql/history-columns.ts";
+import { type ColumnsRow, type RowsOfGpu, sentDoubles } from "../../../../db/sql/history-columns.ts";
+import type { BlockOfGpu } from "../../../../db/sql/sent-blocks.ts";
 import { packedColumns } from "../../../../db/sql/packed-columns.ts";
 import { storedOccupants } from "../../../../db/sql/stored-occupants.ts";
 import { type Block, partOf, type Run } from "../../../../domain/block/block.ts";

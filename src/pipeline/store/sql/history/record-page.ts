@@ -1,11 +1,10 @@
 import type { SqlExecutor } from "../../../../db/client.ts";
-import type { BlockOfGpu } from "../../../../db/sql/history-columns.ts";
 import { toPage } from "../../../../db/sql/history-part.ts";
 import { selectWindow } from "../../../../db/sql/history-window.ts";
 import { matchingPlaces, type RecordPlace, restrictsPlaces } from "../../../../db/sql/matching-places.ts";
 import type { KnownPlaces } from "../../../../db/sql/select-places.ts";
 import type { RecordRow } from "../../../../db/sql/select-records.ts";
-import { type SentColumns, wholeBlock } from "../../../../db/sql/sent-blocks.ts";
+import { type BlockOfGpu, type SentColumns, wholeBlock } from "../../../../db/sql/sent-blocks.ts";
 import { type GpuSelector, restrictsHolders } from "../../../../domain/gpu-selector.ts";
 import type { HistoryPage, RecordFilter } from "../../../../domain/query.ts";
 import type { TimeRange } from "../../../../domain/time-range.ts";

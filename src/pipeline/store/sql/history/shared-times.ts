@@ -1,4 +1,4 @@
-import type { BlockOfGpu } from "../../../../db/sql/history-columns.ts";
+import type { BlockOfGpu } from "../../../../db/sql/sent-blocks.ts";
 import { decodeTimes } from "../../../../domain/block/packed-block.ts";
 import type { TimeRange } from "../../../../domain/time-range.ts";
 
