@@ -15,7 +15,7 @@ export async function within<T>(clock: Clock, ms: number, work: (signal: AbortSi
   const exceeded = new AbortController();
   const working = work(exceeded.signal);
   const timer = clock.sleep(ms, done.signal).then((): Promise<T> => {
-    // an error that nobody sees would take longer than all else here
+    // an error that is not seen would take longer than all else here
     if (done.signal.aborted) return working;
     throw new DeadlineExceeded(ms);
   });
