@@ -8,6 +8,7 @@ import { until } from "../dev/until.ts";
 import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "../dev/pipeline-process.ts";
 import { smiXml } from "./pipeline/nvidia-smi/smi-xml.ts";
 import { makeDataDir } from "./support/open-store.ts";
+import { expectNamedParts } from "./support/expect-named-parts.ts";
 
 const dir = await mkdtemp(join(tmpdir(), "telemetry-main-"));
 const started: PipelineProcess[] = [];
@@ -38,6 +39,7 @@ test(
       ((await (await fetch(`${url}/api/v1/gpus`)).json()) as { count: number }).count;
     await until(async () => (await gpuCount()) > 0, { timeoutMs: 60_000 });
     expect(await (await fetch(`${url}/health`)).json()).toMatchObject({ status: "ok" });
+    await expectNamedParts(url, ["history", "retention", "disk", "streamer"]);
     await stopPipeline(pipeline);
     expect(pipeline.subprocess.exitCode).toBe(0);
     expect(pipeline.output()).toContain("making the database in");

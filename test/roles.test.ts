@@ -10,11 +10,12 @@ import { PostgresClient } from "../src/db/postgres-client.ts";
 import { systemClock } from "../src/kit/clock.ts";
 import { writeFleetCsv } from "../dev/fleet-csv.ts";
 import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "../dev/pipeline-process.ts";
+import { expectNamedParts } from "./support/expect-named-parts.ts";
 import { expectStopped } from "./support/expect-stopped.ts";
 import { sharedData } from "./support/shared-data.ts";
 
-// Streamers, collectors and gateways, each in a process of its own. They share an etcd and a database. The test of a secured
-// etcd starts processes with all roles instead.
+// Streamers, collectors and gateways, each in a process of its own. They share an etcd and a database. The tests of /health and of
+// a secured etcd start processes with several roles instead.
 
 let etcd: ProvidedEtcd;
 let database: ProvidedDatabase;
@@ -126,6 +127,11 @@ test("with LOOP_MODE, two streamers together stream every round exactly once", a
   expect(await completeRounds()).toBeGreaterThanOrEqual(3);
   expect(Math.max(...(await rounds()))).toBe(rows);
   await client.close();
+}, 120_000);
+
+test("/health shows each service of a process that collects and answers", async () => {
+  const url = await urlOf(start("collector,gateway", { QUEUE_TOPIC: `named-${run}`, CLUSTER_ID: "named" }));
+  await expectNamedParts(url, ["history", "retention", "etcd", "registry"]);
 }, 120_000);
 
 test("a process can use an etcd that requires a certificate and a user, with the CA of ETCD_CA_FILE or the system's CAs", async () => {

@@ -20,7 +20,7 @@ export class HistoryUpkeep extends PeriodicService {
   constructor(private readonly options: HistoryUpkeepOptions) {
     super({
       ...options,
-      name: "history",
+      name: "retention",
       failing: {
         prefix: "old history cannot be deleted, so the database grows",
         ended: "old history is deleted again",
