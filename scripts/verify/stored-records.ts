@@ -95,7 +95,7 @@ export function recordsBehindApi(url: string): StoredRecords {
     const response = await fetch(`${url}${path}`, gatewayInit(process.env)).catch((cause: unknown) => {
       const reason = messageOf(cause);
       throw new GatewayFailed(
-        `no gateway answers at ${url} (${reason})${unreachableHint(url, reason)}: give its URL with --url, or set HOST and PORT`,
+        `no gateway answers at ${url} (${reason})${unreachableHint(url, reason)}: start it there, or give the URL of a running one with --url, or its HOST and PORT`,
         { cause },
       );
     });

@@ -226,7 +226,7 @@ function typeText(schema: Setting["schema"]): string {
     case "Integer":
       return `a whole number from ${String(schema.minimum)} to ${String(schema.maximum)}${unit}`;
     case "Number":
-      return `a number from ${String(schema.minimum)} to ${String(schema.maximum)}`;
+      return `a number from ${String(schema.minimum)} to ${String(schema.maximum)}${unit}`;
     case "Boolean":
       return "true or false";
     case "Union":

@@ -69,10 +69,12 @@ async function createDatabase(dir: string, databaseDir: string): Promise<void> {
   });
   if ((await child.exited) !== 0) {
     // ended by a signal, it has said nothing: Ctrl-C reaches it too, and the kernel kills it where memory is short
-    const ended =
-      child.signalCode && `${child.signalCode} ended it; it needs 700 MB of memory, and the next start tries again`;
+    const { signalCode } = child;
+    const memory = signalCode === "SIGKILL" ? ", perhaps because memory is short: it needs 700 MB" : "";
     throw new DataDirUnusable(
-      `DATA_DIR ${dir}: creating the database failed: ${ended ?? (await new Response(child.stderr).text())}`,
+      signalCode === null
+        ? `DATA_DIR ${dir}: creating the database failed: ${await new Response(child.stderr).text()}`
+        : `DATA_DIR ${dir}: ${signalCode} ended the creation of the database${memory}. The next start creates it`,
     );
   }
   await rename(unfinished, databaseDir);

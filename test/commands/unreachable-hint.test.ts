@@ -25,7 +25,7 @@ test("verify names the URL that gave no answer, and what changes it", async () =
   expect(refused).toMatchObject({
     code: "gateway_failed",
     message: expect.stringMatching(
-      /^no gateway answers at http:\/\/127\.0\.0\.1:1 \(.*\): .* --url, or set HOST and PORT$/,
+      /^no gateway answers at http:\/\/127\.0\.0\.1:1 \(.*\): start it there, .* --url, or its HOST and PORT$/,
     ) as string,
   });
 });

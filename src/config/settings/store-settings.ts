@@ -16,7 +16,7 @@ export const storeSettings = {
       maximum: 1_048_576,
       unit: "GiB",
       description:
-        "The most that the files of the embedded store may take; the oldest history is deleted to stay below; a new store needs about 0.15; 0: no limit; absent: 10, or what the store of an earlier version takes already",
+        "The most that the files of the embedded store may take; the oldest history is deleted to stay below; a new store needs about 0.16; 0: no limit; absent: 10, or what the store of an earlier version takes already",
     }),
   ),
   databaseUrl: Type.Optional(

@@ -31,7 +31,7 @@ export async function fingerprint(file: FileHandle, sizeBytes: number): Promise<
 
 function whyNotOpened(path: string, cause: unknown): string {
   const { code } = cause as NodeJS.ErrnoException;
-  if (code === "ENOENT") return `${path} does not exist; check CSV_FILE.`;
+  if (code === "ENOENT") return `${path} does not exist; check the path.`;
   if (code === "EACCES" || code === "EPERM")
     return `${path} is not readable by this user; grant the user the right to read it.`;
   return `${path} cannot be opened: ${(cause as Error).message}`;
