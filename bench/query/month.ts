@@ -104,7 +104,7 @@ export async function measureMonth(url: string, runs: number): Promise<void> {
   print(`averages over ${days} days, ${gpus * days * 24 * recordsPerHour} samples of ${gpus} GPUs`);
   for (const groupBy of ["namespace", "model", "host"] as const) {
     for (const resolution of ["1h", "1d"] as const) {
-      const filter = { groupBy, metrics: [metric], gpus: {}, range, resolution, limit: 1_000_000 };
+      const filter = { groupBy, metrics: [metric], gpus: {}, range, resolution, limit: 1_000_000, withExpected: true };
       const { name, isOf } = groupings[groupBy];
       const bucket = resolutions[resolution];
       const expected = averageOf(bucket.hours, isOf);

@@ -35,7 +35,12 @@ const iso = (ms: number): string => new Date(ms).toISOString();
 /** The questions about a fleet. */
 export function questionsOf(fleet: Fleet): Question[] {
   const metrics = [...(fleet.batches[0]?.columns.keys() ?? [])];
-  return [lastHundred(fleet, metrics), latest(fleet, metrics), averageByHost()];
+  return [
+    lastHundred(fleet, metrics),
+    latest(fleet, metrics),
+    averageByHost({ withExpected: false }),
+    averageByHost({ withExpected: true }),
+  ];
 }
 
 function lastHundred({ gpus, instants }: Fleet, metrics: readonly string[]): Question {
@@ -64,16 +69,17 @@ function latest({ gpus, instants }: Fleet, metrics: readonly string[]): Question
   };
 }
 
-function averageByHost(): Question {
+/** @param withExpected whether the gateway also says how many records were due; the peers cannot */
+function averageByHost({ withExpected }: { readonly withExpected: boolean }): Question {
   const metric = "temperature";
   const [fromMs, lastMs] = [firstMs, firstMs + 59 * 60_000];
   // each window ends just before the first sample of the next minute
   const sums = ["sum_over_time", "count_over_time"].map((sum) => `sum(${sum}(${metric}[1m])) by (hostname)`);
   const window = `start=${atSeconds(fromMs + 59_999)}&end=${atSeconds(lastMs + 59_999)}&step=60s&nocache=1`;
   return {
-    name: "1-minute average by host over 1 h",
+    name: `1-minute average by host over 1 h${withExpected ? ", with the expected records" : ""}`,
     ours: () =>
-      `/api/v1/telemetry/aggregates?group_by=host&metrics=${metric}&resolution=1m&limit=100000` +
+      `/api/v1/telemetry/aggregates?group_by=host&metrics=${metric}&resolution=1m&limit=100000&expected=${withExpected}` +
       `&start_time=${iso(fromMs)}&end_time=${iso(lastMs)}`,
     theirs: () => `/api/v1/query_range?query=${encodeURIComponent(sums.join(" / "))}&${window}`,
     valuesOfOurs: (answer) =>

@@ -140,6 +140,8 @@ export interface AggregateFilter {
   readonly resolution: RollupResolution;
   /** Maximum number of rows; a result with more rows is an error. */
   readonly limit: number;
+  /** True: the rows have `expected`, which takes as long to find as a simple average. */
+  readonly withExpected: boolean;
 }
 
 /** One group in one minute, hour or day. */
@@ -149,7 +151,7 @@ export interface AggregateRow {
   /** The values that identify the group, by the API's field names: for a cluster, cluster_id; for a host, cluster_id and
    *  hostname; for a GPU, uuid; for a model, model_name; for a namespace, namespace. */
   readonly group: Readonly<Record<string, string>>;
-  /** The number of records of the group that were due; undefined if it is not known of one of its devices. */
+  /** The number of records of the group that were due; undefined if it is not known of one of its devices, or not asked for. */
   readonly expected: number | undefined;
   /** Metric name -> the summary of its values; a metric without a value is absent. */
   readonly metrics: Readonly<Record<string, Aggregate>>;

@@ -94,7 +94,7 @@ async function bothAggregates(
   both: (ask: (queries: CallerQueries) => Promise<unknown>) => Promise<void>,
 ): Promise<void> {
   const range = { fromMs: begin - 3_600_000, toMs: begin + 3_600_000 };
-  const aggregate = { metrics: ["temperature", "power_draw"], limit: 1000, range };
+  const aggregate = { metrics: ["temperature", "power_draw"], limit: 1000, range, withExpected: true };
   // what was due of a device is exact where the device was within for all of the time
   const isExact = ({ uuid = "" }: Readonly<Record<string, string>>) => ["own", "own-west", "unheld"].includes(uuid);
   for (const groupBy of groupings) {

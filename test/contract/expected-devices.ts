@@ -207,6 +207,7 @@ export function exerciseExpectedDevices(name: string, open: () => Promise<OpenSt
           gpus: { clusterId: "sums" },
           resolution: "1h" as const,
           limit: 10,
+          withExpected: true,
           range,
         };
         return (await opened.queries.aggregates.byGroup({ ...filter, metrics: ["temperature"] })).map(

@@ -50,7 +50,14 @@ export function exerciseExpectedRecords(name: string, open: () => Promise<OpenSt
 
     const aggregates = (clusterId: string, groupBy: Grouping, more: Partial<AggregateFilter> = {}) =>
       opened.queries.aggregates.byGroup({
-        ...{ groupBy, metrics: ["temperature"], gpus: { clusterId }, resolution: "1h", limit: 100_000 },
+        ...{
+          groupBy,
+          metrics: ["temperature"],
+          gpus: { clusterId },
+          resolution: "1h",
+          limit: 100_000,
+          withExpected: true,
+        },
         range: { fromMs: t0, toMs: t0 + 3 * hour },
         ...more,
       });
@@ -137,6 +144,21 @@ export function exerciseExpectedRecords(name: string, open: () => Promise<OpenSt
         [0, undefined],
         [hour, 6],
       ]);
+    });
+
+    test("it is absent if it is not asked for, and the rest of each row is the same", async () => {
+      const place = "not asked for";
+      await readLive(place, [["blue"], ["red"], ["blue"]]);
+      await storeFile(place, recordsOf(place, { fromMs: t0, stepMs: minute, slots: [["red"], [], ["blue"]] }, place));
+      for (const groupBy of groupings) {
+        for (const resolution of ["1m", "1h"] as const) {
+          const rows = await aggregates(place, groupBy, { resolution });
+          expect(expectedOf(rows)).not.toContain(undefined);
+          expect(await aggregates(place, groupBy, { resolution, withExpected: false })).toEqual(
+            rows.map((row) => ({ ...row, expected: undefined })),
+          );
+        }
+      }
     });
 
     test("the last hour is whole, and so has the devices that appear in it after the end of the range", async () => {

@@ -278,6 +278,7 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
         gpus: { clusterId: "sums" },
         metrics: ["temperature"],
         limit: 100,
+        withExpected: false,
       } as const;
       const sums = async (groupBy: "gpu" | "host" | "cluster" | "model" | "namespace") =>
         (await opened.queries.aggregates.byGroup({ ...window, groupBy, resolution: "1m" })).map(
@@ -347,6 +348,7 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
         metrics: ["temperature"],
         groupBy: "gpu",
         resolution: "1m",
+        withExpected: false,
       } as const;
       expect(await opened.queries.aggregates.byGroup({ ...filter, limit: 3 })).toHaveLength(3);
       const refusal = await opened.queries.aggregates.byGroup({ ...filter, limit: 2 }).catch((error: unknown) => error);

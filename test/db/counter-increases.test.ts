@@ -67,7 +67,8 @@ async function increases(
   { queries }: OpenStore,
   asked: Partial<Parameters<typeof queries.aggregates.byGroup>[0]> & { readonly resolution: RollupResolution },
 ): Promise<Record<string, number | undefined>> {
-  const filter = { groupBy: "gpu" as const, metrics: ["total_energy_mj"], gpus: {}, range, limit: 1000, ...asked };
+  const all = { groupBy: "gpu" as const, metrics: ["total_energy_mj"], gpus: {}, range, limit: 1000 };
+  const filter = { ...all, withExpected: false, ...asked };
   const rows = await queries.aggregates.byGroup(filter);
   return Object.fromEntries(
     rows.map(({ timeMs, group, metrics }) => [

@@ -25,6 +25,7 @@ const store = (...records: TestRecord[]) => opened.store.ingest(messageOf(`messa
 const averages = (resolution: "1m" | "1h") =>
   opened.queries.aggregates.byGroup({
     ...{ groupBy: "host", metrics: ["temperature"], gpus: {}, resolution, limit: 100 },
+    withExpected: true,
     range: { fromMs: startMs, toMs: startMs + 3_600_000 },
   });
 

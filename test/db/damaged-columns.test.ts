@@ -90,6 +90,7 @@ test.each(["keys", "records", "holders", "temperature"])("the error names the co
   const error = await errorOf(
     opened.queries.aggregates.byGroup({
       ...{ groupBy: "namespace", metrics: ["temperature"], gpus: {}, resolution: "1h", limit: 100, range },
+      withExpected: true,
     }),
   );
   expect((error as Error).message).toMatch(

@@ -25,7 +25,15 @@ test("names are ordered as in memory, even in a database with the collation of a
   expect((await queries.fleet.latest({})).map(({ gpu }) => gpu.hostname)).toEqual(names);
   for (const groupBy of ["cluster", "host", "gpu", "model", "namespace"] as const) {
     const range = { fromMs: timeMs, toMs: timeMs + 60_000 };
-    const filter = { gpus: {}, range, groupBy, metrics: ["temperature"], resolution: "1m" as const, limit: 10 };
+    const filter = {
+      gpus: {},
+      range,
+      groupBy,
+      metrics: ["temperature"],
+      resolution: "1m" as const,
+      limit: 10,
+      withExpected: true,
+    };
     const rows = await queries.aggregates.byGroup(filter);
     expect(rows.map(({ group }) => Object.values(group).at(-1))).toEqual(names);
   }

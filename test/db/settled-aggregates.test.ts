@@ -39,7 +39,7 @@ async function answersOf({ queries }: OpenStore): Promise<unknown[]> {
     const gpus = within === undefined ? {} : { within };
     for (const resolution of ["1m", "1h", "1d"] as const) {
       for (const groupBy of within === undefined ? groupings : (["host", "namespace"] as const)) {
-        const filter = { groupBy, resolution, metrics, gpus, range, limit: 5000 };
+        const filter = { groupBy, resolution, metrics, gpus, range, limit: 5000, withExpected: true };
         answers.push(await queries.aggregates.byGroup(filter));
       }
       for (const selected of [{ hostname: "host-1" }, { namespace: "b" }, {}] as const) {
@@ -94,7 +94,8 @@ test("the usual time between records is that of the newest hundred, in however m
     const range = { fromMs: begin, toMs: begin + 26 * hourMs };
     const expectedOf = async (within?: GpuBounds) => {
       const gpus = within === undefined ? {} : { within };
-      const filter = { groupBy: "host", resolution: "1h", metrics: ["temperature"], gpus, range, limit: 100 } as const;
+      const all = { groupBy: "host", resolution: "1h", metrics: ["temperature"], withExpected: true } as const;
+      const filter = { ...all, gpus, range, limit: 100 };
       return (await store.queries.aggregates.byGroup(filter)).map(({ expected }) => expected);
     };
     const before = await expectedOf();
@@ -118,7 +119,8 @@ test("the usual time between records is that of the newest hundred, although ver
     const records = timesMs.map((timeMs) => ({ uuid: "rare", timeMs, metrics: { temperature: 1 } }));
     await store.store.ingest(messageOf("rare", makeBatch(records)));
     const range = { fromMs: begin, toMs: begin + 22 * hourMs };
-    const filter = { groupBy: "gpu", resolution: "1h", metrics: ["temperature"], gpus: {}, range, limit: 100 } as const;
+    const all = { groupBy: "gpu", resolution: "1h", metrics: ["temperature"], withExpected: true } as const;
+    const filter = { ...all, gpus: {}, range, limit: 100 };
     const expectedNow = async () => (await store.queries.aggregates.byGroup(filter)).map(({ expected }) => expected);
     const before = await expectedNow();
     expect(before.slice(0, 3)).toEqual([6, 6, 6]);

@@ -42,6 +42,7 @@ async function averages(): Promise<unknown> {
     gpus: {},
     range: { fromMs: begin, toMs: begin + 3 * hourMs },
     limit: 100,
+    withExpected: false,
   });
   return groups.map(({ group, metrics }) => ({ group, metrics }));
 }

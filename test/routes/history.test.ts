@@ -165,6 +165,16 @@ describe("aggregates", () => {
     });
   });
 
+  test("leave out how many records were due if they are asked to", async () => {
+    const query = `${path}?group_by=cluster&metrics=temperature&resolution=1m&${day}`;
+    const { data, ...others } = await gateway.json(query);
+    const rows = data as { expected?: number }[];
+    expect(rows.map(({ expected }) => expected)).toEqual([26, 43]);
+    expect(await gateway.json(`${query}&expected=true`)).toEqual({ ...others, data });
+    const without = rows.map((row) => Object.fromEntries(Object.entries(row).filter(([name]) => name !== "expected")));
+    expect(await gateway.json(`${query}&expected=false`)).toEqual({ ...others, data: without });
+  });
+
   test("need a group and existing metrics, and must fit into the limit", async () => {
     const refusal = async (query: string) => (await gateway.json(`${path}?${query}`)).error;
     expect(await refusal("")).toMatchObject({
@@ -174,6 +184,10 @@ describe("aggregates", () => {
     expect(await refusal("group_by=rack")).toMatchObject({ details: { parameter: "group_by", value: "rack" } });
     expect(await refusal("group_by=host&metrics=temperature,heat")).toMatchObject({
       message: expect.stringContaining('there is no metric "heat"') as string,
+    });
+    expect(await refusal("group_by=host&expected=0")).toMatchObject({
+      code: "invalid_parameter",
+      message: 'expected="0" is not usable; expected true or false',
     });
     expect(await refusal(`group_by=cluster&limit=1&resolution=1m&${day}`)).toMatchObject({ code: "query_too_costly" });
   });

@@ -3,11 +3,12 @@ import { TelemetryError } from "../../domain/errors.ts";
 import { defined } from "../../kit/defined.ts";
 import type { ScopeRule } from "../http/access/access-rule.ts";
 import { ApiError } from "../http/api-error.ts";
-import type { Parameters, ValuesOf } from "../http/parameters/parameter.ts";
+import { type Parameters, type ValuesOf, without } from "../http/parameters/parameter.ts";
 import type { FleetIndex } from "../fleet/fleet-index.ts";
 import type { GraphqlContext, OperationContext } from "./operation-context.ts";
 import { EnumTypes } from "./types/enums.ts";
 import { OutputTypes } from "./types/output-types.ts";
+import { selects } from "./selects.ts";
 import { argumentsOf, parametersOf } from "./types/arguments.ts";
 
 /** Estimates the number of a field's elements before the field is resolved.
@@ -20,6 +21,8 @@ type FieldDeclaration<Takes extends Parameters, Source> = ScopeRule & {
   readonly description: string;
   /** The parameters, named as in REST; the resolver gets their values under the same names. */
   readonly takes: Takes;
+  /** Parameters that are no arguments: each is true if the operation selects the field to which its path leads from this field. */
+  readonly bySelection?: Readonly<Record<string, readonly string[]>>;
   readonly size?: SizeOf;
   /** True if the store is asked for the field. */
   readonly asksStore?: true;
@@ -47,23 +50,30 @@ export function schemaKit(relationsOf: (typeName: string) => FieldMap): SchemaKi
   return {
     types: new OutputTypes(enums, relationsOf),
     enums,
-    field: ({ type, description, takes, size, asksStore, resolve, ...rule }) => ({
-      type,
-      description,
-      args: argumentsOf(takes, enums),
-      extensions: { ...rule, ...defined({ size, asksStore }) },
-      resolve: (...[source, args, { operation }, { parentType, fieldName }]) => {
-        const action = `${parentType.name}.${fieldName}`;
-        const target = rule.scope === "read" ? "" : JSON.stringify(args);
-        operation.require(rule, action, target);
-        const values = parametersOf(takes, args as Readonly<Record<string, unknown>>);
-        if (rule.scope === "read") return resolve(source as never, values, operation);
-        return audited(
-          () => resolve(source as never, values, operation),
-          (result) => operation.requester.changed(action, target, result),
-        );
-      },
-    }),
+    field: ({ type, description, takes, bySelection = {}, size, asksStore, resolve, ...rule }) => {
+      const given = without(takes, ...Object.keys(bySelection));
+      return {
+        type,
+        description,
+        args: argumentsOf(given, enums),
+        extensions: { ...rule, ...defined({ size, asksStore }) },
+        resolve: (...[source, args, { operation }, info]) => {
+          const action = `${info.parentType.name}.${info.fieldName}`;
+          const target = rule.scope === "read" ? "" : JSON.stringify(args);
+          operation.require(rule, action, target);
+          const selected = Object.entries(bySelection).map(([name, path]) => [name, selects(info, path)] as const);
+          const values = {
+            ...parametersOf(given, args as Readonly<Record<string, unknown>>),
+            ...Object.fromEntries(selected),
+          } as ValuesOf<typeof takes>;
+          if (rule.scope === "read") return resolve(source as never, values, operation);
+          return audited(
+            () => resolve(source as never, values, operation),
+            (result) => operation.requester.changed(action, target, result),
+          );
+        },
+      };
+    },
   };
 }
 

@@ -53,7 +53,7 @@ const queries: readonly (readonly [Parameters, string, (values: never) => unknow
   ],
   [
     aggregateQuery,
-    "group_by=gpu&resolution=1m&start_time=2025-07-18T20:00:00Z&end_time=2025-07-18T21:00:00Z&metrics=temperature",
+    "group_by=gpu&resolution=1m&start_time=2025-07-18T20:00:00Z&end_time=2025-07-18T21:00:00Z&metrics=temperature&expected=false",
     (values) => aggregateFilterOf(values, nowMs),
   ],
   [

@@ -85,10 +85,11 @@ function edgesOf(schema: Parameter["schema"]): fc.Arbitrary<string> {
   return fc.constantFrom(...lengths).map((length) => "a".repeat(length));
 }
 
-/** The value that the gateway reads from the text of a parameter. For a numeric type, a text of 1 to 15 digits becomes a number;
- *  any other text stays a text, which no numeric schema accepts. */
+/** The value that the gateway reads from the text of a parameter. For a numeric type, a text of 1 to 15 digits becomes a number,
+ *  and for a boolean one, `true` and `false` become booleans; any other text stays a text, which such a schema does not accept. */
 function readAs(schema: Parameter["schema"], text: string): unknown {
   const isNumber = schema["type"] === "integer" || schema["type"] === "number";
   if (isNumber) return /^\d{1,15}$/.test(text) ? Number(text) : text;
+  if (schema["type"] === "boolean" && (text === "true" || text === "false")) return text === "true";
   return text;
 }

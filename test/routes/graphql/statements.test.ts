@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { SqlClient } from "../../../src/db/client.ts";
 import { detectEngine } from "../../../src/db/engine.ts";
 import { openPGliteClient } from "../../support/open-store.ts";
@@ -94,4 +94,33 @@ test("two histories of each of 248 GPUs need few statements: minutes are read in
 test("fields that are answered from memory need no statement", async () => {
   await ask("{ clusters { id gpuCount hosts { hostname status gpus { uuid status latest { temperature } } } } }");
   expect(statements).toEqual([]);
+});
+
+describe("how many records were due of aggregates", () => {
+  const statementsOf = async (selection: string, fragments = "") => {
+    const range = 'startTime: "2025-07-18T00:00:00Z", endTime: "2025-07-18T00:00:30Z"';
+    const answer = await ask(`{ aggregates(groupBy: cluster, ${range}) { ${selection} } } ${fragments}`);
+    return { answer: JSON.stringify(answer["aggregates"]), count: statements.length };
+  };
+
+  test.each([
+    ["rows { expected }", ""],
+    ["rows { due: expected }", ""],
+    ["rows { timestamp } rows { ... on Aggregate { ... { expected } } }", ""],
+    ["...outer", "fragment outer on Aggregates { rows { ...inner } } fragment inner on Aggregate { expected }"],
+  ])("takes statements of its own if it is selected: %s", async (selection, fragments) => {
+    const without = await statementsOf("rows { timestamp }");
+    const { answer, count } = await statementsOf(selection, fragments);
+    expect(answer).toContain(`:${hosts * gpusOfHost * 3}}`);
+    expect(count).toBeGreaterThan(without.count);
+  });
+
+  test.each([
+    ["expected: resolution rows { expected: timestamp metrics { name } }", ""],
+    ["rows { ...used }", "fragment used on Aggregate { timestamp }"],
+  ])("takes none if it is not: %s", async (selection, fragments) => {
+    const { count } = await statementsOf("rows { timestamp }");
+    expect((await statementsOf(selection, fragments)).count).toBe(count);
+    expect(statements.join()).not.toContain("due_spans");
+  });
 });

@@ -1050,7 +1050,7 @@ export interface components {
             group: {
                 [key: string]: string;
             };
-            /** @description Records of the group that were due in this time, by the schedules of live sources, or as learned from the records of files, to compare with the count of a metric that every record has; absent if it is not known of one of the group's devices */
+            /** @description Records of the group that were due in this time, by the schedules of live sources, or as learned from the records of files, to compare with the count of a metric that every record has; absent if it is not known of one of the group's devices, or not asked for */
             expected?: number;
             /** @description Each metric by its name in the catalogue; a metric without a value is absent */
             metrics: {
@@ -4732,6 +4732,8 @@ export interface operations {
                 hostname?: string;
                 /** @description Maximum number of rows; if there are more, the request fails; 1 to 100000, default 10000 */
                 limit?: number;
+                /** @description Whether each row says how many records were due; without that, large aggregates are answered sooner */
+                expected?: boolean;
             };
             header?: never;
             path?: never;

@@ -23,10 +23,11 @@ export class SqlAggregateQueries implements AggregateQueries {
   constructor(private readonly reads: () => SqlExecutor) {}
 
   async byGroup(filter: AggregateFilter): Promise<AggregateRow[]> {
-    const { groupBy, gpus, metrics, limit } = filter;
+    const { groupBy, gpus, metrics, limit, withExpected } = filter;
     const reads = this.reads();
     const widthMs = rollupMs[filter.resolution];
-    const expected = selectExpected(reads, filter).then((schedules) => new ExpectedRecords(schedules));
+    const schedules = withExpected ? selectExpected(reads, filter) : Promise.resolve([]);
+    const expected = schedules.then((known) => new ExpectedRecords(known));
     // it is awaited when there are rows, or not at all
     expected.catch(() => undefined);
     const { groups, own } = await groupsOf(reads, { groupBy, gpus });

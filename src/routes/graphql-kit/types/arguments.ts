@@ -1,5 +1,6 @@
 import {
   type GraphQLArgumentConfig,
+  GraphQLBoolean,
   type GraphQLFieldConfigArgumentMap,
   type GraphQLInputType,
   GraphQLInt,
@@ -50,7 +51,7 @@ export function parametersOf<Of extends Parameters>(
   return values as ValuesOf<Of>;
 }
 
-type Argument = string | number | readonly string[];
+type Argument = string | number | boolean | readonly string[];
 
 function typeOf(kind: Kind, fallbackName: string, enums: EnumTypes): GraphQLInputType {
   switch (kind.name) {
@@ -60,6 +61,8 @@ function typeOf(kind: Kind, fallbackName: string, enums: EnumTypes): GraphQLInpu
       return dateTime;
     case "integer":
       return GraphQLInt;
+    case "flag":
+      return GraphQLBoolean;
     case "choice":
       return enums.of(kind.values, fallbackName);
     case "texts":

@@ -7,6 +7,7 @@ export type Kind =
   | { readonly name: "text" }
   | { readonly name: "instant" }
   | { readonly name: "integer" }
+  | { readonly name: "flag" }
   | { readonly name: "choice"; readonly values: readonly string[] }
   /** Several values of a choice, written with commas between them. */
   | { readonly name: "list"; readonly values: readonly string[] }
@@ -62,7 +63,7 @@ export function optional<Value>(parameter: Parameter<Value>): Parameter<Value | 
 }
 
 /** A parameter that may be absent; its value is then `value`. */
-export function withDefault<Value extends string | number>(
+export function withDefault<Value extends string | number | boolean>(
   parameter: Parameter<Value>,
   value: Value,
 ): Parameter<Value> {
@@ -97,6 +98,16 @@ export function integer({
       const value = /^\d{1,15}$/.test(given) ? Number(given) : NaN;
       return value >= minimum && value <= maximum ? { value } : notUsable;
     },
+  };
+}
+
+/** `true` or `false`. */
+export function flag(description: Text): Parameter<boolean> {
+  return {
+    ...required({ type: "boolean" }, { description }),
+    kind: { name: "flag" },
+    expected: "true or false",
+    read: (given) => (given === "true" || given === "false" ? { value: given === "true" } : notUsable),
   };
 }
 

@@ -1,7 +1,7 @@
 import { type AggregateFilter, groupings } from "../../../domain/query.ts";
 import { rollupFor } from "../../answers/resolution.ts";
 import { gpuSelection, limit, limitMax, metricsParameter } from "../../http/parameters/common.ts";
-import { choice, type Parameter, type ValuesOf, withDefault } from "../../http/parameters/parameter.ts";
+import { choice, flag, type Parameter, type ValuesOf, withDefault } from "../../http/parameters/parameter.ts";
 import { timeBounds, timeRangeOf } from "../../http/parameters/time-bounds.ts";
 import { selectorOf } from "../../schemas/gpu-selector.ts";
 
@@ -36,6 +36,10 @@ export const aggregateQuery = {
   cluster_id: gpuSelection.cluster_id,
   hostname: gpuSelection.hostname,
   limit: aggregateLimit({ maximum: maxRows, byDefault: limitMax }),
+  expected: withDefault(
+    flag("Whether each row says how many records were due; without that, large aggregates are answered sooner"),
+    true,
+  ),
 };
 
 /** Makes a filter from the values of a request's parameters.
@@ -51,6 +55,7 @@ export function aggregateFilterOf(values: ValuesOf<typeof aggregateQuery>, nowMs
     metrics: values.metrics ?? metricsDefault,
     range,
     limit: values.limit,
+    withExpected: values.expected,
     resolution: values.resolution === "auto" ? rollupFor(range, nowMs) : values.resolution,
     gpus: selectorOf({
       parent_uuid: values.parent_uuid,

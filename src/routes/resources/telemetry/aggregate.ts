@@ -34,7 +34,7 @@ export const aggregateSchema = Type.Object(
         minimum: 1,
         description:
           "Records of the group that were due in this time, by the schedules of live sources, or as learned from the records of files, to " +
-          "compare with the count of a metric that every record has; absent if it is not known of one of the group's devices",
+          "compare with the count of a metric that every record has; absent if it is not known of one of the group's devices, or not asked for",
       }),
     ),
     metrics: Type.Record(Type.String(), summarySchema, {

@@ -43,6 +43,7 @@ export function telemetryFields({ types, enums, field }: SchemaKit): FieldMap {
       type: new GraphQLNonNull(aggregatesType({ types, enums })),
       description: "Telemetry aggregated by minute, hour or day and by GPU, host, cluster, model or namespace",
       takes: aggregatesQuery,
+      bySelection: { expected: ["rows", "expected"] },
       size: limitOf,
       asksStore: true,
       resolve: async (_, query, { allParts }) => {
