@@ -11,9 +11,14 @@ const minuteMs = 60_000;
 const begin = Date.UTC(2026, 0, 5, 20);
 const range = { fromMs: begin - 20 * hourMs, toMs: begin + 124 * hourMs };
 /** GPUs, and the minutes between two of their records. */
-const steps = { steady: 3, reset: 5, moved: 3, sparse: 6, gaps: 70 };
+const steps = { steady: 3, reset: 5, moved: 3, sparse: 6, gaps: 70, below: 4 };
 
-/** Counters across midnight: one that only rises, one that is reset, one of a GPU that moves, and two with gaps. */
+/** Counters across midnight: one that only rises, one that is reset, one of a GPU that moves, two with gaps, and one with values below 0. */
+const energyOf: Readonly<Record<string, (index: number) => number>> = {
+  reset: (index) => (index % 30) * 17,
+  below: (index) => (index % 7) * 3 - 5,
+};
+
 function records() {
   return Object.entries(steps).flatMap(([uuid, minutes]) =>
     Array.from({ length: 100 }, (_, index) => ({
@@ -22,7 +27,7 @@ function records() {
       hostname: uuid === "moved" && index > 40 ? "host-b" : "host-a",
       timeMs: begin + index * minutes * minuteMs,
       metrics: {
-        total_energy_mj: uuid === "reset" ? (index % 30) * 17 : 2 ** 50 + index * index,
+        total_energy_mj: energyOf[uuid]?.(index) ?? 2 ** 50 + index * index,
         gpu_health_status: index,
         power_draw: index,
       },
@@ -48,7 +53,7 @@ function risesIn(resolution: RollupResolution): Rise[] {
       const unitOf = ({ timeMs }: Counted): number => Math.floor(timeMs / unitMs);
       if (before === undefined || unitOf(record) - unitOf(before) > unitsMax) return { record, rise: 0 };
       const [last, value] = [before.metrics.total_energy_mj, record.metrics.total_energy_mj];
-      return { record, rise: value < last ? value : value - last };
+      return { record, rise: value < last ? Math.max(0, value) : value - last };
     }),
   );
 }

@@ -66,7 +66,8 @@ const notElsewhere = (alias: string): string => `not exists (
  *  is missing. `source_ms` is when that source ended, `newest_ms` the instant of the newest record of the range, or else of all.
  *  @param range all hours, which the times are learned from
  *  @param all the CTE of all devices, if `devices` has only some of them
- *  @param own with bounds, a source ends with the last record of its devices that was within
+ *  @param own with bounds, a source ends with the last record of its devices that was within. `last_seen_at` may be ten minutes older than
+ *    the newest record
  *  @param steps a query for what `stepsOf` gives, if it is known already */
 export function learnedSpans(
   range: LearnedRange,
@@ -79,8 +80,9 @@ export function learnedSpans(
   const endOfSource =
     own === undefined
       ? "select max(last_at) from unscheduled_devices u where u.source_id = i.source_id"
-      : `select max(o.last_seen_at) from unscheduled_devices u join own_gpus o using (gpu_key)
-      where u.source_id = i.source_id`;
+      : `select max(case when o.is_own then greatest(o.last_seen_at, (select n.time from (${newestInStore("o.gpu_key", undefined)}) n))
+        else o.last_seen_at end)
+      from unscheduled_devices u join own_gpus o using (gpu_key) where u.source_id = i.source_id`;
   return `
 steps as (${steps}),
 usual as (

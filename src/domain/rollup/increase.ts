@@ -16,7 +16,8 @@ export interface CounterValues {
   readonly to: number;
 }
 
-/** Adds to a sum how much a counter increased from one value to the next one. A counter that became less has started at 0 again.
+/** Adds to a sum how much a counter increased from one value to the next one. A counter that became less has started at 0 again,
+ *  or at its value if that is below 0, so that no increase is negative.
  *  @param previous the value before the first one; NaN if there is none: the first value then counts nothing */
 export function addIncrease(
   sums: ExactSums,
@@ -36,7 +37,7 @@ export function addIncrease(
     if (Number.isNaN(last)) begin = value;
     else if (value < last) {
       addRise();
-      begin = 0;
+      begin = Math.min(0, value);
     }
     last = value;
   }
