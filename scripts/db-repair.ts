@@ -1,10 +1,11 @@
 import { parseArgs } from "node:util";
 import { parseConfig } from "../src/config/parse-config.ts";
-import { TelemetryError } from "../src/domain/errors.ts";
+import { mayHaveDatabase } from "../src/db/data-dir.ts";
+import { SchemaBehind, TelemetryError } from "../src/domain/errors.ts";
 import { hourMs } from "../src/domain/time-range.ts";
 import { readInstant } from "../src/domain/timestamp.ts";
 import type { OpenStore } from "../src/pipeline/store/open-store.ts";
-import { findDamage, abandonHour, rebuildRollups } from "../src/pipeline/store/sql/history-repair.ts";
+import { abandonHour, type Fault, findDamage, rebuildRollups } from "../src/pipeline/store/sql/history-repair.ts";
 import { openPGliteStore } from "../src/pipeline/store/sql/open-pglite-store.ts";
 import { openPostgresStore } from "../src/pipeline/store/sql/open-postgres-store.ts";
 import { print, printError } from "../src/terminal/print.ts";
@@ -18,13 +19,18 @@ const usage = `Finds settled history that is damaged, and repairs what can be re
   --from INSTANT   the same: an instant in the hour (UTC), such as 2025-07-18T20:00:01.000Z
 
 DATABASE_URL says which database; the pipeline may run meanwhile. Without it, it is the store in DATA_DIR, which no pipeline may use
-meanwhile. Exits with 1 if something is damaged or cannot be done.`;
+meanwhile. Exits with 1 if something is damaged or cannot be done, with 2 if there is no store of this version.`;
 
-function open(): Promise<OpenStore> {
+/** DATA_DIR has no store. */
+class NoStore extends Error {}
+
+async function open(): Promise<OpenStore> {
   const { databaseUrl: url, dataDir, dataMaxGibibytes: maxGibibytes } = parseConfig(process.env);
-  return url === undefined
-    ? openPGliteStore({ dataDir, maxGibibytes })
-    : openPostgresStore({ url, migrate: false, maxConnections: 1 });
+  if (url !== undefined) return openPostgresStore({ url, migrate: false, maxConnections: 1 });
+  if (await mayHaveDatabase(dataDir)) return openPGliteStore({ dataDir, maxGibibytes });
+  throw new NoStore(
+    `there is no store in DATA_DIR ${dataDir}: set DATA_DIR to the folder of the pipeline, or DATABASE_URL to its database`,
+  );
 }
 
 function hourOf(from: string | undefined): number {
@@ -38,15 +44,28 @@ function gpuKeyOf(key: string | undefined): number {
   throw new TypeError(`--gpu-key: expected the 16 digits of a gpu_key, not ${key ?? "nothing"}`);
 }
 
-/** Names what is damaged. @returns true if nothing is */
+/** The command that repairs what is damaged. */
+function commandOf({ repair }: Fault): string {
+  const which = repair.kind === "abandon" ? ` --gpu-key ${repair.gpuKey}` : "";
+  return `bun run db:repair ${repair.kind}${which} --from ${new Date(repair.hour).toISOString()}`;
+}
+
+/** Names what is damaged, each with the command that repairs it. @returns true if nothing is */
 async function list({ client }: OpenStore): Promise<boolean> {
   let faults = 0;
+  let last: string | undefined;
   for await (const fault of findDamage(client)) {
-    print(fault);
+    print(fault.problem);
+    const command = commandOf(fault);
+    // it repairs all of the hour, so it is to be run once
+    if (command !== last) print(`  ${command}`);
+    last = command;
     faults += 1;
   }
   print(
-    faults === 0 ? "all settled history can be read" : `${faults} fault(s); bun run db:repair --help says what to do`,
+    faults === 0
+      ? "all settled history can be read"
+      : `${faults} fault(s): restore a backup, or run these commands, in this order and with the same settings`,
   );
   return faults === 0;
 }
@@ -100,8 +119,9 @@ async function repair(): Promise<void> {
 try {
   await repair();
 } catch (error) {
-  if (!(error instanceof TelemetryError || error instanceof TypeError)) throw error;
+  const isNoStore = error instanceof NoStore || error instanceof SchemaBehind;
+  if (!(isNoStore || error instanceof TelemetryError || error instanceof TypeError)) throw error;
   printError(error.message);
   if (error instanceof TypeError) printError("bun run db:repair --help lists the arguments");
-  process.exitCode = 1;
+  process.exitCode = isNoStore ? 2 : 1;
 }

@@ -18,7 +18,7 @@ const migrationTimeoutMs = 12 * 3_600_000;
  *  @throws StoreUnavailable (also if a right is missing), StoreRejected if a migration contradicts the stored data, SchemaAhead */
 export async function migratePostgres(client: PostgresClient): Promise<void> {
   // without the lock: a process that starts while others start, or while the database is far away, does not wait for it
-  if (await isUpToDate(client)) return;
+  if ((await readNewest(client)) === newestKnownMigrationMs()) return;
   await client.withConnection(migrationTimeoutMs, (connection) =>
     connection.transaction(async () => {
       await connection.query(`set local lock_timeout = ${lockTimeoutMs}`);
@@ -33,17 +33,20 @@ export async function migratePostgres(client: PostgresClient): Promise<void> {
 /** Checks that every migration has been run, and no other.
  *  @throws SchemaBehind if a migration is missing, SchemaAhead if there is one that this program does not know; StoreUnavailable */
 export async function checkSchema(client: PostgresClient): Promise<void> {
-  if (await isUpToDate(client)) return;
+  const newestMs = await readNewest(client);
+  if (newestMs === newestKnownMigrationMs()) return;
   throw new SchemaBehind(
-    `${client.description} has an older schema than this program: start one process with MIGRATE_ON_START=true`,
+    newestMs === 0
+      ? `${client.description} has no tables of this program: correct DATABASE_URL, or start one process with MIGRATE_ON_START=true`
+      : `${client.description} has an older schema than this program: start one process with MIGRATE_ON_START=true`,
   );
 }
 
 /** @throws SchemaAhead, StoreUnavailable */
-async function isUpToDate(client: PostgresClient): Promise<boolean> {
+async function readNewest(client: PostgresClient): Promise<number> {
   const newestMs = await readNewestMigrationMs(client);
   checkNotAhead(newestMs, client.description);
-  return newestMs === newestKnownMigrationMs();
+  return newestMs;
 }
 
 /** drizzle creates its own table and then begins a transaction for the migrations. On the returned connection, the table and

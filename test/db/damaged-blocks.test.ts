@@ -76,7 +76,12 @@ const rowsOf = async (table: string) => (await opened.client.query(`select from 
 
 test("a damaged hour of a GPU that is abandoned is missing by the minute and by the hour, and takes late records as any other", async () => {
   await opened.client.query("update blocks set temperature = '\\xdeadbeef' where gpu_key = $1", [String(key)]);
-  expect(await damage()).toEqual([expect.stringMatching(named) as string]);
+  expect(await damage()).toEqual([
+    {
+      problem: expect.stringMatching(named) as string,
+      repair: { kind: "abandon", gpuKey: key, hour: startMs },
+    },
+  ]);
   expect(await abandonHour(opened.client, key, startMs)).toEqual({ blocks: 1, records: 2, keptRecords: 0 });
   expect(await damage()).toEqual([]);
   expect([await counts("1m"), await counts("1h"), await rowsOf("unsettled")]).toEqual([[1], [1], 0]);
@@ -118,12 +123,38 @@ test("what can be read is not abandoned, nor what is not there", async () => {
   await expect(abandonHour(opened.client, key, startMs - 3_600_000)).rejects.toThrow("there are no records of gpu_key");
 });
 
+test("damage is found in each hour with blocks or rollups, without a visit to the hours between them", async () => {
+  const yearMs = 365 * 24 * 3_600_000;
+  await store({ ...at("GPU-a", 1), timeMs: startMs - yearMs });
+  await new Settler(opened.client).settle(Infinity);
+  // the last hour has only rollups, and the first one only blocks
+  await opened.client.query(
+    `insert into rollups select (jsonb_populate_record(r, '{"from_at": "2026-07-18T00:00:00Z", "keys": "\\\\xdeadbeef"}')).*
+     from rollups r where from_at = '2025-07-18T00:00:00Z'`,
+  );
+  await opened.client.query("delete from rollups where from_at < '2025-01-01'");
+  let statements = 0;
+  const counting = Object.create(opened.client, {
+    query: {
+      value: (...args: Parameters<typeof opened.client.query>) => {
+        statements += 1;
+        return opened.client.query(...args);
+      },
+    },
+  }) as typeof opened.client;
+  expect((await Array.fromAsync(findDamage(counting))).map(({ repair }) => repair)).toEqual([
+    { kind: "rebuild", hour: startMs - yearMs },
+    { kind: "rebuild", hour: startMs + yearMs },
+  ]);
+  expect(statements).toBeLessThan(20);
+});
+
 test.each(["update rollups set keys = '\\xdeadbeef'", "delete from rollups"])(
   "rollups that are damaged or deleted are made again from the blocks: %s",
   async (statement) => {
     const before = await averages("1h");
     await opened.client.query(statement);
-    expect(await damage()).toHaveLength(1);
+    expect(await damage()).toMatchObject([{ repair: { kind: "rebuild", hour: startMs } }]);
     // as after one of several rows was lost
     if (statement.startsWith("delete")) {
       await store(at("GPU-b", 1));

@@ -116,6 +116,17 @@ select ${epochMs(`least(${["telemetry", "blocks", "rollups"].map((table) => ends
   return { fromMs: Math.floor(fromMs / hourMs) * hourMs, toMs: (Math.floor(toMs / hourMs) + 1) * hourMs };
 }
 
+/** Finds the next hour (UTC) that has blocks or rollups, by their indexes. @returns undefined if there is none
+ *  @param fromMs the hour or a later one; -Infinity: the first one */
+export async function selectNextSettledHour(executor: SqlExecutor, fromMs: number): Promise<number | undefined> {
+  const next = (table: string): string =>
+    `(select min(from_at) from ${table} where from_at >= to_timestamp($1::text::float8 / 1000.0))`;
+  const text = `select ${epochMs(`least(${next("blocks")}, ${next("rollups")})`)} as "fromMs"`;
+  const [row] = await executor.query<{ fromMs: number | null }>(text, [String(fromMs)]);
+  const foundMs = row?.fromMs ?? undefined;
+  return foundMs === undefined ? undefined : Math.floor(foundMs / hourMs) * hourMs;
+}
+
 function ends(which: "min" | "max", table: string): string {
   return `(select ${which}(${table === "telemetry" ? "time" : "from_at"}) from ${table})`;
 }

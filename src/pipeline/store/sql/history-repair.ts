@@ -9,7 +9,7 @@ import {
   takeBlocks,
 } from "../../../db/sql/packed-blocks.ts";
 import { deleteRollups, markStale, selectRolledUp, selectRollupsOfHour } from "../../../db/sql/rollups.ts";
-import { selectRollupExtent } from "../../../db/sql/rollup-hours.ts";
+import { selectNextSettledHour } from "../../../db/sql/rollup-hours.ts";
 import { countRows } from "../../../db/sql/settled-rows.ts";
 import { unpackBlock } from "../../../domain/block/packed-block.ts";
 import { UndecodableBlock, TelemetryError } from "../../../domain/errors.ts";
@@ -30,18 +30,40 @@ class NotRepaired extends TelemetryError {
   readonly retryable = false;
 }
 
-/** Reads all settled history, hour by hour. @returns what is wrong with it, each a sentence without its full stop */
-export async function* findDamage(client: SqlClient): AsyncGenerator<string, void, undefined> {
-  const extent = await selectRollupExtent(client);
-  for (let hour = extent?.fromMs ?? 0; hour < (extent?.toMs ?? 0); hour += hourMs) {
-    for (const rollups of await selectRollupsOfHour(client, hour)) yield* faultOf(() => decodeRollups(rollups));
-    const gpus = await selectGpusOfBlocks(client, hour);
-    for (const gpuKeys of inSteps(gpus)) {
-      for (const block of await selectBlocks(client, hour, gpuKeys)) yield* faultOf(() => decoded(block));
-    }
-    const missing = await withoutRollups(client, hour, gpus).catch(undecodable);
-    if (missing !== undefined && missing.length > 0) {
-      yield `${missing.length} GPU(s) with blocks have no rollups in the hour from ${formatTimestamp(hour)}`;
+/** Something that is wrong with settled history. */
+export interface Fault {
+  /** A sentence without its full stop. */
+  readonly problem: string;
+  /** What repairs it if no backup is restored: `abandonHour` for a block, `rebuildRollups` for rollups. */
+  readonly repair:
+    | { readonly kind: "abandon"; readonly gpuKey: number; readonly hour: number }
+    | { readonly kind: "rebuild"; readonly hour: number };
+}
+
+/** Reads all settled history, hour by hour. @returns what is wrong with it, in the order in which it is to be repaired */
+export async function* findDamage(client: SqlClient): AsyncGenerator<Fault, void, undefined> {
+  let hour = await selectNextSettledHour(client, -Infinity);
+  while (hour !== undefined) {
+    yield* findDamageOfHour(client, hour);
+    hour = await selectNextSettledHour(client, hour + hourMs);
+  }
+}
+
+async function* findDamageOfHour(client: SqlClient, hour: number): AsyncGenerator<Fault, void, undefined> {
+  const rebuild = { kind: "rebuild", hour } as const;
+  for (const rollups of await selectRollupsOfHour(client, hour)) {
+    for (const problem of faultOf(() => decodeRollups(rollups))) yield { problem, repair: rebuild };
+  }
+  const gpus = await selectGpusOfBlocks(client, hour);
+  const missing = await withoutRollups(client, hour, gpus).catch(undecodable);
+  if (missing !== undefined && missing.length > 0) {
+    const problem = `${missing.length} GPU(s) with blocks have no rollups in the hour from ${formatTimestamp(hour)}`;
+    yield { problem, repair: rebuild };
+  }
+  for (const gpuKeys of inSteps(gpus)) {
+    for (const block of await selectBlocks(client, hour, gpuKeys)) {
+      const { gpuKey } = block;
+      for (const problem of faultOf(() => decoded(block))) yield { problem, repair: { kind: "abandon", gpuKey, hour } };
     }
   }
 }
