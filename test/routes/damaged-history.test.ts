@@ -114,7 +114,7 @@ test("questions that need the damaged block fail with its name, and are counted 
     });
   }
   expect(damage.error()).toStartWith(
-    "2 questions met damaged history, which select * from damaged_blocks() lists; the last one: ",
+    "2 questions met damaged history, which bun run db:repair (stop an embedded pipeline first) or select * from damaged_blocks() lists; the last one: ",
   );
   expect(await registry.metrics()).toContain("telemetry_damaged_history_questions_total 2");
   await clock.advance(3_600_000);

@@ -45,7 +45,7 @@ async function findDamaged(executor: SqlExecutor, range: TimeRange, failure: unk
   } catch (error) {
     if (error instanceof UndecodableBlock) throw error;
     if (error instanceof QueryTooCostly) {
-      const which = "a block cannot be read (select * from damaged_blocks() names it)";
+      const which = "a block cannot be read (bun run db:repair or select * from damaged_blocks() names it)";
       throw new UndecodableBlock(`${which}: ${messageOf(failure)}`, { cause: failure });
     }
   }

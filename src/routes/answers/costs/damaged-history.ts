@@ -44,7 +44,8 @@ export class DamagedHistory extends BaseService {
   override error(): string | undefined {
     if (this.met === 0) return super.error();
     const count = `${this.met} ${this.met === 1 ? "question" : "questions"}`;
-    return `${count} met damaged history, which select * from damaged_blocks() lists; the last one: ${this.lastReason}`;
+    const lists = "bun run db:repair (stop an embedded pipeline first) or select * from damaged_blocks()";
+    return `${count} met damaged history, which ${lists} lists; the last one: ${this.lastReason}`;
   }
 
   protected override async run(): Promise<void> {
