@@ -55,7 +55,7 @@ test("while a database does not answer at the start, calls throw StoreUnavailabl
   await expect(opened.store.ping()).rejects.toMatchObject({ code: "store_unavailable" });
 });
 
-test("an older schema makes the opening fail, or wait for the migration if the database did not answer at first", async () => {
+test("a database without the schema makes the opening fail, or wait for the migration if the database did not answer at first", async () => {
   const url = await createDatabase(server, "behind");
   const open = (clock: ManualClock) => openLatePostgresStore({ url, migrate: false }, { clock, log });
   await expect(open(new ManualClock())).rejects.toMatchObject({ code: "schema_behind" });
@@ -66,7 +66,7 @@ test("an older schema makes the opening fail, or wait for the migration if the d
   const lastError = async (): Promise<string> => String(await opened.store.ping().catch((error: unknown) => error));
   await until(async () => {
     await clock.advance(2000);
-    return (await lastError()).includes("has an older schema");
+    return (await lastError()).includes("has no tables of this program");
   });
   await (await openPostgresStore({ url, migrate: true })).close();
   await until(async () => {
