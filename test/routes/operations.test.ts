@@ -106,6 +106,16 @@ describe("/health", () => {
     expect((await gateway.get("/health/ready")).status).toBe(200);
   });
 
+  test.each(["retention", "settling", "messages"])(
+    "while %s fails, old history takes more room: degraded but ready",
+    async (name) => {
+      const services = [serviceWith(name, () => "the disk is full")];
+      const gateway = gatewayOver(stored, { services });
+      expect(await gateway.json("/health")).toMatchObject({ status: "degraded" });
+      expect((await gateway.get("/health/ready")).status).toBe(200);
+    },
+  );
+
   test("while the GPUs of its own machine cannot be read, a process does its other work, so it is degraded but ready", async () => {
     const services = [serviceWith("nvidia-smi", () => "GPUs are not read: nvidia-smi is not installed")];
     const gateway = gatewayOver(stored, { services, roles: ["streamer"], fleet: undefined });
