@@ -6,10 +6,14 @@ import { print } from "../src/terminal/print.ts";
 
 const width = 22;
 
-for (const { title, commands } of commandGroups) {
-  print(`\n${title}`);
-  for (const [name, text] of Object.entries(commands)) print(`  ${name.padEnd(width)}${text}`);
-}
-print(
-  "\nEach is make NAME or bun run NAME; bun run NAME --help says more.\nVariables stand before or after make:\nINSTANCES=2 make scale-local, make scale-local INSTANCES=2",
-);
+const groups = commandGroups.flatMap(({ title, commands }) => [
+  `\n${title}`,
+  ...Object.entries(commands).map(([name, text]) => `  ${name.padEnd(width)}${text}`),
+]);
+const usage = [
+  "\nEach is make NAME or bun run NAME; bun run NAME --help says more.",
+  "Variables stand before or after make:",
+  "INSTANCES=2 make scale-local, make scale-local INSTANCES=2",
+];
+// at once: `head` closes the pipe when it has its lines
+print([...groups, ...usage].join("\n"));
