@@ -163,7 +163,7 @@ testAtOnce("a process that is told to stop is draining at once, and gone when it
   const before = await own.entryAt();
   await stopPipeline(stopped);
   const after = await own.entryAt();
-  // etcd's past, and not a watch: a watch on a busy machine is told of both changes at once
+  // reads past revisions: on a busy machine, a watch may deliver both changes together
   const states = [before.state];
   for (let revision = before.revision + 1; revision <= after.revision; revision++) {
     const { state } = await own.entryAt(revision);

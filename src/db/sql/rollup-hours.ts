@@ -116,7 +116,7 @@ select ${epochMs(`least(${["telemetry", "blocks", "rollups"].map((table) => ends
   return { fromMs: Math.floor(fromMs / hourMs) * hourMs, toMs: (Math.floor(toMs / hourMs) + 1) * hourMs };
 }
 
-/** Finds the next hour (UTC) that has blocks or rollups, by their indexes. @returns undefined if there is none
+/** Finds the next hour (UTC) that has blocks or rollups. @returns undefined if there is none
  *  @param fromMs the hour or a later one; -Infinity: the first one */
 export async function selectNextSettledHour(executor: SqlExecutor, fromMs: number): Promise<number | undefined> {
   const next = (table: string): string =>
