@@ -70,20 +70,31 @@ export async function openShell(csvFile: string): Promise<TypedShell> {
     const text = command.replace(/\b(808[012]|2379)\b/g, (port) => String(ports[port]));
     // without the --endpoints of the client tools: the command names its own
     const script = `${tools.replace("--endpoints='' ", "")}\n${text}`;
-    const typed = Bun.spawn(["timeout", "--signal=INT", "--kill-after=30", String(seconds), "bash", "-c", script], {
+    const typed = Bun.spawn(["bash", "-c", script], {
       cwd: folder,
       env,
       stdio: ["ignore", "pipe", "pipe"],
+      detached: true,
     });
+    const group = new ProcessGroup(typed.pid);
     let isEnded = false;
-    const endOnce = (output: string): void => {
-      if (isEnded || printed?.test(output) !== true) return;
+    let isKilled = false;
+    const end = (): void => {
+      if (isEnded) return;
       isEnded = true;
-      typed.kill("SIGINT");
+      group.send("SIGINT");
     };
-    const outputs = [typed.stdout, typed.stderr].map((stream) => textOf(stream, endOnce));
+    const endTimer = setTimeout(end, seconds * 1000);
+    const killTimer = setTimeout(() => (isKilled = group.send("SIGKILL")), (seconds + killSeconds) * 1000);
+    const onText = (text: string): void => {
+      if (printed?.test(text) === true) end();
+    };
+    const outputs = [typed.stdout, typed.stderr].map((stream) => textOf(stream, onText));
     const [output, code] = await Promise.all([Promise.all(outputs), typed.exited]);
-    return { code: isEnded && code !== killed ? ctrlC : code, output: output.join("") };
+    clearTimeout(endTimer);
+    clearTimeout(killTimer);
+    if (isKilled) return { code: killed, output: output.join("") };
+    return { code: isEnded ? ctrlC : code, output: output.join("") };
   };
   const close = async (): Promise<void> => {
     await type("make scale-stop");
@@ -93,8 +104,25 @@ export async function openShell(csvFile: string): Promise<TypedShell> {
   return { folder, type, close };
 }
 
+/** How long a command has for its end after the time at which Ctrl-C ends it. */
+const killSeconds = 30;
 /** The exit code of a command that Ctrl-C did not end, so that it had to be killed. */
 const killed = 137;
+
+/** The processes of a command: they have a process group of their own, as in a terminal, where Ctrl-C reaches all of them.
+ *  (The program `timeout` may lose the signal if it comes just after the command's start, and lets the command run on.) */
+class ProcessGroup {
+  constructor(private readonly id: number) {}
+
+  /** @returns whether a process was there that received the signal */
+  send(signal: NodeJS.Signals): boolean {
+    try {
+      return process.kill(-this.id, signal);
+    } catch {
+      return false;
+    }
+  }
+}
 
 /** @param onText is called with the text so far */
 async function textOf(stream: ReadableStream<Uint8Array>, onText: (text: string) => void): Promise<string> {
