@@ -57,7 +57,7 @@ union all select '${kind}', k.gpu_key::float8, r.place::float8, null::bytea${non
   const text = `
 with k as (select gpu_key from unnest($1::text::int8[]) as u(gpu_key))
 select 'blocks' as kind, null::float8 as "gpuKey", null::float8 as records, null::bytea as times${metrics.map((name) => `, null::bytea as "${name}"`).join("")},
-  ${joinedBlocks("b", wanted)} as others, null::text as runs
+  ${joinedBlocks(wanted)} as others, null::text as runs
 from k cross join lateral (
   select * from blocks b where b.gpu_key = k.gpu_key and b.from_at >= to_timestamp($2::float8 / 1000.0 - ${hourMs / 1000})
     and b.from_at < to_timestamp($3::float8 / 1000.0) and b.to_at >= to_timestamp($2::float8 / 1000.0) order by b.from_at offset 0) b

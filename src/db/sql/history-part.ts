@@ -4,7 +4,6 @@ import { textArray } from "./array-literal.ts";
 import { Conditions } from "./conditions.ts";
 import { addGpuConditions } from "./gpu-conditions.ts";
 import { OwnRows } from "./own-rows.ts";
-import { columns } from "./select-records.ts";
 import { hasNamespace } from "./stored-occupants.ts";
 
 /** A statement, and its parameters, to which others may be added. */
@@ -18,7 +17,7 @@ export function telemetryRows(own: OwnRows | undefined): string {
   return own === undefined ? "telemetry" : `(select r.* from telemetry r where ${own.record("r")})`;
 }
 
-/** Writes the statement that reads the rows of a part of the history, newest first unless `filter.isForward`. It reads one row more
+/** Writes the statement that reads the rows of telemetry of a part of the history, newest first unless `filter.isForward`. It reads one row more
  *  than the part may have: the extra row shows that more rows follow. */
 export function partStatement(filter: RecordFilter): OpenStatement {
   const { gpus, range, cursor, limit } = filter;
@@ -44,10 +43,10 @@ export function partStatement(filter: RecordFilter): OpenStatement {
   const keys = isOneGpu ? undefined : keysOf(gpus, conditions, own);
   if (keys === undefined) {
     addEverHad(conditions, gpus);
-    return { text: `select ${columns} from ${from} t ${conditions.after("where")} ${part}`, conditions };
+    return { text: `select t.* from ${from} t ${conditions.after("where")} ${part}`, conditions };
   }
   const text = `
-select ${columns} from (${keys}) k
+select t.* from (${keys}) k
 cross join lateral (
   select * from ${from} t where t.gpu_key = k.gpu_key ${conditions.after("and")} ${part}) t
 ${part}`;

@@ -10,7 +10,8 @@ import { OwnRows } from "./own-rows.ts";
 import { epochMs } from "./epoch-ms.ts";
 import { bucketOf } from "./rollup-source.ts";
 import { KnownPlaces, type PlaceRow, sentPlaces } from "./select-places.ts";
-import { noColumns, type RecordRow, inWholeMilliseconds } from "./select-records.ts";
+import type { RecordRow } from "./select-records.ts";
+import { joinedRecords, readJoinedRecords } from "./sent-records.ts";
 import { type BlockOfGpu, joinedBlocks, readJoinedBlocks, type SentColumns } from "./sent-blocks.ts";
 
 /** A part of the history: what a filter selects between its newest record (its oldest when reading forward) and the beginning (the end)
@@ -42,9 +43,9 @@ export interface WindowBlocks {
   readonly withPlaces: boolean;
 }
 
-/** The last row of the answer, which has nothing else: all blocks, the edge of the window, and the places. */
-interface WindowEnd {
-  readonly timeMs: null;
+/** The only row of the answer. */
+interface WindowRow {
+  readonly rows: Uint8Array | null;
   readonly blocks: Uint8Array | null;
   readonly edgeMs: number | null;
   readonly places: readonly PlaceRow[] | null;
@@ -58,14 +59,13 @@ export async function selectWindow(
   blocks: WindowBlocks,
 ): Promise<HistoryWindow> {
   const { text, params } = windowStatement(filter, blocks);
-  const read = await executor.query<RecordRow | WindowEnd>(text, params);
-  const end = read.find((row) => row.timeMs === null);
-  const settled = readJoinedBlocks(end?.blocks ?? null, blocks.columns.metrics);
+  const [read] = await executor.query<WindowRow>(text, params);
+  const settled = readJoinedBlocks(read?.blocks ?? null, blocks.columns.metrics);
   return {
-    rows: inWholeMilliseconds(read.filter((row) => row.timeMs !== null)),
+    rows: readJoinedRecords(read?.rows ?? null),
     blocks: settled,
-    edgeMs: settled.length === 0 ? undefined : (end?.edgeMs ?? undefined),
-    places: end?.places ? new KnownPlaces(end.places) : undefined,
+    edgeMs: settled.length === 0 ? undefined : (read?.edgeMs ?? undefined),
+    places: read?.places ? new KnownPlaces(read.places) : undefined,
   };
 }
 
@@ -96,16 +96,16 @@ function windowStatement(
   const near = blocksBy(keys, `${conditions.after("and")} and ${isNear}`, "offset 0");
   const text = `
 with r as materialized (${rows}),
-last_row as (select to_timestamp(round(${farthest}("timeMs")) / 1000.0) as at from r having ${isFull}),
+last_row as (select to_timestamp(round(${epochMs(`${farthest}(time)`)}) / 1000.0) as at from r having ${isFull}),
 w as (
   select ${bucketOf("1h", `${farthest}(n.from_at)`)}${isForward ? " + interval '1 hour'" : ""} as edge
   from (${counted}) n)
-select r.*, null::bytea as blocks, null::float8 as "edgeMs", null::json as places from r
-union all
-select ${noColumns}, (
-  select ${joinedBlocks("b", columns)}
-  from w cross join lateral (${records === undefined ? near : firstOf(near, { ...filter, limit: records }, conditions)}) b),
-  (select ${epochMs("edge")} from w), ${withPlaces ? placesOf(filter, conditions) : "null"}`;
+select
+  (select ${joinedRecords} from r t) as rows,
+  (select ${joinedBlocks(columns)}
+   from w cross join lateral (${records === undefined ? near : firstOf(near, { ...filter, limit: records }, conditions)}) b) as blocks,
+  (select ${epochMs("edge")} from w) as "edgeMs",
+  ${withPlaces ? placesOf(filter, conditions) : "null"} as places`;
   return { text, params: conditions.params };
 }
 

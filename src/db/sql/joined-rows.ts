@@ -31,6 +31,11 @@ export class JoinedRows {
     return this.view.getFloat64(this.at - 8);
   }
 
+  /** Reads a field of type `float8`. */
+  float8OrNull(): number | null {
+    return this.begin() < 0 ? null : this.view.getFloat64(this.at - 8);
+  }
+
   /** Reads a field of type `int4`, which is not NULL. */
   int4(): number {
     this.begin();
@@ -49,6 +54,12 @@ export class JoinedRows {
     return length < 0
       ? null
       : Buffer.from(this.sent.buffer, this.sent.byteOffset + this.at - length, length).toString();
+  }
+
+  /** Reads a field of type `text` that has JSON. */
+  json(): unknown {
+    const text = this.text();
+    return text === null ? null : JSON.parse(text);
   }
 
   /** Goes to the end of the next field. @returns its length; -1: NULL */

@@ -31,9 +31,6 @@ const none = (length: number): string => Array.from({ length }, () => "null").jo
 
 const noneOfRecord = none(metrics.length + 5);
 
-/** As many columns without a value as `columns` has. */
-export const noColumns = none(metrics.length + 7);
-
 /** A row of such a statement: a record, or a block. Of a block, only its key and its first instant are given otherwise. */
 export interface RecordOrBlock extends RecordRow {
   readonly block: Uint8Array | null;

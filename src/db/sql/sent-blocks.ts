@@ -31,14 +31,19 @@ export interface SentColumns {
 /** All columns of a block. */
 export const wholeBlock: SentColumns = { metrics: metricNames, withOthers: true, withRuns: true };
 
-/** An SQL expression for all blocks of a query, as one value; NULL if there are none.
- *  @param block the name of a row of the query */
-export function joinedBlocks(block: string, { metrics: names, withOthers, withRuns }: SentColumns): string {
+const joinedWholeBlock = joinedBy(wholeBlock);
+
+/** An SQL expression for all blocks `b` of a query, as one value; NULL if there are none. */
+export function joinedBlocks(columns: SentColumns): string {
+  return columns === wholeBlock ? joinedWholeBlock : joinedBy(columns);
+}
+
+function joinedBy({ metrics: names, withOthers, withRuns }: SentColumns): string {
   return joinedRows([
-    ...[`${block}.gpu_key::float8`, epochMs(`${block}.from_at`), `${block}.records`, `${block}.times`],
-    withOthers ? `${block}.others` : "null::bytea",
-    withRuns ? `${block}.runs::text` : "null::text",
-    ...names.map((name) => `${block}."${name}"`),
+    ...["b.gpu_key::float8", epochMs("b.from_at"), "b.records", "b.times"],
+    withOthers ? "b.others" : "null::bytea",
+    withRuns ? "b.runs::text" : "null::text",
+    ...names.map((name) => `b."${name}"`),
   ]);
 }
 
