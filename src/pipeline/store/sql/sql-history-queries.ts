@@ -11,6 +11,7 @@ import type {
   StoredRecord,
   StoredRollup,
 } from "../../../domain/query.ts";
+import { sorted } from "../../../kit/sorted.ts";
 import type { HistoryQueries } from "../telemetry-queries.ts";
 import { rollupPage, rollupsOfEachGpu } from "./aggregates/rollup-pages.ts";
 import { readRecordPage } from "./history/record-page.ts";
@@ -55,5 +56,8 @@ export class SqlHistoryQueries implements HistoryQueries {
 function inOrder<Row extends { readonly timeMs: number; readonly gpu: StoredRecord["gpu"] }>(
   rows: readonly Row[],
 ): Row[] {
-  return rows.toSorted((a, b) => a.timeMs - b.timeMs || byPlace(a.gpu, b.gpu));
+  const order = (a: Row, b: Row): number => a.timeMs - b.timeMs || byPlace(a.gpu, b.gpu);
+  // those of a page are often in order, or in reverse order
+  const ascending = (rows[0]?.timeMs ?? 0) <= (rows.at(-1)?.timeMs ?? 0) ? rows : rows.toReversed();
+  return sorted(ascending, order);
 }

@@ -1,5 +1,6 @@
 import type { RecordPlace } from "../../../../db/sql/matching-places.ts";
 import { type GpuSelector, restrictsHolders, selectsHeld } from "../../../../domain/gpu-selector.ts";
+import { sorted } from "../../../../kit/sorted.ts";
 import type { HistoryPart } from "./history-part.ts";
 import { firstFrom } from "./shared-times.ts";
 
@@ -100,7 +101,7 @@ export class BlockPlaces {
   take(count: number): BlockPlace[] {
     const untilMs = this.instantOf(count);
     const taken = this.left.flatMap((left) => this.takeUntil(left, untilMs));
-    return taken.sort(this.isForward ? byPlace : (a, b) => byPlace(b, a));
+    return sorted(taken, this.isForward ? byPlace : (a, b) => byPlace(b, a));
   }
 
   /** Finds the instant up to which there are at least `count` places. */
@@ -133,12 +134,13 @@ export class BlockPlaces {
     const first = this.isForward ? left.from : left.to - count;
     if (this.isForward) left.from += count;
     else left.to -= count;
-    return Array.from({ length: count }, (_, at) => ({
-      part: left.part,
-      index: indexAt(left, first + at),
-      gpuKey: left.part.gpuKey,
-      timeMs: timeAt(left, first + at),
-    }));
+    const { part } = left;
+    const places: BlockPlace[] = [];
+    for (let taken = 0; taken < count; taken += 1) {
+      const index = indexAt(left, this.isForward ? first + taken : first + count - 1 - taken);
+      places.push({ part, index, gpuKey: part.gpuKey, timeMs: part.timesMs[index] as number });
+    }
+    return places;
   }
 }
 

@@ -8,6 +8,7 @@ import { type BlockOfGpu, type SentColumns, wholeBlock } from "../../../../db/sq
 import { type GpuSelector, restrictsHolders } from "../../../../domain/gpu-selector.ts";
 import type { HistoryPage, RecordFilter } from "../../../../domain/query.ts";
 import type { TimeRange } from "../../../../domain/time-range.ts";
+import { sorted } from "../../../../kit/sorted.ts";
 import { turnOfOthers } from "../../../../kit/turn.ts";
 import { type BlockPlace, BlockPlaces, boundsAfter, byPlace, candidatesOf } from "./block-places.ts";
 import { recordsAt, type WholeRecord } from "./block-records.ts";
@@ -67,7 +68,8 @@ export async function readRecordPage(executor: SqlExecutor, filter: RecordFilter
     isShortened = false;
     // the other blocks may have some of the records
     if (isPartial && settled.length < missing) continue;
-    const first = [...rows, ...settled].sort(order).slice(0, missing);
+    // either are in the page's order
+    const first = (rows.length === 0 ? settled : sorted([...rows, ...settled], order)).slice(0, missing);
     found.push(...(isSmall ? first.map((each) => (isInBlock(each) ? wholeRecord(each) : each)) : first));
     if (edgeMs === undefined) break;
     left = beyond(left, edgeMs);
