@@ -17,6 +17,7 @@ type State = "IDLE" | "STARTING" | "RUNNING" | "STOPPING" | "STOPPED";
  *  `stopping` aborts when STOPPING begins; `open` and `run` must then resolve or throw soon.
  *  `deadline` aborts when unfinished work must be abandoned: at the deadline of any stop, or when `open` throws. */
 export abstract class BaseService implements Service {
+  readonly isUpkeep: boolean = false;
   private readonly stopRequest = new AbortController();
   private readonly abandonment = new AbortController();
   protected readonly stopping = this.stopRequest.signal;

@@ -2,6 +2,8 @@
  *  the start and the stop. */
 export interface Service {
   readonly name: string;
+  /** True if no other service depends on it. It is then stopped at the same time as the others, which do not wait for its work. */
+  readonly isUpkeep: boolean;
   /** Resolves when the service runs. A second call waits for the first; a stopped service does not start again.
    *  @throws the error that prevents the start */
   start(): Promise<void>;

@@ -234,12 +234,13 @@ export function exerciseQueue(name: string, open: (options: OpenQueueOptions) =>
       expect(await queue.stats()).toMatchObject({ readyMessages: 1, inFlightMessages: 0 });
     });
 
-    test("close ends waiting claims and refuses later publishes; a second close does nothing", async () => {
+    test("close ends waiting claims and refuses later claims and publishes; a second close does nothing", async () => {
       const { queue } = await start({ capacityMessages: 1 });
       const claiming = claim(queue);
       await queue.close();
       await queue.close();
       expect(await claiming).toEqual([]);
+      expect(await failureOf(claim(queue))).toMatchObject({ code: "queue_closed" });
       expect(await failureOf(queue.publish([message("late")], { signal: never }))).toMatchObject({
         code: "queue_closed",
       });

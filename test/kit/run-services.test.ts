@@ -5,6 +5,7 @@ import type { Service } from "../../src/kit/service.ts";
 function recorded(name: string, events: string[], failing: "start" | "stop" | "both" | "never" = "never"): Service {
   return {
     name,
+    isUpkeep: false,
     start: () => {
       events.push(`start ${name}`);
       return failing === "start" || failing === "both"
@@ -50,4 +51,43 @@ test("a service that cannot stop does not keep the others running", async () => 
   const services = [recorded("a", events), recorded("b", events, "stop")];
   await expect(stopAll(services, AbortSignal.timeout(1000))).rejects.toThrow("1 service(s)");
   expect(events).toEqual(["stop b", "stop a"]);
+});
+
+/** A service whose stop ends when the test lets it. */
+function slowToStop(name: string, events: string[]): Service & { readonly end: () => void } {
+  const ended = Promise.withResolvers<void>();
+  const stop = (): Promise<void> => {
+    events.push(`stop ${name}`);
+    return ended.promise;
+  };
+  return { ...recorded(name, events), stop, end: ended.resolve };
+}
+
+test("upkeep that is slow to stop does not delay the stop of the others; the stop of all waits for it", async () => {
+  const events: string[] = [];
+  const slow = slowToStop("upkeep", events);
+  const stopping = stopAll(
+    [recorded("a", events), { ...slow, isUpkeep: true }, recorded("b", events)],
+    AbortSignal.timeout(10_000),
+  );
+  void stopping.then(() => events.push("all have stopped"));
+  await Bun.sleep(10);
+  expect(events).toEqual(["stop upkeep", "stop b", "stop a"]);
+  slow.end();
+  await stopping;
+  expect(events.at(-1)).toBe("all have stopped");
+});
+
+test("a service that has not stopped at the deadline keeps the others waiting until then, not longer", async () => {
+  const events: string[] = [];
+  const slow = slowToStop("b", events);
+  const deadline = new AbortController();
+  const stopping = stopAll([recorded("a", events), slow], deadline.signal);
+  await Bun.sleep(10);
+  expect(events).toEqual(["stop b"]);
+  deadline.abort();
+  await Bun.sleep(10);
+  expect(events).toEqual(["stop b", "stop a"]);
+  slow.end();
+  await stopping;
 });

@@ -103,3 +103,20 @@ test("a collector whose queue ends with the process finishes its message until t
   await stopped;
   expect(await queue.stats()).toMatchObject({ readyMessages: 1, inFlightMessages: 0 });
 });
+
+test("a collector whose queue was closed under it does not claim again and again", async () => {
+  const collector = await collect(false);
+  let claims = 0;
+  const { claim } = queue;
+  queue.claim = (options) => {
+    claims += 1;
+    // a collector that claims again and again would leave this test no time to end
+    if (claims > 100) throw new Error("too many claims");
+    return claim.call(queue, options);
+  };
+  await queue.close();
+  slow.answer();
+  await Bun.sleep(20);
+  expect(claims).toBe(1);
+  await collector.stop(new AbortController().signal);
+});

@@ -13,6 +13,7 @@ afterAll(() => stored.close());
 function serviceWith(name: string, error: () => string | undefined): Service {
   return {
     name,
+    isUpkeep: false,
     start: () => Promise.resolve(),
     stop: () => Promise.resolve(),
     error,

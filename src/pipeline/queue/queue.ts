@@ -147,8 +147,8 @@ export interface Queue {
    *          messages again with the same keys adds only the missing ones */
   publish(messages: readonly NewMessage[], options: PublishOptions): Promise<Published>;
   /** Claims ready messages for the time of a lease, in about the order of publishing; waits for at least one.
-   *  @returns no message only if the signal aborted or the queue was closed
-   *  @throws an error of the driver */
+   *  @returns no message only if the signal aborted, or the queue was closed during the wait
+   *  @throws QueueClosed, or an error of the driver */
   claim(options: ClaimOptions): Promise<Delivery[]>;
   /** Deletes messages. Call it only after their records are committed.
    *  @returns the deliveries with a stale claim (for example, because the lease has ended): their messages are unchanged */
@@ -161,8 +161,8 @@ export interface Queue {
    *  @returns the deliveries with a stale claim */
   extend(deliveries: readonly Delivery[]): Promise<Delivery[]>;
   stats(): Promise<QueueStats>;
-  /** Ends every waiting call. Later calls of `publish`, `acknowledge`, `reject` and `extend` throw QueueClosed, and a later
-   *  `claim` returns no message. Idempotent. */
+  /** Ends every waiting call. Later calls of `publish`, `claim`, `acknowledge`, `reject` and `extend` throw QueueClosed.
+   *  Idempotent. */
   close(): Promise<void>;
 }
 

@@ -26,6 +26,8 @@ const retryMs = 60_000;
 /** Removes the positions of live sources that no streamer has read for 31 days: of targets that were removed from the list while no
  *  streamer ran, or of machines that are gone. */
 export class PositionUpkeep extends PeriodicService {
+  override readonly isUpkeep = true;
+
   constructor(private readonly options: PositionUpkeepOptions) {
     super({
       ...options,

@@ -15,6 +15,7 @@ const gibibyte = 1024 ** 3;
 
 /** Keeps the files of the embedded store small. Stopping ends a deletion early; the next start goes on with it. */
 export class DiskUpkeep extends PeriodicService {
+  override readonly isUpkeep = true;
   private records = 0;
   /** Where the history begins since history was deleted. */
   private oldest: string | undefined;

@@ -34,6 +34,7 @@ const standbyIntervalMs = 5000;
  *  If the quota is reached anyway (alarm NOSPACE), etcd refuses writes until its history is compacted, its files are
  *  defragmented and the alarm is disarmed; this service does all three. */
 export class EtcdUpkeep extends BaseService {
+  override readonly isUpkeep = true;
   private lock: LeaseSession | undefined;
   private readonly upkeepError = this.repeatedError({
     prefix: "etcd's database is not kept small",

@@ -17,6 +17,8 @@ const retryMs = 60_000;
 /** Deletes history older than RETENTION_*_DAYS, and what has become empty, at the start and every hour, and a minute after an error. Several collectors
  *  may run this service; the database lets one of them delete at a time. */
 export class HistoryUpkeep extends PeriodicService {
+  override readonly isUpkeep = true;
+
   constructor(private readonly options: HistoryUpkeepOptions) {
     super({
       ...options,

@@ -30,6 +30,7 @@ const loggedLines = 20;
  *  again, and counts the inventory. Several collectors may run it: the store says each return to one of them, and applying a file
  *  that another has applied changes nothing. A process whose file does not change never undoes what another has applied. */
 export class InventoryUpkeep extends BaseService {
+  override readonly isUpkeep = true;
   private checks = 0;
   private counted: InventoryCounts | undefined;
   /** The file that was applied last: its time and size. */

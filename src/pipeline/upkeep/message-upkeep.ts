@@ -19,6 +19,7 @@ const pauseMs = 200;
 /** Folds the record of stored messages, at the start and every ten minutes, and a minute after an error. Several collectors may run this
  *  service; the database lets one of them fold at a time. */
 export class MessageUpkeep extends PeriodicService {
+  override readonly isUpkeep = true;
   private readonly folded: Counter;
 
   constructor(private readonly options: MessageUpkeepOptions) {

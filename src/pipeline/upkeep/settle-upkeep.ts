@@ -34,6 +34,7 @@ const intervalMinMs = 1000;
  *  at a time; another one takes over when it dies. What is settled follows from what is left in rows, so nothing is remembered. If it is
  *  switched off, it tells what waits. */
 export class SettleUpkeep extends PeriodicService {
+  override readonly isUpkeep = true;
   private figures: SettleFigures = {
     ...{ settledRecords: 0, settledSeconds: 0, busyHours: 0 },
     waiting: undefined,

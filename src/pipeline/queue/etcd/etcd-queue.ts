@@ -95,8 +95,8 @@ export class EtcdQueue implements Queue {
     return { receipts, depthMessages: depth };
   }
 
-  claim(options: ClaimOptions): Promise<Delivery[]> {
-    if (this.closing.signal.aborted) return Promise.resolve([]);
+  async claim(options: ClaimOptions): Promise<Delivery[]> {
+    this.refuseWhenClosed();
     this.consuming ??= this.startConsuming();
     return this.consuming.consumers.wait(options);
   }

@@ -77,6 +77,7 @@ export class MemoryQueue implements Queue, DeadLetters {
   }
 
   async claim({ maxMessages, signal }: ClaimOptions): Promise<Delivery[]> {
+    this.refuseWhenClosed();
     for (;;) {
       if (signal.aborted || this.closing.signal.aborted) return [];
       const deliveries = this.takeReady(maxMessages);
