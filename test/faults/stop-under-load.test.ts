@@ -103,14 +103,16 @@ test("a statement of upkeep that waits for a lock delays neither the messages of
     await withClient(directUrl, (client) =>
       client.transaction(async (transaction) => {
         await transaction.query("lock table inventory_items");
-        processes.push(start("collector", topic, url));
+        processes.push(...["collector", "streamer"].map((role) => start(role, topic, url)));
+        await Promise.all(processes.map(isListening));
+        // before its first claim, a collector compares its database with that of the topic
+        await until(async () => (await countOf(claims)) > 0, { everyMs: 1 });
         const waiting = "select 1 from pg_locks where relation = 'inventory_items'::regclass and not granted";
         await until(async () => (await transaction.query(waiting)).length > 0);
-        await Promise.all(processes.map(isListening));
         proxy.delayMs = Infinity;
-        processes.push(start("streamer", topic, url));
+        // what was stored before is acknowledged meanwhile
+        await Bun.sleep(1000);
         await until(async () => (await countOf(claims)) > 0, { everyMs: 1 });
-        await Promise.all(processes.map(isListening));
         await expectStopped(processes, claims);
       }),
     );
