@@ -28,11 +28,12 @@ export async function stopAll(services: readonly Service[], deadline: AbortSigna
   const errors: unknown[] = [];
   const stop = (service: Service): Promise<unknown> =>
     service.stop(deadline).catch((error: unknown) => errors.push(error));
+  const late = aborted(deadline);
   const stopping = services.filter(({ isUpkeep }) => isUpkeep).map(stop);
   for (const service of services.filter(({ isUpkeep }) => !isUpkeep).reverse()) {
     const stopped = stop(service);
     stopping.push(stopped);
-    await Promise.race([stopped, aborted(deadline)]);
+    await Promise.race([stopped, late]);
   }
   await Promise.all(stopping);
   if (errors.length > 0) throw new AggregateError(errors, `${errors.length} service(s) did not stop cleanly`);

@@ -42,13 +42,34 @@ async function countOf(prefix: string): Promise<number> {
   return Number(responses[0]?.response_range.count);
 }
 
-/** A database of its own, behind a proxy. */
-async function openDatabase(name: string): Promise<{ directUrl: string; url: string; proxy: SlowProxy }> {
+interface Stage {
+  readonly processes: readonly PipelineProcess[];
+  readonly topic: string;
+  /** The database of the processes, past the proxy. */
+  readonly directUrl: string;
+  readonly proxy: SlowProxy;
+  readonly start: (...roles: readonly string[]) => readonly PipelineProcess[];
+}
+
+/** Calls `work` with a topic and a database of its own, and ends the processes that it has started. */
+async function onStage(name: string, work: (stage: Stage) => Promise<void>): Promise<void> {
+  const topic = `stop-${crypto.randomUUID()}`;
   const directUrl = await createDatabase(postgres, name, { plain: true });
   const url = new URL(directUrl);
   const proxy = await openSlowProxy({ host: url.hostname, port: Number(url.port), delayMs: 0 });
   url.port = String(proxy.port);
-  return { directUrl, url: url.href, proxy };
+  const processes: PipelineProcess[] = [];
+  const startRoles = (...roles: readonly string[]): readonly PipelineProcess[] => {
+    const started = roles.map((role) => start(role, topic, url.href));
+    processes.push(...started);
+    return started;
+  };
+  try {
+    await work({ processes, topic, directUrl, proxy, start: startRoles });
+  } finally {
+    await Promise.all(processes.map((pipeline) => stopPipeline(pipeline, "SIGKILL")));
+    await proxy.close();
+  }
 }
 
 const isListening = (pipeline: PipelineProcess): Promise<unknown> => pipeline.waitFor(/health +http/);
@@ -72,38 +93,29 @@ for (const [database, delayMs] of [
   ["does not answer", Infinity],
 ] as const) {
   test(`with a database that ${database}, the messages of stopped collectors are free within 5 s, and all processes stop in time`, async () => {
-    const topic = `stop-${crypto.randomUUID()}`;
-    const { url, proxy } = await openDatabase(`stop_${delayMs}`.toLowerCase());
-    const { claims, messages } = new QueueKeys(topic);
-    const processes = [start("collector", topic, url)];
-    try {
-      await Promise.all(processes.map(isListening));
-      processes.push(...["streamer", "gateway", "collector"].map((role) => start(role, topic, url)));
-      await Promise.all(processes.map(isListening));
+    await onStage(`stop_${delayMs}`.toLowerCase(), async ({ processes, topic, proxy, start }) => {
+      const { claims, messages } = new QueueKeys(topic);
+      await Promise.all(start("collector").map(isListening));
+      await Promise.all(start("streamer", "gateway", "collector").map(isListening));
       await until(async () => (await countOf(messages)) > 0, { everyMs: 1 });
       proxy.delayMs = delayMs;
       await until(async () => (await countOf(claims)) > 0, { everyMs: 1 });
       await expectStopped(processes, claims);
-    } finally {
-      await Promise.all(processes.map((pipeline) => stopPipeline(pipeline, "SIGKILL")));
-      await proxy.close();
-    }
+    });
   }, 120_000);
 }
 
 test("a statement of upkeep that waits for a lock delays neither the messages of a stopped collector nor its end", async () => {
-  const topic = `stop-${crypto.randomUUID()}`;
-  const { directUrl, url, proxy } = await openDatabase("stop_locked");
-  const { claims } = new QueueKeys(topic);
-  const processes = [start("collector", topic, url)];
-  try {
+  await onStage("stop_locked", async ({ topic, directUrl, proxy, start }) => {
+    const { claims } = new QueueKeys(topic);
+    const first = start("collector");
     // makes the tables
-    await Promise.all(processes.map(isListening));
-    await Promise.all(processes.splice(0).map((pipeline) => stopPipeline(pipeline)));
+    await Promise.all(first.map(isListening));
+    await Promise.all(first.map((pipeline) => stopPipeline(pipeline)));
     await withClient(directUrl, (client) =>
       client.transaction(async (transaction) => {
         await transaction.query("lock table inventory_items");
-        processes.push(...["collector", "streamer"].map((role) => start(role, topic, url)));
+        const processes = start("collector", "streamer");
         await Promise.all(processes.map(isListening));
         // before its first claim, a collector compares its database with that of the topic
         await until(async () => (await countOf(claims)) > 0, { everyMs: 1 });
@@ -116,8 +128,5 @@ test("a statement of upkeep that waits for a lock delays neither the messages of
         await expectStopped(processes, claims);
       }),
     );
-  } finally {
-    await Promise.all(processes.map((pipeline) => stopPipeline(pipeline, "SIGKILL")));
-    await proxy.close();
-  }
+  });
 }, 120_000);

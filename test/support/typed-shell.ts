@@ -76,16 +76,15 @@ export async function openShell(csvFile: string): Promise<TypedShell> {
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,
     });
-    const group = new ProcessGroup(typed.pid);
     let isEnded = false;
     let isKilled = false;
     const end = (): void => {
       if (isEnded) return;
       isEnded = true;
-      group.send("SIGINT");
+      signalGroup(typed.pid, "SIGINT");
     };
     const endTimer = setTimeout(end, seconds * 1000);
-    const killTimer = setTimeout(() => (isKilled = group.send("SIGKILL")), (seconds + killSeconds) * 1000);
+    const killTimer = setTimeout(() => (isKilled = signalGroup(typed.pid, "SIGKILL")), (seconds + killSeconds) * 1000);
     const onText = (text: string): void => {
       if (printed?.test(text) === true) end();
     };
@@ -109,18 +108,14 @@ const killSeconds = 30;
 /** The exit code of a command that Ctrl-C did not end, so that it had to be killed. */
 const killed = 137;
 
-/** The processes of a command: they have a process group of their own, as in a terminal, where Ctrl-C reaches all of them.
- *  (The program `timeout` may lose the signal if it comes just after the command's start, and lets the command run on.) */
-class ProcessGroup {
-  constructor(private readonly id: number) {}
-
-  /** @returns whether a process was there that received the signal */
-  send(signal: NodeJS.Signals): boolean {
-    try {
-      return process.kill(-this.id, signal);
-    } catch {
-      return false;
-    }
+/** Sends a signal to all processes of a command: they have a process group of their own, as in a terminal, where Ctrl-C reaches all of
+ *  them. (The program `timeout` may lose the signal if it comes just after the command's start, and lets the command run on.)
+ *  @returns whether a process was there that received it */
+function signalGroup(id: number, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(-id, signal);
+  } catch {
+    return false;
   }
 }
 

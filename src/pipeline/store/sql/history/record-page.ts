@@ -68,8 +68,8 @@ export async function readRecordPage(executor: SqlExecutor, filter: RecordFilter
     isShortened = false;
     // the other blocks may have some of the records
     if (isPartial && settled.length < missing) continue;
-    // either are in the page's order
-    const first = (rows.length === 0 ? settled : sorted([...rows, ...settled], order)).slice(0, missing);
+    // each of the two lists is in order
+    const first = sorted([...rows, ...settled], order).slice(0, missing);
     found.push(...(isSmall ? first.map((each) => (isInBlock(each) ? wholeRecord(each) : each)) : first));
     if (edgeMs === undefined) break;
     left = beyond(left, edgeMs);
