@@ -26,6 +26,8 @@ export class HostNames {
   private readonly suffixes: readonly string[];
   private readonly isAnyAllowed: boolean;
   private readonly isOnNetwork: boolean;
+  /** The last header that was included: most requests have the same. */
+  private lastIncluded: string | undefined;
 
   constructor({ listensOn, own, allowed }: HostNamesOptions) {
     this.isAnyAllowed = allowed.includes("*");
@@ -36,10 +38,12 @@ export class HostNames {
 
   /** True if the process answers under this Host header: a name or an address, with any port. */
   includes(host: string): boolean {
-    if (this.isAnyAllowed) return true;
+    if (this.isAnyAllowed || host === this.lastIncluded) return true;
     const name = nameIn(host);
     if (name === undefined) return false;
-    return isOfLoopback(name) || this.names.has(name) || this.isPrivate(name) || this.hasSuffix(name);
+    const isIncluded = isOfLoopback(name) || this.names.has(name) || this.isPrivate(name) || this.hasSuffix(name);
+    if (isIncluded) this.lastIncluded = host;
+    return isIncluded;
   }
 
   private isPrivate(name: string): boolean {

@@ -110,8 +110,7 @@ function placesOfRows(rows: readonly PlaceRow[]): Places {
   return {
     at: (gpuKey, timeMs) => {
       const newestFirst = spans.get(gpuKey) ?? [];
-      const valid = newestFirst.find(({ fromMs = Infinity }) => fromMs <= timeMs);
-      if (valid !== undefined) return valid.gpu;
+      for (const { fromMs, gpu } of newestFirst) if (fromMs !== undefined && fromMs <= timeMs) return gpu;
       const oldest = newestFirst.findLast((place) => place.fromMs !== undefined);
       return (oldest ?? newestFirst.at(-1))?.gpu;
     },

@@ -15,7 +15,7 @@ export function compression() {
     if (typeof responseValue !== "object" || responseValue === null) return undefined;
     const headers = new Headers(set.headers as Record<string, string>);
     headers.set("content-type", "application/json");
-    return compressedBody(new TextEncoder().encode(JSON.stringify(responseValue)), { status: 200, headers }, encoding);
+    return compressedBody(JSON.stringify(responseValue), { status: 200, headers }, encoding);
   });
 }
 
@@ -35,12 +35,12 @@ interface AnswerHead {
 }
 
 async function compressedBody(
-  body: Uint8Array<ArrayBuffer>,
+  body: string | Uint8Array<ArrayBuffer>,
   { status, headers }: AnswerHead,
   encoding: Encoding,
 ): Promise<Response> {
   headers.append("vary", "accept-encoding");
-  if (body.length < compressMinBytes) return new Response(body, { status, headers });
+  if (Buffer.byteLength(body) < compressMinBytes) return new Response(body, { status, headers });
   headers.delete("content-length");
   headers.set("content-encoding", encoding);
   return new Response(await compressed(body, encoding), { status, headers });

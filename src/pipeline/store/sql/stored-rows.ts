@@ -1,7 +1,7 @@
 import type { SqlExecutor } from "../../../db/client.ts";
 import { type KnownPlaces, type Places, selectPlaces } from "../../../db/sql/select-places.ts";
 import type { RecordRow } from "../../../db/sql/select-records.ts";
-import { recordOfWhole, type WholeRecord } from "./history/block-records.ts";
+import { type WholeRecord, WholeRecords } from "./history/block-records.ts";
 import type { RollupRow } from "./aggregates/rollup-pages.ts";
 import { storedOccupants } from "../../../db/sql/stored-occupants.ts";
 import type { Gpu } from "../../../domain/gpu.ts";
@@ -27,11 +27,18 @@ export async function recordsOf(
   of: OfRows = {},
 ): Promise<StoredRecord[]> {
   const places = await placesOf(executor, rows, of);
-  return rows.flatMap((row) => {
+  const records: StoredRecord[] = [];
+  let ofPart: WholeRecords | undefined;
+  for (const row of rows) {
     const gpu = places.at(row.gpuKey, row.timeMs);
-    if (gpu === undefined) return [];
-    return "whole" in row ? recordOfWhole(row, gpu) : toRecord(row, gpu);
-  });
+    if (gpu === undefined) continue;
+    if ("part" in row) {
+      // records of a part come one after another, or mostly so
+      if (ofPart?.part !== row.part) ofPart = new WholeRecords(row.part);
+      records.push(ofPart.at(row.index, gpu));
+    } else records.push(toRecord(row, gpu));
+  }
+  return records;
 }
 
 /** Converts rows to rollups, in the rows' order.

@@ -52,7 +52,8 @@ function readQuery<Query extends Parameters>(query: Query, url: string): ValuesO
       throw unusable(name, parameter, { value: texts.join(","), problem: "it is given more than once" });
     values[name] = readParameter(name, parameter, texts[0] ?? "");
   }
-  for (const [name, parameter] of Object.entries(query)) {
+  for (const name in query) {
+    const parameter = query[name] as Parameter<unknown>;
     if (name in values) continue;
     if (parameter.absent === undefined) throw unusable(name, parameter, { value: "", problem: "it is missing" });
     values[name] = parameter.absent.value;

@@ -9,6 +9,8 @@ export interface BlockPlace extends RecordPlace {
   readonly part: HistoryPart;
   /** Its place in the part. */
   readonly index: number;
+  /** True: the part has all columns. False: the record's values still have to be read. */
+  readonly isWhole: boolean;
 }
 
 /** Records of a block that may be part of a page: from a place up to another one, which is not included. */
@@ -63,11 +65,18 @@ interface Left extends Candidates {
   to: number;
 }
 
+/** So many blocks are often of one GPU, and then come one after another. */
+const fewBlocks = 8;
+
 /** Takes the places of records from many blocks in the order of the history, newest first or oldest first, a few at a time. */
 export class BlockPlaces {
   private left: Left[] = [];
 
-  constructor(private readonly isForward: boolean) {}
+  /** @param isWhole true: the parts have all columns */
+  constructor(
+    private readonly isForward: boolean,
+    private readonly isWhole = false,
+  ) {}
 
   add(candidates: readonly Candidates[]): this {
     for (const each of candidates) if (each.from < each.to) this.left.push({ ...each });
@@ -99,9 +108,26 @@ export class BlockPlaces {
 
   /** Takes the next places: at least so many, or all that are left. */
   take(count: number): BlockPlace[] {
+    const inTurn = this.left.length <= fewBlocks ? this.inTurn() : undefined;
+    if (inTurn !== undefined) {
+      const first: BlockPlace[] = [];
+      for (const left of inTurn) first.push(...this.takeOf(left, count - first.length));
+      return first;
+    }
     const untilMs = this.instantOf(count);
-    const taken = this.left.flatMap((left) => this.takeUntil(left, untilMs));
+    const taken = this.left.flatMap((left) => this.takeOf(left, this.countUntil(left, untilMs)));
     return sorted(taken, this.isForward ? byPlace : (a, b) => byPlace(b, a));
+  }
+
+  /** The blocks in the order of the history; undefined if records of one are between those of another. */
+  private inTurn(): Left[] | undefined {
+    const blocks = this.left.filter(({ from, to }) => from < to);
+    blocks.sort((a, b) => timeAt(a, a.from) - timeAt(b, b.from));
+    for (let index = 1; index < blocks.length; index += 1) {
+      const [before, left] = [blocks[index - 1] as Left, blocks[index] as Left];
+      if (timeAt(before, before.to - 1) >= timeAt(left, left.from)) return undefined;
+    }
+    return this.isForward ? blocks : blocks.reverse();
   }
 
   /** Finds the instant up to which there are at least `count` places. */
@@ -129,16 +155,19 @@ export class BlockPlaces {
     return this.isForward ? firstAfter(left, atMs) - left.from : left.to - firstAfter(left, atMs - 1);
   }
 
-  private takeUntil(left: Left, atMs: number): BlockPlace[] {
-    const count = this.countUntil(left, atMs);
+  /** Takes the next places of a block: so many, or all that are left. */
+  private takeOf(left: Left, most: number): BlockPlace[] {
+    const count = Math.min(most, left.to - left.from);
     const first = this.isForward ? left.from : left.to - count;
     if (this.isForward) left.from += count;
     else left.to -= count;
     const { part } = left;
+    const { gpuKey, timesMs } = part;
+    const { isWhole } = this;
     const places: BlockPlace[] = [];
     for (let taken = 0; taken < count; taken += 1) {
       const index = indexAt(left, this.isForward ? first + taken : first + count - 1 - taken);
-      places.push({ part, index, gpuKey: part.gpuKey, timeMs: part.timesMs[index] as number });
+      places.push({ part, index, isWhole, gpuKey, timeMs: timesMs[index] as number });
     }
     return places;
   }

@@ -8,7 +8,7 @@ import { metricNames } from "../../../../domain/metrics.ts";
 import type { StoredRecord } from "../../../../domain/query.ts";
 import { allTime } from "../../../../domain/time-range.ts";
 import type { OnUnreadable } from "../../telemetry-queries.ts";
-import { byPlace } from "./block-places.ts";
+import { type BlockPlace, byPlace } from "./block-places.ts";
 import { type HistoryPart, partsOfBlocks } from "./history-part.ts";
 
 /** A record of a part that has all columns, as it would be as a row. */
@@ -33,27 +33,39 @@ export function recordRowOf(
 }
 
 /** A record of a part that has all columns. */
-export interface WholeRecord extends RecordPlace {
-  readonly whole: HistoryPart;
-  /** Its place in the part. */
-  readonly index: number;
+export interface WholeRecord extends BlockPlace {
+  readonly isWhole: true;
 }
 
-/** The record, as `toRecord` makes it of a row. @param gpu the GPU as it was at the instant */
-export function recordOfWhole({ whole, index, timeMs }: WholeRecord, gpu: Gpu): StoredRecord {
-  const metrics: Record<string, number> = {};
-  for (const [name, column] of whole.metrics) {
-    const value = column[index] as number;
-    if (value === value) metrics[name] = value;
+/** Makes the records of a part that has all columns, as `toRecord` makes them of rows. */
+export class WholeRecords {
+  private readonly names: readonly string[];
+  private readonly columns: readonly Float64Array[];
+
+  constructor(readonly part: HistoryPart) {
+    this.names = [...part.metrics.keys()];
+    this.columns = [...part.metrics.values()];
   }
-  const custom = whole.others.size === 0 ? null : customOf(whole.others, index);
-  return { gpu, timeMs, metrics, custom: custom ?? {}, occupants: runAt(whole.runs, index)?.occupants ?? [] };
+
+  /** @param index its place in the part  @param gpu the GPU as it was at the instant */
+  at(index: number, gpu: Gpu): StoredRecord {
+    const { names, columns } = this;
+    const { timesMs, others, runs } = this.part;
+    const metrics: Record<string, number> = {};
+    for (let at = 0; at < names.length; at += 1) {
+      const value = (columns[at] as Float64Array)[index] as number;
+      if (value === value) metrics[names[at] as string] = value;
+    }
+    const custom = (others.size === 0 ? null : customOf(others, index)) ?? {};
+    return { gpu, timeMs: timesMs[index] as number, metrics, custom, occupants: runAt(runs, index)?.occupants ?? [] };
+  }
 }
 
 /** The run of a record of a block. */
 export function runAt(runs: readonly Run[], index: number): Run | undefined {
   let end = 0;
-  return runs.find(({ records }) => (end += records) > index);
+  for (const run of runs) if ((end += run.records) > index) return run;
+  return undefined;
 }
 
 /** The other series of a record, in the order that the server gives them as jsonb: answers do not depend on where a record is. */

@@ -26,7 +26,7 @@ const wholeBlocksPerWindowMax = 256;
 const blocksAtATime = 256;
 
 /** A record of a page: a row, or one in a block, whose values may still have to be read. */
-type Found = RecordRow | WholeRecord | BlockPlace;
+type Found = RecordRow | BlockPlace;
 
 /** A page, and what was read with it. */
 interface ReadPage extends HistoryPage<RecordRow | WholeRecord> {
@@ -64,13 +64,14 @@ export async function readRecordPage(executor: SqlExecutor, filter: RecordFilter
     const { edgeMs } = window;
     const range = edgeMs === undefined ? left.range : inside(left.range, edgeMs, isForward);
     const rows = window.rows.filter(({ timeMs }) => timeMs >= range.fromMs && timeMs < range.toMs);
-    const settled = await firstPlaces(executor, { ...left, range, limit: missing, isPartial, columns }, window.blocks);
+    const wanted = { ...left, range, limit: missing, isPartial, columns, isWhole: isSmall };
+    const settled = await firstPlaces(executor, wanted, window.blocks);
     isShortened = false;
     // the other blocks may have some of the records
     if (isPartial && settled.length < missing) continue;
     // each of the two lists is in order
-    const first = sorted([...rows, ...settled], order).slice(0, missing);
-    found.push(...(isSmall ? first.map((each) => (isInBlock(each) ? wholeRecord(each) : each)) : first));
+    const first = rows.length === 0 ? settled : sorted([...rows, ...settled], order).slice(0, missing);
+    found.push(...first);
     if (edgeMs === undefined) break;
     left = beyond(left, edgeMs);
     if (left.range.fromMs >= left.range.toMs) break;
@@ -107,6 +108,8 @@ interface FirstPlaces extends RecordFilter {
   /** True: only the first `limit` records of the blocks are known to come before those of all other blocks. */
   readonly isPartial: boolean;
   readonly columns: SentColumns;
+  /** True: they are all columns. */
+  readonly isWhole: boolean;
 }
 
 /** The first `wanted.limit` records of blocks that match a filter, in the order of the page; fewer if no more are known. */
@@ -136,10 +139,10 @@ async function firstPlaces(
  *  @param count the number of those that are needed; undefined: all */
 async function placesIn(
   blocks: readonly BlockOfGpu[],
-  { gpus, cursor, range, isForward = false, columns }: FirstPlaces,
+  { gpus, cursor, range, isForward = false, columns, isWhole }: FirstPlaces,
   count: number | undefined,
 ): Promise<BlockPlaces> {
-  const places = new BlockPlaces(isForward);
+  const places = new BlockPlaces(isForward, isWhole);
   for (let from = 0; from < blocks.length; from += blocksAtATime) {
     if (from > 0) await turnOfOthers();
     const parts = await partsOfBlocks(blocks.slice(from, from + blocksAtATime), columns.metrics, range);
@@ -149,20 +152,22 @@ async function placesIn(
   return places;
 }
 
-function isInBlock(record: Found): record is BlockPlace {
-  return "part" in record;
-}
-
-function wholeRecord({ part, index, gpuKey, timeMs }: BlockPlace): WholeRecord {
-  return { whole: part, index, gpuKey, timeMs };
-}
-
-/** Reads the values of the records that are in blocks. */
-async function withValues(executor: SqlExecutor, found: readonly Found[]): Promise<(RecordRow | WholeRecord)[]> {
-  const settled = found.filter(isInBlock);
-  const rows = settled.length === 0 ? [] : await recordsAt(executor, settled);
+/** Reads the values of the records whose blocks came without. */
+async function withValues(
+  executor: SqlExecutor,
+  found: readonly Found[],
+): Promise<readonly (RecordRow | WholeRecord)[]> {
+  if (found.every(hasValues)) return found;
+  const rows = await recordsAt(
+    executor,
+    found.filter((record) => !hasValues(record)),
+  );
   const byPlaces = new Map(rows.map((row) => [`${row.gpuKey} ${row.timeMs}`, row]));
   return found.flatMap((record) =>
-    isInBlock(record) ? (byPlaces.get(`${record.gpuKey} ${record.timeMs}`) ?? []) : record,
+    hasValues(record) ? record : (byPlaces.get(`${record.gpuKey} ${record.timeMs}`) ?? []),
   );
+}
+
+function hasValues(record: Found): record is RecordRow | WholeRecord {
+  return !("part" in record) || record.isWhole;
 }
