@@ -64,26 +64,22 @@ export async function selectPlaces(
   return placesOfRows(await executor.query<PlaceRow>(textOf(own), conditions.params));
 }
 
-const namesOfPlace = attributeColumns.names();
 const selectedPlace = `extract(epoch from g.valid_from)::float8 * 1000 as "fromMs", ${attributeColumns.selected("g")}`;
 
 /** The most places of a GPU that travel with its records. */
 const placesSent = 8;
 
-/** An SQL expression for the places of one GPU that were newest before an instant, as JSON.
+/** An SQL expression for the places of one GPU that were newest before an instant, as JSON; null if there are none.
  *  @param uuid the placeholder of its uuid
  *  @param before the instant, or infinite */
 export function sentPlaces(uuid: string, before: number, conditions: Conditions): string {
-  const until = new Conditions(conditions.params).within("valid_from", { fromMs: -Infinity, toMs: before });
+  const until = new Conditions(conditions.params).within("g.valid_from", { fromMs: -Infinity, toMs: before });
   return `(
-  select coalesce(json_agg(p), '[]') from (
-    select gpus.gpu_key::float8 as "gpuKey", gpus.uuid, ${selectedPlace}
-    from gpus cross join lateral (
-      (select valid_from, ${namesOfPlace} from gpu_attributes
-       where gpu_key = gpus.gpu_key ${until.after("and")} order by valid_from desc limit ${placesSent})
-      union all
-      (${newest})) g
-    where gpus.uuid = ${uuid} order by g.valid_from desc nulls last) p)`;
+  select json_agg(p) from (
+    select g.gpu_key::float8 as "gpuKey", ${uuid}::text as uuid, ${selectedPlace}
+    from gpu_attributes g
+    where g.gpu_key = (select gpu_key from gpus where uuid = ${uuid}) ${until.after("and")}
+    order by g.valid_from desc limit ${placesSent}) p)`;
 }
 
 /** The places of some GPUs, as far as they have been read with their records. */
@@ -92,10 +88,10 @@ export class KnownPlaces {
 
   /** What `selectPlaces` would read between two instants, both of them before that of `sentPlaces`; undefined if more has to be read. */
   between(firstMs: number, lastMs: number): Places | undefined {
-    const dated = this.rows.filter(({ fromMs }) => fromMs !== null);
-    const oldestMs = Math.round(dated.at(-1)?.fromMs ?? NaN);
-    if (dated.length === placesSent && oldestMs > firstMs) return undefined;
-    return placesOfRows(this.rows.filter(({ fromMs }) => fromMs === null || Math.round(fromMs) <= lastMs));
+    const oldestMs = Math.round(this.rows.at(-1)?.fromMs ?? NaN);
+    if (this.rows.length === placesSent && oldestMs > firstMs) return undefined;
+    const begun = this.rows.filter(({ fromMs }) => Math.round(fromMs ?? NaN) <= lastMs);
+    return begun.length === 0 ? undefined : placesOfRows(begun);
   }
 }
 

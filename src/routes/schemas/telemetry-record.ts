@@ -118,7 +118,8 @@ type ApiRecord = Identity & ApiMig & Record<string, unknown>;
 interface KnownIdentity {
   /** The beginning of `telemetry_id`. */
   readonly id: string;
-  readonly fields: Omit<Identity, "telemetry_id" | "timestamp"> & ApiMig;
+  readonly fields: Omit<Identity, "telemetry_id" | "timestamp">;
+  readonly mig: ApiMig;
 }
 
 const knownIdentities = new WeakMap<Gpu, KnownIdentity>();
@@ -127,8 +128,8 @@ function identityOf(gpu: Gpu): KnownIdentity {
   let known = knownIdentities.get(gpu);
   if (known === undefined) {
     const { uuid, device, modelName: model_name, hostname, clusterId: cluster_id } = gpu;
-    const fields = { gpu_id: String(gpu.gpuId), uuid, device, model_name, hostname, cluster_id, ...toApiMig(uuid) };
-    known = { id: `${hostname}_${gpu.gpuId}${migPartOf(uuid)}_`, fields };
+    const fields = { gpu_id: String(gpu.gpuId), uuid, device, model_name, hostname, cluster_id };
+    known = { id: `${hostname}_${gpu.gpuId}${migPartOf(uuid)}_`, fields, mig: toApiMig(uuid) };
     knownIdentities.set(gpu, known);
   }
   return known;
@@ -136,13 +137,20 @@ function identityOf(gpu: Gpu): KnownIdentity {
 
 /** A record in the API's shape. */
 export function toApiRecord({ gpu, timeMs, metrics: values, custom, occupants }: StoredRecord): ApiRecord {
-  const { id, fields } = identityOf(gpu);
+  const { id, fields, mig } = identityOf(gpu);
+  // field by field: copied by `...`, they take twice as long, and again as JSON
   const shown: ApiRecord = {
     telemetry_id: id + secondsOf(timeMs),
     timestamp: formatTimestamp(timeMs),
-    ...fields,
-    ...values,
+    gpu_id: fields.gpu_id,
+    uuid: fields.uuid,
+    device: fields.device,
+    model_name: fields.model_name,
+    hostname: fields.hostname,
+    cluster_id: fields.cluster_id,
   };
+  if (mig.parent_uuid !== undefined) Object.assign(shown, mig);
+  for (const name in values) shown[name] = values[name];
   if (Object.keys(custom).length > 0) shown.custom = custom;
   const { container, pod, namespace } = occupants[0] ?? noWorkload;
   if (container !== "") shown.container = container;
