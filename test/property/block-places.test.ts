@@ -36,3 +36,36 @@ test("the next places of a page are the same after all others were forgotten, an
     }),
   );
 });
+
+/** Blocks of one GPU: each ends before the next one begins. */
+const blocksOfOne: fc.Arbitrary<HistoryPart[]> = fc
+  .array(fc.uniqueArray(fc.nat(9), { minLength: 1, maxLength: 6 }), { minLength: 1, maxLength: 12 })
+  .map((blocks) =>
+    blocks.map((some, index) => {
+      const timesMs = Float64Array.from(
+        some.toSorted((a, b) => a - b),
+        (timeMs) => 10 * index + timeMs,
+      );
+      return { gpuKey: 1, timesMs, metrics: none, others: none, runs: [] };
+    }),
+  );
+
+test("of one GPU, each record's place is taken once, in the order of the page, however many are taken at a time", () => {
+  fc.assert(
+    fc.property(
+      blocksOfOne.chain((blocks) => fc.shuffledSubarray(blocks, { minLength: blocks.length })),
+      fc.integer({ min: 1, max: 30 }),
+      fc.boolean(),
+      (some, count, isForward) => {
+        const expected = some.flatMap(({ timesMs }) => [...timesMs]).sort((a, b) => (isForward ? a - b : b - a));
+        const places = new BlockPlaces(isForward).add(some.map((part) => candidatesOf(part, {})));
+        const taken: number[] = [];
+        for (let next = places.take(count); next.length > 0; next = places.take(count)) {
+          expect(next.length).toBeGreaterThanOrEqual(Math.min(count, expected.length - taken.length));
+          taken.push(...next.map(({ part, index }) => part.timesMs[index] as number));
+        }
+        expect(taken).toEqual(expected);
+      },
+    ),
+  );
+});
