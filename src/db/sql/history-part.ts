@@ -26,7 +26,6 @@ export function partStatement(filter: RecordFilter): OpenStatement {
   const { uuids, within, ...others } = gpus;
   const own = within && new OwnRows(within, conditions);
   const from = telemetryRows(own);
-  // the primary key yields the rows of a single GPU in the order of their instants
   const isOneGpu = uuids?.length === 1;
   if (isOneGpu) conditions.add("t.gpu_key = (select gpu_key from gpus where uuid = ?)", uuids[0]);
   addGpuConditions(conditions.within("t.time", range), others, {
@@ -39,7 +38,9 @@ export function partStatement(filter: RecordFilter): OpenStatement {
     const instant = `to_timestamp(${conditions.param(cursor.timeMs)}::float8 / 1000.0)`;
     conditions.add(`t.time ${past}= ${instant} and (t.time ${past} ${instant} or t.gpu_key ${past} ?)`, cursor.gpuKey);
   }
-  const part = `order by t.time ${sort}, t.gpu_key ${sort} limit ${conditions.param(limit + 1)}`;
+  // the primary key yields the rows of a single GPU in the order of their instants: with the key in the order, they would be sorted
+  const order = isOneGpu ? `t.time ${sort}` : `t.time ${sort}, t.gpu_key ${sort}`;
+  const part = `order by ${order} limit ${conditions.param(limit + 1)}`;
   const keys = isOneGpu ? undefined : keysOf(gpus, conditions, own);
   if (keys === undefined) {
     addEverHad(conditions, gpus);

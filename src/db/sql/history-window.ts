@@ -9,7 +9,6 @@ import { partStatement } from "./history-part.ts";
 import { OwnRows } from "./own-rows.ts";
 import { epochMs } from "./epoch-ms.ts";
 import { bucketOf } from "./rollup-source.ts";
-import { KnownPlaces, type PlaceRow, sentPlaces } from "./select-places.ts";
 import type { RecordRow } from "./select-records.ts";
 import { joinedRecords, readJoinedRecords } from "./sent-records.ts";
 import { type BlockOfGpu, joinedBlocks, readJoinedBlocks, type SentColumns } from "./sent-blocks.ts";
@@ -25,22 +24,16 @@ export interface HistoryWindow {
   /** The edge of the window: the first instant of its oldest hour, or the end of its newest one when reading forward. Undefined: there
    *  are no blocks, and the rows are all that the filter selects. */
   readonly edgeMs: number | undefined;
-  /** Undefined unless they were wanted. */
-  readonly places: KnownPlaces | undefined;
 }
 
 /** How many blocks to read, and which of their columns. */
 export interface WindowBlocks {
   /** The window has all hours of so many of the newest blocks (the oldest when reading forward). */
   readonly count: number;
-  /** But no more of these blocks than have so many records. Undefined: all of them. */
-  readonly recordsOfCount: number | undefined;
   readonly columns: SentColumns;
   /** The window has only those of their blocks that can have the first so many records of a page that selects all of their records:
    *  those across its beginning, and of the others so many, by their first records in the order of the page. Undefined: all of them. */
   readonly records: number | undefined;
-  /** True: also the newest places of the GPU, the only one of the filter, without bounds. */
-  readonly withPlaces: boolean;
 }
 
 /** The only row of the answer. */
@@ -48,7 +41,6 @@ interface WindowRow {
   readonly rows: Uint8Array | null;
   readonly blocks: Uint8Array | null;
   readonly edgeMs: number | null;
-  readonly places: readonly PlaceRow[] | null;
 }
 
 /** Reads the rows and the blocks of a page by one statement, and so from one snapshot: an hour that is being settled is in one of the
@@ -65,13 +57,12 @@ export async function selectWindow(
     rows: readJoinedRecords(read?.rows ?? null),
     blocks: settled,
     edgeMs: settled.length === 0 ? undefined : (read?.edgeMs ?? undefined),
-    places: read?.places ? new KnownPlaces(read.places) : undefined,
   };
 }
 
 function windowStatement(
   filter: RecordFilter,
-  { count, recordsOfCount, columns, records, withPlaces }: WindowBlocks,
+  { count, columns, records }: WindowBlocks,
 ): { readonly text: string; readonly params: readonly unknown[] } {
   const isForward = filter.isForward === true;
   const [sort, farthest] = isForward ? ["asc", "max"] : ["desc", "min"];
@@ -83,12 +74,7 @@ function windowStatement(
   const max = conditions.param(count);
   const isFull = `count(*) > ${conditions.param(filter.limit)}`;
   const newest = `order by b.from_at ${sort} limit ${max}`;
-  const blocks = `select b.from_at, b.records from (${blocksBy(keys, conditions.after("and"), newest)}) b ${newest}`;
-  const counted =
-    recordsOfCount === undefined
-      ? blocks
-      : `select from_at from (select from_at, sum(records) over (order by from_at ${sort}) - records as before from (${blocks}) b) b
-      where before < ${conditions.param(recordsOfCount)}`;
+  const counted = `select b.from_at from (${blocksBy(keys, conditions.after("and"), newest)}) b ${newest}`;
   // not beyond the window, nor beyond the last of the rows if these are enough
   const isNear = isForward
     ? "b.from_at < w.edge and coalesce(b.from_at <= (select at from last_row), true)"
@@ -104,15 +90,8 @@ select
   (select ${joinedRecords} from r t) as rows,
   (select ${joinedBlocks(columns)}
    from w cross join lateral (${records === undefined ? near : firstOf(near, { ...filter, limit: records }, conditions)}) b) as blocks,
-  (select ${epochMs("edge")} from w) as "edgeMs",
-  ${withPlaces ? placesOf(filter, conditions) : "null"} as places`;
+  (select ${epochMs("edge")} from w) as "edgeMs"`;
   return { text, params: conditions.params };
-}
-
-function placesOf({ gpus, range, cursor, isForward }: RecordFilter, conditions: Conditions): string {
-  const [uuid] = gpus.uuids ?? [];
-  const toMs = isForward === true || cursor === undefined ? range.toMs : Math.min(range.toMs, cursor.timeMs + 1);
-  return sentPlaces(conditions.param(uuid), toMs, conditions);
 }
 
 /** A query for blocks: each of few GPUs by the primary key, many of them by time. */
@@ -139,7 +118,7 @@ function firstOf(blocks: string, { range, cursor, isForward = false, limit }: Re
 }
 
 /** The span that a block must overlap: that of the range and the cursor. */
-function addBounds(conditions: Conditions, { range, cursor, isForward }: RecordFilter): void {
+export function addBounds(conditions: Conditions, { range, cursor, isForward }: RecordFilter): void {
   const fromMs = isForward === true ? Math.max(range.fromMs, cursor?.timeMs ?? -Infinity) : range.fromMs;
   const toMs =
     isForward === true ? range.toMs : Math.min(range.toMs, cursor === undefined ? Infinity : cursor.timeMs + 1);
@@ -147,7 +126,7 @@ function addBounds(conditions: Conditions, { range, cursor, isForward }: RecordF
 }
 
 /** Leaves out blocks that cannot have records of a namespace. Its name is in `runs` as `packBlock` has written it. */
-function addRunConditions(conditions: Conditions, { namespace, within }: GpuSelector): void {
+export function addRunConditions(conditions: Conditions, { namespace, within }: GpuSelector): void {
   if (namespace !== undefined && namespace !== "") {
     conditions.add("strpos(b.runs::text, ?) > 0", JSON.stringify(namespace));
   }

@@ -4,6 +4,8 @@ import type { GpuBounds } from "../../domain/gpu-bounds.ts";
 import { attributeColumns } from "../gpu-columns.ts";
 import { numberArray } from "./array-literal.ts";
 import { Conditions } from "./conditions.ts";
+import { epochMs } from "./epoch-ms.ts";
+import { JoinedRows, joinedRows } from "./joined-rows.ts";
 import { OwnRows } from "./own-rows.ts";
 
 /** The attributes of some GPUs over a span of time. */
@@ -64,22 +66,36 @@ export async function selectPlaces(
   return placesOfRows(await executor.query<PlaceRow>(textOf(own), conditions.params));
 }
 
-const selectedPlace = `extract(epoch from g.valid_from)::float8 * 1000 as "fromMs", ${attributeColumns.selected("g")}`;
-
 /** The most places of a GPU that travel with its records. */
 const placesSent = 8;
 
-/** An SQL expression for the places of one GPU that were newest before an instant, as JSON; null if there are none.
+const attributeFields = Object.entries(attributeColumns.declarations);
+const joinedPlaces = joinedRows([
+  ...["g.gpu_key::float8", epochMs("g.valid_from")],
+  ...attributeFields.map(([, { name, type }]) => `g.${name}${type === "jsonb" ? "::text" : ""}`),
+]);
+
+/** An SQL expression for the places of one GPU that were newest before an instant, as one value; null if there are none.
  *  @param uuid the placeholder of its uuid
  *  @param before the instant, or infinite */
 export function sentPlaces(uuid: string, before: number, conditions: Conditions): string {
-  const until = new Conditions(conditions.params).within("g.valid_from", { fromMs: -Infinity, toMs: before });
-  return `(
-  select json_agg(p) from (
-    select g.gpu_key::float8 as "gpuKey", ${uuid}::text as uuid, ${selectedPlace}
-    from gpu_attributes g
-    where g.gpu_key = (select gpu_key from gpus where uuid = ${uuid}) ${until.after("and")}
-    order by g.valid_from desc limit ${placesSent}) p)`;
+  const until = new Conditions(conditions.params).within("valid_from", { fromMs: -Infinity, toMs: before });
+  return `(select ${joinedPlaces} from (
+    select * from gpu_attributes where gpu_key = (select gpu_key from gpus where uuid = ${uuid}) ${until.after("and")}
+    order by valid_from desc limit ${placesSent}) g)`;
+}
+
+/** Reads what `sentPlaces` gave. */
+export function readSentPlaces(sent: Uint8Array, uuid: string): KnownPlaces {
+  const places: PlaceRow[] = [];
+  for (const rows = new JoinedRows(sent); rows.next();) {
+    const place: Record<string, unknown> = { gpuKey: rows.float8(), uuid, fromMs: rows.float8() };
+    for (const [field, { type }] of attributeFields) {
+      place[field] = type === "int" ? rows.int4() : type === "jsonb" ? rows.json() : rows.text();
+    }
+    places.push(place as unknown as PlaceRow);
+  }
+  return new KnownPlaces(places);
 }
 
 /** The places of some GPUs, as far as they have been read with their records. */

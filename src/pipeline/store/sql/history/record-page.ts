@@ -1,5 +1,6 @@
 import type { SqlExecutor } from "../../../../db/client.ts";
 import { toPage } from "../../../../db/sql/history-part.ts";
+import { type FirstWindow, selectFirstWindow } from "../../../../db/sql/first-window.ts";
 import { selectWindow } from "../../../../db/sql/history-window.ts";
 import { matchingPlaces, type RecordPlace, restrictsPlaces } from "../../../../db/sql/matching-places.ts";
 import type { KnownPlaces } from "../../../../db/sql/select-places.ts";
@@ -40,6 +41,7 @@ interface ReadPage extends HistoryPage<RecordRow | WholeRecord> {
 export async function readRecordPage(executor: SqlExecutor, filter: RecordFilter): Promise<ReadPage> {
   const isForward = filter.isForward === true;
   const isOneGpu = filter.gpus.uuids?.length === 1;
+  const uuid = isOneGpu && filter.gpus.parentUuid === undefined ? filter.gpus.uuids?.[0] : undefined;
   const order = isForward ? byPlace : (a: RecordPlace, b: RecordPlace) => byPlace(b, a);
   const found: Found[] = [];
   let left = filter;
@@ -54,11 +56,10 @@ export async function readRecordPage(executor: SqlExecutor, filter: RecordFilter
     // few blocks: their values travel with them
     const isSmall = isOneGpu || (records !== undefined && records <= wholeBlocksPerWindowMax && isAtEnd(filter));
     const columns = isSmall ? wholeBlock : instantsOf(filter.gpus);
-    const isFirst = isOneGpu && left === filter;
-    const recordsOfCount = isFirst && found.length === 0 ? missing : undefined;
-    const withPlaces = isFirst && filter.gpus.within === undefined;
-    const blocks = { count, recordsOfCount, columns, records, withPlaces };
-    const window = await selectWindow(executor, { ...left, limit: missing - 1 }, blocks);
+    const window: FirstWindow =
+      left === filter && uuid !== undefined
+        ? await selectFirstWindow(executor, filter, uuid)
+        : await selectWindow(executor, { ...left, limit: missing - 1 }, { count, columns, records });
     places ??= window.places;
     const isPartial = records !== undefined && window.blocks.length >= records;
     const { edgeMs } = window;
