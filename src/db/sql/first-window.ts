@@ -11,7 +11,7 @@ import { type BlockOfGpu, joinedBlocks, readJoinedBlocks, wholeBlock } from "./s
 
 /** As many blocks of one GPU as have the records of most pages: the newest one often has only the last few records, and those before it
  *  those of an hour each. */
-const blocksOfGpu = 4;
+export const blocksOfGpu = 4;
 
 /** The first window of a page of one GPU. */
 export interface FirstWindow extends HistoryWindow {
@@ -84,18 +84,17 @@ function nearest(
   blocks: readonly BlockOfGpu[],
   { limit, isForward = false }: RecordFilter,
 ): Pick<HistoryWindow, "blocks" | "edgeMs"> {
-  let last: number | undefined;
+  let hour: number | undefined;
+  let count = 0;
   let records = 0;
   for (const block of blocks) {
-    if (records > limit && hourOf(block) !== last) break;
-    last = hourOf(block);
+    if (records > limit && hourOf(block) !== hour) break;
+    hour = hourOf(block);
+    count += 1;
     records += block.records;
   }
-  if (last === undefined) return { blocks: [], edgeMs: undefined };
-  const edge = last;
-  return isForward
-    ? { blocks: blocks.filter((block) => hourOf(block) <= edge), edgeMs: (edge + 1) * hourMs }
-    : { blocks: blocks.filter((block) => hourOf(block) >= edge), edgeMs: edge * hourMs };
+  const edgeMs = hour === undefined ? undefined : (isForward ? hour + 1 : hour) * hourMs;
+  return { blocks: blocks.slice(0, count), edgeMs };
 }
 
 /** The hours from the epoch to that of a block. */

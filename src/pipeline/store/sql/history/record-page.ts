@@ -1,6 +1,6 @@
 import type { SqlExecutor } from "../../../../db/client.ts";
 import { toPage } from "../../../../db/sql/history-part.ts";
-import { type FirstWindow, selectFirstWindow } from "../../../../db/sql/first-window.ts";
+import { blocksOfGpu, type FirstWindow, selectFirstWindow } from "../../../../db/sql/first-window.ts";
 import { selectWindow } from "../../../../db/sql/history-window.ts";
 import { matchingPlaces, type RecordPlace, restrictsPlaces } from "../../../../db/sql/matching-places.ts";
 import type { KnownPlaces } from "../../../../db/sql/select-places.ts";
@@ -17,8 +17,6 @@ import { partsOfBlocks } from "./history-part.ts";
 
 /** Windows grow, for GPUs that have few records an hour, and for filters that few records match. */
 const growth = 4;
-/** Of one GPU: as many of them are read as have the records of the page. */
-const blocksOfFirstWindow = 4;
 /** Without values, they take about 2 MB as they travel, and 8 MB decoded; with values, ten times as much. */
 const blocksPerWindowMax = 4096;
 const wholeBlocksPerWindowMax = 256;
@@ -46,8 +44,7 @@ export async function readRecordPage(executor: SqlExecutor, filter: RecordFilter
   const found: Found[] = [];
   let left = filter;
   let places: KnownPlaces | undefined;
-  // the newest block of a GPU often has only the last few records, and the one before it those of a whole hour
-  let count = isOneGpu ? blocksOfFirstWindow : 1;
+  let count = isOneGpu ? blocksOfGpu : 1;
   // of a fleet, most blocks of an hour have no record of the first page
   let isShortened = !isOneGpu && !restrictsHolders(filter.gpus);
   // one more shows that another page follows
