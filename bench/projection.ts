@@ -46,7 +46,11 @@ async function measure(gpus: number): Promise<void> {
   Bun.gc(true);
   const before = process.memoryUsage();
   const hotTier = new MemoryHotTier({ onCoalesced: () => undefined });
-  const store = { gpus: () => Promise.resolve([]), latest: () => Promise.resolve([]) };
+  const store = {
+    gpus: () => Promise.resolve([]),
+    latest: () => Promise.resolve([]),
+    revision: () => Promise.resolve(""),
+  };
   const fleet = new FleetProjection({ hotTier, store, clock: systemClock, log: pino({ level: "silent" }) });
   await fleet.start();
   const answers = new FleetAnswers(fleet);

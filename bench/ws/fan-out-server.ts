@@ -45,7 +45,11 @@ function startBun(): { port: number; publish: Publish } {
 async function startOurs(): Promise<{ port: number; publish: Publish }> {
   const log = pino({ level: "error" });
   const hotTier = new MemoryHotTier({ onCoalesced: () => undefined });
-  const emptyStore = { gpus: () => Promise.resolve([]), latest: () => Promise.resolve([]) };
+  const emptyStore = {
+    gpus: () => Promise.resolve([]),
+    latest: () => Promise.resolve([]),
+    revision: () => Promise.resolve(""),
+  };
   const fleet = new FleetProjection({ hotTier, store: emptyStore, clock: systemClock, log });
   await fleet.start();
   const listeners: ((members: readonly FleetMember[]) => void)[] = [];

@@ -240,7 +240,7 @@ test("an unexpected exception gives 500 without the exception's message, which o
     throw new TypeError("password hunter2 at /srv/secret.ts");
   };
   const queries: TelemetryQueries = {
-    fleet: { gpus: fail, latest: fail, changes: fail, has: fail, firstSeen: fail, stateSpans: fail },
+    fleet: { gpus: fail, latest: fail, changes: fail, has: fail, firstSeen: fail, revision: fail, stateSpans: fail },
     history: { records: fail, rollups: fail, recordsOfEach: fail, rollupsOfEach: fail, deviceKinds: fail },
     aggregates: { byGroup: fail, countRecords: fail },
     quarantine: { rejections: fail, countRejections: fail, countConflicts: fail },

@@ -41,6 +41,8 @@ export interface FleetQueries {
   has(uuid: string, within?: GpuBounds): Promise<boolean>;
   /** When each GPU that was ever within was seen within for the first time, by uuid; milliseconds since the epoch. */
   firstSeen(within: GpuBounds): Promise<ReadonlyMap<string, number>>;
+  /** A text that is the same only if nothing was stored, changed or deleted meanwhile. */
+  revision(): Promise<string>;
   /** When hosts and devices are and will be under maintenance or decommissioned.
    *  @param known the version of the spans that the caller has; undefined if they are to be read in any case */
   stateSpans(known: string | undefined): Promise<StateSpans>;

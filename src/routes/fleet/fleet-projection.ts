@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Logger } from "pino";
 import { BaseService } from "../../kit/base-service.ts";
-import type { Clock } from "../../kit/clock.ts";
+import { type Clock, stopwatch } from "../../kit/clock.ts";
 import { StoreUnavailable, UndecodableBlock } from "../../domain/errors.ts";
 import type { GpuSelector } from "../../domain/gpu-selector.ts";
 import type { InventoryState } from "../../domain/inventory.ts";
@@ -20,8 +20,8 @@ const hotTierErrorPrefix = "the fleet's newest state is not being updated";
 
 export interface FleetProjectionOptions {
   readonly hotTier: HotTier;
-  readonly store: Pick<FleetQueries, "gpus" | "latest">;
-  /** The pause between reads of the store, if other processes store records without writing them to the hot tier. Absent:
+  readonly store: Pick<FleetQueries, "gpus" | "latest" | "revision">;
+  /** The shortest pause between reads of the store, if other processes store records without writing them to the hot tier. Absent:
    *  the store is read again only after an error, or after a gap in the changes of the hot tier. */
   readonly rereadMs?: number | undefined;
   readonly clock: Clock;
@@ -30,6 +30,8 @@ export interface FleetProjectionOptions {
 
 /** How long the start waits for the first answers of the store and the hot tier. */
 const startTimeoutMs = 5000;
+/** The pause between two reads of the store is at least so many times as long as the first of them. */
+const pausePerRead = 4;
 /** The pause before the store is read again after an error. */
 const retryMs = 2000;
 /** The pause before the store is read again if it has damaged blocks, which an operator has to repair. */
@@ -52,6 +54,8 @@ export class FleetProjection extends BaseService implements LiveFleet {
   private readonly damage: RepeatedError;
   /** Aborts when the store must be read without waiting for the repair of blocks. */
   private readAtOnce = new AbortController();
+  /** The store's revision when it was read; undefined if it must be read in any case. */
+  private revision: string | undefined;
   private storeHasAnswered = false;
   private hotTierHasAnswered = false;
   private versionNumber = 0;
@@ -201,8 +205,8 @@ export class FleetProjection extends BaseService implements LiveFleet {
     this.firstAnswers.hot.resolve();
   }
 
-  /** Reads the store until a read succeeds and finds no damage. With `rereadMs`, the store is then read again after each pause. Any
-   *  number of calls during a read cause one more read. */
+  /** Reads the store until a read succeeds and finds no damage. With `rereadMs`, the store is then read again after each pause, if it
+   *  has changed. Any number of calls during a read cause one more read. */
   private readStore(): void {
     this.mustRead = true;
     this.readAtOnce.abort();
@@ -213,12 +217,13 @@ export class FleetProjection extends BaseService implements LiveFleet {
     const { clock, rereadMs } = this.options;
     while (this.mustRead && !this.stopping.aborted) {
       this.mustRead = false;
+      const elapsedMs = stopwatch();
       if (!(await this.readOnce())) {
         this.mustRead = true;
         await clock.sleep(retryMs, this.stopping);
       } else if (rereadMs !== undefined) {
         this.mustRead = true;
-        await clock.sleep(rereadMs, this.stopping);
+        await clock.sleep(Math.max(rereadMs, elapsedMs() * pausePerRead), this.stopping);
       } else if (this.damage.current !== undefined && !this.mustRead) {
         this.mustRead = true;
         this.readAtOnce = new AbortController();
@@ -228,14 +233,13 @@ export class FleetProjection extends BaseService implements LiveFleet {
   }
 
   private async readOnce(): Promise<boolean> {
-    const { store } = this.options;
+    const { store, rereadMs } = this.options;
+    const known = this.revision;
+    this.revision = undefined;
     try {
-      const unreadable: UndecodableBlock[] = [];
-      const gpus = await store.gpus({});
-      const latest = await store.latest({}, (error) => unreadable.push(error));
-      if (this.stopping.aborted) return true;
-      this.publish(this.merged.mergeStored(gpus, latest));
-      this.noteDamage(unreadable);
+      const revision = rereadMs === undefined ? undefined : await store.revision();
+      if (revision === undefined || revision !== known) await this.readAll();
+      this.revision = this.damage.current === undefined ? revision : undefined;
       this.storeHasAnswered = true;
       this.storeError.clear();
       return true;
@@ -245,6 +249,16 @@ export class FleetProjection extends BaseService implements LiveFleet {
     } finally {
       this.firstAnswers.store.resolve();
     }
+  }
+
+  private async readAll(): Promise<void> {
+    const { store } = this.options;
+    const unreadable: UndecodableBlock[] = [];
+    const gpus = await store.gpus({});
+    const latest = await store.latest({}, (error) => unreadable.push(error));
+    if (this.stopping.aborted) return;
+    this.publish(this.merged.mergeStored(gpus, latest));
+    this.noteDamage(unreadable);
   }
 
   private noteDamage([first, ...others]: readonly UndecodableBlock[]): void {

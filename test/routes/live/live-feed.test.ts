@@ -17,7 +17,11 @@ const inMl = { container: "train", pod: "job", namespace: "ml" };
 
 async function openFeed() {
   const hotTier = new MemoryHotTier({ onCoalesced: () => undefined });
-  const store = { gpus: () => Promise.resolve([]), latest: () => Promise.resolve([]) };
+  const store = {
+    gpus: () => Promise.resolve([]),
+    latest: () => Promise.resolve([]),
+    revision: () => Promise.resolve(""),
+  };
   const fleet = new FleetProjection({ hotTier, store, clock: systemClock, log: pino({ level: "silent" }) });
   await fleet.start();
   const feed = new LiveFeed(fleet);

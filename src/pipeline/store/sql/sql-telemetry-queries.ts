@@ -6,6 +6,7 @@ import { selectChanges } from "../../../db/sql/select-changes.ts";
 import { selectGpus } from "../../../db/sql/select-gpus.ts";
 import { selectFirstSeen, selectHas } from "../../../db/sql/select-own.ts";
 import { selectRejections } from "../../../db/sql/select-rejections.ts";
+import { selectRevision } from "../../../db/sql/store-revision.ts";
 import { selectStateSpans } from "../../../db/sql/select-state-spans.ts";
 import type {
   CoverageQueries,
@@ -41,6 +42,7 @@ export class SqlTelemetryQueries implements TelemetryQueries {
       changes: (filter) => selectChanges(reads(), filter),
       has: (uuid, within) => selectHas(reads(), uuid, within),
       firstSeen: (within) => selectFirstSeen(reads(), within),
+      revision: () => selectRevision(client),
       stateSpans: (known) => selectStateSpans(reads(), known),
     };
     this.history = new SqlHistoryQueries(() => reads());

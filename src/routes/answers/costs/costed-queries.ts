@@ -154,6 +154,7 @@ function fleetBy(ask: Ask): TelemetryQueries["fleet"] {
         heavy(() => 1),
         ({ fleet }) => fleet.firstSeen(within),
       ),
+    revision: () => ask(light, ({ fleet }) => fleet.revision()),
     stateSpans: (known) => ask(light, ({ fleet }) => fleet.stateSpans(known)),
   };
 }
