@@ -19,7 +19,7 @@ export interface FirstWindow extends HistoryWindow {
   readonly places?: KnownPlaces | undefined;
 }
 
-/** The only row of the answer. */
+/** The only row of the answer; there is none if there is no such GPU. */
 interface FirstRow {
   readonly rows: Uint8Array | null;
   readonly blocks: Uint8Array | null;
@@ -51,10 +51,8 @@ function statementOf(
   uuid: string,
 ): { readonly text: string; readonly params: readonly unknown[] } {
   const { gpus, range, cursor, isForward = false } = filter;
-  const { text: rows, conditions: more } = partStatement(filter);
-  const conditions = new Conditions(more.params);
-  const ofUuid = conditions.param(uuid);
-  conditions.addText(`b.gpu_key = (select gpu_key from gpus where uuid = ${ofUuid})`);
+  const { text: rows, conditions: more } = partStatement(filter, "g.gpu_key");
+  const conditions = new Conditions(more.params).addText("b.gpu_key = g.gpu_key");
   addBounds(conditions, filter);
   addRunConditions(conditions, gpus);
   // not beyond the last of the rows if these are enough
@@ -63,12 +61,14 @@ function statementOf(
   conditions.addText(`coalesce(${end} (select ${farthest}(time) from r having ${isFull}), true)`);
   const untilMs = isForward || cursor === undefined ? range.toMs : Math.min(range.toMs, cursor.timeMs + 1);
   const text = `
-with r as materialized (${rows})
-select
-  (select ${joinedRecords} from r t) as rows,
-  (select ${joinedBlocks(wholeBlock)} from (
-    select * from blocks b ${conditions.after("where")} order by b.from_at ${isForward ? "asc" : "desc"} limit ${blocksOfGpu}) b) as blocks,
-  ${gpus.within === undefined ? sentPlaces(ofUuid, untilMs, conditions) : "null::bytea"} as places`;
+select w.* from gpus g cross join lateral (
+  with r as materialized (${rows})
+  select
+    (select ${joinedRecords} from r t) as rows,
+    (select ${joinedBlocks(wholeBlock)} from (
+      select * from blocks b ${conditions.after("where")} order by b.from_at ${isForward ? "asc" : "desc"} limit ${blocksOfGpu}) b) as blocks,
+    ${gpus.within === undefined ? sentPlaces("g.gpu_key", untilMs, conditions) : "null::bytea"} as places) w
+where g.uuid = ${conditions.param(uuid)}`;
   return { text, params: conditions.params };
 }
 

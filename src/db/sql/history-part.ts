@@ -18,8 +18,9 @@ export function telemetryRows(own: OwnRows | undefined): string {
 }
 
 /** Writes the statement that reads the rows of telemetry of a part of the history, newest first unless `filter.isForward`. It reads one row more
- *  than the part may have: the extra row shows that more rows follow. */
-export function partStatement(filter: RecordFilter): OpenStatement {
+ *  than the part may have: the extra row shows that more rows follow.
+ *  @param key an expression for the key of the filter's only GPU; absent: the statement looks it up */
+export function partStatement(filter: RecordFilter, key?: string): OpenStatement {
   const { gpus, range, cursor, limit } = filter;
   const [past, sort] = filter.isForward === true ? [">", "asc"] : ["<", "desc"];
   const conditions = new Conditions();
@@ -27,7 +28,8 @@ export function partStatement(filter: RecordFilter): OpenStatement {
   const own = within && new OwnRows(within, conditions);
   const from = telemetryRows(own);
   const isOneGpu = uuids?.length === 1;
-  if (isOneGpu) conditions.add("t.gpu_key = (select gpu_key from gpus where uuid = ?)", uuids[0]);
+  if (key !== undefined) conditions.addText(`t.gpu_key = ${key}`);
+  else if (isOneGpu) conditions.add("t.gpu_key = (select gpu_key from gpus where uuid = ?)", uuids[0]);
   addGpuConditions(conditions.within("t.time", range), others, {
     key: "t.gpu_key",
     attribute: (column) => attributeAt(column, "t.time", own),

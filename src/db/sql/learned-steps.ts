@@ -7,7 +7,7 @@ import { numberArray } from "./array-literal.ts";
 import { Conditions } from "./conditions.ts";
 import { addAttributeConditions } from "./gpu-conditions.ts";
 import { isUnscheduled, learnedFrom, type LearnedRange } from "./learned-devices.ts";
-import { JoinedRows, joinedRows } from "./joined-rows.ts";
+import { field, JoinedRows, joinedRows } from "./joined-rows.ts";
 import { sentInstants } from "./sent-rows.ts";
 import { withinHours } from "./source-hours.ts";
 
@@ -55,9 +55,14 @@ export async function selectLearnedSteps(
   return [...found.filter((each) => !hasTooFew(each)), ...more].map((each) => steps.of(each));
 }
 
+const sentOfNewest = [
+  ...[field.float8("n.gpu_key"), field.int4("n.is_block"), field.float8("n.from_ms")],
+  ...[field.int4("n.records::int4"), field.bytea("n.times")],
+];
+
 function newestInstants(conditions: Conditions, range: LearnedRange, blocks: string): string {
   return `
-select ${joinedRows(["n.gpu_key::float8", "n.is_block::int4", "n.from_ms::float8", "n.records::int4", "n.times"])} as sent from (
+select ${joinedRows(sentOfNewest)} as sent from (
   select d.gpu_key, n.* from gpus d cross join lateral (
     select 0 as is_block, 0 as from_ms, count(*) as records, string_agg(timestamptz_send(t.time), '') as times
     from (select t.time from telemetry t where t.gpu_key = d.gpu_key and ${withinHours("t.time", range)}

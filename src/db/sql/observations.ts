@@ -2,7 +2,7 @@ import type { Occupants } from "../../domain/gpu.ts";
 import type { SqlExecutor } from "../client.ts";
 import { numberArray, textArray } from "./array-literal.ts";
 import { epochMs } from "./epoch-ms.ts";
-import { type BlockOfGpu, readSentBlock, sentBlock } from "./sent-blocks.ts";
+import { type BlockOfGpu, readJoinedBlocks, sentBlock } from "./sent-blocks.ts";
 import { type OccupantColumns, storedOccupants } from "./stored-occupants.ts";
 
 /** Records of one batch, each by its GPU and instant; the three columns have the same length. */
@@ -29,7 +29,6 @@ interface ObservedRow extends OccupantColumns {
   readonly timeMs: number;
   readonly attributesId: number | null;
   readonly nextRecordMs: number | null;
-  readonly fromMs: number | null;
   readonly block: Uint8Array | null;
 }
 
@@ -55,10 +54,10 @@ const text = `
 with o as materialized (
   select * from unnest($1::text::int8[], $2::text::float8[], $3::text::timestamptz[]) as o(gpu_key, time_ms, until_at))
 select ${place}, t.container, t.pod, t.namespace, t.occupants, t.attributes_id::float8 as "attributesId",
-  null::float8 as "fromMs", null::bytea as block
+  null::bytea as block
 from o join telemetry t on t.gpu_key = o.gpu_key and t.time = ${at} ${next}
 union all
-select ${place}, null, null, null, null, null, ${epochMs("b.from_at")}, ${sentBlock("b", { metrics: [], withOthers: false, withRuns: true })}
+select ${place}, null, null, null, null, null, ${sentBlock("b", { metrics: [], withOthers: false, withRuns: true })}
 from o cross join lateral (
   select * from blocks b where b.gpu_key = o.gpu_key and b.from_at <= ${at} order by b.from_at desc limit 1) b ${next}
 where b.to_at >= ${at}`;
@@ -82,12 +81,9 @@ export async function selectObservations(executor: SqlExecutor, places: RecordPl
         occupants: storedOccupants(row),
         attributesId: row.attributesId ?? undefined,
       })),
-    settled: read.flatMap(({ gpuKey, timeMs, nextRecordMs, block, fromMs }) => {
-      if (block === null) return [];
+    settled: read.flatMap(({ gpuKey, timeMs, nextRecordMs, block }) => {
       const untilMs = untilOf.get(`${gpuKey} ${timeMs}`) ?? Infinity;
-      return [
-        { gpuKey, timeMs, nextRecordMs, untilMs, block: readSentBlock(block, [], { gpuKey, fromMs: fromMs ?? 0 }) },
-      ];
+      return readJoinedBlocks(block, []).map((of) => ({ gpuKey, timeMs, nextRecordMs, untilMs, block: of }));
     }),
   };
 }

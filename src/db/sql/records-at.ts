@@ -2,7 +2,7 @@ import type { SqlExecutor } from "../client.ts";
 import { numberArray } from "./array-literal.ts";
 import type { RecordPlace } from "./matching-places.ts";
 import { blockColumns, columns, type RecordOrBlock, type RecordRow, inWholeMilliseconds } from "./select-records.ts";
-import { type BlockOfGpu, readSentBlock, sentBlock, wholeBlock } from "./sent-blocks.ts";
+import { type BlockOfGpu, readJoinedBlocks, sentBlock, wholeBlock } from "./sent-blocks.ts";
 
 /** Records, those that are rows and those that are in blocks. */
 export interface RowsAndBlocks {
@@ -35,8 +35,6 @@ export function rowsAndBlocks(read: readonly RecordOrBlock[]): RowsAndBlocks {
   const whole = inWholeMilliseconds(read);
   return {
     rows: whole.filter(({ block }) => block === null),
-    blocks: whole.flatMap(({ block, gpuKey, timeMs }) =>
-      block === null ? [] : [readSentBlock(block, wholeBlock.metrics, { gpuKey, fromMs: timeMs })],
-    ),
+    blocks: whole.flatMap(({ block }) => readJoinedBlocks(block, wholeBlock.metrics)),
   };
 }

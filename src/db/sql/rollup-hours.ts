@@ -2,7 +2,7 @@ import { hourMs, type TimeRange } from "../../domain/time-range.ts";
 import type { SqlExecutor } from "../client.ts";
 import { numberArray } from "./array-literal.ts";
 import { epochMs } from "./epoch-ms.ts";
-import { JoinedRows, joinedRows } from "./joined-rows.ts";
+import { field, JoinedRows, joinedRows } from "./joined-rows.ts";
 import { bucketOf } from "./rollup-source.ts";
 
 /** What to read of the rollups. */
@@ -52,9 +52,10 @@ export async function selectRollupHours(
   const within = (column: string): string =>
     `${column} >= to_timestamp($1::float8 / 1000.0) and ${column} < to_timestamp($2::float8 / 1000.0)`;
   const sent = joinedRows([
-    ...[epochMs("r.from_at"), "r.first_key::float8", "r.entries", "r.new_keys"],
-    ...(withHolders ? ["r.holders", "r.holder_names::text"] : []),
-    ...["r.records", ...metrics.map((name) => `r."${name}"`)],
+    ...[epochMs("r.from_at"), "r.first_key"].map(field.float8),
+    ...[field.int4("r.entries"), field.bytea("r.new_keys")],
+    ...(withHolders ? [field.bytea("r.holders"), field.text("r.holder_names::text")] : []),
+    ...["r.records", ...metrics.map((name) => `r."${name}"`)].map(field.bytea),
   ]);
   // from one hour with records to the next one, by the index on the time
   const text = `

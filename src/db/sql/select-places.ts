@@ -5,7 +5,7 @@ import { attributeColumns } from "../gpu-columns.ts";
 import { numberArray } from "./array-literal.ts";
 import { Conditions } from "./conditions.ts";
 import { epochMs } from "./epoch-ms.ts";
-import { JoinedRows, joinedRows } from "./joined-rows.ts";
+import { field, JoinedRows, joinedRows } from "./joined-rows.ts";
 import { OwnRows } from "./own-rows.ts";
 
 /** The attributes of some GPUs over a span of time. */
@@ -71,18 +71,20 @@ const placesSent = 8;
 
 const attributeFields = Object.entries(attributeColumns.declarations);
 const joinedPlaces = joinedRows([
-  ...["g.gpu_key::float8", epochMs("g.valid_from")],
-  ...attributeFields.map(([, { name, type }]) => `g.${name}${type === "jsonb" ? "::text" : ""}`),
+  ...["p.gpu_key", epochMs("p.valid_from")].map(field.float8),
+  ...attributeFields.map(([, { name, type }]) =>
+    type === "int" ? field.int4(`p.${name}`) : field.text(`p.${name}::text`),
+  ),
 ]);
 
 /** An SQL expression for the places of one GPU that were newest before an instant, as one value; null if there are none.
- *  @param uuid the placeholder of its uuid
+ *  @param key an expression for its key
  *  @param before the instant, or infinite */
-export function sentPlaces(uuid: string, before: number, conditions: Conditions): string {
+export function sentPlaces(key: string, before: number, conditions: Conditions): string {
   const until = new Conditions(conditions.params).within("valid_from", { fromMs: -Infinity, toMs: before });
   return `(select ${joinedPlaces} from (
-    select * from gpu_attributes where gpu_key = (select gpu_key from gpus where uuid = ${uuid}) ${until.after("and")}
-    order by valid_from desc limit ${placesSent}) g)`;
+    select * from gpu_attributes where gpu_key = ${key} ${until.after("and")}
+    order by valid_from desc limit ${placesSent}) p)`;
 }
 
 /** Reads what `sentPlaces` gave. */

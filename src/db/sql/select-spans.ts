@@ -5,7 +5,7 @@ import { Conditions } from "./conditions.ts";
 import { epochMs } from "./epoch-ms.ts";
 import { addAttributeConditions } from "./gpu-conditions.ts";
 import { OwnRows, placeSpans } from "./own-rows.ts";
-import { JoinedRows, joinedRows } from "./joined-rows.ts";
+import { field, JoinedRows, joinedRows } from "./joined-rows.ts";
 
 /** The columns that identify a group, by the API's name of the grouping. */
 export const groupColumns: Readonly<Record<Grouping, readonly string[]>> = {
@@ -76,7 +76,10 @@ export async function selectGroupSpans(
   const group = byAttributes ? `array[${groupColumns[groupBy].map((name) => `p.${name}`).join()}]` : names[groupBy];
   const bound = (instant: string): string =>
     `case when isfinite(${instant}) then ${epochMs(instant)} else ${instant}::text::float8 end`;
-  const sent = ["p.gpu_key::float8", bound("p.from_at"), bound("p.to_at"), `to_json(${group})::text`];
+  const sent = [
+    ...["p.gpu_key", bound("p.from_at"), bound("p.to_at")].map(field.float8),
+    field.text(`to_json(${group})::text`),
+  ];
   const text = `
 select ${joinedRows(sent)} as sent from (
   select p.*${groupBy === "gpu" ? ", g.uuid" : ""} from (${spans}) p

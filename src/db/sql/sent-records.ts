@@ -1,13 +1,13 @@
 import { metricNames } from "../../domain/metrics.ts";
 import { epochMs } from "./epoch-ms.ts";
-import { JoinedRows, joinedRows } from "./joined-rows.ts";
+import { field, JoinedRows, joinedRows } from "./joined-rows.ts";
 import type { RecordRow } from "./select-records.ts";
 
 /** An SQL expression for all rows of telemetry `t` of a query, as one value; NULL if there are none. */
 export const joinedRecords = joinedRows([
-  ...["t.gpu_key::float8", epochMs("t.time")],
-  ...["t.custom::text", "t.container", "t.pod", "t.namespace", "t.occupants::text"],
-  ...metricNames.map((name) => `t."${name}"`),
+  ...["t.gpu_key", epochMs("t.time")].map(field.float8),
+  ...["t.custom::text", "t.container", "t.pod", "t.namespace", "t.occupants::text"].map(field.text),
+  ...metricNames.map((name) => field.float8(`t."${name}"`)),
 ]);
 
 /** Reads what `joinedRecords` gave. A metric without a value is absent. */
