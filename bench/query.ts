@@ -20,6 +20,8 @@ const { values } = parseArgs({
     gpus: { type: "string", default: "4160" },
     instants: { type: "string", default: "241" },
     runs: { type: "string", default: "200" },
+    // only the questions whose names begin so
+    question: { type: "string", default: "" },
   },
 });
 const [gpus, instants, runs] = [Number(values.gpus), Number(values.instants), Number(values.runs)];
@@ -28,6 +30,11 @@ const metricsPerRecord = 10;
 interface Side {
   readonly name: string;
   readonly url: string;
+}
+
+interface AskedSide extends Side {
+  /** The path and query of a run's request. */
+  readonly path: (run: number) => string;
 }
 
 async function storeFleet(url: string, { batches }: Fleet): Promise<void> {
@@ -53,15 +60,24 @@ async function ask(url: string): Promise<string> {
  *  it is timed. The gateway becomes faster until it has answered about 10,000. */
 const warmUpMs = 15_000;
 
-/** @returns the milliseconds that each run took */
-async function timed(side: Side, path: (run: number) => string): Promise<number[]> {
-  const endMs = performance.now() + warmUpMs;
-  for (let run = 0; performance.now() < endMs; run += 1) await ask(side.url + path(run));
-  const times: number[] = [];
-  for (let run = 0; run < runs; run += 1) {
-    const started = performance.now();
-    await ask(side.url + path(run));
-    times.push(performance.now() - started);
+/** The sides take turns, each with this share of its runs: what disturbs the machine for seconds then slows all of them. */
+const turns = 10;
+
+/** @returns for each side, the milliseconds that each of its runs took */
+async function timed(sides: readonly AskedSide[]): Promise<number[][]> {
+  for (const { url, path } of sides) {
+    const endMs = performance.now() + warmUpMs;
+    for (let run = 0; performance.now() < endMs; run += 1) await ask(url + path(run));
+  }
+  const times = sides.map((): number[] => []);
+  for (let turn = 0; turn < turns; turn += 1) {
+    for (const [index, { url, path }] of sides.entries()) {
+      for (let run = Math.ceil((turn * runs) / turns); run < ((turn + 1) * runs) / turns; run += 1) {
+        const started = performance.now();
+        await ask(url + path(run));
+        times[index]?.push(performance.now() - started);
+      }
+    }
   }
   return times;
 }
@@ -81,16 +97,20 @@ function differences({ tolerance }: Question, ours: ReadonlyMap<string, number>,
 async function measure(question: Question, ours: Side, peers: readonly Side[]): Promise<void> {
   print(question.name);
   const values = question.valuesOfOurs(await ask(ours.url + question.ours(1)));
-  const show = (name: string, times: readonly number[], more = ""): void =>
-    print(`  ${name.padEnd(16)} p50 ${median(times).toFixed(2)} ms, p99 ${quantile(times, 0.99).toFixed(1)} ms${more}`);
-  const ourTimes = await timed(ours, question.ours);
-  show(ours.name, ourTimes);
+  const notes = [""];
   for (const peer of peers) {
     const different = differences(question, values, question.valuesOfTheirs(await ask(peer.url + question.theirs(1))));
     if (different > 0) process.exitCode = 1;
-    const times = await timed(peer, question.theirs);
+    notes.push(`${different} of ${values.size} values differ`);
+  }
+  const asked = peers.map((peer) => ({ ...peer, path: question.theirs }));
+  const all = await timed([{ ...ours, path: question.ours }, ...asked]);
+  const [ourTimes = []] = all;
+  for (const [index, times] of all.entries()) {
     const ratio = (median(ourTimes) / median(times)).toFixed(2);
-    show(peer.name, times, `; the gateway takes ${ratio} times as long; ${different} of ${values.size} values differ`);
+    const compared = index === 0 ? "" : `; the gateway takes ${ratio} times as long; ${notes[index]}`;
+    const name = [ours, ...peers][index]?.name.padEnd(16);
+    print(`  ${name} p50 ${median(times).toFixed(2)} ms, p99 ${quantile(times, 0.99).toFixed(1)} ms${compared}`);
   }
 }
 
@@ -111,8 +131,9 @@ try {
     { name: "VictoriaMetrics", url: victoria.url },
     { name: "Prometheus", url: prometheus.url },
   ];
-  for (const question of questionsOf(fleet)) await measure(question, { name: "gateway", url }, peers);
-  await measureMonth(server.url, 5);
+  const questions = questionsOf(fleet).filter(({ name }) => name.startsWith(values.question));
+  for (const question of questions) await measure(question, { name: "gateway", url }, peers);
+  if (values.question === "") await measureMonth(server.url, 5);
 } finally {
   await stopPipeline(gateway);
   await Promise.all([server.stop(), victoria.stop(), prometheus.stop()]);
