@@ -1,5 +1,5 @@
 // Thousands of rows cost postgres.js more than all that is done with them. So they travel as one value: each row in the binary form of a
-// PostgreSQL array of its fields, one row after the other. A row (`record_send`) costs PostgreSQL more: it looks up the type of each field.
+// PostgreSQL array of its fields, and often of another one of its numbers, one row after the other. A row (`record_send`) costs PostgreSQL more: it looks up the type of each field.
 
 /** A field of a row, as an SQL expression for its bytes. */
 export const field = {
@@ -16,9 +16,11 @@ export function sentRow(fields: readonly string[]): string {
 }
 
 /** An SQL expression: the rows of a query as one value, in their order; NULL if there are none.
- *  @param fields what `field` gives */
-export function joinedRows(fields: readonly string[]): string {
-  return `string_agg(${sentRow(fields)}, '')`;
+ *  @param fields what `field` gives
+ *  @param numbers expressions of type float8, which cost less than as fields */
+export function joinedRows(fields: readonly string[], numbers: readonly string[] = []): string {
+  const more = numbers.length === 0 ? "" : ` || array_send(array[${numbers.join(", ")}]::float8[])`;
+  return `string_agg(${sentRow(fields)}${more}, '')`;
 }
 
 /** The bytes before the first field: the number of dimensions, flags, the oid of the type, the number of fields, and that of the first one. */
@@ -41,13 +43,18 @@ export class JoinedRows {
     return true;
   }
 
+  /** Goes to the row's numbers, after its fields. */
+  toNumbers(): void {
+    this.at += headerBytes;
+  }
+
   /** Reads a field of type `float8`, which is not NULL. */
   float8(): number {
     this.begin();
     return this.view.getFloat64(this.at - 8);
   }
 
-  /** Reads a field of type `float8`. */
+  /** Reads a number, or a field of type `float8`. */
   float8OrNull(): number | null {
     return this.begin() < 0 ? null : this.view.getFloat64(this.at - 8);
   }
