@@ -7,6 +7,7 @@ import pino from "pino";
 import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "../../dev/pipeline-process.ts";
 import { type EtcdCluster, startEtcd } from "../../dev/servers/etcd.ts";
 import { until } from "../../dev/until.ts";
+import { EtcdUnavailable } from "../../src/domain/errors.ts";
 import { EtcdClient } from "../../src/etcd/etcd-client.ts";
 import { pipelineRoot } from "../../src/etcd/pipeline-root.ts";
 import { prefixRange } from "../../src/etcd/requests.ts";
@@ -84,7 +85,16 @@ class OwnProcesses {
   }
 
   becomes(name: string, state: string | undefined): Promise<unknown> {
-    return until(async () => (await this.stateOf(name)) === state, { timeoutMs: 150_000 });
+    const isNow = async (): Promise<boolean> => {
+      try {
+        return (await this.stateOf(name)) === state;
+      } catch (error) {
+        // on a busy machine, and while etcd starts, a read may take too long
+        if (error instanceof EtcdUnavailable) return false;
+        throw error;
+      }
+    };
+    return until(isNow, { timeoutMs: 150_000 });
   }
 
   async stop(): Promise<void> {
