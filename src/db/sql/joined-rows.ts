@@ -1,5 +1,6 @@
-// Thousands of rows cost postgres.js more than all that is done with them. So they travel as one value: each row in the binary form of a
-// PostgreSQL array of its fields, and often of another one of its numbers, one row after the other. A row (`record_send`) costs PostgreSQL more: it looks up the type of each field.
+// Thousands of rows cost postgres.js more than all that is done with them. So they travel as one value, one row after the other: each in
+// the binary form of a PostgreSQL array of its fields, and often of another one of its numbers. In the form of a row (`record_send`), they
+// cost PostgreSQL more: it looks up the type of each field.
 
 /** A field of a row, as an SQL expression for its bytes. */
 export const field = {
