@@ -238,7 +238,8 @@ export class FleetProjection extends BaseService implements LiveFleet {
     this.revision = undefined;
     try {
       const revision = rereadMs === undefined ? undefined : await store.revision();
-      if (revision === undefined || revision !== known) await this.readAll();
+      const isCurrent = revision !== undefined && revision === known;
+      if (!isCurrent && !(await this.readAll())) return true;
       this.revision = this.damage.current === undefined ? revision : undefined;
       this.storeHasAnswered = true;
       this.storeError.clear();
@@ -251,14 +252,16 @@ export class FleetProjection extends BaseService implements LiveFleet {
     }
   }
 
-  private async readAll(): Promise<void> {
+  /** @returns false if the service stops: then nothing was published */
+  private async readAll(): Promise<boolean> {
     const { store } = this.options;
     const unreadable: UndecodableBlock[] = [];
     const gpus = await store.gpus({});
     const latest = await store.latest({}, (error) => unreadable.push(error));
-    if (this.stopping.aborted) return;
+    if (this.stopping.aborted) return false;
     this.publish(this.merged.mergeStored(gpus, latest));
     this.noteDamage(unreadable);
+    return true;
   }
 
   private noteDamage([first, ...others]: readonly UndecodableBlock[]): void {
