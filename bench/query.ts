@@ -35,6 +35,8 @@ interface Side {
 interface AskedSide extends Side {
   /** The path and query of a run's request. */
   readonly path: (run: number) => string;
+  /** The milliseconds that each run took. */
+  readonly times: number[];
 }
 
 async function storeFleet(url: string, { batches }: Fleet): Promise<void> {
@@ -63,23 +65,20 @@ const warmUpMs = 15_000;
 /** The sides take turns, each with this share of its runs: what disturbs the machine for seconds then slows all of them. */
 const turns = 10;
 
-/** @returns for each side, the milliseconds that each of its runs took */
-async function timed(sides: readonly AskedSide[]): Promise<number[][]> {
+async function timeInTurns(sides: readonly AskedSide[]): Promise<void> {
   for (const { url, path } of sides) {
     const endMs = performance.now() + warmUpMs;
     for (let run = 0; performance.now() < endMs; run += 1) await ask(url + path(run));
   }
-  const times = sides.map((): number[] => []);
   for (let turn = 0; turn < turns; turn += 1) {
-    for (const [index, { url, path }] of sides.entries()) {
+    for (const { url, path, times } of sides) {
       for (let run = Math.ceil((turn * runs) / turns); run < ((turn + 1) * runs) / turns; run += 1) {
         const started = performance.now();
         await ask(url + path(run));
-        times[index]?.push(performance.now() - started);
+        times.push(performance.now() - started);
       }
     }
   }
-  return times;
 }
 
 /** Counts the values of `ours` that are missing or different in `theirs`, and adds the difference between the numbers of values.
@@ -97,20 +96,17 @@ function differences({ tolerance }: Question, ours: ReadonlyMap<string, number>,
 async function measure(question: Question, ours: Side, peers: readonly Side[]): Promise<void> {
   print(question.name);
   const values = question.valuesOfOurs(await ask(ours.url + question.ours(1)));
-  const notes = [""];
-  for (const peer of peers) {
-    const different = differences(question, values, question.valuesOfTheirs(await ask(peer.url + question.theirs(1))));
+  const ourSide: AskedSide = { ...ours, path: question.ours, times: [] };
+  const theirSides: AskedSide[] = peers.map((peer) => ({ ...peer, path: question.theirs, times: [] }));
+  await timeInTurns([ourSide, ...theirSides]);
+  const show = ({ name, times }: AskedSide, more = ""): void =>
+    print(`  ${name.padEnd(16)} p50 ${median(times).toFixed(2)} ms, p99 ${quantile(times, 0.99).toFixed(1)} ms${more}`);
+  show(ourSide);
+  for (const side of theirSides) {
+    const different = differences(question, values, question.valuesOfTheirs(await ask(side.url + question.theirs(1))));
     if (different > 0) process.exitCode = 1;
-    notes.push(`${different} of ${values.size} values differ`);
-  }
-  const asked = peers.map((peer) => ({ ...peer, path: question.theirs }));
-  const all = await timed([{ ...ours, path: question.ours }, ...asked]);
-  const [ourTimes = []] = all;
-  for (const [index, times] of all.entries()) {
-    const ratio = (median(ourTimes) / median(times)).toFixed(2);
-    const compared = index === 0 ? "" : `; the gateway takes ${ratio} times as long; ${notes[index]}`;
-    const name = [ours, ...peers][index]?.name.padEnd(16);
-    print(`  ${name} p50 ${median(times).toFixed(2)} ms, p99 ${quantile(times, 0.99).toFixed(1)} ms${compared}`);
+    const ratio = (median(ourSide.times) / median(side.times)).toFixed(2);
+    show(side, `; the gateway takes ${ratio} times as long; ${different} of ${values.size} values differ`);
   }
 }
 

@@ -19,7 +19,7 @@ export interface FirstWindow extends HistoryWindow {
   readonly places?: KnownPlaces | undefined;
 }
 
-/** The only row of the answer; there is none if there is no such GPU. */
+/** The only row of the answer. The answer about a GPU that does not exist has no row. */
 interface FirstRow {
   readonly rows: Uint8Array | null;
   readonly blocks: Uint8Array | null;
