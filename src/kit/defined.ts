@@ -6,5 +6,7 @@ type Defined<T> = { [Name in keyof T as undefined extends T[Name] ? never : Name
 /** Leaves out the properties that are undefined: with the compiler's option exactOptionalPropertyTypes, an optional property
  *  may be absent, but not `undefined`. */
 export function defined<T extends object>(properties: T): Defined<T> {
-  return Object.fromEntries(Object.entries(properties).filter(([, value]) => value !== undefined)) as Defined<T>;
+  const found: Partial<T> = {};
+  for (const name in properties) if (properties[name] !== undefined) found[name] = properties[name];
+  return found as unknown as Defined<T>;
 }

@@ -1,4 +1,4 @@
-import type { Attributes, Gpu } from "../../domain/gpu.ts";
+import type { Gpu } from "../../domain/gpu.ts";
 import type { SqlExecutor } from "../client.ts";
 import type { GpuBounds } from "../../domain/gpu-bounds.ts";
 import { attributeColumns } from "../gpu-columns.ts";
@@ -17,10 +17,16 @@ export interface Places {
 }
 
 /** The attributes of a GPU from an instant on; null: its newest attributes, in `gpus`. */
-export interface PlaceRow extends Attributes {
+interface PlaceRow extends Gpu {
   readonly gpuKey: number;
-  readonly uuid: string;
   readonly fromMs: number | null;
+}
+
+/** A GPU with its attributes from an instant on; undefined: its newest attributes. */
+interface Place {
+  readonly gpuKey: number;
+  readonly fromMs: number | undefined;
+  readonly gpu: Gpu;
 }
 
 // A GPU whose records were stored a moment ago may have no row in gpu_attributes yet: its attributes in `gpus` then apply.
@@ -63,7 +69,14 @@ export async function selectPlaces(
 ): Promise<Places> {
   const conditions = new Conditions([numberArray([...new Set(gpuKeys)]), firstMs, lastMs]);
   const own = within && new OwnRows(within, conditions);
-  return placesOfRows(await executor.query<PlaceRow>(textOf(own), conditions.params));
+  const rows = await executor.query<PlaceRow>(textOf(own), conditions.params);
+  return placesOf(
+    rows.map(({ gpuKey, fromMs, ...gpu }) => ({
+      gpuKey,
+      fromMs: fromMs === null ? undefined : Math.round(fromMs),
+      gpu,
+    })),
+  );
 }
 
 /** The most places of a GPU that travel with its records. */
@@ -89,38 +102,35 @@ export function sentPlaces(key: string, before: number, conditions: Conditions):
 
 /** Reads what `sentPlaces` gave. */
 export function readSentPlaces(sent: Uint8Array, uuid: string): KnownPlaces {
-  const places: PlaceRow[] = [];
+  const places: Place[] = [];
   for (const rows = new JoinedRows(sent); rows.next();) {
-    const place: Record<string, unknown> = { gpuKey: rows.float8(), uuid, fromMs: rows.float8() };
+    const [gpuKey, fromMs] = [rows.float8(), Math.round(rows.float8())];
+    const gpu: Record<string, unknown> = { uuid };
     for (const [field, { type }] of attributeFields) {
-      place[field] = type === "int" ? rows.int4() : type === "jsonb" ? rows.json() : rows.text();
+      gpu[field] = type === "int" ? rows.int4() : type === "jsonb" ? rows.json() : rows.text();
     }
-    places.push(place as unknown as PlaceRow);
+    places.push({ gpuKey, fromMs, gpu: gpu as unknown as Gpu });
   }
   return new KnownPlaces(places);
 }
 
 /** The places of some GPUs, as far as they have been read with their records. */
 export class KnownPlaces {
-  constructor(private readonly rows: readonly PlaceRow[]) {}
+  /** @param places the newest first, each with an instant */
+  constructor(private readonly places: readonly Place[]) {}
 
   /** What `selectPlaces` would read between two instants, both of them before that of `sentPlaces`; undefined if more has to be read. */
   between(firstMs: number, lastMs: number): Places | undefined {
-    const oldestMs = Math.round(this.rows.at(-1)?.fromMs ?? NaN);
-    if (this.rows.length === placesSent && oldestMs > firstMs) return undefined;
-    const begun = this.rows.filter(({ fromMs }) => Math.round(fromMs ?? NaN) <= lastMs);
-    return begun.length === 0 ? undefined : placesOfRows(begun);
+    const oldestMs = this.places.at(-1)?.fromMs ?? NaN;
+    if (this.places.length === placesSent && oldestMs > firstMs) return undefined;
+    const begun = this.places.filter(({ fromMs = NaN }) => fromMs <= lastMs);
+    return begun.length === 0 ? undefined : placesOf(begun);
   }
 }
 
-/** @param rows of each GPU the newest first, then those of `gpus` */
-function placesOfRows(rows: readonly PlaceRow[]): Places {
-  const spans = new Map<number, { readonly fromMs: number | undefined; readonly gpu: Gpu }[]>();
-  for (const { gpuKey, fromMs, ...gpu } of rows) {
-    const ofGpu = spans.get(gpuKey) ?? [];
-    ofGpu.push({ fromMs: fromMs === null ? undefined : Math.round(fromMs), gpu });
-    spans.set(gpuKey, ofGpu);
-  }
+/** @param places of each GPU the newest first, then those of `gpus` */
+function placesOf(places: readonly Place[]): Places {
+  const spans = Map.groupBy(places, ({ gpuKey }) => gpuKey);
   return {
     at: (gpuKey, timeMs) => {
       const newestFirst = spans.get(gpuKey) ?? [];

@@ -37,6 +37,13 @@ export class ByteReader {
     return this.bytes.subarray(at, at + count);
   }
 
+  /** Reads bytes into the beginning of `target`: a view of them would take longer than to copy a few.
+   *  @throws UndecodableBlock */
+  copyTo(target: Uint8Array, count: number): void {
+    const at = this.taken(count);
+    for (let index = 0; index < count; index += 1) target[index] = this.bytes[at + index] as number;
+  }
+
   /** The bytes that are left. */
   rest(): Uint8Array {
     return this.bytesOf(this.bytes.length - this.at);

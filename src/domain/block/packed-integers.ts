@@ -137,7 +137,7 @@ function readGroup(reader: ByteReader, header: number, group: GroupRead): void {
   const exceptions = (header & hasExceptions) === 0 ? 0 : reader.uint8();
   const upperWidth = exceptions === 0 ? 0 : reader.uint8();
   if (exceptions > to - from || width + upperWidth > widthMax) throw reader.error(`${exceptions} exceptions`);
-  const places = exceptions === 0 ? noBytes : reader.bytesOf(exceptions);
+  reader.copyTo(places, exceptions);
   const offset = base + group.offset;
   reader.packedZigzag(values, { from, to, width, offset });
   if (exceptions === 0) return;
@@ -150,7 +150,8 @@ function readGroup(reader: ByteReader, header: number, group: GroupRead): void {
   }
 }
 
-const noBytes = new Uint8Array();
+/** The places of a group's exceptions; of use until the next group. */
+const places = new Uint8Array(groupSize);
 /** The upper bits of a group's exceptions; of use until the next group. */
 const upper = new Float64Array(groupSize);
 

@@ -60,10 +60,11 @@ async function placesOf(
   rows: readonly { readonly gpuKey: number; readonly timeMs: number }[],
   { within, places }: OfRows,
 ): Promise<Places> {
-  const [firstMs, lastMs] = rows.reduce(
-    ([first, last], { timeMs }) => [Math.min(first, timeMs), Math.max(last, timeMs)],
-    [Infinity, -Infinity],
-  );
+  let [firstMs, lastMs] = [Infinity, -Infinity];
+  for (const { timeMs } of rows) {
+    if (timeMs < firstMs) firstMs = timeMs;
+    if (timeMs > lastMs) lastMs = timeMs;
+  }
   const known = places?.between(firstMs, lastMs);
   return known ?? selectPlaces(executor, { gpuKeys: rows.map(({ gpuKey }) => gpuKey), firstMs, lastMs, within });
 }

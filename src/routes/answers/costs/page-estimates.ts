@@ -17,7 +17,8 @@ const maxRowsPerMs = 1000;
 
 /** True if the database compares each row of the selected GPUs with something, and thus may read many rows to find few. */
 export function isSearch(gpus: GpuSelector): boolean {
-  return Object.entries(gpus).some(([field, value]) => field !== "uuids" && value !== undefined);
+  for (const field in gpus) if (field !== "uuids" && gpus[field as keyof GpuSelector] !== undefined) return true;
+  return false;
 }
 
 /** Estimates the rows that the database has read for a page of the history. */

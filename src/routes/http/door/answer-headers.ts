@@ -3,13 +3,13 @@ import { withoutLength } from "../head-answer.ts";
 
 /** Headers of every answer. A page has a policy of its own; whatever else a browser shows by mistake may load and run nothing.
  *  Source: https://cheatsheetseries.owasp.org/cheatsheets/REST_Security_Cheat_Sheet.html#security-headers */
-const headersOfAll = {
+const headersOfAll = Object.entries({
   "x-content-type-options": "nosniff",
   "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
   "referrer-policy": "same-origin",
   // for requests without CORS: images, scripts and frames of other pages
   "cross-origin-resource-policy": "same-origin",
-} as const;
+});
 
 /** The headers of a page that this process serves.
  *  @param sources what the page may load, as directives of its content security policy
@@ -36,7 +36,7 @@ export function answerHeaders({ variesByOrigin, hstsSeconds = 0 }: AnswerHeaders
   const finish = (request: Request, response: Response | undefined): Response | undefined => {
     if (response === undefined) return undefined;
     const { headers } = response;
-    for (const [name, value] of Object.entries(headersOfAll)) if (!headers.has(name)) headers.set(name, value);
+    for (const [name, value] of headersOfAll) if (!headers.has(name)) headers.set(name, value);
     if (request.headers.has("cookie")) headers.set("cache-control", ofOnePerson(headers.get("cache-control")));
     if (variesByOrigin) headers.set("vary", withOrigin(headers.get("vary")));
     if (hstsSeconds > 0 && !isOwnMachine(request)) {

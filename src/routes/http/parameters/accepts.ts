@@ -44,7 +44,7 @@ function readQuery<Query extends Parameters>(query: Query, url: string): ValuesO
   const queryAt = url.indexOf("?");
   const given = new URLSearchParams(queryAt === -1 ? "" : url.slice(queryAt));
   const values: Record<string, unknown> = {};
-  for (const name of new Set(given.keys())) {
+  for (const name of given.keys()) {
     const parameter = Object.hasOwn(query, name) ? query[name] : undefined;
     if (parameter === undefined) throw unknownParameter(name, Object.keys(query));
     const texts = given.getAll(name);

@@ -110,8 +110,8 @@ export class BlockPlaces {
   take(count: number): BlockPlace[] {
     const inTurn = this.left.length <= fewBlocks ? this.inTurn() : undefined;
     if (inTurn !== undefined) {
-      const first: BlockPlace[] = [];
-      for (const left of inTurn) first.push(...this.takeOf(left, count - first.length));
+      let first: BlockPlace[] = [];
+      for (const left of inTurn) first = first.concat(this.takeOf(left, count - first.length));
       return first;
     }
     const untilMs = this.instantOf(count);

@@ -37,14 +37,18 @@ export interface WholeRecord extends BlockPlace {
   readonly isWhole: true;
 }
 
+const noCustom = {};
+
 /** Makes the records of a part that has all columns, as `toRecord` makes them of rows. */
 export class WholeRecords {
-  private readonly names: readonly string[];
-  private readonly columns: readonly Float64Array[];
+  private readonly names: string[] = [];
+  private readonly columns: Float64Array[] = [];
 
   constructor(readonly part: HistoryPart) {
-    this.names = [...part.metrics.keys()];
-    this.columns = [...part.metrics.values()];
+    for (const [name, column] of part.metrics) {
+      this.names.push(name);
+      this.columns.push(column);
+    }
   }
 
   /** @param index its place in the part  @param gpu the GPU as it was at the instant */
@@ -56,7 +60,7 @@ export class WholeRecords {
       const value = (columns[at] as Float64Array)[index] as number;
       if (value === value) metrics[names[at] as string] = value;
     }
-    const custom = (others.size === 0 ? null : customOf(others, index)) ?? {};
+    const custom = (others.size === 0 ? null : customOf(others, index)) ?? noCustom;
     return { gpu, timeMs: timesMs[index] as number, metrics, custom, occupants: runAt(runs, index)?.occupants ?? [] };
   }
 }

@@ -41,7 +41,7 @@ export async function readRecordPage(executor: SqlExecutor, filter: RecordFilter
   const isOneGpu = filter.gpus.uuids?.length === 1;
   const uuid = isOneGpu && filter.gpus.parentUuid === undefined ? filter.gpus.uuids?.[0] : undefined;
   const order = isForward ? byPlace : (a: RecordPlace, b: RecordPlace) => byPlace(b, a);
-  const found: Found[] = [];
+  let found: Found[] = [];
   let left = filter;
   let places: KnownPlaces | undefined;
   let count = isOneGpu ? blocksOfGpu : 1;
@@ -69,7 +69,7 @@ export async function readRecordPage(executor: SqlExecutor, filter: RecordFilter
     if (isPartial && settled.length < missing) continue;
     // each of the two lists is in order
     const first = rows.length === 0 ? settled : sorted([...rows, ...settled], order).slice(0, missing);
-    found.push(...first);
+    found = found.concat(first);
     if (edgeMs === undefined) break;
     left = beyond(left, edgeMs);
     if (left.range.fromMs >= left.range.toMs) break;
@@ -120,7 +120,8 @@ async function firstPlaces(
   const isExact = isPartial || !restrictsPlaces(gpus);
   const places = await placesIn(blocks, wanted, isExact ? limit : undefined);
   if (isExact) {
-    const some = places.take(limit).slice(0, limit);
+    const taken = places.take(limit);
+    const some = taken.length > limit ? taken.slice(0, limit) : taken;
     return restrictsPlaces(gpus) ? matchingPlaces(executor, gpus, some) : some;
   }
   const first: BlockPlace[] = [];
