@@ -2,7 +2,7 @@ import { monotonicFactory } from "ulid";
 import { defaultClusterId } from "../../src/domain/default-names.ts";
 import { decodeNumbers, encodeNumbers } from "../../src/domain/block/number-column.ts";
 import { instantRange } from "../../src/domain/range.ts";
-import type { Clock } from "../../src/kit/clock.ts";
+import { type Clock, systemClock } from "../../src/kit/clock.ts";
 import { SimulatedSource } from "../../src/pipeline/source/simulated/simulated-source.ts";
 import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 import { Settler } from "../../src/pipeline/store/sql/settler.ts";
@@ -60,6 +60,7 @@ function jumpingClock(startMs: number): Clock {
       nowMs += ms;
       return Promise.resolve();
     },
+    after: systemClock.after,
   };
 }
 

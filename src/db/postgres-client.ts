@@ -1,5 +1,5 @@
 import type { Clock } from "../kit/clock.ts";
-import { DeadlineExceeded, within } from "../kit/within.ts";
+import { type Deadline, DeadlineExceeded, within } from "../kit/within.ts";
 import { StoreUnavailable, type TelemetryError } from "../domain/errors.ts";
 import type { SqlClient, SqlExecutor, SqlReads, SqlTransaction } from "./client.ts";
 import { PostgresConnection } from "./postgres-connection.ts";
@@ -103,7 +103,7 @@ export class PostgresClient implements SqlClient {
   /** @param left aborts when the call's result is not needed any more */
   private async onConnection<T>(use: (connection: PostgresConnection) => Promise<T>, left?: AbortSignal): Promise<T> {
     try {
-      return await within(this.clock, this.callTimeoutMs, (exceeded) => this.onPooled(use, exceeded, left));
+      return await within(this.clock, this.callTimeoutMs, (deadline) => this.onPooled(use, deadline, left));
     } catch (cause) {
       if (left?.aborted === true) throw left.reason;
       throw this.translated(cause);
@@ -112,15 +112,17 @@ export class PostgresClient implements SqlClient {
 
   private async onPooled<T>(
     use: (connection: PostgresConnection) => Promise<T>,
-    exceeded: AbortSignal,
+    deadline: Deadline,
     left?: AbortSignal,
   ): Promise<T> {
-    const connection = await this.pool.take(() => (left === undefined ? exceeded : AbortSignal.any([exceeded, left])));
+    const connection = await this.pool.take(() =>
+      left === undefined ? deadline.signal : AbortSignal.any([deadline.signal, left]),
+    );
     // this makes a statement under way fail
     const destroy = (): void => connection.destroy();
     const cancel = (): void => connection.cancel();
-    if (exceeded.aborted) destroy();
-    exceeded.addEventListener("abort", destroy, { once: true });
+    if (deadline.isExceeded) destroy();
+    deadline.onExceeded(destroy);
     left?.addEventListener("abort", cancel, { once: true });
     try {
       left?.throwIfAborted();
@@ -129,7 +131,7 @@ export class PostgresClient implements SqlClient {
       if (!isRefusal(error)) destroy();
       throw error;
     } finally {
-      exceeded.removeEventListener("abort", destroy);
+      deadline.onExceeded(undefined);
       left?.removeEventListener("abort", cancel);
       // the cancellation may arrive after its statement has ended: on a connection that is used again, it would end another one
       if (left?.aborted === true) destroy();

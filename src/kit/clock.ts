@@ -5,6 +5,9 @@ export interface Clock {
   nowMs(): number;
   /** Resolves after `ms` milliseconds, or immediately (without error) when the signal aborts. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Calls `call` after `ms` milliseconds.
+   *  @returns a function that prevents the call */
+  after(ms: number, call: () => void): () => void;
 }
 
 /** The machine's clock. */
@@ -24,6 +27,10 @@ export const systemClock: Clock = {
       const timer = setTimeout(done, ms);
       signal?.addEventListener("abort", done, { once: true });
     }),
+  after: (ms, call) => {
+    const timer = setTimeout(call, ms);
+    return () => clearTimeout(timer);
+  },
 };
 
 /** Starts measuring a duration, by a monotonic clock.

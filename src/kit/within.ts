@@ -7,33 +7,53 @@ export class DeadlineExceeded extends Error {
   }
 }
 
-/** Limits the time that `work` may take; a later result or error is ignored.
- *  @param work receives a signal that aborts when the time is up
- *  @throws DeadlineExceeded after `ms`; before that, the error of `work` */
-export async function within<T>(clock: Clock, ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const done = new AbortController();
-  const exceeded = new AbortController();
-  const working = work(exceeded.signal);
-  const timer = clock.sleep(ms, done.signal).then((): Promise<T> => {
-    // an error that is not seen would take longer than all else here
-    if (done.signal.aborted) return working;
-    throw new DeadlineExceeded(ms);
-  });
-  // the promise that loses the race may reject later; no other code handles that rejection
-  timer.catch(() => undefined);
-  working.catch(() => undefined);
-  try {
-    return await Promise.race([working, timer]);
-  } catch (error) {
-    if (error instanceof DeadlineExceeded) exceeded.abort(error);
-    throw error;
-  } finally {
-    done.abort(ended);
+/** The time that a piece of work may take. Most work ends in time: then no signal is made. */
+export class Deadline {
+  private error: DeadlineExceeded | undefined;
+  private controller: AbortController | undefined;
+  private call: (() => void) | undefined;
+
+  get isExceeded(): boolean {
+    return this.error !== undefined;
+  }
+
+  /** Aborts when the time is up. */
+  get signal(): AbortSignal {
+    this.controller ??= new AbortController();
+    if (this.isExceeded) this.controller.abort(this.error);
+    return this.controller.signal;
+  }
+
+  /** What to call when the time is up, instead of what was to be called before; undefined: nothing. */
+  onExceeded(call: (() => void) | undefined): void {
+    this.call = call;
+  }
+
+  exceed(error: DeadlineExceeded): void {
+    this.error = error;
+    this.call?.();
+    this.controller?.abort(error);
   }
 }
 
-/** A reason: without one, a signal makes an error, which takes longer than all else here. */
-const ended = "the work has ended";
+/** Limits the time that `work` may take; a later result or error is ignored.
+ *  @throws DeadlineExceeded after `ms`; before that, the error of `work` */
+export async function within<T>(clock: Clock, ms: number, work: (deadline: Deadline) => Promise<T>): Promise<T> {
+  const deadline = new Deadline();
+  const exceeded = Promise.withResolvers<never>();
+  const working = work(deadline);
+  const cancel = clock.after(ms, () => {
+    const error = new DeadlineExceeded(ms);
+    // before the work ends with an error of its own
+    exceeded.reject(error);
+    deadline.exceed(error);
+  });
+  try {
+    return await Promise.race([working, exceeded.promise]);
+  } finally {
+    cancel();
+  }
+}
 
 /** Waits for `work`, but at most `ms`. @returns whether `work` ended in time. @throws the error of `work` if `work` fails in
  *  time */

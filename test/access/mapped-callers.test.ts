@@ -3,6 +3,7 @@ import pino from "pino";
 import { mappingFile } from "../../src/access/file/mapping-file.ts";
 import { MappedCallers, type Person } from "../../src/access/mapped-callers.ts";
 import { TestMapping } from "../routes/access/people-gateway.ts";
+import { systemClock } from "../../src/kit/clock.ts";
 
 const alice: Person = {
   ...{ kind: "session", reference: "session:1", id: "oidc:alice", name: "alice" },
@@ -12,7 +13,7 @@ const alice: Person = {
 test("a caller is the same until it expires, or the file grants something else; then it ends", async () => {
   let nowMs = 0;
   const mapping = await TestMapping.make([{ groups: ["a"], scopes: ["read"] }]);
-  const clock = { nowMs: () => nowMs, sleep: () => Promise.resolve() };
+  const clock = { nowMs: () => nowMs, sleep: () => Promise.resolve(), after: systemClock.after };
   const callers = new MappedCallers({ file: mappingFile(mapping.path), clock, log: pino({ level: "silent" }) });
   expect(callers.callerOf(alice)).toBeUndefined();
   await callers.refresh();
@@ -53,7 +54,7 @@ test("a caller is the same until it expires, or the file grants something else; 
 
 test("of many callers, the one that was used least recently ends", async () => {
   const mapping = await TestMapping.make([{ groups: ["a"], scopes: ["read"] }]);
-  const clock = { nowMs: () => 0, sleep: () => Promise.resolve() };
+  const clock = { nowMs: () => 0, sleep: () => Promise.resolve(), after: systemClock.after };
   const callers = new MappedCallers({ file: mappingFile(mapping.path), clock, log: pino({ level: "silent" }) });
   await callers.refresh();
   const first = callers.callerOf(alice);

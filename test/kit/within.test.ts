@@ -21,7 +21,7 @@ test("work is aborted at its deadline, and its later error is ignored", async ()
   const late = within(
     clock,
     2000,
-    (signal) =>
+    ({ signal }) =>
       new Promise((_, reject) => {
         signal.addEventListener("abort", () => {
           aborted.push(signal.reason);
@@ -38,10 +38,37 @@ test("work is aborted at its deadline, and its later error is ignored", async ()
   await expect(late).rejects.toThrow("no answer within 2 s");
 });
 
+test("of what is to be called at the deadline, only the last is", async () => {
+  const clock = new ManualClock();
+  const calls: string[] = [];
+  const late = within(clock, 2000, (deadline) => {
+    for (const name of ["first", "second"]) deadline.onExceeded(() => calls.push(`${name} ${deadline.isExceeded}`));
+    return new Promise(() => undefined);
+  });
+  const caught = late.catch((error: unknown) => error);
+  await clock.advance(1999);
+  expect(calls).toEqual([]);
+  await clock.advance(1);
+  expect(await caught).toBeInstanceOf(DeadlineExceeded);
+  expect(calls).toEqual(["second true"]);
+});
+
+test("a signal that is first asked for after the deadline has aborted", async () => {
+  const clock = new ManualClock();
+  const asked = Promise.withResolvers<AbortSignal>();
+  const late = within(clock, 1000, async (deadline) => {
+    await clock.sleep(2000);
+    asked.resolve(deadline.signal);
+  });
+  const caught = late.catch((error: unknown) => error);
+  await clock.advance(2000);
+  expect((await asked.promise).reason).toBe(await caught);
+});
+
 test("work that ended in time is not aborted afterwards", async () => {
   const clock = new ManualClock();
   const signals: AbortSignal[] = [];
-  await within(clock, 1000, (signal) => Promise.resolve(signals.push(signal)));
+  await within(clock, 1000, ({ signal }) => Promise.resolve(signals.push(signal)));
   await clock.advance(5000);
   expect(signals.map(({ aborted }) => aborted)).toEqual([false]);
 });

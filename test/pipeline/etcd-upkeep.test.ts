@@ -123,7 +123,7 @@ test("etcd is compacted a few times within the length of its history, not at eve
   // a minute takes half a second
   const startedMs = systemClock.nowMs();
   const nowMs = (): number => startedMs + (systemClock.nowMs() - startedMs) * 120;
-  const clock: Clock = { nowMs, sleep: (ms, signal) => systemClock.sleep(ms / 120, signal) };
+  const clock: Clock = { ...systemClock, nowMs, sleep: (ms, signal) => systemClock.sleep(ms / 120, signal) };
   const upkeep = new EtcdUpkeep({ client: counting, clock, instanceId: "one", historySeconds: 30, log });
   await upkeep.start();
   await until(() => upkeep.activity() !== undefined);
@@ -139,7 +139,7 @@ test("a lock is released if the response that granted it was lost, and the proce
   const proxy = await openTcpProxy({ host: hostname, port: Number(port) });
   // with this clock, a standby waits a tenth of a second between two tries
   const fastClock: Clock = {
-    nowMs: () => systemClock.nowMs(),
+    ...systemClock,
     sleep: (ms, signal) => systemClock.sleep(ms / 50, signal),
   };
   let cuts = 0;

@@ -33,6 +33,14 @@ export class ManualClock implements Clock {
     });
   }
 
+  after(ms: number, call: () => void): () => void {
+    const ended = new AbortController();
+    void this.sleep(ms, ended.signal).then(() => {
+      if (!ended.signal.aborted) call();
+    });
+    return () => ended.abort();
+  }
+
   /** Advances the time as a frozen process sees it: those that are to wake meanwhile wake at the end. */
   async freeze(ms: number): Promise<void> {
     await settle();

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import pino from "pino";
 import { parseConfig } from "../../../src/config/parse-config.ts";
 import { scrapeSecurityOf } from "../../../src/roles/scrape-security.ts";
+import { systemClock } from "../../../src/kit/clock.ts";
 
 const dir = await mkdtemp(join(tmpdir(), "telemetry-secrets-"));
 afterAll(() => rm(dir, { recursive: true, force: true }));
@@ -13,7 +14,7 @@ afterAll(() => rm(dir, { recursive: true, force: true }));
 function open(path: string, env: Record<string, string>) {
   const now = { ms: Date.UTC(2026, 0, 1) };
   // it waits by the machine's clock only if the file cannot be read
-  const clock = { nowMs: () => now.ms, sleep: () => new Promise<void>(() => undefined) };
+  const clock = { nowMs: () => now.ms, sleep: () => new Promise<void>(() => undefined), after: systemClock.after };
   const lines: string[] = [];
   const log = pino({ base: null }, { write: (line: string) => lines.push((JSON.parse(line) as { msg: string }).msg) });
   const { security, error } = scrapeSecurityOf(parseConfig(env), { clock, log });

@@ -48,7 +48,9 @@ export class SecretFile {
   private async read(): Promise<void> {
     const { setting, path, isToken, clock, log } = this.options;
     try {
-      const text = (await within(clock, readMaxMs, (signal) => readFile(path, { encoding: "utf8", signal }))).trim();
+      const text = (
+        await within(clock, readMaxMs, ({ signal }) => readFile(path, { encoding: "utf8", signal }))
+      ).trim();
       if (text === "") throw new Error("it is empty");
       if (isToken && !token.test(text)) throw new Error("a token has no blanks and only ASCII characters");
       if (text !== this.secret) log.info(`${setting} has changed: the new secret is used`);
