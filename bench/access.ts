@@ -1,9 +1,9 @@
-import pino from "pino";
 import { KeyDirectory } from "../src/access/key-directory.ts";
 import type { KeyStore } from "../src/access/key-store.ts";
 import { makeKeyText } from "../src/access/key-text.ts";
 import { keyIn } from "../src/routes/http/access/credentials.ts";
 import { systemClock } from "../src/kit/clock.ts";
+import { unshownLog } from "../dev/unshown-log.ts";
 
 // Measures the processor time of the check of one key among 1,000, from the text of the header on.
 //
@@ -27,7 +27,7 @@ const directory = new KeyDirectory({
   needsKeys: true,
   monotonicMs: () => performance.now(),
   clock: systemClock,
-  log: pino({ level: "silent" }),
+  log: unshownLog(),
 });
 await directory.refresh();
 

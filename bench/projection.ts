@@ -1,4 +1,3 @@
-import pino from "pino";
 import { systemClock } from "../src/kit/clock.ts";
 import type { RecordBatch } from "../src/domain/batch.ts";
 import { FleetProjection } from "../src/routes/fleet/fleet-projection.ts";
@@ -7,6 +6,7 @@ import { SimulatedSource } from "../src/pipeline/source/simulated/simulated-sour
 import { FleetAnswers } from "../src/routes/answers/fleet-answers.ts";
 import { median, quantile } from "./support/statistics.ts";
 import { print } from "./support/output.ts";
+import { unshownLog } from "../dev/unshown-log.ts";
 
 // Measures a simulated fleet in a gateway's memory: the response times of /api/v1/telemetry/latest and /api/v1/gpus, the time
 // to apply changes of all records, and the memory per GPU. `bun bench/projection.ts [gpus ...]` measures each size of fleet in
@@ -51,7 +51,7 @@ async function measure(gpus: number): Promise<void> {
     latest: () => Promise.resolve([]),
     revision: () => Promise.resolve(""),
   };
-  const fleet = new FleetProjection({ hotTier, store, clock: systemClock, log: pino({ level: "silent" }) });
+  const fleet = new FleetProjection({ hotTier, store, clock: systemClock, log: unshownLog() });
   await fleet.start();
   const answers = new FleetAnswers(fleet);
   /** @returns the time until the response is ready to be sent, and its size */

@@ -1,9 +1,9 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import pino from "pino";
 import { systemClock as clock } from "../src/kit/clock.ts";
 import { openTlsFront } from "../src/tls/open-tls-front.ts";
+import { unshownLog } from "../dev/unshown-log.ts";
 
 // Measures what TLS costs: the same HTTP server without TLS, with Bun's own TLS, and behind the front of src/tls. The clients are in a
 // process of their own. Needs openssl.
@@ -25,7 +25,7 @@ async function serve(): Promise<void> {
   const [plain, own, inner] = [Bun.serve(at), Bun.serve({ ...at, tls: { cert, key } }), Bun.serve(at)];
   const front = openTlsFront({
     ...{ files, requiresClientCertificate: false, host: "127.0.0.1", port: 0, redirects: undefined },
-    ...{ shownPort: undefined, hstsSeconds: 0, onFailure: () => undefined, clock, log: pino({ level: "silent" }) },
+    ...{ shownPort: undefined, hstsSeconds: 0, onFailure: () => undefined, clock, log: unshownLog() },
   });
   await front.certificate.start();
   const port = await front.listen(inner.port ?? 0);

@@ -21,11 +21,13 @@ export class RepeatedError {
     return this.message;
   }
 
-  record(error: unknown): void {
+  /** @param problem an error, or a text that says what is wrong */
+  record(problem: unknown): void {
     const { log, prefix } = this.options;
-    const message = `${prefix}: ${messageOf(error)}`;
-    if (message !== this.message) log.warn({ err: error }, message);
+    const message = `${prefix}: ${messageOf(problem)}`;
+    const isNew = message !== this.message;
     this.message = message;
+    if (isNew) log.warn(problem instanceof Error ? { err: problem } : {}, message);
   }
 
   clear(): void {

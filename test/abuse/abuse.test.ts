@@ -253,6 +253,26 @@ test("an abuser that has used up its rows or its requests leaves those of an hon
   expect(await gateway.status(honest, path)).toBe(200);
 });
 
+test("of more questions at a time than may wait, those that do not wait are refused, and no other fails", async () => {
+  const gateway = await open();
+  const statuses: number[] = [];
+  const ofHonest = Array.from({ length: 2 }, () => gateway.status(gateway.honest, aggregates("host")));
+  const flood = Array.from({ length: 140 }, async () => {
+    statuses.push(await gateway.status(gateway.abuser, aggregates("gpu")));
+  });
+  // 100 may wait, and the store keeps those that it is asked, of both clients as many as it is asked at a time
+  await until(() => statuses.length >= 30);
+  expect(new Set(statuses)).toEqual(new Set([429]));
+  await until(() => {
+    for (const { letGo } of gateway.kept.splice(0)) letGo();
+    return statuses.length === 140;
+  });
+  await Promise.all(flood);
+  expect(await Promise.all(ofHonest)).toEqual([200, 200]);
+  expect(statuses.filter((status) => status === 200).length).toBeGreaterThanOrEqual(100);
+  expect(new Set(statuses)).toEqual(new Set([200, 429]));
+});
+
 test("after floods of every kind, memory comes back", async () => {
   const gateway = await open({ rateLimitPerSecond: 500 });
   const flood = async (): Promise<void> => {

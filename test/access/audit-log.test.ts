@@ -6,6 +6,7 @@ import { AuditLog } from "../../src/access/audit-log.ts";
 import { StoreRejected, StoreUnavailable } from "../../src/domain/errors.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import { until } from "../../dev/until.ts";
+import { logSerializers } from "../../src/terminal/log.ts";
 
 const change = { keyId: "k", keyName: "ci", address: "10.0.0.7", action: "redrive", target: "a", result: "ok" };
 const refusal = { ...change, action: "listGpus", result: "forbidden" };
@@ -20,7 +21,7 @@ function openLog(add?: (entries: readonly AuditEntry[]) => Promise<void>) {
     deleteOld: () => Promise.resolve(false),
   };
   const log = pino(
-    {},
+    { serializers: logSerializers },
     {
       write: (line: string) => {
         const { audit } = JSON.parse(line) as { audit?: AuditEntry };

@@ -2,11 +2,11 @@ import { afterAll, expect, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import pino from "pino";
 import { parseConfig } from "../../src/config/parse-config.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import { checkBeforeOpening } from "../../src/roles/check-before-opening.ts";
 import { openRoles } from "../../src/roles/roles.ts";
+import { unshownLog } from "../../dev/unshown-log.ts";
 
 // What is wrong with the settings' files and keys is told before the embedded database is created, which takes long.
 
@@ -24,7 +24,7 @@ const settings = (env: Record<string, string>) =>
 const check = (env: Record<string, string>) => checkBeforeOpening(settings(env), systemClock);
 
 test("a gateway that can have no key ends before its database is created", async () => {
-  const surroundings = { clock: systemClock, log: pino({ level: "silent" }), print: () => undefined };
+  const surroundings = { clock: systemClock, log: unshownLog(), print: () => undefined };
   const opening = openRoles(settings({}), { ...surroundings, terminal: process.stderr });
   expect(await opening.catch(String)).toContain("auth_missing");
   expect(existsSync(join(dir, "data"))).toBe(false);

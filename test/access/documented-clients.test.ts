@@ -2,7 +2,6 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import pino from "pino";
 import { parse, stringify } from "yaml";
 import { openPrometheus } from "../../dev/servers/prometheus.ts";
 import { until } from "../../dev/until.ts";
@@ -11,6 +10,7 @@ import { openTlsFront } from "../../src/tls/open-tls-front.ts";
 import { fleet, gatewayOver, openFleetStore } from "../routes/gateway.ts";
 import { securedParts } from "../routes/access/secured-gateway.ts";
 import { TestAuthority } from "../tls/test-authority.ts";
+import { unshownLog } from "../../dev/unshown-log.ts";
 
 // What docs/security.md says about clients is what a user copies. The docs check runs its commands; this file runs the rest.
 
@@ -81,7 +81,7 @@ async function serveTls() {
   const front = openTlsFront({
     files: { certFile: own.certFile, keyFile: own.keyFile, clientCaFile: undefined },
     ...{ requiresClientCertificate: false, host: "127.0.0.1", port: 0, redirects: undefined, shownPort: undefined },
-    ...{ hstsSeconds: 0, onFailure: () => undefined, clock: systemClock, log: pino({ level: "silent" }) },
+    ...{ hstsSeconds: 0, onFailure: () => undefined, clock: systemClock, log: unshownLog() },
   });
   await front.certificate.start();
   return { front, ca: authority.cert, port: await front.listen(gateway.app.server?.port ?? 0) };

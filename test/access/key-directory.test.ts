@@ -2,7 +2,6 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import pino from "pino";
 import { KeyAdministration } from "../../src/access/key-administration.ts";
 import { KeysFile } from "../../src/access/file/keys-file.ts";
 import { KeyDirectory, type KeyDirectoryOptions } from "../../src/access/key-directory.ts";
@@ -14,8 +13,9 @@ import { systemClock } from "../../src/kit/clock.ts";
 import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 import { until } from "../../dev/until.ts";
 import { openMemoryStore } from "../support/open-store.ts";
+import { unshownLog } from "../../dev/unshown-log.ts";
 
-const log = pino({ level: "silent" });
+const log = unshownLog();
 let opened: OpenStore;
 let store: KeyStore;
 let folder: string;

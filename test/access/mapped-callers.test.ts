@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
-import pino from "pino";
 import { mappingFile } from "../../src/access/file/mapping-file.ts";
 import { MappedCallers, type Person } from "../../src/access/mapped-callers.ts";
 import { TestMapping } from "../routes/access/people-gateway.ts";
 import { systemClock } from "../../src/kit/clock.ts";
+import { unshownLog } from "../../dev/unshown-log.ts";
 
 const alice: Person = {
   ...{ kind: "session", reference: "session:1", id: "oidc:alice", name: "alice" },
@@ -14,7 +14,7 @@ test("a caller is the same until it expires, or the file grants something else; 
   let nowMs = 0;
   const mapping = await TestMapping.make([{ groups: ["a"], scopes: ["read"] }]);
   const clock = { nowMs: () => nowMs, sleep: () => Promise.resolve(), after: systemClock.after };
-  const callers = new MappedCallers({ file: mappingFile(mapping.path), clock, log: pino({ level: "silent" }) });
+  const callers = new MappedCallers({ file: mappingFile(mapping.path), clock, log: unshownLog() });
   expect(callers.callerOf(alice)).toBeUndefined();
   await callers.refresh();
   const caller = callers.callerOf(alice);
@@ -55,7 +55,7 @@ test("a caller is the same until it expires, or the file grants something else; 
 test("of many callers, the one that was used least recently ends", async () => {
   const mapping = await TestMapping.make([{ groups: ["a"], scopes: ["read"] }]);
   const clock = { nowMs: () => 0, sleep: () => Promise.resolve(), after: systemClock.after };
-  const callers = new MappedCallers({ file: mappingFile(mapping.path), clock, log: pino({ level: "silent" }) });
+  const callers = new MappedCallers({ file: mappingFile(mapping.path), clock, log: unshownLog() });
   await callers.refresh();
   const first = callers.callerOf(alice);
   for (let index = 0; index < 10_000; index += 1) callers.callerOf({ ...alice, reference: `session:x${index}` });

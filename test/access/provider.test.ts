@@ -2,7 +2,6 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import pino from "pino";
 import { mappingFile } from "../../src/access/file/mapping-file.ts";
 import { MappedCallers } from "../../src/access/mapped-callers.ts";
 import { Provider, type ProviderOptions } from "../../src/access/oidc/provider.ts";
@@ -10,6 +9,7 @@ import { TokenCallers } from "../../src/access/oidc/token-callers.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import { TestMapping } from "../routes/access/people-gateway.ts";
 import { TestProvider } from "../support/openid-provider.ts";
+import { unshownLog } from "../../dev/unshown-log.ts";
 
 // The keys of a provider: when they are read, and what holds while the provider is away.
 
@@ -27,7 +27,7 @@ afterAll(async () => {
 /** Tokens with a clock for the pauses between readings that the test sets. */
 async function tokensWith(options: Partial<ProviderOptions> = {}) {
   const time = { nowMs: 0 };
-  const parts = { clock: systemClock, log: pino({ level: "silent" }) };
+  const parts = { clock: systemClock, log: unshownLog() };
   const keys = new Provider({
     ...{ issuer: provider.issuer, client: undefined, keysFile: undefined, ca: undefined, ...parts },
     monotonicMs: () => time.nowMs,

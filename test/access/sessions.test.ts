@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import pino from "pino";
 import { mappingFile } from "../../src/access/file/mapping-file.ts";
 import { MappedCallers } from "../../src/access/mapped-callers.ts";
 import type { SessionStore } from "../../src/access/session-store.ts";
@@ -9,6 +8,7 @@ import { StoreUnavailable } from "../../src/domain/errors.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import { TestMapping } from "../routes/access/people-gateway.ts";
 import { openMemoryStore } from "../support/open-store.ts";
+import { unshownLog } from "../../dev/unshown-log.ts";
 
 let opened: Awaited<ReturnType<typeof openMemoryStore>>;
 let mapping: TestMapping;
@@ -28,7 +28,7 @@ async function sessionsWith({
   isAway = (): boolean => false,
   monotonicMs = (): number => 0,
 } = {}) {
-  const parts = { clock: systemClock, log: pino({ level: "silent" }) };
+  const parts = { clock: systemClock, log: unshownLog() };
   const callers = new MappedCallers({ file: mappingFile(mapping.path), ...parts });
   await callers.refresh();
   const stored = new SqlSessionStore(opened.client);

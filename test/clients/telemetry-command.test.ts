@@ -11,12 +11,12 @@ import { MemoryScalingRecords } from "../../src/scaling/coordinator/memory/memor
 import { MemoryLeaderElection } from "../../src/scaling/election/memory/memory-leader-election.ts";
 import { decisionAt, updateAt } from "../contract/scaling-records.ts";
 import { instanceOf } from "../contract/service-registry.ts";
-import pino from "pino";
 import { FleetStates } from "../../src/routes/fleet/fleet-states.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 import { openMemoryStore } from "../support/open-store.ts";
 import { runTelemetry } from "./run-telemetry.ts";
+import { unshownLog } from "../../dev/unshown-log.ts";
 
 const queue = new MemoryQueue({
   topic: "telemetry",
@@ -83,7 +83,7 @@ test("lists the inventory, and takes hosts and devices through its states by the
     store: stored.queries.fleet,
     fleet,
     clock: systemClock,
-    log: pino({ level: "silent" }),
+    log: unshownLog(),
   }).check();
   expect(await jsonOf("hosts", "--state", "maintenance")).toMatchObject([{ hostname: "host-cli" }]);
   expect(await jsonOf("gpus", "--state", "active")).toEqual([]);

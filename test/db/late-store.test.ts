@@ -1,5 +1,4 @@
 import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import pino from "pino";
 import { type PostgresServer, startPostgres } from "../../dev/servers/postgres.ts";
 import { makeBatch, messageOf } from "../../dev/make-batch.ts";
 import { until } from "../../dev/until.ts";
@@ -8,6 +7,7 @@ import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 import { openLatePostgresStore, openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { createDatabase } from "../support/postgres-database.ts";
+import { unshownLog } from "../../dev/unshown-log.ts";
 
 setDefaultTimeout(60_000);
 
@@ -16,7 +16,7 @@ beforeAll(async () => void (server = await startPostgres()), 300_000);
 afterEach(() => server.start());
 afterAll(() => server.stop());
 
-const log = pino({ level: "silent" });
+const log = unshownLog();
 const message = messageOf(
   "late",
   makeBatch([{ uuid: "late", timeMs: Date.UTC(2025, 6, 18), metrics: { temperature: 1 } }]),

@@ -2,7 +2,6 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import pino from "pino";
 import { makeBatch, messageOf } from "../../dev/make-batch.ts";
 import { startPipeline } from "../../dev/pipeline-process.ts";
 import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide-database.ts";
@@ -13,6 +12,7 @@ import { openPGliteStore } from "../../src/pipeline/store/sql/open-pglite-store.
 import { openLatePostgresStore, openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { createDatabase, withClient } from "../support/postgres-database.ts";
+import { unshownLog } from "../../dev/unshown-log.ts";
 
 // A newer version has migrated the database: it has a migration that this program does not know.
 
@@ -41,7 +41,7 @@ test("a PostgreSQL that a newer version has migrated is refused with a sentence 
   const url = await createDatabase(server, "newer");
   await (await openPostgresStore({ url, migrate: true })).close();
   await withClient(url, addNewerMigration);
-  const parts = { clock: new ManualClock(), log: pino({ level: "silent" }) };
+  const parts = { clock: new ManualClock(), log: unshownLog() };
   for (const migrate of [true, false]) {
     const late = () => openLatePostgresStore({ url, migrate }, parts);
     for (const open of [() => openPostgresStore({ url, migrate }), late]) {

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import pino from "pino";
 import { type ProvidedEtcd, provideEtcd } from "../../dev/servers/provide-etcd.ts";
 import { until } from "../../dev/until.ts";
 import { systemClock } from "../../src/kit/clock.ts";
@@ -27,8 +26,9 @@ import {
 import { ManualClock } from "../support/manual-clock.ts";
 import { openTcpProxy } from "../support/tcp-proxy.ts";
 import { CsvFolder, manyRows, openCsvSource } from "../support/csv-reading.ts";
+import { unshownLog } from "../../dev/unshown-log.ts";
 
-const log = pino({ level: "silent" });
+const log = unshownLog();
 const folder = new CsvFolder();
 const never = new AbortController().signal;
 let etcd: ProvidedEtcd;

@@ -30,8 +30,10 @@ import {
   namedSource,
   type OpenLiveAssignment,
 } from "../contract/live-assignment.ts";
+import { unshownLog } from "../../dev/unshown-log.ts";
+import { logSerializers } from "../../src/terminal/log.ts";
 
-const silent = pino({ level: "silent" });
+const silent = unshownLog();
 const never = new AbortController().signal;
 /** Distinguishes the sources of this test run from those of other runs in the same etcd. */
 const run = crypto.randomUUID().slice(0, 8);
@@ -109,7 +111,7 @@ test("a streamer that waits for a source reports no error of etcd after etcd has
 test("a streamer that waits because another one has the source says so once, in the log and in its health", async () => {
   const { source, queue, close } = await open();
   const lines: string[] = [];
-  const log = pino({}, { write: (line: string) => lines.push(line) });
+  const log = pino({ serializers: logSerializers }, { write: (line: string) => lines.push(line) });
   const reading = fleetStreamer(queue, source.sourceId, 17);
   await reading.start();
   await until(async () => (await queue.stats()).readyMessages > 0);

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import pino from "pino";
 import { ulid } from "ulid";
 import { type EtcdOptions, startEtcd } from "../../dev/servers/etcd.ts";
 import { type ProvidedEtcd, provideEtcd } from "../../dev/servers/provide-etcd.ts";
@@ -11,6 +10,7 @@ import { EtcdQueue } from "../../src/pipeline/queue/etcd/etcd-queue.ts";
 import type { Delivery } from "../../src/pipeline/queue/queue.ts";
 import { exerciseQueue, type OpenQueue } from "../contract/queue.ts";
 import { NamespacedEtcdClient } from "../support/namespaced-etcd.ts";
+import { unshownLog } from "../../dev/unshown-log.ts";
 
 /** Distinguishes the queues of this test run from those of other runs in the same etcd. */
 const run = `contract-${crypto.randomUUID().slice(0, 8)}`;
@@ -53,7 +53,7 @@ for (const [name, options] of Object.entries(settings)) {
     exerciseQueue(`EtcdQueue on ${name}`, (limits) => {
       topics += 1;
       const topic = `${run}-${topics}`;
-      const log = pino({ level: "silent" });
+      const log = unshownLog();
       const queue = new EtcdQueue({ client, topic, clock: systemClock, leaseSeconds: 5, log, ...limits });
       return Promise.resolve<OpenQueue>({
         queue,
@@ -67,7 +67,7 @@ for (const [name, options] of Object.entries(settings)) {
 test("messages with unreadable envelopes are delivered and dead-lettered; unreadable dead letters can be deleted", async () => {
   const etcd = await provideEtcd();
   const client = new NamespacedEtcdClient(etcd, `${run}-odd`);
-  const log = pino({ level: "silent" });
+  const log = unshownLog();
   const limits = { leaseSeconds: 5, maxAttempts: 1, capacityMessages: 10 };
   const queue = new EtcdQueue({ client, topic: "odd", clock: systemClock, log, ...limits });
   const { signal } = new AbortController();

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import pino from "pino";
 import { type ProvidedEtcd, provideEtcd } from "../../dev/servers/provide-etcd.ts";
 import { until } from "../../dev/until.ts";
 import { defaultTopic } from "../../src/domain/default-names.ts";
@@ -10,6 +9,7 @@ import { EtcdServiceRegistry } from "../../src/scaling/registry/etcd/etcd-servic
 import type { ServiceInstance } from "../../src/scaling/registry/service-instance.ts";
 import { exerciseServiceRegistry, instanceOf } from "../contract/service-registry.ts";
 import { NamespacedEtcdClient } from "../support/namespaced-etcd.ts";
+import { unshownLog } from "../../dev/unshown-log.ts";
 
 let etcd: ProvidedEtcd;
 let client: NamespacedEtcdClient;
@@ -25,7 +25,7 @@ afterAll(async () => {
 });
 
 const openRegistry = (topic = defaultTopic): EtcdServiceRegistry =>
-  new EtcdServiceRegistry({ client, topic, leaseSeconds: 2, clock: systemClock, log: pino({ level: "silent" }) });
+  new EtcdServiceRegistry({ client, topic, leaseSeconds: 2, clock: systemClock, log: unshownLog() });
 
 exerciseServiceRegistry("EtcdServiceRegistry", async () => {
   await client.removeAll();

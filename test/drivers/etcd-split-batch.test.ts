@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import pino from "pino";
 import { type ProvidedEtcd, provideEtcd } from "../../dev/servers/provide-etcd.ts";
 import { EtcdUnavailable } from "../../src/domain/errors.ts";
 import { EtcdClient, type Txn, type TxnResult } from "../../src/etcd/etcd-client.ts";
@@ -9,13 +8,14 @@ import { EtcdQueue } from "../../src/pipeline/queue/etcd/etcd-queue.ts";
 import { QueueKeys } from "../../src/pipeline/queue/etcd/queue-keys.ts";
 import type { NewMessage } from "../../src/pipeline/queue/queue.ts";
 import { batchAt, liveMessage } from "../contract/live-assignment.ts";
+import { unshownLog } from "../../dev/unshown-log.ts";
 
 // A scrape whose answer is too large for one message is several messages: they are added together, whenever its publisher dies.
 
 const partBytes = 600 * 1024;
 const parts = 3;
 const { signal } = new AbortController();
-const log = pino({ level: "silent" });
+const log = unshownLog();
 let etcd: ProvidedEtcd;
 let client: EtcdClient;
 

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import pino from "pino";
 import { type ProvidedEtcd, provideEtcd } from "../../dev/servers/provide-etcd.ts";
 import { until } from "../../dev/until.ts";
 import { EtcdClient } from "../../src/etcd/etcd-client.ts";
@@ -17,8 +16,9 @@ import { Schedule } from "../../src/pipeline/source/schedule.ts";
 import { batchAt, liveMessage } from "../contract/live-assignment.ts";
 import { runTargets, type RunningTargets } from "../support/target-streamer.ts";
 import { ScheduledSource, ToldTargets } from "../support/told-targets.ts";
+import { unshownLog } from "../../dev/unshown-log.ts";
 
-const log = pino({ level: "silent" });
+const log = unshownLog();
 const intervalMs = 500;
 const leaseSeconds = 2;
 let etcd: ProvidedEtcd;

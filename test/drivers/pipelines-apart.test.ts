@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
-import pino from "pino";
 import { type ProvidedEtcd, provideEtcd } from "../../dev/servers/provide-etcd.ts";
 import { defaultClusterId, defaultTopic } from "../../src/domain/default-names.ts";
 import { OtherStore, UnusableSource } from "../../src/domain/errors.ts";
@@ -18,11 +17,12 @@ import { isWhole, messageOf, readAll } from "../contract/range-assignment.ts";
 import { CsvFolder, manyRows, openCsvSource } from "../support/csv-reading.ts";
 import { Follower, gpuAt, hotBatch, t0 } from "../support/hot-records.ts";
 import { NamespacedEtcdClient } from "../support/namespaced-etcd.ts";
+import { unshownLog } from "../../dev/unshown-log.ts";
 
 // The drivers of two pipelines on one etcd. One topic's name begins with the other's.
 
 const topics = [defaultTopic, "second", "second-b"];
-const log = pino({ level: "silent" });
+const log = unshownLog();
 const never = new AbortController().signal;
 const folder = new CsvFolder();
 let etcd: ProvidedEtcd;

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
-import pino from "pino";
 import { BaseService } from "../../src/kit/base-service.ts";
+import { unshownLog } from "../../dev/unshown-log.ts";
 
-const log = pino({ level: "silent" });
+const log = unshownLog();
 const soon = (): AbortSignal => AbortSignal.timeout(5000);
 
 /** A service that records its steps. A test decides how its `open` and `run` end. */

@@ -76,10 +76,11 @@ import { CsvFolder, manyRows, openCsvSource } from "../support/csv-reading.ts";
 import { NamespacedEtcdClient } from "../support/namespaced-etcd.ts";
 import { openMemoryStore } from "../support/open-store.ts";
 import { openssl, TestAuthority } from "../tls/test-authority.ts";
+import { unshownLog } from "../../dev/unshown-log.ts";
 
 // Exercises every service of the program with real parts: the embedded store, a real etcd, both queues and both hot tiers.
 
-const log = pino({ level: "silent" });
+const log = unshownLog();
 const queueOptions = { clock, log, capacityMessages: 1000, leaseSeconds: 5, maxAttempts: 3 };
 const folder = new CsvFolder();
 const csvFile = folder.write(manyRows(200));

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import pino from "pino";
 import { until } from "../../dev/until.ts";
 import { type EtcdCluster, startEtcd } from "../../dev/servers/etcd.ts";
 import { type Clock, systemClock } from "../../src/kit/clock.ts";
@@ -16,11 +15,12 @@ import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 import { Follower } from "../support/hot-records.ts";
 import { makeBatch } from "../../dev/make-batch.ts";
 import { openMemoryStore } from "../support/open-store.ts";
+import { unshownLog } from "../../dev/unshown-log.ts";
 
 // A collector writes to the store, then to the hot tier, and then acknowledges the message. The tests use a real store, a real
 // queue and a real etcd that can run out of space.
 
-const log = pino({ level: "silent" });
+const log = unshownLog();
 const clock: Clock = systemClock;
 const t0 = Date.UTC(2025, 6, 18);
 const quotaBytes = 24 * 1024 * 1024;

@@ -1,5 +1,4 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
-import pino from "pino";
 import { makeBatch } from "../../dev/make-batch.ts";
 import { Collector } from "../../src/pipeline/collect/collector.ts";
 import { MemoryHotTier } from "../../src/pipeline/hot/memory/memory-hot-tier.ts";
@@ -10,11 +9,12 @@ import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 import type { TelemetryStore } from "../../src/pipeline/store/telemetry-store.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { openMemoryStore } from "../support/open-store.ts";
+import { unshownLog } from "../../dev/unshown-log.ts";
 
 // What a collector does with the messages that it has claimed when it is stopped and its store is slow. The store of these tests
 // commits when the test lets it.
 
-const log = pino({ level: "silent" });
+const log = unshownLog();
 let opened: OpenStore;
 let slow: { store: TelemetryStore; answer: () => void; started: Promise<void> };
 let clock: ManualClock;

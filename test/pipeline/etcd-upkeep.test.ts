@@ -10,9 +10,10 @@ import { EtcdUpkeep } from "../../src/pipeline/upkeep/etcd-upkeep.ts";
 import { EtcdQueue } from "../../src/pipeline/queue/etcd/etcd-queue.ts";
 import type { Delivery, NewMessage } from "../../src/pipeline/queue/queue.ts";
 import { openTcpProxy } from "../support/tcp-proxy.ts";
+import { logSerializers } from "../../src/terminal/log.ts";
 
 const logged: string[] = [];
-const log = pino({ level: "warn" }, { write: (line: string) => void logged.push(line) });
+const log = pino({ level: "warn", serializers: logSerializers }, { write: (line: string) => void logged.push(line) });
 const never = new AbortController().signal;
 const quotaBytes = 24 * 1024 * 1024;
 let cluster: EtcdCluster;

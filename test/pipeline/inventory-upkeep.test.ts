@@ -10,8 +10,10 @@ import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 import { InventoryUpkeep } from "../../src/pipeline/upkeep/inventory-upkeep.ts";
 import { openMemoryStore } from "../support/open-store.ts";
 import { intervalMs, t0, ToldInventory } from "../support/told-inventory.ts";
+import { logSerializers } from "../../src/terminal/log.ts";
 
-const logInto = (lines: string[]) => pino({ level: "info" }, { write: (line: string) => void lines.push(line) });
+const logInto = (lines: string[]) =>
+  pino({ level: "info", serializers: logSerializers }, { write: (line: string) => void lines.push(line) });
 
 let opened: OpenStore;
 let folder: string;

@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import pino from "pino";
 import { Registry } from "prom-client";
 import { makeBatch, messageOf } from "../../dev/make-batch.ts";
 import type { SqlClient } from "../../src/db/client.ts";
@@ -11,11 +10,12 @@ import { Settler } from "../../src/pipeline/store/sql/settler.ts";
 import { SettleUpkeep } from "../../src/pipeline/upkeep/settle-upkeep.ts";
 import { gatewayOver } from "../routes/gateway.ts";
 import { openMemoryStore } from "../support/open-store.ts";
+import { unshownLog } from "../../dev/unshown-log.ts";
 
 const hourMs = 3_600_000;
 /** Yesterday. */
 const t0 = Math.floor(Date.now() / hourMs) * hourMs - 24 * hourMs;
-const log = pino({ level: "silent" });
+const log = unshownLog();
 
 let opened: OpenStore;
 beforeEach(async () => void (opened = await openMemoryStore()));

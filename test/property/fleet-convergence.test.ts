@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import pino from "pino";
 import { type ProvidedEtcd, provideEtcd } from "../../dev/servers/provide-etcd.ts";
 import { until } from "../../dev/until.ts";
 import { defaultTopic } from "../../src/domain/default-names.ts";
@@ -16,11 +15,12 @@ import { hotBatch, type HotRecord, t0 } from "../support/hot-records.ts";
 import { NamespacedEtcdClient } from "../support/namespaced-etcd.ts";
 import { openMemoryStore } from "../support/open-store.ts";
 import { randomFrom } from "../support/random.ts";
+import { unshownLog } from "../../dev/unshown-log.ts";
 
 // Parts of records, late records and duplicates arrive in any order and through any collector. Every gateway must reach the
 // content of a gateway that reads only the store.
 
-const log = pino({ level: "silent" });
+const log = unshownLog();
 const metricNames = ["temperature", "power_draw", "gpu_utilization", "memory_used_mb", "a_metric_of_our_own"];
 const seconds = 12;
 let etcd: ProvidedEtcd;

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import fc from "fast-check";
-import pino from "pino";
 import { until } from "../../dev/until.ts";
 import { allTime } from "../../src/domain/time-range.ts";
 import { systemClock } from "../../src/kit/clock.ts";
@@ -13,6 +12,7 @@ import { keyedByRange, messagesOf } from "../../src/pipeline/stream/batch-messag
 import { batchesOf, CsvFolder, exporterHeader, exporterRow, openCsvSource } from "../support/csv-reading.ts";
 import { Follower } from "../support/hot-records.ts";
 import { openMemoryStore } from "../support/open-store.ts";
+import { unshownLog } from "../../dev/unshown-log.ts";
 
 // Rows of a CSV go through the reader, the queue and collectors. Store, history and hot tier must not depend on how.
 
@@ -119,7 +119,7 @@ async function collect(
   hotTier: MemoryHotTier,
   collectors: number,
 ): Promise<void> {
-  const log = pino({ level: "silent" });
+  const log = unshownLog();
   const queue = new MemoryQueue({
     topic: "t",
     capacityMessages: 1000,

@@ -1,5 +1,4 @@
 import { afterEach, expect, test } from "bun:test";
-import pino from "pino";
 import { until } from "../../dev/until.ts";
 import { makeBatch, type TestRecord } from "../../dev/make-batch.ts";
 import { systemClock } from "../../src/kit/clock.ts";
@@ -10,11 +9,12 @@ import { encodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
 import { MemoryQueue } from "../../src/pipeline/queue/memory/memory-queue.ts";
 import { FleetProjection } from "../../src/routes/fleet/fleet-projection.ts";
 import { openMemoryStore } from "../support/open-store.ts";
+import { unshownLog } from "../../dev/unshown-log.ts";
 
 // A cloned machine reports a GPU of another machine. The records of one host are rejected, wherever they are in the input. The
 // gateway once showed them all the same, because the collector wrote the whole batch to the hot tier.
 
-const log = pino({ level: "silent" });
+const log = unshownLog();
 const clock = systemClock;
 const t0 = Date.UTC(2026, 2, 1, 10);
 const closing: (() => Promise<unknown>)[] = [];

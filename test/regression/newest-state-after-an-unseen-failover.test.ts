@@ -1,5 +1,4 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
-import pino from "pino";
 import { makeBatch, messageOf } from "../../dev/make-batch.ts";
 import { startPostgres } from "../../dev/servers/postgres.ts";
 import { until } from "../../dev/until.ts";
@@ -7,6 +6,7 @@ import { MemoryHotTier } from "../../src/pipeline/hot/memory/memory-hot-tier.ts"
 import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
 import { FleetProjection } from "../../src/routes/fleet/fleet-projection.ts";
 import { ManualClock } from "../support/manual-clock.ts";
+import { unshownLog } from "../../dev/unshown-log.ts";
 
 // A gateway without etcd reads the store again if the id of the snapshot differs. A standby that had lagged took over between two of its
 // questions, and stored as many transactions as the lost server had: the ids were equal, and the gateway did not show the new record.
@@ -40,7 +40,7 @@ test("what a new primary has stored is shown, even if its snapshot has the id th
     questions += 1;
     return answer;
   };
-  const log = pino({ level: "silent" });
+  const log = unshownLog();
   const fleet = new FleetProjection({ hotTier, store: { ...queries, revision }, rereadMs: 2000, clock, log });
   try {
     await store("01K0000000000000000000000B", 2);

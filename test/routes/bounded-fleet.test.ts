@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import pino from "pino";
 import type { GpuBounds } from "../../src/domain/gpu-bounds.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import { MemoryHotTier } from "../../src/pipeline/hot/memory/memory-hot-tier.ts";
@@ -10,6 +9,7 @@ import { makeBatch, messageOf } from "../../dev/make-batch.ts";
 import { toApiRecord } from "../../src/routes/schemas/telemetry-record.ts";
 import { openMemoryStore } from "../support/open-store.ts";
 import { begin, cases, ownAtEnd, stepMs, storeTeams } from "../support/two-teams.ts";
+import { unshownLog } from "../../dev/unshown-log.ts";
 
 let whole: OpenStore;
 const opened: OpenStore[] = [];
@@ -22,7 +22,7 @@ afterAll(() => Promise.all(opened.map((store) => store.close())));
 
 async function fleetOf({ queries }: OpenStore): Promise<FleetProjection> {
   const hotTier = new MemoryHotTier({ onCoalesced: () => undefined });
-  const log = pino({ level: "silent" });
+  const log = unshownLog();
   const fleet = new FleetProjection({ hotTier, store: queries.fleet, clock: systemClock, log });
   await fleet.start();
   return fleet;

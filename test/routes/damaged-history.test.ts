@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
-import pino from "pino";
 import { Registry } from "prom-client";
 import { until } from "../../dev/until.ts";
 import { gpuKeyOf } from "../../src/domain/gpu-key.ts";
@@ -12,6 +11,7 @@ import { FleetProjection } from "../../src/routes/fleet/fleet-projection.ts";
 import { gpuAt, hotBatch } from "../support/hot-records.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { fleet as records, firstSecondMs, gatewayOver, openFleetStore } from "./gateway.ts";
+import { unshownLog } from "../../dev/unshown-log.ts";
 
 // What a gateway says and serves while a block of the store is damaged.
 
@@ -19,7 +19,7 @@ setDefaultTimeout(60_000);
 
 const damagedUuid = "GPU-host-a-0";
 const named = `the block of gpu_key ${gpuKeyOf(damagedUuid)} from ${new Date(firstSecondMs).toISOString()} cannot be read: column times: `;
-const log = pino({ level: "silent" });
+const log = unshownLog();
 
 let stored: Awaited<ReturnType<typeof openFleetStore>>;
 let whole: readonly Record<string, unknown>[];

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import pino from "pino";
 import { systemClock } from "../../src/kit/clock.ts";
 import { FleetProjection } from "../../src/routes/fleet/fleet-projection.ts";
 import { MemoryHotTier } from "../../src/pipeline/hot/memory/memory-hot-tier.ts";
 import { gpuAt, hotBatch, t0 } from "../support/hot-records.ts";
 import { gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
+import { unshownLog } from "../../dev/unshown-log.ts";
 
 // A gateway's answers from memory. They are cached until the fleet changes, and a client that has an answer
 // does not get it again.
@@ -13,7 +13,7 @@ let stored: Awaited<ReturnType<typeof openFleetStore>>;
 let fleet: FleetProjection;
 let gateway: TestGateway;
 const hotTier = new MemoryHotTier({ onCoalesced: () => undefined });
-const log = pino({ level: "silent" });
+const log = unshownLog();
 beforeAll(async () => {
   stored = await openFleetStore();
   fleet = new FleetProjection({ hotTier, store: stored.queries.fleet, clock: systemClock, log });

@@ -1,11 +1,11 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
-import pino from "pino";
 import { until } from "../../dev/until.ts";
 import { StoreUnavailable } from "../../src/domain/errors.ts";
 import { MemoryHotTier } from "../../src/pipeline/hot/memory/memory-hot-tier.ts";
 import { FleetProjection } from "../../src/routes/fleet/fleet-projection.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { openFleetStore } from "./gateway.ts";
+import { unshownLog } from "../../dev/unshown-log.ts";
 
 // The fleet of a gateway without etcd, which learns from the store alone what other processes have stored.
 
@@ -30,7 +30,7 @@ test("the store is read again only after something was stored, and after an erro
   };
   const clock = new ManualClock();
   const hotTier = new MemoryHotTier({ onCoalesced: () => undefined });
-  const log = pino({ level: "silent" });
+  const log = unshownLog();
   const fleet = new FleetProjection({ hotTier, store: counted, rereadMs: 2000, clock, log });
   await fleet.start();
   const askAgain = async (): Promise<void> => {

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import pino from "pino";
 import { messageOf } from "../../dev/make-batch.ts";
 import type { InventoryChange } from "../../src/domain/inventory.ts";
 import { MemoryHotTier } from "../../src/pipeline/hot/memory/memory-hot-tier.ts";
@@ -9,6 +8,7 @@ import { FleetStates } from "../../src/routes/fleet/fleet-states.ts";
 import { hotBatch } from "../support/hot-records.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { firstSecondMs, type FleetRecord, gatewayOver, gpuOf, openFleetStore, type TestGateway } from "./gateway.ts";
+import { unshownLog } from "../../dev/unshown-log.ts";
 
 // The lists of GPUs and hosts say which of them are under maintenance or decommissioned.
 
@@ -27,7 +27,7 @@ let gateway: TestGateway;
 let isStoreAway = false;
 const clock = new ManualClock(Date.now());
 const hotTier = new MemoryHotTier({ onCoalesced: () => undefined });
-const log = pino({ level: "silent" });
+const log = unshownLog();
 const stateSpans: FleetQueries["stateSpans"] = (known) =>
   isStoreAway ? Promise.reject(new Error("the database is away")) : stored.queries.fleet.stateSpans(known);
 

@@ -24,6 +24,7 @@ import { MemoryTargetStates } from "../../src/pipeline/source/states/memory/memo
 import { MemoryQueue } from "../../src/pipeline/queue/memory/memory-queue.ts";
 import type { TelemetryQueries } from "../../src/pipeline/store/telemetry-queries.ts";
 import { openMemoryStore } from "../support/open-store.ts";
+import { logSerializers } from "../../src/terminal/log.ts";
 
 /** 2025-07-18T20:42:34Z, the instant of the first record of `fleet`. */
 export const firstSecondMs = Date.UTC(2025, 6, 18, 20, 42, 34);
@@ -232,5 +233,5 @@ function batchOf(records: readonly FleetRecord[]) {
 }
 
 function logInto(lines: string[]): Logger {
-  return pino({ level: "debug" }, { write: (line: string) => void lines.push(line) });
+  return pino({ level: "debug", serializers: logSerializers }, { write: (line: string) => void lines.push(line) });
 }

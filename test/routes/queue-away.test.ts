@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import pino from "pino";
 import { type EtcdCluster, startEtcd } from "../../dev/servers/etcd.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import { EtcdClient } from "../../src/etcd/etcd-client.ts";
 import { EtcdQueue } from "../../src/pipeline/queue/etcd/etcd-queue.ts";
 import { gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
+import { unshownLog } from "../../dev/unshown-log.ts";
 
 let cluster: EtcdCluster;
 let client: EtcdClient;
@@ -16,7 +16,7 @@ beforeAll(async () => {
   cluster = await startEtcd({ members: 1 });
   client = new EtcdClient({ endpoints: cluster.endpoints });
   const limits = { capacityMessages: 10, leaseSeconds: 5, maxAttempts: 1 };
-  queue = new EtcdQueue({ client, topic: "away", clock: systemClock, log: pino({ level: "silent" }), ...limits });
+  queue = new EtcdQueue({ client, topic: "away", clock: systemClock, log: unshownLog(), ...limits });
   stored = await openFleetStore();
   gateway = gatewayOver(stored, { queue, deadLetters: queue.deadLetters });
 }, 300_000);

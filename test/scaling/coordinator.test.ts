@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import pino from "pino";
 import { Registry } from "prom-client";
 import { EtcdUnavailable } from "../../src/domain/errors.ts";
 import { formatTimestamp } from "../../src/domain/timestamp.ts";
@@ -18,8 +17,9 @@ import type { ServiceRegistry } from "../../src/scaling/registry/service-registr
 import type { ServiceInstance } from "../../src/scaling/registry/service-instance.ts";
 import { instanceOf } from "../contract/service-registry.ts";
 import { ManualClock } from "../support/manual-clock.ts";
+import { unshownLog } from "../../dev/unshown-log.ts";
 
-const log = pino({ level: "silent" });
+const log = unshownLog();
 
 /** A pipeline without processes: tests say which instances it has. */
 class Surroundings {

@@ -2,16 +2,16 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import pino from "pino";
 import { StateFile } from "../../scripts/supervisor/saved-state.ts";
 import { Supervisor } from "../../scripts/supervisor/supervisor.ts";
 import { SupervisorServer } from "../../scripts/supervisor/supervisor-server.ts";
 import { LocalExecutor } from "../../src/scaling/executor/local/local-executor.ts";
 import { ScriptedMachine } from "../scale/scripted-machine.ts";
+import { unshownLog } from "../../dev/unshown-log.ts";
 
 // The executor and the supervisor that it talks to, without processes. test/scale/coordinator.test.ts has both with processes.
 
-const log = pino({ level: "silent" });
+const log = unshownLog();
 let dir: string;
 let machine: ScriptedMachine;
 let supervisor: Supervisor;

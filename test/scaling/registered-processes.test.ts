@@ -3,7 +3,6 @@ import { readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import pino from "pino";
 import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "../../dev/pipeline-process.ts";
 import { type EtcdCluster, startEtcd } from "../../dev/servers/etcd.ts";
 import { until } from "../../dev/until.ts";
@@ -16,6 +15,7 @@ import { EtcdServiceRegistry } from "../../src/scaling/registry/etcd/etcd-servic
 import type { ServiceInstance } from "../../src/scaling/registry/service-instance.ts";
 import { expectStopped } from "../support/expect-stopped.ts";
 import { makeDataDir } from "../support/open-store.ts";
+import { unshownLog } from "../../dev/unshown-log.ts";
 
 // Real processes in the registry of a real etcd. Streamers need no store.
 
@@ -62,7 +62,7 @@ class OwnProcesses {
   }
 
   registry(topic = this.topic): EtcdServiceRegistry {
-    return new EtcdServiceRegistry({ client, topic, leaseSeconds, clock, log: pino({ level: "silent" }) });
+    return new EtcdServiceRegistry({ client, topic, leaseSeconds, clock, log: unshownLog() });
   }
 
   async listed(topic = this.topic): Promise<readonly ServiceInstance[]> {

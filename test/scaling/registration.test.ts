@@ -1,5 +1,4 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import pino from "pino";
 import { until } from "../../dev/until.ts";
 import { EtcdUnavailable } from "../../src/domain/errors.ts";
 import { MemoryServiceRegistry } from "../../src/scaling/registry/memory/memory-service-registry.ts";
@@ -8,6 +7,7 @@ import type { ServiceInstance } from "../../src/scaling/registry/service-instanc
 import type { RegistryEntry, ServiceRegistry } from "../../src/scaling/registry/service-registry.ts";
 import { instanceOf } from "../contract/service-registry.ts";
 import { ManualClock } from "../support/manual-clock.ts";
+import { unshownLog } from "../../dev/unshown-log.ts";
 
 const address = { address: "10.1.2.3", port: 8080, url: "http://10.1.2.3:8080" };
 const ready: ServiceReport = { health: "ok", errors: [], isReady: true, load: { cpu_percent: 3 } };
@@ -36,7 +36,7 @@ function open(options: { readonly registry?: ServiceRegistry; readonly address?:
     address: "address" in options ? options.address : address,
     report: () => Promise.resolve(report),
     clock,
-    log: pino({ level: "silent" }),
+    log: unshownLog(),
   });
   opened.push(registration);
   return {

@@ -1,4 +1,3 @@
-import pino from "pino";
 import { until } from "../../dev/until.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import { Collector } from "../../src/pipeline/collect/collector.ts";
@@ -10,6 +9,7 @@ import type { NewMessage } from "../../src/pipeline/queue/queue.ts";
 import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
 import type { IngestResult } from "../../src/pipeline/store/telemetry-store.ts";
 import { makeBatch } from "../../dev/make-batch.ts";
+import { unshownLog } from "../../dev/unshown-log.ts";
 
 /** A running collector, for tests with a database that fails. */
 export interface Collecting {
@@ -45,7 +45,7 @@ export async function startCollecting(url: string): Promise<Collecting> {
   const results: IngestResult[] = [];
   const collector = new Collector({
     admit: () => Promise.resolve(),
-    ...{ queue, store: opened.store, clock: systemClock, log: pino({ level: "silent" }) },
+    ...{ queue, store: opened.store, clock: systemClock, log: unshownLog() },
     hotTier: new MemoryHotTier({ onCoalesced: () => undefined }),
     ...{ consumerId: "one", workers: 1, leaseSeconds: queueOptions.leaseSeconds, drainOnStop: false },
     listener: {

@@ -1,4 +1,4 @@
-import pino, { type Logger } from "pino";
+import type { Logger } from "pino";
 import { systemClock as clock } from "../../src/kit/clock.ts";
 import { TokenBucket } from "../../src/kit/token-bucket.ts";
 import { silentListener as listener } from "../../src/pipeline/observe/pipeline-listener.ts";
@@ -8,6 +8,7 @@ import type { TargetAssignment } from "../../src/pipeline/stream/assignment/targ
 import { BackPressure } from "../../src/pipeline/stream/back-pressure.ts";
 import { StreamRetries } from "../../src/pipeline/stream/stream-retries.ts";
 import { SharedTargets } from "../../src/pipeline/stream/targets/shared-targets.ts";
+import { unshownLog } from "../../dev/unshown-log.ts";
 
 /** A stream of targets that runs until it is stopped. */
 export interface RunningTargets {
@@ -26,7 +27,7 @@ export interface TargetStreamerParts {
 
 /** Streams targets as a process would. */
 export function runTargets({ queue, targets, openAssignment, ...options }: TargetStreamerParts): RunningTargets {
-  const { bufferBytes = 1e6, log = pino({ level: "silent" }) } = options;
+  const { bufferBytes = 1e6, log = unshownLog() } = options;
   const retries = new StreamRetries({ clock, listener, log });
   const stream = new SharedTargets({
     ...{ targets, queue, clock, listener, retries, log, bufferBytes },

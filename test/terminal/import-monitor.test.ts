@@ -1,11 +1,11 @@
 import { expect, test } from "bun:test";
 import { PassThrough } from "node:stream";
-import pino from "pino";
 import { makeBatch, messageOf } from "../../dev/make-batch.ts";
 import { MemoryQueue } from "../../src/pipeline/queue/memory/memory-queue.ts";
 import type { ReplayableSource } from "../../src/pipeline/source/source.ts";
 import { ImportMonitor } from "../../src/terminal/import-monitor.ts";
 import { ManualClock } from "../support/manual-clock.ts";
+import { unshownLog } from "../../dev/unshown-log.ts";
 
 const position = (offset: number) => ({ offset, line: 0 });
 const range = (from: number, to: number) => ({ from: position(from), to: position(to) });
@@ -37,7 +37,7 @@ test("messages that were published before the source was opened are counted once
     queue: new MemoryQueue({ topic: "t", clock, capacityMessages: 10, leaseSeconds: 30, maxAttempts: 3 }),
     store: () => ({ progressOf: () => Promise.resolve({ stored: [], totals }) }),
     clock,
-    log: pino({ level: "silent" }),
+    log: unshownLog(),
     terminal: terminal as unknown as NodeJS.WriteStream,
     print: (text) => void reports.push(text),
   });

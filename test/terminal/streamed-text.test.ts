@@ -1,11 +1,11 @@
 import { afterAll, expect, test } from "bun:test";
 import { PassThrough } from "node:stream";
-import pino from "pino";
 import type { Range } from "../../src/domain/range.ts";
 import { MemoryQueue } from "../../src/pipeline/queue/memory/memory-queue.ts";
 import { ImportMonitor } from "../../src/terminal/import-monitor.ts";
 import { batchesOf, CsvFolder, exporterHeader, exporterRow, openCsvSource } from "../support/csv-reading.ts";
 import { ManualClock } from "../support/manual-clock.ts";
+import { unshownLog } from "../../dev/unshown-log.ts";
 
 const folder = new CsvFolder();
 afterAll(() => folder.remove());
@@ -25,7 +25,7 @@ async function reasonFor(lines: readonly string[], { covered = () => [], message
     queue: new MemoryQueue({ topic: "t", clock, capacityMessages: 10, leaseSeconds: 30, maxAttempts: 3 }),
     store: () => undefined,
     clock,
-    log: pino({ level: "silent" }),
+    log: unshownLog(),
     terminal: new PassThrough() as unknown as NodeJS.WriteStream,
     print: (text) => void printed.push(text),
   }).listener();

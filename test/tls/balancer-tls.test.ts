@@ -2,13 +2,13 @@ import { afterAll, afterEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import pino from "pino";
 import { until } from "../../dev/until.ts";
 import { systemClock as clock } from "../../src/kit/clock.ts";
 import { openTlsFront } from "../../src/tls/open-tls-front.ts";
 import type { TlsFront } from "../../src/tls/tls-front.ts";
 import { type BalancerFacts, openBalancer } from "../scaling/balancer/open-balancer.ts";
 import { openssl, TestAuthority } from "./test-authority.ts";
+import { unshownLog } from "../../dev/unshown-log.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "telemetry-balancer-tls-"));
 const closing: (() => unknown)[] = [];
@@ -49,7 +49,7 @@ describe.skipIf(openssl === null)("the balancer and TLS (needs openssl)", () => 
     openTlsFront({
       files: { certFile: own?.certFile ?? "", keyFile: own?.keyFile ?? "", clientCaFile: undefined },
       ...{ requiresClientCertificate: false, host: "127.0.0.1", port: 0, redirects: undefined, shownPort: undefined },
-      ...{ hstsSeconds: 0, onFailure: () => undefined, clock, log: pino({ level: "silent" }) },
+      ...{ hstsSeconds: 0, onFailure: () => undefined, clock, log: unshownLog() },
     });
 
   test("checks a gateway's certificate: without its authority it gets no requests, and the status says why", async () => {

@@ -2,11 +2,11 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import pino from "pino";
 import { TlsUnusable } from "../../src/domain/errors.ts";
 import { TlsCertificate } from "../../src/tls/tls-certificate.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { openssl, TestAuthority } from "./test-authority.ts";
+import { unshownLog } from "../../dev/unshown-log.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "telemetry-certificates-"));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -25,7 +25,7 @@ describe.skipIf(openssl === null)("the certificate of a process (needs openssl)"
     writeFileSync(files.keyFile, key);
   };
   const opened = (clock = new ManualClock(Date.now())): TlsCertificate =>
-    new TlsCertificate({ files, clock, log: pino({ level: "silent" }) });
+    new TlsCertificate({ files, clock, log: unshownLog() });
   const started = async (clock?: ManualClock): Promise<TlsCertificate> => {
     put(first?.cert, first?.key);
     const certificate = opened(clock);

@@ -5,7 +5,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from "node:tls";
 import { Elysia } from "elysia";
-import pino from "pino";
 import { until } from "../../dev/until.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import { clientAddress } from "../../src/routes/http/access/client-address.ts";
@@ -16,6 +15,7 @@ import { TlsCertificate } from "../../src/tls/tls-certificate.ts";
 import type { InnerEnd } from "../../src/tls/peer.ts";
 import { type TerminatorLimits, TlsTerminator } from "../../src/tls/tls-terminator.ts";
 import { openssl, TestAuthority, type TestCertificate } from "./test-authority.ts";
+import { unshownLog } from "../../dev/unshown-log.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "telemetry-terminator-"));
 const closing: (() => unknown)[] = [];
@@ -47,7 +47,7 @@ describe.skipIf(openssl === null)("TLS in front of the HTTP server (needs openss
     const certificate = new TlsCertificate({
       files: { ...files, clientCaFile },
       clock: systemClock,
-      log: pino({ level: "silent" }),
+      log: unshownLog(),
     });
     await certificate.start();
     const failures: string[] = [];
@@ -245,7 +245,7 @@ describe.skipIf(openssl === null)("TLS in front of the HTTP server (needs openss
     let innerPort = 0;
     const { url } = await start((peers) => {
       const app = new Elysia()
-        .use(errorHandling({ routes: () => [], log: pino({ level: "silent" }) }))
+        .use(errorHandling({ routes: () => [], log: unshownLog() }))
         .use(answerHeaders({ variesByOrigin: false, hstsSeconds: 60 }))
         .use(tlsPeers(peers))
         .get("/", ({ request, server }) => clientAddress(request, server, false))

@@ -1,5 +1,4 @@
 import { generateKeyPair, exportJWK, SignJWT } from "jose";
-import pino from "pino";
 import { readMapping } from "../../../src/access/file/mapping-file.ts";
 import { RereadFile } from "../../../src/access/file/reread-file.ts";
 import { GrantMapping } from "../../../src/access/grant-mapping.ts";
@@ -12,8 +11,9 @@ import { ProviderUnavailable } from "../../../src/domain/errors.ts";
 import { systemClock } from "../../../src/kit/clock.ts";
 import { mutated } from "../mutate.ts";
 import { must, type Subject, textSubject, WrongInput } from "../subject.ts";
+import { unshownLog } from "../../../dev/unshown-log.ts";
 
-const parts = { clock: systemClock, log: pino({ level: "silent" }), monotonicMs: () => performance.now() };
+const parts = { clock: systemClock, log: unshownLog(), monotonicMs: () => performance.now() };
 const issuer = "http://127.0.0.1:1";
 const key = `gtp_first_${"a".repeat(43)}`;
 const mapping = [

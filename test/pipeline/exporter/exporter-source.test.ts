@@ -12,6 +12,7 @@ import { exerciseLiveSource } from "../../contract/live-source.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { type Answering, dcgmText, exposition, type ExporterServer, startExporter } from "./exporter-server.ts";
 import { LineReader } from "./line-reader.ts";
+import { logSerializers } from "../../../src/terminal/log.ts";
 
 const intervalMs = 15_000;
 const closing: (() => unknown)[] = [];
@@ -38,7 +39,10 @@ function openSource(address: string, clock: ManualClock, lines: string[] = []) {
   const memory = new AnswerMemory(1e8);
   const client = new CountingClient({ timeoutMs: 300, maxBytes: 1e6, memory, security });
   const target = readTarget({ address, labels: { rack: "r1" } }, "lab") as Target;
-  const log = pino({ base: null }, { write: (line: string) => lines.push((JSON.parse(line) as { msg: string }).msg) });
+  const log = pino(
+    { base: null, serializers: logSerializers },
+    { write: (line: string) => lines.push((JSON.parse(line) as { msg: string }).msg) },
+  );
   const openReader = (): LineReader => new LineReader();
   const source = new ExporterSource(target, {
     client,

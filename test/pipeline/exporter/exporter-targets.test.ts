@@ -8,6 +8,7 @@ import { readTarget, type Target } from "../../../src/pipeline/source/exporter/t
 import type { SourcesChange } from "../../../src/pipeline/source/target-sources.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { LineReader } from "./line-reader.ts";
+import { logSerializers } from "../../../src/terminal/log.ts";
 
 const targetsOf = (...entries: (readonly [address: string, labels?: Record<string, string>])[]): Target[] =>
   entries.map(([address, labels = {}]) => readTarget({ address, labels }, "lab") as Target);
@@ -35,7 +36,10 @@ class ToldDiscovery implements TargetDiscovery {
 
 function follow(...discoveries: ToldDiscovery[]) {
   const lines: string[] = [];
-  const log = pino({ base: null }, { write: (line: string) => lines.push((JSON.parse(line) as { msg: string }).msg) });
+  const log = pino(
+    { base: null, serializers: logSerializers },
+    { write: (line: string) => lines.push((JSON.parse(line) as { msg: string }).msg) },
+  );
   const clock = new ManualClock();
   const client = { scrape: () => Promise.resolve({ bytes: new Uint8Array() }) };
   const options = { client, openReader: () => new LineReader(), clock, log };

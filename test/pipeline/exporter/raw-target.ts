@@ -8,6 +8,7 @@ import { ExpositionReader } from "../../../src/pipeline/source/exposition/exposi
 import { SharedTexts } from "../../../src/pipeline/source/labels/shared-texts.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { startRawServer } from "./raw-server.ts";
+import { logSerializers } from "../../../src/terminal/log.ts";
 
 const security = { tls: {}, insecure: false, authorization: () => Promise.resolve(undefined) };
 
@@ -18,7 +19,10 @@ export async function openRawTarget(first: string, headers = "") {
   const client = new ScrapeClient({ timeoutMs: 2000, maxBytes: 1e6, memory: new AnswerMemory(1e8), security });
   const clock = new ManualClock(Date.UTC(2026, 0, 1));
   const lines: string[] = [];
-  const log = pino({ base: null }, { write: (line: string) => lines.push((JSON.parse(line) as { msg: string }).msg) });
+  const log = pino(
+    { base: null, serializers: logSerializers },
+    { write: (line: string) => lines.push((JSON.parse(line) as { msg: string }).msg) },
+  );
   const target = readTarget({ address: server.address }, "lab") as Target;
   const texts = new SharedTexts();
   const openReader = ({ name, host }: Target) => new ExpositionReader({ target: name, host, labels: {} }, texts);

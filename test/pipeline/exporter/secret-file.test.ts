@@ -6,6 +6,7 @@ import pino from "pino";
 import { parseConfig } from "../../../src/config/parse-config.ts";
 import { scrapeSecurityOf } from "../../../src/roles/scrape-security.ts";
 import { systemClock } from "../../../src/kit/clock.ts";
+import { logSerializers } from "../../../src/terminal/log.ts";
 
 const dir = await mkdtemp(join(tmpdir(), "telemetry-secrets-"));
 afterAll(() => rm(dir, { recursive: true, force: true }));
@@ -16,7 +17,10 @@ function open(path: string, env: Record<string, string>) {
   // it waits by the machine's clock only if the file cannot be read
   const clock = { nowMs: () => now.ms, sleep: () => new Promise<void>(() => undefined), after: systemClock.after };
   const lines: string[] = [];
-  const log = pino({ base: null }, { write: (line: string) => lines.push((JSON.parse(line) as { msg: string }).msg) });
+  const log = pino(
+    { base: null, serializers: logSerializers },
+    { write: (line: string) => lines.push((JSON.parse(line) as { msg: string }).msg) },
+  );
   const { security, error } = scrapeSecurityOf(parseConfig(env), { clock, log });
   const write = (text: string): Promise<void> => writeFile(path, text);
   const later = (): Promise<string | undefined> => {

@@ -2,7 +2,6 @@ import { afterAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import pino from "pino";
 import { UnusableSource } from "../../../src/domain/errors.ts";
 import { fileDiscovery } from "../../../src/pipeline/source/exporter/discovery/file-discovery.ts";
 import { srvDiscovery } from "../../../src/pipeline/source/exporter/discovery/srv-discovery.ts";
@@ -11,8 +10,9 @@ import type { Target } from "../../../src/pipeline/source/exporter/target.ts";
 import { exerciseTargetDiscovery } from "../../contract/target-discovery.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { startDnsServer } from "./dns-server.ts";
+import { unshownLog } from "../../../dev/unshown-log.ts";
 
-const log = pino({ level: "silent" });
+const log = unshownLog();
 const dir = mkdtempSync(join(tmpdir(), "targets-"));
 afterAll(() => rmSync(dir, { recursive: true }));
 const names = ["a:9400", "b:9400"];

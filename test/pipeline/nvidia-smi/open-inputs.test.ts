@@ -1,12 +1,12 @@
 import { afterAll, expect, test } from "bun:test";
 import { hostname } from "node:os";
-import pino from "pino";
 import { parseConfig } from "../../../src/config/parse-config.ts";
 import { systemClock } from "../../../src/kit/clock.ts";
 import { openInputs, type StreamedInput } from "../../../src/roles/open-source.ts";
 import { CsvFolder } from "../../support/csv-reading.ts";
 import { recordsIn } from "../../support/merged-records.ts";
 import { smiXml } from "./smi-xml.ts";
+import { unshownLog } from "../../../dev/unshown-log.ts";
 
 const folder = new CsvFolder();
 afterAll(() => folder.remove());
@@ -14,7 +14,7 @@ afterAll(() => folder.remove());
 const openWith = (env: Record<string, string>): Promise<readonly StreamedInput[]> =>
   openInputs(parseConfig(env), {
     clock: systemClock,
-    log: pino({ level: "silent" }),
+    log: unshownLog(),
     rounds: undefined,
     instanceId: "test",
     onMissed: () => undefined,

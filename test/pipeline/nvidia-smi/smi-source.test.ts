@@ -14,11 +14,13 @@ import { ManualClock } from "../../support/manual-clock.ts";
 import { valuesOf } from "../devices/read-rows.ts";
 import { recordsIn } from "../../support/merged-records.ts";
 import { migXml, smiXml, uuidOf } from "./smi-xml.ts";
+import { unshownLog } from "../../../dev/unshown-log.ts";
+import { logSerializers } from "../../../src/terminal/log.ts";
 
 const dir = await mkdtemp(join(tmpdir(), "telemetry-smi-"));
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
-const silent = pino({ level: "silent" });
+const silent = unshownLog();
 const intervalMs = 15_000;
 const never = new AbortController().signal;
 const xml = smiXml([{ body: "<temperature><gpu_temp>45 C</gpu_temp></temperature>" }]);
@@ -161,7 +163,7 @@ describe("a machine whose GPUs cannot be read says why in one sentence, and is r
 test("the log has a failure once, and its end", async () => {
   const lines: string[] = [];
   const log = pino(
-    { level: "info" },
+    { level: "info", serializers: logSerializers },
     { write: (line: string) => lines.push((JSON.parse(line) as { msg: string }).msg) },
   );
   const path = await script("fails-and-recovers", "exit 9");

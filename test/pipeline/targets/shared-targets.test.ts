@@ -13,6 +13,7 @@ import type { TargetAssignment, TargetOwner } from "../../../src/pipeline/stream
 import { batchAt } from "../../contract/live-assignment.ts";
 import { runTargets } from "../../support/target-streamer.ts";
 import { ScheduledSource, ToldTargets } from "../../support/told-targets.ts";
+import { logSerializers } from "../../../src/terminal/log.ts";
 
 const store = { latestInstantMs: () => Promise.resolve(undefined) };
 
@@ -70,7 +71,10 @@ test("what other streamers take at once, and this one had not published, is one 
   const targets = new ToldTargets([]);
   const assignment = new ToldAssignment();
   const warnings: string[] = [];
-  const log = pino({ level: "warn" }, { write: (line: string) => void warnings.push(line) });
+  const log = pino(
+    { level: "warn", serializers: logSerializers },
+    { write: (line: string) => void warnings.push(line) },
+  );
   const { stream, stop } = runTargets({ queue, targets, log, openAssignment: () => assignment });
   targets.change(ids.map((id) => new OneBatch(id)));
   await until(async () => stream.share === 4 && (await queue.stats()).readyMessages === 1);

@@ -1,5 +1,4 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import pino from "pino";
 import type { SqlClient } from "../../../src/db/client.ts";
 import { detectEngine } from "../../../src/db/engine.ts";
 import { openPGliteClient } from "../../support/open-store.ts";
@@ -16,6 +15,7 @@ import { gatewayOver, type TestGateway } from "../../routes/gateway.ts";
 import { securedParts } from "../../routes/access/secured-gateway.ts";
 import { type SettledState, settleTo } from "../../support/settled.ts";
 import { type Moment, own, type Part, sides, type World, worldEndMs } from "./worlds.ts";
+import { unshownLog } from "../../../dev/unshown-log.ts";
 
 /** A gateway over one of a world's two fleets, and the key with the world's selector. */
 export interface Twin {
@@ -62,7 +62,7 @@ export class TwinDatabase {
     };
     const clock = { ...systemClock, nowMs: () => worldEndMs };
     const hotTier = new MemoryHotTier({ onCoalesced: () => undefined });
-    const log = pino({ level: "silent" });
+    const log = unshownLog();
     const fleet = new FleetProjection({ hotTier, store: opened.queries.fleet, clock, log });
     await fleet.start();
     return {

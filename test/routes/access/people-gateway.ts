@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import pino from "pino";
 import { parseConfig } from "../../../src/config/parse-config.ts";
 import { systemClock } from "../../../src/kit/clock.ts";
 import { startAll, stopAll } from "../../../src/kit/run-services.ts";
@@ -11,6 +10,7 @@ import type { AuditTrail } from "../../../src/access/audit.ts";
 import type { Redirects } from "../../support/redirects.ts";
 import { type TestProvider, testClient } from "../../support/openid-provider.ts";
 import { gatewayOver, type openFleetStore } from "../gateway.ts";
+import { unshownLog } from "../../../dev/unshown-log.ts";
 
 type Stored = Awaited<ReturnType<typeof openFleetStore>>;
 
@@ -61,7 +61,7 @@ export async function startPeopleGateway(options: PeopleGatewayOptions) {
     AUTH_PUBLIC_URL: url,
     ...env,
   });
-  const log = pino({ level: "silent" });
+  const log = unshownLog();
   const store = { current: stored as Pick<OpenStore, "client"> };
   const { access, signIn, services, administer } = await openAccess({ config, store, clock: systemClock, log });
   const entries: Parameters<AuditTrail["changed"]>[0][] = [];

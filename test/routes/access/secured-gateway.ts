@@ -1,4 +1,3 @@
-import pino from "pino";
 import type { OpenPage } from "../../../src/access/access.ts";
 import { GuardedAccess } from "../../../src/access/guarded-access.ts";
 import { KeyDirectory } from "../../../src/access/key-directory.ts";
@@ -7,6 +6,7 @@ import { SqlKeyStore } from "../../../src/access/sql/sql-key-store.ts";
 import { systemClock } from "../../../src/kit/clock.ts";
 import type { OpenStore } from "../../../src/pipeline/store/open-store.ts";
 import { administrationOf } from "../../../src/roles/open-access.ts";
+import { unshownLog } from "../../../dev/unshown-log.ts";
 
 /** The parts of a gateway that requires keys of its store, and a function that creates a key. */
 export function securedParts({ client }: Pick<OpenStore, "client">, openPages: readonly OpenPage[] = []) {
@@ -18,7 +18,7 @@ export function securedParts({ client }: Pick<OpenStore, "client">, openPages: r
     needsKeys: false,
     monotonicMs: () => performance.now(),
     clock: systemClock,
-    log: pino({ level: "silent" }),
+    log: unshownLog(),
   });
   const administration = administrationOf(client, { keys: directory });
   const create = async (...scopes: Scope[]) => {

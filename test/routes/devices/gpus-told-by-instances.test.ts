@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import pino from "pino";
 import { Registry } from "prom-client";
 import { messageOf } from "../../../dev/make-batch.ts";
 import { systemClock } from "../../../src/kit/clock.ts";
@@ -9,6 +8,7 @@ import { openFleet } from "../../../src/routes/fleet/open-fleet.ts";
 import { batchesOf, CsvFolder, exporterHeader, exporterRow, openCsvSource } from "../../support/csv-reading.ts";
 import { openMemoryStore } from "../../support/open-store.ts";
 import { type Cells, type DeviceGateway, migLabels, openDeviceGateway, pick } from "./device-gateway.ts";
+import { unshownLog } from "../../../dev/unshown-log.ts";
 
 // An exporter may report a GPU through its MIG instances alone: none of their metrics is the board's.
 
@@ -81,7 +81,7 @@ async function toldBy(files: readonly (readonly Cells[])[], from: { readonly hot
   const hotTier = new MemoryHotTier({ onCoalesced: () => undefined });
   const registry = new Registry();
   const parts = { hotTier, queries: store.queries.fleet, isHotTierWritten: true, clock: systemClock, registry };
-  const fleet = openFleet({ ...parts, log: pino({ level: "silent" }) });
+  const fleet = openFleet({ ...parts, log: unshownLog() });
   if (from.hot) await fleet.start();
   for (const [index, file] of files.entries()) {
     const text = `${[exporterHeader, ...file.map((cells) => exporterRow(cells))].join("\n")}\n`;

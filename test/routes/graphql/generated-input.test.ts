@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import fc from "fast-check";
-import pino from "pino";
 import { until } from "../../../dev/until.ts";
 import { systemClock } from "../../../src/kit/clock.ts";
 import { MemoryHotTier } from "../../../src/pipeline/hot/memory/memory-hot-tier.ts";
@@ -9,6 +8,7 @@ import { FleetStates } from "../../../src/routes/fleet/fleet-states.ts";
 import { gatewayOver, openFleetStore, type TestGateway } from "../gateway.ts";
 import { type LiveGateway, openLiveGateway } from "../live/live-gateway.ts";
 import { arbitraryQuery } from "./arbitrary-operation.ts";
+import { unshownLog } from "../../../dev/unshown-log.ts";
 
 let stored: Awaited<ReturnType<typeof openFleetStore>>;
 let fleet: FleetProjection;
@@ -16,7 +16,7 @@ let gateway: TestGateway;
 let live: LiveGateway;
 beforeAll(async () => {
   stored = await openFleetStore();
-  const parts = { store: stored.queries.fleet, clock: systemClock, log: pino({ level: "silent" }) };
+  const parts = { store: stored.queries.fleet, clock: systemClock, log: unshownLog() };
   fleet = new FleetProjection({ ...parts, hotTier: new MemoryHotTier({ onCoalesced: () => undefined }) });
   await fleet.start();
   await new FleetStates({ ...parts, fleet }).check();

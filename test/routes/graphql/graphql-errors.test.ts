@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
-import pino from "pino";
 import { toGraphqlError } from "../../../src/routes/graphql-kit/graphql-errors.ts";
 import { ApiError, type ErrorCode } from "../../../src/routes/http/api-error.ts";
+import { unshownLog } from "../../../dev/unshown-log.ts";
 
-const log = pino({ level: "silent" });
+const log = unshownLog();
 const graphqlErrorOf = (status: 400 | 500 | 503, code: ErrorCode) =>
   toGraphqlError(new ApiError(status, code, { message: "the reason", details: { part: "x" } }), log);
 

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "bun:test";
-import pino from "pino";
 import { systemClock } from "../../../src/kit/clock.ts";
 import { FleetProjection } from "../../../src/routes/fleet/fleet-projection.ts";
 import { MemoryHotTier } from "../../../src/pipeline/hot/memory/memory-hot-tier.ts";
 import { makeBatch, type TestRecord } from "../../../dev/make-batch.ts";
 import type { GpuSelector } from "../../../src/domain/gpu-selector.ts";
 import { LiveFeed } from "../../../src/routes/live/live-feed.ts";
+import { unshownLog } from "../../../dev/unshown-log.ts";
 
 const startMs = Date.UTC(2025, 6, 18);
 
@@ -22,7 +22,7 @@ async function openFeed() {
     latest: () => Promise.resolve([]),
     revision: () => Promise.resolve(""),
   };
-  const fleet = new FleetProjection({ hotTier, store, clock: systemClock, log: pino({ level: "silent" }) });
+  const fleet = new FleetProjection({ hotTier, store, clock: systemClock, log: unshownLog() });
   await fleet.start();
   const feed = new LiveFeed(fleet);
   return {

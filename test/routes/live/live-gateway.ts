@@ -2,7 +2,6 @@ import { expect } from "bun:test";
 import net from "node:net";
 import type { TSchema } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
-import pino from "pino";
 import { Registry } from "prom-client";
 import { parseConfig } from "../../../src/config/parse-config.ts";
 import type { RecordBatch } from "../../../src/domain/batch.ts";
@@ -17,6 +16,7 @@ import { makeBatch, messageOf, type TestRecord } from "../../../dev/make-batch.t
 import { openMemoryStore } from "../../support/open-store.ts";
 import { textFrame, upgradeRequest } from "../../../dev/web-socket-frames.ts";
 import { gatewayOver, type TestOptions } from "../gateway.ts";
+import { unshownLog } from "../../../dev/unshown-log.ts";
 
 /** A message from the server. */
 export interface Message extends Record<string, unknown> {
@@ -32,7 +32,7 @@ export async function openLiveGateway(options: TestOptions & { readonly settings
   const { settings, ...others } = options;
   const store = await openMemoryStore();
   const hotTier = new MemoryHotTier({ onCoalesced: () => undefined });
-  const log = pino({ level: "silent" });
+  const log = unshownLog();
   const fleet = new FleetProjection({ hotTier, store: store.queries.fleet, clock: systemClock, log });
   await fleet.start();
   const stopping = new AbortController();

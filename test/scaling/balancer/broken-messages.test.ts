@@ -4,6 +4,7 @@ import { until } from "../../../dev/until.ts";
 import { before, errorOf, fakeGateway, rawClient, stopAfterTest } from "./fake-gateway.ts";
 import { openBalancer } from "./open-balancer.ts";
 import { exchange, rawGateway } from "./raw-gateway.ts";
+import { logSerializers } from "../../../src/terminal/log.ts";
 
 // Requests and responses that are ambiguous, or end too early.
 
@@ -99,7 +100,10 @@ test("a request that two servers could read differently gets 400, and no gateway
 
 test("without a gateway, the log says once that requests get 503, and once that a gateway answers again", async () => {
   const messages: string[] = [];
-  const log = pino({}, { write: (line: string) => void messages.push((JSON.parse(line) as { msg: string }).msg) });
+  const log = pino(
+    { serializers: logSerializers },
+    { write: (line: string) => void messages.push((JSON.parse(line) as { msg: string }).msg) },
+  );
   const gateway = fakeGateway(() => new Response("back"));
   const balancer = await openBalancer([], { log });
   stopAfterTest(balancer.stop);

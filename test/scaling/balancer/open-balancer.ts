@@ -1,4 +1,4 @@
-import pino, { type Logger } from "pino";
+import type { Logger } from "pino";
 import { until } from "../../../dev/until.ts";
 import { HostNames } from "../../../src/kit/host-names.ts";
 import { systemClock as clock } from "../../../src/kit/clock.ts";
@@ -7,6 +7,7 @@ import type { BackendEntry } from "../../../src/scaling/balancer/backend.ts";
 import { type BackendTls, Backends } from "../../../src/scaling/balancer/backends.ts";
 import { Balancer } from "../../../src/scaling/balancer/balancer.ts";
 import type { TlsFront } from "../../../src/tls/tls-front.ts";
+import { unshownLog } from "../../../dev/unshown-log.ts";
 
 /** A balancer in this process. */
 export interface OpenBalancer {
@@ -30,7 +31,7 @@ export interface BalancerFacts {
 
 /** Starts a balancer on a free port, and waits until its gateways have answered a check. */
 export async function openBalancer(urls: readonly string[], facts: BalancerFacts = {}): Promise<OpenBalancer> {
-  const { ready = urls.length, responseTimeoutMs = 60_000, log = pino({ level: "silent" }), backendTls, tls } = facts;
+  const { ready = urls.length, responseTimeoutMs = 60_000, log = unshownLog(), backendTls, tls } = facts;
   const changes: ((entries: readonly BackendEntry[]) => void)[] = [];
   const list = (entries: readonly BackendEntry[]): void => changes.forEach((change) => change(entries));
   const watch = (onChange: (entries: readonly BackendEntry[]) => void): Promise<void> => {
