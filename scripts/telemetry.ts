@@ -16,10 +16,11 @@ import { endSession, listSessions, whoAmI } from "./telemetry/people.ts";
 import { scaling } from "./telemetry/scaling.ts";
 import { services } from "./telemetry/services.ts";
 import { targets } from "./telemetry/targets.ts";
+import { addTop } from "./telemetry/top/top-command.ts";
 import { watch } from "./telemetry/watch.ts";
 import { printError } from "../src/terminal/print.ts";
 
-// bun run telemetry -- gpus|hosts|latest|history|coverage|inventory|changes|watch|series|services|targets|scaling|queue|rejections|dead-letters|keys|sessions|whoami
+// bun run telemetry -- gpus|hosts|latest|history|coverage|inventory|changes|watch|top|series|services|targets|scaling|queue|rejections|dead-letters|keys|sessions|whoami
 //   [--json] [--url http://localhost:8080]
 // A gateway that needs a key gets the one of TELEMETRY_KEY, or of the file TELEMETRY_KEY_FILE. TELEMETRY_CA_FILE, TELEMETRY_CERT_FILE and
 // TELEMETRY_CERT_KEY_FILE are for TLS.
@@ -149,6 +150,7 @@ program
   .option(...metricNames)
   .option("--count <records>", "end after this number of records", parseCount)
   .action((options) => watch(output(), options as object));
+addTop(program, output, parseCount);
 program
   .command("services")
   .description("running processes of the pipeline, with their state and load")

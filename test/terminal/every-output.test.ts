@@ -73,6 +73,7 @@ const commands: Readonly<Record<string, readonly string[]>> = {
   changes: ["--gpu", uuid],
   series: [],
   watch: ["--count", "1"],
+  top: ["--count", "1"],
   services: [],
   targets: [],
   queue: [],
