@@ -97,13 +97,12 @@ export class FairTurns {
       if (place >= 0) this.leave(line, place, reason);
     };
     const onAbort = (): void => leave(() => signal.reason);
-    const ended = new AbortController();
     signal.addEventListener("abort", onAbort, { once: true });
-    void clock.sleep(maxWaitMs, ended.signal).then(() => leave(() => this.noTurn("time", line)));
+    const cancel = clock.after(maxWaitMs, () => leave(() => this.noTurn("time", line)));
     try {
       await turn.promise;
     } finally {
-      ended.abort();
+      cancel();
       signal.removeEventListener("abort", onAbort);
     }
   }

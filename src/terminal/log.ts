@@ -10,12 +10,11 @@ export const logSerializers = { err: errorEntry };
  *  elsewhere, with the level as a word, so that `grep -i error` finds errors. Characters that deceive or control a terminal are
  *  escaped; in JSON, this does not change the values. What makes text of the entries is loaded only for a terminal. */
 export async function makeLog(level: string, isTerminal: boolean): Promise<Logger> {
-  const serializers = logSerializers;
   if (!isTerminal) {
     const formatters = { level: (label: string) => ({ level: label }) };
-    return pino({ level, serializers, formatters, hooks: { streamWrite: visibleLines } });
+    return pino({ level, serializers: logSerializers, formatters, hooks: { streamWrite: visibleLines } });
   }
   const { default: pretty } = await import("pino-pretty");
   const options = { sync: true, ignore: "pid,hostname", translateTime: "HH:MM:ss" };
-  return pino({ level, serializers, hooks: { streamWrite: visibleEntry } }, pretty(options));
+  return pino({ level, serializers: logSerializers, hooks: { streamWrite: visibleEntry } }, pretty(options));
 }

@@ -25,7 +25,7 @@ export interface Place {
   readonly instance: string | undefined;
   /** For a MIG instance, its profile and its GPU's model. */
   readonly model: string;
-  /** The workloads as namespace/pod/container; empty if there is none. */
+  /** The workloads that hold it, as namespace/pod/container; empty if none does. */
   readonly holder: string;
 }
 

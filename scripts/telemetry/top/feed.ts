@@ -16,7 +16,7 @@ export interface FeedState {
 }
 
 /** The most devices that the API lists. */
-const limit = 10_000;
+export const devicesMax = 10_000;
 /** The list says who holds a device, and which devices there are; the live feed has only their values. */
 const listEveryMs = 15_000;
 /** How often the list is read while the live feed has devices that it lacks. */
@@ -37,7 +37,7 @@ export class Feed {
     private readonly filters: Filters,
     private readonly fleet: Fleet,
   ) {
-    this.current = { awaySinceMs: undefined, isCut: fleet.devices.length >= limit, problem: undefined };
+    this.current = { awaySinceMs: undefined, isCut: fleet.devices.length >= devicesMax, problem: undefined };
     this.live = this.follow();
     this.ended = this.live.ended;
     let listedAtMs = Date.now();
@@ -93,7 +93,7 @@ export class Feed {
       const records = await recordsOf(this.output, this.filters);
       this.hasUnknown = false;
       this.fleet.replace(records);
-      this.change({ isCut: records.length >= limit, problem: undefined });
+      this.change({ isCut: records.length >= devicesMax, problem: undefined });
     } catch (error) {
       if (error instanceof GatewayError) this.change({ problem: error.message });
       // the feed's state says that no gateway answers
@@ -109,6 +109,6 @@ export class Feed {
 }
 
 async function recordsOf({ gateway }: Output, filters: Filters) {
-  const query = { ...queryOf(filters), limit, metrics: shownMetrics.join() };
+  const query = { ...queryOf(filters), limit: devicesMax, metrics: shownMetrics.join() };
   return (await answerOf(gateway.GET("/api/v1/telemetry/latest", { params: { query } }))).data;
 }

@@ -3,7 +3,7 @@ import { cellOf } from "../output.ts";
 import { absent, amount, fit, packed, power, span } from "./cells.ts";
 import { columnsFor, type PlacedColumn, titleOf } from "./columns.ts";
 import { type Device, isStale } from "./device.ts";
-import type { FeedState } from "./feed.ts";
+import { devicesMax, type FeedState } from "./feed.ts";
 import { matching, sorted } from "./ranking.ts";
 import { busyPercent, type Summary, summaryOf } from "./summary.ts";
 import { type View, withinExtent } from "./view.ts";
@@ -84,7 +84,7 @@ function headerParts(summary: Summary, feed: FeedState, nowMs: number): string[]
     `temperature mean ${amount(meanTemperature, "°")} max ${amount(maxTemperature, "°")}`,
     `newest record ${newestAtMs === undefined ? absent : `${span(nowMs - newestAtMs)} old`}`,
     stateText(feed),
-    ...(feed.isCut ? ["only the newest 10,000 devices"] : []),
+    ...(feed.isCut ? [`only the newest ${devicesMax.toLocaleString("en")} devices`] : []),
     ...(feed.problem === undefined ? [] : [cellOf(feed.problem)]),
   ];
 }
