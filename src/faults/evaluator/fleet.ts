@@ -1,0 +1,105 @@
+import type { StoredRecord } from "../../domain/query.ts";
+import type { DeviceState, EvaluatorState, FleetState, HostState } from "./state.ts";
+
+interface HostEntry {
+  readonly host: HostState;
+  readonly devices: DeviceState[];
+}
+
+/** The states of devices and hosts, by uuid and by place. */
+export class Fleet {
+  readonly state: FleetState;
+  private readonly byUuid = new Map<string, DeviceState>();
+  private readonly byPlace = new Map<string, HostEntry>();
+
+  constructor(state?: EvaluatorState) {
+    const copy = state === undefined ? undefined : structuredClone(state);
+    this.state = copy?.fleet ?? { faults: [], nowMs: 0, tickingSinceMs: 0, graceUntilMs: 0, newestMs: 0, spans: [] };
+    for (const host of copy?.hosts ?? []) this.byPlace.set(placeOf(host), { host, devices: [] });
+    for (const device of copy?.devices ?? []) {
+      this.byUuid.set(device.uuid, device);
+      this.entryOf(device).devices.push(device);
+    }
+  }
+
+  /** @returns a plain JSON value that does not change any more */
+  save(): EvaluatorState {
+    const hosts = Array.from(this.byPlace.values(), ({ host }) => host);
+    return structuredClone({ devices: [...this.byUuid.values()], hosts, fleet: this.state });
+  }
+
+  devices(): Iterable<DeviceState> {
+    return this.byUuid.values();
+  }
+
+  hosts(): Iterable<HostEntry> {
+    return this.byPlace.values();
+  }
+
+  hostOf(device: DeviceState): HostState {
+    return this.entryOf(device).host;
+  }
+
+  /** The device of a record, which is new if no record of it has been seen. Its place is not changed. */
+  deviceOf({ gpu, timeMs, occupants }: StoredRecord): DeviceState {
+    const existing = this.byUuid.get(gpu.uuid);
+    if (existing !== undefined) return existing;
+    const { uuid, clusterId, hostname, gpuId, modelName } = gpu;
+    const device: DeviceState = {
+      ...{ uuid, clusterId, hostname, gpuId, modelName, occupants, formerOccupants: occupants, job: "" },
+      ...{
+        faults: [],
+        firstMs: timeMs,
+        lastMs: timeMs,
+        arrivedMs: 0,
+        excusedMs: 0,
+        isLive: false,
+        isSuppressed: false,
+      },
+      ...{ intervalMs: 0, recentIntervalsMs: [], counters: {}, windows: {}, compared: {}, fastValues: null },
+      ...{ xidGauge: null, xidCounts: {}, xids: [], jobXids: [] },
+    };
+    this.byUuid.set(uuid, device);
+    this.entryOf(device).devices.push(device);
+    return device;
+  }
+
+  /** Moves a device to the place where its newest record is from. */
+  place(device: DeviceState, { gpu }: StoredRecord): void {
+    device.gpuId = gpu.gpuId;
+    device.modelName = gpu.modelName;
+    if (device.hostname === gpu.hostname && device.clusterId === gpu.clusterId) return;
+    this.leave(device);
+    device.clusterId = gpu.clusterId;
+    device.hostname = gpu.hostname;
+    this.entryOf(device).devices.push(device);
+  }
+
+  forget(device: DeviceState): void {
+    this.byUuid.delete(device.uuid);
+    this.leave(device);
+  }
+
+  /** Deletes a host without devices. */
+  forgetHost(host: HostState): void {
+    this.byPlace.delete(placeOf(host));
+  }
+
+  private leave(device: DeviceState): void {
+    const { devices } = this.entryOf(device);
+    devices.splice(devices.indexOf(device), 1);
+  }
+
+  private entryOf({ clusterId, hostname }: Pick<DeviceState, "clusterId" | "hostname">): HostEntry {
+    const key = placeOf({ clusterId, hostname });
+    const existing = this.byPlace.get(key);
+    if (existing !== undefined) return existing;
+    const host: HostState = { clusterId, hostname, faults: [], isSuppressed: false, remediatedMs: [] };
+    const entry = { host, devices: [] };
+    this.byPlace.set(key, entry);
+    return entry;
+  }
+}
+
+const placeOf = ({ clusterId, hostname }: Pick<HostState, "clusterId" | "hostname">): string =>
+  `${clusterId}\n${hostname}`;

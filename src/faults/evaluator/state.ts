@@ -1,0 +1,91 @@
+import type { StateSpan } from "../../domain/inventory.ts";
+import type { Occupants } from "../../domain/gpu.ts";
+import type { ActiveFault } from "../fault.ts";
+
+/** What can have faults. */
+export interface Owner {
+  faults: ActiveFault[];
+}
+
+/** A code's bursts: first and last instant of each, oldest first. */
+export interface XidHistory {
+  readonly code: number;
+  readonly bursts: [fromMs: number, toMs: number][];
+}
+
+/** What the evaluator remembers of a device: a plain JSON value of bounded size. */
+export interface DeviceState extends Owner {
+  readonly uuid: string;
+  clusterId: string;
+  hostname: string;
+  gpuId: number;
+  modelName: string;
+  occupants: Occupants;
+  /** The occupants before the newest record. */
+  formerOccupants: Occupants;
+  /** Namespace and name of the job; empty if there is none. */
+  job: string;
+  /** The instants of the first and the newest record. */
+  readonly firstMs: number;
+  lastMs: number;
+  /** The evaluator's time when the newest record arrived. */
+  arrivedMs: number;
+  /** The last instant of maintenance: earlier silence is excused. */
+  excusedMs: number;
+  /** True if its newest record was of the present when it arrived. */
+  isLive: boolean;
+  isSuppressed: boolean;
+  /** The usual interval between records; 0 while it is unknown. */
+  intervalMs: number;
+  /** The newest intervals, until there are enough for their median. */
+  recentIntervalsMs: number[];
+  /** By metric: the newest value of a counter, and its instant. */
+  counters: Record<string, [value: number, atMs: number]>;
+  /** By rule: sums over parts of its window. */
+  windows: Record<string, number[]>;
+  /** By rule about siblings: the newest value and its instant; 0 if it is not to be compared. */
+  compared: Record<string, [value: number, atMs: number]>;
+  fastValues: { hash: number; sinceMs: number; records: number } | null;
+  xidGauge: number | null;
+  /** By the name of a labelled series: its newest count. */
+  xidCounts: Record<string, number>;
+  xids: XidHistory[];
+  /** The XIDs that each job had on this device. */
+  jobXids: { code: number; job: string; atMs: number }[];
+}
+
+/** What the evaluator remembers of a host. */
+export interface HostState extends Owner {
+  readonly clusterId: string;
+  readonly hostname: string;
+  isSuppressed: boolean;
+  /** Resets and reboots after XIDs, oldest first. */
+  remediatedMs: number[];
+}
+
+/** All that the evaluator remembers: a plain JSON value. */
+export interface EvaluatorState {
+  readonly devices: readonly DeviceState[];
+  readonly hosts: readonly HostState[];
+  readonly fleet: FleetState;
+}
+
+/** What the evaluator remembers of the whole fleet. Its faults are those of the fleet and of jobs. */
+export interface FleetState extends Owner {
+  /** The evaluator's time; 0 before it is known. */
+  nowMs: number;
+  /** Since when its time passes without a long gap. */
+  tickingSinceMs: number;
+  /** Until then, no absence is raised: records are arriving again after a gap. */
+  graceUntilMs: number;
+  /** The instant of the newest record of the present. */
+  newestMs: number;
+  /** Maintenance and decommissioning; without end, `toMs` is the greatest integer. */
+  spans: StateSpan[];
+}
+
+/** The most codes, bursts of a code, jobs and series that are remembered of a device. */
+export const maxXidCodes = 16;
+export const maxBursts = 16;
+export const maxJobXids = 8;
+export const maxXidSeries = 64;

@@ -1,0 +1,63 @@
+import type { Occupants } from "../domain/gpu.ts";
+import type { Severity } from "./rules/rule.ts";
+
+/** What a fault is of. */
+export interface FaultSubject {
+  readonly kind: "device" | "host" | "fleet" | "job";
+  /** Empty for the fleet, like each text that does not apply. */
+  readonly clusterId: string;
+  /** Of a device: the host that reported it last. */
+  readonly hostname: string;
+  readonly uuid: string;
+  /** The namespace and name of a job, with a slash between them. */
+  readonly job: string;
+}
+
+/** PENDING: the condition holds, but not yet for long enough. FIRING: it does. ACKNOWLEDGED: an operator has seen it. RESOLVED: it has
+ *  ended, or did not last. SUPPRESSED: its host or device is under maintenance or decommissioned; when that ends and the fault has
+ *  not, its state is told again. */
+export type FaultState = "pending" | "firing" | "acknowledged" | "resolved" | "suppressed";
+
+/** What stays the same while a fault lasts. */
+interface FaultFacts {
+  /** Identifies this occurrence: the name, the subject and the instant of its beginning. */
+  readonly id: string;
+  /** Vendor-neutral: the id of the rule, or for an XID, `nvidia.xid.79`. */
+  readonly name: string;
+  /** The id of the rule. */
+  readonly rule: string;
+  readonly severity: Severity;
+  readonly summary: string;
+  readonly subject: FaultSubject;
+  /** When its condition was first seen, milliseconds since the epoch. */
+  readonly startedAtMs: number;
+  /** The workloads that held the device at its beginning. */
+  readonly holders: Occupants;
+  readonly action: string;
+  /** Page and heading of its explanation. */
+  readonly runbook: string;
+}
+
+/** A change of a fault's state. */
+export interface FaultChange extends FaultFacts {
+  readonly state: FaultState;
+  readonly atMs: number;
+  /** The measured value; null if the fault has none. */
+  readonly value: number | null;
+  /** The reason for the change, as a sentence. */
+  readonly why: string;
+}
+
+/** A fault that has not ended: a plain JSON value. Its changing fields are the evaluator's. */
+export interface ActiveFault extends FaultFacts {
+  state: "pending" | "firing" | "acknowledged";
+  /** Since when its condition holds without a gap in the records. */
+  sinceMs: number;
+  /** The newest instant at which it was judged; of an event, its last repetition. */
+  judgedMs: number;
+  /** Since when the condition for its end holds; null if it does not. */
+  clearMs: number | null;
+  value: number | null;
+  why: string;
+  isSuppressed: boolean;
+}

@@ -1,0 +1,316 @@
+import { describe, expect, test } from "bun:test";
+import type { StateSpan } from "../../src/domain/inventory.ts";
+import { FaultEvaluator } from "../../src/faults/evaluator/evaluator.ts";
+import type { FaultChange } from "../../src/faults/fault.ts";
+import {
+  catalogue,
+  changesTo,
+  held,
+  play,
+  recordOf,
+  rules,
+  type Said,
+  type Script,
+  startMs,
+} from "./scripted-fleet.ts";
+
+/** All changes, as the second, state and name of each. */
+const told = (changes: readonly FaultChange[]): string[] =>
+  changes.map(({ atMs, state, name }) => `${(atMs - startMs) / 1000} ${state} ${name}`);
+const hot: Said = { metrics: { temperature: 90 } };
+const xid = (code: number): Said => ({ metrics: { xid_error: code } });
+/** One GPU says something in these seconds. */
+const during = (fromSecond: number, toSecond: number, said: Said | "silent"): Script => {
+  return (_, seconds) => (seconds >= fromSecond && seconds < toSecond ? said : undefined);
+};
+const maintenance = (fromSecond: number, toSecond: number, uuid = ""): StateSpan => ({
+  ...{ clusterId: "c1", hostname: "host-0", uuid, state: "maintenance" },
+  ...{ fromMs: startMs + fromSecond * 1000, toMs: startMs + toSecond * 1000 },
+});
+
+describe("a fault of a value", () => {
+  test("is pending, fires and is resolved, each once, with what is needed to act", () => {
+    const changes = play({
+      script: (_, seconds) => ({ ...(seconds >= 100 && seconds < 600 ? hot : {}), occupants: held("train-0") }),
+      seconds: 900,
+      gpus: 1,
+    });
+    expect(told(changes)).toEqual([
+      "100 pending gpu.temperature.high",
+      "400 firing gpu.temperature.high",
+      "660 resolved gpu.temperature.high",
+    ]);
+    expect(changes[1]).toEqual({
+      id: `gpu.temperature.high@c1/GPU-0@${startMs + 100_000}`,
+      name: "gpu.temperature.high",
+      rule: "gpu.temperature.high",
+      state: "firing",
+      severity: "warning",
+      summary: "The GPU is hot",
+      subject: { kind: "device", clusterId: "c1", hostname: "host-0", uuid: "GPU-0", job: "" },
+      startedAtMs: startMs + 100_000,
+      atMs: startMs + 400_000,
+      holders: held("train-0"),
+      value: 90,
+      why: "The value of temperature is 90; above 85 is bad.",
+      action: "Check the fans, the air flow and the inlet temperature.",
+      runbook: "docs/faults.md#gputemperaturehigh",
+    });
+  });
+
+  test("that does not last ends without firing", () => {
+    const changes = play({ script: during(100, 300, hot), seconds: 900, gpus: 1 });
+    expect(told(changes)).toEqual(["100 pending gpu.temperature.high", "300 resolved gpu.temperature.high"]);
+  });
+
+  test("stays while the value is between the two limits, or returns within the time of the end", () => {
+    const degrees = (seconds: number): number => {
+      if (seconds < 100) return 60;
+      if (seconds < 500) return 90;
+      // 83 is neither above 85 nor at most 82; then single cool values
+      if (seconds < 1500) return seconds % 100 < 50 ? 83 : 86;
+      if (seconds < 2500) return seconds % 60 === 0 ? 84 : 80;
+      return 80;
+    };
+    const script: Script = (_, seconds) => ({ metrics: { temperature: degrees(seconds) } });
+    expect(told(play({ script, seconds: 3000, gpus: 1 }))).toEqual([
+      "100 pending gpu.temperature.high",
+      "400 firing gpu.temperature.high",
+      "2530 resolved gpu.temperature.high",
+    ]);
+  });
+
+  test("that is pending begins its time again after a long gap", () => {
+    const script: Script = (_, seconds) =>
+      seconds > 200 && seconds < 600 ? "silent" : seconds < 100 ? undefined : hot;
+    expect(changesTo("firing", play({ script, seconds: 1000, gpus: 1 }))).toContain("900 gpu.temperature.high");
+  });
+
+  test("that is acknowledged is resolved when its condition ends", () => {
+    const changes = play({
+      script: during(100, 600, hot),
+      seconds: 900,
+      gpus: 1,
+      then: (evaluator, seconds) => {
+        const [fault] = evaluator.active();
+        return seconds === 450 ? evaluator.acknowledge(fault?.id ?? "", "ada", startMs + 450_000) : [];
+      },
+    });
+    expect(told(changes).slice(2)).toEqual([
+      "450 acknowledged gpu.temperature.high",
+      "660 resolved gpu.temperature.high",
+    ]);
+    expect(changes[2]?.why).toBe("Acknowledged by ada.");
+  });
+});
+
+describe("an XID", () => {
+  test("does not end when the gauge falls, but when the GPU is reset", () => {
+    const script: Script = (_, seconds) => {
+      const total_energy_mj = seconds < 1000 ? 1e12 + seconds : seconds;
+      return { metrics: { total_energy_mj, xid_error: seconds >= 100 && seconds < 300 ? 79 : 0 } };
+    };
+    const changes = play({ script, seconds: 1500, gpus: 1 });
+    expect(told(changes)).toEqual(["100 firing nvidia.xid.79", "1000 resolved nvidia.xid.79"]);
+    expect(changes[0]).toMatchObject({
+      summary: "XID 79: GPU has fallen off the bus",
+      severity: "critical",
+      value: 79,
+    });
+    expect(changes[0]?.action).toStartWith("Drain and cordon the node, then reboot it.");
+  });
+
+  test("ends at a reboot that is told, on its host", () => {
+    const changes = play({
+      script: (gpu, seconds) => (gpu % 4 === 0 && seconds >= 100 ? xid(79) : undefined),
+      seconds: 300,
+      then: (evaluator, seconds) => {
+        const place = { clusterId: "c1", hostname: "host-1", uuid: "" };
+        return seconds === 200 ? evaluator.endByBoundary(place, "reboot", startMs + 200_000) : [];
+      },
+    });
+    const resolved = changes.filter(({ state }) => state === "resolved");
+    expect(resolved.map(({ subject, why }) => [subject.uuid, why])).toEqual([["GPU-4", "The node was rebooted."]]);
+  });
+
+  test("ends when it is acknowledged, and fires again when it comes again", () => {
+    const changes = play({
+      script: (_, seconds) => ({ custom: { 'xid_errors_total{xid="79"}': seconds < 100 ? 0 : seconds < 600 ? 1 : 2 } }),
+      seconds: 900,
+      gpus: 1,
+      then: (evaluator, seconds) => {
+        const [fault] = evaluator.active();
+        return seconds === 300 ? evaluator.acknowledge(fault?.id ?? "", "ada", startMs + 300_000) : [];
+      },
+    });
+    expect(told(changes)).toEqual([
+      "100 firing nvidia.xid.79",
+      "300 acknowledged nvidia.xid.79",
+      "300 resolved nvidia.xid.79",
+      "600 firing nvidia.xid.79",
+    ]);
+  });
+
+  test("of a program ends with its job, and names the job that held the GPU before", () => {
+    const changes = play({
+      script: (_, seconds) => ({
+        occupants: seconds < 100 ? held("train-0") : seconds < 200 ? [] : held("other-0"),
+        ...(seconds >= 100 ? xid(31) : {}),
+      }),
+      seconds: 300,
+      gpus: 1,
+    });
+    expect(told(changes)).toEqual(["100 firing nvidia.xid.31", "120 resolved nvidia.xid.31"]);
+    expect(changes[0]?.holders).toEqual(held("train-0"));
+  });
+
+  test("that several metrics report is told once; one of a window is told again after it left the window", () => {
+    const script: Script = (_, seconds) => {
+      const isInWindow = (seconds >= 100 && seconds < 400) || seconds >= 4000;
+      return {
+        metrics: { xid_error: seconds >= 100 ? 94 : 0 },
+        custom: isInWindow ? { 'xid_errors{window_size_in_ms="300000",xid="94"}': 1 } : {},
+      };
+    };
+    expect(changesTo("firing", play({ script, seconds: 4100, gpus: 1 }))).toEqual([
+      "100 nvidia.xid.94",
+      "4000 nvidia.xid.94",
+    ]);
+  });
+
+  test("again on GPUs of one job is the program's, not the GPU's", () => {
+    const script: Script = (gpu, seconds) => ({
+      occupants: held(`train-${gpu}`),
+      custom: { 'xid_errors_total{xid="31"}': gpu > 1 || seconds < 100 + gpu ? 0 : seconds < 300 ? 1 : 2 },
+    });
+    const rulesTold = new Set(play({ script, seconds: 600 }).map(({ rule }) => rule));
+    expect([...rulesTold].sort()).toEqual(["nvidia.xid.application", "nvidia.xid.job"]);
+  });
+});
+
+describe("maintenance", () => {
+  test("of a host raises nothing, and tells its faults as suppressed and afterwards again", () => {
+    const changes = play({
+      script: (gpu, seconds) => {
+        if (gpu === 0 && seconds >= 100 && seconds < 200) return xid(79);
+        if (gpu === 1 && seconds >= 1000 && seconds < 1800)
+          return { metrics: { temperature: 99, row_remap_failure: 1, xid_error: 48 } };
+        return gpu === 2 && seconds >= 1000 && seconds < 1900 ? "silent" : undefined;
+      },
+      seconds: 3000,
+      spans: [maintenance(900, 2000)],
+    });
+    expect(told(changes)).toEqual([
+      "100 firing nvidia.xid.79",
+      "900 suppressed nvidia.xid.79",
+      "2000 firing nvidia.xid.79",
+    ]);
+    expect(changes[1]?.why).toBe("It is under maintenance.");
+  });
+
+  test("of one GPU does not excuse the others", () => {
+    const script: Script = (gpu, seconds) => (gpu < 2 && seconds >= 1000 ? "silent" : undefined);
+    const changes = play({ script, seconds: 1500, spans: [maintenance(900, 2000, "GPU-0")] });
+    expect(changes.map(({ name, subject }) => [name, subject.uuid])).toEqual([["device.gone", "GPU-1"]]);
+  });
+
+  test("lets a fault end that began before", () => {
+    const script = during(100, 1000, hot);
+    expect(told(play({ script, seconds: 1500, gpus: 1, spans: [maintenance(900, 2000)] }))).toEqual([
+      "100 pending gpu.temperature.high",
+      "400 firing gpu.temperature.high",
+      "900 suppressed gpu.temperature.high",
+      "1060 resolved gpu.temperature.high",
+    ]);
+  });
+
+  test("ends a fault that counts, although the counts are forgotten", () => {
+    const script: Script = (_, seconds) => ({ metrics: { ecc_dbe_volatile_total: seconds < 850 ? 0 : 1 } });
+    const changes = play({ script, seconds: 1500, gpus: 1, spans: [maintenance(900, 2000)] });
+    expect(changes.at(-1)).toMatchObject({ state: "resolved", name: "memory.ecc.uncorrectable" });
+  });
+});
+
+describe("late, repeated and strange records", () => {
+  const begun = (): FaultEvaluator => {
+    const evaluator = new FaultEvaluator({ rules, catalogue });
+    evaluator.advance(startMs);
+    evaluator.observe(recordOf(0, 0));
+    return evaluator;
+  };
+
+  test("a late record has no effect", () => {
+    const evaluator = begun();
+    evaluator.observe(recordOf(0, 20));
+    const before = evaluator.save();
+    expect(evaluator.observe(recordOf(0, 10, { metrics: { xid_error: 79, row_remap_failure: 1 } }))).toEqual([]);
+    expect(evaluator.save()).toEqual(before);
+  });
+
+  test("a repeated record has no effect", () => {
+    const evaluator = begun();
+    const bad = recordOf(0, 20, { metrics: { xid_error: 79, row_remap_failure: 1, ecc_dbe_volatile_total: 4 } });
+    expect(
+      evaluator
+        .observe(bad)
+        .map(({ name }) => name)
+        .sort(),
+    ).toEqual(["memory.ecc.uncorrectable", "memory.row-remap.failed", "nvidia.xid.79"]);
+    const before = evaluator.save();
+    expect(evaluator.observe(bad)).toEqual([]);
+    expect(evaluator.save()).toEqual(before);
+  });
+
+  test("the other part of a record is judged too", () => {
+    const evaluator = begun();
+    const { metrics, ...rest } = recordOf(0, 20, { metrics: { row_remap_failure: 1 } });
+    const { row_remap_failure = 0, ...others } = metrics;
+    expect(evaluator.observe({ ...rest, metrics: others })).toEqual([]);
+    const changes = evaluator.observe({ ...rest, metrics: { row_remap_failure } });
+    expect(changes.map(({ name }) => name)).toEqual(["memory.row-remap.failed"]);
+  });
+
+  test("a record of the far future does not make those of the present late", () => {
+    const evaluator = begun();
+    expect(evaluator.observe(recordOf(0, 86_400))).toEqual([]);
+    expect(evaluator.observe(recordOf(0, 20, { metrics: { row_remap_failure: 1 } }))).toHaveLength(1);
+  });
+
+  test("a MIG instance and a board that was replaced are not missed", () => {
+    const script: Script = (gpu, seconds) => {
+      if (gpu === 0) return seconds < 300 ? { uuid: "GPU-a:mig:1:1g.10gb" } : "silent";
+      return gpu === 1 && seconds >= 300 ? { uuid: "GPU-new" } : undefined;
+    };
+    expect(told(play({ script, seconds: 900 }))).toEqual([]);
+  });
+
+  test("a pipeline that stops and catches up raises no silence of hosts", () => {
+    const evaluator = new FaultEvaluator({ rules, catalogue });
+    const changes: FaultChange[] = [];
+    const observe = (gpu: number, seconds: number): void =>
+      void changes.push(...evaluator.observe(recordOf(gpu, seconds)));
+    for (let at = 0; at <= 600; at += 10) {
+      changes.push(...evaluator.advance(startMs + at * 1000));
+      for (let gpu = 0; gpu < 8; gpu += 1) observe(gpu, at);
+    }
+    // 200 s later, one host's records arrive 50 s before the other's
+    for (const [now, gpus] of [
+      [800, [0, 1, 2, 3]],
+      [850, [4, 5, 6, 7]],
+    ] as const) {
+      for (const gpu of gpus) for (let at = 610; at <= now; at += 10) observe(gpu, at);
+      for (let at = now; at < now + 50; at += 10) changes.push(...evaluator.advance(startMs + at * 1000));
+    }
+    expect(told(changes)).toEqual([]);
+  });
+
+  test("the faults of a rule that is disabled, and of a device that is gone for a week, are resolved", () => {
+    const evaluator = begun();
+    evaluator.observe(recordOf(0, 10, { metrics: { row_remap_failure: 1 } }));
+    const without = rules.map((rule) => ({ ...rule, enabled: rule.id !== "memory.row-remap.failed" }));
+    const next = new FaultEvaluator({ rules: without, catalogue, state: evaluator.save() });
+    expect(told(next.advance(startMs + 20_000))).toEqual(["20 resolved memory.row-remap.failed"]);
+    expect(told(evaluator.advance(startMs + 8 * 86_400_000))).toContain("691200 resolved memory.row-remap.failed");
+    expect(evaluator.save().devices).toEqual([]);
+  });
+});
