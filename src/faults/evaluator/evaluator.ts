@@ -166,15 +166,18 @@ export class FaultEvaluator {
     if (!isSameOccupants(device.occupants, record.occupants) || device.lastMs === device.firstMs) {
       device.job = jobOf(record.occupants);
     }
-    if (elapsedMs > 0) device.formerOccupants = device.occupants;
+    const isLive = record.timeMs > state.nowMs - presentMs;
+    if (elapsedMs > 0) {
+      device.formerOccupants = device.occupants;
+      device.arrivedMs = state.nowMs;
+      device.isLive = isLive;
+    } else device.isLive ||= isLive;
     device.occupants = record.occupants;
     device.lastMs = record.timeMs;
-    device.arrivedMs = state.nowMs;
-    device.isLive = record.timeMs > state.nowMs - presentMs;
     if (device.isLive) state.newestMs = Math.max(state.newestMs, record.timeMs);
     this.fleet.place(device, record);
     const mayRaise = !this.suppression.covers(device, record.timeMs);
-    if (!mayRaise) forgetCounted(device);
+    if (!mayRaise && elapsedMs > 0) forgetCounted(device);
     return { device, record, atMs: record.timeMs, elapsedMs, isAfterGap, mayRaise };
   }
 

@@ -84,8 +84,9 @@ export interface FleetState extends Owner {
   spans: StateSpan[];
 }
 
-/** The most codes, bursts of a code, jobs and series that are remembered of a device. */
+/** The most codes, bursts of a code, active XIDs, jobs and series that are remembered of a device. */
 export const maxXidCodes = 16;
 export const maxBursts = 16;
+export const maxActiveXids = 16;
 export const maxJobXids = 8;
 export const maxXidSeries = 64;

@@ -3,7 +3,7 @@ import { type Xid, type XidCatalogue, xidOfCode } from "../rules/xid-catalogue.t
 import type { ActiveFault } from "../fault.ts";
 import { jobOf } from "./job-of.ts";
 import { type Observation, ofDevice } from "./observation.ts";
-import { type DeviceState, type HostState, maxJobXids, type Owner } from "./state.ts";
+import { type DeviceState, type HostState, maxActiveXids, maxJobXids, type Owner } from "./state.ts";
 import { faultOf, type Transitions } from "./transitions.ts";
 import { countBursts, forgetXids, rememberXid, XidEvents } from "./xid-events.ts";
 
@@ -109,8 +109,18 @@ export class XidRules {
       const [summary, action] = [`XID ${xid.code}: ${xid.name}`, xid.action];
       const why = `The driver reported XID ${xid.code} (class ${xid.class}, source ${xid.source}).`;
       const texts = { name, summary, action, why, value: xid.code };
+      this.makeRoom(device, atMs);
       this.options.transitions.begin({ owner: device, rule, ...heldBefore(device), ...texts, atMs }, "firing");
     }
+  }
+
+  /** Memory is bounded: the oldest XID ends if a device has too many. */
+  private makeRoom(device: DeviceState, atMs: number): void {
+    const events = device.faults.filter(({ rule }) => this.isEvent(rule));
+    const [oldest] = events;
+    if (oldest === undefined || events.length < maxActiveXids) return;
+    const why = `The device has more than ${maxActiveXids} XIDs, and this is the oldest.`;
+    this.options.transitions.resolve(device, oldest, { atMs, why });
   }
 
   private judgeAgain(device: DeviceState, xid: Xid, atMs: number): void {
