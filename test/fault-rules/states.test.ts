@@ -104,6 +104,19 @@ describe("a fault of a value", () => {
   });
 });
 
+test("missing records are told when they begin after hours, and resolved when they arrive again", () => {
+  const script: Script = (gpu, seconds) =>
+    gpu === 0 && seconds >= 20_000 && seconds < 40_000 && seconds % 50 === 0 ? "silent" : undefined;
+  const changes = play({ script, seconds: 50_000, gpus: 2 });
+  expect(told(changes)).toEqual(["22290 firing device.coverage.low", "42690 resolved device.coverage.low"]);
+  expect(changes[0]?.value).toBeCloseTo(0.89, 2);
+});
+
+test("a longer interval between scrapes is no loss", () => {
+  const script: Script = (_, seconds) => (seconds >= 10_000 && seconds % 30 !== 0 ? "silent" : undefined);
+  expect(told(play({ script, seconds: 20_000, gpus: 2 }))).toEqual([]);
+});
+
 describe("an XID", () => {
   test("does not end when the gauge falls, but when the GPU is reset", () => {
     const script: Script = (_, seconds) => {

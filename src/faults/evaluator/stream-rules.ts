@@ -14,12 +14,13 @@ const fastMetrics = [
 /** A single series may really stay the same, such as the power of a GPU at its limit in whole watts. */
 const fewestFastMetrics = 2;
 const coverageName = "coverage";
+const silenceMs = 60_000;
 
 /** Judges the stream of a device's records: whether values are frozen, and how many records are missing. */
 export class StreamRules {
   private readonly frozen: readonly RuleOf<"frozen">[];
   private readonly coverage: readonly RuleOf<"coverage">[];
-  private readonly hour = new SlidingSums(hourMs, 1);
+  private readonly hour = new SlidingSums(hourMs, 2);
   private readonly double = new Float64Array(1);
   private readonly words = new Int32Array(this.double.buffer);
 
@@ -37,18 +38,18 @@ export class StreamRules {
     if (this.frozen.length > 0) this.observeFastValues(observation);
   }
 
-  private observeCoverage({ device, atMs, isAfterGap, mayRaise }: Observation): void {
+  private observeCoverage({ device, atMs, elapsedMs, isAfterGap, mayRaise }: Observation): void {
     const { intervalMs } = device;
-    // a long gap is the matter of the rules of absence
     if (isAfterGap || intervalMs === 0) delete device.windows[coverageName];
     if (intervalMs === 0) return;
     const window = (device.windows[coverageName] ??= []);
-    const { length } = window;
-    this.hour.add(window, atMs, [1]);
-    if (window.length === length && length > 2) return; // judged once in ten minutes
-    const spanMs = atMs - (window[0] as number);
-    if (spanMs < hourMs) return;
-    const value = this.hour.total(window) / (spanMs / intervalMs + 1);
+    const partBefore = window.at(-3);
+    // a longer silence is the matter of the rules of absence
+    const isSilence = elapsedMs > Math.max(silenceMs, 3 * intervalMs);
+    this.hour.add(window, atMs, [1, isSilence ? 1 : elapsedMs / intervalMs]);
+    // judged once in ten minutes, as each part of the window begins
+    if (window.at(-3) === partBefore || atMs - (window[0] as number) < hourMs) return;
+    const value = this.hour.total(window, 0) / this.hour.total(window, 1);
     for (const rule of this.coverage) {
       const why = (): string =>
         `${shownNumber(100 * value)} % of the records of an hour arrived, by the interval of ${shownNumber(intervalMs / 1000)} s.`;
@@ -131,6 +132,8 @@ export function learnInterval(device: DeviceState, elapsedMs: number): void {
   recent.sort((a, b) => a - b);
   const median = recent[intervalsForMedian >> 1] as number;
   const isRegular = (recent.at(-1) as number) <= 1.05 * (recent[0] as number);
+  // the schedule has changed: what was missing by the old one is not missing
+  if (isRegular && median > 1.05 * device.intervalMs) delete device.windows[coverageName];
   const isKnown = device.intervalMs > 0 && !isRegular;
   device.intervalMs = isKnown ? Math.min(median, device.intervalMs * slowGrowth) : median;
   device.recentIntervalsMs = [];
