@@ -61,8 +61,8 @@ module.exports = {
     layer("terminal", "^src/terminal/", ["^src/(kit|domain|terminal)/", interfacesOf("source|queue|store|observe")]),
     layer("scaling", "^src/scaling/", ["^src/(kit|domain|etcd|tls|scaling)/", interfacesOf("queue|observe")]),
     layer("access", "^src/access/", ["^src/(kit|domain|db|etcd|access)/"]),
-    // Rooms that are not built yet: docs/architecture.md says what each will contain.
     layer("faults", "^src/faults/", ["^src/(kit|domain|db|etcd|faults)/", interfacesOf("store|hot")]),
+    // Rooms that are not built yet: docs/architecture.md says what each will contain.
     layer("usage", "^src/usage/", ["^src/(kit|domain|db|usage)/", interfacesOf("store")]),
     layer("dashboard", "^src/dashboard/", ["^src/dashboard/", "^clients/typescript/src/"]),
     layer("routes", "^src/routes/", ["^src/(kit|domain|routes)/", interfacesOf("source|queue|store|hot"), shownRooms]),

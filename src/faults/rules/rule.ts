@@ -5,7 +5,8 @@ import { xidClasses } from "./xid-catalogue.ts";
 export const severities = ["info", "warning", "critical"] as const;
 export type Severity = (typeof severities)[number];
 
-const oneOf = <Text extends string>(texts: readonly Text[]) => Type.Union(texts.map((text) => Type.Literal(text)));
+const oneOf = <const Text extends string>(texts: readonly Text[]) =>
+  Type.Unsafe<Text>(Type.Union(texts.map((each) => Type.Literal(each))));
 const text = (description: string) => Type.String({ minLength: 1, description });
 const metric = text("a metric of the catalogue, or the name of another metric");
 const seconds = (description: string) => Type.Integer({ minimum: 0, maximum: 31 * 86_400, description });
