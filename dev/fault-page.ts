@@ -100,7 +100,11 @@ function conditionOf(rule: Rule): string {
   }
 }
 
-const newerOf = { device: ", while its host reports", host: ", while other hosts report", fleet: "" } as const;
+const newerOf = {
+  device: ", while its host reports",
+  host: ", while other hosts of its cluster report",
+  cluster: "",
+} as const;
 const percent = (share: number): string => `${Math.round(share * 100)} %`;
 
 function limitOf({ above, below }: { readonly above?: number; readonly below?: number }): string {

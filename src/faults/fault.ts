@@ -3,10 +3,9 @@ import type { Severity } from "./rules/rule.ts";
 
 /** What a fault is of. */
 export interface FaultSubject {
-  readonly kind: "device" | "host" | "fleet" | "job";
-  /** Empty for the fleet, like each text that does not apply. */
+  readonly kind: "device" | "host" | "cluster" | "job";
   readonly clusterId: string;
-  /** Of a device: the host that reported it last. */
+  /** Of a device: the host that reported it last. Empty if it does not apply, like the texts below. */
   readonly hostname: string;
   readonly uuid: string;
   /** The namespace and name of a job, with a slash between them. */
@@ -29,7 +28,7 @@ interface FaultFacts {
   readonly severity: Severity;
   readonly summary: string;
   readonly subject: FaultSubject;
-  /** When its condition was first seen, milliseconds since the epoch. */
+  /** When its condition was first seen, or since when there is silence; milliseconds since the epoch. */
   readonly startedAtMs: number;
   /** The workloads that held the device at its beginning. */
   readonly holders: Occupants;

@@ -73,9 +73,9 @@ const cases: Readonly<Record<string, Case>> = {
       seconds: 900,
     },
   },
-  "fleet.silent": {
+  "cluster.silent": {
     fires: { script: (_, seconds) => (seconds >= 200 ? "silent" : undefined), seconds: 900 },
-    told: ["500 fleet.silent"],
+    told: ["500 cluster.silent"],
     nearMiss: { script: (_, seconds) => (seconds >= 200 && seconds < 480 ? "silent" : undefined), seconds: 900 },
   },
   "device.frozen": {
@@ -153,7 +153,7 @@ const cases: Readonly<Record<string, Case>> = {
       }),
       seconds: 600,
     },
-    told: ["100 nvidia.xid.31", "150 nvidia.xid.31", "150 nvidia.xid.job:c1/team/train"],
+    told: ["100 nvidia.xid.31", "150 nvidia.xid.31", "150 nvidia.xid.job:team/train"],
     // two jobs
     nearMiss: {
       script: (gpu, seconds) => ({

@@ -1,30 +1,44 @@
 import { hasNvidiaMigUuid, migInstanceOf } from "../../domain/mig-instance.ts";
 import { type Rule, type RuleOf, rulesOf } from "../rules/rule.ts";
 import { ofDevice } from "./observation.ts";
-import type { DeviceState, FleetState, HostState, Owner } from "./state.ts";
+import type { ClusterState, DeviceState, HostState, Owner } from "./state.ts";
 import { type Beginning, faultOf, type Transitions } from "./transitions.ts";
 
-/** A host with its devices. */
+/** A host with its devices, and its cluster. */
 export interface HostDevices {
+  readonly cluster: ClusterState;
   readonly host: HostState;
   readonly devices: readonly DeviceState[];
 }
 
+/** A cluster at a time. */
+export interface ClusterAt {
+  readonly cluster: ClusterState;
+  readonly nowMs: number;
+  /** Since when the time passes without a long gap. */
+  readonly tickingSinceMs: number;
+  /** The shortest interval of a device that ought to report; undefined if no device ought to. */
+  readonly intervalMs: number | undefined;
+}
+
 interface Silence {
   readonly rule: RuleOf<"absence">;
-  readonly silentMs: number;
+  /** The newest record, or the end of the maintenance since. */
+  readonly heardMs: number;
+  /** Silent by this instant. */
+  readonly untilMs: number;
   readonly intervalMs: number;
   readonly atMs: number;
   readonly mayRaise: boolean;
   readonly what: string;
 }
 
-/** Judges silence. A device is silent by the newest record of its host, a host by the newest record of the fleet: what stops the
- *  pipeline is no fault of a host. Only the fleet is silent by the time. */
+/** Judges silence. A device is silent by the newest record of its host, a host by the newest record of its cluster: what stops the
+ *  pipeline is no fault of a host. Only a cluster is silent by the time. */
 export class AbsenceRules {
   private readonly ofDevices: readonly RuleOf<"absence">[];
   private readonly ofHosts: readonly RuleOf<"absence">[];
-  private readonly ofFleet: readonly RuleOf<"absence">[];
+  private readonly ofClusters: readonly RuleOf<"absence">[];
 
   constructor(
     rules: readonly Rule[],
@@ -33,22 +47,23 @@ export class AbsenceRules {
     const absence = rulesOf(rules, "absence");
     this.ofDevices = absence.filter((rule) => rule.of === "device");
     this.ofHosts = absence.filter((rule) => rule.of === "host");
-    this.ofFleet = absence.filter((rule) => rule.of === "fleet");
+    this.ofClusters = absence.filter((rule) => rule.of === "cluster");
   }
 
-  /** @param intervalMs the shortest interval of a device */
-  advance(hosts: Iterable<HostDevices>, fleet: FleetState, intervalMs: number): void {
-    for (const each of hosts) this.advanceHost(each, fleet);
-    const silentMs = fleet.nowMs - Math.max(fleet.newestMs, fleet.tickingSinceMs);
-    for (const rule of this.ofFleet) {
-      const subject = { kind: "fleet", clusterId: "", hostname: "", uuid: "", job: "" } as const;
-      const silence = { rule, silentMs, intervalMs, atMs: fleet.nowMs, mayRaise: fleet.newestMs > 0, what: "any host" };
-      this.judge(fleet, silence, () => ({ subject, holders: [] }));
+  advanceCluster({ cluster, nowMs, tickingSinceMs, intervalMs }: ClusterAt): void {
+    if (intervalMs === undefined || cluster.newestMs === 0) return;
+    const { clusterId } = cluster;
+    const heardMs = Math.max(cluster.newestMs, tickingSinceMs);
+    for (const rule of this.ofClusters) {
+      const subject = { kind: "cluster", clusterId, hostname: "", uuid: "", job: "" } as const;
+      const what = `any host of the cluster ${clusterId}`;
+      const silence = { rule, heardMs, untilMs: nowMs, intervalMs, atMs: nowMs, mayRaise: true, what };
+      this.judge(cluster, silence, () => ({ subject, holders: [] }));
     }
   }
 
-  private advanceHost({ host, devices }: HostDevices, fleet: FleetState): void {
-    const present = devices.filter(({ isSuppressed, isLive }) => isLive && !isSuppressed);
+  advanceHost({ cluster, host, devices }: HostDevices, nowMs: number): void {
+    const present = devices.filter(oughtToReport);
     if (present.length === 0) return;
     let [newestMs, heardMs, intervalMs] = [0, 0, 0];
     for (const device of present) {
@@ -56,39 +71,34 @@ export class AbsenceRules {
       heardMs = Math.max(heardMs, device.lastMs, device.excusedMs);
       intervalMs = Math.max(intervalMs, device.intervalMs);
     }
-    const [atMs, mayRaise] = [fleet.nowMs, fleet.nowMs >= fleet.graceUntilMs];
+    const mayRaise = nowMs >= cluster.graceUntilMs;
     for (const rule of this.ofHosts) {
       const { clusterId, hostname } = host;
       const subject = { kind: "host", clusterId, hostname, uuid: "", job: "" } as const;
-      const holders = (): Beginning["holders"] => present.flatMap(({ occupants }) => occupants);
-      const silence = {
-        rule,
-        silentMs: fleet.newestMs - heardMs,
-        intervalMs,
-        atMs,
-        mayRaise,
-        what: `the host ${hostname}`,
-      };
-      this.judge(host, silence, () => ({ subject, holders: holders() }));
+      const what = `the host ${hostname}`;
+      const silence = { rule, heardMs, untilMs: cluster.newestMs, intervalMs, atMs: nowMs, mayRaise, what };
+      this.judge(host, silence, () => ({ subject, holders: present.flatMap(({ occupants }) => occupants) }));
     }
     for (const device of present) {
-      const silentMs = newestMs - Math.max(device.lastMs, device.excusedMs);
+      const isSilent = Math.max(device.lastMs, device.excusedMs) < newestMs;
       // nearly all devices have reported with their host
-      if (silentMs <= 0 && device.faults.length === 0) continue;
+      if (!isSilent && device.faults.length === 0) continue;
       const isExpected = !isInstance(device) && !isReplaced(device, devices);
-      this.advanceDevice(device, { silentMs, atMs, mayRaise: mayRaise && isExpected });
+      this.advanceDevice(device, { untilMs: newestMs, atMs: nowMs, mayRaise: mayRaise && isExpected });
     }
   }
 
-  private advanceDevice(device: DeviceState, silence: Pick<Silence, "silentMs" | "atMs" | "mayRaise">): void {
+  private advanceDevice(device: DeviceState, silence: Pick<Silence, "untilMs" | "atMs" | "mayRaise">): void {
+    const heardMs = Math.max(device.lastMs, device.excusedMs);
     for (const rule of this.ofDevices) {
       const what = `GPU ${device.gpuId} of ${device.hostname}, which reports other GPUs`;
-      this.judge(device, { ...silence, rule, intervalMs: device.intervalMs, what }, () => ofDevice(device));
+      this.judge(device, { ...silence, heardMs, rule, intervalMs: device.intervalMs, what }, () => ofDevice(device));
     }
   }
 
   private judge(owner: Owner, silence: Silence, beginning: () => Pick<Beginning, "subject" | "holders">): void {
-    const { rule, silentMs, intervalMs, atMs, mayRaise, what } = silence;
+    const { rule, heardMs, untilMs, intervalMs, atMs, mayRaise, what } = silence;
+    const silentMs = untilMs - heardMs;
     const isBad = silentMs > Math.max(rule.for_seconds * 1000, rule.intervals * intervalMs);
     if (!isBad && faultOf(owner, rule.id) === undefined) return;
     const value = Math.max(0, silentMs / 1000);
@@ -96,9 +106,18 @@ export class AbsenceRules {
     this.transitions.judge(
       owner,
       { isBad, isClear: !isBad, value, atMs, mayRaise, why },
-      { rule, durations: { forMs: 0, resolveForMs: 0, maxGapMs: Infinity }, beginning },
+      {
+        rule,
+        durations: { forMs: 0, resolveForMs: 0, maxGapMs: Infinity },
+        beginning: () => ({ ...beginning(), startedAtMs: heardMs }),
+      },
     );
   }
+}
+
+/** True if silence of the device means something. */
+export function oughtToReport({ isLive, isSuppressed }: DeviceState): boolean {
+  return isLive && !isSuppressed;
 }
 
 /** MIG instances come and go as the GPU is divided. */

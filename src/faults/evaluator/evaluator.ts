@@ -4,13 +4,13 @@ import type { StoredRecord } from "../../domain/query.ts";
 import type { ActiveFault, FaultChange } from "../fault.ts";
 import { type Rule, rulesOf } from "../rules/rule.ts";
 import type { XidCatalogue } from "../rules/xid-catalogue.ts";
-import { AbsenceRules } from "./absence-rules.ts";
+import { AbsenceRules, oughtToReport } from "./absence-rules.ts";
 import { CounterRises } from "./counter-rises.ts";
 import { Fleet } from "./fleet.ts";
 import { jobOf } from "./job-of.ts";
 import { maxGapOf, type Observation } from "./observation.ts";
 import { SiblingRules } from "./sibling-rules.ts";
-import type { DeviceState, EvaluatorState, HostState, Owner } from "./state.ts";
+import type { ClusterState, DeviceState, EvaluatorState, HostState, Owner } from "./state.ts";
 import { learnInterval, StreamRules } from "./stream-rules.ts";
 import { Suppression } from "./suppression.ts";
 import { Transitions } from "./transitions.ts";
@@ -73,15 +73,16 @@ export class FaultEvaluator {
     this.streams = new StreamRules(rules, transitions);
     this.siblings = new SiblingRules(rules, this.rises, transitions);
     this.absence = new AbsenceRules(rules, transitions);
-    const devices = () => this.fleet.devices();
-    this.xids = new XidRules({ rules, catalogue, transitions, devices, jobs: () => this.fleet.state });
+    const devices = (): Iterable<DeviceState> => this.fleet.devices();
+    const clusterOf = (device: DeviceState): Owner => this.fleet.clusterOf(device);
+    this.xids = new XidRules({ rules, catalogue, transitions, devices, clusterOf });
     this.ruleIds = new Set(rules.flatMap(({ id, enabled }) => (enabled === false ? [] : [id])));
   }
 
   /** Judges a stored record.
    *  @returns the changes of state, in their order */
   observe(record: StoredRecord): FaultChange[] {
-    const { nowMs } = this.fleet.state;
+    const { nowMs } = this.fleet.time;
     if (nowMs > 0 && record.timeMs > nowMs + futureMs) return [];
     const device = this.fleet.deviceOf(record);
     if (record.timeMs < device.lastMs) return [];
@@ -102,16 +103,16 @@ export class FaultEvaluator {
    *  @param nowMs a time that is not later than the last one has no effect
    *  @returns the changes of state, in their order */
   advance(nowMs: number): FaultChange[] {
-    const { state } = this.fleet;
-    if (nowMs <= state.nowMs) return [];
-    const intervalMs = this.shortestIntervalMs();
-    const longMs = Math.max(stoppedMs, 3 * intervalMs);
-    const wasStopped = nowMs - state.nowMs > stoppedMs;
-    if (wasStopped) state.tickingSinceMs = nowMs;
-    if (wasStopped || nowMs - state.newestMs > longMs) state.graceUntilMs = nowMs + graceMs;
-    state.nowMs = nowMs;
+    const { time } = this.fleet;
+    if (nowMs <= time.nowMs) return [];
+    const wasStopped = nowMs - time.nowMs > stoppedMs;
+    if (wasStopped) time.tickingSinceMs = nowMs;
+    time.nowMs = nowMs;
     this.suppression.advance(nowMs);
-    this.absence.advance(this.fleet.hosts(), state, intervalMs);
+    this.advanceClusters(wasStopped);
+    for (const { host, devices } of this.fleet.hosts()) {
+      this.absence.advanceHost({ cluster: this.fleet.clusterOf(host), host, devices }, nowMs);
+    }
     this.siblings.advance(this.fleet.devices(), nowMs);
     this.advanceOwners(nowMs);
     return this.transitions.take();
@@ -159,30 +160,48 @@ export class FaultEvaluator {
   }
 
   private observationOf(device: DeviceState, record: StoredRecord): Observation {
-    const { state } = this.fleet;
+    const { nowMs } = this.fleet.time;
     const elapsedMs = record.timeMs - device.lastMs;
     const isAfterGap = elapsedMs > maxGapOf(device);
     if (elapsedMs > 0) learnInterval(device, elapsedMs);
     if (!isSameOccupants(device.occupants, record.occupants) || device.lastMs === device.firstMs) {
       device.job = jobOf(record.occupants);
     }
-    const isLive = record.timeMs > state.nowMs - presentMs;
+    const isLive = record.timeMs > nowMs - presentMs;
     if (elapsedMs > 0) {
       device.formerOccupants = device.occupants;
-      device.arrivedMs = state.nowMs;
+      device.arrivedMs = nowMs;
       device.isLive = isLive;
     } else device.isLive ||= isLive;
     device.occupants = record.occupants;
     device.lastMs = record.timeMs;
-    if (device.isLive) state.newestMs = Math.max(state.newestMs, record.timeMs);
     this.fleet.place(device, record);
+    const cluster = this.fleet.clusterOf(device);
+    if (isLive && record.timeMs > cluster.newestMs) cluster.newestMs = record.timeMs;
     const mayRaise = !this.suppression.covers(device, record.timeMs);
     if (!mayRaise && elapsedMs > 0) forgetCounted(device);
     return { device, record, atMs: record.timeMs, elapsedMs, isAfterGap, mayRaise };
   }
 
+  /** @param wasStopped true if the time has a gap: records arrive again, host by host */
+  private advanceClusters(wasStopped: boolean): void {
+    const { nowMs, tickingSinceMs } = this.fleet.time;
+    const intervals = new Map<string, number>();
+    for (const device of this.fleet.devices()) {
+      if (!oughtToReport(device)) continue;
+      const shortestMs = intervals.get(device.clusterId) ?? Infinity;
+      intervals.set(device.clusterId, Math.min(shortestMs, device.intervalMs || Infinity));
+    }
+    for (const cluster of this.fleet.clusters()) {
+      const shortestMs = intervals.get(cluster.clusterId);
+      const intervalMs = shortestMs === Infinity ? 0 : shortestMs;
+      const isSilent = nowMs - cluster.newestMs > Math.max(stoppedMs, 3 * (intervalMs ?? 0));
+      if (wasStopped || isSilent) cluster.graceUntilMs = nowMs + graceMs;
+      this.absence.advanceCluster({ cluster, nowMs, tickingSinceMs, intervalMs });
+    }
+  }
+
   private advanceOwners(nowMs: number): void {
-    const { state } = this.fleet;
     for (const device of this.fleet.devices()) {
       if (device.faults.length > 0 || device.xids.length > 0) this.xids.advance(device, nowMs);
       if (device.arrivedMs === 0) device.arrivedMs = nowMs;
@@ -192,7 +211,11 @@ export class FaultEvaluator {
       this.xids.advanceHost(host, nowMs);
       if (devices.length === 0) this.forgetHost(host, nowMs);
     }
-    this.xids.advanceJobs(state, nowMs);
+    const clusterIds = new Set(Array.from(this.fleet.hosts(), ({ host }) => host.clusterId));
+    for (const cluster of this.fleet.clusters()) {
+      this.xids.advanceCluster(cluster, nowMs);
+      if (!clusterIds.has(cluster.clusterId)) this.forgetCluster(cluster, nowMs);
+    }
     for (const owner of this.owners()) {
       for (const fault of owner.faults) {
         const why = "The rule was removed or disabled.";
@@ -217,17 +240,16 @@ export class FaultEvaluator {
     this.xids.endByBoundary(device, this.fleet.hostOf(device), { atMs, why });
   }
 
-  private shortestIntervalMs(): number {
-    let shortestMs = Infinity;
-    for (const { intervalMs } of this.fleet.devices())
-      if (intervalMs > 0 && intervalMs < shortestMs) shortestMs = intervalMs;
-    return shortestMs === Infinity ? 0 : shortestMs;
+  private forgetCluster(cluster: ClusterState, nowMs: number): void {
+    const why = "The cluster has no host any more.";
+    for (const fault of cluster.faults) this.transitions.resolve(cluster, fault, { atMs: nowMs, why });
+    this.fleet.forgetCluster(cluster);
   }
 
   private *owners(): Iterable<Owner> {
     yield* this.fleet.devices();
     for (const { host } of this.fleet.hosts()) yield host;
-    yield this.fleet.state;
+    yield* this.fleet.clusters();
   }
 }
 

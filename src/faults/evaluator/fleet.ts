@@ -1,20 +1,22 @@
 import type { StoredRecord } from "../../domain/query.ts";
-import type { DeviceState, EvaluatorState, FleetState, HostState } from "./state.ts";
+import type { ClusterState, DeviceState, EvaluatorState, HostState, TimeState } from "./state.ts";
 
 interface HostEntry {
   readonly host: HostState;
   readonly devices: DeviceState[];
 }
 
-/** The states of devices and hosts, by uuid and by place. */
+/** The states of devices, hosts and clusters, by uuid and by place. */
 export class Fleet {
-  readonly state: FleetState;
+  readonly time: TimeState;
   private readonly byUuid = new Map<string, DeviceState>();
   private readonly byPlace = new Map<string, HostEntry>();
+  private readonly byClusterId = new Map<string, ClusterState>();
 
   constructor(state?: EvaluatorState) {
     const copy = state === undefined ? undefined : structuredClone(state);
-    this.state = copy?.fleet ?? { faults: [], nowMs: 0, tickingSinceMs: 0, graceUntilMs: 0, newestMs: 0, spans: [] };
+    this.time = copy?.time ?? { nowMs: 0, tickingSinceMs: 0, spans: [] };
+    for (const cluster of copy?.clusters ?? []) this.byClusterId.set(cluster.clusterId, cluster);
     for (const host of copy?.hosts ?? []) this.byPlace.set(placeOf(host), { host, devices: [] });
     for (const device of copy?.devices ?? []) {
       this.byUuid.set(device.uuid, device);
@@ -25,7 +27,8 @@ export class Fleet {
   /** @returns a plain JSON value that does not change any more */
   save(): EvaluatorState {
     const hosts = Array.from(this.byPlace.values(), ({ host }) => host);
-    return structuredClone({ devices: [...this.byUuid.values()], hosts, fleet: this.state });
+    const [devices, clusters] = [[...this.byUuid.values()], [...this.byClusterId.values()]];
+    return structuredClone({ devices, hosts, clusters, time: this.time });
   }
 
   devices(): Iterable<DeviceState> {
@@ -36,8 +39,20 @@ export class Fleet {
     return this.byPlace.values();
   }
 
+  clusters(): Iterable<ClusterState> {
+    return this.byClusterId.values();
+  }
+
   hostOf(device: DeviceState): HostState {
     return this.entryOf(device).host;
+  }
+
+  clusterOf({ clusterId }: Pick<HostState, "clusterId">): ClusterState {
+    const existing = this.byClusterId.get(clusterId);
+    if (existing !== undefined) return existing;
+    const cluster: ClusterState = { clusterId, faults: [], newestMs: 0, graceUntilMs: 0 };
+    this.byClusterId.set(clusterId, cluster);
+    return cluster;
   }
 
   /** The device of a record, which is new if no record of it has been seen. Its place is not changed. */
@@ -83,6 +98,11 @@ export class Fleet {
   /** Deletes a host without devices. */
   forgetHost(host: HostState): void {
     this.byPlace.delete(placeOf(host));
+  }
+
+  /** Deletes a cluster without hosts. */
+  forgetCluster({ clusterId }: ClusterState): void {
+    this.byClusterId.delete(clusterId);
   }
 
   private leave(device: DeviceState): void {

@@ -67,19 +67,25 @@ export interface HostState extends Owner {
 export interface EvaluatorState {
   readonly devices: readonly DeviceState[];
   readonly hosts: readonly HostState[];
-  readonly fleet: FleetState;
+  readonly clusters: readonly ClusterState[];
+  readonly time: TimeState;
 }
 
-/** What the evaluator remembers of the whole fleet. Its faults are those of the fleet and of jobs. */
-export interface FleetState extends Owner {
+/** What the evaluator remembers of a cluster. Its faults are those of the cluster and of its jobs. */
+export interface ClusterState extends Owner {
+  readonly clusterId: string;
+  /** The instant of the newest record of the present; 0 before the first. */
+  newestMs: number;
+  /** Until then, no absence is raised: records are arriving again after a gap. */
+  graceUntilMs: number;
+}
+
+/** What the evaluator knows of the time, and of maintenance. */
+export interface TimeState {
   /** The evaluator's time; 0 before it is known. */
   nowMs: number;
   /** Since when its time passes without a long gap. */
   tickingSinceMs: number;
-  /** Until then, no absence is raised: records are arriving again after a gap. */
-  graceUntilMs: number;
-  /** The instant of the newest record of the present. */
-  newestMs: number;
   /** Maintenance and decommissioning; without end, `toMs` is the greatest integer. */
   spans: StateSpan[];
 }

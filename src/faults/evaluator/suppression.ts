@@ -17,7 +17,7 @@ export class Suppression {
   /** Replaces the spans. */
   set(spans: readonly StateSpan[]): void {
     // JSON has no infinity
-    this.fleet.state.spans = spans.map((span) => ({ ...span, toMs: Math.min(span.toMs, Number.MAX_SAFE_INTEGER) }));
+    this.fleet.time.spans = spans.map((span) => ({ ...span, toMs: Math.min(span.toMs, Number.MAX_SAFE_INTEGER) }));
     this.index();
   }
 
@@ -66,7 +66,7 @@ export class Suppression {
   }
 
   private index(): void {
-    this.spans = Map.groupBy(this.fleet.state.spans, keyOf);
+    this.spans = Map.groupBy(this.fleet.time.spans, keyOf);
   }
 }
 

@@ -22,6 +22,8 @@ export interface Beginning {
   readonly subject: FaultSubject;
   readonly holders: Occupants;
   readonly atMs: number;
+  /** `atMs` if absent. */
+  readonly startedAtMs?: number;
   readonly value: number | null;
   readonly why: string;
   /** The rule's own if absent. */
@@ -76,13 +78,13 @@ export class Transitions {
   /** Begins a fault, which fires or is pending. */
   begin(beginning: Beginning, state: "pending" | "firing"): void {
     const { owner, rule, subject, holders, atMs, value, why } = beginning;
-    const name = beginning.name ?? rule.id;
+    const [name, startedAtMs] = [beginning.name ?? rule.id, beginning.startedAtMs ?? atMs];
     const { clusterId, hostname, uuid, job } = subject;
-    const place = uuid || job || hostname || subject.kind;
+    const place = [clusterId, uuid || job || hostname].filter((text) => text !== "").join("/");
     const fault: ActiveFault = {
-      id: `${name}@${clusterId}/${place}@${atMs}`,
+      id: `${name}@${place}@${startedAtMs}`,
       ...{ name, rule: rule.id, severity: rule.severity, summary: beginning.summary ?? rule.summary, subject },
-      ...{ startedAtMs: atMs, holders, action: beginning.action ?? rule.action, runbook: runbookOf(rule.id) },
+      ...{ startedAtMs, holders, action: beginning.action ?? rule.action, runbook: runbookOf(rule.id) },
       ...{ state, sinceMs: atMs, judgedMs: atMs, clearMs: null, value, why, isSuppressed: false },
     };
     owner.faults.push(fault);
@@ -158,7 +160,7 @@ interface Telling {
 interface LevelOf {
   readonly rule: Rule;
   readonly durations: Durations;
-  readonly beginning: () => Pick<Beginning, "subject" | "holders">;
+  readonly beginning: () => Pick<Beginning, "subject" | "holders" | "startedAtMs">;
 }
 
 interface Judging {

@@ -13,8 +13,8 @@ export interface XidRulesOptions {
   readonly transitions: Transitions;
   /** All devices, for the XIDs of one job. */
   readonly devices: () => Iterable<DeviceState>;
-  /** What has the faults of jobs. */
-  readonly jobs: () => Owner;
+  /** The cluster of a device, which has the faults of its jobs. */
+  readonly clusterOf: (device: DeviceState) => Owner;
 }
 
 /** The classes of XIDs after which a reset or reboot is a remediation. */
@@ -67,11 +67,11 @@ export class XidRules {
     if (device.xids.length > 0) forgetXids(device, nowMs - this.keptMs);
   }
 
-  advanceJobs(jobs: Owner, nowMs: number): void {
-    for (const fault of jobs.faults) {
+  advanceCluster(cluster: Owner, nowMs: number): void {
+    for (const fault of cluster.faults) {
       const rule = this.ofJobs.find(({ id }) => fault.rule === id);
       if (rule === undefined || nowMs - fault.judgedMs <= rule.within_seconds * 1000) continue;
-      this.options.transitions.resolve(jobs, fault, { atMs: nowMs, why: "The XID has not come again." });
+      this.options.transitions.resolve(cluster, fault, { atMs: nowMs, why: "The XID has not come again." });
     }
   }
 
@@ -149,11 +149,10 @@ export class XidRules {
   }
 
   /** True if several GPUs of the device's job had the code: its program is at fault, not the GPU. */
-  private isOfProgram({ clusterId, jobXids }: DeviceState, code: number): boolean {
-    const job = jobXids.findLast((each) => each.code === code)?.job;
-    return this.ofJobs.some(
-      (rule) => rule.codes.includes(code) && faultOf(this.options.jobs(), jobName(rule, clusterId, job)) !== undefined,
-    );
+  private isOfProgram(device: DeviceState, code: number): boolean {
+    const job = device.jobXids.findLast((each) => each.code === code)?.job;
+    const cluster = this.options.clusterOf(device);
+    return this.ofJobs.some((rule) => rule.codes.includes(code) && faultOf(cluster, jobName(rule, job)) !== undefined);
   }
 
   private judgeJob(device: DeviceState, code: number, atMs: number): void {
@@ -162,8 +161,8 @@ export class XidRules {
       if (!rule.codes.includes(code)) continue;
       const others = device.jobXids.filter((each) => each.job !== job || each.code !== code);
       device.jobXids = [...others, { code, job, atMs }].slice(-maxJobXids);
-      const name = jobName(rule, device.clusterId, job);
-      const active = faultOf(this.options.jobs(), name);
+      const name = jobName(rule, job);
+      const active = faultOf(this.options.clusterOf(device), name);
       if (active !== undefined) active.judgedMs = Math.max(active.judgedMs, atMs);
       else this.beginJob({ rule, device, job, name, code, atMs });
     }
@@ -182,7 +181,7 @@ export class XidRules {
     const subject = { kind: "job", clusterId, hostname: "", uuid: "", job } as const;
     const { holders } = heldBefore(device);
     this.options.transitions.begin(
-      { owner: this.options.jobs(), rule, subject, holders, name, atMs, value: gpus, why },
+      { owner: this.options.clusterOf(device), rule, subject, holders, name, atMs, value: gpus, why },
       "firing",
     );
   }
@@ -252,8 +251,7 @@ interface JobXid {
   readonly atMs: number;
 }
 
-const jobName = (rule: Rule, clusterId: string, job: string | undefined): string =>
-  `${rule.id}:${clusterId}/${job ?? ""}`;
+const jobName = (rule: Rule, job: string | undefined): string => `${rule.id}:${job ?? ""}`;
 
 /** The device with the workloads that held it when the XID came: its job may have ended since, before the record. */
 function heldBefore(device: DeviceState): ReturnType<typeof ofDevice> {

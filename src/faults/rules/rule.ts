@@ -63,9 +63,9 @@ export const ruleKinds = {
     resolve_share: share("the end: less than this share"),
     within_seconds: windowSeconds("the time in which the records count"),
   }),
-  /** No records, although others of its host or fleet arrive. */
+  /** No records, although others of its host or cluster arrive; or of a whole cluster. */
   absence: ruleOf("absence", {
-    of: oneOf(["device", "host", "fleet"]),
+    of: oneOf(["device", "host", "cluster"]),
     intervals: Type.Integer({ minimum: 1, maximum: 1000, description: "intervals between records" }),
     for_seconds: seconds("at least this long, whatever the interval is"),
   }),
