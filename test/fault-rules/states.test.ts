@@ -227,6 +227,16 @@ describe("maintenance", () => {
     expect(changes.map(({ name, subject }) => [name, subject.uuid])).toEqual([["device.gone", "GPU-1"]]);
   });
 
+  test("does not end the silence of a GPU", () => {
+    const script: Script = (gpu, seconds) => (gpu === 0 && seconds >= 200 && seconds < 3000 ? "silent" : undefined);
+    expect(told(play({ script, seconds: 3100, spans: [maintenance(900, 2000)] }))).toEqual([
+      "270 firing device.gone",
+      "900 suppressed device.gone",
+      "2000 firing device.gone",
+      "3010 resolved device.gone",
+    ]);
+  });
+
   test("lets a fault end that began before", () => {
     const script = during(100, 1000, hot);
     expect(told(play({ script, seconds: 1500, gpus: 1, spans: [maintenance(900, 2000)] }))).toEqual([
@@ -295,6 +305,20 @@ describe("late, repeated and strange records", () => {
       return gpu === 1 && seconds >= 300 ? { uuid: "GPU-new" } : undefined;
     };
     expect(told(play({ script, seconds: 900 }))).toEqual([]);
+  });
+
+  test("a host whose clock is wrong is not silent, nor are the others", () => {
+    for (const offSeconds of [-200, 200]) {
+      const evaluator = new FaultEvaluator({ rules, catalogue });
+      const changes: FaultChange[] = [];
+      for (let at = 0; at < 2000; at += 10) {
+        changes.push(...evaluator.advance(startMs + at * 1000));
+        for (let gpu = 0; gpu < 12; gpu += 1) {
+          changes.push(...evaluator.observe(recordOf(gpu, gpu < 4 ? at + offSeconds : at)));
+        }
+      }
+      expect(told(changes)).toEqual([]);
+    }
   });
 
   test("a pipeline that stops and catches up raises no silence of hosts", () => {

@@ -23,18 +23,23 @@ export interface ClusterAt {
 
 interface Silence {
   readonly rule: RuleOf<"absence">;
-  /** The newest record, or the end of the maintenance since. */
+  /** The arrival of the newest record. */
   readonly heardMs: number;
-  /** Silent by this instant. */
+  /** Silence before this instant is excused. */
+  readonly excusedMs: number;
+  /** The instant by which it is judged. */
   readonly untilMs: number;
+  /** The newest record's own instant. */
+  readonly lastMs: number;
   readonly intervalMs: number;
   readonly atMs: number;
   readonly mayRaise: boolean;
   readonly what: string;
 }
 
-/** Judges silence. A device is silent by the newest record of its host, a host by the newest record of its cluster: what stops the
- *  pipeline is no fault of a host. Only a cluster is silent by the time. */
+/** Judges silence. A device is silent by the newest arrival from its host, a host by the newest one from its cluster: what stops the
+ *  pipeline is no fault of a host. Only a cluster is silent by the time. Arrivals count, not the instants of records: clocks of hosts
+ *  differ. */
 export class AbsenceRules {
   private readonly ofDevices: readonly RuleOf<"absence">[];
   private readonly ofHosts: readonly RuleOf<"absence">[];
@@ -53,11 +58,12 @@ export class AbsenceRules {
   advanceCluster({ cluster, nowMs, tickingSinceMs, intervalMs }: ClusterAt): void {
     if (intervalMs === undefined || cluster.newestMs === 0) return;
     const { clusterId } = cluster;
-    const heardMs = Math.max(cluster.newestMs, tickingSinceMs);
+    const { newestMs: lastMs, arrivedMs: heardMs } = cluster;
     for (const rule of this.ofClusters) {
       const subject = { kind: "cluster", clusterId, hostname: "", uuid: "", job: "" } as const;
       const what = `any host of the cluster ${clusterId}`;
-      const silence = { rule, heardMs, untilMs: nowMs, intervalMs, atMs: nowMs, mayRaise: true, what };
+      const times = { heardMs, excusedMs: tickingSinceMs, untilMs: nowMs, lastMs, intervalMs, atMs: nowMs };
+      const silence = { rule, ...times, mayRaise: true, what };
       this.judge(cluster, silence, () => ({ subject, holders: [] }));
     }
   }
@@ -65,10 +71,11 @@ export class AbsenceRules {
   advanceHost({ cluster, host, devices }: HostDevices, nowMs: number): void {
     const present = devices.filter(oughtToReport);
     if (present.length === 0) return;
-    let [newestMs, heardMs, intervalMs] = [0, 0, 0];
+    let [lastMs, heardMs, excusedMs, intervalMs] = [0, 0, 0, 0];
     for (const device of present) {
-      newestMs = Math.max(newestMs, device.lastMs);
-      heardMs = Math.max(heardMs, device.lastMs, device.excusedMs);
+      lastMs = Math.max(lastMs, device.lastMs);
+      heardMs = Math.max(heardMs, device.arrivedMs);
+      excusedMs = Math.max(excusedMs, device.excusedMs);
       intervalMs = Math.max(intervalMs, device.intervalMs);
     }
     const mayRaise = nowMs >= cluster.graceUntilMs;
@@ -76,40 +83,43 @@ export class AbsenceRules {
       const { clusterId, hostname } = host;
       const subject = { kind: "host", clusterId, hostname, uuid: "", job: "" } as const;
       const what = `the host ${hostname}`;
-      const silence = { rule, heardMs, untilMs: cluster.newestMs, intervalMs, atMs: nowMs, mayRaise, what };
+      const times = { heardMs, excusedMs, untilMs: cluster.arrivedMs, lastMs, intervalMs, atMs: nowMs };
+      const silence = { rule, ...times, mayRaise, what };
       this.judge(host, silence, () => ({ subject, holders: present.flatMap(({ occupants }) => occupants) }));
     }
     for (const device of present) {
-      const isSilent = Math.max(device.lastMs, device.excusedMs) < newestMs;
       // nearly all devices have reported with their host
-      if (!isSilent && device.faults.length === 0) continue;
+      if (device.arrivedMs >= heardMs && device.faults.length === 0) continue;
       const isExpected = !isInstance(device) && !isReplaced(device, devices);
-      this.advanceDevice(device, { untilMs: newestMs, atMs: nowMs, mayRaise: mayRaise && isExpected });
+      this.advanceDevice(device, { untilMs: heardMs, atMs: nowMs, mayRaise: mayRaise && isExpected });
     }
   }
 
   private advanceDevice(device: DeviceState, silence: Pick<Silence, "untilMs" | "atMs" | "mayRaise">): void {
-    const heardMs = Math.max(device.lastMs, device.excusedMs);
+    const { arrivedMs: heardMs, excusedMs, lastMs } = device;
     for (const rule of this.ofDevices) {
       const what = `GPU ${device.gpuId} of ${device.hostname}, which reports other GPUs`;
-      this.judge(device, { ...silence, heardMs, rule, intervalMs: device.intervalMs, what }, () => ofDevice(device));
+      this.judge(device, { ...silence, heardMs, excusedMs, lastMs, rule, intervalMs: device.intervalMs, what }, () =>
+        ofDevice(device),
+      );
     }
   }
 
   private judge(owner: Owner, silence: Silence, beginning: () => Pick<Beginning, "subject" | "holders">): void {
-    const { rule, heardMs, untilMs, intervalMs, atMs, mayRaise, what } = silence;
-    const silentMs = untilMs - heardMs;
-    const isBad = silentMs > Math.max(rule.for_seconds * 1000, rule.intervals * intervalMs);
+    const { rule, heardMs, excusedMs, untilMs, lastMs, intervalMs, atMs, mayRaise, what } = silence;
+    const limitMs = Math.max(rule.for_seconds * 1000, rule.intervals * intervalMs);
+    const silentMs = untilMs - Math.max(heardMs, excusedMs);
+    const isBad = silentMs > limitMs;
     if (!isBad && faultOf(owner, rule.id) === undefined) return;
     const value = Math.max(0, silentMs / 1000);
     const why = (): string => (isBad ? `No record of ${what} for ${Math.round(value)} s.` : "Records arrive again.");
     this.transitions.judge(
       owner,
-      { isBad, isClear: !isBad, value, atMs, mayRaise, why },
+      { isBad, isClear: untilMs - heardMs <= limitMs, value, atMs, mayRaise, why },
       {
         rule,
         durations: { forMs: 0, resolveForMs: 0, maxGapMs: Infinity },
-        beginning: () => ({ ...beginning(), startedAtMs: heardMs }),
+        beginning: () => ({ ...beginning(), startedAtMs: Math.max(lastMs, excusedMs) }),
       },
     );
   }

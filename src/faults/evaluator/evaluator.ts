@@ -170,14 +170,16 @@ export class FaultEvaluator {
     const isLive = record.timeMs > nowMs - presentMs;
     if (elapsedMs > 0) {
       device.formerOccupants = device.occupants;
-      device.arrivedMs = nowMs;
       device.isLive = isLive;
     } else device.isLive ||= isLive;
+    const isRepeated = elapsedMs === 0 && device.arrivedMs > 0;
+    if (!isRepeated) device.arrivedMs = nowMs;
     device.occupants = record.occupants;
     device.lastMs = record.timeMs;
     this.fleet.place(device, record);
     const cluster = this.fleet.clusterOf(device);
-    if (isLive && record.timeMs > cluster.newestMs) cluster.newestMs = record.timeMs;
+    if (isLive) cluster.newestMs = Math.max(cluster.newestMs, record.timeMs);
+    if (isLive && !isRepeated) cluster.arrivedMs = nowMs;
     const mayRaise = !this.suppression.covers(device, record.timeMs);
     if (!mayRaise && elapsedMs > 0) forgetCounted(device);
     return { device, record, atMs: record.timeMs, elapsedMs, isAfterGap, mayRaise };
@@ -195,7 +197,7 @@ export class FaultEvaluator {
     for (const cluster of this.fleet.clusters()) {
       const shortestMs = intervals.get(cluster.clusterId);
       const intervalMs = shortestMs === Infinity ? 0 : shortestMs;
-      const isSilent = nowMs - cluster.newestMs > Math.max(stoppedMs, 3 * (intervalMs ?? 0));
+      const isSilent = nowMs - cluster.arrivedMs > Math.max(stoppedMs, 3 * (intervalMs ?? 0));
       if (wasStopped || isSilent) cluster.graceUntilMs = nowMs + graceMs;
       this.absence.advanceCluster({ cluster, nowMs, tickingSinceMs, intervalMs });
     }

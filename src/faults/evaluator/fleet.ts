@@ -50,7 +50,7 @@ export class Fleet {
   clusterOf({ clusterId }: Pick<HostState, "clusterId">): ClusterState {
     const existing = this.byClusterId.get(clusterId);
     if (existing !== undefined) return existing;
-    const cluster: ClusterState = { clusterId, faults: [], newestMs: 0, graceUntilMs: 0 };
+    const cluster: ClusterState = { clusterId, faults: [], newestMs: 0, arrivedMs: 0, graceUntilMs: 0 };
     this.byClusterId.set(clusterId, cluster);
     return cluster;
   }

@@ -76,6 +76,8 @@ export interface ClusterState extends Owner {
   readonly clusterId: string;
   /** The instant of the newest record of the present; 0 before the first. */
   newestMs: number;
+  /** The evaluator's time when the newest record of the present arrived. */
+  arrivedMs: number;
   /** Until then, no absence is raised: records are arriving again after a gap. */
   graceUntilMs: number;
 }
