@@ -117,6 +117,18 @@ test("a longer interval between scrapes is no loss", () => {
   expect(told(play({ script, seconds: 20_000, gpus: 2 }))).toEqual([]);
 });
 
+test("a straggler is none when its job is over", () => {
+  const script: Script = (gpu, seconds) => ({
+    metrics: { sm_active: gpu === 0 && seconds >= 100 ? 0.2 : 0.7 },
+    occupants: seconds < 1000 ? held(`train-${gpu}`) : held(`other${gpu}-0`),
+  });
+  expect(told(play({ script, seconds: 1500 }))).toEqual([
+    "100 pending job.straggler.sm",
+    "700 firing job.straggler.sm",
+    "1060 resolved job.straggler.sm",
+  ]);
+});
+
 describe("an XID", () => {
   test("does not end when the gauge falls, but when the GPU is reset", () => {
     const script: Script = (_, seconds) => {
@@ -162,6 +174,25 @@ describe("an XID", () => {
       "300 resolved nvidia.xid.79",
       "600 firing nvidia.xid.79",
     ]);
+  });
+
+  test("that comes again in the burst in which it was acknowledged is not told again", () => {
+    const count = (seconds: number): number => Math.min(4, Math.max(0, Math.floor(seconds / 100)));
+    const changes = play({
+      script: (_, seconds) => ({ custom: { 'xid_errors_total{xid="79"}': count(seconds) } }),
+      seconds: 900,
+      gpus: 1,
+      then: (evaluator, seconds) => {
+        const [fault] = evaluator.active();
+        return seconds === 150 ? evaluator.acknowledge(fault?.id ?? "", "ada", startMs + 150_000) : [];
+      },
+    });
+    expect(changesTo("firing", changes)).toEqual(["100 nvidia.xid.79"]);
+  });
+
+  test("that an exporter has counted before the first record is not new", () => {
+    const script: Script = () => ({ custom: { 'xid_errors_total{xid="79"}': 3, 'xid_errors{xid="48"}': 1 } });
+    expect(play({ script, seconds: 100 })).toEqual([]);
   });
 
   test("of a program ends with its job, and names the job that held the GPU before", () => {
@@ -237,6 +268,24 @@ describe("maintenance", () => {
     ]);
   });
 
+  test("does not hide an acknowledgement, which is told once", () => {
+    const changes = play({
+      script: (_, seconds) => ({ metrics: { row_remap_failure: seconds >= 100 ? 1 : 0 } }),
+      seconds: 3000,
+      gpus: 1,
+      spans: [maintenance(900, 2000)],
+      then: (evaluator, seconds) => {
+        const [fault] = evaluator.active();
+        return seconds === 1500 ? evaluator.acknowledge(fault?.id ?? "", "ada", startMs + 1_500_000) : [];
+      },
+    });
+    expect(told(changes)).toEqual([
+      "100 firing memory.row-remap.failed",
+      "900 suppressed memory.row-remap.failed",
+      "1500 acknowledged memory.row-remap.failed",
+    ]);
+  });
+
   test("lets a fault end that began before", () => {
     const script = during(100, 1000, hot);
     expect(told(play({ script, seconds: 1500, gpus: 1, spans: [maintenance(900, 2000)] }))).toEqual([
@@ -291,6 +340,12 @@ describe("late, repeated and strange records", () => {
     expect(evaluator.observe({ ...rest, metrics: others })).toEqual([]);
     const changes = evaluator.observe({ ...rest, metrics: { row_remap_failure } });
     expect(changes.map(({ name }) => name)).toEqual(["memory.row-remap.failed"]);
+  });
+
+  test("a smaller value of the same instant does not end what the greater one began", () => {
+    const evaluator = begun();
+    expect(told(evaluator.observe(recordOf(0, 20, hot)))).toEqual(["20 pending gpu.temperature.high"]);
+    expect(evaluator.observe(recordOf(0, 20))).toEqual([]);
   });
 
   test("a record of the far future does not make those of the present late", () => {

@@ -100,6 +100,7 @@ export class Transitions {
   acknowledge(fault: ActiveFault, telling: Telling): boolean {
     if (fault.state !== "firing") return false;
     fault.state = "acknowledged";
+    fault.isSuppressed = false; // it is told now, and not again after the maintenance
     this.tell(fault, "acknowledged", telling);
     return true;
   }
