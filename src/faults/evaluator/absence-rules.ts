@@ -98,7 +98,7 @@ export class AbsenceRules {
   private advanceDevice(device: DeviceState, silence: Pick<Silence, "untilMs" | "atMs" | "mayRaise">): void {
     const { arrivedMs: heardMs, excusedMs, lastMs } = device;
     for (const rule of this.ofDevices) {
-      const what = `GPU ${device.gpuId} of ${device.hostname}, which reports other GPUs`;
+      const what = `GPU ${device.gpuId} of ${device.hostname}`;
       this.judge(device, { ...silence, heardMs, excusedMs, lastMs, rule, intervalMs: device.intervalMs, what }, () =>
         ofDevice(device),
       );
@@ -112,7 +112,8 @@ export class AbsenceRules {
     const isBad = silentMs > limitMs;
     if (!isBad && faultOf(owner, rule.id) === undefined) return;
     const value = Math.max(0, silentMs / 1000);
-    const why = (): string => (isBad ? `No record of ${what} for ${Math.round(value)} s.` : "Records arrive again.");
+    const why = (): string =>
+      isBad ? `No record of ${what} for ${Math.round(value)} s${others[rule.of]}.` : "Records arrive again.";
     this.transitions.judge(
       owner,
       { isBad, isClear: untilMs - heardMs <= limitMs, value, atMs, mayRaise, why },
@@ -124,6 +125,8 @@ export class AbsenceRules {
     );
   }
 }
+
+const others = { device: ", while its host reports", host: ", while its cluster reports", cluster: "" } as const;
 
 /** True if silence of the device means something. */
 export function oughtToReport({ isLive, isSuppressed }: DeviceState): boolean {
