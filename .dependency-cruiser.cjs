@@ -64,7 +64,12 @@ module.exports = {
     layer("faults", "^src/faults/", ["^src/(kit|domain|db|etcd|faults)/", interfacesOf("store|hot")]),
     // Rooms that are not built yet: docs/architecture.md says what each will contain.
     layer("usage", "^src/usage/", ["^src/(kit|domain|db|usage)/", interfacesOf("store")]),
-    layer("dashboard", "^src/dashboard/", ["^src/dashboard/", "^clients/typescript/src/"]),
+    layer("dashboard", "^src/dashboard/", ["^src/dashboard/", "^src/routes/http/", "^clients/typescript/src/"]),
+    layer("dashboard-in-browsers", "^src/dashboard/(browser|model)/", [
+      "^src/dashboard/((browser|model)/|pages\\.ts$)",
+      "^clients/typescript/src/",
+    ]),
+    layer("dashboard-model", "^src/dashboard/model/", ["^src/dashboard/model/"]),
     layer("routes", "^src/routes/", ["^src/(kit|domain|routes)/", interfacesOf("source|queue|store|hot"), shownRooms]),
     routesRoom("schemas", [], interfacesOf("queue"), shownRooms),
     routesRoom("http", ["schemas"], "^src/(access|tls)/[^/]+\\.ts$"),

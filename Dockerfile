@@ -8,6 +8,8 @@ COPY patches ./patches
 RUN bun install --frozen-lockfile --production --ignore-scripts
 
 COPY src ./src
+# the dashboard's pages follow live records by its code
+COPY clients/typescript/src ./clients/typescript/src
 COPY drizzle ./drizzle
 RUN mkdir data && chown bun:bun data
 

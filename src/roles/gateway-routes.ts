@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import type { Clock } from "../kit/clock.ts";
 import type { SignIn } from "../access/sign-in.ts";
+import { dashboardRoutes } from "../dashboard/dashboard-routes.ts";
 import type { DeadLetters, Queue } from "../pipeline/queue/queue.ts";
 import type { TargetStates } from "../pipeline/source/target-states.ts";
 import type { Questions } from "../pipeline/store/telemetry-queries.ts";
@@ -112,5 +113,6 @@ function api(options: GatewayOptions, clients: ClientCosts, limit: RateLimit | u
     .use(liveRoutes({ ...parts, viewFor: (caller) => views.of(caller), settings: webSocket }))
     .use(graphqlRoutes({ ...parts, settings: options.graphql, wsMaxConnections: webSocket.wsMaxConnections }))
     .use(docsRoutes(options))
+    .use(dashboardRoutes())
     .use(signInRoutes(options.signIn));
 }

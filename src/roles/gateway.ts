@@ -12,6 +12,7 @@ import type { Role } from "./role.ts";
 
 /** The gateway's pages in the banner. */
 const pages = [
+  ["dashboard", "/"],
   ["API", "/api/v1/gpus"],
   ["docs", "/docs"],
 ] as const;

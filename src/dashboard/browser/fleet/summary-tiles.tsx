@@ -1,0 +1,72 @@
+import { ageText, metricText, powerText, shortNumber } from "../../model/format.ts";
+import { busyAbove, summaryOf } from "../../model/fleet-summary.ts";
+import { nowMs } from "../clock.ts";
+import { useEmitter } from "../live/emitter.ts";
+import type { LiveFleet } from "../live/live-fleet.ts";
+
+interface TilesOptions {
+  readonly live: LiveFleet;
+  readonly view: Int32Array;
+  readonly onOpen: (position: number) => void;
+}
+
+/** The figures of the devices that are shown. */
+export function SummaryTiles({ live, view, onOpen }: TilesOptions) {
+  useEmitter(live.ticks);
+  const { data, neverReported } = live;
+  const { hottest, ...summary } = summaryOf(data, view);
+  const isPart = view.length < data.size;
+  const rate = live.rate.perSecond(nowMs());
+  const states = [
+    `${summary.reporting} reporting`,
+    `${summary.stale} stale`,
+    ...(summary.maintenance > 0 ? [`${summary.maintenance} under maintenance`] : []),
+    ...(summary.unreported > 0 ? [`${summary.unreported} without a record`] : []),
+    ...(neverReported === undefined || neverReported === 0 ? [] : [`${neverReported} declared, never reported`]),
+  ];
+  return (
+    <dl class="tiles" aria-label="Summary">
+      <Tile id="devices" name="Devices" value={isPart ? `${view.length} of ${data.size}` : String(view.length)}>
+        {states.join(", ")}
+      </Tile>
+      <Tile id="hosts" name="Hosts" value={String(summary.hosts)} />
+      <Tile id="busy" name="Busy" value={summary.measured === 0 ? "no data" : String(summary.busy)}>
+        of {summary.measured}, above {busyAbove} %
+      </Tile>
+      <Tile id="power" name="Power" value={powerText(summary.powerWatts)} />
+      <Tile
+        id="hottest"
+        name="Hottest"
+        value={hottest === undefined ? "no data" : metricText("temperature", data.value("temperature", hottest))}
+      >
+        {hottest !== undefined && (
+          <button type="button" class="link" onClick={() => onOpen(hottest)}>
+            {data.devices[hottest]?.hostname} GPU {data.devices[hottest]?.index}
+          </button>
+        )}
+      </Tile>
+      <Tile id="rate" name="Records" value={rate === undefined ? "no data" : `${shortNumber(rate)} /s`}>
+        newest {data.newestAtMs === -Infinity ? "never" : `${ageText(data.newestAtMs, nowMs())} ago`}
+      </Tile>
+    </dl>
+  );
+}
+
+interface TileOptions {
+  readonly id: string;
+  readonly name: string;
+  readonly value: string;
+  readonly children?: preact.ComponentChildren;
+}
+
+function Tile({ id, name, value, children }: TileOptions) {
+  return (
+    <div class="tile" data-tile={id}>
+      <dt>{name}</dt>
+      <dd>
+        <strong>{value}</strong>
+        <small>{children}</small>
+      </dd>
+    </div>
+  );
+}

@@ -1,0 +1,27 @@
+import type { ComponentChildren } from "preact";
+import { dashboardPages } from "../../pages.ts";
+import type { LiveFleet } from "../live/live-fleet.ts";
+import { StatusLine } from "./status-line.tsx";
+import { ThemeChoice } from "./theme-choice.tsx";
+
+/** What every page has: its head with the links to the others, and the line that says whether it is live. */
+export function Frame({ live, children }: { readonly live: LiveFleet; readonly children: ComponentChildren }) {
+  return (
+    <>
+      <header>
+        <h1>GPU telemetry</h1>
+        <nav aria-label="Pages">
+          {Object.values(dashboardPages).map(({ path, title }) => (
+            <a key={path} href={path} aria-current={path === location.pathname ? "page" : undefined}>
+              {title}
+            </a>
+          ))}
+          <a href="/docs">API</a>
+        </nav>
+        <StatusLine live={live} />
+        <ThemeChoice />
+      </header>
+      <main>{children}</main>
+    </>
+  );
+}

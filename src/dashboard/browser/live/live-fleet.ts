@@ -1,0 +1,192 @@
+import type { TelemetryUpdateMessage } from "../../../../clients/typescript/src/generated/messages.ts";
+import { LiveConnection, type ServerMessage } from "../../../../clients/typescript/src/live-connection.ts";
+import { FleetData } from "../../model/fleet-data.ts";
+import { recordFields } from "../../model/metric.ts";
+import { after, every, nowMs } from "../clock.ts";
+import { Emitter } from "./emitter.ts";
+import { ApiFailure, countNeverReported, msOf, openSocket, readDevices, readNewestRecords } from "./gateway-api.ts";
+import { RecordRate } from "../../model/record-rate.ts";
+
+/** Whether the page shows the present.
+ *
+ *  CONNECTING  The page has just been opened.
+ *  LIVE        Records arrive as they are stored.
+ *  AWAY        The connection has ended, and the page shows the state of then. It tries again by itself.
+ *  REFUSED     Final: the gateway wants a person to sign in, or does not let this one see the fleet. */
+export type LiveStatus =
+  | { readonly name: "CONNECTING" | "LIVE" }
+  | { readonly name: "AWAY"; readonly sinceMs: number; readonly reason: string }
+  | { readonly name: "REFUSED"; readonly reason: string; readonly canSignIn: boolean };
+
+const firstRetryMs = 500;
+const lastRetryMs = 10_000;
+/** A connection on which nothing arrives for this long has ended, even if nothing says so. */
+const silenceMs = 10_000;
+/** The lists are read again: soon after the start, because records may arrive between the lists and the subscription, and then once a
+ *  minute, because updates do not say who holds a device. */
+const firstRefreshMs = 10_000;
+const refreshMs = 60_000;
+/** New devices usually come several at a time. */
+const newDevicesMs = 1000;
+
+/** The fleet as the gateway tells it: lists at first, then each record as it arrives. */
+export class LiveFleet {
+  readonly data = new FleetData();
+  /** The positions of the devices that have changed since the last frame. */
+  readonly frames = new Emitter<readonly number[]>();
+  /** The list of devices, or their holders, may be others now. */
+  readonly lists = new Emitter<void>();
+  /** Once a second. */
+  readonly ticks = new Emitter<void>();
+  readonly statuses = new Emitter<void>();
+  readonly rate = new RecordRate();
+  neverReported: number | undefined;
+  /** True once the lists have been read. */
+  isLoaded = false;
+  status: LiveStatus = { name: "CONNECTING" };
+  private connection: LiveConnection | undefined;
+  private retryMs = firstRetryMs;
+  private hasFrame = false;
+  private cancelRefresh: () => void = () => undefined;
+  private early = new Map<string, TelemetryUpdateMessage>();
+  private isReading = false;
+
+  start(): void {
+    every(1000, () => this.tick());
+    void this.connect();
+  }
+
+  private async connect(): Promise<void> {
+    this.early = new Map();
+    try {
+      const subscribed = openSocket().then((socket) => this.subscribe(socket));
+      await Promise.all([subscribed, this.readLists()]);
+      if (this.connection?.stateName === "ENDED") throw new ApiFailure("The connection has ended", undefined);
+      this.retryMs = firstRetryMs;
+      this.become({ name: "LIVE" });
+      this.refreshAfter(firstRefreshMs);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  private subscribe(socket: WebSocket): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const connection = new LiveConnection({
+      ...{ socket, silenceMs },
+      request: { type: "subscribe", topic: "telemetry", snapshot: false, filters: { metrics: [...recordFields] } },
+      onMessage: (message) => {
+        if (message.type === "subscribed") resolve();
+        else if (message.type === "error")
+          reject(new ApiFailure(message.message, message.code === "forbidden" ? 403 : 400));
+        else this.receive(message);
+      },
+      onEnd: (reason) => {
+        const failure = new ApiFailure(reason, undefined);
+        reject(failure);
+        if (this.status.name === "LIVE") this.fail(failure);
+      },
+    });
+    this.connection?.close();
+    this.connection = connection;
+    return promise;
+  }
+
+  private receive(message: ServerMessage): void {
+    if (message.type === "skipped") return this.refreshAfter(newDevicesMs);
+    if (message.type !== "telemetry_update") return;
+    if (this.isReading) this.early.set(message.gpu_uuid, message);
+    this.apply(message);
+  }
+
+  private apply({ gpu_uuid: uuid, timestamp, data: values, occupants }: TelemetryUpdateMessage): void {
+    const timeMs = msOf(timestamp);
+    // the samples of a record may come one after the other
+    const isNew = timeMs > (this.data.timesMs[this.data.positionOf(uuid) ?? -1] ?? Infinity);
+    if (isNew) this.rate.note(nowMs());
+    const isKnown = this.data.apply({ uuid, timeMs, values, holders: occupants });
+    if (isKnown) this.requestFrame();
+    else if (!this.isReading && this.isLoaded) this.refreshAfter(newDevicesMs);
+  }
+
+  private async readLists(): Promise<void> {
+    this.isReading = true;
+    try {
+      const [devices, records, neverReported] = await Promise.all([
+        readDevices(),
+        readNewestRecords(),
+        countNeverReported(),
+      ]);
+      this.data.replaceDevices(devices);
+      for (const record of records) this.data.apply(record);
+      for (const update of this.early.values()) this.apply(update);
+      this.data.updateStates();
+      this.neverReported = neverReported;
+      this.isLoaded = true;
+    } finally {
+      this.isReading = false;
+      this.early.clear();
+    }
+    this.data.takeChanged();
+    this.lists.emit();
+  }
+
+  private refreshAfter(waitMs: number): void {
+    this.cancelRefresh();
+    this.cancelRefresh = after(waitMs, () => void this.refresh());
+  }
+
+  private async refresh(): Promise<void> {
+    if (this.status.name !== "LIVE") return;
+    try {
+      // a page that is not seen need not read what it does not show
+      if (document.visibilityState === "visible") await this.readLists();
+      this.refreshAfter(refreshMs);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  private fail(error: unknown): void {
+    this.connection?.close();
+    this.connection = undefined;
+    this.cancelRefresh();
+    const { reason, status } = failureOf(error);
+    if (status === 401 || status === 403) {
+      return this.become({ name: "REFUSED", reason, canSignIn: status === 401 });
+    }
+    const sinceMs = this.status.name === "AWAY" ? this.status.sinceMs : nowMs();
+    this.become({ name: "AWAY", sinceMs, reason });
+    // random, so that the pages of a gateway that has stopped do not all come back at the same moment
+    const waitMs = this.retryMs * (0.5 + Math.random() / 2);
+    this.retryMs = Math.min(lastRetryMs, this.retryMs * 2);
+    after(waitMs, () => void this.connect());
+  }
+
+  private become(status: LiveStatus): void {
+    this.status = status;
+    this.statuses.emit();
+  }
+
+  private tick(): void {
+    this.data.updateStates();
+    this.requestFrame();
+    this.ticks.emit();
+  }
+
+  /** However many records arrive, the page is drawn at most once a frame; not at all while it is hidden. */
+  private requestFrame(): void {
+    if (this.hasFrame) return;
+    this.hasFrame = true;
+    requestAnimationFrame(() => {
+      this.hasFrame = false;
+      const changed = this.data.takeChanged();
+      if (changed.length > 0) this.frames.emit(changed);
+    });
+  }
+}
+
+function failureOf(error: unknown): { readonly reason: string; readonly status: number | undefined } {
+  if (error instanceof ApiFailure) return { reason: error.message, status: error.status };
+  return { reason: error instanceof Error ? error.message : String(error), status: undefined };
+}
