@@ -15,7 +15,7 @@ export function pageHtml({ script, style }: { readonly script: string; readonly 
     <meta charset="utf-8">
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <meta name="color-scheme" content="light dark">
-    <title>GPU telemetry: fleet</title>
+    <title>GPU telemetry</title>
     <link rel="icon" href="data:image/svg+xml,${encodeURIComponent(icon)}">
     <link rel="stylesheet" href="${assetsPath}${style}">
     <script type="module" src="${assetsPath}${script}"></script>

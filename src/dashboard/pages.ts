@@ -1,5 +1,5 @@
 /** A page of the dashboard. */
-export interface DashboardPage {
+interface DashboardPage {
   readonly path: string;
   readonly title: string;
 }
@@ -8,3 +8,5 @@ export interface DashboardPage {
 export const dashboardPages = {
   fleet: { path: "/", title: "Fleet" },
 } as const satisfies Readonly<Record<string, DashboardPage>>;
+
+export type PageName = keyof typeof dashboardPages;

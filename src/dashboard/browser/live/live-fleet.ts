@@ -26,6 +26,8 @@ const silenceMs = 10_000;
  *  minute, because updates do not say who holds a device. */
 const firstRefreshMs = 10_000;
 const refreshMs = 60_000;
+/** With more devices, the lists are read less often: to parse those of 100,000 takes the browser about a second. */
+const refreshedPerMinute = 10_000;
 /** New devices usually come several at a time. */
 const newDevicesMs = 1000;
 
@@ -46,6 +48,7 @@ export class LiveFleet {
   status: LiveStatus = { name: "CONNECTING" };
   private connection: LiveConnection | undefined;
   private retryMs = firstRetryMs;
+  private attempts = 0;
   private hasFrame = false;
   private cancelRefresh: () => void = () => undefined;
   private early = new Map<string, TelemetryUpdateMessage>();
@@ -58,8 +61,14 @@ export class LiveFleet {
 
   private async connect(): Promise<void> {
     this.early = new Map();
+    const attempt = ++this.attempts;
     try {
-      const subscribed = openSocket().then((socket) => this.subscribe(socket));
+      const subscribed = openSocket().then((socket) => {
+        // the lists may have failed meanwhile, and the next attempt begun
+        if (attempt === this.attempts) return this.subscribe(socket);
+        socket.close();
+        return undefined;
+      });
       await Promise.all([subscribed, this.readLists()]);
       if (this.connection?.stateName === "ENDED") throw new ApiFailure("The connection has ended", undefined);
       this.retryMs = firstRetryMs;
@@ -141,13 +150,14 @@ export class LiveFleet {
     try {
       // a page that is not seen need not read what it does not show
       if (document.visibilityState === "visible") await this.readLists();
-      this.refreshAfter(refreshMs);
+      this.refreshAfter(refreshMs * Math.max(1, this.data.size / refreshedPerMinute));
     } catch (error) {
       this.fail(error);
     }
   }
 
   private fail(error: unknown): void {
+    this.attempts++;
     this.connection?.close();
     this.connection = undefined;
     this.cancelRefresh();
