@@ -8,8 +8,11 @@ const allowed: ReadonlySet<string> = new Set([
   ...["CC0-1.0", "Unlicense"],
 ]);
 
-/** Licences for one package only: of data that a tool reads, which is not shipped. */
-const allowedFor: ReadonlyMap<string, string> = new Map([["spdx-exceptions", "CC-BY-3.0"]]);
+/** Licences for one package only, which is not shipped: of data that a tool reads, and of a tool whose conditions are about its own files. */
+const allowedFor: ReadonlyMap<string, string> = new Map([
+  ["spdx-exceptions", "CC-BY-3.0"],
+  ["axe-core", "MPL-2.0"],
+]);
 
 /** What is wrong with a package's licence; undefined if it is allowed. Of several licences to choose from, one is enough.
  *  @param licence the member of its package.json */

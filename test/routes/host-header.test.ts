@@ -170,7 +170,7 @@ test("a Host of up to three characters does not change what POST, HEAD, OPTIONS 
     const expected = gist(await send(request("localhost")));
     for (const value of hosts) expect([head, value, gist(await send(request(value)))]).toEqual([head, value, expected]);
   }
-  expect(await send(`CONNECT db:1 HTTP/1.1\r\n${host("db:1")}Connection: close\r\n\r\n`)).toStartWith("HTTP/1.1 404");
+  expect(await send(`CONNECT db:1 HTTP/1.1\r\n${host("db:1")}Connection: close\r\n\r\n`)).toStartWith("HTTP/1.1 405");
 });
 
 test("a client's requests are limited under every Host and without one; probes of /health and /metrics are not", async () => {
