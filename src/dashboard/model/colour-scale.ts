@@ -48,10 +48,11 @@ function pixelOf([red, green, blue]: Colour): number {
 
 /** The shade of a value: what a stale device has last reported is not shown as if it were present.
  *  @param value NaN: none */
-export function shadeOf(state: DeviceState, value: number, [lowest, highest]: readonly [number, number]): number {
+export function shadeOf(state: DeviceState, value: number, range: readonly [number, number]): number {
   if (state === "maintenance") return specialShades.maintenance;
   if (state === "stale") return specialShades.stale;
   if (state === "unreported" || Number.isNaN(value)) return specialShades.noData;
-  const share = (value - lowest) / (highest - lowest);
+  // no destructuring: this runs for each device of a frame
+  const share = (value - range[0]) / (range[1] - range[0]);
   return Math.round(Math.min(1, Math.max(0, share)) * (shades - 1));
 }

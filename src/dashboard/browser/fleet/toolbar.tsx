@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { metricFacts, metricKeys } from "../../model/metric.ts";
 import type { ViewState } from "../../model/view-state.ts";
 import { after } from "../clock.ts";
@@ -39,17 +39,14 @@ export function Toolbar({ state, change, problem }: ToolbarOptions) {
 }
 
 function SearchBox({ state, change, problem }: ToolbarOptions) {
-  const [text, setText] = useState(state.search);
-  const cancel = useRef<() => void>(() => undefined);
-  useEffect(() => setText(state.search), [state.search]);
+  const { text, type, find } = useTyping(state.search, change);
   return (
     <form
       class="search"
       role="search"
       onSubmit={(event) => {
         event.preventDefault();
-        cancel.current();
-        change({ search: text });
+        find();
       }}
     >
       <label>
@@ -62,11 +59,7 @@ function SearchBox({ state, change, problem }: ToolbarOptions) {
           autocomplete="off"
           aria-describedby="search-help"
           aria-invalid={problem !== undefined}
-          onInput={({ currentTarget: { value } }) => {
-            setText(value);
-            cancel.current();
-            cancel.current = after(typingMs, () => change({ search: value }, true));
-          }}
+          onInput={({ currentTarget: { value } }) => type(value)}
         />
       </label>
       <p id="search-help" class={problem === undefined ? "for-readers" : "problem"} role="status">
@@ -75,4 +68,29 @@ function SearchBox({ state, change, problem }: ToolbarOptions) {
       </p>
     </form>
   );
+}
+
+/** The text in the box: what is typed, and after the back button what the URL says. */
+function useTyping(search: string, change: ChangeView) {
+  const [text, setText] = useState(search);
+  const cancel = useRef<() => void>(() => undefined);
+  /** The last search of this box. Its own search must not replace a letter that has been typed since. */
+  const own = useRef(search);
+  useLayoutEffect(() => {
+    if (search === own.current) return;
+    cancel.current();
+    own.current = search;
+    setText(search);
+  }, [search]);
+  const send = (value: string, isTyping: boolean): void => {
+    cancel.current();
+    own.current = value;
+    change({ search: value }, isTyping);
+  };
+  const type = (value: string): void => {
+    setText(value);
+    cancel.current();
+    cancel.current = after(typingMs, () => send(value, true));
+  };
+  return { text, type, find: () => send(text, false) };
 }
