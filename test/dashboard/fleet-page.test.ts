@@ -205,14 +205,18 @@ describe("axe finds no serious fault", () => {
     ["light", { colorScheme: "light" }],
     ["dark", { colorScheme: "dark" }],
     ["on a phone", { colorScheme: "light", viewport: { width: 360, height: 740 } }],
-  ] as const)("%s", async (_, options) => {
-    const { page, close } = await opened("?search=host:sim-dgx-001", options);
-    await page.getByRole("application").focus();
-    expect(await seriousFaults(page)).toEqual([]);
-    const overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
-    expect(await page.evaluate(overflow)).toBe(0);
-    await close();
-  }, 60_000);
+  ] as const)(
+    "%s",
+    async (_, options) => {
+      const { page, close } = await opened("?search=host:sim-dgx-001", options);
+      await page.getByRole("application").focus();
+      expect(await seriousFaults(page)).toEqual([]);
+      const overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
+      expect(await page.evaluate(overflow)).toBe(0);
+      await close();
+    },
+    60_000,
+  );
 
   test("in what it says about a wrong search, and a chosen theme lasts", async () => {
     const { page, close } = await opened("?search=(", { colorScheme: "light" });
