@@ -26,7 +26,8 @@ export function attributesWithin<Attributes extends { readonly properties: Gpu["
   return { ...attributes, properties: {} };
 }
 
-function occupantsWithin({ namespaces }: GpuBounds, occupants: Occupants): Occupants {
+/** The workloads that may be seen. */
+export function occupantsWithin({ namespaces }: GpuBounds, occupants: Occupants): Occupants {
   if (namespaces === undefined) return occupants;
   const own = occupants.filter(({ namespace }) => namespaces.includes(namespace));
   return own.length === occupants.length ? occupants : own.length === 0 ? noOccupants : own;

@@ -18,7 +18,7 @@ export interface FaultSubject {
 export type FaultState = "pending" | "firing" | "acknowledged" | "resolved" | "suppressed";
 
 /** What stays the same while a fault lasts. */
-interface FaultFacts {
+export interface FaultFacts {
   /** Identifies this occurrence: the name, the subject and the instant of its beginning. */
   readonly id: string;
   /** Vendor-neutral: the id of the rule, or for an XID, `nvidia.xid.79`. */

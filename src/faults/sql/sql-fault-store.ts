@@ -1,0 +1,18 @@
+import type { SqlClient } from "../../db/client.ts";
+import type { FaultLedger, FaultOrders, FaultQueries, FaultStore } from "../fault-store.ts";
+import { SqlFaultLedger } from "./sql-fault-ledger.ts";
+import { SqlFaultOrders } from "./sql-fault-orders.ts";
+import { SqlFaultQueries } from "./sql-fault-queries.ts";
+
+/** Faults in PostgreSQL or the embedded database. */
+export class SqlFaultStore implements FaultStore {
+  readonly queries: FaultQueries;
+  readonly orders: FaultOrders;
+  readonly ledger: FaultLedger;
+
+  constructor(client: SqlClient) {
+    this.queries = new SqlFaultQueries(client);
+    this.orders = new SqlFaultOrders(client);
+    this.ledger = new SqlFaultLedger(client);
+  }
+}
