@@ -7,6 +7,8 @@ import { unreachableHint } from "./gateway/unreachable-hint.ts";
 import { TelemetryError } from "../src/domain/errors.ts";
 import { inventoryStates } from "../src/domain/inventory.ts";
 import { addInventory } from "./telemetry/inventory-command.ts";
+import { addFaults } from "./telemetry/faults/faults-command.ts";
+import { addCompletions } from "./telemetry/completions/completions-command.ts";
 import { history } from "./telemetry/history.ts";
 import { deadLetters, deleteLetter, queue, redriveLetter, rejections } from "./telemetry/pipeline.ts";
 import { gpus, hosts, latest, series } from "./telemetry/fleet.ts";
@@ -20,7 +22,7 @@ import { addTop } from "./telemetry/top/top-command.ts";
 import { watch } from "./telemetry/watch.ts";
 import { printError } from "../src/terminal/print.ts";
 
-// bun run telemetry -- gpus|hosts|latest|history|coverage|inventory|changes|watch|top|series|services|targets|scaling|queue|rejections|dead-letters|keys|sessions|whoami
+// bun run telemetry -- gpus|hosts|latest|history|coverage|inventory|changes|watch|top|faults|series|services|targets|scaling|queue|rejections|dead-letters|keys|sessions|whoami|completions
 //   [--json] [--url http://localhost:8080]
 // A gateway that needs a key gets the one of TELEMETRY_KEY, or of the file TELEMETRY_KEY_FILE. TELEMETRY_CA_FILE, TELEMETRY_CERT_FILE and
 // TELEMETRY_CERT_KEY_FILE are for TLS.
@@ -151,6 +153,7 @@ program
   .option("--count <records>", "end after this number of records", parseCount)
   .action((options) => watch(output(), options as object));
 addTop(program, output, parseCount);
+addFaults(program, output);
 program
   .command("services")
   .description("running processes of the pipeline, with their state and load")
@@ -244,6 +247,8 @@ sessions
   .command("end <id>")
   .description("end a session everywhere within 5 s, with the connections that it has open")
   .action((id: string) => endSession(output(), id));
+
+addCompletions(program);
 
 // the reader of a pipe, such as head, has closed it
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {

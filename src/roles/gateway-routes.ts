@@ -1,6 +1,7 @@
 import { type AnyElysia, Elysia } from "elysia";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
+import type { FaultGuide } from "../faults/fault-guide.ts";
 import type { Clock } from "../kit/clock.ts";
 import type { SignIn } from "../access/sign-in.ts";
 import { dashboardRoutes } from "../dashboard/dashboard-routes.ts";
@@ -55,6 +56,7 @@ export interface GatewayOptions extends Omit<ProcessParts, "access"> {
   /** SETTLE_HISTORY. */
   readonly settleHistory: boolean;
   readonly inventory: Inventory;
+  readonly faultGuide: () => FaultGuide;
   readonly queue: Pick<Queue, "stats">;
   readonly deadLetters: DeadLetters;
   readonly serviceRegistry: Pick<ServiceRegistry, "list">;

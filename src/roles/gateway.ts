@@ -1,4 +1,6 @@
 import type { Config } from "../config/parse-config.ts";
+import { faultGuideOf } from "../faults/fault-guide.ts";
+import { defaultRules, defaultXids } from "../faults/rules/default-rules.ts";
 import { showServices } from "../scaling/registry/service-instruments.ts";
 import { DamagedHistory } from "../routes/answers/costs/damaged-history.ts";
 import { QueryPressure } from "../routes/answers/costs/query-pressure.ts";
@@ -31,6 +33,7 @@ export const gateway: Role = {
     const states = new FleetStates({ ...shared, store: opened.queries.fleet, fleet });
     const pressure = new QueryPressure(shared);
     const damage = new DamagedHistory(shared);
+    const guide = faultGuideOf(await defaultRules(), await defaultXids());
     return {
       services: [fleet, states, pressure, damage, ...storeChecks(shared, compare)],
       banner: { pages, facts: [] },
@@ -47,6 +50,7 @@ export const gateway: Role = {
           settleAfterMinutes: config.settleAfterMinutes,
           settleHistory: config.settleHistory,
           inventory: opened.inventory,
+          faultGuide: () => guide,
           fleet,
           administration: process.access.administer(opened.client),
           signIn: process.access.signIn,

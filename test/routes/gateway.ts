@@ -16,6 +16,8 @@ import { costLimits } from "../../src/roles/cost-limits.ts";
 import { administrationOf } from "../../src/roles/open-access.ts";
 import { type GatewayOptions, gatewayRoutes } from "../../src/roles/gateway-routes.ts";
 import type { LiveFleet } from "../../src/routes/fleet/fleet.ts";
+import { faultGuideOf } from "../../src/faults/fault-guide.ts";
+import { defaultRules, defaultXids } from "../../src/faults/rules/default-rules.ts";
 import { FleetProjection } from "../../src/routes/fleet/fleet-projection.ts";
 import { MemoryHotTier } from "../../src/pipeline/hot/memory/memory-hot-tier.ts";
 import { encodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
@@ -77,6 +79,8 @@ export const fleet: readonly FleetRecord[] = [
   { gpu: b0, timeMs: firstSecondMs - 120_000, values: { temperature: 90 } },
   { gpu: x0, timeMs: Date.UTC(2024, 6, 18), values: { temperature: 40 } },
 ];
+
+const guide = faultGuideOf(await defaultRules(), await defaultXids());
 
 const rejected: readonly RejectedInput[] = [17, 18].map((line) => ({
   line,
@@ -153,6 +157,7 @@ export function gatewayOver(
     settleAfterMinutes: 15,
     settleHistory: true,
     inventory,
+    faultGuide: () => guide,
     http,
     queue,
     deadLetters: queue,

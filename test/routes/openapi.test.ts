@@ -100,6 +100,8 @@ describe("the OpenAPI document", () => {
       "/api/v1/clusters/{cluster_id}/hosts/{host_id}/gpus/{gpu_id}/metrics",
       "/api/v1/clusters/{cluster_id}/stats",
       "/api/v1/coverage",
+      "/api/v1/faults/rules",
+      "/api/v1/faults/xids",
       "/api/v1/gpus",
       "/api/v1/gpus/{uuid}",
       "/api/v1/gpus/{uuid}/changes",

@@ -1,5 +1,6 @@
 import type { ScopeRule } from "../http/access/access-rule.ts";
 import type { Requester } from "../http/access/requester.ts";
+import type { FaultGuide } from "../../faults/fault-guide.ts";
 import type { Clock } from "../../kit/clock.ts";
 import type { TargetStates } from "../../pipeline/source/target-states.ts";
 import type { QuarantineQueries } from "../../pipeline/store/telemetry-queries.ts";
@@ -22,6 +23,8 @@ export interface GraphqlParts {
   readonly deadLetters: DeadLetterAnswers;
   /** Changes the inventory. */
   readonly inventory: InventoryAnswers;
+  /** The rules of faults that are in force. */
+  readonly faultGuide: () => FaultGuide;
   readonly quarantine: QuarantineQueries;
   readonly pipeline: PipelineAnswers;
   readonly scaling: Pick<ScalingRecords, "read">;

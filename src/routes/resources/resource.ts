@@ -4,6 +4,7 @@ import type { AuditStore } from "../../access/audit.ts";
 import type { KeyAdministration } from "../../access/key-administration.ts";
 import type { SessionAdministration } from "../../access/session-store.ts";
 import type { Tickets } from "../../access/tickets.ts";
+import type { FaultGuide } from "../../faults/fault-guide.ts";
 import type { Clock } from "../../kit/clock.ts";
 import type { TargetStates } from "../../pipeline/source/target-states.ts";
 import type { QuarantineQueries } from "../../pipeline/store/telemetry-queries.ts";
@@ -36,6 +37,8 @@ export interface ResourceParts {
   readonly deadLetters: DeadLetterAnswers;
   /** Changes the inventory. */
   readonly inventory: InventoryAnswers;
+  /** The rules of faults that are in force. */
+  readonly faultGuide: () => FaultGuide;
   readonly quarantine: QuarantineQueries;
   readonly pipeline: PipelineAnswers;
   /** The running processes of the pipeline. */

@@ -1,6 +1,7 @@
 import { access } from "./access/access.ts";
 import { catalogue } from "./catalogue/catalogue.ts";
 import { coverage } from "./coverage/coverage.ts";
+import { faults } from "./faults/faults.ts";
 import { gpus } from "./gpus/gpus.ts";
 import { hierarchy } from "./hierarchy/hierarchy.ts";
 import { inventory } from "./inventory/inventory.ts";
@@ -19,6 +20,7 @@ export const resources: readonly Resource[] = [
   telemetry,
   coverage,
   inventory,
+  faults,
   catalogue,
   quarantine,
   pipeline,

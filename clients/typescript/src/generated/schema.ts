@@ -565,6 +565,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/faults/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The rules that raise faults
+         * @description The rules in force, with their thresholds, what they mean and what to do about their faults.
+         */
+        get: operations["listFaultRules"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/faults/xids": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The catalogue of XIDs
+         * @description The error codes of NVIDIA's driver that are known, with their class and what to do.
+         */
+        get: operations["listXids"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/metrics": {
         parameters: {
             query?: never;
@@ -1429,6 +1469,59 @@ export interface components {
                 details: {
                     [key: string]: unknown;
                 };
+            };
+        };
+        /**
+         * @description A rule that raises faults
+         * @example {
+         *       "id": "gpu.temperature.high",
+         *       "kind": "threshold",
+         *       "severity": "warning",
+         *       "enabled": true,
+         *       "summary": "The GPU is hot",
+         *       "fires": "temperature above 85 for 5 min",
+         *       "ends": "at most 82 for 60 s",
+         *       "meaning": "The GPU has been hotter than it should be for minutes.",
+         *       "action": "Check the fans and the air flow of the node.",
+         *       "runbook": "docs/faults.md#gputemperaturehigh",
+         *       "source": "netdata; 300 s*",
+         *       "figures": {
+         *         "above": 85,
+         *         "resolve": 82,
+         *         "for_seconds": 300,
+         *         "resolve_for_seconds": 60
+         *       }
+         *     }
+         */
+        FaultRule: {
+            /** @description Name of the rule; also that of its faults, except for XIDs */
+            id: string;
+            /** @description What kind of condition it has, such as threshold or absence */
+            kind: string;
+            /**
+             * @description How urgent it is
+             * @enum {string}
+             */
+            severity: "info" | "warning" | "critical";
+            /** @description false: the rule raises nothing */
+            enabled: boolean;
+            /** @description The fault in a few words */
+            summary: string;
+            /** @description When it fires */
+            fires: string;
+            /** @description When its fault ends */
+            ends: string;
+            /** @description What the fault means */
+            meaning: string;
+            /** @description What to do */
+            action: string;
+            /** @description Page and heading of its explanation */
+            runbook: string;
+            /** @description Where its figures are from; * marks figures of our own */
+            source: string;
+            /** @description Its thresholds, durations in seconds, and counts, by name */
+            figures: {
+                [key: string]: number;
             };
         };
         /**
@@ -2817,6 +2910,34 @@ export interface components {
             /** @description How long the ticket opens a connection, if it is not used */
             expires_in_seconds: number;
         };
+        /**
+         * @description An error code of NVIDIA's driver
+         * @example {
+         *       "code": 79,
+         *       "name": "GPU has fallen off the bus",
+         *       "class": "reboot",
+         *       "action": "Drain the node and reboot it.",
+         *       "source": "gpud",
+         *       "date": "2025-10-29"
+         *     }
+         */
+        Xid: {
+            /** @description The XID */
+            code: number;
+            /** @description What NVIDIA calls it */
+            name: string;
+            /**
+             * @description What it asks for; the rule nvidia.xid.CLASS raises it, except for noise
+             * @enum {string}
+             */
+            class: "application" | "reset" | "reboot" | "memory" | "link" | "config" | "noise" | "unpublished";
+            /** @description What to do */
+            action: string;
+            /** @description Whose list has the class and the action */
+            source: string;
+            /** @description The date of that list */
+            date: string;
+        };
     };
     responses: {
         /** @description A parameter is unknown, or its value is not usable */
@@ -3079,6 +3200,7 @@ export type Coverage = components['schemas']['Coverage'];
 export type DeadLetter = components['schemas']['DeadLetter'];
 export type EndedTarget = components['schemas']['EndedTarget'];
 export type Error = components['schemas']['Error'];
+export type FaultRule = components['schemas']['FaultRule'];
 export type Gpu = components['schemas']['Gpu'];
 export type GpuChanges = components['schemas']['GpuChanges'];
 export type Health = components['schemas']['Health'];
@@ -3098,6 +3220,7 @@ export type Session = components['schemas']['Session'];
 export type Target = components['schemas']['Target'];
 export type TelemetryRecord = components['schemas']['TelemetryRecord'];
 export type Ticket = components['schemas']['Ticket'];
+export type Xid = components['schemas']['Xid'];
 export type Response400 = components['responses']['400'];
 export type Response401 = components['responses']['401'];
 export type Response403 = components['responses']['403'];
@@ -5487,6 +5610,113 @@ export interface operations {
             429: components["responses"]["429"];
             500: components["responses"]["500"];
             503: components["responses"]["503"];
+        };
+    };
+    listFaultRules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "count": 1,
+                     *       "data": [
+                     *         {
+                     *           "id": "gpu.temperature.high",
+                     *           "kind": "threshold",
+                     *           "severity": "warning",
+                     *           "enabled": true,
+                     *           "summary": "The GPU is hot",
+                     *           "fires": "temperature above 85 for 5 min",
+                     *           "ends": "at most 82 for 60 s",
+                     *           "meaning": "The GPU has been hotter than it should be for minutes.",
+                     *           "action": "Check the fans and the air flow of the node.",
+                     *           "runbook": "docs/faults.md#gputemperaturehigh",
+                     *           "source": "netdata; 300 s*",
+                     *           "figures": {
+                     *             "above": 85,
+                     *             "resolve": 82,
+                     *             "for_seconds": 300,
+                     *             "resolve_for_seconds": 60
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        /** @description Elements in data */
+                        count: number;
+                        data: components["schemas"]["FaultRule"][];
+                    };
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            421: components["responses"]["421"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+        };
+    };
+    listXids: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "count": 1,
+                     *       "data": [
+                     *         {
+                     *           "code": 79,
+                     *           "name": "GPU has fallen off the bus",
+                     *           "class": "reboot",
+                     *           "action": "Drain the node and reboot it.",
+                     *           "source": "gpud",
+                     *           "date": "2025-10-29"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        /** @description Elements in data */
+                        count: number;
+                        data: components["schemas"]["Xid"][];
+                    };
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            421: components["responses"]["421"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
         };
     };
     listMetrics: {

@@ -14,6 +14,7 @@ const nameByValues: ReadonlyMap<string, string> = new Map([
   ["hour|total", "CoverageStep"],
   ["host|device", "InventoryKind"],
   ["active|maintenance|decommissioned", "InventoryState"],
+  ["info|warning|critical", "FaultSeverity"],
 ]);
 
 /** The most values that an error lists. */
