@@ -189,6 +189,13 @@ describe("configuration", () => {
     expect(errorsOf({ SIM_MIG: "0.6", SIM_VGPU: "0.5" })[0]).toContain("SIM_MIG=0.6");
   });
 
+  test("accepts faults of the simulated fleet with their times", () => {
+    expect(parseConfig({})).toMatchObject({ simFaults: ["random"] });
+    const simFaults = ["device.gone", "gpu.temperature.high@10m-40m"];
+    expect(parseConfig({ SIM_FAULTS: simFaults.join() })).toMatchObject({ simFaults });
+    expect(() => parseConfig({ SIM_FAULTS: "device.gone@soon" })).toThrow("SIM_FAULTS=device.gone@soon is not usable");
+  });
+
   test("the table of the effective configuration shows values, defaults and descriptions", () => {
     const rows = new Map(shownSettings(parseConfig({ PORT: "9090" })).map((row) => [row.env, row]));
     expect(rows.get("PORT")).toMatchObject({ value: "9090", default: "8080" });

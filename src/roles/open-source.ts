@@ -10,6 +10,7 @@ import { isSmiFile } from "../pipeline/source/nvidia-smi/is-smi-file.ts";
 import { CsvSource, type Playing } from "../pipeline/source/csv/csv-source.ts";
 import type { ReplayableSource } from "../pipeline/source/source.ts";
 import { ObservedSource } from "../pipeline/source/states/observed-source.ts";
+import { defined } from "../kit/defined.ts";
 import type { OnMissed } from "../domain/reading.ts";
 
 interface SourceParts {
@@ -137,13 +138,15 @@ function observing({ instanceName }: Config, { clock, onMissed, instanceId }: So
 
 async function simulatedInput(config: Config, parts: SourceParts): Promise<ObservedSource> {
   const { SimulatedSource } = await import("../pipeline/source/simulated/simulated-source.ts");
+  const { readChosenFaults } = await import("../pipeline/source/simulated/faults/chosen-faults.ts");
   const { clock } = parts;
   const { simHosts: hosts, simGpusPerHost: gpusPerHost, simSeed: seed, simIntervalMs: intervalMs, clusterId } = config;
   const { simMig: mig, simTimeSlicing: timeSlicing, simVgpu: vgpu, simSeries: series } = config;
   const shares = { mig, timeSlicing, vgpu, series };
   const batchMaxSamples = config.batchSize ?? defaultBatchSize;
   const fleet = { hosts, gpusPerHost, seed, intervalMs, clusterId, shares };
-  const source = new SimulatedSource({ ...fleet, clock, batchMaxSamples });
+  const chosenFaults = readChosenFaults(config.simFaults);
+  const source = new SimulatedSource({ ...fleet, ...defined({ chosenFaults }), clock, batchMaxSamples });
   const subject = { kind: "simulated", name: source.description, clusterId, dialect: undefined } as const;
   return new ObservedSource({ ...observing(config, parts), source, subject, intervalMs });
 }

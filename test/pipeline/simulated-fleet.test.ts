@@ -82,8 +82,9 @@ test("a GPU's used and free memory always have the same sum", () => {
   }
 });
 
-test("energy only rises, at the rate of the power", () => {
+test("energy only rises, at the rate of the power, until a repair resets the GPU", () => {
   for (const [before, after] of steps(tenMinutes)) {
+    if (before.DCGM_FI_DEV_XID_ERRORS > 0 && after.DCGM_FI_DEV_XID_ERRORS === 0) continue;
     const joules = (after.DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION - before.DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION) / 1000;
     if (Math.abs(joules - after.DCGM_FI_DEV_POWER_USAGE) > 0.01) throw new Error(`${joules} J in a second`);
   }
@@ -154,6 +155,38 @@ test("at least one training job has a straggler: a GPU whose clock is about 70% 
   }
   const ratios = [...clocksOfPods.values()].map((clocks) => Math.min(...clocks) / Math.max(...clocks));
   expect(ratios.some((ratio) => ratio > 0.65 && ratio < 0.75)).toBe(true);
+});
+
+test("every XID error is read, also of a GPU that then falls silent, and its repair resets the counters of the GPU", () => {
+  const raised: [uuid: string, code: number][] = [];
+  const fleet = makeFleet(1);
+  for (const gpu of fleet.gpus) {
+    const raise = gpu.raiseXid.bind(gpu);
+    gpu.raiseXid = (code) => {
+      raised.push([gpu.gpu.uuid, code]);
+      raise(code);
+    };
+  }
+  const [shown, reset]: [string[], number[]] = [[], []];
+  const last = new Map<SimulatedGpu, Readings>();
+  for (let tick = 0; tick < 5400; tick += 1) {
+    fleet.advance();
+    for (const gpu of fleet.gpus) {
+      if (gpu.isSilent) continue;
+      const before = last.get(gpu)?.DCGM_FI_DEV_XID_ERRORS ?? 0;
+      const readings = gpu.readings();
+      const xid = readings.DCGM_FI_DEV_XID_ERRORS;
+      if (xid !== before && xid !== 0) shown.push(`${gpu.gpu.uuid} ${xid}`);
+      if (xid === 0 && before !== 0) reset.push(readings.DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION);
+      last.set(gpu, readings);
+    }
+  }
+  const codes = new Set(raised.map(([, code]) => code));
+  expect(codes.has(79)).toBe(true);
+  expect(raised.length).toBeGreaterThan(10);
+  expect(shown.sort()).toEqual(expect.arrayContaining(raised.map(([uuid, code]) => `${uuid} ${code}`)));
+  expect(reset.length).toBeGreaterThan(5);
+  expect(Math.max(...reset)).toBeLessThan(1e7);
 });
 
 test("GPUs fall silent and report again, and XID errors occur", () => {

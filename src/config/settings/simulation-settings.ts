@@ -1,3 +1,4 @@
+import { Type } from "@sinclair/typebox";
 import { count, duration, share } from "../config-setting.ts";
 
 /** The settings of the simulated fleet. */
@@ -38,5 +39,14 @@ export const simulationSettings = {
   simSeries: share({
     env: "SIM_SERIES",
     description: "Share of the simulated GPUs with values for each NVLink, XID code, clock event and health watch",
+  }),
+  simFaults: Type.Array(Type.String({ pattern: "^[a-z.-]+(@\\d+[smh](-\\d+[smh])?)?$" }), {
+    env: "SIM_FAULTS",
+    form: "list",
+    elements:
+      "faults of docs/faults.md, each with its time, such as device.gone or gpu.temperature.high@10m-40m; or random, or none",
+    minItems: 1,
+    default: ["random"],
+    description: "Faults of the simulated fleet; random: incidents at random; none: a healthy fleet",
   }),
 };

@@ -5,12 +5,17 @@ export class Cooling {
   private secondsUntilRepair = 0;
   private readonly inletCelsius: number;
 
-  constructor(private readonly random: Random) {
+  /** @param fails false: the fans never fail */
+  constructor(
+    private readonly random: Random,
+    private readonly fails: boolean,
+  ) {
     this.inletCelsius = random.between(21, 27);
   }
 
   advance(seconds: number): void {
     this.secondsUntilRepair = Math.max(0, this.secondsUntilRepair - seconds);
+    if (!this.fails) return;
     if (this.random.chance(seconds / meanSecondsToFailure)) this.secondsUntilRepair = this.random.between(120, 600);
   }
 

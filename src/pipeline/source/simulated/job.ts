@@ -11,6 +11,8 @@ export type JobKind = "training" | "inference" | "transcoding" | "notebook";
 export interface JobPlan {
   readonly kind: JobKind;
   readonly lifetimeSeconds: number;
+  /** True if one of its GPUs may be slower than the others. */
+  readonly mayStraggle: boolean;
   /** One pod for each host that the job uses; the job's GPUs on a host share a pod. */
   readonly pods: readonly { readonly workload: Workload; readonly gpus: readonly SimulatedGpu[] }[];
 }
@@ -38,7 +40,8 @@ export class Job implements Occupant {
     this.intensity = random.between(0.8, 1);
     this.memoryShare = plan.kind === "notebook" ? random.between(0.02, 0.25) : random.between(0.5, 0.95);
     const gpus = plan.pods.flatMap((pod) => pod.gpus);
-    this.hasStraggler = plan.kind === "training" && gpus.length > 1 && random.chance(stragglerShare);
+    this.hasStraggler =
+      plan.mayStraggle && plan.kind === "training" && gpus.length > 1 && random.chance(stragglerShare);
     const straggler = this.hasStraggler ? random.pick(gpus) : undefined;
     for (const { workload, gpus: gpusOfPod } of plan.pods) {
       for (const gpu of gpusOfPod) gpu.assign(this, workload, gpu === straggler ? stragglerClock : 1);

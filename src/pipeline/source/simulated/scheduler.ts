@@ -75,9 +75,11 @@ export class Scheduler {
   private jobs: Job[] = [];
   private readonly gpuCount: number;
 
+  /** @param mayStraggle true if GPUs of some jobs are slower than the others */
   constructor(
     private readonly hosts: readonly SimulatedHost[],
     private readonly random: Random,
+    private readonly mayStraggle: boolean,
   ) {
     this.gpuCount = hosts.reduce((count, host) => count + host.gpus.length, 0);
   }
@@ -112,7 +114,7 @@ export class Scheduler {
     const { namespace, container } = profile;
     const workloadOf = (pod: number): Workload => ({ container, namespace, pod: `${name}-${pod}` });
     const pods = places.map((gpus, pod) => ({ workload: workloadOf(pod), gpus }));
-    this.jobs.push(new Job({ kind, lifetimeSeconds, pods }, this.random));
+    this.jobs.push(new Job({ kind, lifetimeSeconds, mayStraggle: this.mayStraggle, pods }, this.random));
     return pods.reduce((count, { gpus }) => count + gpus.length, 0);
   }
 

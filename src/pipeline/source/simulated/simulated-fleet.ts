@@ -1,5 +1,6 @@
 import { type DeviceShares, noShares } from "./devices/device-shares.ts";
 import { ExportedGpu } from "./devices/exported-gpu.ts";
+import { type ChosenFault, FleetFaults, type StruckFault } from "./faults/fleet-faults.ts";
 import { Incidents } from "./incidents.ts";
 import { Random } from "./random.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -16,6 +17,8 @@ export interface SimulatedFleetOptions {
   readonly clusterId: string;
   /** Absent: each GPU has one row for each metric. The GPUs' own readings do not depend on it. */
   readonly shares?: DeviceShares;
+  /** The faults of the fleet, which has no others. Absent: incidents, hot and slow GPUs at random. */
+  readonly chosenFaults?: readonly ChosenFault[];
 }
 
 /** Ticks before the fleet is first read: it then has jobs of various ages, and warm GPUs. */
@@ -31,14 +34,17 @@ export class SimulatedFleet {
   readonly exported: ReadonlyMap<SimulatedGpu, ExportedGpu>;
   private readonly hosts: readonly SimulatedHost[];
   private readonly scheduler: Scheduler;
-  private readonly incidents: Incidents;
+  private readonly incidents: Incidents | undefined;
+  private readonly faults: FleetFaults | undefined;
   private readonly tickSeconds: number;
 
-  constructor({ hosts, gpusPerHost, seed, intervalMs, clusterId, shares = noShares }: SimulatedFleetOptions) {
+  constructor(options: SimulatedFleetOptions) {
+    const { hosts, gpusPerHost, seed, intervalMs, clusterId, shares = noShares, chosenFaults: faults } = options;
     const random = new Random(seed);
+    const isChecked = faults !== undefined;
     this.hosts = Array.from(
       { length: hosts },
-      (_, index) => new SimulatedHost({ seed, index, gpuCount: gpusPerHost, clusterId }),
+      (_, index) => new SimulatedHost({ seed, index, gpuCount: gpusPerHost, clusterId, isChecked }),
     );
     this.gpus = this.hosts.flatMap((host) => host.gpus);
     this.exported = new Map(
@@ -47,10 +53,16 @@ export class SimulatedFleet {
         return exported === undefined ? [] : [[gpu, exported] as const];
       }),
     );
-    this.scheduler = new Scheduler(this.hosts, random);
-    this.incidents = new Incidents(this.scheduler, random);
+    this.scheduler = new Scheduler(this.hosts, random, !isChecked);
+    if (faults === undefined) this.incidents = new Incidents(this.scheduler, random);
     this.tickSeconds = intervalMs / 1000;
     for (let tick = 0; tick < warmUpTicks; tick += 1) this.pass(warmUpTickSeconds);
+    if (faults !== undefined) this.faults = new FleetFaults(this.hosts, this.scheduler, { faults, seed });
+  }
+
+  /** The chosen faults and what each strikes. */
+  get struck(): readonly StruckFault[] {
+    return this.faults?.struck ?? [];
   }
 
   /** Advances the fleet by one interval. */
@@ -60,7 +72,8 @@ export class SimulatedFleet {
 
   private pass(seconds: number): void {
     this.scheduler.advance(seconds);
-    for (const gpu of this.gpus) this.incidents.strike(gpu, seconds);
+    for (const gpu of this.incidents === undefined ? [] : this.gpus) this.incidents?.strike(gpu, seconds);
+    this.faults?.advance(seconds);
     for (const host of this.hosts) host.advance(seconds);
     for (const gpu of this.exported.values()) gpu.advance(seconds);
   }

@@ -10,6 +10,8 @@ export interface HostPlan {
   readonly index: number;
   readonly gpuCount: number;
   readonly clusterId: string;
+  /** True in a fleet with chosen faults: it has no others. */
+  readonly isChecked: boolean;
 }
 
 /** A host and its GPUs. They depend only on the plan: a fleet with more hosts has the same host at this index. */
@@ -18,11 +20,11 @@ export class SimulatedHost {
   readonly gpus: readonly SimulatedGpu[];
   private readonly cooling: Cooling;
 
-  constructor({ seed, index, gpuCount, clusterId }: HostPlan) {
+  constructor({ seed, index, gpuCount, clusterId, isChecked }: HostPlan) {
     const random = new Random(seed, index + 1);
     const hostname = `sim-dgx-${String(index + 1).padStart(3, "0")}`;
     const { model, driverVersion } = random.pick(hostKinds);
-    const cooling = new Cooling(random);
+    const cooling = new Cooling(random, !isChecked);
     this.hostname = hostname;
     this.cooling = cooling;
     this.gpus = Array.from({ length: gpuCount }, (_, gpuId) => {
@@ -30,7 +32,7 @@ export class SimulatedHost {
       const properties = { instance: `${hostname}:9400`, job: "dgx_dcgm_exporter" };
       const device = `nvidia${gpuId}`;
       const gpu = { uuid, clusterId, hostname, gpuId, device, modelName: model.name, driverVersion, properties };
-      return new SimulatedGpu({ gpu, model, cooling, random });
+      return new SimulatedGpu({ gpu, model, cooling, random, isChecked });
     });
   }
 

@@ -20,7 +20,27 @@ export const simulatedMetrics = [
   "DCGM_FI_DEV_THERMAL_VIOLATION",
 ] as const;
 
+/** The metrics that the GPUs of a fleet with chosen faults emit besides: those that the rules of faults judge. */
+export const healthMetrics = [
+  "DCGM_FI_PROF_SM_ACTIVE",
+  "DCGM_FI_DEV_CLOCK_THROTTLE_REASONS",
+  "DCGM_FI_DEV_POWER_VIOLATION",
+  "DCGM_FI_DEV_ECC_SBE_VOL_TOTAL",
+  "DCGM_FI_DEV_ECC_DBE_VOL_TOTAL",
+  "DCGM_FI_DEV_ECC_SBE_AGG_TOTAL",
+  "DCGM_FI_DEV_ECC_DBE_AGG_TOTAL",
+  "DCGM_FI_DEV_ROW_REMAP_FAILURE",
+  "DCGM_FI_DEV_ROW_REMAP_PENDING",
+  "DCGM_FI_DEV_UNCORRECTABLE_REMAPPED_ROWS",
+  "DCGM_FI_DEV_RETIRED_PENDING",
+  "DCGM_FI_DEV_NVLINK_RECOVERY_ERROR_COUNT_TOTAL",
+  "DCGM_FI_DEV_FABRIC_HEALTH_SUMMARY",
+  "DCGM_EXP_GPU_HEALTH_STATUS",
+] as const;
+
 export type SimulatedMetric = (typeof simulatedMetrics)[number];
+export type HealthMetric = (typeof healthMetrics)[number];
 
 /** One value per metric, rounded as DCGM rounds it. */
 export type Readings = Readonly<Record<SimulatedMetric, number>>;
+export type HealthReadings = Readonly<Record<HealthMetric, number>>;

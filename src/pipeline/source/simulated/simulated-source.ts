@@ -39,8 +39,17 @@ export class SimulatedSource implements LiveSource {
   private readonly parts: readonly (readonly [first: number, end: number])[];
 
   constructor(private readonly options: SimulatedSourceOptions) {
-    const { hosts, gpusPerHost, seed, intervalMs, clusterId, batchMaxSamples, shares = noShares } = options;
-    this.sourceId = `simulated:${clusterId}:${hosts}x${gpusPerHost}:${intervalMs}ms:${seed}${sharesText(shares)}`;
+    const {
+      hosts,
+      gpusPerHost,
+      seed,
+      intervalMs,
+      clusterId,
+      batchMaxSamples,
+      shares = noShares,
+      chosenFaults: faults,
+    } = options;
+    this.sourceId = `simulated:${clusterId}:${hosts}x${gpusPerHost}:${intervalMs}ms:${seed}${sharesText(shares)}${faultsText(faults)}`;
     this.description = `simulated fleet of ${hosts} hosts x ${gpusPerHost} GPUs`;
     this.fleet = new SimulatedFleet(options);
     this.parts = partsOf(this.fleet, batchMaxSamples);
@@ -114,6 +123,12 @@ function partsOf({ gpus, exported }: SimulatedFleet, maxSamples: number): (reado
     samples += ofGpu;
   }
   return [...parts, [first, gpus.length]];
+}
+
+/** The chosen faults, for the name of the source. */
+function faultsText(faults: SimulatedFleetOptions["chosenFaults"]): string {
+  if (faults === undefined) return "";
+  return `:faults=${faults.map(({ name, fromSeconds, toSeconds }) => `${name}@${fromSeconds}-${toSeconds}`).join("+")}`;
 }
 
 /** The shares that are not 0, for the name of the source: a fleet of other devices is another source. */
