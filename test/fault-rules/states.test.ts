@@ -125,7 +125,7 @@ test("a straggler is none when its job is over", () => {
   expect(told(play({ script, seconds: 1500 }))).toEqual([
     "100 pending job.straggler.sm",
     "700 firing job.straggler.sm",
-    "1060 resolved job.straggler.sm",
+    "1000 resolved job.straggler.sm",
   ]);
 });
 

@@ -1,8 +1,9 @@
 import { type Rule, type RuleOf, rulesOf } from "../rules/rule.ts";
 import type { CounterRises } from "./counter-rises.ts";
+import { jobOf } from "./job-of.ts";
 import { maxGapOf, type Observation, ofDevice, readerOf, shownNumber } from "./observation.ts";
 import type { DeviceState } from "./state.ts";
-import type { Transitions } from "./transitions.ts";
+import { faultOf, type Transitions } from "./transitions.ts";
 import { durationsOf } from "./value-rules.ts";
 
 interface SiblingRule {
@@ -14,8 +15,8 @@ interface SiblingRule {
 /** A value is compared while it is at most this old, or three intervals. */
 const freshMs = 60_000;
 
-/** Compares each device with the others of its host or job that have the same model: with their median, by their median absolute
- *  deviation (MAD). A device stays in its own comparison, where it moves the median of many devices little. */
+/** Compares each device with the others of its job that have the same model, on its host or everywhere: with their median, by their
+ *  median absolute deviation (MAD). On one host, devices of which no workload is known are compared too. A device stays in its own comparison, where it moves the median of many devices little. */
 export class SiblingRules {
   private readonly rules: readonly SiblingRule[];
 
@@ -48,16 +49,20 @@ export class SiblingRules {
     if (this.rules.length === 0) return;
     const all = [...devices];
     for (const { rule } of this.rules) {
-      const compared = all.filter((device) => isCompared(device, rule, nowMs));
-      const groups = Map.groupBy(compared, (device) => groupOf(device, rule));
+      const groups = Map.groupBy(
+        all.filter((device) => isCompared(device, rule, nowMs)),
+        (device) => groupOf(device, rule),
+      );
       for (const group of groups.values()) this.compare(group, rule);
-      this.endLonely(all, { rule, nowMs, groups });
+      for (const device of all) if (device.faults.length > 0) this.endLonely(device, rule, nowMs);
     }
   }
 
   private compare(group: readonly DeviceState[], rule: RuleOf<"siblings">): void {
     if (group.length < rule.min_devices) return;
     const middle = medianOf(group.map((device) => valueOf(device, rule)));
+    // all pause together, for example while a job saves its state: that says nothing about any of them
+    if (middle < rule.min_median) return;
     const mad = medianOf(group.map((device) => Math.abs(valueOf(device, rule) - middle)));
     const limit = Math.max(rule.mads * mad, rule.min_difference, rule.min_share * Math.abs(middle));
     for (const device of group) this.judge(device, rule, { middle, limit, count: group.length });
@@ -66,10 +71,10 @@ export class SiblingRules {
   private judge(device: DeviceState, rule: RuleOf<"siblings">, { middle, limit, count }: Comparison): void {
     const [value, atMs] = device.compared[rule.id] as [number, number];
     const difference = rule.direction === "above" ? value - middle : middle - value;
-    const isBad = difference > limit && middle >= rule.min_median;
+    const isBad = difference > limit;
     if (!isBad && device.faults.length === 0) return;
     const why = (): string =>
-      `${rule.metric}${rule.per_second ? " a second" : ""} is ${shownNumber(value)}; the median of ${count} devices of the ${rule.of} is ${shownNumber(middle)}, and ${shownNumber(limit)} ${rule.direction} it is bad.`;
+      `${rule.metric}${rule.per_second ? " a second" : ""} is ${shownNumber(value)}; the median of ${count} devices of the ${rule.of === "host" ? "job on the host" : "job"} is ${shownNumber(middle)}, and ${shownNumber(limit)} ${rule.direction} it is bad.`;
     this.transitions.judge(
       device,
       { isBad, isClear: !isBad, value, atMs, mayRaise: !device.isSuppressed, why },
@@ -77,21 +82,14 @@ export class SiblingRules {
     );
   }
 
-  /** Ends the faults of devices that report, and have nothing left to be compared with: the job is over, or the load. */
-  private endLonely(devices: readonly DeviceState[], { rule, nowMs, groups }: Groups): void {
-    for (const device of devices) {
-      if (device.faults.length === 0 || nowMs - device.lastMs > maxAge(device)) continue;
-      const isCompared = groups.get(groupOf(device, rule))?.includes(device) === true;
-      const size = groups.get(groupOf(device, rule))?.length ?? 0;
-      if (isCompared && size >= rule.min_devices) continue;
-      const value = device.compared[rule.id]?.[0] ?? 0;
-      const why = (): string => `Fewer than ${rule.min_devices} devices of the ${rule.of} can be compared.`;
-      this.transitions.judge(
-        device,
-        { isBad: false, isClear: true, value, atMs: device.lastMs, mayRaise: false, why },
-        { rule, durations: durationsOf(rule, maxGapOf(device)), beginning: () => ofDevice(device) },
-      );
-    }
+  /** Ends the fault of a device that reports, if its job is over, or if it has had nothing to be compared with for longer than a pause. */
+  private endLonely(device: DeviceState, rule: RuleOf<"siblings">, nowMs: number): void {
+    const fault = faultOf(device, rule.id);
+    if (fault === undefined || nowMs - device.lastMs > maxAge(device)) return;
+    const isOver = device.job !== jobOf(fault.holders);
+    if (!isOver && device.lastMs - fault.judgedMs <= maxGapOf(device)) return;
+    const why = isOver ? "Its job is over." : "There has been nothing to compare the device with for some minutes.";
+    this.transitions.resolve(device, fault, { atMs: device.lastMs, why });
   }
 }
 
@@ -101,22 +99,17 @@ interface Comparison {
   readonly count: number;
 }
 
-interface Groups {
-  readonly rule: RuleOf<"siblings">;
-  readonly nowMs: number;
-  readonly groups: ReadonlyMap<string, readonly DeviceState[]>;
-}
-
 const maxAge = ({ intervalMs }: DeviceState): number => Math.max(freshMs, 3 * intervalMs);
 const valueOf = (device: DeviceState, { id }: Rule): number => device.compared[id]?.[0] ?? NaN;
 
 function isCompared(device: DeviceState, { id, of }: RuleOf<"siblings">, nowMs: number): boolean {
   const atMs = device.compared[id]?.[1] ?? 0;
-  return atMs > 0 && nowMs - atMs <= maxAge(device) && !device.isSuppressed && (of === "host" || device.job !== "");
+  if (atMs === 0 || nowMs - atMs > maxAge(device) || device.isSuppressed) return false;
+  return device.job !== "" || (of === "host" && device.occupants.length === 0);
 }
 
 function groupOf({ clusterId, hostname, job, modelName }: DeviceState, { of }: RuleOf<"siblings">): string {
-  return `${clusterId}\n${of === "host" ? hostname : job}\n${modelName}`;
+  return `${clusterId}\n${of === "host" ? hostname : ""}\n${job}\n${modelName}`;
 }
 
 function medianOf(values: readonly number[]): number {

@@ -75,7 +75,7 @@ function siblingsOf(rule: Rule & { readonly kind: "siblings" }, named: Named): s
     ...(rule.min_share > 0 ? [percent(rule.min_share)] : []),
   ];
   const among = [
-    `at least ${rule.min_devices} devices of its ${rule.of}`,
+    `at least ${rule.min_devices} devices of its ${rule.of === "host" ? "job on its host" : "job"}`,
     ...(rule.busy_percent > 0 ? [`with a utilization of at least ${rule.busy_percent} %`] : []),
     ...(rule.min_median > 0 ? [`if the median is at least ${number(rule.min_median)}`] : []),
   ];

@@ -76,7 +76,8 @@ export const ruleKinds = {
   }),
   /** The share of the expected records that arrived within an hour. */
   coverage: ruleOf("coverage", { below: share("bad if less"), resolve: share("the end: at least this share") }),
-  /** Difference from the median of the other devices of a host or job, of the same model. */
+  /** Difference from the median of the other devices of its job, of the same model: of those on its host, where devices without a
+   *  known workload are compared too, or of all. */
   siblings: ruleOf("siblings", {
     metric,
     per_second: Type.Boolean({ description: "true: compares how much the counter rises in a second" }),
