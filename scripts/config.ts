@@ -2,6 +2,8 @@ import { ineffectiveSettings } from "../src/config/ineffective-settings.ts";
 import { misspelledSettings } from "../src/config/misspelled-settings.ts";
 import { shownSettings, parseConfig } from "../src/config/parse-config.ts";
 import { InvalidConfig, UnusableSource } from "../src/domain/errors.ts";
+import { RulesInForce } from "../src/faults/rules/rules-in-force.ts";
+import { readChosenFaults } from "../src/pipeline/source/simulated/faults/chosen-faults.ts";
 import { StaticDiscovery } from "../src/pipeline/source/exporter/discovery/static-discovery.ts";
 import { answersHelp } from "../src/terminal/answers-help.ts";
 import { print, printError } from "../src/terminal/print.ts";
@@ -17,6 +19,8 @@ try {
   for (const warning of ineffectiveSettings(config)) printError(warning);
   // the addresses are checked as at the start of a streamer
   new StaticDiscovery(config.dcgmTargets ?? [], config.clusterId);
+  readChosenFaults(config.simFaults);
+  const rules = await RulesInForce.open(config.faultRulesFile, { info: print, warn: printError });
   const rows = shownSettings(config);
   const width = (cells: readonly string[]): number => Math.max(...cells.map((cell) => cell.length));
   const names = width(rows.map((row) => row.env));
@@ -26,6 +30,9 @@ try {
     print(`${mark} ${row.env.padEnd(names)}  ${row.value.padEnd(values)}  ${row.description} (${row.type})`);
   }
   print("\n* differs from the default");
+  const changes = rules.changes();
+  if (changes.length > 0)
+    print(`\nFAULT_RULES_FILE changes these rules (defaults in parentheses):\n  ${changes.join("\n  ")}`);
 } catch (error) {
   if (!(error instanceof InvalidConfig || error instanceof UnusableSource)) throw error;
   printError(error.message);

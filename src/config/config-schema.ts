@@ -5,6 +5,7 @@ import { coordinatorSettings } from "./settings/coordinator-settings.ts";
 import { balancerSettings } from "./settings/balancer-settings.ts";
 import { etcdSettings } from "./settings/etcd-settings.ts";
 import { exporterSettings } from "./settings/exporter-settings.ts";
+import { faultSettings } from "./settings/fault-settings.ts";
 import { inputSettings } from "./settings/input-settings.ts";
 import { peopleSettings } from "./settings/people-settings.ts";
 import { processSettings } from "./settings/process-settings.ts";
@@ -21,6 +22,7 @@ export const configSchema = Type.Object({
   ...inputSettings,
   ...exporterSettings,
   ...simulationSettings,
+  ...faultSettings,
   ...etcdSettings,
   ...storeSettings,
   ...queueSettings,

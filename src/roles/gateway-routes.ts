@@ -56,7 +56,7 @@ export interface GatewayOptions extends Omit<ProcessParts, "access"> {
   /** SETTLE_HISTORY. */
   readonly settleHistory: boolean;
   readonly inventory: Inventory;
-  readonly faultGuide: () => FaultGuide;
+  readonly faultGuide: () => Promise<FaultGuide>;
   readonly queue: Pick<Queue, "stats">;
   readonly deadLetters: DeadLetters;
   readonly serviceRegistry: Pick<ServiceRegistry, "list">;

@@ -1,6 +1,6 @@
 import type { Config } from "../config/parse-config.ts";
 import { faultGuideOf } from "../faults/fault-guide.ts";
-import { defaultRules, defaultXids } from "../faults/rules/default-rules.ts";
+import { RulesInForce } from "../faults/rules/rules-in-force.ts";
 import { showServices } from "../scaling/registry/service-instruments.ts";
 import { DamagedHistory } from "../routes/answers/costs/damaged-history.ts";
 import { QueryPressure } from "../routes/answers/costs/query-pressure.ts";
@@ -33,7 +33,7 @@ export const gateway: Role = {
     const states = new FleetStates({ ...shared, store: opened.queries.fleet, fleet });
     const pressure = new QueryPressure(shared);
     const damage = new DamagedHistory(shared);
-    const guide = faultGuideOf(await defaultRules(), await defaultXids());
+    const rules = await RulesInForce.open(config.faultRulesFile, shared.log);
     return {
       services: [fleet, states, pressure, damage, ...storeChecks(shared, compare)],
       banner: { pages, facts: [] },
@@ -50,7 +50,7 @@ export const gateway: Role = {
           settleAfterMinutes: config.settleAfterMinutes,
           settleHistory: config.settleHistory,
           inventory: opened.inventory,
-          faultGuide: () => guide,
+          faultGuide: async () => faultGuideOf(await rules.read(), rules.catalogue),
           fleet,
           administration: process.access.administer(opened.client),
           signIn: process.access.signIn,

@@ -157,7 +157,7 @@ export function gatewayOver(
     settleAfterMinutes: 15,
     settleHistory: true,
     inventory,
-    faultGuide: () => guide,
+    faultGuide: () => Promise.resolve(guide),
     http,
     queue,
     deadLetters: queue,

@@ -24,7 +24,7 @@ export interface GraphqlParts {
   /** Changes the inventory. */
   readonly inventory: InventoryAnswers;
   /** The rules of faults that are in force. */
-  readonly faultGuide: () => FaultGuide;
+  readonly faultGuide: () => Promise<FaultGuide>;
   readonly quarantine: QuarantineQueries;
   readonly pipeline: PipelineAnswers;
   readonly scaling: Pick<ScalingRecords, "read">;

@@ -38,7 +38,7 @@ export interface ResourceParts {
   /** Changes the inventory. */
   readonly inventory: InventoryAnswers;
   /** The rules of faults that are in force. */
-  readonly faultGuide: () => FaultGuide;
+  readonly faultGuide: () => Promise<FaultGuide>;
   readonly quarantine: QuarantineQueries;
   readonly pipeline: PipelineAnswers;
   /** The running processes of the pipeline. */

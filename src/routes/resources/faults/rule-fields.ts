@@ -12,7 +12,7 @@ export function faultRuleFields({ types, field }: SchemaKit): FieldMap {
       description: "The rules that raise faults",
       takes: noQuery,
       size: () => 100,
-      resolve: (_, __, { allParts }) => allParts.faultGuide().rules.map(toApiRule),
+      resolve: async (_, __, { allParts }) => (await allParts.faultGuide()).rules.map(toApiRule),
     }),
     xids: field({
       scope: "read",
@@ -21,7 +21,7 @@ export function faultRuleFields({ types, field }: SchemaKit): FieldMap {
       description: "The catalogue of XIDs",
       takes: noQuery,
       size: () => 200,
-      resolve: (_, __, { allParts }) => toApiXids(allParts.faultGuide()),
+      resolve: async (_, __, { allParts }) => toApiXids(await allParts.faultGuide()),
     }),
   };
 }

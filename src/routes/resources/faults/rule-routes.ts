@@ -7,10 +7,10 @@ import { list } from "../../schemas/envelope.ts";
 import { faultRuleSchema, toApiRule, toApiXids, xidSchema } from "./fault-rule.ts";
 
 /** The routes of the rules in force, and of the catalogue of XIDs. */
-export function faultRuleRoutes(guide: () => FaultGuide) {
+export function faultRuleRoutes(guide: () => Promise<FaultGuide>) {
   return new Elysia({ name: "fault-rules", prefix: "/api/v1/faults" })
-    .get("/rules", () => list(guide().rules.map(toApiRule)), { ...accepts(noQuery), detail: rulesDetail })
-    .get("/xids", () => list(toApiXids(guide())), { ...accepts(noQuery), detail: xidsDetail });
+    .get("/rules", async () => list((await guide()).rules.map(toApiRule)), { ...accepts(noQuery), detail: rulesDetail })
+    .get("/xids", async () => list(toApiXids(await guide())), { ...accepts(noQuery), detail: xidsDetail });
 }
 
 const rulesDetail = operation({
