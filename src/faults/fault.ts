@@ -8,7 +8,7 @@ export interface FaultSubject {
   /** Of a device: the host that reported it last. Empty if it does not apply, like the texts below. */
   readonly hostname: string;
   readonly uuid: string;
-  /** The namespace and name of a job, with a slash between them. */
+  /** Of a job: its namespace and name with a slash between them, or the number that a batch system gives it. */
   readonly job: string;
 }
 

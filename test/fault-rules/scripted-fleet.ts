@@ -14,6 +14,8 @@ export interface Said {
   readonly custom?: Readonly<Record<string, number>>;
   readonly occupants?: Occupants;
   readonly uuid?: string;
+  /** Labels of the GPU. */
+  readonly properties?: Readonly<Record<string, string>>;
 }
 
 /** @param gpu the number of the GPU in the fleet: hosts have four
@@ -50,7 +52,7 @@ export function recordOf(gpu: number, seconds: number, said: Said = {}): StoredR
       device: `nvidia${gpu & 3}`,
       modelName: "H100",
       driverVersion: "1",
-      properties: {},
+      properties: said.properties ?? {},
     },
     metrics: {
       ...{ gpu_utilization: 80, temperature: 60 + (gpu & 1), memory_temperature: 70, power_draw: 400 + 5 * wave },

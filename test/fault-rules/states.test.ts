@@ -129,6 +129,24 @@ test("a straggler is none when its job is over", () => {
   ]);
 });
 
+test("a job of a batch system is known by its label, also without pods", () => {
+  // two jobs on the GPUs of two hosts each, and XID 31 on two GPUs of the first
+  const script: Script = (gpu, seconds) => ({
+    metrics: {
+      sm_active: gpu === 0 && seconds >= 100 ? 0.2 : 0.7,
+      xid_error: seconds >= 200 && (gpu === 0 || gpu === 5) ? 31 : 0,
+    },
+    properties: { hpc_job: gpu % 4 < 2 ? "4711" : "4712", job: "dcgm" },
+  });
+  const changes = play({ script, seconds: 900 }).filter(({ state }) => state === "firing");
+  expect(changes.map(({ name, subject }) => `${name} ${subject.job}`)).toEqual([
+    "nvidia.xid.31 ",
+    "nvidia.xid.31 ",
+    "nvidia.xid.job:4711 4711",
+    "job.straggler.sm ",
+  ]);
+});
+
 describe("an XID", () => {
   test("does not end when the gauge falls, but when the GPU is reset", () => {
     const script: Script = (_, seconds) => {

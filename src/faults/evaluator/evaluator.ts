@@ -1,4 +1,3 @@
-import { isSameOccupants } from "../../domain/gpu.ts";
 import type { StateSpan } from "../../domain/inventory.ts";
 import type { StoredRecord } from "../../domain/query.ts";
 import type { ActiveFault, FaultChange } from "../fault.ts";
@@ -164,9 +163,9 @@ export class FaultEvaluator {
     const elapsedMs = record.timeMs - device.lastMs;
     const isAfterGap = elapsedMs > maxGapOf(device);
     if (elapsedMs > 0) learnInterval(device, elapsedMs);
-    if (!isSameOccupants(device.occupants, record.occupants) || device.lastMs === device.firstMs) {
-      device.job = jobOf(record.occupants);
-    }
+    if (elapsedMs > 0) device.formerJob = device.job;
+    const job = jobOf(record.gpu, record.occupants);
+    if (job !== device.job) [device.job, device.jobSinceMs] = [job, record.timeMs];
     const isLive = record.timeMs > nowMs - presentMs;
     if (elapsedMs > 0) {
       device.formerOccupants = device.occupants;

@@ -61,7 +61,8 @@ export class Fleet {
     if (existing !== undefined) return existing;
     const { uuid, clusterId, hostname, gpuId, modelName } = gpu;
     const device: DeviceState = {
-      ...{ uuid, clusterId, hostname, gpuId, modelName, occupants, formerOccupants: occupants, job: "" },
+      ...{ uuid, clusterId, hostname, gpuId, modelName, occupants, formerOccupants: occupants },
+      ...{ job: "", jobSinceMs: timeMs, formerJob: "" },
       ...{
         faults: [],
         firstMs: timeMs,

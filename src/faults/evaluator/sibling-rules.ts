@@ -1,6 +1,5 @@
 import { type Rule, type RuleOf, rulesOf } from "../rules/rule.ts";
 import type { CounterRises } from "./counter-rises.ts";
-import { jobOf } from "./job-of.ts";
 import { maxGapOf, type Observation, ofDevice, readerOf, shownNumber } from "./observation.ts";
 import type { DeviceState } from "./state.ts";
 import { faultOf, type Transitions } from "./transitions.ts";
@@ -86,7 +85,7 @@ export class SiblingRules {
   private endLonely(device: DeviceState, rule: RuleOf<"siblings">, nowMs: number): void {
     const fault = faultOf(device, rule.id);
     if (fault === undefined || nowMs - device.lastMs > maxAge(device)) return;
-    const isOver = device.job !== jobOf(fault.holders);
+    const isOver = device.jobSinceMs > fault.startedAtMs;
     if (!isOver && device.lastMs - fault.judgedMs <= maxGapOf(device)) return;
     const why = isOver ? "Its job is over." : "There has been nothing to compare the device with for some minutes.";
     this.transitions.resolve(device, fault, { atMs: device.lastMs, why });

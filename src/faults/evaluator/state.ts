@@ -23,8 +23,11 @@ export interface DeviceState extends Owner {
   occupants: Occupants;
   /** The occupants before the newest record. */
   formerOccupants: Occupants;
-  /** Namespace and name of the job; empty if there is none. */
+  /** Its job (see job-of.ts), and since when; empty if there is none. */
   job: string;
+  jobSinceMs: number;
+  /** The job before the newest record. */
+  formerJob: string;
   /** The instants of the first and the newest record. */
   readonly firstMs: number;
   lastMs: number;

@@ -1,7 +1,6 @@
 import { type Rule, type RuleOf, rulesOf } from "../rules/rule.ts";
 import { type Xid, type XidCatalogue, xidOfCode } from "../rules/xid-catalogue.ts";
 import type { ActiveFault } from "../fault.ts";
-import { jobOf } from "./job-of.ts";
 import { type Observation, ofDevice } from "./observation.ts";
 import { type DeviceState, type HostState, maxActiveXids, maxJobXids, type Owner } from "./state.ts";
 import { faultOf, type Transitions } from "./transitions.ts";
@@ -156,7 +155,7 @@ export class XidRules {
   }
 
   private judgeJob(device: DeviceState, code: number, atMs: number): void {
-    const job = device.job || jobOf(device.formerOccupants);
+    const job = device.job || device.formerJob;
     for (const rule of job === "" ? [] : this.ofJobs) {
       if (!rule.codes.includes(code)) continue;
       const others = device.jobXids.filter((each) => each.job !== job || each.code !== code);
