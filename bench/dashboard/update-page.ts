@@ -21,7 +21,14 @@ declare global {
 function devicesOf(gpus: number): Device[] {
   return Array.from({ length: gpus }, (_, number) => ({
     ...{ uuid: `GPU-${number}`, hostname: `host-${Math.floor(number / gpusPerHost)}`, clusterId: "bench" },
-    ...{ index: String(number % gpusPerHost), model: "H100", parentUuid: undefined, isUnderMaintenance: false },
+    ...{
+      index: String(number % gpusPerHost),
+      model: "H100",
+      parentUuid: undefined,
+      isUnderMaintenance: false,
+      migInstanceId: undefined,
+      migProfile: undefined,
+    },
   }));
 }
 

@@ -11,6 +11,7 @@ import { holderText } from "../../src/dashboard/model/device.ts";
 import { memoryText, metricText } from "../../src/dashboard/model/format.ts";
 import { makeDataDir } from "../support/open-store.ts";
 import { seriousFaults } from "./axe.ts";
+import { openPage, overflowPx } from "./open-page.ts";
 
 // The page in a real browser, of a real process with the simulated fleet.
 
@@ -44,25 +45,7 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-/** Opens the page, waits until it is live, and collects its errors and the addresses of its requests. */
-async function opened(query = "", options: BrowserContextOptions = {}) {
-  const context = await chromium.browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
-  const page = await context.newPage();
-  const errors: string[] = [];
-  const origins = new Set<string>();
-  page.on("console", (message) => {
-    if (["error", "warning"].includes(message.type())) errors.push(message.text());
-  });
-  page.on("pageerror", ({ message }) => void errors.push(message));
-  page.on("request", (request) => {
-    const { protocol, origin } = new URL(request.url());
-    if (protocol !== "data:") origins.add(origin);
-  });
-  page.on("websocket", (socket) => void origins.add(new URL(socket.url()).origin.replace("ws", "http")));
-  await page.goto(`${url}/${query}`);
-  await page.locator(".status[data-status=live]").waitFor();
-  return { page, errors, origins, close: () => context.close() };
-}
+const opened = (query = "", options: BrowserContextOptions = {}) => openPage(chromium, `${url}/${query}`, options);
 
 type ApiRecord = Readonly<Record<string, number>> & { readonly uuid: string; readonly timestamp: string };
 interface Workload {
@@ -211,8 +194,7 @@ describe("axe finds no serious fault", () => {
       const { page, close } = await opened("?search=host:sim-dgx-001", options);
       await page.getByRole("application").focus();
       expect(await seriousFaults(page)).toEqual([]);
-      const overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
-      expect(await page.evaluate(overflow)).toBe(0);
+      expect(await overflowPx(page)).toBe(0);
       await close();
     },
     60_000,

@@ -8,6 +8,8 @@ export interface Device {
   readonly clusterId: string;
   /** The GPU's uuid, if the device is a MIG instance. */
   readonly parentUuid: string | undefined;
+  readonly migInstanceId: string | undefined;
+  readonly migProfile: string | undefined;
   readonly isUnderMaintenance: boolean;
 }
 

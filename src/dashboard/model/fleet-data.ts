@@ -19,6 +19,7 @@ export class FleetData {
   private positions = new Map<string, number>();
   private columns: Columns = columnsOf(0);
   private clusterOf = new Uint16Array();
+  private clusters: readonly string[] = [];
   private newestMs: number[] = [];
   private changed: number[] = [];
   private isChanged = new Uint8Array();
@@ -57,6 +58,7 @@ export class FleetData {
     const clusters = [...new Set(devices.map(({ clusterId }) => clusterId))];
     const numbers = new Map(clusters.map((id, number) => [id, number]));
     this.devices = devices;
+    this.clusters = clusters;
     this.positions = new Map(devices.map(({ uuid }, position) => [uuid, position]));
     this.columns = columnsOf(devices.length);
     this.timesMs = new Float64Array(devices.length).fill(-Infinity);
@@ -74,6 +76,13 @@ export class FleetData {
       this.noteTime(position, old.timesMs[before] ?? -Infinity);
     });
     this.updateStates();
+  }
+
+  /** Notes when clusters have last reported, for a list that does not have all of their devices. */
+  noteClusterTimes(timesMs: ReadonlyMap<string, number>): void {
+    this.newestMs = this.newestMs.map((atMs, number) =>
+      Math.max(atMs, timesMs.get(this.clusters[number] ?? "") ?? -Infinity),
+    );
   }
 
   /** Takes a record, unless a newer one of its device is known.

@@ -48,3 +48,29 @@ export function timeText(atMs: number): string {
   const at = new Date(atMs);
   return [at.getHours(), at.getMinutes(), at.getSeconds()].map((part) => String(part).padStart(2, "0")).join(":");
 }
+
+/** A day and time here, such as 2026-01-05 12:04:05. */
+export function dateText(atMs: number): string {
+  const at = new Date(atMs);
+  const day = [at.getMonth() + 1, at.getDate()].map((part) => String(part).padStart(2, "0")).join("-");
+  return `${at.getFullYear()}-${day} ${timeText(atMs)}`;
+}
+
+/** The units of the API that have a shorter sign. */
+const unitSigns: Readonly<Partial<Record<string, string>>> = {
+  percent: "%",
+  celsius: "°C",
+  watts: "W",
+  ratio: "",
+  status: "",
+  flag: "",
+  bitmask: "",
+};
+
+/** A value of any metric with its unit. Numbers below 10 keep two decimals, because ratios are between 0 and 1.
+ *  @param unit as the API names it */
+export function quantityText(value: number | undefined, unit: string): string {
+  if (value === undefined || Number.isNaN(value)) return noValue;
+  const digits = Math.abs(value) < 10 ? 100 : 10;
+  return `${Math.round(value * digits) / digits} ${unitSigns[unit] ?? unit}`.trim();
+}

@@ -1,5 +1,6 @@
 import { holderText } from "../../model/device.ts";
 import { ageText, memoryText, metricText } from "../../model/format.ts";
+import { gpuPath, hostPath } from "../../pages.ts";
 import { nowMs } from "../clock.ts";
 import type { LiveFleet } from "../live/live-fleet.ts";
 
@@ -27,11 +28,13 @@ export function DeviceRow({ live: { data }, position, rowIndex, isSelected, onSe
       onClick={() => onSelect(position)}
     >
       <th scope="row" title={device?.uuid}>
-        {device?.hostname}
+        <a href={hostPath(device?.hostname ?? "")}>{device?.hostname}</a>
       </th>
       <td>
-        {device?.index}
-        {device?.parentUuid === undefined ? "" : " MIG"}
+        <a href={gpuPath(device?.uuid ?? "")} aria-label={`GPU ${device?.index} of ${device?.hostname}`}>
+          {device?.index}
+          {device?.parentUuid === undefined ? "" : " MIG"}
+        </a>
       </td>
       <td>{device?.model}</td>
       <td class="number">{number("gpu_utilization")}</td>

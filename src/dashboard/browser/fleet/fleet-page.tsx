@@ -1,7 +1,7 @@
 import { useMemo, useState } from "preact/hooks";
 import { viewOf } from "../../model/device-view.ts";
 import { readSearch } from "../../model/search.ts";
-import { sortedBy } from "../../model/view-state.ts";
+import { queryOf, sortedBy, viewStateOf } from "../../model/view-state.ts";
 import { useEmitter } from "../live/emitter.ts";
 import type { LiveFleet } from "../live/live-fleet.ts";
 import { DeviceTable } from "./device-table.tsx";
@@ -9,7 +9,9 @@ import { HeatMap } from "./heat-map.tsx";
 import { EmptyFleet, Loading, Refused } from "./notices.tsx";
 import { SummaryTiles } from "./summary-tiles.tsx";
 import { Toolbar } from "./toolbar.tsx";
-import { useViewState } from "./use-view-state.ts";
+import { useUrlState } from "../frame/use-url-state.ts";
+
+const urlState = { read: viewStateOf, write: queryOf };
 
 /** The whole fleet: figures, a heat map, and a table of the devices. */
 export function FleetPage({ live }: { readonly live: LiveFleet }) {
@@ -23,7 +25,7 @@ export function FleetPage({ live }: { readonly live: LiveFleet }) {
 
 /** @param lists changes when the list of devices does */
 function Fleet({ live, lists }: { readonly live: LiveFleet; readonly lists: number }) {
-  const [state, change] = useViewState();
+  const [state, change] = useUrlState(urlState);
   const [selectedUuid, select] = useState<string | undefined>(undefined);
   const [opened, setOpened] = useState<{ readonly position: number } | undefined>(undefined);
   const read = useMemo(() => readSearch(state.search), [state.search]);

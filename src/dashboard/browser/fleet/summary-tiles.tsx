@@ -1,5 +1,6 @@
 import { ageText, metricText, powerText, shortNumber } from "../../model/format.ts";
 import { busyAbove, summaryOf } from "../../model/fleet-summary.ts";
+import { Tile, Tiles } from "../frame/facts.tsx";
 import { nowMs } from "../clock.ts";
 import { useEmitter } from "../live/emitter.ts";
 import type { LiveFleet } from "../live/live-fleet.ts";
@@ -25,7 +26,7 @@ export function SummaryTiles({ live, view, onOpen }: TilesOptions) {
     ...(neverReported === undefined || neverReported === 0 ? [] : [`${neverReported} declared, never reported`]),
   ];
   return (
-    <dl class="tiles" aria-label="Summary">
+    <Tiles label="Summary">
       <Tile id="devices" name="Devices" value={isPart ? `${view.length} of ${data.size}` : String(view.length)}>
         {states.join(", ")}
       </Tile>
@@ -48,25 +49,6 @@ export function SummaryTiles({ live, view, onOpen }: TilesOptions) {
       <Tile id="rate" name="Records" value={rate === undefined ? "no data" : `${shortNumber(rate)} /s`}>
         newest {data.newestAtMs === -Infinity ? "never" : `${ageText(data.newestAtMs, nowMs())} ago`}
       </Tile>
-    </dl>
-  );
-}
-
-interface TileOptions {
-  readonly id: string;
-  readonly name: string;
-  readonly value: string;
-  readonly children?: preact.ComponentChildren;
-}
-
-function Tile({ id, name, value, children }: TileOptions) {
-  return (
-    <div class="tile" data-tile={id}>
-      <dt>{name}</dt>
-      <dd>
-        <strong>{value}</strong>
-        <small>{children}</small>
-      </dd>
-    </div>
+    </Tiles>
   );
 }

@@ -2,11 +2,11 @@ import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { metricFacts, metricKeys } from "../../model/metric.ts";
 import type { ViewState } from "../../model/view-state.ts";
 import { after } from "../clock.ts";
-import type { ChangeView } from "./use-view-state.ts";
+import type { ChangeState } from "../frame/use-url-state.ts";
 
 interface ToolbarOptions {
   readonly state: ViewState;
-  readonly change: ChangeView;
+  readonly change: ChangeState<ViewState>;
   /** What is wrong with the search; undefined: nothing. */
   readonly problem: string | undefined;
 }
@@ -19,7 +19,7 @@ export function Toolbar({ state, change, problem }: ToolbarOptions) {
   return (
     <div class="toolbar">
       <SearchBox state={state} change={change} problem={problem} />
-      <fieldset class="metrics">
+      <fieldset class="choices">
         <legend class="for-readers">Metric of the heat map</legend>
         {metricKeys.map((key) => (
           <label key={key}>
@@ -71,7 +71,7 @@ function SearchBox({ state, change, problem }: ToolbarOptions) {
 }
 
 /** The text in the box: what is typed, and after the back button what the URL says. */
-function useTyping(search: string, change: ChangeView) {
+function useTyping(search: string, change: ChangeState<ViewState>) {
   const [text, setText] = useState(search);
   const cancel = useRef<() => void>(() => undefined);
   /** The last search of this box. Its own search must not replace a letter that has been typed since. */

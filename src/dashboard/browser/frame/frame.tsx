@@ -4,6 +4,8 @@ import type { LiveFleet } from "../live/live-fleet.ts";
 import { StatusLine } from "./status-line.tsx";
 import { ThemeChoice } from "./theme-choice.tsx";
 
+const menu = Object.values(dashboardPages).filter(({ isInMenu }) => isInMenu);
+
 /** What every page has: its head with the links to the others, and the line that says whether it is live. */
 export function Frame({ live, children }: { readonly live: LiveFleet; readonly children: ComponentChildren }) {
   return (
@@ -11,7 +13,7 @@ export function Frame({ live, children }: { readonly live: LiveFleet; readonly c
       <header>
         <h1>GPU telemetry</h1>
         <nav aria-label="Pages">
-          {Object.values(dashboardPages).map(({ path, title }) => (
+          {menu.map(({ path, title }) => (
             <a key={path} href={path} aria-current={path === location.pathname ? "page" : undefined}>
               {title}
             </a>

@@ -1,10 +1,21 @@
 import type { TelemetryUpdateMessage } from "../../../../clients/typescript/src/generated/messages.ts";
 import { LiveConnection, type ServerMessage } from "../../../../clients/typescript/src/live-connection.ts";
+import type { DeviceRecord } from "../../model/device.ts";
 import { FleetData } from "../../model/fleet-data.ts";
 import { recordFields } from "../../model/metric.ts";
 import { after, every, nowMs } from "../clock.ts";
 import { Emitter } from "./emitter.ts";
-import { ApiFailure, countNeverReported, msOf, openSocket, readDevices, readNewestRecords } from "./gateway-api.ts";
+import {
+  ApiFailure,
+  countNeverReported,
+  filterOf,
+  type FleetScope,
+  msOf,
+  openSocket,
+  readClusterTimes,
+  readDevices,
+  readNewestRecords,
+} from "./gateway-api.ts";
 import { RecordRate } from "../../model/record-rate.ts";
 
 /** Whether the page shows the present.
@@ -26,16 +37,20 @@ const silenceMs = 10_000;
  *  minute, because updates do not say who holds a device. */
 const firstRefreshMs = 10_000;
 const refreshMs = 60_000;
+/** The lists of a host or a GPU are short; and whether it reports is told by its cluster's newest record, which is in them alone. */
+const shortRefreshMs = 10_000;
 /** With more devices, the lists are read less often: to parse those of 100,000 takes the browser about a second. */
 const refreshedPerMinute = 10_000;
 /** New devices usually come several at a time. */
 const newDevicesMs = 1000;
 
-/** The fleet as the gateway tells it: lists at first, then each record as it arrives. */
+/** The fleet, or a part of it, as the gateway tells it: lists at first, then each record as it arrives. */
 export class LiveFleet {
   readonly data = new FleetData();
   /** The positions of the devices that have changed since the last frame. */
   readonly frames = new Emitter<readonly number[]>();
+  /** Each record as it arrives. */
+  readonly records = new Emitter<DeviceRecord>();
   /** The list of devices, or their holders, may be others now. */
   readonly lists = new Emitter<void>();
   /** Once a second. */
@@ -53,6 +68,8 @@ export class LiveFleet {
   private cancelRefresh: () => void = () => undefined;
   private early = new Map<string, TelemetryUpdateMessage>();
   private isReading = false;
+
+  constructor(private readonly scope: FleetScope) {}
 
   start(): void {
     every(1000, () => this.tick());
@@ -83,7 +100,7 @@ export class LiveFleet {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const connection = new LiveConnection({
       ...{ socket, silenceMs },
-      request: { type: "subscribe", topic: "telemetry", snapshot: false, filters: { metrics: [...recordFields] } },
+      request: { type: "subscribe", topic: "telemetry", snapshot: false, filters: this.filters() },
       onMessage: (message) => {
         if (message.type === "subscribed") resolve();
         else if (message.type === "error")
@@ -101,6 +118,12 @@ export class LiveFleet {
     return promise;
   }
 
+  /** The page of a GPU shows all of its metrics. */
+  private filters() {
+    const filter = filterOf(this.scope);
+    return this.scope.kind === "gpu" ? filter : { ...filter, metrics: [...recordFields] };
+  }
+
   private receive(message: ServerMessage): void {
     if (message.type === "skipped") return this.refreshAfter(newDevicesMs);
     if (message.type !== "telemetry_update") return;
@@ -113,7 +136,9 @@ export class LiveFleet {
     // the samples of a record may come one after the other
     const isNew = timeMs > (this.data.timesMs[this.data.positionOf(uuid) ?? -1] ?? Infinity);
     if (isNew) this.rate.note(nowMs());
-    const isKnown = this.data.apply({ uuid, timeMs, values, holders: occupants });
+    const record = { uuid, timeMs, values, holders: occupants };
+    const isKnown = this.data.apply(record);
+    this.records.emit(record);
     if (isKnown) this.requestFrame();
     else if (!this.isReading && this.isLoaded) this.refreshAfter(newDevicesMs);
   }
@@ -121,12 +146,15 @@ export class LiveFleet {
   private async readLists(): Promise<void> {
     this.isReading = true;
     try {
-      const [devices, records, neverReported] = await Promise.all([
-        readDevices(),
-        readNewestRecords(),
-        countNeverReported(),
+      const isPart = this.scope.kind !== "fleet";
+      const [devices, records, neverReported, clusterTimes] = await Promise.all([
+        readDevices(this.scope),
+        readNewestRecords(this.scope),
+        isPart ? undefined : countNeverReported(),
+        isPart ? readClusterTimes() : new Map<string, number>(),
       ]);
       this.data.replaceDevices(devices);
+      this.data.noteClusterTimes(clusterTimes);
       for (const record of records) this.data.apply(record);
       for (const update of this.early.values()) this.apply(update);
       this.data.updateStates();
@@ -150,6 +178,7 @@ export class LiveFleet {
     try {
       // a page that is not seen need not read what it does not show
       if (document.visibilityState === "visible") await this.readLists();
+      if (this.scope.kind !== "fleet") return this.refreshAfter(shortRefreshMs);
       this.refreshAfter(refreshMs * Math.max(1, this.data.size / refreshedPerMinute));
     } catch (error) {
       this.fail(error);
