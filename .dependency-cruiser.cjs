@@ -74,7 +74,7 @@ module.exports = {
     routesRoom("schemas", [], interfacesOf("queue"), shownRooms),
     routesRoom("http", ["schemas"], "^src/(access|tls)/[^/]+\\.ts$"),
     routesRoom("fleet", ["schemas"], interfacesOf("store|hot")),
-    routesRoom("answers", ["schemas", "http", "fleet"], interfacesOf("queue|store")),
+    routesRoom("answers", ["schemas", "http", "fleet"], interfacesOf("queue|store"), shownRooms),
     routesRoom("live", ["schemas", "http", "fleet"], interfacesOf("store"), shownRooms),
     routesRoom(
       "graphql-kit",

@@ -15,7 +15,8 @@ export interface FaultSubject {
 /** PENDING: the condition holds, but not yet for long enough. FIRING: it does. ACKNOWLEDGED: an operator has seen it. RESOLVED: it has
  *  ended, or did not last. SUPPRESSED: its host or device is under maintenance or decommissioned; when that ends and the fault has
  *  not, its state is told again. */
-export type FaultState = "pending" | "firing" | "acknowledged" | "resolved" | "suppressed";
+export const faultStates = ["pending", "firing", "acknowledged", "resolved", "suppressed"] as const;
+export type FaultState = (typeof faultStates)[number];
 
 /** What stays the same while a fault lasts. */
 export interface FaultFacts {

@@ -36,7 +36,7 @@ export interface Silence extends SilenceDraft {
 }
 
 /** True if a silence has started and has not ended. */
-function isSilenceInForce({ startsAtMs, endsAtMs, endedAtMs }: Silence, atMs: number): boolean {
+export function isSilenceInForce({ startsAtMs, endsAtMs, endedAtMs }: Silence, atMs: number): boolean {
   return startsAtMs <= atMs && atMs < Math.min(endsAtMs, endedAtMs ?? Infinity);
 }
 

@@ -2,6 +2,8 @@ import { type AnyElysia, Elysia } from "elysia";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import type { FaultGuide } from "../faults/fault-guide.ts";
+import type { FaultStore } from "../faults/fault-store.ts";
+import type { GpuBounds } from "../domain/gpu-bounds.ts";
 import type { Clock } from "../kit/clock.ts";
 import type { SignIn } from "../access/sign-in.ts";
 import { dashboardRoutes } from "../dashboard/dashboard-routes.ts";
@@ -12,6 +14,7 @@ import type { ServiceRegistry } from "../scaling/registry/service-registry.ts";
 import type { ScalingRecords } from "../scaling/coordinator/scaling-records.ts";
 import { DeadLetterAnswers } from "../routes/answers/dead-letters.ts";
 import type { Inventory } from "../pipeline/store/inventory.ts";
+import { FaultOrderAnswers } from "../routes/answers/faults/fault-orders.ts";
 import { InventoryAnswers } from "../routes/answers/inventory-answers.ts";
 import { PipelineAnswers } from "../routes/answers/pipeline-answers.ts";
 import type { LiveFleet } from "../routes/fleet/fleet.ts";
@@ -56,6 +59,7 @@ export interface GatewayOptions extends Omit<ProcessParts, "access"> {
   /** SETTLE_HISTORY. */
   readonly settleHistory: boolean;
   readonly inventory: Inventory;
+  readonly faults: Pick<FaultStore, "queries" | "orders">;
   readonly faultGuide: () => Promise<FaultGuide>;
   readonly queue: Pick<Queue, "stats">;
   readonly deadLetters: DeadLetters;
@@ -87,7 +91,7 @@ export function gatewayRoutes(options: GatewayOptions): readonly AnyElysia[] {
 }
 
 function api(options: GatewayOptions, clients: ClientCosts, limit: RateLimit | undefined): AnyElysia {
-  const { fleet, questions, inventory, clock, webSocket, ...others } = options;
+  const { fleet, questions, inventory, faults, clock, webSocket, ...others } = options;
   const { ask, requireAnswers } = new QueryCosts({ ...options, ...options.costs, clients });
   const queriesOf: QueriesOf = (of, isBounded) => {
     // what a question costs must not tell how many records others have
@@ -96,7 +100,8 @@ function api(options: GatewayOptions, clients: ClientCosts, limit: RateLimit | u
   };
   // on behalf of all callers with a selector, not of the one who asks first
   const { fleet: whole } = questions.ask("heavy", new AbortController().signal);
-  const views = gatewayViews({ fleet, queriesOf, firstSeen: (within) => whole.firstSeen(within), inventory, clock });
+  const firstSeen = (within: GpuBounds) => whole.firstSeen(within);
+  const views = gatewayViews({ fleet, queriesOf, firstSeen, inventory, faults: faults.queries, clock });
   const viewOf = (request: Request): GatewayView => views.of(requesterOf(request).caller);
   const ofAll = queriesOf(fleet, false);
   const parts = {
@@ -106,6 +111,7 @@ function api(options: GatewayOptions, clients: ClientCosts, limit: RateLimit | u
     quarantine: ofAll.quarantine,
     pipeline: new PipelineAnswers({ ...options, quarantine: ofAll.quarantine, settling: ofAll.settling }),
     inventory: new InventoryAnswers(inventory),
+    faultOrders: new FaultOrderAnswers({ ...faults, inventory, clock }),
     deadLetters: new DeadLetterAnswers(options.deadLetters),
   };
   const app: AnyElysia = new Elysia({ name: "gateway" }).use(compression());

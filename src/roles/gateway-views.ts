@@ -1,8 +1,10 @@
 import type { GpuBounds } from "../domain/gpu-bounds.ts";
 import type { Clock } from "../kit/clock.ts";
+import type { FaultQueries } from "../faults/fault-store.ts";
 import { boundedInventory, boundedQueries, type CallerQueries } from "../pipeline/store/bounded-queries.ts";
 import type { Inventory } from "../pipeline/store/inventory.ts";
 import type { FleetQueries, TelemetryQueries } from "../pipeline/store/telemetry-queries.ts";
+import { FaultList } from "../routes/answers/faults/fault-list.ts";
 import { FleetAnswers } from "../routes/answers/fleet-answers.ts";
 import { HistoryAnswers } from "../routes/answers/history-answers.ts";
 import { InventoryList } from "../routes/answers/inventory-list.ts";
@@ -25,6 +27,7 @@ interface Sources {
   readonly queriesOf: QueriesOf;
   readonly firstSeen: FleetQueries["firstSeen"];
   readonly inventory: Inventory;
+  readonly faults: FaultQueries;
   readonly clock: Clock;
 }
 
@@ -33,7 +36,8 @@ export function gatewayViews(sources: Sources): CallerViews<GatewayView> {
   const { fleet, inventory } = sources;
   const queries = sources.queriesOf(fleet, false);
   const feed = new LiveFeed(fleet);
-  const whole = viewOf(sources, { key: "", fleet, feed, queries, inventory, ready: () => Promise.resolve() });
+  const ready = (): Promise<void> => Promise.resolve();
+  const whole = viewOf(sources, { key: "", fleet, feed, queries, inventory, within: undefined, ready });
   fleet.onMembers((members) => whole.answers.prepare(members));
   return new CallerViews(whole, (within) => boundedView(sources, feed, within));
 }
@@ -47,6 +51,7 @@ function boundedView(sources: Sources, feed: Feed, within: GpuBounds): GatewayVi
     feed: new BoundedFeed(feed, within),
     queries: boundedQueries(sources.queriesOf(fleet, true), within),
     inventory: boundedInventory(inventory, within),
+    within,
     ready: () => fleet.ready(),
   });
 }
@@ -55,15 +60,17 @@ interface Parts extends Pick<GatewayView, "key" | "feed" | "ready"> {
   readonly fleet: Fleet;
   readonly queries: CallerQueries;
   readonly inventory: Pick<Inventory, "items">;
+  readonly within: GpuBounds | undefined;
 }
 
-function viewOf({ clock }: Sources, parts: Parts): GatewayView {
-  const { key, fleet, feed, queries, inventory, ready } = parts;
+function viewOf({ clock, faults }: Sources, parts: Parts): GatewayView {
+  const { key, fleet, feed, queries, inventory, within, ready } = parts;
   return {
     ...{ key, fleet, feed, queries, ready },
     index: new FleetView(fleet),
     answers: new FleetAnswers(fleet, key !== ""),
     history: new HistoryAnswers(queries.history, clock),
     inventoryList: new InventoryList(inventory),
+    faults: new FaultList(faults, clock, within),
   };
 }

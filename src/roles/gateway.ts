@@ -1,6 +1,7 @@
 import type { Config } from "../config/parse-config.ts";
 import { faultGuideOf } from "../faults/fault-guide.ts";
 import { RulesInForce } from "../faults/rules/rules-in-force.ts";
+import { SqlFaultStore } from "../faults/sql/sql-fault-store.ts";
 import { showServices } from "../scaling/registry/service-instruments.ts";
 import { DamagedHistory } from "../routes/answers/costs/damaged-history.ts";
 import { QueryPressure } from "../routes/answers/costs/query-pressure.ts";
@@ -50,6 +51,7 @@ export const gateway: Role = {
           settleAfterMinutes: config.settleAfterMinutes,
           settleHistory: config.settleHistory,
           inventory: opened.inventory,
+          faults: new SqlFaultStore(opened.client),
           faultGuide: async () => faultGuideOf(await rules.read(), rules.catalogue),
           fleet,
           administration: process.access.administer(opened.client),

@@ -112,8 +112,7 @@ function callsOf(gateway: GatewayClient, cluster_id: string): Record<Operation, 
     "get /api/v1/targets": () => counted(gateway.GET("/api/v1/targets")),
     "get /api/v1/coverage": () => counted(gateway.GET("/api/v1/coverage", { params: { query: window } })),
     ...inventoryCalls(gateway, cluster_id),
-    "get /api/v1/faults/rules": () => counted(gateway.GET("/api/v1/faults/rules")),
-    "get /api/v1/faults/xids": () => counted(gateway.GET("/api/v1/faults/xids")),
+    ...faultCalls(gateway, cluster_id),
     "get /api/v1/quarantine": () => counted(gateway.GET("/api/v1/quarantine")),
     "get /api/v1/pipeline": async () => (await answerOf(gateway.GET("/api/v1/pipeline"))).data.queue.dead,
     "get /api/v1/scaling": async () => (await answerOf(gateway.GET("/api/v1/scaling"))).data.decisions.length,
@@ -136,6 +135,29 @@ function callsOf(gateway: GatewayClient, cluster_id: string): Record<Operation, 
     "post /api/v1/tickets": () => counted(gateway.POST("/api/v1/tickets")),
     "post /api/v1/pipeline/dead-letters/{id}/redrive": () =>
       countIfFound(gateway.POST("/api/v1/pipeline/dead-letters/{id}/redrive", noLetter)),
+  };
+}
+
+type FaultOperation = Extract<Operation, `${string} /api/v1/${"faults" | "silences"}${string}`>;
+
+/** Reads faults, and gives orders about what is not there. */
+function faultCalls(gateway: GatewayClient, cluster_id: string): Record<FaultOperation, () => Promise<number>> {
+  const counted = async (call: Parameters<typeof answerOf<{ count: number }>>[0]) => (await answerOf(call)).count;
+  const none = { params: { path: { id: "none@none@0" } } };
+  const end_time = new Date(Date.now() + 60_000).toISOString();
+  const silence = { params: { query: { hostname: "not-there-yet", reason: "ci", end_time } } };
+  const reboot = { params: { query: { kind: "reboot" as const, cluster_id, hostname: "none" } } };
+  return {
+    "get /api/v1/faults": () => counted(gateway.GET("/api/v1/faults")),
+    "get /api/v1/faults/{id}": () => countIfFound(gateway.GET("/api/v1/faults/{id}", none)),
+    "post /api/v1/faults/{id}/acknowledge": () => countIfFound(gateway.POST("/api/v1/faults/{id}/acknowledge", none)),
+    "post /api/v1/faults/remediations": () => countIfFound(gateway.POST("/api/v1/faults/remediations", reboot)),
+    "get /api/v1/silences": () => counted(gateway.GET("/api/v1/silences")),
+    "post /api/v1/silences": () => counted(gateway.POST("/api/v1/silences", silence)),
+    "delete /api/v1/silences/{id}": () =>
+      countIfFound(gateway.DELETE("/api/v1/silences/{id}", { params: { path: { id: 999_999 } } })),
+    "get /api/v1/faults/rules": () => counted(gateway.GET("/api/v1/faults/rules")),
+    "get /api/v1/faults/xids": () => counted(gateway.GET("/api/v1/faults/xids")),
   };
 }
 

@@ -18,6 +18,7 @@ import { type GatewayOptions, gatewayRoutes } from "../../src/roles/gateway-rout
 import type { LiveFleet } from "../../src/routes/fleet/fleet.ts";
 import { faultGuideOf } from "../../src/faults/fault-guide.ts";
 import { defaultRules, defaultXids } from "../../src/faults/rules/default-rules.ts";
+import { SqlFaultStore } from "../../src/faults/sql/sql-fault-store.ts";
 import { FleetProjection } from "../../src/routes/fleet/fleet-projection.ts";
 import { MemoryHotTier } from "../../src/pipeline/hot/memory/memory-hot-tier.ts";
 import { encodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
@@ -157,6 +158,7 @@ export function gatewayOver(
     settleAfterMinutes: 15,
     settleHistory: true,
     inventory,
+    faults: new SqlFaultStore(client),
     faultGuide: () => Promise.resolve(guide),
     http,
     queue,

@@ -8,6 +8,7 @@ import { Value } from "@sinclair/typebox/value";
 import { parse } from "yaml";
 import { makeBatch, messageOf } from "../../dev/make-batch.ts";
 import { metrics } from "../../src/domain/metrics.ts";
+import { SqlFaultStore } from "../../src/faults/sql/sql-fault-store.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import { MemoryServiceRegistry } from "../../src/scaling/registry/memory/memory-service-registry.ts";
 import { MemoryTargetStates } from "../../src/pipeline/source/states/memory/memory-target-states.ts";
@@ -27,6 +28,7 @@ import { instanceOf } from "../contract/service-registry.ts";
 import { MemoryScalingRecords } from "../../src/scaling/coordinator/memory/memory-scaling-records.ts";
 import { MemoryLeaderElection } from "../../src/scaling/election/memory/memory-leader-election.ts";
 import { decisionAt, updateAt } from "../contract/scaling-records.ts";
+import { faultChange, FaultLeader } from "../support/fault-leader.ts";
 import { addTwoDeadLetters, gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
 
 interface Operation {
@@ -100,8 +102,12 @@ describe("the OpenAPI document", () => {
       "/api/v1/clusters/{cluster_id}/hosts/{host_id}/gpus/{gpu_id}/metrics",
       "/api/v1/clusters/{cluster_id}/stats",
       "/api/v1/coverage",
+      "/api/v1/faults",
+      "/api/v1/faults/remediations",
       "/api/v1/faults/rules",
       "/api/v1/faults/xids",
+      "/api/v1/faults/{id}",
+      "/api/v1/faults/{id}/acknowledge",
       "/api/v1/gpus",
       "/api/v1/gpus/{uuid}",
       "/api/v1/gpus/{uuid}/changes",
@@ -130,6 +136,8 @@ describe("the OpenAPI document", () => {
       "/api/v1/services",
       "/api/v1/sessions",
       "/api/v1/sessions/{session_id}",
+      "/api/v1/silences",
+      "/api/v1/silences/{id}",
       "/api/v1/targets",
       "/api/v1/telemetry",
       "/api/v1/telemetry/aggregates",
@@ -188,13 +196,21 @@ describe("the OpenAPI document", () => {
       "post /api/v1/inventory/end-target": "?source_id=ended",
       "delete /api/v1/inventory": "?hostname=withdrawn",
       "post /api/v1/keys": "?name=ci&scopes=read",
+      "post /api/v1/faults/remediations": "?kind=reset&gpu_uuid=GPU-host-a-0",
+      "post /api/v1/silences": `?name=x&reason=x&end_time=${new Date(Date.now() + 60_000).toISOString()}`,
     };
+    const leader = await FaultLeader.of(new SqlFaultStore(stored.client));
+    const fault = await leader.tell(faultChange({ uuid: "GPU-host-a-0" }, "firing", Date.now()));
+    leader.work();
     const reading = { timeMs: 1000, intervalMs: 1000, outcome: "read" as const, count: 1 };
     await stored.store.ingest(messageOf("ended", { ...makeBatch([]), reading }, { source: "ended" }));
     await gateway.get("/api/v1/inventory/declare?hostname=withdrawn&cluster_id=alpha&gpus=8", { method: "POST" });
     for (const [path, { responses }, method] of operations()) {
       // a dead letter can be redriven or deleted only once
-      pathValues["id"] = (path.endsWith("/redrive") ? deadLetters[1] : deadLetters[0]) ?? "";
+      const letter = (path.endsWith("/redrive") ? deadLetters[1] : deadLetters[0]) ?? "";
+      // the silence that was created before
+      const ofFault = path.includes("/silences/") ? "1" : encodeURIComponent(fault);
+      pathValues["id"] = path.includes("/faults/") || path.includes("/silences/") ? ofFault : letter;
       if (path.includes("{key_id}")) {
         const created = await gateway.get("/api/v1/keys?name=other&scopes=read", { method: "POST" });
         pathValues["key_id"] = ((await created.json()) as { data: { id: string } }).data.id;
@@ -212,6 +228,7 @@ describe("the OpenAPI document", () => {
       const body: unknown = await response.json();
       expect([path, [...Value.Errors(checkOf(schema), body)]]).toEqual([path, []]);
     }
+    await leader.stop();
   });
 
   test("gives every operation a unique id, a summary, a tag and error responses", () => {

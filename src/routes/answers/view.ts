@@ -1,6 +1,7 @@
 import type { CallerQueries } from "../../pipeline/store/bounded-queries.ts";
 import type { FleetView } from "../fleet/fleet-index.ts";
 import type { Fleet } from "../fleet/fleet.ts";
+import type { FaultList } from "./faults/fault-list.ts";
 import type { FleetAnswers } from "./fleet-answers.ts";
 import type { HistoryAnswers } from "./history-answers.ts";
 import type { InventoryList } from "./inventory-list.ts";
@@ -16,6 +17,7 @@ export interface View {
   readonly queries: CallerQueries;
   readonly history: HistoryAnswers;
   readonly inventoryList: InventoryList;
+  readonly faults: FaultList;
   /** Resolves when the view can be used. Never rejects. */
   ready(): Promise<void>;
 }

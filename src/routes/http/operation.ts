@@ -40,6 +40,8 @@ interface OperationText {
   readonly errors: readonly ErrorStatus[];
   /** Responses carry an ETag; a client that has the current response gets 304. */
   readonly etag?: true;
+  /** The description of a 202 with the same schema as a 200: what was asked for is not carried out yet. */
+  readonly accepted?: string;
 }
 
 /** The body of a successful response, with the schema of its elements or of its object. In the envelope: a `list`, a list with
@@ -72,6 +74,7 @@ export function operation({
   access,
   errors,
   etag,
+  accepted,
   ...success
 }: OperationText & Success) {
   const isByRow = "alsoAsRows" in success;
@@ -92,6 +95,7 @@ export function operation({
     security: access.scope === "open" ? [] : securityNeeded,
     responses: {
       200: isByRow ? { ...success200, content: { ...success200.content, ...rowContents } } : success200,
+      ...(accepted === undefined ? {} : { 202: { ...success200, description: accepted } }),
       ...others,
       ...defined({ 304: etag && notModified }),
       ...Object.fromEntries(all.map((status) => [status, { $ref: `#/components/responses/${status}` }])),

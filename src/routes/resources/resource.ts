@@ -11,6 +11,7 @@ import type { QuarantineQueries } from "../../pipeline/store/telemetry-queries.t
 import type { ServiceRegistry } from "../../scaling/registry/service-registry.ts";
 import type { ScalingRecords } from "../../scaling/coordinator/scaling-records.ts";
 import type { DeadLetterAnswers } from "../answers/dead-letters.ts";
+import type { FaultOrderAnswers } from "../answers/faults/fault-orders.ts";
 import type { InventoryAnswers } from "../answers/inventory-answers.ts";
 import type { PipelineAnswers } from "../answers/pipeline-answers.ts";
 import type { View } from "../answers/view.ts";
@@ -37,6 +38,8 @@ export interface ResourceParts {
   readonly deadLetters: DeadLetterAnswers;
   /** Changes the inventory. */
   readonly inventory: InventoryAnswers;
+  /** Takes the orders of operators about faults. */
+  readonly faultOrders: FaultOrderAnswers;
   /** The rules of faults that are in force. */
   readonly faultGuide: () => Promise<FaultGuide>;
   readonly quarantine: QuarantineQueries;

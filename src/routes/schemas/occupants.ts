@@ -3,10 +3,16 @@ import type { Occupants, Workload } from "../../domain/gpu.ts";
 
 const name = Type.String({ description: "Empty if the input does not have it" });
 
+/** A workload that holds a device. */
+export const occupantSchema = Type.Object(
+  { container: name, pod: name, namespace: name },
+  { additionalProperties: false },
+);
+
 /** The workloads that share a device. */
 export const occupantsField = {
   occupants: Type.Optional(
-    Type.Array(Type.Object({ container: name, pod: name, namespace: name }, { additionalProperties: false }), {
+    Type.Array(occupantSchema, {
       minItems: 2,
       description:
         "The workloads that share the GPU or MIG instance, ordered by namespace, pod and container; absent if at most one " +

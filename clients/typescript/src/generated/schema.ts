@@ -565,6 +565,130 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/faults": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Faults
+         * @description What is wrong with devices, hosts, jobs and clusters, the newest beginning first: by default, what has not ended. Pending faults are listed, too: their condition has not lasted long enough yet.
+         */
+        get: operations["listFaults"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/faults/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One fault
+         * @description A fault with the changes of its state.
+         */
+        get: operations["getFault"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/faults/{id}/acknowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Acknowledge a fault
+         * @description Says that an operator has seen a fault that fires. An XID, and what follows from XIDs, ends thereby. What is acknowledged already stays as it is.
+         */
+        post: operations["acknowledgeFault"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/faults/remediations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Tell of a reset or reboot
+         * @description Says that a device was reset, or a host rebooted: its XIDs end. A reset of a device whose energy counter begins again is noticed without that.
+         */
+        post: operations["tellRemediation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/silences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Silences
+         * @description The times in which matching faults are not notified, the newest first: those that have not ended.
+         */
+        get: operations["listFaultSilences"];
+        put?: never;
+        /**
+         * Silence faults for a while
+         * @description Matching faults are not notified until end_time; they are still listed. A fault matches if it has every text that is given.
+         */
+        post: operations["createFaultSilence"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/silences/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End a silence
+         * @description Ends a silence before its time. Returns it as it is then.
+         */
+        delete: operations["endFaultSilence"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/faults/rules": {
         parameters: {
             query?: never;
@@ -1472,6 +1596,474 @@ export interface components {
             };
         };
         /**
+         * @description Something that is wrong with a device, a host, a job or a cluster
+         * @example {
+         *       "id": "gpu.temperature.high@lab/GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4@1752871354000",
+         *       "name": "gpu.temperature.high",
+         *       "rule": "gpu.temperature.high",
+         *       "severity": "warning",
+         *       "state": "firing",
+         *       "summary": "The GPU is hot",
+         *       "kind": "device",
+         *       "cluster_id": "lab",
+         *       "hostname": "gpu-01",
+         *       "uuid": "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4",
+         *       "started_at": "2025-07-18T20:42:34Z",
+         *       "state_since": "2025-07-18T20:47:34Z",
+         *       "fired_at": "2025-07-18T20:47:34Z",
+         *       "age_seconds": 420,
+         *       "value": 88,
+         *       "why": "temperature is 88, above 85.",
+         *       "action": "Check the fans and the air flow of the node.",
+         *       "runbook": "docs/faults.md#gputemperaturehigh",
+         *       "holders": [
+         *         {
+         *           "container": "main",
+         *           "pod": "train-0",
+         *           "namespace": "ml"
+         *         }
+         *       ],
+         *       "silenced": false,
+         *       "silenced_by": []
+         *     }
+         */
+        Fault: {
+            /** @description Identifies this occurrence: the name, the place, and when it began */
+            id: string;
+            /** @description The id of the rule; of an XID, with its number: nvidia.xid.79 */
+            name: string;
+            /** @description The id of the rule */
+            rule: string;
+            /**
+             * @description How urgent it is
+             * @enum {string}
+             */
+            severity: "info" | "warning" | "critical";
+            /**
+             * @description pending: its condition has not lasted long enough yet; firing; acknowledged: an operator has seen it; suppressed: its host or device is under maintenance or decommissioned; resolved: it has ended
+             * @enum {string}
+             */
+            state: "pending" | "firing" | "acknowledged" | "resolved" | "suppressed";
+            /** @description The fault in a few words */
+            summary: string;
+            /**
+             * @description What it is of
+             * @enum {string}
+             */
+            kind: "device" | "host" | "cluster" | "job";
+            /** @description Cluster of what it is of */
+            cluster_id: string;
+            /** @description The host, or the host that the device was in at the beginning */
+            hostname?: string;
+            /** @description UUID of the GPU or MIG instance; absent unless it is of a device */
+            uuid?: string;
+            /** @description Namespace and name of the job; absent unless it is of a job */
+            job?: string;
+            /**
+             * Format: date-time
+             * @description When its condition was first seen, or since when there is silence
+             * @example 2025-07-18T20:42:34Z
+             */
+            started_at: string;
+            /**
+             * Format: date-time
+             * @description Since when it has this state
+             * @example 2025-07-18T20:42:34Z
+             */
+            state_since: string;
+            /**
+             * Format: date-time
+             * @description When it fired; absent if it has not
+             * @example 2025-07-18T20:42:34Z
+             */
+            fired_at?: string;
+            /**
+             * Format: date-time
+             * @description When it ended; absent if it has not
+             * @example 2025-07-18T20:42:34Z
+             */
+            ended_at?: string;
+            /** @description How long it has lasted, or had lasted when it ended */
+            age_seconds: number;
+            /** @description The measured value; absent if the fault has none */
+            value?: number;
+            /** @description The reason for its state */
+            why: string;
+            /** @description What to do */
+            action: string;
+            /** @description Page and heading of its explanation */
+            runbook: string;
+            /** @description The workloads that held the device at the beginning */
+            holders: {
+                /** @description Empty if the input does not have it */
+                container: string;
+                /** @description Empty if the input does not have it */
+                pod: string;
+                /** @description Empty if the input does not have it */
+                namespace: string;
+            }[];
+            /** @description Who has acknowledged it; absent if no operator has */
+            acknowledged_by?: string;
+            /**
+             * Format: date-time
+             * @description When it was acknowledged
+             * @example 2025-07-18T20:42:34Z
+             */
+            acknowledged_at?: string;
+            /** @description What the operator wrote; absent if nothing */
+            comment?: string;
+            /** @description True if a silence is in force for it: it is not notified */
+            silenced: boolean;
+            /** @description The ids of these silences, as far as the caller may see them */
+            silenced_by: number[];
+        };
+        /**
+         * @description A fault with the changes of its state
+         * @example {
+         *       "id": "gpu.temperature.high@lab/GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4@1752871354000",
+         *       "name": "gpu.temperature.high",
+         *       "rule": "gpu.temperature.high",
+         *       "severity": "warning",
+         *       "state": "firing",
+         *       "summary": "The GPU is hot",
+         *       "kind": "device",
+         *       "cluster_id": "lab",
+         *       "hostname": "gpu-01",
+         *       "uuid": "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4",
+         *       "started_at": "2025-07-18T20:42:34Z",
+         *       "state_since": "2025-07-18T20:47:34Z",
+         *       "fired_at": "2025-07-18T20:47:34Z",
+         *       "age_seconds": 420,
+         *       "value": 88,
+         *       "why": "temperature is 88, above 85.",
+         *       "action": "Check the fans and the air flow of the node.",
+         *       "runbook": "docs/faults.md#gputemperaturehigh",
+         *       "holders": [
+         *         {
+         *           "container": "main",
+         *           "pod": "train-0",
+         *           "namespace": "ml"
+         *         }
+         *       ],
+         *       "silenced": false,
+         *       "silenced_by": [],
+         *       "changes": [
+         *         {
+         *           "ordinal": 2,
+         *           "state": "firing",
+         *           "at": "2025-07-18T20:47:34Z",
+         *           "told_at": "2025-07-18T20:47:35Z",
+         *           "value": 88,
+         *           "why": "temperature is 88, above 85."
+         *         }
+         *       ]
+         *     }
+         */
+        FaultDetail: {
+            /** @description Identifies this occurrence: the name, the place, and when it began */
+            id: string;
+            /** @description The id of the rule; of an XID, with its number: nvidia.xid.79 */
+            name: string;
+            /** @description The id of the rule */
+            rule: string;
+            /**
+             * @description How urgent it is
+             * @enum {string}
+             */
+            severity: "info" | "warning" | "critical";
+            /**
+             * @description pending: its condition has not lasted long enough yet; firing; acknowledged: an operator has seen it; suppressed: its host or device is under maintenance or decommissioned; resolved: it has ended
+             * @enum {string}
+             */
+            state: "pending" | "firing" | "acknowledged" | "resolved" | "suppressed";
+            /** @description The fault in a few words */
+            summary: string;
+            /**
+             * @description What it is of
+             * @enum {string}
+             */
+            kind: "device" | "host" | "cluster" | "job";
+            /** @description Cluster of what it is of */
+            cluster_id: string;
+            /** @description The host, or the host that the device was in at the beginning */
+            hostname?: string;
+            /** @description UUID of the GPU or MIG instance; absent unless it is of a device */
+            uuid?: string;
+            /** @description Namespace and name of the job; absent unless it is of a job */
+            job?: string;
+            /**
+             * Format: date-time
+             * @description When its condition was first seen, or since when there is silence
+             * @example 2025-07-18T20:42:34Z
+             */
+            started_at: string;
+            /**
+             * Format: date-time
+             * @description Since when it has this state
+             * @example 2025-07-18T20:42:34Z
+             */
+            state_since: string;
+            /**
+             * Format: date-time
+             * @description When it fired; absent if it has not
+             * @example 2025-07-18T20:42:34Z
+             */
+            fired_at?: string;
+            /**
+             * Format: date-time
+             * @description When it ended; absent if it has not
+             * @example 2025-07-18T20:42:34Z
+             */
+            ended_at?: string;
+            /** @description How long it has lasted, or had lasted when it ended */
+            age_seconds: number;
+            /** @description The measured value; absent if the fault has none */
+            value?: number;
+            /** @description The reason for its state */
+            why: string;
+            /** @description What to do */
+            action: string;
+            /** @description Page and heading of its explanation */
+            runbook: string;
+            /** @description The workloads that held the device at the beginning */
+            holders: {
+                /** @description Empty if the input does not have it */
+                container: string;
+                /** @description Empty if the input does not have it */
+                pod: string;
+                /** @description Empty if the input does not have it */
+                namespace: string;
+            }[];
+            /** @description Who has acknowledged it; absent if no operator has */
+            acknowledged_by?: string;
+            /**
+             * Format: date-time
+             * @description When it was acknowledged
+             * @example 2025-07-18T20:42:34Z
+             */
+            acknowledged_at?: string;
+            /** @description What the operator wrote; absent if nothing */
+            comment?: string;
+            /** @description True if a silence is in force for it: it is not notified */
+            silenced: boolean;
+            /** @description The ids of these silences, as far as the caller may see them */
+            silenced_by: number[];
+            /** @description Its newest 1,000 changes, oldest first */
+            changes: {
+                /** @description Its number among the changes of the fault */
+                ordinal: number;
+                /**
+                 * @description pending: its condition has not lasted long enough yet; firing; acknowledged: an operator has seen it; suppressed: its host or device is under maintenance or decommissioned; resolved: it has ended
+                 * @enum {string}
+                 */
+                state: "pending" | "firing" | "acknowledged" | "resolved" | "suppressed";
+                /**
+                 * Format: date-time
+                 * @description When the state changed, by the clock of the records
+                 * @example 2025-07-18T20:42:34Z
+                 */
+                at: string;
+                /**
+                 * Format: date-time
+                 * @description When the change was stored
+                 * @example 2025-07-18T20:42:34Z
+                 */
+                told_at: string;
+                /** @description The measured value; absent if the fault has none */
+                value?: number;
+                /** @description The reason */
+                why: string;
+                /** @description The operator who changed it; absent if the records did */
+                by?: string;
+                /** @description What the operator wrote; absent if nothing */
+                comment?: string;
+            }[];
+        };
+        /**
+         * @description What came of an operator's order
+         * @example {
+         *       "kind": "reset",
+         *       "outcome": "done",
+         *       "message": "It is carried out."
+         *     }
+         */
+        FaultOrder: {
+            /**
+             * @description What was ordered
+             * @enum {string}
+             */
+            kind: "acknowledge" | "reset" | "reboot";
+            /**
+             * @description open: it is stored, and not yet carried out
+             * @enum {string}
+             */
+            outcome: "done" | "open";
+            /** @description The same as a sentence */
+            message: string;
+            /**
+             * @description A fault with the changes of its state
+             * @example {
+             *       "id": "gpu.temperature.high@lab/GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4@1752871354000",
+             *       "name": "gpu.temperature.high",
+             *       "rule": "gpu.temperature.high",
+             *       "severity": "warning",
+             *       "state": "firing",
+             *       "summary": "The GPU is hot",
+             *       "kind": "device",
+             *       "cluster_id": "lab",
+             *       "hostname": "gpu-01",
+             *       "uuid": "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4",
+             *       "started_at": "2025-07-18T20:42:34Z",
+             *       "state_since": "2025-07-18T20:47:34Z",
+             *       "fired_at": "2025-07-18T20:47:34Z",
+             *       "age_seconds": 420,
+             *       "value": 88,
+             *       "why": "temperature is 88, above 85.",
+             *       "action": "Check the fans and the air flow of the node.",
+             *       "runbook": "docs/faults.md#gputemperaturehigh",
+             *       "holders": [
+             *         {
+             *           "container": "main",
+             *           "pod": "train-0",
+             *           "namespace": "ml"
+             *         }
+             *       ],
+             *       "silenced": false,
+             *       "silenced_by": [],
+             *       "changes": [
+             *         {
+             *           "ordinal": 2,
+             *           "state": "firing",
+             *           "at": "2025-07-18T20:47:34Z",
+             *           "told_at": "2025-07-18T20:47:35Z",
+             *           "value": 88,
+             *           "why": "temperature is 88, above 85."
+             *         }
+             *       ]
+             *     }
+             */
+            fault?: {
+                /** @description Identifies this occurrence: the name, the place, and when it began */
+                id: string;
+                /** @description The id of the rule; of an XID, with its number: nvidia.xid.79 */
+                name: string;
+                /** @description The id of the rule */
+                rule: string;
+                /**
+                 * @description How urgent it is
+                 * @enum {string}
+                 */
+                severity: "info" | "warning" | "critical";
+                /**
+                 * @description pending: its condition has not lasted long enough yet; firing; acknowledged: an operator has seen it; suppressed: its host or device is under maintenance or decommissioned; resolved: it has ended
+                 * @enum {string}
+                 */
+                state: "pending" | "firing" | "acknowledged" | "resolved" | "suppressed";
+                /** @description The fault in a few words */
+                summary: string;
+                /**
+                 * @description What it is of
+                 * @enum {string}
+                 */
+                kind: "device" | "host" | "cluster" | "job";
+                /** @description Cluster of what it is of */
+                cluster_id: string;
+                /** @description The host, or the host that the device was in at the beginning */
+                hostname?: string;
+                /** @description UUID of the GPU or MIG instance; absent unless it is of a device */
+                uuid?: string;
+                /** @description Namespace and name of the job; absent unless it is of a job */
+                job?: string;
+                /**
+                 * Format: date-time
+                 * @description When its condition was first seen, or since when there is silence
+                 * @example 2025-07-18T20:42:34Z
+                 */
+                started_at: string;
+                /**
+                 * Format: date-time
+                 * @description Since when it has this state
+                 * @example 2025-07-18T20:42:34Z
+                 */
+                state_since: string;
+                /**
+                 * Format: date-time
+                 * @description When it fired; absent if it has not
+                 * @example 2025-07-18T20:42:34Z
+                 */
+                fired_at?: string;
+                /**
+                 * Format: date-time
+                 * @description When it ended; absent if it has not
+                 * @example 2025-07-18T20:42:34Z
+                 */
+                ended_at?: string;
+                /** @description How long it has lasted, or had lasted when it ended */
+                age_seconds: number;
+                /** @description The measured value; absent if the fault has none */
+                value?: number;
+                /** @description The reason for its state */
+                why: string;
+                /** @description What to do */
+                action: string;
+                /** @description Page and heading of its explanation */
+                runbook: string;
+                /** @description The workloads that held the device at the beginning */
+                holders: {
+                    /** @description Empty if the input does not have it */
+                    container: string;
+                    /** @description Empty if the input does not have it */
+                    pod: string;
+                    /** @description Empty if the input does not have it */
+                    namespace: string;
+                }[];
+                /** @description Who has acknowledged it; absent if no operator has */
+                acknowledged_by?: string;
+                /**
+                 * Format: date-time
+                 * @description When it was acknowledged
+                 * @example 2025-07-18T20:42:34Z
+                 */
+                acknowledged_at?: string;
+                /** @description What the operator wrote; absent if nothing */
+                comment?: string;
+                /** @description True if a silence is in force for it: it is not notified */
+                silenced: boolean;
+                /** @description The ids of these silences, as far as the caller may see them */
+                silenced_by: number[];
+                /** @description Its newest 1,000 changes, oldest first */
+                changes: {
+                    /** @description Its number among the changes of the fault */
+                    ordinal: number;
+                    /**
+                     * @description pending: its condition has not lasted long enough yet; firing; acknowledged: an operator has seen it; suppressed: its host or device is under maintenance or decommissioned; resolved: it has ended
+                     * @enum {string}
+                     */
+                    state: "pending" | "firing" | "acknowledged" | "resolved" | "suppressed";
+                    /**
+                     * Format: date-time
+                     * @description When the state changed, by the clock of the records
+                     * @example 2025-07-18T20:42:34Z
+                     */
+                    at: string;
+                    /**
+                     * Format: date-time
+                     * @description When the change was stored
+                     * @example 2025-07-18T20:42:34Z
+                     */
+                    told_at: string;
+                    /** @description The measured value; absent if the fault has none */
+                    value?: number;
+                    /** @description The reason */
+                    why: string;
+                    /** @description The operator who changed it; absent if the records did */
+                    by?: string;
+                    /** @description What the operator wrote; absent if nothing */
+                    comment?: string;
+                }[];
+            };
+        };
+        /**
          * @description A rule that raises faults
          * @example {
          *       "id": "gpu.temperature.high",
@@ -1523,6 +2115,59 @@ export interface components {
             figures: {
                 [key: string]: number;
             };
+        };
+        /**
+         * @description A time in which matching faults are not notified
+         * @example {
+         *       "id": 7,
+         *       "state": "active",
+         *       "matchers": {
+         *         "hostname": "gpu-01",
+         *         "name": "gpu.temperature.*"
+         *       },
+         *       "author": "operator",
+         *       "reason": "new fans, ticket 4711",
+         *       "starts_at": "2025-07-18T20:00:00Z",
+         *       "ends_at": "2025-07-18T22:00:00Z",
+         *       "created_at": "2025-07-18T20:00:00Z"
+         *     }
+         */
+        FaultSilence: {
+            /** @description Number of the silence */
+            id: number;
+            /**
+             * @description Whether it is to come, in force, or over
+             * @enum {string}
+             */
+            state: "planned" | "active" | "ended";
+            /** @description What a fault must have, by name; * stands for any text, and ! before a text for all others */
+            matchers: {
+                [key: string]: string;
+            };
+            /** @description The name of the key or of the person who created it */
+            author: string;
+            /** @description Why */
+            reason: string;
+            /**
+             * Format: date-time
+             * @description When it begins
+             * @example 2025-07-18T20:42:34Z
+             */
+            starts_at: string;
+            /**
+             * Format: date-time
+             * @description When it ends, or has ended
+             * @example 2025-07-18T20:42:34Z
+             */
+            ends_at: string;
+            /**
+             * Format: date-time
+             * @description When it was created
+             * @example 2025-07-18T20:42:34Z
+             */
+            created_at: string;
+            /** @description Who has ended it before its time; absent if no operator has */
+            ended_by?: string;
         };
         /**
          * @description A GPU, or a MIG instance of a GPU, that has reported telemetry
@@ -3200,7 +3845,11 @@ export type Coverage = components['schemas']['Coverage'];
 export type DeadLetter = components['schemas']['DeadLetter'];
 export type EndedTarget = components['schemas']['EndedTarget'];
 export type Error = components['schemas']['Error'];
+export type Fault = components['schemas']['Fault'];
+export type FaultDetail = components['schemas']['FaultDetail'];
+export type FaultOrder = components['schemas']['FaultOrder'];
 export type FaultRule = components['schemas']['FaultRule'];
+export type FaultSilence = components['schemas']['FaultSilence'];
 export type Gpu = components['schemas']['Gpu'];
 export type GpuChanges = components['schemas']['GpuChanges'];
 export type Health = components['schemas']['Health'];
@@ -5597,6 +6246,633 @@ export interface operations {
                         /** @enum {number} */
                         count: 1;
                         data: components["schemas"]["EndedTarget"];
+                    };
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            421: components["responses"]["421"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    listFaults: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Only faults in these states. Default: those that have not ended; with a range of time, all: some of pending, firing, acknowledged, resolved, suppressed, separated by commas
+                 * @example firing,acknowledged
+                 */
+                state?: string;
+                /**
+                 * @description Only faults of these severities: some of info, warning, critical, separated by commas
+                 * @example warning,critical
+                 */
+                severity?: string;
+                /**
+                 * @description Only faults of this name, or of the rule with this id
+                 * @example nvidia.xid.79
+                 */
+                name?: string;
+                /**
+                 * @description Only of this cluster
+                 * @example lab
+                 */
+                cluster_id?: string;
+                /**
+                 * @description Only of this host, and of devices that were in it at the beginning
+                 * @example gpu-01
+                 */
+                hostname?: string;
+                /**
+                 * @description Only of the device with this UUID
+                 * @example GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4
+                 */
+                gpu_uuid?: string;
+                /**
+                 * @description Only if a workload of this Kubernetes namespace held the device at the beginning
+                 * @example ml
+                 */
+                namespace?: string;
+                /**
+                 * @description Only of this job
+                 * @example ml/train
+                 */
+                job?: string;
+                /**
+                 * @description RFC 3339 with zone; only faults that had not ended before
+                 * @example 2025-07-18T20:42:34Z
+                 */
+                start_time?: string;
+                /**
+                 * @description RFC 3339 with zone; only faults that had begun by then
+                 * @example 2025-07-18T20:42:34Z
+                 */
+                end_time?: string;
+                /** @description At most this many; 1 to 10000, default 1000 */
+                limit?: number;
+                /**
+                 * @description next_cursor of the previous answer; returns the faults that follow
+                 * @example WzE3NTI4NzEzNTQwMDAsIm1lbW9yeS5mdWxsQGxhYi9HUFUtNzVjYTgzNmYtMTJhMC05ZmJlLTEzYTItMTc3MzNhNWY2OGU0QDE3NTI4NzEzNTQwMDAiXQ
+                 */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "count": 1,
+                     *       "data": [
+                     *         {
+                     *           "id": "gpu.temperature.high@lab/GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4@1752871354000",
+                     *           "name": "gpu.temperature.high",
+                     *           "rule": "gpu.temperature.high",
+                     *           "severity": "warning",
+                     *           "state": "firing",
+                     *           "summary": "The GPU is hot",
+                     *           "kind": "device",
+                     *           "cluster_id": "lab",
+                     *           "hostname": "gpu-01",
+                     *           "uuid": "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4",
+                     *           "started_at": "2025-07-18T20:42:34Z",
+                     *           "state_since": "2025-07-18T20:47:34Z",
+                     *           "fired_at": "2025-07-18T20:47:34Z",
+                     *           "age_seconds": 420,
+                     *           "value": 88,
+                     *           "why": "temperature is 88, above 85.",
+                     *           "action": "Check the fans and the air flow of the node.",
+                     *           "runbook": "docs/faults.md#gputemperaturehigh",
+                     *           "holders": [
+                     *             {
+                     *               "container": "main",
+                     *               "pod": "train-0",
+                     *               "namespace": "ml"
+                     *             }
+                     *           ],
+                     *           "silenced": false,
+                     *           "silenced_by": []
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        /** @description Elements in data */
+                        count: number;
+                        data: components["schemas"]["Fault"][];
+                        /** @description Cursor of the next part; absent at the end of the list */
+                        next_cursor?: string;
+                    };
+                    "text/csv": string;
+                    "application/x-ndjson": string;
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            406: components["responses"]["406"];
+            421: components["responses"]["421"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    getFault: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The fault's id
+                 * @example memory.full@lab/GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4@1752871354000
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "count": 1,
+                     *       "data": {
+                     *         "id": "gpu.temperature.high@lab/GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4@1752871354000",
+                     *         "name": "gpu.temperature.high",
+                     *         "rule": "gpu.temperature.high",
+                     *         "severity": "warning",
+                     *         "state": "firing",
+                     *         "summary": "The GPU is hot",
+                     *         "kind": "device",
+                     *         "cluster_id": "lab",
+                     *         "hostname": "gpu-01",
+                     *         "uuid": "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4",
+                     *         "started_at": "2025-07-18T20:42:34Z",
+                     *         "state_since": "2025-07-18T20:47:34Z",
+                     *         "fired_at": "2025-07-18T20:47:34Z",
+                     *         "age_seconds": 420,
+                     *         "value": 88,
+                     *         "why": "temperature is 88, above 85.",
+                     *         "action": "Check the fans and the air flow of the node.",
+                     *         "runbook": "docs/faults.md#gputemperaturehigh",
+                     *         "holders": [
+                     *           {
+                     *             "container": "main",
+                     *             "pod": "train-0",
+                     *             "namespace": "ml"
+                     *           }
+                     *         ],
+                     *         "silenced": false,
+                     *         "silenced_by": [],
+                     *         "changes": [
+                     *           {
+                     *             "ordinal": 2,
+                     *             "state": "firing",
+                     *             "at": "2025-07-18T20:47:34Z",
+                     *             "told_at": "2025-07-18T20:47:35Z",
+                     *             "value": 88,
+                     *             "why": "temperature is 88, above 85."
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        /** @enum {number} */
+                        count: 1;
+                        data: components["schemas"]["FaultDetail"];
+                    };
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            421: components["responses"]["421"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    acknowledgeFault: {
+        parameters: {
+            query?: {
+                /**
+                 * @description For people: what is being done
+                 * @example drained, ticket 4711
+                 */
+                comment?: string;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The fault's id
+                 * @example memory.full@lab/GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4@1752871354000
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "count": 1,
+                     *       "data": {
+                     *         "kind": "reset",
+                     *         "outcome": "done",
+                     *         "message": "It is carried out."
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        /** @enum {number} */
+                        count: 1;
+                        data: components["schemas"]["FaultOrder"];
+                    };
+                };
+            };
+            /** @description The order is stored; no process that evaluates the rules has carried it out within 3 seconds */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "count": 1,
+                     *       "data": {
+                     *         "kind": "reset",
+                     *         "outcome": "done",
+                     *         "message": "It is carried out."
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        /** @enum {number} */
+                        count: 1;
+                        data: components["schemas"]["FaultOrder"];
+                    };
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            421: components["responses"]["421"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    tellRemediation: {
+        parameters: {
+            query: {
+                /**
+                 * @description reset of a device or of all of a host, or reboot of a host
+                 * @example reboot
+                 */
+                kind: "reset" | "reboot";
+                /**
+                 * @description Cluster of the host; needed only if several clusters have a host of this name
+                 * @example lab
+                 */
+                cluster_id?: string;
+                /**
+                 * @description The host, with its devices
+                 * @example gpu-01
+                 */
+                hostname?: string;
+                /**
+                 * @description The device instead
+                 * @example GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4
+                 */
+                gpu_uuid?: string;
+                /**
+                 * @description For people: what is being done
+                 * @example drained, ticket 4711
+                 */
+                comment?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "count": 1,
+                     *       "data": {
+                     *         "kind": "reset",
+                     *         "outcome": "done",
+                     *         "message": "It is carried out."
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        /** @enum {number} */
+                        count: 1;
+                        data: components["schemas"]["FaultOrder"];
+                    };
+                };
+            };
+            /** @description The order is stored; no process that evaluates the rules has carried it out within 3 seconds */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "count": 1,
+                     *       "data": {
+                     *         "kind": "reset",
+                     *         "outcome": "done",
+                     *         "message": "It is carried out."
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        /** @enum {number} */
+                        count: 1;
+                        data: components["schemas"]["FaultOrder"];
+                    };
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            421: components["responses"]["421"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    listFaultSilences: {
+        parameters: {
+            query?: {
+                /** @description Whether those that have ended are listed, too */
+                ended?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "count": 1,
+                     *       "data": [
+                     *         {
+                     *           "id": 7,
+                     *           "state": "active",
+                     *           "matchers": {
+                     *             "hostname": "gpu-01",
+                     *             "name": "gpu.temperature.*"
+                     *           },
+                     *           "author": "operator",
+                     *           "reason": "new fans, ticket 4711",
+                     *           "starts_at": "2025-07-18T20:00:00Z",
+                     *           "ends_at": "2025-07-18T22:00:00Z",
+                     *           "created_at": "2025-07-18T20:00:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        /** @description Elements in data */
+                        count: number;
+                        data: components["schemas"]["FaultSilence"][];
+                    };
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            421: components["responses"]["421"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    createFaultSilence: {
+        parameters: {
+            query: {
+                /**
+                 * @description Only faults with this name; * stands for any text, and ! before a text for all others
+                 * @example gpu.temperature.*
+                 */
+                name?: string;
+                /**
+                 * @description Only faults with this rule; * stands for any text, and ! before a text for all others
+                 * @example nvidia.xid.application
+                 */
+                rule?: string;
+                /**
+                 * @description Only faults with this severity; * stands for any text, and ! before a text for all others
+                 * @example !critical
+                 */
+                severity?: string;
+                /**
+                 * @description Only faults with this cluster; * stands for any text, and ! before a text for all others
+                 * @example lab
+                 */
+                cluster_id?: string;
+                /**
+                 * @description Only faults with this host; * stands for any text, and ! before a text for all others
+                 * @example gpu-0*
+                 */
+                hostname?: string;
+                /**
+                 * @description Only faults with this device; * stands for any text, and ! before a text for all others
+                 * @example GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4
+                 */
+                gpu_uuid?: string;
+                /**
+                 * @description Only faults with this namespace of a holder; * stands for any text, and ! before a text for all others
+                 * @example ml
+                 */
+                namespace?: string;
+                /**
+                 * @description Only faults with this job; * stands for any text, and ! before a text for all others
+                 * @example ml/train
+                 */
+                job?: string;
+                /**
+                 * @description Why, for people
+                 * @example new fans, ticket 4711
+                 */
+                reason: string;
+                /**
+                 * @description RFC 3339 with zone; when it begins. Default now
+                 * @example 2025-07-18T20:42:34Z
+                 */
+                start_time?: string;
+                /**
+                 * @description RFC 3339 with zone; when it ends, at most 366 days later
+                 * @example 2025-07-18T20:42:34Z
+                 */
+                end_time: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "count": 1,
+                     *       "data": {
+                     *         "id": 7,
+                     *         "state": "active",
+                     *         "matchers": {
+                     *           "hostname": "gpu-01",
+                     *           "name": "gpu.temperature.*"
+                     *         },
+                     *         "author": "operator",
+                     *         "reason": "new fans, ticket 4711",
+                     *         "starts_at": "2025-07-18T20:00:00Z",
+                     *         "ends_at": "2025-07-18T22:00:00Z",
+                     *         "created_at": "2025-07-18T20:00:00Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        /** @enum {number} */
+                        count: 1;
+                        data: components["schemas"]["FaultSilence"];
+                    };
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            421: components["responses"]["421"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    endFaultSilence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The silence's id */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "count": 1,
+                     *       "data": {
+                     *         "id": 7,
+                     *         "state": "active",
+                     *         "matchers": {
+                     *           "hostname": "gpu-01",
+                     *           "name": "gpu.temperature.*"
+                     *         },
+                     *         "author": "operator",
+                     *         "reason": "new fans, ticket 4711",
+                     *         "starts_at": "2025-07-18T20:00:00Z",
+                     *         "ends_at": "2025-07-18T22:00:00Z",
+                     *         "created_at": "2025-07-18T20:00:00Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        /** @enum {number} */
+                        count: 1;
+                        data: components["schemas"]["FaultSilence"];
                     };
                 };
             };

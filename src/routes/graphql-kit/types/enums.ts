@@ -15,6 +15,10 @@ const nameByValues: ReadonlyMap<string, string> = new Map([
   ["host|device", "InventoryKind"],
   ["active|maintenance|decommissioned", "InventoryState"],
   ["info|warning|critical", "FaultSeverity"],
+  ["pending|firing|acknowledged|resolved|suppressed", "FaultState"],
+  ["device|host|cluster|job", "FaultKind"],
+  ["planned|active|ended", "SilenceState"],
+  ["reset|reboot", "Remediation"],
 ]);
 
 /** The most values that an error lists. */

@@ -1,12 +1,7 @@
 import { type Static, Type } from "@sinclair/typebox";
-import { type FaultGuide, type RuleGuide, severities, xidClasses } from "../../../faults/fault-guide.ts";
+import { type FaultGuide, type RuleGuide, xidClasses } from "../../../faults/fault-guide.ts";
 import { wholeNumber } from "../../schemas/envelope.ts";
-
-/** How urgent a fault is, in an answer. */
-const severityField = Type.Union(
-  severities.map((severity) => Type.Literal(severity)),
-  { description: "How urgent it is" },
-);
+import { severityField } from "../../schemas/fault.ts";
 
 /** A rule of faults as the API shows it. */
 export const faultRuleSchema = Type.Object(

@@ -1,0 +1,71 @@
+import type { GpuBounds } from "../../../domain/gpu-bounds.ts";
+import type { FaultQueries } from "../../../faults/fault-store.ts";
+import { type Silence, silencesOf } from "../../../faults/silence.ts";
+import type { FaultFilter, StoredFault } from "../../../faults/stored-fault.ts";
+import type { Clock } from "../../../kit/clock.ts";
+import { notFound } from "../../http/api-error.ts";
+import { encodeCursor } from "../../http/parameters/cursor.ts";
+import {
+  type ApiFault,
+  type ApiFaultDetail,
+  type Silenced,
+  toApiFault,
+  toApiFaultChange,
+} from "../../schemas/fault.ts";
+import { type ApiSilence, toApiSilence } from "../../schemas/fault-silence.ts";
+
+/** A part of the list of faults. */
+export interface ApiFaultPage {
+  readonly faults: readonly ApiFault[];
+  /** The cursor of the next part; undefined at the end. */
+  readonly next: string | undefined;
+}
+
+/** Lists faults and silences, as far as a caller may see them, for REST and GraphQL. Every call throws StoreUnavailable if the store does
+ *  not answer. */
+export class FaultList {
+  /** @param within what the caller may see; undefined: everything */
+  constructor(
+    private readonly queries: FaultQueries,
+    private readonly clock: Pick<Clock, "nowMs">,
+    private readonly within: GpuBounds | undefined,
+  ) {}
+
+  async page(filter: FaultFilter): Promise<ApiFaultPage> {
+    const { faults, next } = await this.queries.faults({ ...filter, ...this.bounds });
+    const shown = await this.shower(faults.length > 0);
+    return { faults: faults.map(shown), next: next && encodeCursor([next.startedAtMs, next.id]) };
+  }
+
+  /** @throws ApiError 404 if there is no such fault, or the caller may not see it */
+  async show(id: string): Promise<ApiFaultDetail> {
+    const found = await this.queries.fault(id, this.within);
+    if (found === undefined) throw notFound("fault", { id });
+    const shown = await this.shower(true);
+    return { ...shown(found.fault), changes: found.changes.map(toApiFaultChange) };
+  }
+
+  async silences(withEnded: boolean): Promise<ApiSilence[]> {
+    const silences = await this.queries.silences({ withEnded, ...this.bounds });
+    return silences.map((silence) => toApiSilence(silence, this.clock.nowMs()));
+  }
+
+  /** Makes a function that gives faults the API's shape. @param isNeeded false if it will not be called */
+  async shower(isNeeded: boolean): Promise<(fault: StoredFault) => ApiFault> {
+    const all = isNeeded ? await this.queries.silences({ withEnded: false }) : [];
+    const nowMs = this.clock.nowMs();
+    return (fault) => toApiFault(fault, this.silenced(fault, all, nowMs), nowMs);
+  }
+
+  /** The silences of other callers count, but only those of callers with the same bounds are named. */
+  private silenced(fault: StoredFault, all: readonly Silence[], nowMs: number): Silenced {
+    const silences = silencesOf(fault, all, nowMs);
+    const own = JSON.stringify(this.within);
+    const named = silences.filter(({ within }) => this.within === undefined || JSON.stringify(within) === own);
+    return { silenced: silences.length > 0, silencedBy: named.map(({ id }) => id).sort((a, b) => a - b) };
+  }
+
+  private get bounds(): { readonly within?: GpuBounds } {
+    return this.within === undefined ? {} : { within: this.within };
+  }
+}

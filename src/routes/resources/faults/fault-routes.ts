@@ -1,0 +1,62 @@
+import { Elysia } from "elysia";
+import { defined } from "../../../kit/defined.ts";
+import type { Row } from "../../http/formats/columns.ts";
+import { jsonUnread, rowsUnread } from "../../http/formats/head-of.ts";
+import { formatOf } from "../../http/formats/negotiate.ts";
+import { rowAnswer } from "../../http/formats/row-answer.ts";
+import { operation } from "../../http/operation.ts";
+import { accepts, acceptsAt } from "../../http/parameters/accepts.ts";
+import { noQuery } from "../../http/parameters/common.ts";
+import { list, single } from "../../schemas/envelope.ts";
+import { faultDetailSchema, faultSchema } from "../../schemas/fault.ts";
+import type { ViewOf } from "../resource.ts";
+import { faultFilterOf, faultParams, faultsQuery } from "./fault-query.ts";
+
+const columns = Object.keys(faultSchema.properties);
+
+/** The routes that read faults. */
+export function faultRoutes(viewOf: ViewOf) {
+  return new Elysia({ name: "faults", prefix: "/api/v1/faults" })
+    .get(
+      "",
+      async ({ request, query }) => {
+        const format = formatOf(request);
+        const { faults, next } = await viewOf(request).faults.page(faultFilterOf(query));
+        if (format === "json") return { ...list(faults), ...defined({ next_cursor: next }) };
+        return rowAnswer({ request, format, columns, parts: onePart(faults) });
+      },
+      { ...accepts(faultsQuery), ...rowsUnread, detail: listDetail },
+    )
+    .get("/:id", async ({ request, params: { id } }) => single(await viewOf(request).faults.show(id)), {
+      ...acceptsAt(faultParams, noQuery),
+      ...jsonUnread,
+      detail: showDetail,
+    });
+}
+
+async function* onePart(rows: readonly Row[]): AsyncGenerator<readonly Row[], void> {
+  yield await Promise.resolve(rows);
+}
+
+const listDetail = operation({
+  id: "listFaults",
+  tag: "faults",
+  access: { scope: "read", selectors: "narrowed" },
+  summary: "Faults",
+  description:
+    "What is wrong with devices, hosts, jobs and clusters, the newest beginning first: by default, what has not ended. " +
+    "Pending faults are listed, too: their condition has not lasted long enough yet.",
+  part: faultSchema,
+  alsoAsRows: true,
+  errors: [400, 500, 503],
+});
+
+const showDetail = operation({
+  id: "getFault",
+  tag: "faults",
+  access: { scope: "read", selectors: "narrowed" },
+  summary: "One fault",
+  description: "A fault with the changes of its state.",
+  single: faultDetailSchema,
+  errors: [400, 404, 500, 503],
+});

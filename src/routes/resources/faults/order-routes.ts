@@ -1,0 +1,61 @@
+import { Elysia } from "elysia";
+import type { FaultOrderAnswers } from "../../answers/faults/fault-orders.ts";
+import { requesterOf } from "../../http/access/requester.ts";
+import { operation } from "../../http/operation.ts";
+import { accepts, acceptsAt } from "../../http/parameters/accepts.ts";
+import { single } from "../../schemas/envelope.ts";
+import { type ApiFaultOrder, faultOrderSchema } from "../../schemas/fault-order.ts";
+import { faultParams } from "./fault-query.ts";
+import { acknowledgeQuery, remediationOf, remediationQuery } from "./order-query.ts";
+
+/** The name of a request's caller. */
+export const callerName = (request: Request): string => requesterOf(request).caller.grant.name;
+
+/** Answers with 202 what is not carried out yet. */
+function ordered(set: { status?: number | string }, order: ApiFaultOrder) {
+  if (order.outcome === "open") set.status = 202;
+  return single(order);
+}
+
+/** The routes by which operators acknowledge faults, and tell of resets and reboots. */
+export function faultOrderRoutes(orders: FaultOrderAnswers) {
+  return new Elysia({ name: "fault-orders", prefix: "/api/v1/faults" })
+    .post(
+      "/:id/acknowledge",
+      async ({ request, set, params: { id }, query: { comment = "" } }) =>
+        ordered(set, await orders.acknowledge(id, { by: callerName(request), comment })),
+      { ...acceptsAt(faultParams, acknowledgeQuery), detail: acknowledgeDetail },
+    )
+    .post(
+      "/remediations",
+      async ({ request, set, query }) =>
+        ordered(set, await orders.remediate(remediationOf(query, callerName(request)))),
+      { ...accepts(remediationQuery), detail: remediationDetail },
+    );
+}
+
+const acknowledgeDetail = operation({
+  id: "acknowledgeFault",
+  tag: "faults",
+  access: { scope: "operate" },
+  summary: "Acknowledge a fault",
+  description:
+    "Says that an operator has seen a fault that fires. An XID, and what follows from XIDs, ends thereby. What is acknowledged " +
+    "already stays as it is.",
+  single: faultOrderSchema,
+  accepted: "The order is stored; no process that evaluates the rules has carried it out within 3 seconds",
+  errors: [400, 404, 413, 415, 500, 503],
+});
+
+const remediationDetail = operation({
+  id: "tellRemediation",
+  tag: "faults",
+  access: { scope: "operate" },
+  summary: "Tell of a reset or reboot",
+  description:
+    "Says that a device was reset, or a host rebooted: its XIDs end. A reset of a device whose energy counter begins again is " +
+    "noticed without that.",
+  single: faultOrderSchema,
+  accepted: "The order is stored; no process that evaluates the rules has carried it out within 3 seconds",
+  errors: [400, 404, 413, 415, 500, 503],
+});

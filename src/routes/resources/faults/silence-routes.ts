@@ -1,0 +1,60 @@
+import { Elysia } from "elysia";
+import type { FaultOrderAnswers } from "../../answers/faults/fault-orders.ts";
+import { jsonUnread } from "../../http/formats/head-of.ts";
+import { operation } from "../../http/operation.ts";
+import { accepts, acceptsAt } from "../../http/parameters/accepts.ts";
+import { noQuery } from "../../http/parameters/common.ts";
+import { list, single } from "../../schemas/envelope.ts";
+import { silenceSchema } from "../../schemas/fault-silence.ts";
+import type { ViewOf } from "../resource.ts";
+import { newSilenceOf, newSilenceQuery, silenceParams, silencesQuery } from "./order-query.ts";
+import { callerName } from "./order-routes.ts";
+
+/** The routes that list, create and end silences. */
+export function silenceRoutes(orders: FaultOrderAnswers, viewOf: ViewOf) {
+  return new Elysia({ name: "silences", prefix: "/api/v1/silences" })
+    .get("", async ({ request, query }) => list(await viewOf(request).faults.silences(query.ended)), {
+      ...accepts(silencesQuery),
+      ...jsonUnread,
+      detail: silencesDetail,
+    })
+    .post("", async ({ request, query }) => single(await orders.silence(newSilenceOf(query, callerName(request)))), {
+      ...accepts(newSilenceQuery),
+      detail: silenceDetail,
+    })
+    .delete("/:id", async ({ request, params: { id } }) => single(await orders.endSilence(id, callerName(request))), {
+      ...acceptsAt(silenceParams, noQuery),
+      detail: endSilenceDetail,
+    });
+}
+
+const silencesDetail = operation({
+  id: "listFaultSilences",
+  tag: "faults",
+  access: { scope: "read", selectors: "narrowed" },
+  summary: "Silences",
+  description: "The times in which matching faults are not notified, the newest first: those that have not ended.",
+  list: silenceSchema,
+  errors: [400, 500, 503],
+});
+
+const silenceDetail = operation({
+  id: "createFaultSilence",
+  tag: "faults",
+  access: { scope: "operate" },
+  summary: "Silence faults for a while",
+  description:
+    "Matching faults are not notified until end_time; they are still listed. A fault matches if it has every text that is given.",
+  single: silenceSchema,
+  errors: [400, 413, 415, 500, 503],
+});
+
+const endSilenceDetail = operation({
+  id: "endFaultSilence",
+  tag: "faults",
+  access: { scope: "operate" },
+  summary: "End a silence",
+  description: "Ends a silence before its time. Returns it as it is then.",
+  single: silenceSchema,
+  errors: [400, 404, 413, 415, 500, 503],
+});
