@@ -42,6 +42,10 @@ export const retentionDays = (env: string, data: string) =>
     description: `Age at which ${data} are deleted; 0: never`,
   });
 
+/** A setting that is a share in percent, 5 unless it is set. */
+export const percent = ({ env, description }: { readonly env: string; readonly description: string }) =>
+  Type.Number({ env, default: 5, minimum: 0, maximum: 100, unit: "%", description });
+
 /** A setting that is a name of something in the pipeline. */
 export const namePattern = {
   pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$",

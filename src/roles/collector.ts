@@ -73,7 +73,7 @@ function diskUpkeep({ disk }: OpenStore, { clock, log, registry }: SharedParts):
 /** The service that deletes old history, and what quarantine has too much of. */
 function historyUpkeep({ retention }: OpenStore, { config, clock, log }: SharedParts): HistoryUpkeep {
   for (const warning of ineffectiveSettings(config)) log.warn(warning);
-  const keepDays = { raw: config.retentionRawDays, "1h": config.retention1hDays };
+  const keepDays = { raw: config.retentionRawDays, "1h": config.retention1hDays, usage: config.usageRetentionDays };
   return new HistoryUpkeep({ retention, keepDays, clock, log });
 }
 

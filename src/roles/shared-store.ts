@@ -1,3 +1,4 @@
+import type { UsageThresholds } from "../domain/usage/usage-hour.ts";
 import type { Logger } from "pino";
 import type { Config } from "../config/parse-config.ts";
 import type { Clock } from "../kit/clock.ts";
@@ -53,7 +54,8 @@ export class SharedStore {
     const { openPGliteStore } = await import("../pipeline/store/sql/open-pglite-store.ts");
     const { dataDir, dataMaxGibibytes: maxGibibytes, queryTimeoutSeconds } = this.config;
     const onNotice = (notice: string): void => this.parts.log.warn(notice);
-    return openPGliteStore({ dataDir, maxGibibytes, queryTimeoutSeconds, onNotice, onProgress });
+    const usage = this.usageThresholds();
+    return openPGliteStore({ dataDir, maxGibibytes, queryTimeoutSeconds, usage, onNotice, onProgress });
   }
 
   private async openPostgres(url: string): Promise<OpenStore> {
@@ -70,6 +72,11 @@ export class SharedStore {
     onChange(change);
   };
 
+  private usageThresholds(): UsageThresholds {
+    const { usageActivePercent: activePercent, usageEffectivePercent: effectivePercent } = this.config;
+    return { activePercent, effectivePercent };
+  }
+
   private postgresOptions(url: string): PostgresStoreOptions {
     const { migrateOnStart: migrate, collectorWorkers, queryTimeoutSeconds, maxHeavyQueries } = this.config;
     // one connection more than the workers need, for /health
@@ -79,6 +86,7 @@ export class SharedStore {
       maxConnections: collectorWorkers + 1,
       queryTimeoutSeconds,
       heavyQuestions: maxHeavyQueries,
+      usage: this.usageThresholds(),
       onChange: this.report,
     };
   }

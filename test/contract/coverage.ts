@@ -221,7 +221,7 @@ export function exerciseCoverage(name: string, open: () => Promise<OpenStore>): 
         return (await rowsOf({ uuids: ["repeats", "works"] })).slice(0, 2).map(({ frozen }) => frozen);
       };
       expect(await repeat("first time")).toEqual([1, 0]);
-      await opened.retention.deleteOlder({ raw: 30, "1h": 0 });
+      await opened.retention.deleteOlder({ raw: 30, "1h": 0, usage: 0 });
       expect(await repeat("second time")).toEqual([1, 0]);
     });
   });

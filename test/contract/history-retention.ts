@@ -4,7 +4,7 @@ import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 import { makeBatch, messageOf } from "../../dev/make-batch.ts";
 
 const dayMs = 86_400_000;
-const forEver = { raw: 0, "1h": 0 };
+const forEver = { raw: 0, "1h": 0, usage: 0 };
 
 /** The contract of a store's retention of history. */
 export function exerciseHistoryRetention(name: string, open: () => Promise<OpenStore>): void {

@@ -29,7 +29,7 @@ const callsOf = ({ store, queries, retention }: OpenStore): Promise<unknown>[] =
   queries.fleet.gpus({}),
   queries.fleet.latest({}),
   queries.history.rollups({ gpus: {}, range: allTime, limit: 1 }, "1m"),
-  retention.deleteOlder({ raw: 1, "1h": 0 }),
+  retention.deleteOlder({ raw: 1, "1h": 0, usage: 0 }),
 ];
 
 test("while a database does not answer at the start, calls throw StoreUnavailable; once it answers, they succeed", async () => {

@@ -23,7 +23,7 @@ for (const [engine, plain] of [
     const { store, queries, retention, close } = await openPostgresStore({ url, migrate: true });
     const timeMs = Date.UTC(2025, 6, 18);
     await store.ingest(messageOf("old", makeBatch([{ uuid: "GPU-a", timeMs, metrics: { temperature: 1 } }])));
-    const deleteOlder = () => retention.deleteOlder({ raw: 14, "1h": 0 });
+    const deleteOlder = () => retention.deleteOlder({ raw: 14, "1h": 0, usage: 0 });
     const counted = async () => (await queries.aggregates.countRecords("cluster")).count;
     await withClient(url, (client) =>
       client.transaction(async (executor) => {
@@ -81,7 +81,7 @@ test("of two processes that delete at the same time, one deletes all that is old
     if (number === afterChunks) asksAgain?.resolve();
     return number === 1 && at === "in" ? hasAsked?.promise : number === 2 ? deletes?.promise : undefined;
   });
-  const keepDays = { raw: 14, "1h": 0 };
+  const keepDays = { raw: 14, "1h": 0, usage: 0 };
   const ended = second.deleteOlder(keepDays).then(() => [hasAsked, deletes].forEach((each) => each?.resolve()));
   await isReady?.promise;
   await first.deleteOlder(keepDays);

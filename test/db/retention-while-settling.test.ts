@@ -20,7 +20,7 @@ setDefaultTimeout(60_000);
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
-const forEver = { raw: 0, "1h": 0 };
+const forEver = { raw: 0, "1h": 0, usage: 0 };
 const twoWeeks = { ...forEver, raw: 14 };
 /** The beginning of a day long ago, and of one that is kept. */
 const oldMs = Math.floor(Date.now() / dayMs) * dayMs - 400 * dayMs;
@@ -139,7 +139,9 @@ describe.each([true, false])("rollups, plain table: %p", (plain) => {
       await new Settler(client).settle(Infinity);
       await retention.deleteOlder(twoWeeks);
       expect([await settledIn(client), await rollupsIn(client)]).toEqual([1, [1, 1, 1]]);
-      expect(await retention.deleteOlder({ raw: 14, "1h": 300 })).toContain("2 rollup(s) of hours older than 300 days");
+      expect(await retention.deleteOlder({ raw: 14, "1h": 300, usage: 300 })).toContain(
+        "2 rollup(s) of hours older than 300 days",
+      );
       expect(await rollupsIn(client)).toEqual([1]);
     }));
 

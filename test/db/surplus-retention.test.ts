@@ -50,13 +50,13 @@ test("places are kept as long as rollups, and what no report says any more is de
       `insert into reported_attributes (gpu_key, attributes_id, ${attributes}) select 3, ${id}, ${values("")}`,
     );
   const count = async (table: string) => (await client.query(`select from ${table} where gpu_key = 3`)).length;
-  await retention.deleteOlder({ raw: 3, "1h": 0 });
+  await retention.deleteOlder({ raw: 3, "1h": 0, usage: 0 });
   expect(await count("gpu_attributes")).toBe(4);
   // 0 was reported 90 and 60 days ago; 2 is that of a record that is just being stored
   expect(await idsIn("select attributes_id as id from reported_attributes where gpu_key = 3 order by 1")).toEqual([
     1, 2,
   ]);
-  await retention.deleteOlder({ raw: 3, "1h": 30 });
+  await retention.deleteOlder({ raw: 3, "1h": 30, usage: 30 });
   expect(await count("gpu_attributes")).toBe(3);
 });
 
@@ -72,7 +72,7 @@ test("a report that comes again after it was deleted is known again, also to a c
   await report(store, 9, "old");
   await report(store, 8, "old");
   await report(other, 5, "new");
-  await retention.deleteOlder({ raw: 3, "1h": 3 });
+  await retention.deleteOlder({ raw: 3, "1h": 3, usage: 3 });
   await report(store, 0, "old");
   const [gpu] = await queries.fleet.gpus({ uuids: ["again"] });
   expect(gpu).toMatchObject({ driverVersion: "old" });
@@ -100,7 +100,7 @@ select '${source}', at, 1000, at, at, 1, 1, 0, 0, 0, '{}' from (select now() - m
   await device("c", 4, 90, 60);
   await device("b", 4, 1, 0);
   await read("b", 0);
-  await retention.deleteOlder({ raw: 30, "1h": 0 });
+  await retention.deleteOlder({ raw: 30, "1h": 0, usage: 0 });
   expect(
     await client.query("select source_id as source, gpu_key::float8 as gpu from source_devices order by 2, 1"),
   ).toEqual([
@@ -120,7 +120,7 @@ insert into folded_totals select '${source}', 1, 1, 1, 0, 0, 0, 0, 0, 1, 0, '{}'
   await total("late", msAgo(20));
   await total("file", "1000");
   await client.query("insert into folded_ranges values ('file', 0, 0, 1000, 10)");
-  await retention.deleteOlder({ raw: 30, "1h": 0 });
+  await retention.deleteOlder({ raw: 30, "1h": 0, usage: 0 });
   const kept = await client.query<{ id: string }>("select source_id as id from folded_totals order by 1");
   expect(kept.map(({ id }) => id)).toEqual(["file", "late"]);
 });

@@ -314,7 +314,7 @@ if (openssl !== null) {
 }
 exerciseService("the history's upkeep", () => {
   const { part: retention, calls } = counted(opened.retention);
-  const keepDays = { raw: 1, "1h": 3 };
+  const keepDays = { raw: 1, "1h": 3, usage: 3 };
   return { service: new HistoryUpkeep({ retention, keepDays, clock, log }), calls };
 });
 exerciseService("the upkeep of the stored messages", () => {

@@ -245,6 +245,7 @@ test("an unexpected exception gives 500 without the exception's message, which o
     aggregates: { byGroup: fail, countRecords: fail },
     quarantine: { rejections: fail, countRejections: fail, countConflicts: fail },
     coverage: { coverage: fail },
+    usage: { sums: fail, jobs: fail, holders: fail },
     settling: { due: fail },
   };
   const failing = gatewayOver(stored, { queries });

@@ -1,5 +1,5 @@
 import { Type } from "@sinclair/typebox";
-import { count, path, retentionDays } from "../config-setting.ts";
+import { count, path, percent, retentionDays } from "../config-setting.ts";
 
 /** The settings of the store, and of how long it keeps data. */
 export const storeSettings = {
@@ -86,4 +86,21 @@ export const storeSettings = {
     description: "Of earlier versions, without effect: rollups by minute are made from the records",
   }),
   retention1hDays: retentionDays("RETENTION_1H_DAYS", "rollups by hour"),
+  usageRetentionDays: count({
+    env: "USAGE_RETENTION_DAYS",
+    default: 400,
+    minimum: 0,
+    maximum: 36_500,
+    unit: "days",
+    description: "Age at which the usage of devices by hour is deleted, at least RETENTION_RAW_DAYS; 0: never",
+  }),
+  usageActivePercent: percent({
+    env: "USAGE_ACTIVE_PERCENT",
+    description: "GPU utilization from which on a device that is held counts as active; below, it is idle",
+  }),
+  usageEffectivePercent: percent({
+    env: "USAGE_EFFECTIVE_PERCENT",
+    description:
+      "Tensor activity, or without it SM activity, from which on a device that is held counts as used effectively",
+  }),
 };

@@ -76,6 +76,12 @@ export function deleteOldRollups(executor: SqlExecutor, days: number, maxRows: n
   return deletePlaces(executor, { table: "rollups", places }, [days, maxRows]);
 }
 
+/** Deletes at most `maxRows` of the rows of usage of hours older than `days`. @returns the number of deleted rows */
+export function deleteOldUsage(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
+  const places = `select ctid from usage_hours where from_at < ${firstHour} order by from_at`;
+  return deletePlaces(executor, { table: "usage_hours", places }, [days, maxRows]);
+}
+
 /** Deletes at most `maxRows` of the conflicts of records older than `days`. @returns the number of deleted conflicts */
 export function deleteOldConflicts(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
   const places = "select ctid from conflicting_values where time < now() - make_interval(days => $1::int)";

@@ -6,7 +6,7 @@ import { hourMs } from "../../domain/time-range.ts";
 // other transaction runs meanwhile.
 
 /** The tables of history: records, and what they amount to. */
-export type HistoryTable = RecordTable | "rollups";
+export type HistoryTable = RecordTable | "rollups" | "usage_hours";
 
 /** What says something about an hour's records, and nothing without them: the column of the instant. */
 const ledgerTables = {
@@ -47,6 +47,11 @@ export function deleteRecordsBefore(
  *  @returns the number of deleted rows */
 export function deleteRollupsBefore(executor: SqlExecutor, step: DeletionStep): Promise<number> {
   return deleteBefore(executor, { ...step, table: "rollups", at: "from_at" });
+}
+
+/** Deletes at most `maxRows` of the rows of usage of hours before an instant, the oldest first. @returns the number of deleted rows */
+export function deleteUsageBefore(executor: SqlExecutor, step: DeletionStep): Promise<number> {
+  return deleteBefore(executor, { ...step, table: "usage_hours", at: "from_at" });
 }
 
 /** The hour (UTC) of the oldest rollup, milliseconds since the epoch; undefined if there is none. */

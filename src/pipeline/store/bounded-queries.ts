@@ -6,13 +6,13 @@ import type { Inventory } from "./inventory.ts";
 import type { FleetQueries, HistoryQueries, TelemetryQueries } from "./telemetry-queries.ts";
 
 /** The queries that answer callers; those of a caller with bounds leave out what the caller may not see. */
-export interface CallerQueries extends Pick<TelemetryQueries, "history" | "aggregates" | "coverage"> {
+export interface CallerQueries extends Pick<TelemetryQueries, "history" | "aggregates" | "coverage" | "usage"> {
   readonly fleet: Pick<FleetQueries, "changes" | "has">;
 }
 
 /** The queries of a caller with bounds: each answers as if there were nothing else. */
 export function boundedQueries(queries: CallerQueries, within: GpuBounds): CallerQueries {
-  const { fleet, history, aggregates, coverage } = queries;
+  const { fleet, history, aggregates, coverage, usage } = queries;
   return {
     fleet: {
       changes: async ({ uuid, range }) =>
@@ -25,6 +25,11 @@ export function boundedQueries(queries: CallerQueries, within: GpuBounds): Calle
       countRecords: (clusterId) => aggregates.countRecords(clusterId, within),
     },
     coverage: { coverage: (filter) => coverage.coverage({ ...filter, gpus: { ...filter.gpus, within } }) },
+    usage: {
+      sums: (filter) => usage.sums({ ...filter, gpus: { ...filter.gpus, within } }),
+      jobs: (filter) => usage.jobs({ ...filter, gpus: { ...filter.gpus, within } }),
+      holders: (filter) => usage.holders({ ...filter, within }),
+    },
   };
 }
 

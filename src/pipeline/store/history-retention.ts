@@ -1,7 +1,7 @@
 import type { Resolution } from "../../domain/query.ts";
 
-/** The days for which each resolution that is stored is kept; 0: for ever. */
-export type KeepDays = Readonly<Record<Extract<Resolution, "raw" | "1h">, number>>;
+/** The days for which each resolution that is stored, and the usage of devices, is kept; 0: for ever. */
+export type KeepDays = Readonly<Record<Extract<Resolution, "raw" | "1h"> | "usage", number>>;
 
 /** Deletes old history. */
 export interface HistoryRetention {

@@ -20,6 +20,14 @@ import type {
   StoredRejection,
   StoredRollup,
 } from "../../domain/query.ts";
+import type {
+  HeldSpan,
+  HoldersFilter,
+  JobFilter,
+  JobUsage,
+  UsageRow,
+  UsageSumFilter,
+} from "../../domain/usage/usage.ts";
 import type { HistorySettling } from "./history-settling.ts";
 
 /** Receives the error of a block that cannot be read. */
@@ -96,6 +104,17 @@ export interface CoverageQueries {
   coverage(filter: CoverageFilter): Promise<CoveragePage>;
 }
 
+/** Queries about who used devices, and for what. Every call throws StoreUnavailable if the store does not answer, and QueryTooCostly if it
+ *  would take too long or return too many rows. */
+export interface UsageQueries {
+  /** What each group used in each hour, day or range, ordered by time, then group. */
+  sums(filter: UsageSumFilter): Promise<UsageRow[]>;
+  /** What each pod and job used in the range, in the order in which they began. */
+  jobs(filter: JobFilter): Promise<JobUsage[]>;
+  /** Who held a device, by time ascending; empty for a device that the store does not have. */
+  holders(filter: HoldersFilter): Promise<HeldSpan[]>;
+}
+
 /** How long a question may keep the store busy. Heavy ones, such as aggregates, do not keep light ones
  *  waiting, such as a GPU's records. */
 export type QuestionWeight = "light" | "heavy";
@@ -126,4 +145,5 @@ export interface TelemetryQueries {
   readonly quarantine: QuarantineQueries;
   readonly settling: SettlingQueries;
   readonly coverage: CoverageQueries;
+  readonly usage: UsageQueries;
 }

@@ -35,7 +35,7 @@ export class HistoryUpkeep extends PeriodicService {
   override activity(): string {
     const { keepDays } = this.options;
     const formatDays = (days: number): string => (days === 0 ? "forever" : days === 1 ? "1 day" : `${days} days`);
-    return `records are kept ${formatDays(keepDays.raw)}, rollups by the hour ${formatDays(keepDays["1h"])}`;
+    return `records are kept ${formatDays(keepDays.raw)}, rollups by the hour ${formatDays(keepDays["1h"])}, usage ${formatDays(keepDays.usage)}`;
   }
 
   protected override async step(): Promise<void> {

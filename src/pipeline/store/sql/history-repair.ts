@@ -19,7 +19,9 @@ import { formatTimestamp } from "../../../domain/timestamp.ts";
 import { systemClock } from "../../../kit/clock.ts";
 import { decodeNamed, nameOfBlock } from "../../../db/named-block.ts";
 import { decodeRollups, dropRollups, storeRollups } from "./settled-rollups.ts";
+import { type UsageThresholds, usageThresholdsDefault } from "../../../domain/usage/usage-hour.ts";
 import { makeRows } from "./unsettle.ts";
+import { dropUsage, storeUsage } from "./usage/stored-usage.ts";
 
 // What an operator does about settled history that is damaged. While it is done, questions get what can be read, and nothing is counted
 // twice: each step is a transaction in which nothing is added to the hour, and nothing is settled.
@@ -94,8 +96,10 @@ export function abandonHour(client: SqlClient, gpuKey: number, hour: number): Pr
     for (const block of taken) if (!damaged.includes(block)) await makeRows(transaction, block);
     const keptRecords = await countRows(transaction, gpuKey, hour);
     if (taken.length === 0 && keptRecords === 0) throw new NotRepaired(`there are no records of ${what}`);
-    if (keptRecords === 0) await dropRollups(transaction, hour, gpuKey);
-    else {
+    if (keptRecords === 0) {
+      await dropRollups(transaction, hour, gpuKey);
+      await dropUsage(transaction, hour, gpuKey);
+    } else {
       markStale(transaction, hour, [gpuKey]);
       noteLateHours(transaction, [hour]);
     }
@@ -121,14 +125,19 @@ const recordsPerStep = 20_000;
  *  right: until a GPU has its entry, its blocks are read. Damaged entries of GPUs that have no blocks any more are lost. It can be
  *  started again if it was interrupted.
  *  @param hour its beginning, milliseconds since the epoch */
-export async function rebuildRollups(client: SqlClient, hour: number): Promise<RebuiltRollups> {
+export async function rebuildRollups(
+  client: SqlClient,
+  hour: number,
+  thresholds: UsageThresholds = usageThresholdsDefault,
+): Promise<RebuiltRollups> {
   const { damaged, missing } = await alone(client, hour, (transaction) => markMissing(transaction, hour));
   const unreadable: string[] = [];
   let gpus = 0;
   for (const gpuKeys of inSteps(missing)) {
     gpus += await alone(client, hour, async (transaction) => {
       const blocks = await readable(transaction, { hour, gpuKeys }, unreadable);
-      await storeRollups(transaction, hour, blocks);
+      const stale = await storeRollups(transaction, hour, blocks);
+      await storeUsage(transaction, hour, { blocks, stale, thresholds });
       return new Set(blocks.map(({ gpuKey }) => gpuKey)).size;
     });
   }

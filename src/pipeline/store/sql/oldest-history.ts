@@ -6,6 +6,7 @@ import {
   deleteLedgerBefore,
   deleteRecordsBefore,
   deleteRollupsBefore,
+  deleteUsageBefore,
   type HistoryTable,
   ledgerTableNames,
   oldestHour,
@@ -36,7 +37,7 @@ interface LiveSize {
 }
 
 /** The tables of history. */
-export const historyTables: readonly HistoryTable[] = [...recordTableNames, "rollups"];
+export const historyTables: readonly HistoryTable[] = [...recordTableNames, "rollups", "usage_hours"];
 
 /** Measures tables of history, with their indexes. The free space is that of the last checkpoint. */
 export async function liveSizes(client: SqlClient, databaseDir: string, tables = historyTables): Promise<LiveSize[]> {
@@ -144,6 +145,8 @@ async function deleteLedger(
   const deletions: ((executor: SqlExecutor) => Promise<number>)[] = [
     ...ledgerTableNames.map((table) => (executor: SqlExecutor) => deleteLedgerBefore(executor, table, step)),
     ...spanTables.map((table) => (executor: SqlExecutor) => deleteSuperseded(executor, table, step)),
+    // it takes less than rollups, and is kept as long
+    (executor) => deleteUsageBefore(executor, { ...step, beforeMs: oldest.historyMs }),
     (executor) => deleteSuperseded(executor, "gpu_attributes", { ...step, beforeMs: oldest.historyMs }),
     (executor) => deleteOldQuarantine(executor, { ...step, keepRows }),
   ];

@@ -4,6 +4,7 @@ import { detectEngine } from "../../../db/engine.ts";
 import { PGliteClient } from "../../../db/pglite-client.ts";
 import { PGliteDatabase } from "../../../db/pglite-database.ts";
 import { PGliteProcess } from "../../../db/pglite-process.ts";
+import type { UsageThresholds } from "../../../domain/usage/usage-hour.ts";
 import { systemClock } from "../../../kit/clock.ts";
 import type { OpenStore } from "../open-store.ts";
 import { RoomCheckedStore } from "../room-checked-store.ts";
@@ -22,6 +23,8 @@ export interface EmbeddedStoreOptions {
   readonly maxGibibytes?: number | undefined;
   /** The time limit of a statement of a query; absent: the limit of other statements. */
   readonly queryTimeoutSeconds?: number;
+  /** From which values on a device counts as used; absent: the defaults. */
+  readonly usage?: UsageThresholds;
   /** Receives a sentence for people; absent: it is not reported. */
   readonly onNotice?: (notice: string) => void;
   /** Receives a sentence for people about work that takes long; absent: it is not reported. */
@@ -35,7 +38,7 @@ export interface EmbeddedStoreOptions {
 export async function openPGliteStore(where: EmbeddedStoreOptions | { readonly memory: Blob }): Promise<OpenStore> {
   if ("memory" in where) {
     const client = PGliteClient.on(await PGliteDatabase.open("memory://", { content: where.memory }), undefined);
-    const drivers = await driversOn(client, undefined);
+    const drivers = await driversOn(client, {});
     return { description: "in memory", ...drivers, disk: undefined, close: () => client.close() };
   }
   const dataDir = await openDataDir(where.dataDir, where.onProgress);
@@ -46,7 +49,7 @@ export async function openPGliteStore(where: EmbeddedStoreOptions | { readonly m
     try {
       const slowClient = client.forQuestions("heavy", vacuumLimitMs);
       const disk = await EmbeddedDisk.open({ ...where, client, slowClient, databaseDir, clock: systemClock });
-      const drivers = await driversOn(client, where.queryTimeoutSeconds);
+      const drivers = await driversOn(client, where);
       const store = new RoomCheckedStore(drivers.store, disk);
       const close = (): Promise<void> => client.close().then(() => lock.release());
       return { description: where.dataDir, ...drivers, store, disk, close };
@@ -79,7 +82,7 @@ async function openClient(
 
 async function driversOn(
   client: PGliteClient,
-  queryTimeoutSeconds: number | undefined,
+  { queryTimeoutSeconds, usage }: Pick<EmbeddedStoreOptions, "queryTimeoutSeconds" | "usage">,
 ): Promise<Omit<OpenStore, "description" | "disk" | "close">> {
   const engine = await detectEngine(client);
   const limitMs = queryTimeoutSeconds === undefined ? undefined : queryTimeoutSeconds * 1000;
@@ -93,6 +96,7 @@ async function driversOn(
       // it runs one statement at a time, so a light question waits for at most one heavy statement
       questionsAtATime: { light: lightQuestions, heavy: 1 },
       settler: inEmbedded,
+      usage,
       // a statement would wait for the one under way
       probe: () => client.probe(),
       engine: () => engine,

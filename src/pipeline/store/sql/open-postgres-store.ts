@@ -1,3 +1,4 @@
+import type { UsageThresholds } from "../../../domain/usage/usage-hour.ts";
 import type { Logger } from "pino";
 import { type DatabaseEngine, detectEngine } from "../../../db/engine.ts";
 import { GatedClient } from "../../../db/gated-client.ts";
@@ -19,6 +20,8 @@ export interface PostgresStoreOptions {
   readonly maxConnections?: number;
   /** The time limit of a query. */
   readonly queryTimeoutSeconds?: number;
+  /** From which values on a device counts as used; absent: the defaults. */
+  readonly usage?: UsageThresholds;
   /** How many heavy questions are answered at a time. */
   readonly heavyQuestions?: number;
   /** Receives a change of the database at the URL's address; absent: it is not reported. */
@@ -107,11 +110,12 @@ class PostgresClients {
   }
 
   /** The clients, and what the watch over their database needs. */
-  watched({ onChange = () => undefined }: PostgresStoreOptions): Omit<SqlDatabase, "engine"> {
+  watched({ usage, onChange = () => undefined }: PostgresStoreOptions): Omit<SqlDatabase, "engine"> {
     const { writer, reader, heavyReader, heavyQuestions, questionLimitMs } = this;
     const questionsAtATime = { light: lightQuestions, heavy: heavyQuestions };
     const place = this.description;
-    return { writer, reader, heavyReader, questionsAtATime, questionLimitMs, place, clock: systemClock, onChange };
+    const clients = { writer, reader, heavyReader, questionsAtATime, questionLimitMs };
+    return { ...clients, usage, place, clock: systemClock, onChange };
   }
 
   /** Brings the schema up to date, or checks that it is up to date, and detects the database's engine.

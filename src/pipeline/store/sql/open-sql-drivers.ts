@@ -2,6 +2,7 @@ import type { SqlClient } from "../../../db/client.ts";
 import { readIncarnation } from "../../../db/sql/database-state.ts";
 import { estimateRecords } from "../../../db/sql/count-records.ts";
 import type { DatabaseEngine } from "../../../db/engine.ts";
+import { type UsageThresholds, usageThresholdsDefault } from "../../../domain/usage/usage-hour.ts";
 import type { OpenStore } from "../open-store.ts";
 import type { Questions } from "../telemetry-queries.ts";
 import { DatabaseWatch, type DatabaseWatchOptions } from "./database-watch.ts";
@@ -27,6 +28,8 @@ export interface SqlDatabase extends Omit<DatabaseWatchOptions, "client"> {
   readonly questionLimitMs?: number | undefined;
   /** How history is settled; absent: as on a server. */
   readonly settler?: SettlerOptions;
+  /** From which values on a device counts as used; absent: the defaults. */
+  readonly usage?: UsageThresholds | undefined;
   /** Throws StoreUnavailable if the database does not answer; absent: a statement finds out. */
   readonly probe?: () => Promise<void>;
   /** @throws StoreUnavailable until the engine is detected */
@@ -44,6 +47,7 @@ export function openSqlDrivers({
   questionsAtATime,
   questionLimitMs,
   settler,
+  usage = usageThresholdsDefault,
   probe,
   engine,
   ...watched
@@ -53,17 +57,17 @@ export function openSqlDrivers({
     notice: () => watch.notice(),
     identity: new SqlStoreIdentity(writer),
     store: new SqlTelemetryStore(writer, watch, probe ?? (async () => watch.saw(await readIncarnation(writer)))),
-    queries: new SqlTelemetryQueries(reader, questionLimitMs),
+    queries: new SqlTelemetryQueries(reader, questionLimitMs, usage),
     questions: {
       atATime: questionsAtATime,
       ask: (weight, signal) =>
-        new SqlTelemetryQueries((weight === "heavy" ? heavyReader : reader).until(signal), questionLimitMs),
+        new SqlTelemetryQueries((weight === "heavy" ? heavyReader : reader).until(signal), questionLimitMs, usage),
       size: async () => ({ records: await estimateRecords(reader) }),
     },
     inventory: new SqlInventory(writer, reader),
     folding: new SqlMessageFolding(writer, watched.clock),
     client: writer,
-    settling: new Settler(writer, settler),
+    settling: new Settler(writer, settler, usage),
     retention: new SqlHistoryRetention(writer, engine),
   };
 }

@@ -17,14 +17,15 @@ const joinedMax = 10;
  *  settled before are replaced.
  *  A transaction may settle few GPUs, or a single one. So that an hour does not have as many rollups as it took transactions, those of the
  *  GPUs before are joined with the new entries as long as they are not larger: an entry is written again at most a few times.
- *  @param blocks all blocks of the GPUs in the hour, in the order of GPUs and instants */
+ *  @param blocks all blocks of the GPUs in the hour, in the order of GPUs and instants
+ *  @returns the keys of those whose entries were stale */
 export async function storeRollups(
   transaction: SqlTransaction,
   hour: number,
   blocks: readonly BlockOfGpu[],
-): Promise<void> {
+): Promise<ReadonlySet<number>> {
   const gpuKeys = [...new Set(blocks.map(({ gpuKey }) => gpuKey))].sort((a, b) => a - b);
-  if (gpuKeys.length === 0) return;
+  if (gpuKeys.length === 0) return new Set();
   const stale = await endStale(transaction, hour, gpuKeys);
   const fresh = rollUp(blocks);
   const firstKey = await firstToJoin(transaction, { hour, gpuKey: gpuKeys[0] as number }, fresh.gpuKeys.length);
@@ -37,6 +38,7 @@ export async function storeRollups(
       return kept.has(rollup.gpuKeys[entry] as number) !== (rollup === fresh);
     }),
   );
+  return stale;
 }
 
 /** Deletes the entries of a GPU in an hour of which it has no records. The hour must be locked.

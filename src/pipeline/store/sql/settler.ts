@@ -19,7 +19,9 @@ import { hourMs } from "../../../domain/time-range.ts";
 import type { DueHours, HistorySettling, SettleAge, SettleStep } from "../history-settling.ts";
 import { BlockReader } from "./block-reader.ts";
 import { joinParts, packHour, type PackedHour } from "./hour-blocks.ts";
+import { type UsageThresholds, usageThresholdsDefault } from "../../../domain/usage/usage-hour.ts";
 import { storeRollups } from "./settled-rollups.ts";
+import { storeUsage } from "./usage/stored-usage.ts";
 
 const gpusMax = 500;
 /** So many records are read by a statement before a transaction: all questions to the embedded store wait for each statement. */
@@ -61,6 +63,7 @@ export class Settler implements HistorySettling {
   constructor(
     private readonly client: SqlClient,
     private readonly options: SettlerOptions = onServers,
+    private readonly thresholds: UsageThresholds = usageThresholdsDefault,
   ) {}
 
   async due(age: SettleAge): Promise<DueHours> {
@@ -77,7 +80,7 @@ export class Settler implements HistorySettling {
       const keys = await settledKeys(transaction, hour, gpuKeys);
       const span = hourOfGpus(hour, keys);
       const read = keys.length === 0 ? [] : await this.reader.read(transaction, span);
-      const records = await storeHour(transaction, span, await packHour(read));
+      const records = await this.storeHour(transaction, span, await packHour(read));
       return { outcome: "settled", records, lastKey: gpuKeys.at(-1) };
     });
   }
@@ -104,7 +107,7 @@ export class Settler implements HistorySettling {
         (await areUnchanged(transaction, span, { mark, records: read })) &&
         (await settledKeys(transaction, hour, keys)).length === keys.length;
       if (!isAsRead) return { outcome: "hour is busy" };
-      return { outcome: "settled", records: await storeHour(transaction, span, packed), lastKey: gpuKeys.at(-1) };
+      return { outcome: "settled", records: await this.storeHour(transaction, span, packed), lastKey: gpuKeys.at(-1) };
     });
   }
 
@@ -172,29 +175,30 @@ export class Settler implements HistorySettling {
     }
     return { records, isBusy: false };
   }
+
+  /** Replaces rows by blocks. The hour must be locked. @returns the number of records */
+  private async storeHour(transaction: SqlTransaction, span: SpanOfGpus, hour: PackedHour): Promise<number> {
+    const { gpuKeys, fromMs } = span;
+    const { blocks, packed } = hour;
+    const records = packed.reduce((sum, block) => sum + block.records, 0);
+    if (records === 0) return 0;
+    if (!(await copyBlocks(transaction, packed)))
+      throw new Error(`blocks of ${new Date(fromMs).toISOString()} exist in addition to records`);
+    const deleted = await deleteRows(transaction, span);
+    // neither can happen while the hour is locked
+    if (deleted !== records) throw new Error(`${records} records were settled, but ${deleted} deleted`);
+    const stale = await storeRollups(transaction, fromMs, blocks);
+    await storeUsage(transaction, fromMs, { blocks, stale, thresholds: this.thresholds });
+    const lastOf = new Map(packed.map(({ gpuKey, toMs }) => [gpuKey, toMs]));
+    await updateLastSeen(transaction, { gpuKeys, lastMs: gpuKeys.map((key) => lastOf.get(key) ?? 0) });
+    return records;
+  }
 }
 
 /** The first GPUs, at least one, that have no more than so many records together. */
 function firstUpTo<Gpu extends { readonly records: number }>(gpus: readonly Gpu[], recordsMax: number): Gpu[] {
   let sum = 0;
   return gpus.filter(({ records }, index) => (sum += records) <= recordsMax || index === 0);
-}
-
-/** Replaces rows by blocks. The hour must be locked. @returns the number of records */
-async function storeHour(transaction: SqlTransaction, span: SpanOfGpus, hour: PackedHour): Promise<number> {
-  const { gpuKeys, fromMs } = span;
-  const { blocks, packed } = hour;
-  const records = packed.reduce((sum, block) => sum + block.records, 0);
-  if (records === 0) return 0;
-  if (!(await copyBlocks(transaction, packed)))
-    throw new Error(`blocks of ${new Date(fromMs).toISOString()} exist in addition to records`);
-  const deleted = await deleteRows(transaction, span);
-  // neither can happen while the hour is locked
-  if (deleted !== records) throw new Error(`${records} records were settled, but ${deleted} deleted`);
-  await storeRollups(transaction, fromMs, blocks);
-  const lastOf = new Map(packed.map(({ gpuKey, toMs }) => [gpuKey, toMs]));
-  await updateLastSeen(transaction, { gpuKeys, lastMs: gpuKeys.map((key) => lastOf.get(key) ?? 0) });
-  return records;
 }
 
 /** The keys of GPUs whose records of the hour are to be settled: of the others, the blocks were deleted because of their age. */

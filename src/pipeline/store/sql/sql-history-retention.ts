@@ -14,6 +14,7 @@ import {
   deleteOldSpans,
   deleteOldStale,
   deleteOldTotals,
+  deleteOldUsage,
 } from "../../../db/sql/delete-old.ts";
 import {
   deleteOldQuarantine,
@@ -62,12 +63,12 @@ export class SqlHistoryRetention implements HistoryRetention {
     }
     await deleteSurplus(pass, keepDays.raw);
     // without its rollups, an hour would be missing in averages although its records are stored
-    const rollupDays = keepDays.raw === 0 || keepDays["1h"] === 0 ? 0 : Math.max(keepDays.raw, keepDays["1h"]);
-    if (rollupDays > 0) {
-      const what = `rollup(s) of hours older than ${rollupDays} days`;
-      const deleteSome = whileNotSettling(deleteOldRollups);
-      await pass.inSteps(rollupDays, { deleteSome, perStep: blocksPerDelete, what });
-      await pass.inSteps(rollupDays + chunkDays, rows(superseded("gpu_attributes")));
+    const rollupDays = longerThan(keepDays.raw, keepDays["1h"]);
+    const usageDays = longerThan(keepDays.raw, keepDays.usage);
+    if (rollupDays > 0) await deleteSummaries(pass, rollupDays, { deleteSome: deleteOldRollups, name: "rollup(s)" });
+    if (usageDays > 0) await deleteSummaries(pass, usageDays, { deleteSome: deleteOldUsage, name: "row(s) of usage" });
+    if (rollupDays > 0 && usageDays > 0) {
+      await pass.inSteps(Math.max(rollupDays, usageDays) + chunkDays, rows(superseded("gpu_attributes")));
     }
     if (chunks !== undefined) await dropEmptyChunks(chunks);
   }
@@ -86,6 +87,20 @@ async function deleteRecords(pass: RetentionPass, days: number, chunks: ChunkDel
   if (chunks === undefined) await pass.inSteps(days, { ...rows(deleteRows), what: `record(s) ${older}` });
   else await dropOldChunks(chunks, days);
   await pass.inSteps(days, { deleteSome: deleteBlocks, perStep: blocksPerDelete, what: `block(s) ${older}` });
+}
+
+/** For how long to keep what follows from records: at least as long as these. @param days 0: for ever */
+function longerThan(recordDays: number, days: number): number {
+  return recordDays === 0 || days === 0 ? 0 : Math.max(recordDays, days);
+}
+
+function deleteSummaries(
+  pass: RetentionPass,
+  days: number,
+  { deleteSome, name }: { readonly deleteSome: DeleteSome; readonly name: string },
+): Promise<void> {
+  const what = `${name} of hours older than ${days} days`;
+  return pass.inSteps(days, { deleteSome: whileNotSettling(deleteSome), perStep: blocksPerDelete, what });
 }
 
 /** Deletes what held only before the records that are kept, and the oldest inputs in quarantine. @param days 0: for ever */

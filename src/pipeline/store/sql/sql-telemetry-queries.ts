@@ -14,15 +14,18 @@ import type {
   QuarantineQueries,
   SettlingQueries,
   TelemetryQueries,
+  UsageQueries,
 } from "../telemetry-queries.ts";
 import { selectCoverage } from "../../../db/sql/select-coverage.ts";
 import { withinTime } from "../../../db/within-time.ts";
 import type { TimeRange } from "../../../domain/time-range.ts";
+import { type UsageThresholds, usageThresholdsDefault } from "../../../domain/usage/usage-hour.ts";
 import { coveragePage } from "./coverage-rows.ts";
 import { latestRecords } from "./latest-records.ts";
 import { namingBlocks } from "./named-failures.ts";
 import { SqlAggregateQueries } from "./sql-aggregate-queries.ts";
 import { SqlHistoryQueries } from "./sql-history-queries.ts";
+import { SqlUsageQueries } from "./usage/sql-usage-queries.ts";
 
 /** Answers queries about the fleet, the history, aggregates and the quarantine in SQL. */
 export class SqlTelemetryQueries implements TelemetryQueries {
@@ -32,9 +35,10 @@ export class SqlTelemetryQueries implements TelemetryQueries {
   readonly quarantine: QuarantineQueries;
   readonly settling: SettlingQueries;
   readonly coverage: CoverageQueries;
+  readonly usage: UsageQueries;
 
   /** @param limitMs the time that a question may take; absent: as long as each of its statements may */
-  constructor(client: SqlExecutor, limitMs?: number) {
+  constructor(client: SqlExecutor, limitMs?: number, thresholds: UsageThresholds = usageThresholdsDefault) {
     const reads = (range?: TimeRange): SqlExecutor => namingBlocks(withinTime(client, limitMs), range);
     this.fleet = {
       gpus: (selector) => selectGpus(client, selector),
@@ -53,6 +57,7 @@ export class SqlTelemetryQueries implements TelemetryQueries {
       countConflicts: () => countConflicts(client),
     };
     this.settling = { due: (age) => selectDueHours(client, age) };
+    this.usage = new SqlUsageQueries(() => reads(), thresholds);
     this.coverage = {
       coverage: async (filter) => coveragePage(await selectCoverage(reads(filter.range), filter), filter),
     };

@@ -29,6 +29,7 @@ export class CostedQueries implements TelemetryQueries {
   readonly quarantine: TelemetryQueries["quarantine"];
   readonly settling: TelemetryQueries["settling"];
   readonly coverage: TelemetryQueries["coverage"];
+  readonly usage: TelemetryQueries["usage"];
 
   private readonly pages: PageEstimates;
 
@@ -61,6 +62,19 @@ export class CostedQueries implements TelemetryQueries {
           heavy(() => this.ofCoverage(filter)),
           (queries) => queries.coverage.coverage(filter),
         ),
+    };
+    this.usage = this.usageBy(ask);
+  }
+
+  private usageBy(ask: Ask): TelemetryQueries["usage"] {
+    const cost = (gpus: GpuSelector, range: TimeRange) => heavy(() => this.ofUsage(gpus, range));
+    return {
+      sums: (filter) => ask(cost(filter.gpus, filter.range), ({ usage }) => usage.sums(filter)),
+      jobs: (filter) => ask(cost(filter.gpus, filter.range), ({ usage }) => usage.jobs(filter)),
+      holders: (filter) => {
+        const { uuid, range, within } = filter;
+        return ask(cost({ uuids: [uuid], ...defined({ within }) }, range), ({ usage }) => usage.holders(filter));
+      },
     };
   }
 
@@ -133,6 +147,12 @@ export class CostedQueries implements TelemetryQueries {
 
   private ofCoverage({ gpus, range }: CoverageFilter): number {
     return this.estimates.sum(gpus, range, (ms) => Math.ceil(ms / hourMs));
+  }
+
+  /** The ledger has a row for some hundred devices and an hour; within bounds on namespaces, records may be read. */
+  private ofUsage(gpus: GpuSelector, range: TimeRange): number {
+    const hours = this.estimates.sum(gpus, range, (ms) => Math.ceil(ms / hourMs));
+    return gpus.within?.namespaces === undefined ? hours : Math.max(hours, this.estimates.records(gpus, range) / 10);
   }
 
   private ofAggregates({ gpus, range, resolution, groupBy }: AggregateFilter): number {

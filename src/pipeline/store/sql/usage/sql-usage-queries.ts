@@ -1,0 +1,112 @@
+import type { SqlExecutor } from "../../../../db/client.ts";
+import { QueryTooCostly } from "../../../../domain/errors.ts";
+import { hourMs } from "../../../../domain/time-range.ts";
+import {
+  type HeldSpan,
+  type HoldersFilter,
+  type JobFilter,
+  type JobUsage,
+  type UsageField,
+  usageGroupFields,
+  type UsageRow,
+  type UsageSumFilter,
+} from "../../../../domain/usage/usage.ts";
+import type { UsageThresholds } from "../../../../domain/usage/usage-hour.ts";
+import type { UsageQueries } from "../../telemetry-queries.ts";
+import { heldSpans } from "./held-spans.ts";
+import { JobSums } from "./job-sums.ts";
+import { placeAt } from "./usage-fleet.ts";
+import { type HeldShare, heldShares, selectsHolder, UsageSums } from "./usage-sums.ts";
+import { usageTime } from "./usage-time.ts";
+
+const dayMs = 24 * hourMs;
+
+/** Answers queries about usage from the ledger, and from the records of hours that it does not have yet. */
+export class SqlUsageQueries implements UsageQueries {
+  /** @param reads gives each question an executor, with its time limit */
+  constructor(
+    private readonly reads: () => SqlExecutor,
+    private readonly thresholds: UsageThresholds,
+  ) {}
+
+  async sums(filter: UsageSumFilter): Promise<UsageRow[]> {
+    const { groupBy, step, range, rowsMax } = filter;
+    const fields = usageGroupFields[groupBy];
+    const groups = new Map<
+      string,
+      { readonly timeMs: number; readonly group: readonly string[]; readonly sums: UsageSums }
+    >();
+    for await (const { hour, shares } of usageTime(this.reads(), filter, this.thresholds)) {
+      const timeMs = step === "total" ? range.fromMs : step === "day" ? Math.floor(hour / dayMs) * dayMs : hour;
+      for (const held of shares.flatMap(heldShares)) {
+        if (!selectsHolder(filter.holder, held)) continue;
+        const group = fields.map((field) => valueOf(field, held));
+        const key = JSON.stringify([timeMs, ...group]);
+        let found = groups.get(key);
+        if (found === undefined) {
+          groups.set(key, (found = { timeMs, group, sums: new UsageSums() }));
+          if (groups.size > rowsMax) throw tooMany(rowsMax);
+        }
+        found.sums.add(held);
+      }
+    }
+    return [...groups.values()]
+      .map(({ timeMs, group, sums }) => ({ timeMs, group, ...sums.sum() }))
+      .sort((a, b) => a.timeMs - b.timeMs || byTexts(a.group, b.group));
+  }
+
+  async jobs(filter: JobFilter): Promise<JobUsage[]> {
+    const jobs = new JobSums(filter);
+    for await (const { hour, shares } of usageTime(this.reads(), filter, this.thresholds)) {
+      for (const held of shares.flatMap(heldShares)) if (selectsHolder(filter.holder, held)) jobs.add(held, hour);
+      if (jobs.size > filter.rowsMax) throw tooMany(filter.rowsMax);
+    }
+    return jobs.rows();
+  }
+
+  async holders({ uuid, within, range }: HoldersFilter): Promise<HeldSpan[]> {
+    const hours = { fromMs: Math.floor(range.fromMs / hourMs) * hourMs, toMs: range.toMs };
+    const gpus = { uuids: [uuid], ...(within === undefined ? {} : { within }) };
+    const spans: HeldSpan[] = [];
+    for await (const { shares } of usageTime(this.reads(), { gpus, range: hours }, this.thresholds)) {
+      heldSpans(spans, shares, range);
+    }
+    return spans;
+  }
+}
+
+const tooMany = (rowsMax: number): QueryTooCostly =>
+  new QueryTooCostly(`more than ${rowsMax} rows: ask for a shorter range, fewer groups or a longer step`);
+
+function valueOf(field: UsageField, { share, workload, job, user }: HeldShare): string {
+  const { device, segment } = share;
+  switch (field) {
+    case "namespace":
+      return workload.namespace;
+    case "pod":
+      return workload.pod;
+    case "container":
+      return workload.container;
+    case "job":
+      return job;
+    case "user":
+      return user;
+    case "uuid":
+      return device.uuid;
+    case "cluster_id":
+      return placeAt(device, segment.atMs).clusterId;
+    case "hostname":
+      return placeAt(device, segment.atMs).hostname;
+    case "model_name":
+      return placeAt(device, segment.atMs).modelName;
+  }
+}
+
+/** Orders texts by UTF-16 code units, the first ones first. */
+export function byTexts(a: readonly string[], b: readonly string[]): number {
+  for (const [index, text] of a.entries()) {
+    const other = b[index] ?? "";
+    if (text !== other) return text < other ? -1 : 1;
+  }
+  return 0;
+}

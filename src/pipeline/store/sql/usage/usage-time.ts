@@ -1,0 +1,181 @@
+import type { SqlExecutor } from "../../../../db/client.ts";
+import { selectOwnSpans } from "../../../../db/sql/select-spans.ts";
+import { selectUsageFleet } from "../../../../db/sql/usage-devices.ts";
+import { hourMs, type TimeRange } from "../../../../domain/time-range.ts";
+import { type NearUsage, partOfSegment, segmentsOf, type UsageSegment } from "../../../../domain/usage/device-time.ts";
+import { type DeviceTime, sharesOf, type UsageShare } from "../../../../domain/usage/gpu-time.ts";
+import { partsPerMs } from "../../../../domain/usage/mig-slices.ts";
+import { hourOf } from "../../../../domain/usage/packed-usage.ts";
+import type { UsageFilter } from "../../../../domain/usage/usage.ts";
+import type { UsageHour, UsageThresholds } from "../../../../domain/usage/usage-hour.ts";
+import { turnOfOthers } from "../../../../kit/turn.ts";
+import { OwnRecords } from "../aggregates/own-records.ts";
+import { OwnUsage } from "./own-usage.ts";
+import { readUsage, type UsageOfHour } from "./read-usage.ts";
+import { familiesOf, type GpuFamily, placeAt, selects, type UsageDevice } from "./usage-fleet.ts";
+
+/** A device's share of the time of an hour. */
+export type DeviceShare = UsageShare<UsageDevice>;
+
+/** The shares of an hour. */
+export interface SharesOfHour {
+  readonly hour: number;
+  readonly shares: readonly DeviceShare[];
+}
+
+/** So many devices are divided at a time: some milliseconds. */
+const familiesPerTurn = 2000;
+
+/** Reads how the selected devices were used, hour by hour; hours in which no device is known are left out. With bounds on namespaces, only
+ *  time in which own workloads held a device.
+ *  @param filter `holder` is not applied
+ *  @param executor one whose signal and time limit hold between its statements, too */
+export async function* usageTime(
+  executor: SqlExecutor,
+  filter: Omit<UsageFilter, "holder">,
+  thresholds: UsageThresholds,
+): AsyncGenerator<SharesOfHour, void, undefined> {
+  const { within } = filter.gpus;
+  const own = within && new OwnUsage(within, await ownRecords(executor, within));
+  const families = familiesOf(await selectUsageFleet(executor), { ...filter, holder: {} });
+  const devices = families
+    .flatMap(({ board, instances }) => [...(board === undefined ? [] : [board]), ...instances])
+    .sort((a, b) => a.gpuKey - b.gpuKey);
+  const range = hoursSeen(filter.range, devices);
+  if (range === undefined) return;
+  const reading = { range: { fromMs: range.fromMs - hourMs, toMs: range.toMs + hourMs }, devices, thresholds, own };
+  const time = new FleetTime(families, filter, own);
+  for await (const next of readUsage(executor, reading)) {
+    const hour = next.hour - hourMs;
+    time.move(next);
+    if (hour < range.fromMs || hour >= range.toMs) continue;
+    const shares = await time.sharesIn(hour);
+    if (shares.length > 0) yield { hour, shares };
+  }
+}
+
+async function ownRecords(executor: SqlExecutor, within: NonNullable<UsageFilter["gpus"]["within"]>) {
+  const hasPlaces = within.clusters !== undefined || within.hosts !== undefined;
+  return new OwnRecords(within, hasPlaces ? await selectOwnSpans(executor, within) : undefined);
+}
+
+/** The whole hours that begin in a range, as far as any of the devices was seen in them. */
+function hoursSeen({ fromMs, toMs }: TimeRange, devices: readonly UsageDevice[]): TimeRange | undefined {
+  const first = devices.reduce((least, { seen }) => Math.min(least, seen.fromMs), Infinity);
+  const last = devices.reduce((greatest, { seen }) => Math.max(greatest, seen.toMs), -Infinity);
+  const hours = {
+    fromMs: Math.max(Math.ceil(fromMs / hourMs) * hourMs, hourOf(first)),
+    // its newest record is known to within 10 minutes
+    toMs: Math.min(Math.ceil(toMs / hourMs) * hourMs, hourOf(last) + 2 * hourMs),
+  };
+  return hours.fromMs < hours.toMs ? hours : undefined;
+}
+
+/** The time of a fleet in one hour after the other. */
+class FleetTime {
+  private readonly before = new Map<number, UsageHour>();
+  private of: ReadonlyMap<number, UsageHour> = new Map();
+  private after: ReadonlyMap<number, UsageHour> = new Map();
+
+  constructor(
+    private readonly families: readonly GpuFamily[],
+    private readonly filter: Pick<UsageFilter, "gpus">,
+    private readonly own: OwnUsage | undefined,
+  ) {}
+
+  /** Goes on by an hour. @param next the usage of the hour after that */
+  move(next: UsageOfHour): void {
+    for (const [gpuKey, usage] of this.of) this.before.set(gpuKey, usage);
+    [this.of, this.after] = [this.after, next.usage];
+  }
+
+  async sharesIn(hour: number): Promise<DeviceShare[]> {
+    const shares: DeviceShare[] = [];
+    for (const [index, family] of this.families.entries()) {
+      if (index > 0 && index % familiesPerTurn === 0) await turnOfOthers();
+      shares.push(...this.sharesOfFamily(hour, family));
+    }
+    return shares;
+  }
+
+  private sharesOfFamily(hour: number, { uuid, board, instances, gone }: GpuFamily): DeviceShare[] {
+    const times = instances.map((device) => this.timeOf(hour, device, { life: this.lifeOf(device), gone }));
+    const lives = [...(board === undefined ? [] : [board]), ...instances].map((device) => this.lifeOf(device));
+    const life = {
+      fromMs: Math.min(...lives.map(({ fromMs }) => fromMs)),
+      toMs: Math.max(...lives.map(({ toMs }) => toMs)),
+    };
+    const first = instances[0];
+    // only its instances have reported: where they are, it is
+    const whole = board ?? { ...(first as UsageDevice), gpuKey: NaN, uuid, parts: partsPerMs };
+    const isSeen = board !== undefined || this.own === undefined || this.own.hasAllOf((first as UsageDevice).gpuKey);
+    const ofBoard: DeviceTime<UsageDevice> = isSeen
+      ? this.timeOf(hour, whole, { life, gone })
+      : { device: whole, parts: partsPerMs, segments: [] };
+    return sharesOf(ofBoard, times).flatMap((share) => this.selectedParts(share));
+  }
+
+  private near({ gpuKey }: UsageDevice): NearUsage {
+    return { before: this.before.get(gpuKey), of: this.of.get(gpuKey), after: this.after.get(gpuKey) };
+  }
+
+  /** From the first record to the last one. Of what is within only in part, as far as the hours around have records. */
+  private lifeOf(device: UsageDevice): TimeRange {
+    const { before, of, after } = this.near(device);
+    const known = [before, of, after].flatMap((usage) => usage ?? []);
+    const first = Math.min(...known.map(({ firstMs }) => firstMs));
+    const last = Math.max(...known.map(({ lastMs }) => lastMs));
+    if (this.isWhole(device)) {
+      return { fromMs: Math.min(first, device.seen.fromMs), toMs: Math.max(last, device.seen.toMs) };
+    }
+    return of === undefined ? { fromMs: Infinity, toMs: -Infinity } : { fromMs: first, toMs: last };
+  }
+
+  private isWhole({ gpuKey }: UsageDevice): boolean {
+    return this.own?.hasAllOf(gpuKey) ?? true;
+  }
+
+  private timeOf(
+    hour: number,
+    device: UsageDevice,
+    { life, gone }: { readonly life: TimeRange; readonly gone: readonly TimeRange[] },
+  ): DeviceTime<UsageDevice> {
+    const segments = segmentsOf(hour, this.near(device), life).flatMap((segment) => whileThere(segment, gone));
+    const cuts = this.isWhole(device) ? device.places.map(({ fromMs }) => fromMs) : [];
+    return { device, parts: device.parts, segments: segments.flatMap((segment) => cutAt(segment, cuts)) };
+  }
+
+  private selectedParts(share: DeviceShare): DeviceShare[] {
+    const { holder, atMs } = share.segment;
+    // what is not of own workloads is not within
+    if (holder === undefined && this.own?.bounds.namespaces !== undefined) return [];
+    return selects(this.filter, share.device, placeAt(share.device, atMs)) ? [share] : [];
+  }
+}
+
+/** Nothing is expected of a device that was decommissioned: time in which it may have been used is not unknown. */
+function whileThere(segment: UsageSegment, gone: readonly TimeRange[]): UsageSegment[] {
+  if (segment.holder !== undefined) return [segment];
+  return gone.reduce<UsageSegment[]>(
+    (parts, { fromMs, toMs }) =>
+      parts.flatMap((part) => {
+        const left = { fromMs: part.fromMs, toMs: Math.min(part.toMs, fromMs) };
+        const right = { fromMs: Math.max(part.fromMs, toMs), toMs: part.toMs };
+        if (fromMs >= part.toMs || toMs <= part.fromMs) return [part];
+        return [left, right].filter((side) => side.fromMs < side.toMs).map((side) => partOfSegment(part, side));
+      }),
+    [segment],
+  );
+}
+
+/** Divides a segment where its device came to another place. */
+function cutAt(segment: UsageSegment, instants: readonly number[]): UsageSegment[] {
+  const { fromMs, toMs, atMs } = segment;
+  const inside = instants.filter((instant) => instant > fromMs && instant < toMs);
+  if (inside.length === 0) return [segment];
+  const bounds = [fromMs, ...inside, toMs];
+  return bounds.slice(0, -1).map((from, index) => ({
+    ...partOfSegment(segment, { fromMs: from, toMs: bounds[index + 1] as number }),
+    atMs: index === 0 ? atMs : from,
+  }));
+}
