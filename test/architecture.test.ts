@@ -256,7 +256,7 @@ const readRowsAndBlocks = [
     "learned-steps",
     "observations",
   ],
-  ...["history-part", "own-rows", "records-at", "rollup-hours", "select-coverage", "select-latest"],
+  ...["history-part", "own-rows", "records-at", "rollup-hours", "select-coverage", "select-latest", "usage-hours"],
 ];
 
 const afterUnsettling = "runs in a transaction that stores records, after the blocks of their hours have become rows";

@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => opened.close());
 
-const days = (raw: number) => ({ raw, "1m": 0, "1h": 0 });
+const days = (raw: number) => ({ raw, "1m": 0, "1h": 0, usage: 0 });
 
 async function idsIn(statement: string): Promise<number[]> {
   return (await opened.client.query<{ id: number }>(statement)).map(({ id }) => Number(id));

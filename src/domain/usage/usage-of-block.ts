@@ -40,8 +40,8 @@ export function usageOfBlock(records: Records, { thresholds, labelsOf }: UsageRe
       const gapMs = (timesMs[record + 1] as number) - (timesMs[record] as number);
       const heldMs = Math.min(gapMs, limitMs);
       const watts = energy?.watts[record] ?? NaN;
-      const state = stateAt(busy, record);
-      spans.add(holder, heldMs, { ...state, watts: watts === watts ? watts : valueAt(power, record) }, record);
+      const state = { ...stateAt(busy, record), record };
+      spans.add(holder, heldMs, { ...state, watts: watts === watts ? watts : valueAt(power, record) });
       if (gapMs > heldMs) spans.addUnknown(gapMs - heldMs, watts);
     }
   }
@@ -133,6 +133,7 @@ export function wattsBetween(before: EnergyReading, after: EnergyReading): numbe
 }
 
 interface StateOfRecord {
+  readonly record: number;
   readonly isActive: boolean;
   readonly isIdle: boolean;
   readonly isEffective: boolean;
@@ -160,9 +161,9 @@ class Spans {
   constructor(private readonly levels: readonly (Float64Array | undefined)[]) {}
 
   /** Adds the time of a record, of which the levels hold. */
-  add(holder: UsageHolder, heldMs: number, state: StateOfRecord, record: number): void {
+  add(holder: UsageHolder, heldMs: number, state: StateOfRecord): void {
+    const { record, isActive, isIdle, isEffective, watts } = state;
     const span = this.begin(holder, record);
-    const { isActive, isIdle, isEffective, watts } = state;
     const joules = watts === watts ? (watts * heldMs) / 1000 : 0;
     span.lengthMs += heldMs;
     span.energy += joules;

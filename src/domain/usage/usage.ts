@@ -38,7 +38,7 @@ export type UsageField = (typeof usageGroupFields)[UsageGrouping][number];
 export const usageSteps = ["hour", "day", "total"] as const;
 export type UsageStep = (typeof usageSteps)[number];
 
-/** Selects time by who held the devices; with any of these, only time in which somebody did. */
+/** Selects time by who held the devices; with any of these, only time in which a holder did. */
 export interface HolderFilter {
   readonly namespace?: string;
   readonly pod?: string;

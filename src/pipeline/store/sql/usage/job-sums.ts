@@ -3,7 +3,7 @@ import type { JobFilter, JobUsage } from "../../../../domain/usage/usage.ts";
 import { type HeldShare, UsageSums } from "./usage-sums.ts";
 
 /** A pod or job that no record has named for so long has ended. */
-export const quietMs = 15 * 60_000;
+const quietMs = 15 * 60_000;
 
 interface OpenJob {
   readonly held: HeldShare;

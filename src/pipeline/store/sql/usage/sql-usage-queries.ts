@@ -103,7 +103,7 @@ function valueOf(field: UsageField, { share, workload, job, user }: HeldShare): 
 }
 
 /** Orders texts by UTF-16 code units, the first ones first. */
-export function byTexts(a: readonly string[], b: readonly string[]): number {
+function byTexts(a: readonly string[], b: readonly string[]): number {
   for (const [index, text] of a.entries()) {
     const other = b[index] ?? "";
     if (text !== other) return text < other ? -1 : 1;

@@ -8,7 +8,7 @@ import type { DeviceShare } from "./usage-time.ts";
 /** What a device's time is counted as. */
 export type UsageState = "allocated" | "unallocated" | "unknown";
 
-/** What one of the holders of a device had of it, or what nobody had. */
+/** The part of a device that one of its holders had, or that no holder had. */
 export interface HeldShare {
   readonly share: DeviceShare;
   readonly state: UsageState;
@@ -21,7 +21,7 @@ export interface HeldShare {
   readonly parts: number;
 }
 
-/** True if somebody held a device. */
+/** True if a workload or job held a device. */
 export function isHeld({ occupants, job }: UsageHolder): boolean {
   return occupants.length > 0 || job !== "";
 }
@@ -30,9 +30,9 @@ export function isHeld({ occupants, job }: UsageHolder): boolean {
 export function heldShares(share: DeviceShare): HeldShare[] {
   const { segment, parts } = share;
   const { holder } = segment;
-  const nobody = { share, workload: noWorkload, job: "", user: "", holders: 0, parts };
-  if (holder === undefined) return [{ ...nobody, state: "unknown" }];
-  if (!isHeld(holder)) return [{ ...nobody, state: "unallocated" }];
+  const free = { share, workload: noWorkload, job: "", user: "", holders: 0, parts };
+  if (holder === undefined) return [{ ...free, state: "unknown" }];
+  if (!isHeld(holder)) return [{ ...free, state: "unallocated" }];
   const { job, user } = holder;
   const workloads = holder.occupants.length === 0 ? [noWorkload] : holder.occupants;
   const holders = workloads.length;
@@ -136,7 +136,7 @@ export class UsageSums {
 const toThousandths = (value: number): number => Math.round(value * 1000) / 1000;
 
 /** Seconds of whole GPUs. */
-export const secondsOf = (parts: number): number => parts / partsPerMs / 1000;
+const secondsOf = (parts: number): number => parts / partsPerMs / 1000;
 
 function only<Measure extends string>(measures: ReadonlySet<Measure | "none">): Measure | "none" | "mixed" {
   const [first = "none", ...others] = measures;
