@@ -46,6 +46,15 @@ test("a changed threshold is in the rules, and a disabled rule is not", () => {
   expect(rewritten).not.toContain("alert: HeldIdle");
 });
 
+test("telemetry faults rules --prometheus prints them, with the changes of FAULT_RULES_FILE", async () => {
+  const file = join(folder, "changes.yaml");
+  await writeFile(file, "gpu.temperature.high: { above: 91 }");
+  const command = [process.execPath, "scripts/telemetry.ts", "faults", "rules", "--prometheus"];
+  const { stdout } = Bun.spawnSync(command, { env: { ...process.env, FAULT_RULES_FILE: file } });
+  const line = "expr: (DCGM_FI_DEV_GPU_TEMP or DCGM_FI_DEV_GPU_TEMP_CELSIUS)";
+  expect(stdout.toString()).toBe(text.replace(`${line} > 85`, `${line} > 91`));
+});
+
 type Labels = Readonly<Record<string, string>>;
 /** A GPU's series: its name, its labels besides those of the GPU, and its values a minute. */
 type Series = readonly [name: string, labels: Labels, values: string];

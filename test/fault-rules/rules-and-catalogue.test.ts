@@ -14,7 +14,7 @@ const classes: readonly (readonly [XidClass, string])[] = [
   ["link", "74 144-150"],
   ["config", "54 78 154"],
   ["noise", "14 37 38 43-45 63 66 67 92 93 106-108 121 137 141 152 153 157 161"],
-  ["unpublished", "162-172"],
+  ["unpublished", "142 159 162-172"],
 ];
 
 /** `39-41 60` -> 39, 40, 41, 60. */

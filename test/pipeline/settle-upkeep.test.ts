@@ -223,7 +223,7 @@ test("a process with SETTLE_HISTORY=false settles nothing, and says so and what 
   );
   const metrics = await registry.metrics();
   expect(metrics).toContain("telemetry_settle_enabled 0\n");
-  expect(metrics).toContain("telemetry_settle_due_stretches 2\n");
+  expect(metrics).toContain("telemetry_settle_due_ranges 2\n");
   expect(await gatewayOver(opened, { settleHistory: false }).json("/api/v1/pipeline")).toMatchObject({
     data: { settling: { enabled: false, due_hours: 2 } },
   });

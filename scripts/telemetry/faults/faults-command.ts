@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from "commander";
 import type { Output } from "../output.ts";
+import { alertingRules } from "./alerting-rules.ts";
 import { faultRules, xids } from "./fault-rules.ts";
 
 const parseCode = (text: string): number => {
@@ -13,7 +14,12 @@ export function addFaults(program: Command, output: () => Output): void {
   parent
     .command("rules")
     .description("rules in force: when each fires, and how urgent it is")
-    .action(() => faultRules(output()));
+    .option(
+      "--prometheus",
+      "default rules and FAULT_RULES_FILE as alerting rules for Prometheus; asks no gateway",
+      false,
+    )
+    .action(({ prometheus }: { prometheus: boolean }) => (prometheus ? alertingRules() : faultRules(output())));
   parent
     .command("xids")
     .description("catalogue of XIDs: what each means, and what to do")

@@ -20,7 +20,7 @@ const gauges: Shown<number | undefined> = [
     ({ waiting }) => waiting?.lagSeconds,
   ],
   [
-    "telemetry_settle_due_stretches",
+    "telemetry_settle_due_ranges",
     "Hours whose records are to become blocks, at most 1000; every collector shows the same",
     ({ waiting }) => waiting?.dueHours,
   ],
@@ -43,7 +43,7 @@ const counters: Shown<number> = [
     ({ settledSeconds }) => settledSeconds,
   ],
   [
-    "telemetry_settle_busy_stretches_total",
+    "telemetry_settle_busy_ranges_total",
     "How often this process left an hour for later because records were being added to it",
     ({ busyHours }) => busyHours,
   ],
