@@ -16,7 +16,7 @@ const inWindow = "DCGM_EXP_XID_ERRORS_COUNT";
 const newSeconds = 600;
 
 /** The codes of a class. Codes that the catalogue does not have are unpublished. */
-export function codesOf(catalogue: XidCatalogue, xidClass: XidClass): Codes {
+function codesOf(catalogue: XidCatalogue, xidClass: XidClass): Codes {
   const all = [...catalogue.values()];
   return xidClass === "unpublished"
     ? { codes: all.filter((xid) => xid.class !== xidClass).map(({ code }) => code), isOthers: true }
