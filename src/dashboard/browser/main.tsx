@@ -1,4 +1,4 @@
-import { type ComponentType, render } from "preact";
+import { type ComponentType, render, type VNode } from "preact";
 import { dashboardPages, type PageName } from "../pages.ts";
 import { FleetPage } from "./fleet/fleet-page.tsx";
 import { applyStoredTheme } from "./frame/theme-choice.tsx";
@@ -6,30 +6,36 @@ import { Frame } from "./frame/frame.tsx";
 import { GpuPage } from "./gpu/gpu-page.tsx";
 import { HostPage } from "./host/host-page.tsx";
 import type { FleetScope } from "./live/gateway-api.ts";
+import { LivePipeline } from "./live/live-pipeline.ts";
+import type { LiveState } from "./live/live-status.ts";
+import { PipelinePage } from "./pipeline/pipeline-page.tsx";
 import { LiveFleet } from "./live/live-fleet.ts";
 
-interface PageParts {
-  readonly Page: ComponentType<{ readonly live: LiveFleet }>;
-  /** The devices that the page shows, by the query of its URL. */
-  readonly scopeOf: (query: URLSearchParams) => FleetScope;
-}
+/** Opens a page for the query of its URL. */
+type OpenPage = (query: URLSearchParams) => { readonly live: LiveState; readonly content: VNode };
 
-const pages: Readonly<Record<PageName, PageParts>> = {
-  fleet: { Page: FleetPage, scopeOf: () => ({ kind: "fleet" }) },
-  host: { Page: HostPage, scopeOf: (query) => ({ kind: "host", hostname: query.get("hostname") ?? "" }) },
-  gpu: { Page: GpuPage, scopeOf: (query) => ({ kind: "gpu", uuid: query.get("uuid") ?? "" }) },
+const ofFleet =
+  (Page: ComponentType<{ readonly live: LiveFleet }>, scopeOf: (query: URLSearchParams) => FleetScope): OpenPage =>
+  (query) => {
+    const live = new LiveFleet(scopeOf(query));
+    live.start();
+    return { live, content: <Page live={live} /> };
+  };
+
+const pages: Readonly<Record<PageName, OpenPage>> = {
+  fleet: ofFleet(FleetPage, () => ({ kind: "fleet" })),
+  host: ofFleet(HostPage, (query) => ({ kind: "host", hostname: query.get("hostname") ?? "" })),
+  gpu: ofFleet(GpuPage, (query) => ({ kind: "gpu", uuid: query.get("uuid") ?? "" })),
+  pipeline: () => {
+    const live = new LivePipeline();
+    live.start();
+    return { live, content: <PipelinePage live={live} /> };
+  },
 };
 
 applyStoredTheme();
 const names = Object.keys(pages) as PageName[];
 const name = names.find((each) => dashboardPages[each].path === location.pathname) ?? "fleet";
-const { Page, scopeOf } = pages[name];
-const live = new LiveFleet(scopeOf(new URLSearchParams(location.search)));
-live.start();
+const { live, content } = pages[name](new URLSearchParams(location.search));
 document.title = `GPU telemetry: ${dashboardPages[name].title}`;
-render(
-  <Frame live={live}>
-    <Page live={live} />
-  </Frame>,
-  document.body,
-);
+render(<Frame live={live}>{content}</Frame>, document.body);

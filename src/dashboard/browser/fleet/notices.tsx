@@ -1,4 +1,4 @@
-import type { LiveStatus } from "../live/live-fleet.ts";
+import type { LiveStatus } from "../live/live-status.ts";
 
 /** Before the first lists. */
 export function Loading({ status }: { readonly status: LiveStatus }) {

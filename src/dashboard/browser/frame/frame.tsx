@@ -1,13 +1,13 @@
 import type { ComponentChildren } from "preact";
 import { dashboardPages } from "../../pages.ts";
-import type { LiveFleet } from "../live/live-fleet.ts";
+import type { LiveState } from "../live/live-status.ts";
 import { StatusLine } from "./status-line.tsx";
 import { ThemeChoice } from "./theme-choice.tsx";
 
 const menu = Object.values(dashboardPages).filter(({ isInMenu }) => isInMenu);
 
 /** What every page has: its head with the links to the others, and the line that says whether it is live. */
-export function Frame({ live, children }: { readonly live: LiveFleet; readonly children: ComponentChildren }) {
+export function Frame({ live, children }: { readonly live: LiveState; readonly children: ComponentChildren }) {
   return (
     <>
       <header>

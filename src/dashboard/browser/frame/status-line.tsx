@@ -1,9 +1,9 @@
 import { timeText } from "../../model/format.ts";
 import { useEmitter } from "../live/emitter.ts";
-import type { LiveFleet, LiveStatus } from "../live/live-fleet.ts";
+import type { LiveState, LiveStatus } from "../live/live-status.ts";
 
 /** Says whether the page shows the present. */
-export function StatusLine({ live }: { readonly live: LiveFleet }) {
+export function StatusLine({ live }: { readonly live: LiveState }) {
   useEmitter(live.statuses);
   const { status, isLoaded } = live;
   return (

@@ -16,18 +16,8 @@ import {
   readDevices,
   readNewestRecords,
 } from "./gateway-api.ts";
+import { type LiveState, type LiveStatus, statusAfter } from "./live-status.ts";
 import { RecordRate } from "../../model/record-rate.ts";
-
-/** Whether the page shows the present.
- *
- *  CONNECTING  The page has just been opened.
- *  LIVE        Records arrive as they are stored.
- *  AWAY        The connection has ended, and the page shows the state of then. It tries again by itself.
- *  REFUSED     Final: the gateway wants a person to sign in, or does not let this one see the fleet. */
-export type LiveStatus =
-  | { readonly name: "CONNECTING" | "LIVE" }
-  | { readonly name: "AWAY"; readonly sinceMs: number; readonly reason: string }
-  | { readonly name: "REFUSED"; readonly reason: string; readonly canSignIn: boolean };
 
 const firstRetryMs = 500;
 const lastRetryMs = 10_000;
@@ -45,7 +35,7 @@ const refreshedPerMinute = 10_000;
 const newDevicesMs = 1000;
 
 /** The fleet, or a part of it, as the gateway tells it: lists at first, then each record as it arrives. */
-export class LiveFleet {
+export class LiveFleet implements LiveState {
   readonly data = new FleetData();
   /** The positions of the devices that have changed since the last frame. */
   readonly frames = new Emitter<readonly number[]>();
@@ -190,12 +180,8 @@ export class LiveFleet {
     this.connection?.close();
     this.connection = undefined;
     this.cancelRefresh();
-    const { reason, status } = failureOf(error);
-    if (status === 401 || status === 403) {
-      return this.become({ name: "REFUSED", reason, canSignIn: status === 401 });
-    }
-    const sinceMs = this.status.name === "AWAY" ? this.status.sinceMs : nowMs();
-    this.become({ name: "AWAY", sinceMs, reason });
+    this.become(statusAfter(error, this.status, nowMs()));
+    if (this.status.name === "REFUSED") return;
     // random, so that the pages of a gateway that has stopped do not all come back at the same moment
     const waitMs = this.retryMs * (0.5 + Math.random() / 2);
     this.retryMs = Math.min(lastRetryMs, this.retryMs * 2);
@@ -223,9 +209,4 @@ export class LiveFleet {
       if (changed.length > 0) this.frames.emit(changed);
     });
   }
-}
-
-function failureOf(error: unknown): { readonly reason: string; readonly status: number | undefined } {
-  if (error instanceof ApiFailure) return { reason: error.message, status: error.status };
-  return { reason: error instanceof Error ? error.message : String(error), status: undefined };
 }

@@ -1,0 +1,40 @@
+import type { components } from "../../../../clients/typescript/src/generated/schema.ts";
+import { read } from "./gateway-api.ts";
+
+type Schemas = components["schemas"];
+export type Pipeline = Schemas["Pipeline"];
+export type Service = Schemas["ServiceInstance"];
+export type Scaling = Schemas["Scaling"];
+export type Target = Schemas["Target"];
+export type DeadLetter = Schemas["DeadLetter"];
+export type Rejection = Schemas["Rejection"];
+export type Coverage = Schemas["Coverage"];
+export type Me = Schemas["Me"];
+
+interface Answer<Data> {
+  readonly data: Data;
+}
+
+const dataOf = async <Data>(path: string, query: Readonly<Record<string, string>> = {}): Promise<Data> =>
+  (await read<Answer<Data>>(path, query)).data;
+
+/** The parts of the pipeline page, and how each is read. */
+export const questions = {
+  pipeline: () => dataOf<Pipeline>("/api/v1/pipeline"),
+  services: () => dataOf<readonly Service[]>("/api/v1/services"),
+  scaling: () => dataOf<Scaling>("/api/v1/scaling"),
+  targets: () => dataOf<readonly Target[]>("/api/v1/targets"),
+  deadLetters: () => dataOf<readonly DeadLetter[]>("/api/v1/pipeline/dead-letters", { limit: "500" }),
+  rejections: () => dataOf<readonly Rejection[]>("/api/v1/quarantine", { limit: "50" }),
+  coverage: () => dataOf<readonly Coverage[]>("/api/v1/coverage", { by: "cluster", step: "total" }),
+  me: () => dataOf<Me>("/api/v1/me"),
+};
+
+/** Delivers a dead letter again. */
+export const redrive = (id: string) =>
+  change(`/api/v1/pipeline/dead-letters/${encodeURIComponent(id)}/redrive`, "POST");
+
+/** Deletes a dead letter and its records for good. */
+export const deleteLetter = (id: string) => change(`/api/v1/pipeline/dead-letters/${encodeURIComponent(id)}`, "DELETE");
+
+const change = (path: string, method: string): Promise<unknown> => read(path, {}, method);
