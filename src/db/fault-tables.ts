@@ -106,7 +106,7 @@ export const faultStates = pgTable(
   {
     /** `device`, `host`, `cluster` or `time`. */
     kind: text("kind").notNull(),
-    /** The uuid of a device; of others, a JSON list of cluster and host. */
+    /** The uuid of a device, a JSON list of cluster and host, or the id of a cluster. */
     place: text("place").notNull(),
     state: text("state").notNull(),
     savedAt: instant("saved_at").notNull().defaultNow(),

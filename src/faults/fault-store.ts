@@ -1,5 +1,6 @@
 import type { GpuBounds } from "../domain/gpu-bounds.ts";
 import type { BoundaryPlace } from "./evaluator/evaluator.ts";
+import type { PartName, SavedPart } from "./evaluator/saved-part.ts";
 import type { FaultChange } from "./fault.ts";
 import type { Silence, SilenceDraft } from "./silence.ts";
 import type {
@@ -79,14 +80,6 @@ export interface NewChange extends ByWhom {
   readonly change: FaultChange;
 }
 
-/** What the evaluator remembers of one device, host or cluster. */
-export interface SavedState {
-  readonly kind: "device" | "host" | "cluster" | "time";
-  readonly place: string;
-  /** JSON; null: it is forgotten. */
-  readonly state: string | null;
-}
-
 /** What a leader writes at once. */
 export interface FaultUpdate {
   /** The leader's term. */
@@ -94,7 +87,7 @@ export interface FaultUpdate {
   /** 1 for the first update of a term, and then one more for each. A repeated update changes nothing. */
   readonly batch: number;
   readonly changes: readonly NewChange[];
-  readonly states: readonly SavedState[];
+  readonly states: readonly SavedPart[];
   readonly requests: readonly { readonly id: number; readonly outcome: Exclude<RequestOutcome, "open"> }[];
 }
 
@@ -109,7 +102,7 @@ export interface FaultLedger {
   write(update: FaultUpdate): Promise<void>;
   /** Saved states, ordered by kind and place.
    *  @param after the last one that is known */
-  states(after: Pick<SavedState, "kind" | "place"> | undefined, limit: number): Promise<readonly SavedState[]>;
+  states(after: PartName | undefined, limit: number): Promise<readonly SavedPart[]>;
   /** The oldest requests that have not been carried out. */
   requests(limit: number): Promise<readonly FaultRequest[]>;
   /** The faults that have not ended, ordered by id, suppressed and pending ones too.

@@ -42,6 +42,20 @@ export async function openRoles(config: Config, surroundings: Surroundings): Pro
   for (const role of chosen) roles.push(await role.open(shared));
   const services = [...shared.services, ...roles.toReversed().flatMap((role) => role.services)];
   const access = await openAccess(shared);
+  const faults = await faultServices(shared);
   const tls = openTls(shared);
-  return { shared, roles, services: [...(tls?.services ?? []), ...access.services, ...services], access, tls };
+  return {
+    shared,
+    roles,
+    services: [...(tls?.services ?? []), ...access.services, ...faults, ...services],
+    access,
+    tls,
+  };
+}
+
+/** The services of faults. Their code is loaded only in processes that may run them. */
+async function faultServices(shared: SharedParts): Promise<readonly Service[]> {
+  const { roles } = shared.config;
+  if (!roles.includes("coordinator") && !roles.includes("collector")) return [];
+  return (await import("./open-faults.ts")).openFaults(shared);
 }

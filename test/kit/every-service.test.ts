@@ -58,6 +58,11 @@ import { Backends, type WatchEntries } from "../../src/scaling/balancer/backends
 import { Balancer } from "../../src/scaling/balancer/balancer.ts";
 import { EtcdServiceRegistry } from "../../src/scaling/registry/etcd/etcd-service-registry.ts";
 import { Registration, type ServiceReport } from "../../src/scaling/registry/registration.ts";
+import { FaultEvaluation } from "../../src/faults/leader/fault-evaluation.ts";
+import { FaultInstruments } from "../../src/faults/leader/fault-instruments.ts";
+import { RulesInForce } from "../../src/faults/rules/rules-in-force.ts";
+import { SqlFaultStore } from "../../src/faults/sql/sql-fault-store.ts";
+import { MemoryLeaderElection } from "../../src/scaling/election/memory/memory-leader-election.ts";
 import { FleetProjection } from "../../src/routes/fleet/fleet-projection.ts";
 import { FleetStates } from "../../src/routes/fleet/fleet-states.ts";
 import { Coordinator } from "../../src/scaling/coordinator/coordinator.ts";
@@ -82,6 +87,7 @@ import { unshownLog } from "../../dev/unshown-log.ts";
 
 const log = unshownLog();
 const queueOptions = { clock, log, capacityMessages: 1000, leaseSeconds: 5, maxAttempts: 3 };
+const faultRules = await RulesInForce.open(undefined, log);
 const folder = new CsvFolder();
 const csvFile = folder.write(manyRows(200));
 let etcd: ProvidedEtcd;
@@ -336,6 +342,18 @@ exerciseService("the upkeep that settles history", () => {
 exerciseService("the upkeep of the inventory", () => {
   const { part: inventory, calls } = counted(opened.inventory);
   return { service: new InventoryUpkeep({ inventory, file: undefined, clusterId: "lab", clock, log }), calls };
+});
+exerciseService("the evaluation of faults", () => {
+  const { part: ledger, calls } = counted(new SqlFaultStore(opened.client).ledger);
+  const election = new MemoryLeaderElection();
+  return {
+    service: new FaultEvaluation({
+      ...{ election, ledger, queries: opened.queries, hotTier: memoryHotTier(), rules: faultRules, keepDays: 1 },
+      ...{ instanceId: "one", instruments: new FaultInstruments(new Registry()), clock, log },
+      onClosed: () => Promise.resolve(),
+    }),
+    calls,
+  };
 });
 exerciseService("the fleet with the hot tier in memory", () => {
   const { part: store, calls } = counted(opened.queries.fleet);

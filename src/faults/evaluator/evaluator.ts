@@ -48,8 +48,9 @@ export interface BoundaryPlace {
  *  the same changes. Of each device, instants are judged in their order; a record that is older than the newest one of its device is
  *  late and has no effect, nor has a repeated one. */
 export class FaultEvaluator {
+  /** What it remembers. */
+  readonly fleet: Fleet;
   private readonly transitions = new Transitions();
-  private readonly fleet: Fleet;
   private readonly suppression: Suppression;
   private readonly rises: CounterRises;
   private readonly values: ValueRules;
@@ -79,13 +80,14 @@ export class FaultEvaluator {
   }
 
   /** Judges a stored record.
+   *  @param arrivedMs when it arrived: by default, now
    *  @returns the changes of state, in their order */
-  observe(record: StoredRecord): FaultChange[] {
+  observe(record: StoredRecord, arrivedMs = this.fleet.time.nowMs): FaultChange[] {
     const { nowMs } = this.fleet.time;
     if (nowMs > 0 && record.timeMs > nowMs + futureMs) return [];
     const device = this.fleet.deviceOf(record);
     if (record.timeMs < device.lastMs) return [];
-    const observation = this.observationOf(device, record);
+    const observation = this.observationOf(device, record, arrivedMs);
     const energyBefore = device.counters[energy]?.[0];
     this.rises.observe(observation);
     const hasRestarted = energyBefore !== undefined && (device.counters[energy]?.[0] ?? Infinity) < energyBefore / 2;
@@ -158,7 +160,7 @@ export class FaultEvaluator {
     return this.fleet.save();
   }
 
-  private observationOf(device: DeviceState, record: StoredRecord): Observation {
+  private observationOf(device: DeviceState, record: StoredRecord, arrivedMs: number): Observation {
     const { nowMs } = this.fleet.time;
     const elapsedMs = record.timeMs - device.lastMs;
     const isAfterGap = elapsedMs > maxGapOf(device);
@@ -172,13 +174,13 @@ export class FaultEvaluator {
       device.isLive = isLive;
     } else device.isLive ||= isLive;
     const isRepeated = elapsedMs === 0 && device.arrivedMs > 0;
-    if (!isRepeated) device.arrivedMs = nowMs;
+    if (!isRepeated) device.arrivedMs = Math.max(device.arrivedMs, arrivedMs);
     device.occupants = record.occupants;
     device.lastMs = record.timeMs;
     this.fleet.place(device, record);
     const cluster = this.fleet.clusterOf(device);
     if (isLive) cluster.newestMs = Math.max(cluster.newestMs, record.timeMs);
-    if (isLive && !isRepeated) cluster.arrivedMs = nowMs;
+    if (isLive && !isRepeated) cluster.arrivedMs = Math.max(cluster.arrivedMs, arrivedMs);
     const mayRaise = !this.suppression.covers(device, record.timeMs);
     if (!mayRaise && elapsedMs > 0) forgetCounted(device);
     return { device, record, atMs: record.timeMs, elapsedMs, isAfterGap, mayRaise };

@@ -1,4 +1,5 @@
 import type { StoredRecord } from "../../domain/query.ts";
+import { hostPart, type PartName, type SavedPart, timePart } from "./saved-part.ts";
 import type { ClusterState, DeviceState, EvaluatorState, HostState, TimeState } from "./state.ts";
 
 interface HostEntry {
@@ -29,6 +30,51 @@ export class Fleet {
     const hosts = Array.from(this.byPlace.values(), ({ host }) => host);
     const [devices, clusters] = [[...this.byUuid.values()], [...this.byClusterId.values()]];
     return structuredClone({ devices, hosts, clusters, time: this.time });
+  }
+
+  /** The names of the parts of `save`. */
+  *parts(): Iterable<PartName> {
+    for (const place of this.byUuid.keys()) yield { kind: "device", place };
+    for (const { host } of this.byPlace.values()) yield hostPart(host);
+    for (const place of this.byClusterId.keys()) yield { kind: "cluster", place };
+    yield timePart;
+  }
+
+  /** A part of `save`, as it is now: `stateOfParts` joins parts, which may have been saved at different times. */
+  savePart({ kind, place }: PartName): SavedPart {
+    const part = this.part({ kind, place });
+    return { kind, place, state: part === undefined ? null : JSON.stringify(part) };
+  }
+
+  /** The oldest of the devices' newest instants that are not before `fromMs`; undefined if there are none. */
+  oldestSince(fromMs: number): number | undefined {
+    let oldestMs: number | undefined;
+    for (const { lastMs } of this.byUuid.values()) {
+      if (lastMs >= fromMs && lastMs < (oldestMs ?? Infinity)) oldestMs = lastMs;
+    }
+    return oldestMs;
+  }
+
+  /** No silence begins for a while: records arrive again, host by host, or were read late. */
+  beginGrace(ms: number): void {
+    for (const cluster of this.byClusterId.values()) cluster.graceUntilMs = this.time.nowMs + ms;
+  }
+
+  private part({ kind, place }: PartName): DeviceState | HostState | ClusterState | TimeState | undefined {
+    if (kind === "device") return this.byUuid.get(place);
+    if (kind === "cluster") return this.byClusterId.get(place);
+    if (kind === "time") return { ...this.time, spans: [] }; // they are read from the store
+    const [clusterId = "", hostname = ""] = JSON.parse(place) as string[];
+    return this.byPlace.get(placeOf({ clusterId, hostname }))?.host;
+  }
+
+  /** The number of devices. */
+  get size(): number {
+    return this.byUuid.size;
+  }
+
+  device(uuid: string): DeviceState | undefined {
+    return this.byUuid.get(uuid);
   }
 
   devices(): Iterable<DeviceState> {

@@ -15,7 +15,8 @@ import {
   upsertFaults,
 } from "../../db/sql/fault-ledger.ts";
 import { TermEnded } from "../../domain/errors.ts";
-import type { FaultLedger, FaultUpdate, NewChange, SavedState } from "../fault-store.ts";
+import type { PartName, SavedPart } from "../evaluator/saved-part.ts";
+import type { FaultLedger, FaultUpdate, NewChange } from "../fault-store.ts";
 import type { FaultRequest, StoredFault } from "../stored-fault.ts";
 import { faultOfRow, requestOfRow } from "./fault-of-row.ts";
 
@@ -46,8 +47,8 @@ export class SqlFaultLedger implements FaultLedger {
     });
   }
 
-  states(after: Pick<SavedState, "kind" | "place"> | undefined, limit: number): Promise<readonly SavedState[]> {
-    return selectFaultStates(this.client, after, limit) as Promise<readonly SavedState[]>;
+  states(after: PartName | undefined, limit: number): Promise<readonly SavedPart[]> {
+    return selectFaultStates(this.client, after, limit) as Promise<readonly SavedPart[]>;
   }
 
   async requests(limit: number): Promise<readonly FaultRequest[]> {

@@ -1,0 +1,163 @@
+import type { Logger } from "pino";
+import { TermEnded } from "../../domain/errors.ts";
+import { BaseService } from "../../kit/base-service.ts";
+import type { Clock } from "../../kit/clock.ts";
+import { retry } from "../../kit/retry.ts";
+import type { HotTier } from "../../pipeline/hot/hot-tier.ts";
+import type { TelemetryQueries } from "../../pipeline/store/telemetry-queries.ts";
+import type { LeaderElection, Term } from "../../scaling/election/leader-election.ts";
+import type { FaultEvaluator } from "../evaluator/evaluator.ts";
+import type { FaultLedger } from "../fault-store.ts";
+import type { Rule } from "../rules/rule.ts";
+import type { RulesInForce } from "../rules/rules-in-force.ts";
+import type { Evaluation } from "./evaluation.ts";
+import type { FaultInstruments } from "./fault-instruments.ts";
+import { RecordFeed } from "./record-feed.ts";
+import { takeOver } from "./take-over.ts";
+
+export interface FaultEvaluationOptions {
+  readonly election: LeaderElection;
+  readonly ledger: FaultLedger;
+  readonly queries: Pick<TelemetryQueries, "fleet" | "history">;
+  readonly hotTier: Pick<HotTier, "follow">;
+  readonly rules: Pick<RulesInForce, "read" | "catalogue">;
+  /** The days for which ended faults are kept; 0: for ever. */
+  readonly keepDays: number;
+  readonly instanceId: string;
+  /** Called when the service has stopped. */
+  readonly onClosed: () => Promise<void>;
+  readonly instruments: FaultInstruments;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** The pause between two steps. */
+const stepMs = 1000;
+/** The pause before the next campaign. Processes without etcd that share a database refuse each other's terms. */
+const retryMs = 5000;
+const deleteEveryMs = 600_000;
+const deletionsAtATime = 10;
+
+/** Evaluates the rules of faults while it leads.
+ *
+ *  CAMPAIGNING -elected-> LEADING: begins a term in the store, reads what the evaluator remembered, reads the records that were stored since,
+ *  and then follows the hot tier
+ *  LEADING -the term ends, a write is refused, or the rules have changed-> CAMPAIGNING, without what the evaluator remembers */
+export class FaultEvaluation extends BaseService {
+  private evaluator: FaultEvaluator | undefined;
+  private rules: readonly Rule[] = [];
+  private deletedMs = -Infinity;
+  private readonly storeError = this.repeatedError({
+    prefix: "faults are not evaluated until the store answers",
+    ended: "faults are evaluated again",
+  });
+  private readonly leadError = this.repeatedError({
+    prefix: "faults are not evaluated",
+    ended: "faults are evaluated again",
+  });
+  private readonly hotError = this.repeatedError({
+    prefix: "faults are evaluated late: newest records do not arrive",
+    ended: "newest records arrive again for the evaluation of faults",
+  });
+  private readonly recordError = this.repeatedError({
+    prefix: "the rules of faults failed on a record",
+    ended: "the rules of faults work again",
+  });
+
+  constructor(private readonly options: FaultEvaluationOptions) {
+    super("faults", options.log);
+  }
+
+  override activity(): string {
+    if (this.evaluator === undefined) return "stands by: another process evaluates faults";
+    const firing = this.evaluator.active().filter(({ state }) => state !== "pending").length;
+    return `evaluates faults: ${firing === 1 ? "1 fires" : `${firing} fire`}`;
+  }
+
+  protected override async run(): Promise<void> {
+    const { election, clock } = this.options;
+    while (!this.stopping.aborted) {
+      try {
+        const term = await election.campaign(this.stopping);
+        if (term === undefined) return;
+        await this.lead(term);
+      } catch (error) {
+        if (!this.stopping.aborted) this.leadError.record(error);
+      }
+      await clock.sleep(retryMs, this.stopping);
+    }
+  }
+
+  protected override close(): Promise<void> {
+    return this.options.onClosed();
+  }
+
+  private async lead(term: Term): Promise<void> {
+    const { hotTier, instruments, clock, log } = this.options;
+    const ended = AbortSignal.any([this.stopping, term.ended]);
+    const feed = new RecordFeed(clock);
+    const unfollow = hotTier.follow(feed);
+    try {
+      const evaluation = await this.takeOver(ended, feed);
+      log.info({ term: term.revision }, "this process evaluates faults");
+      await this.evaluate(ended, evaluation, feed);
+    } catch (error) {
+      if (!(error instanceof TermEnded)) throw error;
+      log.warn(error.message);
+    } finally {
+      instruments.standsBy();
+      this.evaluator = undefined;
+      await Promise.all([unfollow(), term.resign()]);
+    }
+  }
+
+  private async takeOver(ended: AbortSignal, feed: RecordFeed): Promise<Evaluation> {
+    const { rules, instruments, clock, queries } = this.options;
+    this.rules = await rules.read();
+    const { evaluation, evaluator } = await takeOver({
+      ...this.options,
+      ...{ rules: this.rules, catalogue: rules.catalogue, fleet: queries.fleet, history: queries.history, feed },
+      ask: (call) => this.ask(ended, call),
+      onSkipped: (error) => this.recordError.record(error),
+      onFailed: (error) => this.recordError.record(error),
+    });
+    this.evaluator = evaluator;
+    const lagMs = (): number => clock.nowMs() - (feed.waitingSinceMs ?? clock.nowMs());
+    instruments.leads({ active: () => evaluator.active(), lagMs });
+    return evaluation;
+  }
+
+  private async evaluate(ended: AbortSignal, evaluation: Evaluation, feed: RecordFeed): Promise<void> {
+    const { clock } = this.options;
+    // other rules need another evaluator, which the next term makes
+    while (!ended.aborted && (await this.options.rules.read()) === this.rules) {
+      await evaluation.step();
+      this.leadError.clear();
+      if (feed.interrupted === undefined) this.hotError.clear();
+      else this.hotError.record(feed.interrupted);
+      await this.deleteOld();
+      await clock.sleep(stepMs, ended);
+    }
+  }
+
+  /** Deletes what is too old. If that fails, it is tried again later. */
+  private async deleteOld(): Promise<void> {
+    const { ledger, keepDays, clock, log } = this.options;
+    if (clock.nowMs() - this.deletedMs < deleteEveryMs) return;
+    this.deletedMs = clock.nowMs();
+    this.recordError.clear();
+    try {
+      for (let count = 0; count < deletionsAtATime && (await ledger.deleteOld(keepDays)); count += 1);
+    } catch (error) {
+      log.warn({ err: error }, "old faults are not deleted; the next attempt is in ten minutes");
+    }
+  }
+
+  /** Repeats a call until the store answers, or the term ends. */
+  private async ask<T>(signal: AbortSignal, call: () => Promise<T>): Promise<T> {
+    const { clock } = this.options;
+    const answer = await retry(call, { clock, signal, onRetry: (error) => this.storeError.record(error) });
+    this.storeError.clear();
+    return answer;
+  }
+}

@@ -1,0 +1,154 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { makeBatch, messageOf } from "../../dev/make-batch.ts";
+import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "../../dev/pipeline-process.ts";
+import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide-database.ts";
+import { type ProvidedEtcd, provideEtcd } from "../../dev/servers/provide-etcd.ts";
+import { until } from "../../dev/until.ts";
+import { EtcdClient } from "../../src/etcd/etcd-client.ts";
+import { SqlFaultStore } from "../../src/faults/sql/sql-fault-store.ts";
+import type { FaultNews } from "../../src/faults/stored-fault.ts";
+import { systemClock as clock } from "../../src/kit/clock.ts";
+import { EtcdHotTier } from "../../src/pipeline/hot/etcd/etcd-hot-tier.ts";
+import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
+import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
+import { recordOf } from "../fault-rules/scripted-fleet.ts";
+import { createDatabase } from "../support/postgres-database.ts";
+
+// Two coordinators in processes of their own evaluate what this process stores and writes to the hot tier. The one that leads is killed
+// and frozen while XIDs come in every half second and faults are acknowledged.
+
+/** Four that are fatal for each GPU; five would be another fault. */
+const codes = [79, 95, 119, 64];
+const gpus = 8;
+const everyMs = 500;
+const topic = `faults-${crypto.randomUUID().slice(0, 8)}`;
+
+let etcd: ProvidedEtcd;
+let server: ProvidedDatabase;
+let client: EtcdClient;
+let url: string;
+let opened: OpenStore;
+let faults: SqlFaultStore;
+const started: PipelineProcess[] = [];
+
+beforeAll(async () => {
+  [etcd, server] = await Promise.all([provideEtcd(), provideDatabase()]);
+  client = new EtcdClient({ endpoints: etcd.endpoints });
+  url = await createDatabase(server, "leaders", { plain: true });
+  opened = await openPostgresStore({ url, migrate: true });
+  faults = new SqlFaultStore(opened.client);
+}, 300_000);
+afterAll(async () => {
+  for (const each of started) {
+    each.subprocess.kill("SIGCONT");
+    await stopPipeline(each, "SIGKILL");
+  }
+  client.close();
+  await opened.close();
+  await Promise.all([etcd.stop(), server.stop()]);
+}, 60_000);
+
+async function startCoordinator(): Promise<void> {
+  const process = startPipeline({
+    ROLE: "coordinator",
+    ETCD_ENDPOINTS: etcd.endpoints.join(","),
+    DATABASE_URL: url,
+    QUEUE_TOPIC: topic,
+    SERVICE_LEASE_SECONDS: "3",
+  });
+  started.push(process);
+  await urlOf(process);
+}
+
+/** Waits for a leader in a later term. */
+function leaderAfter(term: number): Promise<{ readonly process: PipelineProcess; readonly term: number }> {
+  return until(async () => {
+    const [row] = await opened.client.query<{ leader: string; term: number }>(
+      "select leader, term::float8 as term from fault_leader",
+    );
+    if (row === undefined || row.term <= term) return undefined;
+    const process = started.find(({ subprocess }) => row.leader.includes(`:${subprocess.pid}:`));
+    return process && { process, term: row.term };
+  });
+}
+
+/** Stores a record of each GPU every half second: with each time, another GPU has another XID. */
+async function report(stopped: AbortSignal): Promise<number> {
+  const noReports = { onCoalesced: () => undefined, onRefused: () => undefined };
+  const hotTier = new EtcdHotTier({ client, topic, clock, windowSeconds: 60, ...noReports });
+  const xids = new Array<number>(gpus).fill(0);
+  let told = 0;
+  for (let round = 0; !stopped.aborted; round += 1) {
+    // the first record of a GPU says what happened before
+    if (round > 4 && told < gpus * codes.length) {
+      xids[told % gpus] = codes[Math.floor(told / gpus)] as number;
+      told += 1;
+    }
+    const records = xids.map((xid, gpu) => {
+      const { gpu: device, metrics } = recordOf(gpu, round * 10);
+      const { uuid, hostname, clusterId } = device;
+      return { uuid, hostname, clusterId, timeMs: Date.now(), metrics: { ...metrics, xid_error: xid } };
+    });
+    const batch = makeBatch(records);
+    await opened.store.ingest(messageOf(`round-${round}`, batch));
+    await hotTier.write(batch);
+    await Bun.sleep(everyMs);
+  }
+  return told;
+}
+
+/** Asks for the acknowledgement of a GPU's first XID. */
+async function acknowledge(uuid: string): Promise<number> {
+  const [fault] = (await faults.queries.faults({ uuid, name: `nvidia.xid.${codes[0]}`, limit: 1 })).faults;
+  return faults.orders.acknowledge({ faultId: fault?.id ?? "", by: "anna", comment: "seen" });
+}
+
+async function leads(process: PipelineProcess): Promise<boolean> {
+  const text = await (await fetch(`${await urlOf(process)}/metrics`)).text();
+  return text.includes("\ntelemetry_fault_leader 1\n");
+}
+
+test("across leaders that are killed and frozen, each change is told once, and each XID is told (I11)", async () => {
+  await Promise.all([startCoordinator(), startCoordinator()]);
+  const first = await leaderAfter(0);
+  const stop = new AbortController();
+  const reporting = report(stop.signal);
+  await until(async () => (await faults.queries.faults({ limit: 3 })).faults.length === 3);
+  const requests = [await acknowledge("GPU-0")];
+  await stopPipeline(first.process, "SIGKILL");
+  const [second] = await Promise.all([leaderAfter(first.term), startCoordinator()]);
+  requests.push(await acknowledge("GPU-1"));
+  await Bun.sleep(1500);
+  second.process.subprocess.kill("SIGSTOP");
+  requests.push(await acknowledge("GPU-2"));
+  const third = await leaderAfter(second.term);
+  second.process.subprocess.kill("SIGCONT");
+  await until(async () => !(await leads(second.process)) && (await leads(third.process)));
+  await stopPipeline(third.process, "SIGKILL");
+  await leaderAfter(third.term);
+  const isTold = async () => (await newsOfAll()).filter(({ change }) => change.state === "firing").length;
+  await until(async () => (await isTold()) >= gpus * codes.length, { timeoutMs: 30_000 });
+  await until(async () => (await faults.ledger.requests(10)).length === 0);
+  stop.abort();
+  expect(await reporting).toBe(gpus * codes.length);
+  const outcomes = await Promise.all(requests.map(async (id) => (await faults.queries.request(id))?.outcome));
+  expect(outcomes).toEqual(["done", "done", "done"]);
+  judge(await newsOfAll());
+}, 120_000);
+
+async function newsOfAll(): Promise<readonly FaultNews[]> {
+  return (await faults.queries.news({ after: 0, limit: 10_000 })).news;
+}
+
+/** I11: the changes are numbered without a gap; of each fault, each state is told once; each XID of each GPU is one fault. */
+function judge(news: readonly FaultNews[]): void {
+  expect(news.map(({ change }) => change.sequence)).toEqual(news.map((_, index) => index + 1));
+  const states = Map.groupBy(news, ({ fault }) => `${fault.subject.uuid} ${fault.name}`);
+  const expected = Array.from({ length: gpus }, (_, gpu) =>
+    codes.map((code) => `GPU-${gpu} nvidia.xid.${code}`),
+  ).flat();
+  expect([...states.keys()].toSorted()).toEqual(expected.toSorted());
+  const told = [...states.values()].map((changes) => changes.map(({ change }) => change.state).join());
+  expect(told.filter((each) => each === "firing,acknowledged,resolved")).toHaveLength(3);
+  expect(told.filter((each) => each === "firing")).toHaveLength(told.length - 3);
+}
