@@ -30,7 +30,7 @@ function sectionOf(rule: Rule): string {
   return [
     `### ${id}`,
     `**${summary}** (${severity}). ${meaning}`,
-    `- What to do: ${action}`,
+    `- What to do: ${action}${actionsOf(rule)}`,
     `- Fires: ${conditionOf(rule)}. Ends: ${endOf(rule)}.`,
     `- Source: ${source.replaceAll("*", "\\*")}`,
   ]
@@ -44,6 +44,12 @@ function xidTableOf(catalogue: XidCatalogue): string {
     return `| ${code} | ${name} | ${kind} | ${action} | ${source}, ${date} |`;
   });
   return ["| XID | name | class | what to do | source |", "| --- | --- | --- | --- | --- |", ...rows].join("\n");
+}
+
+/** What to do by the labels of the value. */
+function actionsOf(rule: Rule): string {
+  const actions = rule.kind === "threshold" ? Object.entries(rule.actions ?? {}) : [];
+  return actions.map(([text, action]) => ` With ${text} in the labels: ${action}`).join("");
 }
 
 /** As GitHub makes it from a heading. */

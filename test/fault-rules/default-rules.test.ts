@@ -163,10 +163,17 @@ const cases: Readonly<Record<string, Case>> = {
       seconds: 600,
     },
   },
+  "nvidia.xid.uncured": {
+    fires: { script: remedied([1, 2, 3]), seconds: 3 * hour + 600 },
+    told: ["3600 nvidia.xid.119", "7200 nvidia.xid.119", "10800 nvidia.xid.119", "10800 nvidia.xid.uncured.119"],
+    nearMiss: { script: remedied([1, 2]), seconds: 3 * hour },
+  },
   "host.remediations": {
     fires: { script: remedied([1, 2, 3, 4, 5]), seconds: 5 * hour + 600, gpus: 8 },
     told: [
-      ...[1, 2, 3, 4].map((each) => `${each * hour} nvidia.xid.119`),
+      ...[1, 2, 3].map((each) => `${each * hour} nvidia.xid.119`),
+      "10800 nvidia.xid.uncured.119",
+      "14400 nvidia.xid.119",
       "18000 nvidia.xid.119",
       "18000 nvidia.xid.again.fatal",
       "18060 host.remediations",
@@ -258,6 +265,26 @@ const cases: Readonly<Record<string, Case>> = {
     told: ["100 pcie.replays"],
     nearMiss: { script: varying("pcie_replay_total", (seconds) => (seconds < 100 ? 3 : 23)), seconds: 600 },
   },
+  "pcie.width": {
+    fires: { script: from(100, { custom: lanes(8) }), seconds: 1200 },
+    told: ["1000 pcie.width"],
+    nearMiss: { script: from(100, { custom: lanes(8) }, 1000), seconds: 1200 },
+  },
+  "pcie.generation": {
+    fires: { script: from(100, { custom: generation(3) }), seconds: 1200 },
+    told: ["1000 pcie.generation"],
+    // idle
+    nearMiss: {
+      script: from(100, { custom: generation(1), ...metrics({ gpu_utilization: 49 }) }),
+      seconds: 1200,
+    },
+  },
+  "p2p.lost": {
+    fires: { script: varying("p2p_status", (seconds) => (seconds < 100 ? 0 : 4)), seconds: 600 },
+    told: ["100 p2p.lost"],
+    // it never had a path
+    nearMiss: { script: varying("p2p_status", () => 4), seconds: 600 },
+  },
   "nvlink.recovery": {
     ...threshold("nvlink_recovery_error_total", { bad: 1, good: 0, at: "100 nvlink.recovery" }),
     nearMiss: { script: varying("nvlink_recovery_error_total", (seconds) => (seconds < 100 ? 7 : 0)), seconds: 600 },
@@ -273,6 +300,17 @@ const cases: Readonly<Record<string, Case>> = {
     nearMiss: { script: from(100, metrics({ gpu_health_status: 10 }), 200), seconds: 600 },
   },
   "health.warning": threshold("gpu_health_status", { bad: 10, good: 0, at: "400 health.warning" }),
+  "driver.mixed": {
+    fires: {
+      script: (gpu, seconds) => (gpu > 3 && seconds >= 100 ? { driverVersion: "2" } : undefined),
+      seconds: 4000,
+    },
+    told: ["3710 driver.mixed:H100"],
+    nearMiss: {
+      script: (gpu, seconds) => (gpu > 3 && seconds >= 100 && seconds < 3700 ? { driverVersion: "2" } : undefined),
+      seconds: 8000,
+    },
+  },
   "held.idle": {
     fires: { script: from(100, { ...metrics({ gpu_utilization: 0 }), occupants: held("notebook") }), seconds: hour },
     told: ["1000 held.idle"],
@@ -304,6 +342,14 @@ const cases: Readonly<Record<string, Case>> = {
     nearMiss: { script: straggling("power_draw", 250, 600), seconds: 900 },
   },
 };
+
+function lanes(count: number): Record<string, number> {
+  return { DCGM_FI_DEV_PCIE_LINK_WIDTH: count, DCGM_FI_DEV_PCIE_MAX_LINK_WIDTH: 16 };
+}
+
+function generation(now: number): Record<string, number> {
+  return { DCGM_FI_DEV_PCIE_LINK_GEN: now, DCGM_FI_DEV_PCIE_MAX_LINK_GEN: 5 };
+}
 
 /** GPU 0 has XID 119 at these hours, and is reset a minute later. */
 function remedied(hours: readonly number[]): Script {

@@ -14,6 +14,7 @@ export interface Said {
   readonly custom?: Readonly<Record<string, number>>;
   readonly occupants?: Occupants;
   readonly uuid?: string;
+  readonly driverVersion?: string;
   /** Labels of the GPU. */
   readonly properties?: Readonly<Record<string, string>>;
 }
@@ -51,7 +52,7 @@ export function recordOf(gpu: number, seconds: number, said: Said = {}): StoredR
       gpuId: gpu & 3,
       device: `nvidia${gpu & 3}`,
       modelName: "H100",
-      driverVersion: "1",
+      driverVersion: said.driverVersion ?? "1",
       properties: said.properties ?? {},
     },
     metrics: {

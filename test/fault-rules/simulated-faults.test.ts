@@ -43,8 +43,7 @@ const cases: Readonly<Record<string, Case>> = {
   "nvidia.xid.unpublished": { told: ["0 nvidia.xid.171"], nearMiss: xid(161, 0) },
   "nvidia.xid.application": { told: ["0 nvidia.xid.94"], nearMiss: xid(45, 0, 1, 2, 3) },
   "nvidia.xid.again.application": {
-    // the job that had the first one has ended
-    told: ["0 nvidia.xid.13", "300 nvidia.xid.13", "300 nvidia.xid.again.application.13"],
+    told: ["0 nvidia.xid.13", "300 nvidia.xid.again.application.13"],
     nearMiss: xid(13, 0, 1 / 6),
   },
   "nvidia.xid.again.fatal": {
@@ -55,8 +54,13 @@ const cases: Readonly<Record<string, Case>> = {
     told: ["0 nvidia.xid.31", "0 nvidia.xid.31", "0 nvidia.xid.job"],
     nearMiss: { hostRuns: "training", ...xid(31, 0) },
   },
+  "nvidia.xid.uncured": {
+    told: [...[0, 1200, 2400].map((each) => `${each} nvidia.xid.119`), "2400 nvidia.xid.uncured.119"],
+    nearMiss: { ...simulatedFaults["nvidia.xid.uncured"], resets: [600] },
+  },
   "host.remediations": {
     told: [
+      "1440 nvidia.xid.uncured.119",
       ...[0, 720, 1440, 2160, 2880].map((each) => `${each} nvidia.xid.119`),
       "2880 nvidia.xid.again.fatal",
       "2940 host.remediations",
@@ -138,6 +142,12 @@ const cases: Readonly<Record<string, Case>> = {
     nearMiss: values("DCGM_FI_DEV_MEMORY_TEMP", 95),
   },
   "pcie.replays": { told: ["200 pcie.replays"], nearMiss: { rises: { DCGM_FI_DEV_PCIE_REPLAY_COUNTER: 0.015 } } },
+  "pcie.width": { told: ["900 pcie.width"], nearMiss: values("DCGM_FI_DEV_PCIE_LINK_WIDTH", 16) },
+  "pcie.generation": {
+    told: ["900 pcie.generation"],
+    nearMiss: { hostRuns: "nothing", ...values("DCGM_FI_DEV_PCIE_LINK_GEN", 1) },
+  },
+  "p2p.lost": { told: ["0 p2p.lost"], nearMiss: values("DCGM_EXP_P2P_STATUS", 0) },
   "nvlink.recovery": {
     told: ["0 nvlink.recovery"],
     nearMiss: values("DCGM_FI_DEV_NVLINK_RECOVERY_ERROR_COUNT_TOTAL", 0),
@@ -156,6 +166,8 @@ const cases: Readonly<Record<string, Case>> = {
   },
   // it is waste later
   "held.idle": { told: ["900 held.idle", "7200 held.wasted"], nearMiss: { isHeldIdle: true, lastsSeconds: 900 } },
+  // of the cluster; all GPUs have one model here
+  "driver.mixed": { told: [], nearMiss: { strikes: "host", driverVersion: "580.95.05", lastsSeconds: 3600 } },
   "held.wasted": { told: ["900 held.idle", "7200 held.wasted"], nearMiss: { isHeldIdle: true, lastsSeconds: 7200 } },
   "job.straggler.sm": {
     told: ["600 job.straggler.sm"],
@@ -228,7 +240,8 @@ describe("a default rule fires on the simulated fleet's fault, in its time, and 
   }
   test("hosts without a fault", () => {
     expect(fleet.changes.length).toBeGreaterThan(40);
-    expect(fleet.ofHealthyHosts).toEqual([]);
+    const ofClusters = fleet.ofHealthyHosts.map((change) => `${toldOf(change)} ${change.subject.kind} ${change.why}`);
+    expect(ofClusters).toEqual([expect.stringMatching(/^3610 driver.mixed cluster .* 580\.95\.05 on 4\.$/)]);
   });
 });
 

@@ -147,6 +147,22 @@ test("a job of a batch system is known by its label, also without pods", () => {
   ]);
 });
 
+test("what to do about a health watch follows from its error code", () => {
+  const actionAt = (code: string): string | undefined => {
+    const series = `gpu_health_status{health_error_code="${code}",health_watch="NVLINK"}`;
+    const script: Script = (gpu, seconds) =>
+      gpu === 0 && seconds >= 100 ? { metrics: { gpu_health_status: 20 }, custom: { [series]: 20 } } : undefined;
+    return play({ script, seconds: 200 }).find(({ name }) => name === "health.failed")?.action;
+  };
+  expect(actionAt("DCGM_FR_NVLINK_DOWN")).toBe(
+    "Drain the node and reboot it. If a link is down again, inspect the hardware.",
+  );
+  expect(actionAt("DCGM_FR_PENDING_ROW_REMAP")).toBe("Drain the pods of this GPU, then reset it.");
+  expect(actionAt("DCGM_FR_UNKNOWN")).toBe(
+    "Look the error code up in DCGM's documentation, and run the diagnostics of the GPU (dcgmi diag -r 3).",
+  );
+});
+
 describe("an XID", () => {
   test("does not end when the gauge falls, but when the GPU is reset", () => {
     const script: Script = (_, seconds) => {

@@ -5,6 +5,7 @@ import { type Rule, rulesOf } from "../rules/rule.ts";
 import type { XidCatalogue } from "../rules/xid-catalogue.ts";
 import { AbsenceRules, oughtToReport } from "./absence-rules.ts";
 import { CounterRises } from "./counter-rises.ts";
+import { DriverRules } from "./driver-rules.ts";
 import { Fleet } from "./fleet.ts";
 import { jobOf } from "./job-of.ts";
 import { maxGapOf, type Observation } from "./observation.ts";
@@ -58,6 +59,7 @@ export class FaultEvaluator {
   private readonly streams: StreamRules;
   private readonly siblings: SiblingRules;
   private readonly absence: AbsenceRules;
+  private readonly drivers: DriverRules;
   private readonly xids: XidRules;
   private readonly ruleIds: ReadonlySet<string>;
 
@@ -73,6 +75,7 @@ export class FaultEvaluator {
     this.streams = new StreamRules(rules, transitions);
     this.siblings = new SiblingRules(rules, this.rises, transitions);
     this.absence = new AbsenceRules(rules, transitions);
+    this.drivers = new DriverRules(rules, transitions);
     const devices = (): Iterable<DeviceState> => this.fleet.devices();
     const clusterOf = (device: DeviceState): Owner => this.fleet.clusterOf(device);
     this.xids = new XidRules({ rules, catalogue, transitions, devices, clusterOf });
@@ -115,6 +118,7 @@ export class FaultEvaluator {
       this.absence.advanceHost({ cluster: this.fleet.clusterOf(host), host, devices }, nowMs);
     }
     this.siblings.advance(this.fleet.devices(), nowMs);
+    this.drivers.advance(this.fleet.clusters(), this.fleet.devices(), nowMs);
     this.advanceOwners(nowMs);
     return this.transitions.take();
   }

@@ -105,9 +105,9 @@ export class Fleet {
   deviceOf({ gpu, timeMs, occupants }: StoredRecord): DeviceState {
     const existing = this.byUuid.get(gpu.uuid);
     if (existing !== undefined) return existing;
-    const { uuid, clusterId, hostname, gpuId, modelName } = gpu;
+    const { uuid, clusterId, hostname, gpuId, modelName, driverVersion } = gpu;
     const device: DeviceState = {
-      ...{ uuid, clusterId, hostname, gpuId, modelName, occupants, formerOccupants: occupants },
+      ...{ uuid, clusterId, hostname, gpuId, modelName, driverVersion, occupants, formerOccupants: occupants },
       ...{ job: "", jobSinceMs: timeMs, formerJob: "" },
       ...{
         faults: [],
@@ -119,7 +119,7 @@ export class Fleet {
         isSuppressed: false,
       },
       ...{ intervalMs: 0, recentIntervalsMs: [], counters: {}, windows: {}, compared: {}, fastValues: null },
-      ...{ xidGauge: null, xidCounts: {}, xids: [], jobXids: [] },
+      ...{ xidGauge: null, xidCounts: {}, xids: [], remedied: [], jobXids: [] },
     };
     this.byUuid.set(uuid, device);
     this.entryOf(device).devices.push(device);
@@ -130,6 +130,7 @@ export class Fleet {
   place(device: DeviceState, { gpu }: StoredRecord): void {
     device.gpuId = gpu.gpuId;
     device.modelName = gpu.modelName;
+    device.driverVersion = gpu.driverVersion;
     if (device.hostname === gpu.hostname && device.clusterId === gpu.clusterId) return;
     this.leave(device);
     device.clusterId = gpu.clusterId;

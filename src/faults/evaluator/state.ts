@@ -20,6 +20,7 @@ export interface DeviceState extends Owner {
   hostname: string;
   gpuId: number;
   modelName: string;
+  driverVersion: string;
   occupants: Occupants;
   /** The occupants before the newest record. */
   formerOccupants: Occupants;
@@ -53,6 +54,8 @@ export interface DeviceState extends Owner {
   /** By the name of a labelled series: its newest count. */
   xidCounts: Record<string, number>;
   xids: XidHistory[];
+  /** The resets and reboots that followed XIDs, oldest first. */
+  remedied: { code: number; atMs: number }[];
   /** The XIDs that each job had on this device. */
   jobXids: { code: number; job: string; atMs: number }[];
 }
@@ -100,4 +103,5 @@ export const maxXidCodes = 16;
 export const maxBursts = 16;
 export const maxActiveXids = 16;
 export const maxJobXids = 8;
+export const maxRemedied = 32;
 export const maxXidSeries = 64;

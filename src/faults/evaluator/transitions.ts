@@ -61,12 +61,15 @@ export class Transitions {
 
   /** Judges a condition that holds or does not hold at every instant. An instant that is not after the newest one changes nothing.
    *  @param beginning what is told if a fault begins */
-  judge(owner: Owner, judgement: Judgement, { rule, durations, beginning }: LevelOf): void {
-    const fault = faultOf(owner, rule.id);
+  judge(owner: Owner, judgement: Judgement, { rule, name = rule.id, durations, beginning }: LevelOf): void {
+    const fault = faultOf(owner, name);
     if (fault === undefined) {
       if (!judgement.isBad || !judgement.mayRaise) return;
       const { value, atMs, why } = judgement;
-      this.begin({ owner, rule, ...beginning(), value, atMs, why: why() }, durations.forMs > 0 ? "pending" : "firing");
+      this.begin(
+        { owner, rule, name, ...beginning(), value, atMs, why: why() },
+        durations.forMs > 0 ? "pending" : "firing",
+      );
     } else if (judgement.atMs > fault.judgedMs) {
       const isGap = judgement.atMs - fault.judgedMs > durations.maxGapMs;
       fault.judgedMs = judgement.atMs;
@@ -160,8 +163,10 @@ interface Telling {
 
 interface LevelOf {
   readonly rule: Rule;
+  /** The rule's own if absent. */
+  readonly name?: string;
   readonly durations: Durations;
-  readonly beginning: () => Pick<Beginning, "subject" | "holders" | "startedAtMs">;
+  readonly beginning: () => Pick<Beginning, "subject" | "holders" | "startedAtMs" | "action">;
 }
 
 interface Judging {

@@ -11,6 +11,8 @@ interface ValueRule {
   readonly rule: RuleOf<"threshold"> | RuleOf<"rate">;
   readonly valueOf: ValueOf;
   readonly isHeldOnly: boolean;
+  /** The utilization below which the value says nothing. */
+  readonly busyPercent: number;
 }
 
 /** Judges values, and how fast counters rise. */
@@ -23,10 +25,15 @@ export class ValueRules {
     private readonly transitions: Transitions,
   ) {
     this.rules = [
-      ...rulesOf(rules, "threshold").map((rule) => ({ rule, valueOf: valueOf(rule), isHeldOnly: rule.held === true })),
+      ...rulesOf(rules, "threshold").map((rule) => ({
+        rule,
+        valueOf: valueOf(rule),
+        isHeldOnly: rule.held === true,
+        busyPercent: rule.busy_percent ?? 0,
+      })),
       ...rulesOf(rules, "rate").map((rule) => {
         const index = rises.indexOf(rule.metric);
-        return { rule, valueOf: () => this.rises.perSecondOf(index), isHeldOnly: false };
+        return { rule, valueOf: () => this.rises.perSecondOf(index), isHeldOnly: false, busyPercent: 0 };
       }),
     ];
   }
@@ -42,6 +49,7 @@ export class ValueRules {
       const isBad = isOver && (isHeld || !each.isHeldOnly);
       // nearly all values of a fleet end here
       if (!isBad && (device.faults.length === 0 || faultOf(device, each.rule.id) === undefined)) continue;
+      if (each.busyPercent > 0 && (observation.record.metrics["gpu_utilization"] ?? 0) < each.busyPercent) continue;
       this.judge(each, observation, { value, isBad });
     }
   }
@@ -60,9 +68,26 @@ export class ValueRules {
         mayRaise,
         why: () => reason(each, observation, value),
       },
-      { rule, durations: durationsOf(rule, maxGapOf(device)), beginning: () => ofDevice(device) },
+      {
+        rule,
+        durations: durationsOf(rule, maxGapOf(device)),
+        beginning: () => ({ ...ofDevice(device), ...actionOf(rule, observation, value) }),
+      },
     );
   }
+}
+
+/** What to do by the labels of the value; the rule's own action if they name none. */
+function actionOf(rule: ValueRule["rule"], { record }: Observation, value: number): { readonly action?: string } {
+  if (rule.kind !== "threshold" || rule.actions === undefined) return {};
+  const names = seriesWith(rule.metric, record, value);
+  const found = Object.entries(rule.actions).find(([text]) => names.some((name) => name.includes(text)));
+  return found === undefined ? {} : { action: found[1] };
+}
+
+/** The labelled series of a metric that have the value. */
+function seriesWith(metric: string, { custom }: Observation["record"], value: number): string[] {
+  return Object.keys(custom).filter((name) => name.startsWith(`${metric}{`) && custom[name] === value);
 }
 
 /** The durations of a rule in milliseconds. */
@@ -94,8 +119,6 @@ function reason({ rule, isHeldOnly }: ValueRule, { record, device }: Observation
   const isShare = rule.kind === "threshold" && rule.share_of !== undefined;
   const what = `${rule.kind === "rate" ? "The rise a second" : isShare ? "The share" : "The value"} of ${metric}`;
   const limit = above === undefined ? `below ${below} is bad` : `above ${above} is bad`;
-  const series = Object.keys(record.custom).filter(
-    (name) => name.startsWith(`${metric}{`) && record.custom[name] === value,
-  );
+  const series = seriesWith(metric, record, value);
   return `${what} is ${shownNumber(value)}; ${limit}.${series.map((name) => ` ${name}`).join()}`;
 }

@@ -4,6 +4,7 @@ import type { ActiveFault } from "../fault.ts";
 import { type Observation, ofDevice } from "./observation.ts";
 import { type DeviceState, type HostState, maxActiveXids, maxJobXids, type Owner } from "./state.ts";
 import { faultOf, type Transitions } from "./transitions.ts";
+import { UncuredRules } from "./uncured-rules.ts";
 import { countBursts, forgetXids, rememberXid, XidEvents } from "./xid-events.ts";
 
 export interface XidRulesOptions {
@@ -28,6 +29,7 @@ export class XidRules {
   private readonly byClass: ReadonlyMap<string, RuleOf<"xid">>;
   private readonly again: readonly RuleOf<"xid-again">[];
   private readonly ofJobs: readonly RuleOf<"xid-job">[];
+  private readonly uncured: UncuredRules;
   private readonly remediations: readonly RuleOf<"remediations">[];
   private readonly keptMs: number;
 
@@ -36,6 +38,7 @@ export class XidRules {
     this.byClass = new Map(rulesOf(rules, "xid").map((rule) => [rule.class, rule]));
     this.again = rulesOf(rules, "xid-again");
     this.ofJobs = rulesOf(rules, "xid-job");
+    this.uncured = new UncuredRules(rules, options.transitions);
     this.remediations = rulesOf(rules, "remediations");
     this.keptMs = 1000 * Math.max(86_400, ...[...this.again, ...this.ofJobs].map((rule) => rule.within_seconds));
   }
@@ -51,18 +54,20 @@ export class XidRules {
     const ended = device.faults.filter(({ rule }) => this.isEvent(rule));
     const isRemedy = ended.some(({ rule }) => remediedClasses.some((name) => this.byClass.get(name)?.id === rule));
     for (const fault of ended) this.options.transitions.resolve(device, fault, { atMs, why });
+    this.uncured.remember(device, ended, atMs);
     if (isRemedy) this.remember(host, atMs);
   }
 
   /** True if faults of the rule end when an operator acknowledges them. */
   endsByAcknowledgement(ruleId: string): boolean {
     const others = [...this.again, ...this.ofJobs, ...this.remediations];
-    return this.isEvent(ruleId) || others.some(({ id }) => id === ruleId);
+    return this.isEvent(ruleId) || this.uncured.has(ruleId) || others.some(({ id }) => id === ruleId);
   }
 
   /** Ends what ends by time, or with its job. */
   advance(device: DeviceState, nowMs: number): void {
     for (const fault of device.faults) this.endByTime(device, fault, nowMs);
+    this.uncured.advance(device, nowMs);
     if (device.xids.length > 0) forgetXids(device, nowMs - this.keptMs);
   }
 
@@ -97,6 +102,7 @@ export class XidRules {
     if (rule !== undefined) this.raiseEvent({ rule, xid, observation, lastMs });
     this.judgeJob(device, code, atMs);
     this.judgeAgain(device, xid, atMs);
+    this.uncured.observe(observation, xid);
   }
 
   private raiseEvent({ rule, xid, observation, lastMs }: Raising): void {

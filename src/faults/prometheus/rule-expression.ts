@@ -20,7 +20,7 @@ const frozenSeconds = 300;
 export function ruleExpression(rule: Rule, catalogue: XidCatalogue): RuleExpression {
   switch (rule.kind) {
     case "threshold":
-      return lasting(rule, `${thresholdValue(rule)} ${limitOf(rule)}`);
+      return lasting(rule, `${thresholdValue(rule)} ${limitOf(rule)}${busyOf(rule)}`);
     case "rate":
       return lasting(rule, `${overRange(rule.metric, "rate", rateSeconds)} ${limitOf(rule)}`);
     case "increase":
@@ -41,6 +41,10 @@ export function ruleExpression(rule: Rule, catalogue: XidCatalogue): RuleExpress
       return atOnce(xidJobExpression(rule));
     case "coverage":
       return { reason: "it counts the expected records of each GPU, and Prometheus does not know its interval" };
+    case "drivers":
+      return { expression: driversExpression(), forSeconds: rule.for_seconds, keepSeconds: 0 };
+    case "uncured":
+      return { reason: "it counts resets and reboots between XIDs, which is a sequence of events" };
     case "remediations":
       return { reason: "it counts resets and reboots that followed XIDs, which is a sequence of events" };
   }
@@ -63,6 +67,16 @@ function thresholdValue({ metric, share_of: parts, held }: RuleOf<"threshold">):
   if (held === true) return `(${heldMatchers.map((labels) => metricExpression(metric, { labels })).join(" or ")})`;
   if (parts === undefined) return metricExpression(metric);
   return `(${metricExpression(metric)} / (${parts.map((part) => metricExpression(part)).join(" + ")}))`;
+}
+
+function busyOf({ busy_percent: percent }: RuleOf<"threshold">): string {
+  return percent === undefined ? "" : ` and ${metricExpression("gpu_utilization")} >= ${percent}`;
+}
+
+/** The version is a label of every series, which is named after the field. */
+function driversExpression(): string {
+  const fields = ["DCGM_FI_DRIVER_VERSION", "DCGM_FI_SYSTEM_DRIVER_VERSION"];
+  return `count by (modelName) (count by (modelName, ${fields.join(", ")}) (${metricExpression("temperature")})) > 1`;
 }
 
 /** PromQL has no bits: they follow from divisions. */

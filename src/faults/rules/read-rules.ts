@@ -17,7 +17,11 @@ const fixedFields: ReadonlySet<string> = new Set([
   "direction",
   "per_second",
 ]);
-const fixedOfKind: Readonly<Partial<Record<RuleKind, readonly string[]>>> = { xid: ["class"], bits: ["mask"] };
+const fixedOfKind: Readonly<Partial<Record<RuleKind, readonly string[]>>> = {
+  xid: ["class"],
+  bits: ["mask"],
+  uncured: ["classes"],
+};
 
 /** Reads a list of rules, as YAML.
  *  @param path for messages

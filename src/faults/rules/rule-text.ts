@@ -29,7 +29,7 @@ export function conditionOf(rule: Rule, named = plain): string {
         rule.share_of === undefined
           ? named(rule.metric)
           : `${named(rule.metric)} as a share of ${rule.share_of.map(named).join(" + ")}`;
-      return `${what} ${limitOf(rule)}${lasting(rule.for_seconds)}${rule.held === true ? ", while a workload holds the device" : ""}`;
+      return `${what} ${limitOf(rule)}${lasting(rule.for_seconds)}${whileOf(rule)}`;
     }
     case "rate":
       return `rise of ${named(rule.metric)} in a second ${limitOf(rule)}${lasting(rule.for_seconds)}`;
@@ -51,9 +51,18 @@ export function conditionOf(rule: Rule, named = plain): string {
       return `${rule.codes === undefined ? `XIDs of the classes ${(rule.classes ?? []).join(", ")}` : `XID ${rule.codes.join(" or ")}`} on one GPU, ${rule.at_least} bursts in ${time(rule.within_seconds)}; repetitions within ${time(rule.burst_seconds)} are one`;
     case "xid-job":
       return `XID ${rule.codes.join(" or ")} on ${rule.at_least} GPUs of one job in ${time(rule.within_seconds)}`;
+    case "uncured":
+      return `an XID of the classes ${rule.classes.join(", ")} on one GPU, after ${rule.at_least} resets or reboots in ${time(rule.within_seconds)} that followed the same XID`;
+    case "drivers":
+      return `devices of one model in one cluster have several driver versions${lasting(rule.for_seconds)}`;
     case "remediations":
       return `${rule.at_least} resets or reboots after XIDs on one host in ${time(rule.within_seconds)}`;
   }
+}
+
+function whileOf({ held, busy_percent: percentage }: Rule & { readonly kind: "threshold" }): string {
+  if (held === true) return ", while a workload holds the device";
+  return percentage === undefined ? "" : `, judged at a utilization of at least ${percentage} %`;
 }
 
 const newerOf = {
@@ -110,6 +119,10 @@ export function endOf(rule: Rule): string {
       return `acknowledgement, or fewer in the time, and ${time(rule.sticky_seconds)} without one`;
     case "xid-job":
       return `acknowledgement, or ${time(rule.within_seconds)} without it`;
+    case "uncured":
+      return `acknowledgement, or ${time(rule.within_seconds)} without it`;
+    case "drivers":
+      return "one version is left";
     case "remediations":
       return "acknowledgement, or fewer in the time";
   }

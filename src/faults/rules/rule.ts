@@ -45,6 +45,14 @@ export const ruleKinds = {
     metric,
     share_of: Type.Optional(Type.Array(metric, { minItems: 1, description: "divides the value by their sum" })),
     held: Type.Optional(Type.Boolean({ description: "true: only while a workload holds the device" })),
+    busy_percent: Type.Optional(
+      Type.Number({ minimum: 0, maximum: 100, description: "judged only while the utilization is at least this" }),
+    ),
+    actions: Type.Optional(
+      Type.Record(Type.String({ minLength: 1 }), text("what to do"), {
+        description: "what to do instead, if the labels of the value contain the text",
+      }),
+    ),
     ...levelFields,
   }),
   /** How much a counter rises in a second, for a time. */
@@ -123,6 +131,14 @@ export const ruleKinds = {
     at_least: Type.Integer({ minimum: 2, maximum: 100_000, description: "GPUs" }),
     within_seconds: windowSeconds("the time in which the XIDs count"),
   }),
+  /** An XID that comes again although resets or reboots have followed it. */
+  uncured: ruleOf("uncured", {
+    classes: Type.Array(oneOf(xidClasses), { minItems: 1, description: "XIDs of these classes, each code for itself" }),
+    at_least: Type.Integer({ minimum: 1, maximum: 12, description: "resets and reboots that followed the XID" }),
+    within_seconds: windowSeconds("the time in which they count"),
+  }),
+  /** Devices of one model in one cluster have different versions of the driver. */
+  drivers: ruleOf("drivers", { for_seconds: forSeconds }),
   /** Resets and reboots after XIDs, by host. */
   remediations: ruleOf("remediations", {
     at_least: Type.Integer({ minimum: 2, maximum: 20, description: "resets and reboots after an XID" }),

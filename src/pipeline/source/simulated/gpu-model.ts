@@ -10,6 +10,8 @@ export interface GpuModel {
   readonly memoryClockMhz: number;
   /** The temperature above which the GPU lowers its clocks. */
   readonly throttleCelsius: number;
+  /** The generation of its PCIe link. */
+  readonly pcieGeneration: number;
   /** The number of its NVLinks. */
   readonly nvlinks: number;
 }
@@ -24,6 +26,7 @@ const h100: GpuModel = {
   maxSmClockMhz: 1980,
   memoryClockMhz: 2619,
   throttleCelsius: 85,
+  pcieGeneration: 5,
   nvlinks: 18,
 };
 /** The maximum power is from its data sheet. */
@@ -36,6 +39,7 @@ const a100: GpuModel = {
   maxSmClockMhz: 1410,
   memoryClockMhz: 1593,
   throttleCelsius: 82,
+  pcieGeneration: 4,
   nvlinks: 12,
 };
 

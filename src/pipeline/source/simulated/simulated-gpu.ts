@@ -18,7 +18,7 @@ export interface GpuBuild {
 
 /** A simulated GPU: load draws power, power heats the GPU slowly, heat lowers its clocks, and lower clocks draw less power. */
 export class SimulatedGpu {
-  readonly gpu: Gpu;
+  gpu: Gpu;
   workload: Workload = noWorkload;
   pcieReplays = 0;
   fault: GpuFault | undefined;
@@ -169,6 +169,7 @@ export class SimulatedGpu {
 
   private health(): HealthReadings {
     const { demand } = this;
+    const { pcieGeneration } = this.build.model;
     return {
       DCGM_FI_PROF_SM_ACTIVE: rounded(demand.utilization * 0.87, 6),
       DCGM_FI_DEV_CLOCK_THROTTLE_REASONS: this.clockReasons(),
@@ -184,6 +185,12 @@ export class SimulatedGpu {
       DCGM_FI_DEV_NVLINK_RECOVERY_ERROR_COUNT_TOTAL: 0,
       DCGM_FI_DEV_FABRIC_HEALTH_SUMMARY: 1,
       DCGM_EXP_GPU_HEALTH_STATUS: 0,
+      DCGM_EXP_P2P_STATUS: 0,
+      DCGM_FI_DEV_PCIE_LINK_WIDTH: pcieLanes,
+      DCGM_FI_DEV_PCIE_MAX_LINK_WIDTH: pcieLanes,
+      // idle GPUs lower the speed of the link
+      DCGM_FI_DEV_PCIE_LINK_GEN: demand.utilization > 0 ? pcieGeneration : 1,
+      DCGM_FI_DEV_PCIE_MAX_LINK_GEN: pcieGeneration,
     };
   }
 
@@ -210,6 +217,7 @@ export class SimulatedGpu {
 }
 
 const idleMemoryMebibytes = 4;
+const pcieLanes = 16;
 /** The share of its time that a GPU at its power limit spends below its clocks. */
 const cappedShare = 0.5;
 const meanSecondsToCorrectedError = 3600;

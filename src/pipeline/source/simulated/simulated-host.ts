@@ -23,7 +23,9 @@ export class SimulatedHost {
   constructor({ seed, index, gpuCount, clusterId, isChecked }: HostPlan) {
     const random = new Random(seed, index + 1);
     const hostname = `sim-dgx-${String(index + 1).padStart(3, "0")}`;
-    const { model, driverVersion } = random.pick(hostKinds);
+    const { model, driverVersion: anyVersion } = random.pick(hostKinds);
+    const newest = hostKinds.find((kind) => kind.model === model)?.driverVersion ?? anyVersion;
+    const driverVersion = isChecked ? newest : anyVersion;
     const cooling = new Cooling(random, !isChecked);
     this.hostname = hostname;
     this.cooling = cooling;

@@ -36,6 +36,11 @@ export const healthMetrics = [
   "DCGM_FI_DEV_NVLINK_RECOVERY_ERROR_COUNT_TOTAL",
   "DCGM_FI_DEV_FABRIC_HEALTH_SUMMARY",
   "DCGM_EXP_GPU_HEALTH_STATUS",
+  "DCGM_EXP_P2P_STATUS",
+  "DCGM_FI_DEV_PCIE_LINK_WIDTH",
+  "DCGM_FI_DEV_PCIE_MAX_LINK_WIDTH",
+  "DCGM_FI_DEV_PCIE_LINK_GEN",
+  "DCGM_FI_DEV_PCIE_MAX_LINK_GEN",
 ] as const;
 
 export type SimulatedMetric = (typeof simulatedMetrics)[number];

@@ -1,5 +1,5 @@
 import { UnusableSource } from "../../../../domain/errors.ts";
-import { noWorkload, type Workload } from "../../../../domain/gpu.ts";
+import { type Gpu, noWorkload, type Workload } from "../../../../domain/gpu.ts";
 import { type Demand, noDemand, type Occupant } from "../demand.ts";
 import { Random } from "../random.ts";
 import type { Scheduler } from "../scheduler.ts";
@@ -32,6 +32,8 @@ export class FleetFaults {
   readonly struck: readonly StruckFault[];
   private seconds = 0;
   private readonly begun = new Set<StruckFault>();
+  /** The GPUs whose driver has another version meanwhile, as they were. */
+  private readonly before = new Map<SimulatedGpu, Gpu>();
 
   /** @throws UnusableSource if there are more faults than hosts */
   constructor(
@@ -71,13 +73,21 @@ export class FleetFaults {
     this.begun.add(struck);
     if (fault.hostRuns !== undefined) this.occupy(host.gpus, fault.hostRuns, host);
     if (fault.isHeldIdle === true) this.occupy(gpus, "idle", host);
-    for (const gpu of gpus) gpu.fault = new GpuFault(fault);
+    for (const gpu of gpus) {
+      gpu.fault = new GpuFault(fault);
+      if (fault.driverVersion === undefined) continue;
+      this.before.set(gpu, gpu.gpu);
+      gpu.gpu = { ...gpu.gpu, driverVersion: fault.driverVersion };
+    }
   }
 
   private end(struck: StruckFault): void {
     const { fault, host, gpus } = struck;
     this.begun.delete(struck);
-    for (const gpu of gpus) gpu.fault = undefined;
+    for (const gpu of gpus) {
+      gpu.fault = undefined;
+      gpu.gpu = this.before.get(gpu) ?? gpu.gpu;
+    }
     const held = fault.hostRuns === undefined ? (fault.isHeldIdle === true ? gpus : []) : host.gpus;
     for (const gpu of held) gpu.release();
   }

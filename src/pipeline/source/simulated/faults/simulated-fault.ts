@@ -12,6 +12,8 @@ export interface FaultEffect {
   readonly lost?: number;
   /** All values stay as they are. */
   readonly isFrozen?: boolean;
+  /** The GPU reports this version of the driver. */
+  readonly driverVersion?: string;
   /** A workload holds the GPU and does nothing. */
   readonly isHeldIdle?: boolean;
 }
@@ -47,9 +49,10 @@ export const simulatedFaults: Readonly<Record<string, SimulatedFault>> = {
   "nvidia.xid.config": { xids: xids(154, [0]) },
   "nvidia.xid.unpublished": { xids: xids(171, [0]) },
   "nvidia.xid.application": { hostRuns: "training", xids: xids(94, [0]) },
-  "nvidia.xid.again.application": { xids: xids(13, minutes(0, 5)) },
+  "nvidia.xid.again.application": { hostRuns: "training", xids: xids(13, minutes(0, 5)) },
   "nvidia.xid.again.fatal": { xids: xids(119, minutes(0, 5, 10, 15, 20)) },
   "nvidia.xid.job": { strikes: "two gpus", hostRuns: "training", xids: xids(31, [0]) },
+  "nvidia.xid.uncured": { xids: xids(119, minutes(0, 20, 40)), resets: minutes(10, 30) },
   "host.remediations": { xids: xids(119, minutes(0, 12, 24, 36, 48)), resets: minutes(1, 13, 25, 37, 49) },
   "memory.row-remap.failed": { values: { DCGM_FI_DEV_ROW_REMAP_FAILURE: 1 } },
   "memory.row-remap.pending": { values: { DCGM_FI_DEV_ROW_REMAP_PENDING: 1 } },
@@ -71,10 +74,15 @@ export const simulatedFaults: Readonly<Record<string, SimulatedFault>> = {
   "gpu.temperature.siblings": { hostRuns: "training", values: { DCGM_FI_DEV_GPU_TEMP: 84 } },
   "memory.temperature.high": { values: { DCGM_FI_DEV_MEMORY_TEMP: 97 } },
   "pcie.replays": { rises: { DCGM_FI_DEV_PCIE_REPLAY_COUNTER: 0.1 } },
+  "pcie.width": { values: { DCGM_FI_DEV_PCIE_LINK_WIDTH: 8 } },
+  "pcie.generation": { hostRuns: "training", values: { DCGM_FI_DEV_PCIE_LINK_GEN: 1 } },
+  // 4: not supported
+  "p2p.lost": { values: { DCGM_EXP_P2P_STATUS: 4 } },
   "nvlink.recovery": { values: { DCGM_FI_DEV_NVLINK_RECOVERY_ERROR_COUNT_TOTAL: 1 } },
   "fabric.unhealthy": { values: { DCGM_FI_DEV_FABRIC_HEALTH_SUMMARY: 2 } },
   "health.failed": { values: { [healthStatus]: 20 } },
   "health.warning": { values: { [healthStatus]: 10 } },
+  "driver.mixed": { strikes: "host", driverVersion: "580.95.05" },
   "held.idle": { isHeldIdle: true },
   "held.wasted": { isHeldIdle: true },
   "job.straggler.sm": { hostRuns: "training", values: { DCGM_FI_PROF_SM_ACTIVE: 0.35 } },
