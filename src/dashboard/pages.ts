@@ -9,6 +9,7 @@ interface DashboardPage {
 /** The pages, by name. The gateway serves the same document for each; the script shows the page of its path. */
 export const dashboardPages = {
   fleet: { path: "/", title: "Fleet", isInMenu: true },
+  faults: { path: "/faults", title: "Faults", isInMenu: true },
   pipeline: { path: "/pipeline", title: "Pipeline", isInMenu: true },
   host: { path: "/host", title: "Host", isInMenu: false },
   gpu: { path: "/gpu", title: "GPU", isInMenu: false },

@@ -123,7 +123,7 @@ test("a gap is a gap, and what was missed meanwhile is read when the gateway is 
   expect(await caption(page, "temperature").textContent()).not.toContain("gap");
   const held = await api<{ workloads: { pod: string }[] }>(`/api/v1/gpus/${gpu.uuid}/changes`);
   const pods = held.workloads.map(({ pod }) => pod).filter((pod) => pod !== "");
-  const lane = await page.locator(".lane li").allTextContents();
+  const lane = await page.locator("[data-lane=holders] li").allTextContents();
   expect(pods.filter((pod) => !lane.some((text) => text.includes(pod)))).toEqual([]);
   await stopPipeline(pipeline, "SIGKILL");
   await page.locator(".status[data-status=away]").waitFor();

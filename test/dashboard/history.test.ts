@@ -9,7 +9,7 @@ import {
   pointsOf,
   withRecord,
 } from "../../src/dashboard/model/history.ts";
-import { holdingsIn } from "../../src/dashboard/model/holding.ts";
+import { holdingsOf, itemsIn, laneRows } from "../../src/dashboard/model/lane.ts";
 import { missedText, shareText } from "../../src/dashboard/model/coverage-text.ts";
 import { quantityText } from "../../src/dashboard/model/format.ts";
 import { startMs } from "./fleet.ts";
@@ -76,7 +76,7 @@ test("who held a device in a window: cut at its ends, without the times in which
     holders: pods.map((pod) => ({ namespace: "lab", pod, container: "" })),
   });
   const changes = [at(0, "a"), at(10, "b", "c"), at(20), at(30, "d")];
-  const held = holdingsIn(changes, { fromMs: startMs + 5000, toMs: startMs + 40_000 });
+  const held = itemsIn(holdingsOf(changes), { fromMs: startMs + 5000, toMs: startMs + 40_000 });
   expect(held.map(({ text, fromMs, toMs }) => [text, fromMs - startMs, toMs - startMs])).toEqual([
     ["lab/a", 5000, 10_000],
     ["lab/b, lab/c", 10_000, 20_000],
@@ -87,7 +87,17 @@ test("who held a device in a window: cut at its ends, without the times in which
     [false, false],
     [false, true],
   ]);
-  expect(holdingsIn(changes, { fromMs: startMs + 20_000, toMs: startMs + 30_000 })).toEqual([]);
+  expect(itemsIn(holdingsOf(changes), { fromMs: startMs + 20_000, toMs: startMs + 30_000 })).toEqual([]);
+});
+
+test("what lasts at the same time is in rows of its own", () => {
+  const lasting = [
+    [0, 10],
+    [5, 20],
+    [10, 15],
+    [16, 30],
+  ].map(([from = 0, to = 0], index) => ({ id: String(index), text: "hot", fromMs: from, toMs: to }));
+  expect(laneRows(itemsIn(lasting, { fromMs: 0, toMs: 100 }))).toEqual([0, 1, 0, 0]);
 });
 
 test("coverage is 100 % only if nothing is missing, and names what is", () => {

@@ -6,7 +6,11 @@ import { Frame } from "./frame/frame.tsx";
 import { GpuPage } from "./gpu/gpu-page.tsx";
 import { HostPage } from "./host/host-page.tsx";
 import type { FleetScope } from "./live/gateway-api.ts";
-import { LivePipeline } from "./live/live-pipeline.ts";
+import { faultQuestions } from "./live/fault-api.ts";
+import { LiveAnswers } from "./live/live-answers.ts";
+import { pipelineQuestions } from "./live/pipeline-api.ts";
+import { FaultsPage } from "./faults/faults-page.tsx";
+import { faultStateOf } from "../model/fault-state.ts";
 import type { LiveState } from "./live/live-status.ts";
 import { PipelinePage } from "./pipeline/pipeline-page.tsx";
 import { LiveFleet } from "./live/live-fleet.ts";
@@ -27,9 +31,14 @@ const pages: Readonly<Record<PageName, OpenPage>> = {
   host: ofFleet(HostPage, (query) => ({ kind: "host", hostname: query.get("hostname") ?? "" })),
   gpu: ofFleet(GpuPage, (query) => ({ kind: "gpu", uuid: query.get("uuid") ?? "" })),
   pipeline: () => {
-    const live = new LivePipeline();
+    const live = new LiveAnswers(pipelineQuestions);
     live.start();
     return { live, content: <PipelinePage live={live} /> };
+  },
+  faults: (query) => {
+    const live = new LiveAnswers(faultQuestions(faultStateOf(query.toString())));
+    live.start();
+    return { live, content: <FaultsPage live={live} /> };
   },
 };
 

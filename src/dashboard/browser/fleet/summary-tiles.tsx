@@ -1,7 +1,11 @@
-import { ageText, metricText, powerText, shortNumber } from "../../model/format.ts";
+import { ageText, metricText, powerText } from "../../model/format.ts";
+import { rateText } from "../../model/pipeline-text.ts";
 import { busyAbove, summaryOf } from "../../model/fleet-summary.ts";
 import { Tile, Tiles } from "../frame/facts.tsx";
 import { nowMs } from "../clock.ts";
+import { useAnswer } from "../frame/use-answer.ts";
+import { readFiringFaults } from "../live/fault-api.ts";
+import { dashboardPages } from "../../pages.ts";
 import { useEmitter } from "../live/emitter.ts";
 import type { LiveFleet } from "../live/live-fleet.ts";
 
@@ -17,7 +21,6 @@ export function SummaryTiles({ live, view, onOpen }: TilesOptions) {
   const { data, neverReported } = live;
   const { hottest, ...summary } = summaryOf(data, view);
   const isPart = view.length < data.size;
-  const rate = live.rate.perSecond(nowMs());
   const states = [
     `${summary.reporting} reporting`,
     `${summary.stale} stale`,
@@ -46,9 +49,24 @@ export function SummaryTiles({ live, view, onOpen }: TilesOptions) {
           </button>
         )}
       </Tile>
-      <Tile id="rate" name="Records" value={rate === undefined ? "no data" : `${shortNumber(rate)} /s`}>
+      <FaultTile />
+      <Tile id="rate" name="Records" value={rateText([live.rate.perSecond(nowMs())])}>
         newest {data.newestAtMs === -Infinity ? "never" : `${ageText(data.newestAtMs, nowMs())} ago`}
       </Tile>
     </Tiles>
+  );
+}
+
+/** The evaluation of the rules tells faults within seconds. */
+const faultsEveryMs = 10_000;
+
+/** The faults that fire in the whole fleet, whatever the search is. */
+function FaultTile() {
+  const { value: faults } = useAnswer(readFiringFaults, faultsEveryMs, []);
+  const critical = faults?.filter(({ severity }) => severity === "critical").length ?? 0;
+  return (
+    <Tile id="faults" name="Faults" value={faults === undefined ? "no data" : String(faults.length)}>
+      <a href={dashboardPages.faults.path}>{critical} critical</a>
+    </Tile>
   );
 }

@@ -29,3 +29,12 @@ export function Tile({ id, name, value, children }: TileOptions) {
     </div>
   );
 }
+
+/** Says what became of what a person has done; screen readers say it, too. */
+export function Said({ text }: { readonly text: string }) {
+  return (
+    <p role="status" class="said">
+      {text}
+    </p>
+  );
+}

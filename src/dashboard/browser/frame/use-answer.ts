@@ -1,4 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
+import { messageOf } from "../live/gateway-api.ts";
 import { after } from "../clock.ts";
 
 /** What the gateway has answered to a question of a page: the newest answer, and what went wrong since. */
@@ -24,7 +25,7 @@ export function useAnswer<Value>(
         const value = document.visibilityState === "visible" ? await ask() : undefined;
         if (!isOver && value !== undefined) setAnswer({ value, problem: undefined });
       } catch (error) {
-        const problem = error instanceof Error ? error.message : String(error);
+        const problem = messageOf(error);
         if (!isOver) setAnswer(({ value }) => ({ value, problem }));
       }
       if (!isOver && everyMs !== undefined) cancel = after(everyMs, () => void turn());

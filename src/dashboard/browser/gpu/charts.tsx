@@ -1,26 +1,26 @@
 import { useMemo, useState } from "preact/hooks";
 import { dateText, quantityText } from "../../model/format.ts";
 import { gapAfterMs, pointAt, pointsOf } from "../../model/history.ts";
-import { type HoldingChange, holdingsIn } from "../../model/holding.ts";
+import { itemsIn, type Lasting } from "../../model/lane.ts";
 import type { TimeWindow } from "../../model/time-choice.ts";
 import { type DeviceHistory, type Metric, stepMs } from "../live/device-api.ts";
-import { HoldingLane } from "./holding-lane.tsx";
 import { MetricChart } from "./metric-chart.tsx";
+import { TimeLane } from "./time-lane.tsx";
 
 interface ChartsOptions {
   readonly metrics: readonly Metric[];
   readonly history: DeviceHistory;
-  readonly changes: readonly HoldingChange[];
+  readonly holdings: readonly Lasting[];
+  readonly faults: readonly Lasting[];
   readonly window: TimeWindow;
   readonly onMark: (window: TimeWindow) => void;
 }
 
-/** The charts of a GPU, one below the other on one axis of time, and who held it. */
-export function Charts({ metrics, history, changes, window, onMark }: ChartsOptions) {
+/** The charts of a GPU, one below the other on one axis of time, with who held it and its faults. */
+export function Charts({ metrics, history, holdings, faults, window, onMark }: ChartsOptions) {
   const [pointedMs, point] = useState<number | undefined>(undefined);
   const { records, resolution } = history;
   const step = stepMs[resolution];
-  const holdings = useMemo(() => holdingsIn(changes, window), [changes, window]);
   const texts = useTexts(history, metrics, pointedMs);
   return (
     <div
@@ -36,7 +36,8 @@ export function Charts({ metrics, history, changes, window, onMark }: ChartsOpti
       }}
       onMouseLeave={() => point(undefined)}
     >
-      <HoldingLane holdings={holdings} window={window} />
+      <TimeLane title="Held by" items={itemsIn(holdings, window)} window={window} empty="no workload in this window" />
+      <TimeLane title="Faults" items={itemsIn(faults, window)} window={window} empty="none in this window" isFault />
       {metrics.map((metric) => (
         <MetricChart
           key={metric.name}

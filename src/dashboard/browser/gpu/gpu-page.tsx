@@ -15,6 +15,9 @@ import { Loading, Refused } from "../fleet/notices.tsx";
 import { useAnswer } from "../frame/use-answer.ts";
 import { useUrlState } from "../frame/use-url-state.ts";
 import { type Metric, readGauges, readGpu, type Resolution, readHoldingChanges } from "../live/device-api.ts";
+import { type Fault, readFaultsOf } from "../live/fault-api.ts";
+import { msOf } from "../live/gateway-api.ts";
+import { holdingsOf, type Lasting } from "../../model/lane.ts";
 import { useEmitter } from "../live/emitter.ts";
 import type { LiveFleet } from "../live/live-fleet.ts";
 import { Charts } from "./charts.tsx";
@@ -86,14 +89,12 @@ interface HistoryOptions {
 }
 
 function History({ live, state, window, gauges, onMark }: HistoryOptions) {
-  const { uuid } = state;
-  const changes = useAnswer(() => readHoldingChanges(uuid), factsEveryMs, [uuid]);
-  const history = useHistory(live, uuid, state);
+  const history = useHistory(live, state.uuid, state);
+  const { holdings, faults, problem = history.problem } = useLanes(state);
   const metrics = useMemo(
     () => state.metrics.flatMap((name) => gauges.find((each) => each.name === name) ?? []),
     [state.metrics, gauges],
   );
-  const problem = history.problem ?? changes.problem;
   return (
     <>
       {problem !== undefined && live.status.name === "LIVE" && (
@@ -105,7 +106,7 @@ function History({ live, state, window, gauges, onMark }: HistoryOptions) {
         <p class="notice">Reading the history …</p>
       ) : (
         <>
-          <Charts {...{ metrics, history: history.value, changes: changes.value ?? [], window, onMark }} />
+          <Charts {...{ metrics, holdings, faults, window, onMark }} history={history.value} />
           <p class="source">
             {sourceTexts[history.value.resolution]}; times are those of this browser.{" "}
             <a href={apiPath(state)}>The same from the API</a>
@@ -115,6 +116,24 @@ function History({ live, state, window, gauges, onMark }: HistoryOptions) {
     </>
   );
 }
+
+/** What lasted: who held the GPU, and its faults. */
+function useLanes({ uuid, time }: GpuState) {
+  const changes = useAnswer(() => readHoldingChanges(uuid), factsEveryMs, [uuid]);
+  const read = () => readFaultsOf(uuid, windowOf(time, nowMs()));
+  const faults = useAnswer(read, factsEveryMs, [uuid, JSON.stringify(time)]);
+  return {
+    holdings: useMemo(() => holdingsOf(changes.value ?? []), [changes.value]),
+    faults: useMemo(() => (faults.value ?? []).map(lastingOf), [faults.value]),
+    problem: changes.problem ?? faults.problem,
+  };
+}
+
+/** A fault lasts from its beginning until it has ended. */
+const lastingOf = ({ id, severity, summary, started_at: from, ended_at: to }: Fault): Lasting => ({
+  ...{ id, text: `${severity}: ${summary}` },
+  ...{ fromMs: msOf(from), toMs: to === undefined ? Infinity : msOf(to) },
+});
 
 const sourceTexts: Readonly<Record<Resolution, string>> = {
   raw: "Each value as it was reported",

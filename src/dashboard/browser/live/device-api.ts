@@ -1,6 +1,6 @@
 import type { components } from "../../../../clients/typescript/src/generated/schema.ts";
 import type { HistoryRecord } from "../../model/history.ts";
-import type { HoldingChange } from "../../model/holding.ts";
+import type { HoldingChange } from "../../model/lane.ts";
 import type { TimeWindow } from "../../model/time-choice.ts";
 import { msOf, read } from "./gateway-api.ts";
 

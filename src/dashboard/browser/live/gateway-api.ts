@@ -15,6 +15,9 @@ export class ApiFailure extends Error {
   }
 }
 
+/** What went wrong, in words. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
 const timeoutMs = 30_000;
 /** The most records that one answer has. */
 const pageSize = 10_000;

@@ -1,5 +1,5 @@
 import type { Emitter } from "./emitter.ts";
-import { ApiFailure } from "./gateway-api.ts";
+import { ApiFailure, messageOf } from "./gateway-api.ts";
 
 /** Whether the page shows the present.
  *
@@ -30,5 +30,5 @@ export function statusAfter(error: unknown, before: LiveStatus, atMs: number): L
 
 function failureOf(error: unknown): { readonly reason: string; readonly status: number | undefined } {
   if (error instanceof ApiFailure) return { reason: error.message, status: error.status };
-  return { reason: error instanceof Error ? error.message : String(error), status: undefined };
+  return { reason: messageOf(error), status: undefined };
 }

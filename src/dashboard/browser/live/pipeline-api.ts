@@ -1,5 +1,7 @@
 import type { components } from "../../../../clients/typescript/src/generated/schema.ts";
+import { dataOf, readMe } from "./answer-data.ts";
 import { read } from "./gateway-api.ts";
+import type { LiveAnswers } from "./live-answers.ts";
 
 type Schemas = components["schemas"];
 export type Pipeline = Schemas["Pipeline"];
@@ -9,17 +11,9 @@ export type Target = Schemas["Target"];
 export type DeadLetter = Schemas["DeadLetter"];
 export type Rejection = Schemas["Rejection"];
 export type Coverage = Schemas["Coverage"];
-export type Me = Schemas["Me"];
-
-interface Answer<Data> {
-  readonly data: Data;
-}
-
-const dataOf = async <Data>(path: string, query: Readonly<Record<string, string>> = {}): Promise<Data> =>
-  (await read<Answer<Data>>(path, query)).data;
 
 /** The parts of the pipeline page, and how each is read. */
-export const questions = {
+export const pipelineQuestions = {
   pipeline: () => dataOf<Pipeline>("/api/v1/pipeline"),
   services: () => dataOf<readonly Service[]>("/api/v1/services"),
   scaling: () => dataOf<Scaling>("/api/v1/scaling"),
@@ -27,8 +21,11 @@ export const questions = {
   deadLetters: () => dataOf<readonly DeadLetter[]>("/api/v1/pipeline/dead-letters", { limit: "500" }),
   rejections: () => dataOf<readonly Rejection[]>("/api/v1/quarantine", { limit: "50" }),
   coverage: () => dataOf<readonly Coverage[]>("/api/v1/coverage", { by: "cluster", step: "total" }),
-  me: () => dataOf<Me>("/api/v1/me"),
+  me: readMe,
 };
+
+/** What the pipeline page follows. */
+export type LivePipeline = LiveAnswers<typeof pipelineQuestions>;
 
 /** Delivers a dead letter again. */
 export const redrive = (id: string) =>

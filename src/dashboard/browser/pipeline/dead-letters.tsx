@@ -1,9 +1,10 @@
 import { useState } from "preact/hooks";
 import { dateText } from "../../model/format.ts";
-import { msOf } from "../live/gateway-api.ts";
-import type { LivePipeline } from "../live/live-pipeline.ts";
-import { type DeadLetter, deleteLetter, type Me, redrive } from "../live/pipeline-api.ts";
-import { type Column, DataTable } from "./data-table.tsx";
+import { messageOf, msOf } from "../live/gateway-api.ts";
+import { type DeadLetter, deleteLetter, type LivePipeline, redrive } from "../live/pipeline-api.ts";
+import { Said } from "../frame/facts.tsx";
+import { WhyNot } from "../frame/why-not.tsx";
+import { type Column, DataTable } from "../frame/data-table.tsx";
 
 const columns: readonly Column<DeadLetter>[] = [
   ["Message", ({ id }) => id],
@@ -27,13 +28,13 @@ export function DeadLetters({ live }: { readonly live: LivePipeline }) {
   };
   const actions: Column<DeadLetter> = [
     "Actions",
-    ({ id, records }) => (
+    (letter) => (
       <Actions
-        isDeleting={deleting === id}
-        records={records}
-        onRedrive={() => void run(redrive(id), `Message ${id} is delivered again.`)}
-        onDelete={() => void run(deleteLetter(id), `Message ${id} is deleted, with ${records} records.`)}
-        onAsk={(isAsked) => setDeleting(isAsked ? id : undefined)}
+        letter={letter}
+        isDeleting={deleting === letter.id}
+        onRedrive={({ id }) => void run(redrive(id), `Message ${id} is delivered again.`)}
+        onDelete={({ id, records }) => void run(deleteLetter(id), `Message ${id} is deleted, with ${records} records.`)}
+        onAsk={setDeleting}
       />
     ),
   ];
@@ -47,52 +48,41 @@ export function DeadLetters({ live }: { readonly live: LivePipeline }) {
       keyOf={({ id }) => id}
       empty="No message has failed for good."
     >
-      {!mayChange && (answers.deadLetters?.length ?? 0) > 0 && <p class="why">{whyNot(answers.me)}</p>}
-      <p role="status" class="said">
-        {said}
-      </p>
+      {!mayChange && (answers.deadLetters?.length ?? 0) > 0 && (
+        <WhyNot action="deliver messages again or delete them" me={answers.me} />
+      )}
+      <Said text={said} />
     </DataTable>
   );
 }
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-
-function whyNot(me: Me | undefined): string {
-  const who = me === undefined || me.name === "" ? "You have" : `${me.name} has`;
-  const scopes = me === undefined || me.scopes.length === 0 ? "no scope" : me.scopes.join(", ");
-  return `To deliver messages again or delete them needs the scope operate. ${who} ${scopes}; an administrator can give it.`;
-}
-
 interface ActionsOptions {
+  readonly letter: DeadLetter;
   readonly isDeleting: boolean;
-  readonly records: number;
-  readonly onRedrive: () => void;
-  readonly onDelete: () => void;
-  readonly onAsk: (isAsked: boolean) => void;
+  readonly onRedrive: (letter: DeadLetter) => void;
+  readonly onDelete: (letter: DeadLetter) => void;
+  /** Whether this message is to be deleted has to be answered, or undefined: has been. */
+  readonly onAsk: (id: string | undefined) => void;
 }
 
 /** Nothing is deleted by one click. */
-function Actions({ isDeleting, records, onRedrive, onDelete, onAsk }: ActionsOptions) {
-  if (isDeleting) {
-    return (
-      <span class="actions">
-        <button type="button" class="button" onClick={onDelete}>
-          Delete {records} records for good
-        </button>
-        <button type="button" class="button" onClick={() => onAsk(false)}>
-          Keep
-        </button>
-      </span>
-    );
-  }
+function Actions({ letter, isDeleting, onRedrive, onDelete, onAsk }: ActionsOptions) {
+  const buttons: readonly (readonly [text: string, work: () => void])[] = isDeleting
+    ? [
+        [`Delete ${letter.records} records for good`, () => onDelete(letter)],
+        ["Keep", () => onAsk(undefined)],
+      ]
+    : [
+        ["Redrive", () => onRedrive(letter)],
+        ["Delete", () => onAsk(letter.id)],
+      ];
   return (
     <span class="actions">
-      <button type="button" class="button" onClick={onRedrive}>
-        Redrive
-      </button>
-      <button type="button" class="button" onClick={() => onAsk(true)}>
-        Delete
-      </button>
+      {buttons.map(([text, work]) => (
+        <button key={text} type="button" class="button" onClick={work}>
+          {text}
+        </button>
+      ))}
     </span>
   );
 }

@@ -3,12 +3,11 @@ import { ageText, dateText } from "../../model/format.ts";
 import { bytesText, numberText, secondsText } from "../../model/pipeline-text.ts";
 import { nowMs } from "../clock.ts";
 import { msOf } from "../live/gateway-api.ts";
-import type { LivePipeline } from "../live/live-pipeline.ts";
 import type * as api from "../live/pipeline-api.ts";
-import { type Column, DataTable } from "./data-table.tsx";
+import { type Column, DataTable } from "../frame/data-table.tsx";
 
 interface PartOptions {
-  readonly live: LivePipeline;
+  readonly live: api.LivePipeline;
 }
 
 /** The services of the gateway that are not well; nothing if all are. */

@@ -3,7 +3,7 @@ import { rateText, secondsText } from "../../model/pipeline-text.ts";
 import { Loading, Refused } from "../fleet/notices.tsx";
 import { Tile, Tiles } from "../frame/facts.tsx";
 import { useEmitter } from "../live/emitter.ts";
-import type { LivePipeline } from "../live/live-pipeline.ts";
+import type { LivePipeline } from "../live/pipeline-api.ts";
 import { DeadLetters } from "./dead-letters.tsx";
 import { Coverage, Degraded, Quarantine, ScalingDecisions, Services, Targets } from "./parts.tsx";
 

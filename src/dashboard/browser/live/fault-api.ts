@@ -1,0 +1,63 @@
+import type { components } from "../../../../clients/typescript/src/generated/schema.ts";
+import { type FaultState, faultShows } from "../../model/fault-state.ts";
+import type { TimeWindow } from "../../model/time-choice.ts";
+import { nowMs } from "../clock.ts";
+import { dataOf, readMe } from "./answer-data.ts";
+import { read } from "./gateway-api.ts";
+import type { LiveAnswers } from "./live-answers.ts";
+
+type Schemas = components["schemas"];
+export type Fault = Schemas["Fault"];
+export type Silence = Schemas["FaultSilence"];
+
+/** More faults than this are not read by a person. */
+const mostFaults = "500";
+const dayMs = 86_400_000;
+
+/** What the page of faults asks. */
+export function faultQuestions({ show, severity }: FaultState) {
+  return {
+    faults: () =>
+      dataOf<readonly Fault[]>("/api/v1/faults", {
+        state: faultShows[show].states.join(","),
+        limit: mostFaults,
+        ...(severity === undefined ? {} : { severity }),
+        ...(show === "ended" ? { start_time: new Date(nowMs() - dayMs).toISOString() } : {}),
+      }),
+    silences: () => dataOf<readonly Silence[]>("/api/v1/silences"),
+    me: readMe,
+  };
+}
+
+/** What the page of faults follows. */
+export type LiveFaults = LiveAnswers<ReturnType<typeof faultQuestions>>;
+
+/** The faults of a device that fired in a window. */
+export async function readFaultsOf(uuid: string, { fromMs, toMs }: TimeWindow): Promise<readonly Fault[]> {
+  const found = await dataOf<readonly Fault[]>("/api/v1/faults", {
+    ...{ gpu_uuid: uuid, limit: mostFaults, state: "firing,acknowledged,resolved" },
+    ...{ start_time: new Date(fromMs).toISOString(), end_time: new Date(toMs).toISOString() },
+  });
+  return found.filter(({ fired_at: firedAt }) => firedAt !== undefined);
+}
+
+/** The faults that fire now. */
+export const readFiringFaults = () =>
+  dataOf<readonly Fault[]>("/api/v1/faults", { state: "firing", limit: mostFaults });
+
+/** Says that a person has seen a fault. @returns what became of that */
+export async function acknowledge(id: string, comment: string): Promise<string> {
+  const path = `/api/v1/faults/${encodeURIComponent(id)}/acknowledge`;
+  return (await read<{ readonly data: Schemas["FaultOrder"] }>(path, comment === "" ? {} : { comment }, "POST")).data
+    .message;
+}
+
+/** Notifies no one of a fault of this name at this place, until an instant. */
+export async function silence({ name, uuid, hostname }: Fault, reason: string, untilMs: number): Promise<void> {
+  const place = uuid !== undefined ? { gpu_uuid: uuid } : hostname !== undefined ? { hostname } : {};
+  const query = { name, ...place, reason, end_time: new Date(untilMs).toISOString() };
+  await read("/api/v1/silences", query, "POST");
+}
+
+/** Ends a silence. */
+export const endSilence = (id: number): Promise<unknown> => read(`/api/v1/silences/${id}`, {}, "DELETE");
