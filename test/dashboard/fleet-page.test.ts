@@ -159,6 +159,18 @@ test("the URL has the metric, the search and the order; another browser shows th
   await close();
 }, 120_000);
 
+test("a simulated fleet has a short tour, until it is closed", async () => {
+  const { page, close } = await opened();
+  const tour = page.getByRole("region", { name: "This fleet is simulated" });
+  expect(await tour.locator("pre").textContent()).toBe("DCGM_TARGETS=gpu-01:9400,gpu-02:9400 bun run dev");
+  await tour.getByRole("button", { name: "Close" }).click();
+  const asked = page.waitForResponse(/api\/v1\/targets/);
+  await page.reload();
+  await Promise.all([asked, whole(page)]);
+  expect(await tour.count()).toBe(0);
+  await close();
+}, 60_000);
+
 test("the heat map is used by keyboard and pointer: both select a device, and lead to its row", async () => {
   // on a phone one host is below the other
   const { page, errors, close } = await opened("", { viewport: { width: 360, height: 740 } });

@@ -9,6 +9,7 @@ import { HeatMap } from "./heat-map.tsx";
 import { EmptyFleet, Loading, Refused } from "./notices.tsx";
 import { SummaryTiles } from "./summary-tiles.tsx";
 import { Toolbar } from "./toolbar.tsx";
+import { Tour } from "./tour.tsx";
 import { useUrlState } from "../frame/use-url-state.ts";
 
 const urlState = { read: viewStateOf, write: queryOf };
@@ -38,6 +39,7 @@ function Fleet({ live, lists }: { readonly live: LiveFleet; readonly lists: numb
   };
   return (
     <>
+      <Tour />
       <SummaryTiles live={live} view={view.positions} onOpen={onOpen} />
       <Toolbar state={state} change={change} problem={"problem" in read ? read.problem : undefined} />
       {view.positions.length === 0 ? (

@@ -35,3 +35,9 @@ export const redrive = (id: string) =>
 export const deleteLetter = (id: string) => change(`/api/v1/pipeline/dead-letters/${encodeURIComponent(id)}`, "DELETE");
 
 const change = (path: string, method: string): Promise<unknown> => read(path, {}, method);
+
+/** True if the fleet's records are made up, by the simulated fleet. False for a caller who may not see what is read. */
+export async function readIsSimulated(): Promise<boolean> {
+  const targets = await dataOf<readonly Target[]>("/api/v1/targets", { limit: "10" }).catch(() => []);
+  return targets.length > 0 && targets.every(({ kind }) => kind === "simulated");
+}
