@@ -1,4 +1,5 @@
-import type { UsageThresholds } from "../domain/usage/usage-hour.ts";
+import { gpuPricesOf } from "../domain/usage/prices.ts";
+import type { UsageSettings } from "../domain/usage/usage-hour.ts";
 import type { Logger } from "pino";
 import type { Config } from "../config/parse-config.ts";
 import type { Clock } from "../kit/clock.ts";
@@ -54,7 +55,7 @@ export class SharedStore {
     const { openPGliteStore } = await import("../pipeline/store/sql/open-pglite-store.ts");
     const { dataDir, dataMaxGibibytes: maxGibibytes, queryTimeoutSeconds } = this.config;
     const onNotice = (notice: string): void => this.parts.log.warn(notice);
-    const usage = this.usageThresholds();
+    const usage = this.usageSettings();
     return openPGliteStore({ dataDir, maxGibibytes, queryTimeoutSeconds, usage, onNotice, onProgress });
   }
 
@@ -72,9 +73,11 @@ export class SharedStore {
     onChange(change);
   };
 
-  private usageThresholds(): UsageThresholds {
+  private usageSettings(): UsageSettings {
     const { usageActivePercent: activePercent, usageEffectivePercent: effectivePercent } = this.config;
-    return { activePercent, effectivePercent };
+    const { gpuPricePerHour, energyPricePerKwh: kilowattHour, currency } = this.config;
+    const prices = { gpuHour: gpuPricesOf(gpuPricePerHour), kilowattHour, currency };
+    return { activePercent, effectivePercent, prices };
   }
 
   private postgresOptions(url: string): PostgresStoreOptions {
@@ -86,7 +89,7 @@ export class SharedStore {
       maxConnections: collectorWorkers + 1,
       queryTimeoutSeconds,
       heavyQuestions: maxHeavyQueries,
-      usage: this.usageThresholds(),
+      usage: this.usageSettings(),
       onChange: this.report,
     };
   }

@@ -12,7 +12,9 @@ import { arbitraryWorld, worldEndMs, worldStartMs } from "./bounded-keys/worlds.
 /** The paths that read history. */
 const { paths } = document as unknown as ApiDocument;
 const ofHistory = {
-  paths: Object.fromEntries(Object.entries(paths).filter(([path]) => /telemetry|metrics|coverage/.test(path))),
+  paths: Object.fromEntries(
+    Object.entries(paths).filter(([path]) => /telemetry|metrics|coverage|usage|holders/.test(path)),
+  ),
 };
 
 const window = `start_time=${new Date(worldStartMs - 3_600_000).toISOString()}&end_time=${new Date(worldEndMs).toISOString()}`;
@@ -22,6 +24,8 @@ const always: readonly ApiRequest[] = [
   { path: "/api/v1/telemetry?order=asc&namespace=own-team", accept: "text/csv" },
   { path: "/api/v1/gpus/GPU-own-0/telemetry?limit=2", accept: "application/json" },
   { path: `/api/v1/telemetry/aggregates?group_by=namespace&metrics=temperature&${window}`, accept: "application/json" },
+  { path: `/api/v1/usage?group_by=pod&step=hour&${window}`, accept: "application/json" },
+  { path: `/api/v1/usage/jobs?${window}`, accept: "text/csv" },
 ];
 
 const numRuns = Number(process.env["TELEMETRY_PROPERTY_RUNS"] ?? 1);

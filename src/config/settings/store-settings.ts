@@ -1,4 +1,5 @@
 import { Type } from "@sinclair/typebox";
+import { gpuPricePattern } from "../../domain/usage/prices.ts";
 import { count, path, percent, retentionDays } from "../config-setting.ts";
 
 /** The settings of the store, and of how long it keeps data. */
@@ -97,6 +98,30 @@ export const storeSettings = {
   usageActivePercent: percent({
     env: "USAGE_ACTIVE_PERCENT",
     description: "GPU utilization from which on a device that is held counts as active; below, it is idle",
+  }),
+  gpuPricePerHour: Type.Optional(
+    Type.String({
+      env: "GPU_PRICE_PER_HOUR",
+      pattern: gpuPricePattern,
+      expects:
+        "a number such as 2.5, or one for each model with * for the others, such as NVIDIA H100 80GB HBM3=2.5; *=1",
+      description: "Price of a GPU for an hour, so that usage has the cost of what is held and idle; absent: no cost",
+    }),
+  ),
+  energyPricePerKwh: Type.Number({
+    env: "ENERGY_PRICE_PER_KWH",
+    default: 0,
+    minimum: 0,
+    maximum: 1_000_000,
+    unit: "per kWh",
+    description: "Price of energy, which is added to that of the GPUs; 0: it is included there",
+  }),
+  currency: Type.String({
+    env: "CURRENCY",
+    default: "EUR",
+    pattern: "^[A-Z]{3}$",
+    expects: "three capital letters, such as EUR or USD",
+    description: "Currency of the prices, shown with costs",
   }),
   usageEffectivePercent: percent({
     env: "USAGE_EFFECTIVE_PERCENT",

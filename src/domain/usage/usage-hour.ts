@@ -1,5 +1,6 @@
 import type { Occupants } from "../gpu.ts";
 import type { HolderLabels } from "./labels.ts";
+import { noPrices, type UsagePrices } from "./prices.ts";
 
 /** Who holds a device: its workloads, or the job that a label names. */
 export interface UsageHolder extends HolderLabels {
@@ -78,3 +79,11 @@ export interface UsageThresholds {
 
 /** Unless the settings say otherwise. */
 export const usageThresholdsDefault: UsageThresholds = { activePercent: 5, effectivePercent: 5 };
+
+/** How usage is counted, and what it costs. */
+export interface UsageSettings extends UsageThresholds {
+  readonly prices: UsagePrices;
+}
+
+/** Unless the settings say otherwise. */
+export const usageSettingsDefault: UsageSettings = { ...usageThresholdsDefault, prices: noPrices };

@@ -88,6 +88,8 @@ export interface UsageSum {
   readonly energyJoules: number;
   readonly idleJoules: number;
   readonly otherJoules: number;
+  /** What the allocated time and its energy cost, and the idle part; undefined: some of the devices have no price. */
+  readonly cost: { readonly allocated: number; readonly idle: number; readonly currency: string } | undefined;
   readonly effectiveBy: EffectiveMeasure | "mixed";
   readonly energyBy: EnergyMeasure | "mixed";
   readonly utilization: MeanAndMax | undefined;

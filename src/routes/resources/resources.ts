@@ -12,6 +12,7 @@ import { scaling } from "./scaling/scaling.ts";
 import { services } from "./services/services.ts";
 import { targets } from "./targets/targets.ts";
 import { telemetry } from "./telemetry/telemetry.ts";
+import { usage } from "./usage/usage.ts";
 
 /** The API's nouns. The REST routes, the OpenAPI document and the GraphQL schema are assembled from this list. */
 export const resources: readonly Resource[] = [
@@ -19,6 +20,7 @@ export const resources: readonly Resource[] = [
   hierarchy,
   telemetry,
   coverage,
+  usage,
   inventory,
   faults,
   catalogue,

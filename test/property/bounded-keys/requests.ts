@@ -42,6 +42,8 @@ const values: Readonly<Record<string, readonly string[]>> = {
     namespace: namespaces,
     start_time: instants,
     end_time: instants,
+    at: instants,
+    pod: ["own-pod-0", "own-pod-1", "unknown"],
     limit: ["1", "2", "50"],
     gpu_id: ["0", "1", "2"],
   },

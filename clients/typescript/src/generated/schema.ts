@@ -441,6 +441,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who used GPUs, and for how long
+         * @description Of each namespace, pod, container, job, user, host, model, cluster or device: the time in which GPUs were held, free or unknown, how much of it was active, idle and effective, and the energy and cost. Allocated, unallocated and unknown seconds of all rows add up to the time of all GPUs. Covers whole hours (UTC), the present one until the newest records.
+         */
+        get: operations["listUsage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/usage/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What each pod and job used
+         * @description The footprint of each pod or job that held a GPU in the range: its devices, when it held them, for how long, and its utilization, memory, power and energy. In the order in which they began.
+         */
+        get: operations["listJobUsage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/gpus/{uuid}/holders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who held a GPU
+         * @description Who held the GPU or MIG instance at an instant, or in a range, by time ascending. A record counts until the next one, for a limited time; after that, it is unknown. Kept as long as usage.
+         */
+        get: operations["listGpuHolders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/inventory": {
         parameters: {
             query?: never;
@@ -2368,6 +2428,55 @@ export interface components {
             };
         };
         /**
+         * @description Who held a GPU, and from when until when
+         * @example {
+         *       "from": "2025-07-18T20:00:00Z",
+         *       "to": "2025-07-18T20:42:34Z",
+         *       "state": "held",
+         *       "holders": [
+         *         {
+         *           "namespace": "ml-training",
+         *           "pod": "trainer-0",
+         *           "container": "main"
+         *         }
+         *       ],
+         *       "job": "",
+         *       "user": ""
+         *     }
+         */
+        HeldSpan: {
+            /**
+             * Format: date-time
+             * @description When it began, or the beginning of the range
+             * @example 2025-07-18T20:42:34Z
+             */
+            from: string;
+            /**
+             * Format: date-time
+             * @description When it ended, or the end of the range
+             * @example 2025-07-18T20:42:34Z
+             */
+            to: string;
+            /**
+             * @description held by workloads or a job; free; or unknown, as no record says it
+             * @enum {string}
+             */
+            state: "held" | "free" | "unknown";
+            /** @description The workloads that held it at once */
+            holders: {
+                /** @description Empty if the input does not have it */
+                namespace: string;
+                /** @description Empty if the input does not have it */
+                pod: string;
+                /** @description Empty if the input does not have it */
+                container: string;
+            }[];
+            /** @description Job of a batch system; empty if no label names one */
+            job: string;
+            /** @description User; empty if no label names one */
+            user: string;
+        };
+        /**
          * @description A host with GPUs; active if at least one of them, or of their MIG instances, is active
          * @example {
          *       "hostname": "mtv5-dgx1-hgpu-032",
@@ -2505,6 +2614,128 @@ export interface components {
              * @example 2025-07-18T20:42:34Z
              */
             returned_at?: string;
+        };
+        /**
+         * @description What a pod or job used: its devices, time, utilization, memory, power and energy
+         * @example {
+         *       "namespace": "ml-training",
+         *       "pod": "trainer-0",
+         *       "job": "",
+         *       "user": "",
+         *       "start_time": "2025-07-18T20:00:00Z",
+         *       "end_time": "2025-07-18T21:00:00Z",
+         *       "ended": true,
+         *       "complete": true,
+         *       "uuids": [
+         *         "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4"
+         *       ],
+         *       "devices": 8,
+         *       "allocated_seconds": 28800,
+         *       "unallocated_seconds": 0,
+         *       "unknown_seconds": 0,
+         *       "active_seconds": 21600,
+         *       "idle_seconds": 7200,
+         *       "idle_hours": 2,
+         *       "effective_seconds": 18000,
+         *       "shared_seconds": 0,
+         *       "holders_max": 1,
+         *       "energy_kwh": 4.2,
+         *       "idle_energy_kwh": 0.25,
+         *       "other_energy_kwh": 0,
+         *       "cost": 20,
+         *       "idle_cost": 5,
+         *       "currency": "EUR",
+         *       "effective_by": "tensor",
+         *       "energy_by": "counter",
+         *       "utilization_mean": 71.2,
+         *       "utilization_max": 100,
+         *       "memory_mean_mb": 61440,
+         *       "memory_max_mb": 70000,
+         *       "power_mean": 520,
+         *       "power_max": 698
+         *     }
+         */
+        JobUsage: {
+            /** @description Namespace; empty for jobs of a batch system */
+            namespace: string;
+            /** @description Pod; empty for jobs of a batch system */
+            pod: string;
+            /** @description Job of a batch system; empty if no label names one */
+            job: string;
+            /** @description User; empty if no label names one */
+            user: string;
+            /**
+             * Format: date-time
+             * @description When it held a device for the first time in the range
+             * @example 2025-07-18T20:42:34Z
+             */
+            start_time: string;
+            /**
+             * Format: date-time
+             * @description When it held a device for the last time in the range
+             * @example 2025-07-18T20:42:34Z
+             */
+            end_time: string;
+            /** @description True if no record has named it for 15 minutes */
+            ended: boolean;
+            /** @description False if it held a device at the beginning of the range: it may have begun before */
+            complete: boolean;
+            /** @description UUIDs of its devices */
+            uuids: string[];
+            /** @description Devices: GPUs, and MIG instances */
+            devices: number;
+            /** @description Seconds of whole GPUs that a workload or job held */
+            allocated_seconds: number;
+            /** @description Seconds of whole GPUs that were free; only in groups without a workload, or by device, host, model, cluster */
+            unallocated_seconds: number;
+            /** @description Seconds of whole GPUs of which no record says anything */
+            unknown_seconds: number;
+            /** @description Allocated seconds in which utilization was at least USAGE_ACTIVE_PERCENT */
+            active_seconds: number;
+            /** @description Allocated seconds in which it was less; where utilization was not measured, neither */
+            idle_seconds: number;
+            /** @description The same in hours */
+            idle_hours: number;
+            /** @description Allocated seconds in which tensor or SM activity was at least USAGE_EFFECTIVE_PERCENT */
+            effective_seconds: number;
+            /** @description Allocated seconds of devices that several held at once; each has an equal part of them */
+            shared_seconds: number;
+            /** @description The most that held a device at once */
+            holders_max: number;
+            /** @description Energy in the allocated time */
+            energy_kwh: number;
+            /** @description Energy in the idle part of it */
+            idle_energy_kwh: number;
+            /** @description Energy in the rest of the time */
+            other_energy_kwh: number;
+            /** @description Cost of the allocated time and its energy; absent if no price is set (GPU_PRICE_PER_HOUR) */
+            cost?: number;
+            /** @description Cost of the idle part of it */
+            idle_cost?: number;
+            /** @description Currency of the costs */
+            currency?: string;
+            /**
+             * @description What effective_seconds was measured by: tensor or SM activity
+             * @enum {string}
+             */
+            effective_by: "none" | "sm" | "tensor" | "mixed";
+            /**
+             * @description What energy was measured by: the device's counter, or its power over time
+             * @enum {string}
+             */
+            energy_by: "none" | "power" | "counter" | "mixed";
+            /** @description Mean utilization in percent; absent if not measured */
+            utilization_mean?: number;
+            /** @description Greatest utilization in percent; absent if not measured */
+            utilization_max?: number;
+            /** @description Mean memory in use, MiB; absent if not measured */
+            memory_mean_mb?: number;
+            /** @description Most memory in use, MiB; absent if not measured */
+            memory_max_mb?: number;
+            /** @description Mean power in watts; absent if not measured */
+            power_mean?: number;
+            /** @description Greatest power in watts; absent if not measured */
+            power_max?: number;
         };
         /**
          * @description Who sends a request, and what the caller may do
@@ -3556,6 +3787,117 @@ export interface components {
             expires_in_seconds: number;
         };
         /**
+         * @description What a group used in an hour, a day or a range
+         * @example {
+         *       "timestamp": "2025-07-18T20:00:00Z",
+         *       "namespace": "ml-training",
+         *       "devices": 8,
+         *       "allocated_seconds": 28800,
+         *       "unallocated_seconds": 0,
+         *       "unknown_seconds": 0,
+         *       "active_seconds": 21600,
+         *       "idle_seconds": 7200,
+         *       "idle_hours": 2,
+         *       "effective_seconds": 18000,
+         *       "shared_seconds": 0,
+         *       "holders_max": 1,
+         *       "energy_kwh": 4.2,
+         *       "idle_energy_kwh": 0.25,
+         *       "other_energy_kwh": 0,
+         *       "cost": 20,
+         *       "idle_cost": 5,
+         *       "currency": "EUR",
+         *       "effective_by": "tensor",
+         *       "energy_by": "counter",
+         *       "utilization_mean": 71.2,
+         *       "utilization_max": 100,
+         *       "memory_mean_mb": 61440,
+         *       "memory_max_mb": 70000,
+         *       "power_mean": 520,
+         *       "power_max": 698
+         *     }
+         */
+        Usage: {
+            /**
+             * Format: date-time
+             * @description Beginning of the hour or day, UTC; with step=total, of the range
+             * @example 2025-07-18T20:42:34Z
+             */
+            timestamp: string;
+            /** @description Cluster; by cluster, host and device */
+            cluster_id?: string;
+            /** @description Host; by host and device */
+            hostname?: string;
+            /** @description UUID of the GPU or MIG instance; by device */
+            uuid?: string;
+            /** @description Model; by model */
+            model_name?: string;
+            /** @description Namespace; by namespace, pod and container. Empty for time that no namespace held */
+            namespace?: string;
+            /** @description Pod; by pod and container */
+            pod?: string;
+            /** @description Container; by container */
+            container?: string;
+            /** @description Job of a batch system; by job. Empty for time without one */
+            job?: string;
+            /** @description User; by user. Empty for time without one */
+            user?: string;
+            /** @description Devices: GPUs, and MIG instances */
+            devices: number;
+            /** @description Seconds of whole GPUs that a workload or job held */
+            allocated_seconds: number;
+            /** @description Seconds of whole GPUs that were free; only in groups without a workload, or by device, host, model, cluster */
+            unallocated_seconds: number;
+            /** @description Seconds of whole GPUs of which no record says anything */
+            unknown_seconds: number;
+            /** @description Allocated seconds in which utilization was at least USAGE_ACTIVE_PERCENT */
+            active_seconds: number;
+            /** @description Allocated seconds in which it was less; where utilization was not measured, neither */
+            idle_seconds: number;
+            /** @description The same in hours */
+            idle_hours: number;
+            /** @description Allocated seconds in which tensor or SM activity was at least USAGE_EFFECTIVE_PERCENT */
+            effective_seconds: number;
+            /** @description Allocated seconds of devices that several held at once; each has an equal part of them */
+            shared_seconds: number;
+            /** @description The most that held a device at once */
+            holders_max: number;
+            /** @description Energy in the allocated time */
+            energy_kwh: number;
+            /** @description Energy in the idle part of it */
+            idle_energy_kwh: number;
+            /** @description Energy in the rest of the time */
+            other_energy_kwh: number;
+            /** @description Cost of the allocated time and its energy; absent if no price is set (GPU_PRICE_PER_HOUR) */
+            cost?: number;
+            /** @description Cost of the idle part of it */
+            idle_cost?: number;
+            /** @description Currency of the costs */
+            currency?: string;
+            /**
+             * @description What effective_seconds was measured by: tensor or SM activity
+             * @enum {string}
+             */
+            effective_by: "none" | "sm" | "tensor" | "mixed";
+            /**
+             * @description What energy was measured by: the device's counter, or its power over time
+             * @enum {string}
+             */
+            energy_by: "none" | "power" | "counter" | "mixed";
+            /** @description Mean utilization in percent; absent if not measured */
+            utilization_mean?: number;
+            /** @description Greatest utilization in percent; absent if not measured */
+            utilization_max?: number;
+            /** @description Mean memory in use, MiB; absent if not measured */
+            memory_mean_mb?: number;
+            /** @description Most memory in use, MiB; absent if not measured */
+            memory_max_mb?: number;
+            /** @description Mean power in watts; absent if not measured */
+            power_mean?: number;
+            /** @description Greatest power in watts; absent if not measured */
+            power_max?: number;
+        };
+        /**
          * @description An error code of NVIDIA's driver
          * @example {
          *       "code": 79,
@@ -3853,8 +4195,10 @@ export type FaultSilence = components['schemas']['FaultSilence'];
 export type Gpu = components['schemas']['Gpu'];
 export type GpuChanges = components['schemas']['GpuChanges'];
 export type Health = components['schemas']['Health'];
+export type HeldSpan = components['schemas']['HeldSpan'];
 export type Host = components['schemas']['Host'];
 export type InventoryItem = components['schemas']['InventoryItem'];
+export type JobUsage = components['schemas']['JobUsage'];
 export type Me = components['schemas']['Me'];
 export type Metric = components['schemas']['Metric'];
 export type NewAccessKey = components['schemas']['NewAccessKey'];
@@ -3869,6 +4213,7 @@ export type Session = components['schemas']['Session'];
 export type Target = components['schemas']['Target'];
 export type TelemetryRecord = components['schemas']['TelemetryRecord'];
 export type Ticket = components['schemas']['Ticket'];
+export type Usage = components['schemas']['Usage'];
 export type Xid = components['schemas']['Xid'];
 export type Response400 = components['responses']['400'];
 export type Response401 = components['responses']['401'];
@@ -5679,6 +6024,382 @@ export interface operations {
             401: components["responses"]["401"];
             403: components["responses"]["403"];
             406: components["responses"]["406"];
+            421: components["responses"]["421"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    listUsage: {
+        parameters: {
+            query?: {
+                /**
+                 * @description One of namespace, pod, container, job, user, host, model, cluster, device, total
+                 * @example namespace
+                 */
+                group_by?: "namespace" | "pod" | "container" | "job" | "user" | "host" | "model" | "cluster" | "device" | "total";
+                /**
+                 * @description hour or day: rows for each hour or day (UTC); total: for the whole range
+                 * @example total
+                 */
+                step?: "hour" | "day" | "total";
+                /**
+                 * @description RFC 3339 with zone; from the hour that has it. Default a day before the end
+                 * @example 2025-07-18T20:42:34Z
+                 */
+                start_time?: string;
+                /**
+                 * @description RFC 3339 with zone; up to the hour that has it. Default now
+                 * @example 2025-07-18T20:42:34Z
+                 */
+                end_time?: string;
+                /**
+                 * @description Only this GPU
+                 * @example GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4
+                 */
+                gpu_uuid?: string;
+                /**
+                 * @description Only the MIG instances of the GPU with this uuid
+                 * @example GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4
+                 */
+                parent_uuid?: string;
+                /**
+                 * @description Only GPUs of this cluster
+                 * @example local-cluster
+                 */
+                cluster_id?: string;
+                /**
+                 * @description Only GPUs of this host
+                 * @example mtv5-dgx1-hgpu-032
+                 */
+                hostname?: string;
+                /**
+                 * @description Only GPUs of this model
+                 * @example NVIDIA H100 80GB HBM3
+                 */
+                model?: string;
+                /**
+                 * @description Only what this Kubernetes namespace held
+                 * @example ml-training
+                 */
+                namespace?: string;
+                /**
+                 * @description Only what pods of this name held
+                 * @example trainer-0
+                 */
+                pod?: string;
+                /**
+                 * @description Only what this job of a batch system held
+                 * @example 4711
+                 */
+                job?: string;
+                /**
+                 * @description Only what was held for this user
+                 * @example ada
+                 */
+                user?: string;
+                /** @description At most this many; 1 to 10000, default 1000 */
+                limit?: number;
+                /**
+                 * @description next_cursor of the previous answer; returns the rows that follow
+                 * @example WzE3NTI4Njg4MDAwMDAsIm1sLXRyYWluaW5nIl0
+                 */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "count": 1,
+                     *       "data": [
+                     *         {
+                     *           "timestamp": "2025-07-18T20:00:00Z",
+                     *           "namespace": "ml-training",
+                     *           "devices": 8,
+                     *           "allocated_seconds": 28800,
+                     *           "unallocated_seconds": 0,
+                     *           "unknown_seconds": 0,
+                     *           "active_seconds": 21600,
+                     *           "idle_seconds": 7200,
+                     *           "idle_hours": 2,
+                     *           "effective_seconds": 18000,
+                     *           "shared_seconds": 0,
+                     *           "holders_max": 1,
+                     *           "energy_kwh": 4.2,
+                     *           "idle_energy_kwh": 0.25,
+                     *           "other_energy_kwh": 0,
+                     *           "cost": 20,
+                     *           "idle_cost": 5,
+                     *           "currency": "EUR",
+                     *           "effective_by": "tensor",
+                     *           "energy_by": "counter",
+                     *           "utilization_mean": 71.2,
+                     *           "utilization_max": 100,
+                     *           "memory_mean_mb": 61440,
+                     *           "memory_max_mb": 70000,
+                     *           "power_mean": 520,
+                     *           "power_max": 698
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        /** @description Elements in data */
+                        count: number;
+                        data: components["schemas"]["Usage"][];
+                        /** @description Cursor of the next part; absent at the end of the list */
+                        next_cursor?: string;
+                    };
+                    "text/csv": string;
+                    "application/x-ndjson": string;
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            406: components["responses"]["406"];
+            421: components["responses"]["421"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    listJobUsage: {
+        parameters: {
+            query?: {
+                /**
+                 * @description yes: only those that no record has named for 15 minutes; no: only the others; all: all
+                 * @example yes
+                 */
+                ended?: "yes" | "no" | "all";
+                /**
+                 * @description RFC 3339 with zone; from the hour that has it. Default a day before the end
+                 * @example 2025-07-18T20:42:34Z
+                 */
+                start_time?: string;
+                /**
+                 * @description RFC 3339 with zone; up to the hour that has it. Default now
+                 * @example 2025-07-18T20:42:34Z
+                 */
+                end_time?: string;
+                /**
+                 * @description Only this GPU
+                 * @example GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4
+                 */
+                gpu_uuid?: string;
+                /**
+                 * @description Only the MIG instances of the GPU with this uuid
+                 * @example GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4
+                 */
+                parent_uuid?: string;
+                /**
+                 * @description Only GPUs of this cluster
+                 * @example local-cluster
+                 */
+                cluster_id?: string;
+                /**
+                 * @description Only GPUs of this host
+                 * @example mtv5-dgx1-hgpu-032
+                 */
+                hostname?: string;
+                /**
+                 * @description Only GPUs of this model
+                 * @example NVIDIA H100 80GB HBM3
+                 */
+                model?: string;
+                /**
+                 * @description Only what this Kubernetes namespace held
+                 * @example ml-training
+                 */
+                namespace?: string;
+                /**
+                 * @description Only what pods of this name held
+                 * @example trainer-0
+                 */
+                pod?: string;
+                /**
+                 * @description Only what this job of a batch system held
+                 * @example 4711
+                 */
+                job?: string;
+                /**
+                 * @description Only what was held for this user
+                 * @example ada
+                 */
+                user?: string;
+                /** @description At most this many; 1 to 10000, default 1000 */
+                limit?: number;
+                /**
+                 * @description next_cursor of the previous answer; returns the rows that follow
+                 * @example WzE3NTI4Njg4MDAwMDAsIm1sLXRyYWluaW5nIiwidHJhaW5lci0wIiwiIl0
+                 */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "count": 1,
+                     *       "data": [
+                     *         {
+                     *           "namespace": "ml-training",
+                     *           "pod": "trainer-0",
+                     *           "job": "",
+                     *           "user": "",
+                     *           "start_time": "2025-07-18T20:00:00Z",
+                     *           "end_time": "2025-07-18T21:00:00Z",
+                     *           "ended": true,
+                     *           "complete": true,
+                     *           "uuids": [
+                     *             "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4"
+                     *           ],
+                     *           "devices": 8,
+                     *           "allocated_seconds": 28800,
+                     *           "unallocated_seconds": 0,
+                     *           "unknown_seconds": 0,
+                     *           "active_seconds": 21600,
+                     *           "idle_seconds": 7200,
+                     *           "idle_hours": 2,
+                     *           "effective_seconds": 18000,
+                     *           "shared_seconds": 0,
+                     *           "holders_max": 1,
+                     *           "energy_kwh": 4.2,
+                     *           "idle_energy_kwh": 0.25,
+                     *           "other_energy_kwh": 0,
+                     *           "cost": 20,
+                     *           "idle_cost": 5,
+                     *           "currency": "EUR",
+                     *           "effective_by": "tensor",
+                     *           "energy_by": "counter",
+                     *           "utilization_mean": 71.2,
+                     *           "utilization_max": 100,
+                     *           "memory_mean_mb": 61440,
+                     *           "memory_max_mb": 70000,
+                     *           "power_mean": 520,
+                     *           "power_max": 698
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        /** @description Elements in data */
+                        count: number;
+                        data: components["schemas"]["JobUsage"][];
+                        /** @description Cursor of the next part; absent at the end of the list */
+                        next_cursor?: string;
+                    };
+                    "text/csv": string;
+                    "application/x-ndjson": string;
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            406: components["responses"]["406"];
+            421: components["responses"]["421"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    listGpuHolders: {
+        parameters: {
+            query?: {
+                /**
+                 * @description RFC 3339 with zone; who held it at this instant. It precedes the other two
+                 * @example 2025-07-18T20:42:34Z
+                 */
+                at?: string;
+                /**
+                 * @description RFC 3339 with zone; default a day before the end
+                 * @example 2025-07-18T20:42:34Z
+                 */
+                start_time?: string;
+                /**
+                 * @description RFC 3339 with zone; default now
+                 * @example 2025-07-18T20:42:34Z
+                 */
+                end_time?: string;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description UUID of the GPU or MIG instance
+                 * @example GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4
+                 */
+                uuid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "count": 1,
+                     *       "data": [
+                     *         {
+                     *           "from": "2025-07-18T20:00:00Z",
+                     *           "to": "2025-07-18T20:42:34Z",
+                     *           "state": "held",
+                     *           "holders": [
+                     *             {
+                     *               "namespace": "ml-training",
+                     *               "pod": "trainer-0",
+                     *               "container": "main"
+                     *             }
+                     *           ],
+                     *           "job": "",
+                     *           "user": ""
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        /** @description Elements in data */
+                        count: number;
+                        data: components["schemas"]["HeldSpan"][];
+                    };
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
             421: components["responses"]["421"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];

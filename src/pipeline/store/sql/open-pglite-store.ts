@@ -4,7 +4,7 @@ import { detectEngine } from "../../../db/engine.ts";
 import { PGliteClient } from "../../../db/pglite-client.ts";
 import { PGliteDatabase } from "../../../db/pglite-database.ts";
 import { PGliteProcess } from "../../../db/pglite-process.ts";
-import type { UsageThresholds } from "../../../domain/usage/usage-hour.ts";
+import type { UsageSettings } from "../../../domain/usage/usage-hour.ts";
 import { systemClock } from "../../../kit/clock.ts";
 import type { OpenStore } from "../open-store.ts";
 import { RoomCheckedStore } from "../room-checked-store.ts";
@@ -23,8 +23,8 @@ export interface EmbeddedStoreOptions {
   readonly maxGibibytes?: number | undefined;
   /** The time limit of a statement of a query; absent: the limit of other statements. */
   readonly queryTimeoutSeconds?: number;
-  /** From which values on a device counts as used; absent: the defaults. */
-  readonly usage?: UsageThresholds;
+  /** How usage is counted; absent: by the defaults. */
+  readonly usage?: UsageSettings;
   /** Receives a sentence for people; absent: it is not reported. */
   readonly onNotice?: (notice: string) => void;
   /** Receives a sentence for people about work that takes long; absent: it is not reported. */

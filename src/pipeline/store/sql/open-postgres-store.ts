@@ -1,4 +1,4 @@
-import type { UsageThresholds } from "../../../domain/usage/usage-hour.ts";
+import type { UsageSettings } from "../../../domain/usage/usage-hour.ts";
 import type { Logger } from "pino";
 import { type DatabaseEngine, detectEngine } from "../../../db/engine.ts";
 import { GatedClient } from "../../../db/gated-client.ts";
@@ -20,8 +20,8 @@ export interface PostgresStoreOptions {
   readonly maxConnections?: number;
   /** The time limit of a query. */
   readonly queryTimeoutSeconds?: number;
-  /** From which values on a device counts as used; absent: the defaults. */
-  readonly usage?: UsageThresholds;
+  /** How usage is counted; absent: by the defaults. */
+  readonly usage?: UsageSettings;
   /** How many heavy questions are answered at a time. */
   readonly heavyQuestions?: number;
   /** Receives a change of the database at the URL's address; absent: it is not reported. */

@@ -2,7 +2,7 @@ import type { SqlClient } from "../../../db/client.ts";
 import { readIncarnation } from "../../../db/sql/database-state.ts";
 import { estimateRecords } from "../../../db/sql/count-records.ts";
 import type { DatabaseEngine } from "../../../db/engine.ts";
-import { type UsageThresholds, usageThresholdsDefault } from "../../../domain/usage/usage-hour.ts";
+import { type UsageSettings, usageSettingsDefault } from "../../../domain/usage/usage-hour.ts";
 import type { OpenStore } from "../open-store.ts";
 import type { Questions } from "../telemetry-queries.ts";
 import { DatabaseWatch, type DatabaseWatchOptions } from "./database-watch.ts";
@@ -28,8 +28,8 @@ export interface SqlDatabase extends Omit<DatabaseWatchOptions, "client"> {
   readonly questionLimitMs?: number | undefined;
   /** How history is settled; absent: as on a server. */
   readonly settler?: SettlerOptions;
-  /** From which values on a device counts as used; absent: the defaults. */
-  readonly usage?: UsageThresholds | undefined;
+  /** How usage is counted; absent: by the defaults. */
+  readonly usage?: UsageSettings | undefined;
   /** Throws StoreUnavailable if the database does not answer; absent: a statement finds out. */
   readonly probe?: () => Promise<void>;
   /** @throws StoreUnavailable until the engine is detected */
@@ -47,7 +47,7 @@ export function openSqlDrivers({
   questionsAtATime,
   questionLimitMs,
   settler,
-  usage = usageThresholdsDefault,
+  usage = usageSettingsDefault,
   probe,
   engine,
   ...watched

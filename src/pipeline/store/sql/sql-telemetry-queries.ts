@@ -19,7 +19,7 @@ import type {
 import { selectCoverage } from "../../../db/sql/select-coverage.ts";
 import { withinTime } from "../../../db/within-time.ts";
 import type { TimeRange } from "../../../domain/time-range.ts";
-import { type UsageThresholds, usageThresholdsDefault } from "../../../domain/usage/usage-hour.ts";
+import { type UsageSettings, usageSettingsDefault } from "../../../domain/usage/usage-hour.ts";
 import { coveragePage } from "./coverage-rows.ts";
 import { latestRecords } from "./latest-records.ts";
 import { namingBlocks } from "./named-failures.ts";
@@ -38,7 +38,7 @@ export class SqlTelemetryQueries implements TelemetryQueries {
   readonly usage: UsageQueries;
 
   /** @param limitMs the time that a question may take; absent: as long as each of its statements may */
-  constructor(client: SqlExecutor, limitMs?: number, thresholds: UsageThresholds = usageThresholdsDefault) {
+  constructor(client: SqlExecutor, limitMs?: number, usage: UsageSettings = usageSettingsDefault) {
     const reads = (range?: TimeRange): SqlExecutor => namingBlocks(withinTime(client, limitMs), range);
     this.fleet = {
       gpus: (selector) => selectGpus(client, selector),
@@ -57,7 +57,7 @@ export class SqlTelemetryQueries implements TelemetryQueries {
       countConflicts: () => countConflicts(client),
     };
     this.settling = { due: (age) => selectDueHours(client, age) };
-    this.usage = new SqlUsageQueries(() => reads(), thresholds);
+    this.usage = new SqlUsageQueries(() => reads(), usage);
     this.coverage = {
       coverage: async (filter) => coveragePage(await selectCoverage(reads(filter.range), filter), filter),
     };

@@ -1,4 +1,5 @@
 import { hourMs } from "../../../../domain/time-range.ts";
+import type { UsagePrices } from "../../../../domain/usage/prices.ts";
 import type { JobFilter, JobUsage } from "../../../../domain/usage/usage.ts";
 import { type HeldShare, UsageSums } from "./usage-sums.ts";
 
@@ -16,7 +17,10 @@ interface OpenJob {
 export class JobSums {
   private readonly jobs = new Map<string, OpenJob>();
 
-  constructor(private readonly filter: Pick<JobFilter, "range" | "nowMs">) {}
+  constructor(
+    private readonly filter: Pick<JobFilter, "range" | "nowMs">,
+    private readonly prices: UsagePrices,
+  ) {}
 
   get size(): number {
     return this.jobs.size;
@@ -28,7 +32,8 @@ export class JobSums {
     const { fromMs, toMs } = held.share.segment;
     const key = JSON.stringify([held.workload.namespace, held.workload.pod, held.job]);
     let job = this.jobs.get(key);
-    if (job === undefined) this.jobs.set(key, (job = { held, sums: new UsageSums(), fromMs: Infinity, toMs: hour }));
+    if (job === undefined)
+      this.jobs.set(key, (job = { held, sums: new UsageSums(this.prices), fromMs: Infinity, toMs: hour }));
     job.sums.add(held);
     job.fromMs = Math.min(job.fromMs, fromMs);
     job.toMs = Math.max(job.toMs, toMs);

@@ -11,7 +11,7 @@ import {
   type UsageRow,
   type UsageSumFilter,
 } from "../../../../domain/usage/usage.ts";
-import type { UsageThresholds } from "../../../../domain/usage/usage-hour.ts";
+import type { UsageSettings } from "../../../../domain/usage/usage-hour.ts";
 import type { UsageQueries } from "../../telemetry-queries.ts";
 import { heldSpans } from "./held-spans.ts";
 import { JobSums } from "./job-sums.ts";
@@ -26,7 +26,7 @@ export class SqlUsageQueries implements UsageQueries {
   /** @param reads gives each question an executor, with its time limit */
   constructor(
     private readonly reads: () => SqlExecutor,
-    private readonly thresholds: UsageThresholds,
+    private readonly settings: UsageSettings,
   ) {}
 
   async sums(filter: UsageSumFilter): Promise<UsageRow[]> {
@@ -36,7 +36,7 @@ export class SqlUsageQueries implements UsageQueries {
       string,
       { readonly timeMs: number; readonly group: readonly string[]; readonly sums: UsageSums }
     >();
-    for await (const { hour, shares } of usageTime(this.reads(), filter, this.thresholds)) {
+    for await (const { hour, shares } of usageTime(this.reads(), filter, this.settings)) {
       const timeMs = step === "total" ? range.fromMs : step === "day" ? Math.floor(hour / dayMs) * dayMs : hour;
       for (const held of shares.flatMap(heldShares)) {
         if (!selectsHolder(filter.holder, held)) continue;
@@ -44,7 +44,7 @@ export class SqlUsageQueries implements UsageQueries {
         const key = JSON.stringify([timeMs, ...group]);
         let found = groups.get(key);
         if (found === undefined) {
-          groups.set(key, (found = { timeMs, group, sums: new UsageSums() }));
+          groups.set(key, (found = { timeMs, group, sums: new UsageSums(this.settings.prices) }));
           if (groups.size > rowsMax) throw tooMany(rowsMax);
         }
         found.sums.add(held);
@@ -56,8 +56,8 @@ export class SqlUsageQueries implements UsageQueries {
   }
 
   async jobs(filter: JobFilter): Promise<JobUsage[]> {
-    const jobs = new JobSums(filter);
-    for await (const { hour, shares } of usageTime(this.reads(), filter, this.thresholds)) {
+    const jobs = new JobSums(filter, this.settings.prices);
+    for await (const { hour, shares } of usageTime(this.reads(), filter, this.settings)) {
       for (const held of shares.flatMap(heldShares)) if (selectsHolder(filter.holder, held)) jobs.add(held, hour);
       if (jobs.size > filter.rowsMax) throw tooMany(filter.rowsMax);
     }
@@ -68,7 +68,7 @@ export class SqlUsageQueries implements UsageQueries {
     const hours = { fromMs: Math.floor(range.fromMs / hourMs) * hourMs, toMs: range.toMs };
     const gpus = { uuids: [uuid], ...(within === undefined ? {} : { within }) };
     const spans: HeldSpan[] = [];
-    for await (const { shares } of usageTime(this.reads(), { gpus, range: hours }, this.thresholds)) {
+    for await (const { shares } of usageTime(this.reads(), { gpus, range: hours }, this.settings)) {
       heldSpans(spans, shares, range);
     }
     return spans;

@@ -1,8 +1,11 @@
 import { noWorkload, type Workload } from "../../../../domain/gpu.ts";
 import type { UsageSegment } from "../../../../domain/usage/device-time.ts";
+import { gpuHourPrice, type UsagePrices } from "../../../../domain/usage/prices.ts";
 import { partsPerMs } from "../../../../domain/usage/mig-slices.ts";
 import type { HolderFilter, MeanAndMax, UsageSum } from "../../../../domain/usage/usage.ts";
 import type { UsageHolder } from "../../../../domain/usage/usage-hour.ts";
+import { hourMs } from "../../../../domain/time-range.ts";
+import { placeAt } from "./usage-fleet.ts";
 import type { DeviceShare } from "./usage-time.ts";
 
 /** What a device's time is counted as. */
@@ -72,13 +75,18 @@ export class UsageSums {
   private energyJoules = 0;
   private idleJoules = 0;
   private otherJoules = 0;
+  private readonly cost = { allocated: 0, idle: 0 };
+  private isPriced = true;
   private holdersMax = 0;
   private readonly effectiveBy = new Set<UsageSegment["effectiveBy"]>();
   private readonly energyBy = new Set<UsageSegment["energyBy"]>();
   private readonly levels: LevelSum[] = Array.from({ length: 3 }, () => ({ sum: 0, seconds: 0, max: NaN }));
   readonly uuids = new Set<string>();
 
-  add({ share, state, holders, parts }: HeldShare): void {
+  constructor(private readonly prices: UsagePrices) {}
+
+  add(held: HeldShare): void {
+    const { share, state, holders, parts } = held;
     const { device, segment } = share;
     this.uuids.add(device.uuid);
     this.partsOf[state] += parts;
@@ -98,6 +106,16 @@ export class UsageSums {
     this.effectiveBy.add(segment.effectiveBy);
     this.energyBy.add(segment.energyBy);
     this.addLevels(segment);
+    this.addCost(held, segment.idleMs * ofTime, ofShare);
+  }
+
+  private addCost({ share, parts }: HeldShare, idleMs: number, ofShare: number): void {
+    const price = gpuHourPrice(this.prices, placeAt(share.device, share.segment.atMs).modelName);
+    if (price === undefined) this.isPriced = false;
+    const hours = (ms: number): number => ((price ?? 0) * ms) / hourMs;
+    const energy = (joules: number): number => (this.prices.kilowattHour * joules * ofShare) / joulesPerKilowattHour;
+    this.cost.allocated += hours(parts / partsPerMs) + energy(share.energyJoules);
+    this.cost.idle += hours(idleMs) + energy(share.idleJoules);
   }
 
   private addLevels({ levels, fromMs, toMs }: UsageSegment): void {
@@ -108,6 +126,12 @@ export class UsageSums {
       own.seconds += (toMs - fromMs) / 1000;
       if (!(level.max <= own.max)) own.max = level.max;
     }
+  }
+
+  private costs(): UsageSum["cost"] {
+    const { gpuHour, currency } = this.prices;
+    if (!this.isPriced || gpuHour.size === 0) return undefined;
+    return { allocated: toThousandths(this.cost.allocated), idle: toThousandths(this.cost.idle), currency };
   }
 
   sum(): UsageSum {
@@ -126,12 +150,15 @@ export class UsageSums {
       energyJoules: Math.round(this.energyJoules),
       idleJoules: Math.round(this.idleJoules),
       otherJoules: Math.round(this.otherJoules),
+      cost: this.costs(),
       effectiveBy: only(this.effectiveBy),
       energyBy: only(this.energyBy),
       ...{ utilization, memory, power },
     };
   }
 }
+
+const joulesPerKilowattHour = 3_600_000;
 
 const toThousandths = (value: number): number => Math.round(value * 1000) / 1000;
 

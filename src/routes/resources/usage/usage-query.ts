@@ -1,0 +1,135 @@
+import { hourMs, type TimeRange } from "../../../domain/time-range.ts";
+import { usageGroupings, type UsageFilter, usageSteps } from "../../../domain/usage/usage.ts";
+import type { Clock } from "../../../kit/clock.ts";
+import { defined } from "../../../kit/defined.ts";
+import type { UsageQueries } from "../../../pipeline/store/telemetry-queries.ts";
+import { gpuSelection, limit, nameOf } from "../../http/parameters/common.ts";
+import { cursorParameter, encodeCursor, type Place } from "../../http/parameters/cursor.ts";
+import { choice, optional, type ValuesOf, withDefault } from "../../http/parameters/parameter.ts";
+import { timeBounds, timeRangeOf } from "../../http/parameters/time-bounds.ts";
+import { selectorOf } from "../../schemas/gpu-selector.ts";
+import { toApiJob, toApiUsage } from "./usage-row.ts";
+
+const windowDefaultMs = 24 * hourMs;
+/** So many groups and hours are in memory at most. */
+const rowsMax = 100_000;
+
+/** The parameters that select usage. */
+const selection = {
+  ...timeBounds({
+    start: "RFC 3339 with zone; from the hour that has it. Default a day before the end",
+    end: "RFC 3339 with zone; up to the hour that has it. Default now",
+  }),
+  ...gpuSelection,
+  namespace: optional(nameOf("Only what this Kubernetes namespace held", "ml-training")),
+  pod: optional(nameOf("Only what pods of this name held", "trainer-0")),
+  job: optional(nameOf("Only what this job of a batch system held", "4711")),
+  user: optional(nameOf("Only what was held for this user", "ada")),
+};
+
+/** The parameter for the `next_cursor` of a list of usage. */
+const cursor = (example: Place) =>
+  cursorParameter({ maxLength: 4096, following: "the rows that follow", example, positionOf: (place) => place });
+
+/** The parameters of requests for usage. */
+export const usageQuery = {
+  group_by: withDefault(choice(usageGroupings, { example: "namespace" }), "namespace"),
+  step: withDefault(
+    choice(usageSteps, {
+      description: ({ value }) =>
+        `${value("hour")} or ${value("day")}: rows for each hour or day (UTC); ${value("total")}: for the whole range`,
+      example: "total",
+    }),
+    "total",
+  ),
+  ...selection,
+  limit: limit({ byDefault: 1000 }),
+  cursor: cursor([1_752_868_800_000, "ml-training"]),
+};
+
+/** The parameters of requests for the usage of jobs. */
+export const jobQuery = {
+  ended: withDefault(
+    choice(["yes", "no", "all"], {
+      description: ({ value }) =>
+        `${value("yes")}: only those that no record has named for 15 minutes; ${value("no")}: only the others; ${value("all")}: all`,
+      example: "yes",
+    }),
+    "all",
+  ),
+  ...selection,
+  limit: limit({ byDefault: 1000 }),
+  cursor: cursor([1_752_868_800_000, "ml-training", "trainer-0", ""]),
+};
+
+/** A part of a list, in the API's shape. */
+interface ApiPage<Row> {
+  readonly rows: readonly Row[];
+  /** The cursor of the next part; undefined at the end. */
+  readonly next: string | undefined;
+}
+
+/** Reads the requested part of usage.
+ *  @throws InvalidParameter if `start_time` is after `end_time`
+ *  @throws StoreUnavailable, QueryTooCostly */
+export async function usagePage(
+  queries: Pick<UsageQueries, "sums">,
+  values: ValuesOf<typeof usageQuery>,
+  clock: Clock,
+): Promise<ApiPage<ReturnType<typeof toApiUsage>>> {
+  const { group_by: groupBy, step } = values;
+  const rows = await queries.sums({ ...filterOf(values, clock.nowMs()), groupBy, step, rowsMax });
+  const { elements, next } = partOf(rows, ({ timeMs, group }) => [timeMs, ...group], values);
+  return { rows: elements.map((row) => toApiUsage(row, groupBy)), next };
+}
+
+/** Reads the requested part of the usage of jobs.
+ *  @throws as `usagePage` */
+export async function jobPage(
+  queries: Pick<UsageQueries, "jobs">,
+  values: ValuesOf<typeof jobQuery>,
+  clock: Clock,
+): Promise<ApiPage<ReturnType<typeof toApiJob>>> {
+  const nowMs = clock.nowMs();
+  const jobs = await queries.jobs({ ...filterOf(values, nowMs), nowMs, rowsMax });
+  const meant = jobs.filter(({ hasEnded }) => values.ended === "all" || hasEnded === (values.ended === "yes"));
+  const place = ({ fromMs, namespace, pod, job }: (typeof jobs)[number]): Place => [fromMs, namespace, pod, job];
+  const { elements, next } = partOf(meant, place, values);
+  return { rows: elements.map(toApiJob), next };
+}
+
+function filterOf(values: ValuesOf<typeof selection>, nowMs: number): UsageFilter {
+  const { gpu_uuid, parent_uuid, cluster_id, hostname, model, namespace, pod, job, user } = values;
+  return {
+    gpus: selectorOf({ gpu_uuid, parent_uuid, cluster_id, hostname, model }),
+    holder: defined({ namespace, pod, job, user }),
+    range: hoursOf(timeRangeOf(values), nowMs),
+  };
+}
+
+/** Whole hours, from the one that has the beginning of a range. */
+function hoursOf(given: TimeRange, nowMs: number): TimeRange {
+  const toMs = given.toMs === Infinity ? nowMs + 1 : given.toMs;
+  const fromMs = given.fromMs === -Infinity ? toMs - 1 - windowDefaultMs : given.fromMs;
+  return { fromMs: Math.floor(fromMs / hourMs) * hourMs, toMs };
+}
+
+/** The rows after a place, at most `limit`. */
+function partOf<Row>(
+  rows: readonly Row[],
+  placeOf: (row: Row) => Place,
+  { cursor: after, limit: max }: { readonly cursor: Place | undefined; readonly limit: number },
+): { readonly elements: readonly Row[]; readonly next: string | undefined } {
+  const rest = after === undefined ? rows : rows.filter((row) => isAfter(placeOf(row), after));
+  const elements = rest.slice(0, max);
+  const last = elements.at(-1);
+  return { elements, next: rest.length > max && last !== undefined ? encodeCursor(placeOf(last)) : undefined };
+}
+
+function isAfter(place: Place, other: Place): boolean {
+  for (const [index, part] of place.entries()) {
+    const otherPart = other[index] ?? "";
+    if (part !== otherPart) return part > otherPart;
+  }
+  return false;
+}

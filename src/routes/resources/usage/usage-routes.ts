@@ -1,0 +1,101 @@
+import { Elysia } from "elysia";
+import type { Clock } from "../../../kit/clock.ts";
+import { defined } from "../../../kit/defined.ts";
+import { notFound } from "../../http/api-error.ts";
+import type { Row } from "../../http/formats/columns.ts";
+import { headOf, rowsUnread } from "../../http/formats/head-of.ts";
+import { formatOf } from "../../http/formats/negotiate.ts";
+import { rowAnswer } from "../../http/formats/row-answer.ts";
+import { operation } from "../../http/operation.ts";
+import { accepts, acceptsAt } from "../../http/parameters/accepts.ts";
+import { list } from "../../schemas/envelope.ts";
+import type { ViewOf } from "../resource.ts";
+import { heldSpanSchema, toApiHeldSpan } from "./held-span.ts";
+import { holdersQuery, holdersRange, uuidParameter } from "./holders-query.ts";
+import { jobPage, jobQuery, usagePage, usageQuery } from "./usage-query.ts";
+import { jobUsageSchema, usageSchema } from "./usage-row.ts";
+
+/** The routes of who used devices, and for what. */
+export function usageRoutes(viewOf: ViewOf, clock: Clock) {
+  return new Elysia({ name: "usage", prefix: "/api/v1" })
+    .get(
+      "/usage",
+      async ({ request, query }) => {
+        const page = await usagePage(viewOf(request).queries.usage, query, clock);
+        return pageAnswer(request, page, Object.keys(usageSchema.properties));
+      },
+      { ...accepts(usageQuery), ...rowsUnread, detail: usageDetail },
+    )
+    .get(
+      "/usage/jobs",
+      async ({ request, query }) => {
+        const page = await jobPage(viewOf(request).queries.usage, query, clock);
+        return pageAnswer(request, page, Object.keys(jobUsageSchema.properties));
+      },
+      { ...accepts(jobQuery), ...rowsUnread, detail: jobsDetail },
+    )
+    .get(
+      "/gpus/:uuid/holders",
+      async ({ request, params: { uuid }, query }) => {
+        const range = holdersRange(query, clock);
+        const { queries } = viewOf(request);
+        if (!(await queries.fleet.has(uuid))) throw notFound("GPU", { uuid });
+        if (request.method === "HEAD") return headOf(request);
+        return list((await queries.usage.holders({ uuid, range })).map(toApiHeldSpan));
+      },
+      { ...acceptsAt({ uuid: uuidParameter }, holdersQuery), detail: holdersDetail },
+    );
+}
+
+function pageAnswer(
+  request: Request,
+  { rows, next }: { readonly rows: readonly Row[]; readonly next: string | undefined },
+  columns: readonly string[],
+) {
+  const format = formatOf(request);
+  if (format === "json") return { ...list(rows), ...defined({ next_cursor: next }) };
+  return rowAnswer({ request, format, columns, parts: onePart(rows) });
+}
+
+async function* onePart(rows: readonly Row[]): AsyncGenerator<readonly Row[], void> {
+  yield await Promise.resolve(rows);
+}
+
+const read = { tag: "telemetry", access: { scope: "read", selectors: "narrowed" } } as const;
+
+const usageDetail = operation({
+  id: "listUsage",
+  ...read,
+  summary: "Who used GPUs, and for how long",
+  description:
+    "Of each namespace, pod, container, job, user, host, model, cluster or device: the time in which GPUs were held, free or unknown, how much of it " +
+    "was active, idle and effective, and the energy and cost. Allocated, unallocated and unknown seconds of all rows add up to the " +
+    "time of all GPUs. Covers whole hours (UTC), the present one until the newest records.",
+  part: usageSchema,
+  alsoAsRows: true,
+  errors: [400, 500, 503],
+});
+
+const jobsDetail = operation({
+  id: "listJobUsage",
+  ...read,
+  summary: "What each pod and job used",
+  description:
+    "The footprint of each pod or job that held a GPU in the range: its devices, when it held them, for how long, and its utilization, " +
+    "memory, power and energy. In the order in which they began.",
+  part: jobUsageSchema,
+  alsoAsRows: true,
+  errors: [400, 500, 503],
+});
+
+const holdersDetail = operation({
+  id: "listGpuHolders",
+  tag: "gpus",
+  access: { scope: "read", selectors: "narrowed" },
+  summary: "Who held a GPU",
+  description:
+    "Who held the GPU or MIG instance at an instant, or in a range, by time ascending. A record counts until the next one, for a limited " +
+    "time; after that, it is unknown. Kept as long as usage.",
+  list: heldSpanSchema,
+  errors: [400, 404, 500, 503],
+});
