@@ -2678,7 +2678,7 @@ export interface components {
             end_time: string;
             /** @description True if no record has named it for 15 minutes */
             ended: boolean;
-            /** @description False if it held a device at the beginning of the range: it may have begun before */
+            /** @description False if it held a device at the beginning of the range: it may have started before */
             complete: boolean;
             /** @description UUIDs of its devices */
             uuids: string[];

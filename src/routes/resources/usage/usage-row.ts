@@ -96,7 +96,7 @@ export const jobUsageSchema = Type.Object(
     end_time: instant("When it held a device for the last time in the range"),
     ended: Type.Boolean({ description: "True if no record has named it for 15 minutes" }),
     complete: Type.Boolean({
-      description: "False if it held a device at the beginning of the range: it may have begun before",
+      description: "False if it held a device at the beginning of the range: it may have started before",
     }),
     uuids: Type.Array(Type.String(), { description: "UUIDs of its devices" }),
     ...sumFields,
