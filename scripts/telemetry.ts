@@ -18,11 +18,12 @@ import { endSession, listSessions, whoAmI } from "./telemetry/people.ts";
 import { scaling } from "./telemetry/scaling.ts";
 import { services } from "./telemetry/services.ts";
 import { targets } from "./telemetry/targets.ts";
+import { addUsage } from "./telemetry/usage.ts";
 import { addTop } from "./telemetry/top/top-command.ts";
 import { watch } from "./telemetry/watch.ts";
 import { printError } from "../src/terminal/print.ts";
 
-// bun run telemetry -- gpus|hosts|latest|history|coverage|inventory|changes|watch|top|faults|series|services|targets|scaling|queue|rejections|dead-letters|keys|sessions|whoami|completions
+// bun run telemetry -- gpus|hosts|latest|history|coverage|usage|waste|inventory|changes|watch|top|faults|series|services|targets|scaling|queue|rejections|dead-letters|keys|sessions|whoami|completions
 //   [--json] [--url http://localhost:8080]
 // A gateway that needs a key gets the one of TELEMETRY_KEY, or of the file TELEMETRY_KEY_FILE. TELEMETRY_CA_FILE, TELEMETRY_CERT_FILE and
 // TELEMETRY_CERT_KEY_FILE are for TLS.
@@ -129,6 +130,7 @@ program
   .option("--end <time>", "up to the hour that has this time")
   .option("--limit <count>", "maximum number of rows", parseCount)
   .action((options) => coverage(output(), options as object));
+addUsage(program, output, parseCount);
 addInventory(program, output, parseCount);
 program
   .command("changes")

@@ -1,0 +1,111 @@
+import { type Command, Option } from "commander";
+import { stringify } from "csv-stringify/sync";
+import { answerOf, type paths } from "gpu-telemetry-client";
+import { usageGroupFields, usageGroupings, usageSteps } from "../../src/domain/usage/usage.ts";
+import { defined } from "../../src/kit/defined.ts";
+import { print } from "../../src/terminal/print.ts";
+import { checkGpus, columnsIn, type Filters, queryOf } from "./fleet.ts";
+import { rangeOf, type TimeOptions } from "./history.ts";
+import { cellOf, type Output, type Row, showRows } from "./output.ts";
+
+type Query = NonNullable<paths["/api/v1/usage"]["get"]["parameters"]["query"]>;
+
+interface UsageOptions extends Filters, TimeOptions {
+  readonly by?: NonNullable<Query["group_by"]>;
+  readonly step?: NonNullable<Query["step"]>;
+  readonly pod?: string;
+  readonly job?: string;
+  readonly user?: string;
+  readonly csv?: boolean;
+}
+
+const groupColumns = [...new Set<string>(Object.values(usageGroupFields).flat())];
+
+/** Shows who used GPUs, and for how long. @throws GatewayError, GatewayUnreachable */
+async function usage(output: Output, options: UsageOptions): Promise<void> {
+  const { rows, next } = await usageRows(output, options);
+  const shown = output.asJson || options.csv === true ? rows : rows.map(inHours);
+  const hours = ["allocated", "active", "idle", "effective", "unallocated", "unknown"].map((name) => `${name}_hours`);
+  const columns = [...columnsIn(rows, groupColumns), "devices", ...hours, "energy_kwh", ...columnsIn(rows, ["cost"])];
+  show(shown, [...(options.step === undefined ? [] : ["timestamp"]), ...columns], {
+    ...output,
+    csv: options.csv,
+    next,
+  });
+}
+
+/** Shows who holds idle GPUs: those with the most idle hours first. @throws GatewayError, GatewayUnreachable */
+async function waste(output: Output, options: UsageOptions): Promise<void> {
+  // each row is needed to find the greatest ones
+  const { limit, ...others } = options;
+  const { rows } = await usageRows(output, { by: "pod", ...others, limit: 10_000 });
+  const idle = rows
+    .filter(({ idle_seconds }) => idle_seconds > 0)
+    .sort((a, b) => (b.idle_cost ?? 0) - (a.idle_cost ?? 0) || b.idle_seconds - a.idle_seconds)
+    .slice(0, limit ?? 100);
+  const shown = output.asJson || options.csv === true ? idle : idle.map(inHours);
+  const money = columnsIn(idle, ["idle_cost", "currency"]);
+  const groups = columnsIn(idle, groupColumns);
+  show(shown, [...groups, "devices", "idle_hours", "allocated_hours", "idle_share", "idle_energy_kwh", ...money], {
+    ...output,
+    csv: options.csv,
+  });
+}
+
+async function usageRows(output: Output, options: UsageOptions) {
+  const { namespace, ...places } = options;
+  await checkGpus(output, places);
+  const { by: group_by, step, pod, job, user } = options;
+  const query = { ...queryOf(options), ...rangeOf(options), ...defined({ group_by, step, namespace, pod, job, user }) };
+  const answer = await answerOf(output.gateway.GET("/api/v1/usage", { params: { query } }));
+  return { rows: answer.data, next: options.limit === undefined ? answer.next_cursor : undefined };
+}
+
+type UsageOfGroup = Awaited<ReturnType<typeof usageRows>>["rows"][number];
+
+/** Seconds as hours, and the share of the allocated time that was idle. */
+function inHours(row: UsageOfGroup): Row {
+  const seconds = Object.entries(row).filter(([name]) => name.endsWith("_seconds"));
+  const hours = seconds.map(([name, value]) => [name.replace("_seconds", "_hours"), (Number(value) / 3600).toFixed(1)]);
+  const idle = row.allocated_seconds === 0 ? 0 : row.idle_seconds / row.allocated_seconds;
+  return { ...row, ...(Object.fromEntries(hours) as Row), idle_share: `${Math.round(idle * 100)} %` };
+}
+
+function show(
+  rows: readonly Row[],
+  columns: readonly string[],
+  { csv = false, ...options }: Parameters<typeof showRows>[2] & { readonly csv?: boolean | undefined },
+): void {
+  if (!csv) return showRows(rows, columns, options);
+  const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  const cells = rows.map((row) => names.map((name) => cellOf(row[name])));
+  print(stringify([names, ...cells]).trimEnd());
+}
+
+/** Adds the commands for usage. */
+export function addUsage(program: Command, output: () => Output, parseCount: (text: string) => number): void {
+  const command = (name: string, description: string): Command =>
+    program
+      .command(name)
+      .description(description)
+      .addOption(new Option("--by <group>", "a row for each of these").choices(usageGroupings))
+      .option("--gpu <uuid>", "only this GPU or MIG instance")
+      .option("--parent <uuid>", "only the MIG instances of this GPU")
+      .option("--cluster <id>", "only of this cluster")
+      .option("--host <hostname>", "only of this host")
+      .option("--model <name>", "only GPUs of this model")
+      .option("--namespace <name>", "only what this namespace held")
+      .option("--pod <name>", "only what pods of this name held")
+      .option("--job <name>", "only what this job held")
+      .option("--user <name>", "only what was held for this user")
+      .option("--start <time>", "from the hour that has this time; RFC 3339 with zone; by default a day before the end")
+      .option("--end <time>", "up to the hour that has this time; by default now")
+      .option("--limit <count>", "maximum number of rows", parseCount)
+      .option("--csv", "CSV instead of a table", false);
+  command("usage", "who used GPUs, for how long, and how much of that was active, idle and effective; by namespace")
+    .addOption(new Option("--step <span>", "rows by hour or day, or for the whole range").choices(usageSteps))
+    .action((options) => usage(output(), options as object));
+  command("waste", "who holds idle GPUs: idle hours, energy and cost, the greatest first; by pod").action((options) =>
+    waste(output(), options as object),
+  );
+}
