@@ -155,7 +155,7 @@ program
   .option("--count <records>", "end after this number of records", parseCount)
   .action((options) => watch(output(), options as object));
 addTop(program, output, parseCount);
-addFaults(program, output);
+addFaults(program, output, parseCount);
 program
   .command("services")
   .description("running processes of the pipeline, with their state and load")

@@ -35,6 +35,13 @@ const instants = [0, 30_000, 3_000_000, worldEndMs - worldStartMs].map((ms) =>
   new Date(worldStartMs + ms).toISOString(),
 );
 
+/** The ids of faults that `TwinDatabase` tells. */
+const faultIds = [
+  ...[60_000, 120_000].map((ms) => `memory.full@own-cluster/GPU-own-0@${worldStartMs + ms}`),
+  ...foreign((side) => `${side}.fault@own-cluster/GPU-own-0@${worldStartMs}`),
+  ...foreign((side) => `${side}.fault@${side}-cluster/GPU-${side}-0@${worldStartMs}`),
+];
+
 /** Values of parameters, by name; those of a choice are in the document. */
 const values: Readonly<Record<string, readonly string[]>> = {
   ...{ uuid: uuids, gpu_uuid: uuids, parent_uuid: uuids, cluster_id: clusters, hostname: hosts, host_id: hosts },
@@ -49,6 +56,8 @@ const values: Readonly<Record<string, readonly string[]>> = {
   },
   ...{ model: ["H100", "unknown"], seen: ["true", "false"], metrics: ["temperature", "temperature,power_draw"] },
   ...{ metric: ["temperature", "own_metric", "foreign_metric"] },
+  ...{ id: faultIds, name: ["memory.full", "secretA.fault"], state: ["firing", "resolved", "firing,resolved"] },
+  ...{ severity: ["warning", "info,critical"], job: ["own-team/train"] },
 };
 
 const accepts = ["application/json", "application/json", "text/csv", "application/x-ndjson"];
@@ -79,7 +88,7 @@ const textsOf: Readonly<Record<string, readonly string[]>> = {
     gpuUuid: uuids,
     parentUuid: uuids,
     clusterId: clusters,
-    id: clusters,
+    id: [...clusters, ...faultIds],
     hostname: hosts,
     hostId: hosts,
   },

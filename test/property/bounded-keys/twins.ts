@@ -14,7 +14,9 @@ import { messageOf } from "../../../dev/make-batch.ts";
 import { gatewayOver, type TestGateway } from "../../routes/gateway.ts";
 import { securedParts } from "../../routes/access/secured-gateway.ts";
 import { type SettledState, settleTo } from "../../support/settled.ts";
-import { type Moment, own, type Part, sides, type World, worldEndMs } from "./worlds.ts";
+import { SqlFaultStore } from "../../../src/faults/sql/sql-fault-store.ts";
+import { faultChange, FaultLeader } from "../../support/fault-leader.ts";
+import { type Moment, own, type Part, sides, type World, worldEndMs, worldStartMs } from "./worlds.ts";
 import { unshownLog } from "../../../dev/unshown-log.ts";
 
 /** A gateway over one of a world's two fleets, and the key with the world's selector. */
@@ -54,6 +56,7 @@ export class TwinDatabase {
     const opened = await this.emptied();
     for (const batch of this.batchesOf(world.moments.slice(0, until))) await opened.store.ingest(batch);
     await this.tellInventory(opened, world);
+    await this.tellFaults(world);
     if (settled !== "nothing") await settleTo(this.client, settled);
     const secured = securedParts(opened);
     const headersOf = async (name: string, selector: World["selector"] | undefined) => {
@@ -127,6 +130,30 @@ export class TwinDatabase {
       ...{ engine: () => engine, place: "the test's database", clock: systemClock, onChange: () => undefined },
     });
     return { ...drivers, client: this.client };
+  }
+
+  /** Faults of an own device are the same in both fleets, between others that are not. */
+  private async tellFaults({ selector: { namespaces } }: World): Promise<void> {
+    const leader = await FaultLeader.of(new SqlFaultStore(this.client));
+    const side = sides[this.side];
+    const at = (minutes: number): number => worldStartMs + minutes * 60_000;
+    const heldBy = (namespace: string) => ({ namespace, pod: `${namespace}-pod`, container: "main" });
+    const foreign = { name: `${side}.fault`, startedAtMs: at(0), holders: [heldBy(`${side}-team`)] };
+    const elsewhere = { clusterId: `${side}-cluster`, hostname: `${side}-host`, uuid: `GPU-${side}-0` };
+    const place = { clusterId: own.clusters[0], hostname: own.hosts[0], uuid: own.uuids[0] };
+    // who shares an own device is no secret without namespaces
+    const sharing = namespaces === undefined ? [] : foreign.holders;
+    const held = { ...place, startedAtMs: at(1), holders: [...own.namespaces.map(heldBy), ...sharing] };
+    for (let minutes = 1; minutes <= 1 + this.side; minutes += 1) {
+      await leader.tell(faultChange({ ...foreign, ...elsewhere }, "firing", at(minutes)));
+    }
+    await leader.tell(faultChange(held, "firing", at(6)));
+    if (namespaces !== undefined) {
+      const states = ["firing", "resolved"] as const;
+      await leader.tell(...states.map((state, index) => faultChange({ ...foreign, ...place }, state, at(7 + index))));
+    }
+    await leader.tell(faultChange(held, "resolved", at(9)));
+    await leader.tell(faultChange({ ...held, name: "memory.full" }, "firing", at(10)));
   }
 
   private async tellInventory({ inventory }: Awaited<ReturnType<TwinDatabase["emptied"]>>, world: World) {

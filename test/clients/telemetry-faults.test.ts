@@ -1,0 +1,101 @@
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { SqlFaultStore } from "../../src/faults/sql/sql-fault-store.ts";
+import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
+import { makeBatch, messageOf } from "../../dev/make-batch.ts";
+import { type LiveGateway, openLiveGateway } from "../routes/live/live-gateway.ts";
+import { faultChange, FaultLeader } from "../support/fault-leader.ts";
+import { openMemoryStore } from "../support/open-store.ts";
+import { runTelemetry } from "./run-telemetry.ts";
+
+setDefaultTimeout(60_000);
+
+const startedAtMs = Date.now() - 3 * 3_600_000;
+const ofGpu = { uuid: "GPU-cli", hostname: "host-cli", clusterId: "lab" };
+let stored: OpenStore;
+let gateway: LiveGateway;
+let leader: FaultLeader;
+let hot: string;
+beforeAll(async () => {
+  stored = await openMemoryStore();
+  const record = { uuid: "GPU-cli", hostname: "host-cli", timeMs: Date.UTC(2025, 6, 18), metrics: { temperature: 41 } };
+  await stored.store.ingest(messageOf("inventory", makeBatch([record])));
+  const faults = new SqlFaultStore(stored.client);
+  gateway = await openLiveGateway({ faults, inventory: stored.inventory });
+  leader = await FaultLeader.of(faults);
+  const holders = [{ namespace: "ml", pod: "train-0", container: "main" }];
+  hot = await leader.tell(faultChange({ ...ofGpu, holders, startedAtMs }, "firing", startedAtMs));
+  const idle = { ...ofGpu, name: "held.idle", severity: "info" as const };
+  await leader.tell(faultChange({ ...idle, startedAtMs: startedAtMs + 1000 }, "pending", startedAtMs + 1000));
+  leader.work();
+});
+afterAll(async () => {
+  await leader.stop();
+  await gateway.close();
+  await stored.close();
+});
+
+const run = (...args: string[]) => runTelemetry(gateway.port, ["faults", ...args]);
+const jsonOf = async (...args: string[]): Promise<unknown> => JSON.parse((await run(...args, "--json")).text);
+
+test("faults are a table that says where, how old, who holds it, and what to do", async () => {
+  const { status, text, errors } = await run();
+  expect([status, errors]).toEqual([0, ""]);
+  for (const part of ["warning", "3h", "firing", "host-cli", "GPU-cli", "ml/train-0/ma", "1 fault"]) {
+    expect(text).toContain(part);
+  }
+  expect(text).toContain("gpu.temperature.high: Check the fans. (docs/faults.md#gputemperaturehigh)");
+  expect(
+    Math.max(
+      ...text
+        .split("\n")
+        .slice(0, 4)
+        .map(({ length }) => length),
+    ),
+  ).toBeLessThanOrEqual(80);
+});
+
+test("options select faults, and pending ones are shown if they are asked for", async () => {
+  expect(await jsonOf()).toMatchObject([{ id: hot }]);
+  expect(await jsonOf("--pending")).toMatchObject([{ name: "held.idle", state: "pending" }, { id: hot }]);
+  expect(await jsonOf("--state", "pending", "--severity", "info")).toMatchObject([{ name: "held.idle" }]);
+  expect(await jsonOf("--host", "none")).toEqual([]);
+  expect(await jsonOf("--namespace", "ml", "--gpu", "GPU-cli", "--name", "gpu.temperature.high")).toHaveLength(1);
+  const refused = await run("--severity", "awful");
+  expect([refused.status, refused.errors.includes("info, warning, critical")]).toEqual([1, true]);
+});
+
+test("show prints a fault with its changes", async () => {
+  const { text } = await run("show", hot);
+  expect(text).toContain("held by: ml/train-0/main");
+  expect(text).toContain("firing temperature is 90: firing.");
+});
+
+test("a silence is created, listed and ended; the table marks what it silences", async () => {
+  const made = await run("silence", "--host", "host-*", "--reason", "fans", "--for", "2h");
+  expect([made.status, made.errors]).toEqual([0, ""]);
+  const [silence] = (await jsonOf("silences")) as { id: number; ends_at: string }[];
+  expect(silence).toMatchObject({ author: "anyone", reason: "fans", matchers: { hostname: "host-*" } });
+  const lastsMs = Date.parse(silence?.ends_at ?? "") - Date.now();
+  expect([lastsMs > 7_100_000, lastsMs <= 7_200_000]).toEqual([true, true]);
+  expect((await run()).text).toContain("silenced");
+  expect((await run("unsilence", String(silence?.id))).text).toContain("ended");
+  expect(await jsonOf("silences")).toEqual([]);
+  expect(await jsonOf("silences", "--ended")).toHaveLength(1);
+  const unbounded = await run("silence", "--host", "x", "--reason", "x");
+  expect([unbounded.status, unbounded.errors]).toEqual([1, expect.stringContaining("--for or --until")]);
+});
+
+test("a reset is told, a part of an id is enough to acknowledge, and --watch prints what has changed since", async () => {
+  expect((await run("reset", "GPU-cli", "--comment", "ticket")).text).toContain("carried out");
+  expect((await run("reboot", "host-none")).status).toBe(1);
+  const watching = run("--watch", "--count", "2", "--interval", "0.2", "--json");
+  // the first table has to be there before the change
+  await Bun.sleep(3000);
+  const { status, text } = await run("ack", "temperature.high", "--comment", "seen");
+  expect([status, text]).toEqual([0, expect.stringContaining(`${hot}: acknowledged`)]);
+  const tables = (await watching).text.trim().split("\n");
+  expect(tables.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+    [{ id: hot, state: "firing" }],
+    [{ id: hot, state: "acknowledged", comment: "seen" }],
+  ]);
+});
