@@ -55,11 +55,12 @@ async function startOurs(): Promise<{ port: number; publish: Publish }> {
   const listeners: ((members: readonly FleetMember[]) => void)[] = [];
   const feed = new LiveFeed(kind === "hot" ? fleet : { onMembers: (listener) => void listeners.push(listener) });
   const history = { records: () => Promise.resolve({ elements: [], next: undefined }) };
+  const faults = { news: () => Promise.resolve({ news: [], sequence: 0 }) };
   const settings = parseConfig({});
   const app = new Elysia({ websocket: socketSettings(settings) }).use(
     liveRoutes({
       ...{ settings, limit: undefined, log, clock: systemClock, registry: new Registry() },
-      viewFor: () => ({ key: "", feed, fleet, queries: { history }, ready: () => Promise.resolve() }),
+      viewFor: () => ({ key: "", feed, fleet, queries: { history }, faults, ready: () => Promise.resolve() }),
       stopping: new AbortController().signal,
     }),
   );

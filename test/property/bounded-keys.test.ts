@@ -89,11 +89,21 @@ async function messagesOf(twin: Twin, subscriptions: readonly object[]): Promise
   client.send({ type: "subscribe", id: "replay", since });
   await client.until(() => client.messages.some(({ type }) => type === "replayed"));
   await twin.play();
+  client.send({ type: "subscribe_faults", since: 0 });
+  await client.until(() => client.messages.some((message) => JSON.stringify(message).includes("memory.full")));
   await client.settle();
   client.close();
   await app.stop(true);
   await twin.close();
-  return client.messages.filter(({ type }) => type !== "pong");
+  const ofFaults = client.messages.filter(({ type }) => type === "fault_change");
+  const others = client.messages.filter(({ type }) => type !== "pong" && type !== "fault_change");
+  return [...others, ...ofFaults.map(withoutPresent)];
+}
+
+/** A change of a fault without its number, which counts the changes of all, and without the present. */
+function withoutPresent(message: Message): Message {
+  const change = { ...(message["change"] as object), told_at: "now" };
+  return { ...message, sequence: 0, change };
 }
 
 test(

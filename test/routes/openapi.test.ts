@@ -250,7 +250,13 @@ describe("the OpenAPI document", () => {
       string,
       Record<string, { readonly properties: Record<string, Json> }>
     >;
-    expect(Object.keys(clientMessages ?? {})).toEqual(["subscribe", "unsubscribe", "ping"]);
+    expect(Object.keys(clientMessages ?? {})).toEqual([
+      "subscribe",
+      "unsubscribe",
+      "subscribe_faults",
+      "unsubscribe_faults",
+      "ping",
+    ]);
     expect(Object.keys(serverMessages ?? {})).toContain("telemetry_update");
     for (const [type, { properties }] of Object.entries({ ...clientMessages, ...serverMessages })) {
       expect(properties["type"]).toEqual({ type: "string", enum: [type] });

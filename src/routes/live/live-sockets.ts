@@ -81,6 +81,7 @@ export class LiveSockets implements SocketOwner {
       topics,
       instruments: this.instruments,
       onSkipped: (count) => (this.skipped += count),
+      onFaultsUnread: (reason) => options.log.debug({ reason }, "changes of faults cannot be read, and follow later"),
     });
     stopping.addEventListener("abort", () => this.closeAll(), { once: true });
   }

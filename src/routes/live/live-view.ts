@@ -1,4 +1,5 @@
 import type { HistoryQueries } from "../../pipeline/store/telemetry-queries.ts";
+import type { ApiFaultNews } from "../schemas/fault.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import type { Feed } from "./live-feed.ts";
 
@@ -9,6 +10,14 @@ export interface LiveView {
   readonly fleet: Fleet;
   readonly feed: Feed;
   readonly queries: { readonly history: Pick<HistoryQueries, "records"> };
+  readonly faults: {
+    /** The changes of faults after a sequence, oldest first, and where to continue.
+     *  @param after undefined: no changes, but where to begin */
+    news(
+      after: number | undefined,
+      limit: number,
+    ): Promise<{ readonly news: readonly ApiFaultNews[]; readonly sequence: number }>;
+  };
   /** Resolves when the view can be used. Never rejects. */
   ready(): Promise<void>;
 }

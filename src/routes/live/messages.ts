@@ -3,6 +3,7 @@ import { metricNames } from "../../domain/metrics.ts";
 import { selectorMaxLength } from "../../domain/series-selector.ts";
 import { nameMaxLength, wholeNumber } from "../schemas/envelope.ts";
 import type { ScopeRule } from "../http/access/access-rule.ts";
+import { faultNewsSchema } from "../schemas/fault.ts";
 import { selectorFields } from "../schemas/gpu-selector.ts";
 import { migFields } from "../schemas/mig-fields.ts";
 import { occupantsField } from "../schemas/occupants.ts";
@@ -35,6 +36,11 @@ const subscriptionId = Type.String({
     "Identifies a subscription within its connection; chosen by the server if the client does not choose one",
 });
 const pingId = Type.String({ minLength: 1, maxLength: 64, description: "Chosen by the client; the pong repeats it" });
+const followId = Type.String({
+  minLength: 1,
+  maxLength: 64,
+  description: "Chosen by the client; each change has it",
+});
 const topic = Type.Literal("telemetry", {
   description: "The kind of data that the subscription sends: newest records of GPUs",
 });
@@ -104,6 +110,26 @@ export const clientMessages = {
       description: "Ends a subscription; without id, all subscriptions of the connection",
     },
   ),
+  subscribe_faults: Type.Object(
+    {
+      type: Type.Literal("subscribe_faults"),
+      id: Type.Optional(followId),
+      since: Type.Optional(
+        Type.Number({
+          multipleOf: 1,
+          minimum: 0,
+          maximum: Number.MAX_SAFE_INTEGER,
+          description:
+            "The last sequence that the client knows: the changes after it are sent. Default: only later ones",
+        }),
+      ),
+    },
+    { additionalProperties: false, description: "Requests the changes of faults as they are told" },
+  ),
+  unsubscribe_faults: Type.Object(
+    { type: Type.Literal("unsubscribe_faults"), id: Type.Optional(followId) },
+    { additionalProperties: false, description: "Ends the changes of faults" },
+  ),
   ping: Type.Object(
     { type: Type.Literal("ping"), id: Type.Optional(pingId) },
     { additionalProperties: false, description: "Requests a pong" },
@@ -114,6 +140,8 @@ export const clientMessages = {
 export const messageRules: Readonly<Record<keyof typeof clientMessages, ScopeRule | { readonly scope: "any" }>> = {
   subscribe: { scope: "read", selectors: "narrowed" },
   unsubscribe: { scope: "any" },
+  subscribe_faults: { scope: "read", selectors: "narrowed" },
+  unsubscribe_faults: { scope: "any" },
   ping: { scope: "any" },
 };
 
@@ -187,6 +215,22 @@ export const serverMessages = {
       additionalProperties: false,
       description: "Records were not sent, because the client reads too slowly or a replay takes too long",
     },
+  ),
+  faults_subscribed: Type.Object(
+    {
+      type: Type.Literal("faults_subscribed"),
+      id: Type.Optional(followId),
+      sequence: wholeNumber({ minimum: 0, description: "The last change until now; since continues after it" }),
+    },
+    { additionalProperties: false, description: "The changes of faults that follow are sent" },
+  ),
+  faults_unsubscribed: Type.Object(
+    { type: Type.Literal("faults_unsubscribed"), id: Type.Optional(followId) },
+    { additionalProperties: false, description: "No more changes of faults follow" },
+  ),
+  fault_change: Type.Object(
+    { type: Type.Literal("fault_change"), id: Type.Optional(followId), ...faultNewsSchema.properties },
+    { additionalProperties: false, description: "A change of a fault's state, with the fault as it is now" },
   ),
   pong: Type.Object(
     { type: Type.Literal("pong"), id: Type.Optional(pingId) },

@@ -7,6 +7,7 @@ import type { FleetMember } from "../fleet/fleet.ts";
 import { firstMsOf, readInstant } from "../../domain/timestamp.ts";
 import { presentAsker } from "../http/access/asker.ts";
 import { ApiError } from "../http/api-error.ts";
+import { FaultFollowers } from "./fault-followers.ts";
 import type { LiveInstruments } from "./live-instruments.ts";
 import type { LiveSettings } from "./live-settings.ts";
 import type { LiveSocket } from "./live-socket.ts";
@@ -19,6 +20,7 @@ import { type SubscriptionRequest, subscriptionRequestOf } from "./subscription-
 import { Subscription } from "./subscription.ts";
 
 type Subscribe = Extract<ClientMessage, { type: "subscribe" }>;
+type SubscribeFaults = Extract<ClientMessage, { type: "subscribe_faults" }>;
 
 interface SubscriptionsOptions {
   readonly topics: SharedTopics;
@@ -27,14 +29,18 @@ interface SubscriptionsOptions {
   /** Called with the number of records that will not be sent: newer ones superseded them, or the backlog was full. */
   readonly onSkipped: (count: number) => void;
   readonly clock: Clock;
+  /** Called when the store does not answer a question for changes of faults. */
+  readonly onFaultsUnread: (reason: string) => void;
 }
 
 /** Handles the messages of clients: subscribes, unsubscribes, answers pings. */
 export class Subscriptions {
   private readonly replays: Replays;
+  private readonly faults: FaultFollowers;
 
   constructor(private readonly options: SubscriptionsOptions) {
     const { settings } = options;
+    this.faults = new FaultFollowers(options);
     this.replays = new Replays({ ...options, maxRecords: settings.wsReplayMaxRecords });
   }
 
@@ -48,6 +54,8 @@ export class Subscriptions {
     const { message } = read;
     if (message.type === "subscribe") this.subscribe(socket, message, view);
     else if (message.type === "unsubscribe") this.unsubscribe(socket, message.id);
+    else if (message.type === "subscribe_faults") this.followFaults(socket, message, view);
+    else if (message.type === "unsubscribe_faults") this.unfollowFaults(socket);
     else socket.send(message.id === undefined ? { type: "pong" } : { type: "pong", id: message.id });
   }
 
@@ -113,6 +121,22 @@ export class Subscriptions {
       return { code: "too_many_subscriptions", message, details: { expected: wsMaxSubscriptions } };
     }
     return undefined;
+  }
+
+  private followFaults(socket: LiveSocket, message: SubscribeFaults, view: LiveView): void {
+    const { id, since } = message;
+    const isNew = this.faults.follow(socket, view, defined({ id, since }));
+    if (isNew && since !== undefined) socket.send({ type: "faults_subscribed", sequence: since, ...defined({ id }) });
+    if (isNew) return;
+    const text = "This connection follows faults already; expected unsubscribe_faults first";
+    this.sendError(socket, { code: "duplicate_subscription", message: text, details: {}, ...defined({ id }) });
+  }
+
+  private unfollowFaults(socket: LiveSocket): void {
+    const ended = this.faults.unfollow(socket);
+    if (ended !== false) return socket.send({ type: "faults_unsubscribed", ...defined(ended) });
+    const message = "This connection does not follow faults; expected subscribe_faults first";
+    this.sendError(socket, { code: "unknown_subscription", message, details: {} });
   }
 
   private unsubscribe(socket: LiveSocket, id: string | undefined): void {

@@ -125,6 +125,24 @@ const faultChangeSchema = Type.Object(
   },
 );
 
+/** A change of a fault that is told to those who follow, with the fault as it is when it is told. */
+export const faultNewsSchema = Type.Object(
+  {
+    sequence: wholeNumber({
+      minimum: 1,
+      description: "Its number among the changes of all faults; since continues after it",
+    }),
+    change: faultChangeSchema,
+    fault: faultSchema,
+  },
+  {
+    $id: "FaultNews",
+    additionalProperties: false,
+    description: "A change of a fault's state, with the fault as it is now",
+    examples: [{ sequence: 17, change: exampleChange, fault: exampleFault }],
+  },
+);
+
 /** A fault with its changes, oldest first. */
 export const faultDetailSchema = Type.Object(
   { ...faultFields, changes: Type.Array(faultChangeSchema, { description: "Its newest 1,000 changes, oldest first" }) },
@@ -137,6 +155,7 @@ export const faultDetailSchema = Type.Object(
 );
 
 export type ApiFault = Static<typeof faultSchema>;
+export type ApiFaultNews = Static<typeof faultNewsSchema>;
 export type ApiFaultDetail = Static<typeof faultDetailSchema>;
 
 /** Whether a fault is silenced, and by which silences the caller may see. */

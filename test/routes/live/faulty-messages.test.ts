@@ -19,13 +19,23 @@ const unusable: [name: string, sent: unknown, code: string, message: string][] =
     '"{bad" is not JSON; expected a message such as {"type":"subscribe"}',
   ],
   ["a list", "[1]", "invalid_message", '"[1]" is not a JSON object; expected a message such as {"type":"subscribe"}'],
-  ["no type", {}, "invalid_field", "type is missing; expected one of subscribe, unsubscribe, ping"],
-  ["a wrong type", { type: 7 }, "invalid_field", "type=7 is not usable; expected one of subscribe, unsubscribe, ping"],
+  [
+    "no type",
+    {},
+    "invalid_field",
+    "type is missing; expected one of subscribe, unsubscribe, subscribe_faults, unsubscribe_faults, ping",
+  ],
+  [
+    "a wrong type",
+    { type: 7 },
+    "invalid_field",
+    "type=7 is not usable; expected one of subscribe, unsubscribe, subscribe_faults, unsubscribe_faults, ping",
+  ],
   [
     "an unknown type",
     { type: "toString" },
     "unknown_type",
-    'type="toString" is not usable; expected one of subscribe, unsubscribe, ping',
+    'type="toString" is not usable; expected one of subscribe, unsubscribe, subscribe_faults, unsubscribe_faults, ping',
   ],
   [
     "an unknown field",

@@ -69,6 +69,22 @@ export interface components {
              */
             topic?: "telemetry";
         };
+        /** @description Requests the changes of faults as they are told */
+        SubscribeFaultsRequest: {
+            /** @enum {string} */
+            type: "subscribe_faults";
+            /** @description Chosen by the client; each change has it */
+            id?: string;
+            /** @description The last sequence that the client knows: the changes after it are sent. Default: only later ones */
+            since?: number;
+        };
+        /** @description Ends the changes of faults */
+        UnsubscribeFaultsRequest: {
+            /** @enum {string} */
+            type: "unsubscribe_faults";
+            /** @description Chosen by the client; each change has it */
+            id?: string;
+        };
         /** @description Requests a pong */
         PingRequest: {
             /** @enum {string} */
@@ -318,6 +334,193 @@ export interface components {
             /** @description Number of records that were not sent: a newer record of the GPU superseded them, or too many arrived during a replay */
             count: number;
         };
+        /** @description The changes of faults that follow are sent */
+        FaultsSubscribedMessage: {
+            /** @enum {string} */
+            type: "faults_subscribed";
+            /** @description Chosen by the client; each change has it */
+            id?: string;
+            /** @description The last change until now; since continues after it */
+            sequence: number;
+        };
+        /** @description No more changes of faults follow */
+        FaultsUnsubscribedMessage: {
+            /** @enum {string} */
+            type: "faults_unsubscribed";
+            /** @description Chosen by the client; each change has it */
+            id?: string;
+        };
+        /** @description A change of a fault's state, with the fault as it is now */
+        FaultChangeMessage: {
+            /** @enum {string} */
+            type: "fault_change";
+            /** @description Chosen by the client; each change has it */
+            id?: string;
+            /** @description Its number among the changes of all faults; since continues after it */
+            sequence: number;
+            /**
+             * @description A change of a fault's state
+             * @example {
+             *       "ordinal": 2,
+             *       "state": "firing",
+             *       "at": "2025-07-18T20:47:34Z",
+             *       "told_at": "2025-07-18T20:47:35Z",
+             *       "value": 88,
+             *       "why": "temperature is 88, above 85."
+             *     }
+             */
+            change: {
+                /** @description Its number among the changes of the fault */
+                ordinal: number;
+                /**
+                 * @description pending: its condition has not lasted long enough yet; firing; acknowledged: an operator has seen it; suppressed: its host or device is under maintenance or decommissioned; resolved: it has ended
+                 * @enum {string}
+                 */
+                state: "pending" | "firing" | "acknowledged" | "resolved" | "suppressed";
+                /**
+                 * Format: date-time
+                 * @description When the state changed, by the clock of the records
+                 * @example 2025-07-18T20:42:34Z
+                 */
+                at: string;
+                /**
+                 * Format: date-time
+                 * @description When the change was stored
+                 * @example 2025-07-18T20:42:34Z
+                 */
+                told_at: string;
+                /** @description The measured value; absent if the fault has none */
+                value?: number;
+                /** @description The reason */
+                why: string;
+                /** @description The operator who changed it; absent if the records did */
+                by?: string;
+                /** @description What the operator wrote; absent if nothing */
+                comment?: string;
+            };
+            /**
+             * @description Something that is wrong with a device, a host, a job or a cluster
+             * @example {
+             *       "id": "gpu.temperature.high@lab/GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4@1752871354000",
+             *       "name": "gpu.temperature.high",
+             *       "rule": "gpu.temperature.high",
+             *       "severity": "warning",
+             *       "state": "firing",
+             *       "summary": "The GPU is hot",
+             *       "kind": "device",
+             *       "cluster_id": "lab",
+             *       "hostname": "gpu-01",
+             *       "uuid": "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4",
+             *       "started_at": "2025-07-18T20:42:34Z",
+             *       "state_since": "2025-07-18T20:47:34Z",
+             *       "fired_at": "2025-07-18T20:47:34Z",
+             *       "age_seconds": 420,
+             *       "value": 88,
+             *       "why": "temperature is 88, above 85.",
+             *       "action": "Check the fans and the air flow of the node.",
+             *       "runbook": "docs/faults.md#gputemperaturehigh",
+             *       "holders": [
+             *         {
+             *           "container": "main",
+             *           "pod": "train-0",
+             *           "namespace": "ml"
+             *         }
+             *       ],
+             *       "silenced": false,
+             *       "silenced_by": []
+             *     }
+             */
+            fault: {
+                /** @description Identifies this occurrence: the name, the place, and when it began */
+                id: string;
+                /** @description The id of the rule; of an XID, with its number: nvidia.xid.79 */
+                name: string;
+                /** @description The id of the rule */
+                rule: string;
+                /**
+                 * @description How urgent it is
+                 * @enum {string}
+                 */
+                severity: "info" | "warning" | "critical";
+                /**
+                 * @description pending: its condition has not lasted long enough yet; firing; acknowledged: an operator has seen it; suppressed: its host or device is under maintenance or decommissioned; resolved: it has ended
+                 * @enum {string}
+                 */
+                state: "pending" | "firing" | "acknowledged" | "resolved" | "suppressed";
+                /** @description The fault in a few words */
+                summary: string;
+                /**
+                 * @description What it is of
+                 * @enum {string}
+                 */
+                kind: "device" | "host" | "cluster" | "job";
+                /** @description Cluster of what it is of */
+                cluster_id: string;
+                /** @description The host, or the host that the device was in at the beginning */
+                hostname?: string;
+                /** @description UUID of the GPU or MIG instance; absent unless it is of a device */
+                uuid?: string;
+                /** @description Namespace and name of the job; absent unless it is of a job */
+                job?: string;
+                /**
+                 * Format: date-time
+                 * @description When its condition was first seen, or since when there is silence
+                 * @example 2025-07-18T20:42:34Z
+                 */
+                started_at: string;
+                /**
+                 * Format: date-time
+                 * @description Since when it has this state
+                 * @example 2025-07-18T20:42:34Z
+                 */
+                state_since: string;
+                /**
+                 * Format: date-time
+                 * @description When it fired; absent if it has not
+                 * @example 2025-07-18T20:42:34Z
+                 */
+                fired_at?: string;
+                /**
+                 * Format: date-time
+                 * @description When it ended; absent if it has not
+                 * @example 2025-07-18T20:42:34Z
+                 */
+                ended_at?: string;
+                /** @description How long it has lasted, or had lasted when it ended */
+                age_seconds: number;
+                /** @description The measured value; absent if the fault has none */
+                value?: number;
+                /** @description The reason for its state */
+                why: string;
+                /** @description What to do */
+                action: string;
+                /** @description Page and heading of its explanation */
+                runbook: string;
+                /** @description The workloads that held the device at the beginning */
+                holders: {
+                    /** @description Empty if the input does not have it */
+                    container: string;
+                    /** @description Empty if the input does not have it */
+                    pod: string;
+                    /** @description Empty if the input does not have it */
+                    namespace: string;
+                }[];
+                /** @description Who has acknowledged it; absent if no operator has */
+                acknowledged_by?: string;
+                /**
+                 * Format: date-time
+                 * @description When it was acknowledged
+                 * @example 2025-07-18T20:42:34Z
+                 */
+                acknowledged_at?: string;
+                /** @description What the operator wrote; absent if nothing */
+                comment?: string;
+                /** @description True if a silence is in force for it: it is not notified */
+                silenced: boolean;
+                /** @description The ids of these silences, as far as the caller may see them */
+                silenced_by: number[];
+            };
+        };
         /** @description Answers a ping */
         PongMessage: {
             /** @enum {string} */
@@ -349,12 +552,17 @@ export interface components {
 }
 export type SubscribeRequest = components['schemas']['SubscribeRequest'];
 export type UnsubscribeRequest = components['schemas']['UnsubscribeRequest'];
+export type SubscribeFaultsRequest = components['schemas']['SubscribeFaultsRequest'];
+export type UnsubscribeFaultsRequest = components['schemas']['UnsubscribeFaultsRequest'];
 export type PingRequest = components['schemas']['PingRequest'];
 export type TelemetryUpdateMessage = components['schemas']['TelemetryUpdateMessage'];
 export type SubscribedMessage = components['schemas']['SubscribedMessage'];
 export type UnsubscribedMessage = components['schemas']['UnsubscribedMessage'];
 export type ReplayedMessage = components['schemas']['ReplayedMessage'];
 export type SkippedMessage = components['schemas']['SkippedMessage'];
+export type FaultsSubscribedMessage = components['schemas']['FaultsSubscribedMessage'];
+export type FaultsUnsubscribedMessage = components['schemas']['FaultsUnsubscribedMessage'];
+export type FaultChangeMessage = components['schemas']['FaultChangeMessage'];
 export type PongMessage = components['schemas']['PongMessage'];
 export type ErrorMessage = components['schemas']['ErrorMessage'];
 export type $defs = Record<string, never>;

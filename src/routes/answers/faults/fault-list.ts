@@ -8,6 +8,7 @@ import { encodeCursor } from "../../http/parameters/cursor.ts";
 import {
   type ApiFault,
   type ApiFaultDetail,
+  type ApiFaultNews,
   type Silenced,
   toApiFault,
   toApiFaultChange,
@@ -19,6 +20,12 @@ export interface ApiFaultPage {
   readonly faults: readonly ApiFault[];
   /** The cursor of the next part; undefined at the end. */
   readonly next: string | undefined;
+}
+
+/** Changes, and where to continue. */
+interface FaultNewsPage {
+  readonly news: readonly ApiFaultNews[];
+  readonly sequence: number;
 }
 
 /** Lists faults and silences, as far as a caller may see them, for REST and GraphQL. Every call throws StoreUnavailable if the store does
@@ -50,8 +57,22 @@ export class FaultList {
     return silences.map((silence) => toApiSilence(silence, this.clock.nowMs()));
   }
 
+  /** The changes after a sequence, oldest first, and where to continue.
+   *  @param after undefined: no changes, but where to begin */
+  async news(after: number | undefined, limit: number): Promise<FaultNewsPage> {
+    const filter = { after: after ?? Number.MAX_SAFE_INTEGER, limit, ...this.bounds };
+    const { news, sequence } = await this.queries.news(filter);
+    const shown = await this.shower(news.length > 0);
+    const told = news.map(({ change, fault }) => ({
+      sequence: change.sequence,
+      change: toApiFaultChange(change),
+      fault: shown(fault),
+    }));
+    return { news: told, sequence };
+  }
+
   /** Makes a function that gives faults the API's shape. @param isNeeded false if it will not be called */
-  async shower(isNeeded: boolean): Promise<(fault: StoredFault) => ApiFault> {
+  private async shower(isNeeded: boolean): Promise<(fault: StoredFault) => ApiFault> {
     const all = isNeeded ? await this.queries.silences({ withEnded: false }) : [];
     const nowMs = this.clock.nowMs();
     return (fault) => toApiFault(fault, this.silenced(fault, all, nowMs), nowMs);

@@ -1,7 +1,11 @@
 import { GraphQLNonNull, GraphQLObjectType, GraphQLString } from "graphql";
 import type { ApiFaultPage } from "../../answers/faults/fault-list.ts";
 import { type FieldMap, limitOf, type SchemaKit } from "../../graphql-kit/field.ts";
-import { faultDetailSchema, faultSchema } from "../../schemas/fault.ts";
+import { faultNews } from "../../graphql-kit/live/fault-news.ts";
+import { argumentsOf, parametersOf } from "../../graphql-kit/types/arguments.ts";
+import type { ScopeRule } from "../../http/access/access-rule.ts";
+import { integer, optional } from "../../http/parameters/parameter.ts";
+import { faultDetailSchema, faultNewsSchema, faultSchema } from "../../schemas/fault.ts";
 import { faultOrderSchema } from "../../schemas/fault-order.ts";
 import { silenceSchema } from "../../schemas/fault-silence.ts";
 import { faultFilterOf, faultParams, faultsQuery } from "./fault-query.ts";
@@ -83,6 +87,36 @@ export function faultMutations({ types, field }: SchemaKit): FieldMap {
       takes: silenceParams,
       resolve: (_, { id }, { allParts, requester }) => allParts.faultOrders.endSilence(id, requester.caller.grant.name),
     }),
+  };
+}
+
+const liveRule: ScopeRule = { scope: "read", selectors: "narrowed" };
+const sinceQuery = {
+  since: optional(
+    integer({
+      minimum: 0,
+      maximum: 2_147_483_647,
+      description: "The last sequence that the client knows: the changes after it come first. Default: only later ones",
+    }),
+  ),
+};
+
+/** The subscription to changes of faults. */
+export function faultSubscriptions({ types, enums }: SchemaKit): FieldMap {
+  return {
+    faultChanges: {
+      type: new GraphQLNonNull(types.of(faultNewsSchema)),
+      description: "The changes of faults in their order, as they are told",
+      extensions: liveRule,
+      args: argumentsOf(sinceQuery, enums),
+      subscribe: (_, args, { operation }) => {
+        operation.require(liveRule, "Subscription.faultChanges", "");
+        const { since } = parametersOf(sinceQuery, args as Readonly<Record<string, unknown>>);
+        const { allParts, requester } = operation;
+        return allParts.admission.admit(faultNews(allParts.faults, since, allParts.clock), requester.caller);
+      },
+      resolve: (news) => news,
+    },
   };
 }
 

@@ -2,7 +2,7 @@ import { faultDetailSchema, faultSchema } from "../../schemas/fault.ts";
 import { faultOrderSchema } from "../../schemas/fault-order.ts";
 import { silenceSchema } from "../../schemas/fault-silence.ts";
 import { noFields, type Resource } from "../resource.ts";
-import { faultFields, faultMutations } from "./fault-fields.ts";
+import { faultFields, faultMutations, faultSubscriptions } from "./fault-fields.ts";
 import { faultRoutes } from "./fault-routes.ts";
 import { faultRuleSchema, xidSchema } from "./fault-rule.ts";
 import { faultOrderRoutes } from "./order-routes.ts";
@@ -23,5 +23,6 @@ export const faults: Resource = {
     ...noFields,
     query: { ...faultFields(kit), ...faultRuleFields(kit) },
     mutation: faultMutations(kit),
+    subscription: faultSubscriptions(kit),
   }),
 };
