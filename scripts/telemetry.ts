@@ -21,6 +21,7 @@ import { targets } from "./telemetry/targets.ts";
 import { addUsage } from "./telemetry/usage.ts";
 import { addTop } from "./telemetry/top/top-command.ts";
 import { watch } from "./telemetry/watch.ts";
+import { watchFaults } from "./telemetry/faults/watch-faults.ts";
 import { printError } from "../src/terminal/print.ts";
 
 // bun run telemetry -- gpus|hosts|latest|history|coverage|usage|waste|inventory|changes|watch|top|faults|series|services|targets|scaling|queue|rejections|dead-letters|keys|sessions|whoami|completions
@@ -56,6 +57,11 @@ function output(): Output {
 const parseCount = (text: string): number => {
   if (/^\d{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= 10_000) return Number(text);
   throw new InvalidArgumentError("Expected a whole number from 1 to 10000.");
+};
+
+const parseSequence = (text: string): number => {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("Expected a whole number.");
 };
 
 const parseSeconds = (text: string): number => {
@@ -145,15 +151,19 @@ filtered("series", "labelled series, and metrics outside the catalogue, that the
   .action((options) => series(output(), options as object));
 program
   .command("watch")
-  .description("newest records as they arrive, until Ctrl-C")
+  .description("newest records as they arrive, or changes of faults, until Ctrl-C")
   .option(...onlyGpu)
   .option("--cluster <id>", "only of this cluster")
   .option("--host <hostname>", "only of this host")
   .option("--namespace <name>", "only GPUs that this namespace holds")
   .option(...onlyInstances)
   .option(...metricNames)
-  .option("--count <records>", "end after this number of records", parseCount)
-  .action((options) => watch(output(), options as object));
+  .option("--faults", "changes of faults instead of records; with --since those after a number, too")
+  .option("--since <sequence>", "with --faults: the last change that is known", parseSequence)
+  .option("--count <lines>", "end after this number of records or changes", parseCount)
+  .action((options: { readonly faults?: true; readonly count?: number }) =>
+    (options.faults === true ? watchFaults : watch)(output(), options),
+  );
 addTop(program, output, parseCount);
 addFaults(program, output, parseCount);
 program

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { liveFaults } from "gpu-telemetry-client";
 import { SqlFaultStore } from "../../src/faults/sql/sql-fault-store.ts";
 import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 import { makeBatch, messageOf } from "../../dev/make-batch.ts";
+import { until } from "../../dev/until.ts";
 import { type LiveGateway, openLiveGateway } from "../routes/live/live-gateway.ts";
 import { faultChange, FaultLeader } from "../support/fault-leader.ts";
 import { openMemoryStore } from "../support/open-store.ts";
@@ -98,4 +100,39 @@ test("a reset is told, a part of an id is enough to acknowledge, and --watch pri
     [{ id: hot, state: "firing" }],
     [{ id: hot, state: "acknowledged", comment: "seen" }],
   ]);
+});
+
+test("watch --faults prints each change once, from a number on, also when it comes again", async () => {
+  const watching = await runTelemetry(gateway.port, ["watch", "--faults", "--since", "0", "--count", "2"]);
+  expect([watching.status, watching.errors]).toEqual([0, ""]);
+  const [first = "", second = ""] = watching.text.trim().split("\n");
+  expect(first).toContain("1 warning firing gpu.temperature.high host-cli GPU-cli: temperature is 90: firing.");
+  expect(second).toContain(" 2 info pending held.idle host-cli GPU-cli");
+  const later = await runTelemetry(gateway.port, ["watch", "--faults", "--since", "1", "--count", "1", "--json"]);
+  expect(JSON.parse(later.text)).toMatchObject({ type: "fault_change", sequence: 2, change: { state: "pending" } });
+});
+
+test("liveFaults continues after the last change when its connection breaks", async () => {
+  const sockets: WebSocket[] = [];
+  const sequences: number[] = [];
+  const live = liveFaults({
+    baseUrl: `http://127.0.0.1:${gateway.port}`,
+    since: 0,
+    retryMs: 50,
+    connect: (url) => {
+      const socket = new WebSocket(url);
+      sockets.push(socket);
+      return socket;
+    },
+    onChange: ({ sequence }) => void sequences.push(sequence),
+  });
+  await until(() => sequences.length >= 2);
+  sockets[0]?.close();
+  await until(() => sockets.length === 2);
+  const before = sequences.length;
+  await leader.tell(faultChange({ ...ofGpu, uuid: "GPU-later" }, "firing", Date.now()));
+  await until(() => sequences.length > before);
+  expect(sequences).toEqual(Array.from({ length: sequences.length }, (_, index) => index + 1));
+  live.close();
+  await live.ended;
 });

@@ -2,6 +2,7 @@ export { answerOf, createGatewayClient, type GatewayClient, type GatewayClientOp
 export { GatewayError, GatewayUnreachable, SubscriptionRefused } from "./gateway-error.ts";
 export type {
   ErrorMessage,
+  FaultChangeMessage,
   ReplayedMessage,
   SkippedMessage,
   SubscribedMessage,
@@ -10,4 +11,5 @@ export type {
 } from "./generated/messages.ts";
 export type * from "./generated/schema.ts";
 export type { LiveMessage, LiveOptions } from "./live-options.ts";
+export { liveFaults, type LiveFaultsOptions } from "./live-faults.ts";
 export { type LiveTelemetry, liveTelemetry } from "./live-telemetry.ts";

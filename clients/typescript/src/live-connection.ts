@@ -1,10 +1,14 @@
 import type {
   ErrorMessage,
+  FaultChangeMessage,
+  FaultsSubscribedMessage,
+  FaultsUnsubscribedMessage,
   PingRequest,
   PongMessage,
   ReplayedMessage,
   SkippedMessage,
   SubscribedMessage,
+  SubscribeFaultsRequest,
   SubscribeRequest,
   TelemetryUpdateMessage,
   UnsubscribedMessage,
@@ -17,13 +21,16 @@ export type ServerMessage =
   | UnsubscribedMessage
   | ReplayedMessage
   | SkippedMessage
+  | FaultsSubscribedMessage
+  | FaultsUnsubscribedMessage
+  | FaultChangeMessage
   | PongMessage
   | ErrorMessage;
 
 export interface LiveConnectionOptions {
   readonly socket: WebSocket;
   /** Sent when the connection opens. */
-  readonly request: SubscribeRequest;
+  readonly request: SubscribeRequest | SubscribeFaultsRequest;
   /** If no message arrives for this long, the connection ends. Depending on when the last message arrived, it may end after
    *  half this time. */
   readonly silenceMs: number;
@@ -93,7 +100,7 @@ export class LiveConnection {
     this.options.onEnd(reason);
   }
 
-  private send(message: SubscribeRequest | PingRequest): void {
+  private send(message: SubscribeRequest | SubscribeFaultsRequest | PingRequest): void {
     this.options.socket.send(JSON.stringify(message));
   }
 }
