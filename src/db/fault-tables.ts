@@ -161,3 +161,20 @@ export const faultSilences = pgTable(
   },
   (table) => [index("fault_silences_ends").on(table.endsAt)],
 );
+
+/** How far each receiver of webhooks is, as a sequence of `fault_changes`. */
+export const faultReceivers = pgTable("fault_receivers", {
+  /** The beginning of the SHA-256 of its URL. */
+  receiver: text("receiver").primaryKey(),
+  /** It was notified of the changes up to this one. */
+  sequence: bigint("sequence", { mode: "number" }).notNull(),
+  /** It may have been notified of the changes up to this one. */
+  until: bigint("until", { mode: "number" }).notNull(),
+});
+
+/** Faults that began to fire under a silence: a receiver is notified if they still fire when it ends. */
+export const faultPostponed = pgTable(
+  "fault_postponed",
+  { receiver: text("receiver").notNull(), faultId: text("fault_id").notNull() },
+  (table) => [primaryKey({ name: "fault_postponed_pkey", columns: [table.receiver, table.faultId] })],
+);

@@ -27,7 +27,16 @@ import {
 // drizzle-kit finds these tables here
 export { accessKeys, accessSessions, accessTickets, auditLog } from "./access-tables.ts";
 export { blocks, lateHours, rollups, unsettled } from "./block-tables.ts";
-export { faultChanges, faultLeader, faultRequests, faults, faultSilences, faultStates } from "./fault-tables.ts";
+export {
+  faultChanges,
+  faultLeader,
+  faultPostponed,
+  faultReceivers,
+  faultRequests,
+  faults,
+  faultSilences,
+  faultStates,
+} from "./fault-tables.ts";
 export { inventoryItems, inventorySpans } from "./inventory-tables.ts";
 export { frozenReadings, sourceEnds, sourceMisses } from "./ledger-tables.ts";
 export { foldedKeys, foldedRanges, foldedTotals } from "./message-tables.ts";

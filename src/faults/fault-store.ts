@@ -2,6 +2,7 @@ import type { GpuBounds } from "../domain/gpu-bounds.ts";
 import type { BoundaryPlace } from "./evaluator/evaluator.ts";
 import type { PartName, SavedPart } from "./evaluator/saved-part.ts";
 import type { FaultChange } from "./fault.ts";
+import type { FaultOutbox } from "./fault-outbox.ts";
 import type { Silence, SilenceDraft } from "./silence.ts";
 import type {
   FaultFilter,
@@ -120,4 +121,5 @@ export interface FaultStore {
   readonly queries: FaultQueries;
   readonly orders: FaultOrders;
   readonly ledger: FaultLedger;
+  readonly outbox: FaultOutbox;
 }

@@ -1,6 +1,7 @@
 import { pipelineRoot } from "../etcd/pipeline-root.ts";
 import { FaultEvaluation } from "../faults/leader/fault-evaluation.ts";
 import { FaultInstruments } from "../faults/leader/fault-instruments.ts";
+import { Webhook } from "../faults/notify/webhook.ts";
 import { RulesInForce } from "../faults/rules/rules-in-force.ts";
 import { SqlFaultStore } from "../faults/sql/sql-fault-store.ts";
 import type { Service } from "../kit/service.ts";
@@ -15,7 +16,7 @@ import { SharedStore } from "./shared-store.ts";
  *  @throws the errors of `SharedStore.openLate` */
 export async function openFaults(shared: SharedParts): Promise<readonly Service[]> {
   const { roles, databaseUrl, faultRulesFile, faultRetentionDays: keepDays } = shared.config;
-  const { log } = shared;
+  const { log, config } = shared;
   const runs = (...names: readonly string[]): boolean => names.every((name) => roles.some((role) => role === name));
   if (!runs("coordinator") && !runs("streamer", "collector", "gateway")) return [];
   if (shared.store.current === undefined && databaseUrl === undefined) {
@@ -25,11 +26,13 @@ export async function openFaults(shared: SharedParts): Promise<readonly Service[
   const { opened, close } = await openedStore(shared);
   const rules = await RulesInForce.open(faultRulesFile, log);
   const { queries, client } = opened;
-  const { ledger } = new SqlFaultStore(client);
+  const { ledger, queries: notified, outbox } = new SqlFaultStore(client);
   const instruments = new FaultInstruments(shared.registry);
   return [
     new FaultEvaluation({
       ...{ ...shared, election: electionOf(shared), ledger, queries, rules, keepDays, instruments },
+      notifying: { queries: notified, outbox },
+      webhooks: (config.faultWebhookUrls ?? []).map((url) => new Webhook(url, config.faultWebhookSecret)),
       onClosed: close,
     }),
   ];

@@ -28,10 +28,26 @@ let server: ProvidedDatabase;
 let client: EtcdClient;
 let url: string;
 let opened: OpenStore;
+/** The alerts that a receiver of webhooks was sent, by delivery. */
+const deliveries = new Map<string, readonly string[]>();
+let receiver: ReturnType<typeof startReceiver>;
 let faults: SqlFaultStore;
 const started: PipelineProcess[] = [];
 
+function startReceiver() {
+  return Bun.serve({
+    ...{ port: 0, hostname: "localhost" },
+    fetch: async (request) => {
+      const { alerts } = (await request.json()) as { alerts: { status: string; labels: Record<string, string> }[] };
+      const told = alerts.map(({ status, labels }) => `${labels.uuid} ${labels.alertname} ${status}`);
+      deliveries.set(request.headers.get("X-Telemetry-Delivery") ?? "", told);
+      return new Response();
+    },
+  });
+}
+
 beforeAll(async () => {
+  receiver = startReceiver();
   [etcd, server] = await Promise.all([provideEtcd(), provideDatabase()]);
   client = new EtcdClient({ endpoints: etcd.endpoints });
   url = await createDatabase(server, "leaders", { plain: true });
@@ -44,6 +60,7 @@ afterAll(async () => {
     await stopPipeline(each, "SIGKILL");
   }
   client.close();
+  await receiver.stop(true);
   await opened.close();
   await Promise.all([etcd.stop(), server.stop()]);
 }, 60_000);
@@ -55,6 +72,7 @@ async function startCoordinator(): Promise<void> {
     DATABASE_URL: url,
     QUEUE_TOPIC: topic,
     SERVICE_LEASE_SECONDS: "3",
+    FAULT_WEBHOOK_URL: `http://localhost:${receiver.port}/`,
   });
   started.push(process);
   await urlOf(process);
@@ -108,7 +126,7 @@ async function leads(process: PipelineProcess): Promise<boolean> {
   return text.includes("\ntelemetry_fault_leader 1\n");
 }
 
-test("across leaders that are killed and frozen, each change is told once, and each XID is told (I11)", async () => {
+test("across leaders that are killed and frozen, each change is told once and each XID is told, to a webhook too (I11)", async () => {
   await Promise.all([startCoordinator(), startCoordinator()]);
   const first = await leaderAfter(0);
   const stop = new AbortController();
@@ -134,6 +152,9 @@ test("across leaders that are killed and frozen, each change is told once, and e
   const outcomes = await Promise.all(requests.map(async (id) => (await faults.queries.request(id))?.outcome));
   expect(outcomes).toEqual(["done", "done", "done"]);
   judge(await newsOfAll());
+  const sent = () => [...deliveries.values()].flat();
+  await until(() => sent().length >= gpus * codes.length + 3);
+  expect(new Set(sent()).size).toBe(gpus * codes.length + 3);
 }, 120_000);
 
 async function newsOfAll(): Promise<readonly FaultNews[]> {

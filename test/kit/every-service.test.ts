@@ -60,6 +60,7 @@ import { EtcdServiceRegistry } from "../../src/scaling/registry/etcd/etcd-servic
 import { Registration, type ServiceReport } from "../../src/scaling/registry/registration.ts";
 import { FaultEvaluation } from "../../src/faults/leader/fault-evaluation.ts";
 import { FaultInstruments } from "../../src/faults/leader/fault-instruments.ts";
+import { Webhook } from "../../src/faults/notify/webhook.ts";
 import { RulesInForce } from "../../src/faults/rules/rules-in-force.ts";
 import { SqlFaultStore } from "../../src/faults/sql/sql-fault-store.ts";
 import { MemoryLeaderElection } from "../../src/scaling/election/memory/memory-leader-election.ts";
@@ -344,11 +345,13 @@ exerciseService("the upkeep of the inventory", () => {
   return { service: new InventoryUpkeep({ inventory, file: undefined, clusterId: "lab", clock, log }), calls };
 });
 exerciseService("the evaluation of faults", () => {
-  const { part: ledger, calls } = counted(new SqlFaultStore(opened.client).ledger);
+  const store = new SqlFaultStore(opened.client);
+  const { part: ledger, calls } = counted(store.ledger);
   const election = new MemoryLeaderElection();
   return {
     service: new FaultEvaluation({
       ...{ election, ledger, queries: opened.queries, hotTier: memoryHotTier(), rules: faultRules, keepDays: 1 },
+      ...{ notifying: store, webhooks: [new Webhook("http://localhost:9/", undefined)] },
       ...{ instanceId: "one", instruments: new FaultInstruments(new Registry()), clock, log },
       onClosed: () => Promise.resolve(),
     }),

@@ -1,3 +1,4 @@
+import { Type } from "@sinclair/typebox";
 import { count, path } from "../config-setting.ts";
 
 /** The settings of faults. */
@@ -14,4 +15,24 @@ export const faultSettings = {
     unit: "days",
     description: "Age at which faults that have ended are deleted; 0: never",
   }),
+  faultWebhookUrls: Type.Optional(
+    Type.Array(Type.String({ pattern: "^https?://[^,\\s]+$" }), {
+      env: "FAULT_WEBHOOK_URL",
+      form: "list",
+      elements: "URLs that begin with http:// or https://",
+      minItems: 1,
+      maxItems: 20,
+      secret: true,
+      description:
+        "Receivers that are notified of faults by POST, in the format of Alertmanager's webhooks; several are separated by commas",
+    }),
+  ),
+  faultWebhookSecret: Type.Optional(
+    Type.String({
+      env: "FAULT_WEBHOOK_SECRET",
+      minLength: 16,
+      secret: true,
+      description: "Key of the HMAC-SHA256 of each request's body, in its header X-Telemetry-Signature; absent: none",
+    }),
+  ),
 };

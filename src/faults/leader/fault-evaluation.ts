@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import { TermEnded } from "../../domain/errors.ts";
 import { BaseService } from "../../kit/base-service.ts";
+import type { RepeatedError } from "../../kit/repeated-error.ts";
 import type { Clock } from "../../kit/clock.ts";
 import { retry } from "../../kit/retry.ts";
 import type { HotTier } from "../../pipeline/hot/hot-tier.ts";
@@ -10,14 +11,19 @@ import type { FaultEvaluator } from "../evaluator/evaluator.ts";
 import type { FaultLedger } from "../fault-store.ts";
 import type { Rule } from "../rules/rule.ts";
 import type { RulesInForce } from "../rules/rules-in-force.ts";
+import { Notifier, type NotifierOptions } from "../notify/notifier.ts";
+import type { Webhook } from "../notify/webhook.ts";
 import type { Evaluation } from "./evaluation.ts";
 import type { FaultInstruments } from "./fault-instruments.ts";
 import { RecordFeed } from "./record-feed.ts";
-import { takeOver } from "./take-over.ts";
+import { type TakenOver, takeOver } from "./take-over.ts";
 
 export interface FaultEvaluationOptions {
   readonly election: LeaderElection;
   readonly ledger: FaultLedger;
+  readonly notifying: Pick<NotifierOptions, "outbox" | "queries">;
+  /** The receivers of notices. */
+  readonly webhooks: readonly Webhook[];
   readonly queries: Pick<TelemetryQueries, "fleet" | "history">;
   readonly hotTier: Pick<HotTier, "follow">;
   readonly rules: Pick<RulesInForce, "read" | "catalogue">;
@@ -64,8 +70,16 @@ export class FaultEvaluation extends BaseService {
     ended: "the rules of faults work again",
   });
 
+  private readonly webhookErrors: readonly RepeatedError[];
+
   constructor(private readonly options: FaultEvaluationOptions) {
     super("faults", options.log);
+    this.webhookErrors = options.webhooks.map(({ host }) =>
+      this.repeatedError({
+        prefix: `the webhook at ${host} is not notified of faults`,
+        ended: `the webhook at ${host} is notified of faults again`,
+      }),
+    );
   }
 
   override activity(): string {
@@ -94,37 +108,66 @@ export class FaultEvaluation extends BaseService {
 
   private async lead(term: Term): Promise<void> {
     const { hotTier, instruments, clock, log } = this.options;
-    const ended = AbortSignal.any([this.stopping, term.ended]);
+    const left = new AbortController();
+    const ended = AbortSignal.any([this.stopping, term.ended, left.signal]);
     const feed = new RecordFeed(clock);
     const unfollow = hotTier.follow(feed);
+    let notified = Promise.resolve();
     try {
-      const evaluation = await this.takeOver(ended, feed);
+      const { evaluation, term: number } = await this.takeOver(ended, feed);
       log.info({ term: term.revision }, "this process evaluates faults");
+      notified = this.notify(number, ended);
       await this.evaluate(ended, evaluation, feed);
     } catch (error) {
       if (!(error instanceof TermEnded)) throw error;
       log.warn(error.message);
     } finally {
+      left.abort();
       instruments.standsBy();
       this.evaluator = undefined;
-      await Promise.all([unfollow(), term.resign()]);
+      for (const error of [this.storeError, this.hotError, ...this.webhookErrors]) error.clear();
+      await Promise.all([notified, unfollow(), term.resign()]);
     }
   }
 
-  private async takeOver(ended: AbortSignal, feed: RecordFeed): Promise<Evaluation> {
+  /** Notifies each receiver on its own: one that does not answer holds up neither the others nor the evaluation. */
+  private async notify(term: number, ended: AbortSignal): Promise<void> {
+    const { webhooks, notifying, instruments, clock } = this.options;
+    const notifiers = webhooks.map(async (webhook, index) => {
+      const onError = (error: unknown): void => {
+        if (error === undefined) this.webhookErrors[index]?.clear();
+        else this.webhookErrors[index]?.record(error);
+      };
+      const notifier = new Notifier({ ...notifying, webhook, term, instruments, clock, onError });
+      while (!ended.aborted) {
+        try {
+          await notifier.run(ended);
+        } catch (error) {
+          // the evaluation is refused, too
+          if (error instanceof TermEnded || ended.aborted) return;
+          onError(error);
+          await clock.sleep(retryMs, ended);
+        }
+      }
+    });
+    await Promise.all(notifiers);
+  }
+
+  private async takeOver(ended: AbortSignal, feed: RecordFeed): Promise<TakenOver> {
     const { rules, instruments, clock, queries } = this.options;
     this.rules = await rules.read();
-    const { evaluation, evaluator } = await takeOver({
+    const takenOver = await takeOver({
       ...this.options,
       ...{ rules: this.rules, catalogue: rules.catalogue, fleet: queries.fleet, history: queries.history, feed },
       ask: (call) => this.ask(ended, call),
       onSkipped: (error) => this.recordError.record(error),
       onFailed: (error) => this.recordError.record(error),
     });
+    const { evaluator } = takenOver;
     this.evaluator = evaluator;
     const lagMs = (): number => clock.nowMs() - (feed.waitingSinceMs ?? clock.nowMs());
     instruments.leads({ active: () => evaluator.active(), lagMs });
-    return evaluation;
+    return takenOver;
   }
 
   private async evaluate(ended: AbortSignal, evaluation: Evaluation, feed: RecordFeed): Promise<void> {

@@ -15,6 +15,7 @@ export class FaultInstruments {
   private readonly changes: Counter<"state">;
   private readonly records: Counter;
   private readonly errors: Counter;
+  private readonly notifications: Counter<"result">;
   private readonly leader: Gauge;
 
   constructor(registry: Registry) {
@@ -33,6 +34,12 @@ export class FaultInstruments {
     this.errors = new Counter({
       name: "telemetry_fault_errors_total",
       help: "Records on which the rules of faults could not be evaluated",
+      registers,
+    });
+    this.notifications = new Counter({
+      name: "telemetry_fault_notifications_total",
+      help: "Notices about faults to webhooks: sent, or refused by the receiver for good",
+      labelNames: ["result"],
       registers,
     });
     this.leader = new Gauge({
@@ -59,6 +66,10 @@ export class FaultInstruments {
 
   observed(records: number): void {
     this.records.inc(records);
+  }
+
+  notified(result: "sent" | "refused", notices: number): void {
+    this.notifications.inc({ result }, notices);
   }
 
   failed(): void {

@@ -15,17 +15,23 @@ export interface TakeOverOptions extends Omit<EvaluationOptions, "term" | "evalu
 
 const pageRows = 1000;
 
+/** An evaluation that has taken over. */
+export interface TakenOver {
+  readonly evaluation: Evaluation;
+  readonly evaluator: FaultEvaluator;
+  /** The number of its term in the ledger. */
+  readonly term: number;
+}
+
 /** Begins a term in the store, and continues with what the last leader has written: from then on, its writes are refused. */
-export async function takeOver(
-  options: TakeOverOptions,
-): Promise<{ readonly evaluation: Evaluation; readonly evaluator: FaultEvaluator }> {
+export async function takeOver(options: TakeOverOptions): Promise<TakenOver> {
   const { ledger, rules, catalogue, instanceId, clock, ask } = options;
   const term = await ask(() => ledger.begin(instanceId));
   const saved = await readParts(options);
   const evaluator = new FaultEvaluator({ rules, catalogue, state: stateOfParts(saved) });
   const evaluation = new Evaluation({ ...options, term, evaluator, saved });
   evaluation.tell(differencesOf(evaluator.active(), await readLasting(options), clock.nowMs()));
-  return { evaluation, evaluator };
+  return { evaluation, evaluator, term };
 }
 
 async function readParts({ ledger, ask }: TakeOverOptions): Promise<readonly SavedPart[]> {

@@ -1,0 +1,57 @@
+import { createHash, createHmac } from "node:crypto";
+import { messageOf } from "../../kit/message-of.ts";
+import { type NoticeGroup, webhookBody } from "./webhook-body.ts";
+
+/** The receiver may have accepted the request or not. */
+export class WebhookFailed extends Error {
+  readonly retryable = true;
+}
+
+const timeoutMs = 10_000;
+
+/** Sends notices to one receiver. */
+export class Webhook {
+  /** Names the receiver in the store, without its URL, which may have a password. */
+  readonly id: string;
+  /** For messages. */
+  readonly host: string;
+
+  /** @param secret signs the requests; undefined: they are not signed */
+  constructor(
+    private readonly url: string,
+    private readonly secret: string | undefined,
+  ) {
+    this.id = createHash("sha256").update(url).digest("hex").slice(0, 16);
+    this.host = new URL(url).host;
+  }
+
+  /** Sends a request.
+   *  @returns false if the receiver refuses it for good: it answers with a status of 400 to 499, except 408 and 429
+   *  @throws WebhookFailed if it is to be sent again */
+  async send({ notices, delivery }: NoticeGroup, signal: AbortSignal): Promise<boolean> {
+    const body = webhookBody(notices);
+    const response = await this.post(body, delivery, AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]));
+    const { status } = response;
+    // the connection can be used again
+    await response.body?.cancel().catch(() => undefined);
+    if (status >= 200 && status < 300) return true;
+    if (status >= 400 && status < 500 && status !== 408 && status !== 429) return false;
+    throw new WebhookFailed(`the webhook at ${this.host} has answered with status ${status}`);
+  }
+
+  private async post(body: string, delivery: string, signal: AbortSignal): Promise<Response> {
+    const headers = new Headers({
+      "Content-Type": "application/json",
+      "User-Agent": "telemetry",
+      "X-Telemetry-Delivery": delivery,
+    });
+    if (this.secret !== undefined) {
+      headers.set("X-Telemetry-Signature", `sha256=${createHmac("sha256", this.secret).update(body).digest("hex")}`);
+    }
+    try {
+      return await fetch(this.url, { method: "POST", headers, body, signal, redirect: "manual" });
+    } catch (error) {
+      throw new WebhookFailed(`the webhook at ${this.host} does not answer: ${messageOf(error)}`, { cause: error });
+    }
+  }
+}
