@@ -92,13 +92,13 @@ const shapeOf = (key: string): string =>
     .replace(/gpus\/\d+$/, "gpus/{gpu_id}")
     .replace(/(data|boards|owners|ranges|services)\/[^/]+$/, "$1/{}");
 
-/** With the default names, the pipeline has the keys that 29b2323 had, and keys for the queue's store and for each process. */
+/** With the default names, the pipeline has the keys that 29b2323 had, and keys for the queue's store, the process that evaluates faults and each process. */
 async function expectOlderKeys(): Promise<void> {
   const { shared } = await readFixture(join(import.meta.dir, "fixtures/29b2323"));
   const older = new Set(shared.etcd.map(({ key }) => shapeOf(key)));
   const ofOthers = /^\/(pipelines|queue\/(?!telemetry\/))/;
   const now = new Set((await keysUnder("/")).filter((key) => !ofOthers.test(key)).map(shapeOf));
-  expect([...now.difference(older)]).toEqual(["/queue/telemetry/store", "/services/{}"]);
+  expect([...now.difference(older)]).toEqual(["/faults/leader", "/queue/telemetry/store", "/services/{}"]);
   // these exist only while an import or an upkeep runs
   const passing = /messages|payloads|claims|attempts|dead|owners|ranges|maintenance/;
   expect([...older].filter((shape) => !passing.test(shape) && !now.has(shape))).toEqual([]);
@@ -131,9 +131,10 @@ test("the same file given to two pipelines on one etcd is stored whole by both, 
   const roots = (await keysUnder("/")).map((key) => /^(\/pipelines\/\w+\/\w+|\/queue\/\w+|\/\w+)\//.exec(key)?.[1]);
   expect([...new Set(roots)].sort()).toEqual(
     [
-      ...["/checkpoints", "/maintenance", "/queue/telemetry", "/services", "/telemetry"],
+      ...["/checkpoints", "/faults", "/maintenance", "/queue/telemetry", "/services", "/telemetry"],
       ...["second", "third"].flatMap((topic) => [
         `/pipelines/${topic}/checkpoints`,
+        `/pipelines/${topic}/faults`,
         `/pipelines/${topic}/services`,
         `/pipelines/${topic}/telemetry`,
         `/queue/${topic}`,
