@@ -3,7 +3,7 @@ import { messageOf } from "../../kit/message-of.ts";
 import { type NoticeGroup, webhookBody } from "./webhook-body.ts";
 
 /** The receiver may have accepted the request or not. */
-export class WebhookFailed extends Error {
+class WebhookFailed extends Error {
   readonly retryable = true;
 }
 
