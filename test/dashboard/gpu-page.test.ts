@@ -24,6 +24,8 @@ type ApiRecord = Readonly<Record<"temperature" | "gpu_utilization" | "power_draw
 };
 
 const dir = await mkdtemp(join(tmpdir(), "telemetry-gpu-page-"));
+/** Longer than the 2.5 readings after which there is a gap. */
+const outageMs = 5000;
 let chromium: OpenChromium;
 let pipeline: PipelineProcess;
 let env: Record<string, string>;
@@ -128,6 +130,7 @@ test("a gap is a gap, and what was missed meanwhile is read when the gateway is 
   await stopPipeline(pipeline, "SIGKILL");
   await page.locator(".status[data-status=away]").waitFor();
   expect(await caption(page, "temperature").count()).toBe(1);
+  await Bun.sleep(outageMs);
   pipeline = startPipeline(env);
   await urlOf(pipeline);
   await page.locator(".status[data-status=live]").waitFor({ timeout: 30_000 });

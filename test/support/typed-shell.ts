@@ -15,6 +15,7 @@ const typeScriptSettings = {
   extends: `${root}/tsconfig.json`,
   compilerOptions: { incremental: true, tsBuildInfoFile: "checked-types.json" },
   include: ["src", "scripts", "dev"],
+  exclude: ["node_modules", "src/dashboard/browser"],
 };
 
 /** What a command printed, and its exit code. */

@@ -7556,7 +7556,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The silence's id */
+                /**
+                 * @description The silence's id
+                 * @example 7
+                 */
                 id: number;
             };
             cookie?: never;

@@ -54,7 +54,7 @@ export function without<Of extends Parameters, Name extends keyof Of & string>(
 /** The documentation of a parameter. */
 interface About {
   readonly description: Text;
-  readonly example?: string;
+  readonly example?: string | number;
 }
 
 /** A parameter that may be absent; its value is then undefined. */

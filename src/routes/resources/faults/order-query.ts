@@ -87,5 +87,5 @@ export const silencesQuery = {
 
 /** The path parameter of one silence. */
 export const silenceParams = {
-  id: integer({ minimum: 1, maximum: 999_999_999_999_999, description: "The silence's id" }),
+  id: integer({ minimum: 1, maximum: 999_999_999_999_999, description: "The silence's id", example: 7 }),
 };
