@@ -10,6 +10,7 @@ interface DashboardPage {
 export const dashboardPages = {
   fleet: { path: "/", title: "Fleet", isInMenu: true },
   faults: { path: "/faults", title: "Faults", isInMenu: true },
+  namespaces: { path: "/namespaces", title: "Namespaces", isInMenu: true },
   pipeline: { path: "/pipeline", title: "Pipeline", isInMenu: true },
   host: { path: "/host", title: "Host", isInMenu: false },
   gpu: { path: "/gpu", title: "GPU", isInMenu: false },
@@ -24,3 +25,7 @@ export const gpuPath = (uuid: string): string =>
 /** Where the page of a host is. */
 export const hostPath = (hostname: string): string =>
   `${dashboardPages.host.path}?${new URLSearchParams({ hostname }).toString()}`;
+
+/** Where the fleet page shows the devices that a search finds. */
+export const fleetPath = (search: string): string =>
+  `${dashboardPages.fleet.path}?${new URLSearchParams({ search }).toString()}`;

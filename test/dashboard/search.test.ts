@@ -34,6 +34,10 @@ test.each([
   ["host:GPU-01 or uuid:cccc", "ac"],
   ["namespace:research -pod:train", "b"],
   ["-namespace:research", "c"],
+  // a whole name, not a part of one
+  ["pod:=train", ""],
+  ["namespace:=Research pod:=train-0", "a"],
+  ['model:="nvidia a100"', "b"],
   ['"80gb hbm3"', "ac"],
   ['model:"h100 80gb" host:gpu-1', "c"],
   // a hyphen within a word, and a colon after one, are parts of it

@@ -12,6 +12,7 @@ import { pipelineQuestions } from "./live/pipeline-api.ts";
 import { FaultsPage } from "./faults/faults-page.tsx";
 import { faultStateOf } from "../model/fault-state.ts";
 import type { LiveState } from "./live/live-status.ts";
+import { NamespacesPage } from "./namespaces/namespaces-page.tsx";
 import { PipelinePage } from "./pipeline/pipeline-page.tsx";
 import { LiveFleet } from "./live/live-fleet.ts";
 
@@ -30,6 +31,7 @@ const pages: Readonly<Record<PageName, OpenPage>> = {
   fleet: ofFleet(FleetPage, () => ({ kind: "fleet" })),
   host: ofFleet(HostPage, (query) => ({ kind: "host", hostname: query.get("hostname") ?? "" })),
   gpu: ofFleet(GpuPage, (query) => ({ kind: "gpu", uuid: query.get("uuid") ?? "" })),
+  namespaces: ofFleet(NamespacesPage, () => ({ kind: "fleet" })),
   pipeline: () => {
     const live = new LiveAnswers(pipelineQuestions);
     live.start();

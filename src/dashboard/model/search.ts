@@ -19,16 +19,23 @@ const isField = (name: string): name is Field => (fields as readonly string[]).i
 
 type Token =
   | { readonly kind: "open" | "close" | "or" | "and" | "not" }
-  | { readonly kind: "term"; readonly field: Field | undefined; readonly text: string };
+  | {
+      readonly kind: "term";
+      readonly field: Field | undefined;
+      readonly text: string;
+      /** The text is a whole name, not a part of one. */
+      readonly isWhole: boolean;
+    };
 
 class SearchProblem extends Error {}
 
 /** Reads the text of a search. Words have to be found all, in any field; `or`, `not` or `-`, and parentheses combine them; `host:`,
- *  `model:`, `namespace:`, `pod:` and `uuid:` restrict a word to a field; quotes keep spaces together. Upper and lower case are the same.
+ *  `model:`, `namespace:`, `pod:` and `uuid:` restrict a word to a field, and `namespace:=` to whole names; quotes keep spaces together. Upper
+ *  and lower case are the same.
  *
  *      search  = all { "or" all }
  *      all     = part { ["and"] part }
- *      part    = ("not" | "-") part | "(" search ")" | [field ":"] text */
+ *      part    = ("not" | "-") part | "(" search ")" | [field ":" ["="]] text */
 export function readSearch(text: string): ReadSearch {
   try {
     const tokens = tokensOf(text);
@@ -41,9 +48,17 @@ export function readSearch(text: string): ReadSearch {
   }
 }
 
+/** The search for what has exactly these names.
+ *  @returns undefined: one of the names has a quote, which no search can have */
+export function searchFor(names: Readonly<Partial<Record<Field, string>>>): string | undefined {
+  const words = fields.flatMap((field) => (names[field] === undefined ? [] : [[field, names[field]] as const]));
+  if (words.some(([, name]) => name.includes('"'))) return undefined;
+  return words.map(([field, name]) => `${field}:=${/[\s()]/.test(name) ? `"${name}"` : name}`).join(" ");
+}
+
 function tokensOf(text: string): Token[] {
   const tokens: Token[] = [];
-  const pattern = /\s*(?:([()])|(-)(?=[^\s)])|((?:[a-z]+:)?"[^"]*(?:"|$)|[^\s()"]+))/giy;
+  const pattern = /\s*(?:([()])|(-)(?=[^\s)])|((?:[a-z]+:=?)?"[^"]*(?:"|$)|[^\s()"]+))/giy;
   for (let match = pattern.exec(text); match !== null && match[0] !== ""; match = pattern.exec(text)) {
     const [, parenthesis, minus, word] = match;
     if (parenthesis !== undefined) tokens.push({ kind: parenthesis === "(" ? "open" : "close" });
@@ -56,7 +71,7 @@ function tokensOf(text: string): Token[] {
 function tokenOf(word: string): Token {
   const lower = word.toLowerCase();
   if (lower === "or" || lower === "and" || lower === "not") return { kind: lower };
-  const [, prefix, rest = lower] = /^([a-z]+):(.*)$/s.exec(lower) ?? [];
+  const [, prefix, whole = "", rest = lower] = /^([a-z]+):(=?)(.*)$/s.exec(lower) ?? [];
   if (prefix !== undefined && !isField(prefix)) {
     const known = fields.map((name) => `${name}:`).join(", ");
     throw new SearchProblem(
@@ -65,8 +80,10 @@ function tokenOf(word: string): Token {
   }
   const text = rest.startsWith('"') ? quoted(rest) : rest;
   if (text === "")
-    throw new SearchProblem(`Write what to search for after ${prefix === undefined ? "the quote" : `${prefix}:`}`);
-  return { kind: "term", field: prefix, text };
+    throw new SearchProblem(
+      `Write what to search for after ${prefix === undefined ? "the quote" : `${prefix}:${whole}`}`,
+    );
+  return { kind: "term", field: prefix, text, isWhole: whole !== "" };
 }
 
 function quoted(text: string): string {
@@ -112,7 +129,8 @@ class SearchReader {
     }
     const token = this.tokens[this.next++];
     if (token?.kind !== "term") throw new SearchProblem("A word is missing next to and, or, not or a parenthesis");
-    const { field, text } = token;
+    const { field, text, isWhole } = token;
+    if (field !== undefined && isWhole) return (texts) => ` ${texts[field]} `.includes(` ${text} `);
     if (field !== undefined) return (texts) => texts[field].includes(text);
     return (texts) => fields.some((name) => texts[name].includes(text));
   }

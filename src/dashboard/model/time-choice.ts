@@ -20,8 +20,7 @@ export const rangeTexts: Readonly<Record<RangeName, string>> = {
   "30d": "30 d",
 };
 
-const isRange = (text: string | null): text is RangeName => text !== null && text in rangeMs;
-export const rangeNames = Object.keys(rangeMs).filter(isRange);
+export const rangeNames = Object.keys(rangeMs) as RangeName[];
 
 /** An interval of time. */
 export interface TimeWindow {
@@ -56,7 +55,7 @@ export function gpuStateOf(query: string): GpuState {
   const metrics = (given.get("metrics") ?? "").split(",").filter((name) => /^[a-z0-9_]+$/.test(name));
   return {
     uuid: given.get("uuid") ?? "",
-    time: timeOf(given),
+    time: timeIn(given, rangeNames, defaultRange),
     metrics: metrics.length === 0 ? defaultMetrics : [...new Set(metrics)],
   };
 }
@@ -64,19 +63,25 @@ export function gpuStateOf(query: string): GpuState {
 /** The query of the URL for a state. */
 export function gpuQueryOf({ uuid, time, metrics }: GpuState): string {
   const query = new URLSearchParams({ uuid });
-  if (isMoving(time)) {
-    if (time !== defaultRange) query.set("range", time);
-  } else {
-    query.set("from", new Date(time.fromMs).toISOString());
-    query.set("to", new Date(time.toMs).toISOString());
-  }
+  addTime(query, time, defaultRange);
   if (metrics.join() !== defaultMetrics.join()) query.set("metrics", metrics.join(","));
   return `?${query.toString()}`;
 }
 
-function timeOf(given: URLSearchParams): TimeChoice {
+/** The time that a URL has: one of some ranges, or a window.
+ *  @param byDefault the range of a URL without a time */
+export function timeIn(given: URLSearchParams, ranges: readonly RangeName[], byDefault: RangeName): TimeChoice {
   const [fromMs, toMs] = [Date.parse(given.get("from") ?? ""), Date.parse(given.get("to") ?? "")];
   if (fromMs < toMs) return { fromMs, toMs };
-  const range = given.get("range");
-  return isRange(range) ? range : defaultRange;
+  return ranges.find((each) => each === given.get("range")) ?? byDefault;
+}
+
+/** Adds a time to the query of a URL, unless it is the range of a URL without one. */
+export function addTime(query: URLSearchParams, time: TimeChoice, byDefault: RangeName): void {
+  if (isMoving(time)) {
+    if (time !== byDefault) query.set("range", time);
+  } else {
+    query.set("from", new Date(time.fromMs).toISOString());
+    query.set("to", new Date(time.toMs).toISOString());
+  }
 }

@@ -2,6 +2,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { inOrder } from "../../model/device-order.ts";
 import type { DeviceView } from "../../model/device-view.ts";
 import type { Sort, SortKey } from "../../model/view-state.ts";
+import { SortHeaders } from "../frame/sort-headers.tsx";
 import { useEmitter } from "../live/emitter.ts";
 import type { LiveFleet } from "../live/live-fleet.ts";
 import { DeviceRow } from "./device-row.tsx";
@@ -95,19 +96,7 @@ function Header({ sort, onSort }: Pick<DeviceTableOptions, "sort" | "onSort">) {
   return (
     <thead>
       <tr aria-rowindex={1}>
-        {columns.map(([key, label]) => (
-          <th
-            key={key}
-            scope="col"
-            class={key}
-            aria-sort={sort.key !== key ? "none" : sort.isDescending ? "descending" : "ascending"}
-          >
-            <button type="button" onClick={() => onSort(key)}>
-              {label}
-              <span aria-hidden="true">{sort.key !== key ? "" : sort.isDescending ? " ▼" : " ▲"}</span>
-            </button>
-          </th>
-        ))}
+        <SortHeaders columns={columns} sort={sort} onSort={onSort} />
       </tr>
     </thead>
   );

@@ -20,8 +20,8 @@ export function Tour() {
         <li>Each cell of the heat map is a GPU, each row a host. Point at one, or use the arrow keys.</li>
         <li>In the table, the number of a GPU leads to its charts, and the name of a host to its GPUs.</li>
         <li>
-          <a href="/faults">Faults</a> says what is wrong and what to do, <a href="/pipeline">Pipeline</a> whether these
-          numbers can be trusted.
+          <a href="/faults">Faults</a> says what is wrong and what to do, <a href="/namespaces">Namespaces</a> who holds
+          idle GPUs, and <a href="/pipeline">Pipeline</a> whether these numbers can be trusted.
         </li>
       </ol>
       <p>Your own GPUs appear here with</p>

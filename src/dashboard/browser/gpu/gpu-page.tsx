@@ -5,6 +5,7 @@ import {
   gpuStateOf,
   isMoving,
   rangeMs,
+  rangeNames,
   type TimeChoice,
   type TimeWindow,
   windowOf,
@@ -12,6 +13,7 @@ import {
 import { hostPath } from "../../pages.ts";
 import { nowMs } from "../clock.ts";
 import { Loading, Refused } from "../fleet/notices.tsx";
+import { TimeBar } from "../frame/time-bar.tsx";
 import { useAnswer } from "../frame/use-answer.ts";
 import { useUrlState } from "../frame/use-url-state.ts";
 import { type Metric, readGauges, readGpu, type Resolution, readHoldingChanges } from "../live/device-api.ts";
@@ -24,7 +26,6 @@ import { Charts } from "./charts.tsx";
 import { GpuFacts } from "./gpu-facts.tsx";
 import { MetricChoice } from "./metric-choice.tsx";
 import { MigInstances } from "./mig-instances.tsx";
-import { TimeBar } from "./time-bar.tsx";
 import { useHistory } from "./use-history.ts";
 
 const urlState = { read: gpuStateOf, write: gpuQueryOf };
@@ -71,7 +72,7 @@ function Device({ live, uuid }: { readonly live: LiveFleet; readonly uuid: strin
       </h2>
       <GpuFacts live={live} position={position} gpu={gpu.value} window={window} />
       <div class="toolbar">
-        <TimeBar time={state.time} window={window} onChoose={(time) => change({ time })} />
+        <TimeBar ranges={rangeNames} time={state.time} window={window} onChoose={(time) => change({ time })} />
         <MetricChoice known={gauges.value ?? []} chosen={state.metrics} onChoose={(metrics) => change({ metrics })} />
       </div>
       <History {...{ live, state, window }} gauges={gauges.value ?? []} onMark={(time) => change({ time })} />

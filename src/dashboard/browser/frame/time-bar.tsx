@@ -1,6 +1,8 @@
-import { isMoving, rangeNames, rangeTexts, type TimeChoice, type TimeWindow } from "../../model/time-choice.ts";
+import { isMoving, type RangeName, rangeTexts, type TimeChoice, type TimeWindow } from "../../model/time-choice.ts";
 
 interface TimeBarOptions {
+  /** The ranges to choose from. */
+  readonly ranges: readonly RangeName[];
   readonly time: TimeChoice;
   readonly window: TimeWindow;
   readonly onChoose: (time: TimeChoice) => void;
@@ -8,12 +10,12 @@ interface TimeBarOptions {
 
 /** The choice of what time is shown: a range that ends now, or any window. */
 export function TimeBar(options: TimeBarOptions) {
-  const { time, onChoose } = options;
+  const { ranges, time, onChoose } = options;
   return (
     <div class="time-bar">
       <fieldset class="choices">
         <legend class="for-readers">Range</legend>
-        {rangeNames.map((name) => (
+        {ranges.map((name) => (
           <label key={name}>
             <input type="radio" name="range" value={name} checked={time === name} onChange={() => onChoose(name)} />
             <span>{rangeTexts[name]}</span>
