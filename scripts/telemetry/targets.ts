@@ -1,4 +1,5 @@
 import { answerOf } from "gpu-telemetry-client";
+import { ageText } from "./age-text.ts";
 import { fixedTable, type FixedColumn } from "./fixed-table.ts";
 import { cellOf, type Output } from "./output.ts";
 import { print } from "../../src/terminal/print.ts";
@@ -73,8 +74,5 @@ async function allTargets(output: Output, { state, kind, cluster }: TargetsOptio
 /** The time since the last scrape that was read, in its largest unit. */
 function ageOf(readAt: string | undefined, asOf: string): string {
   if (readAt === undefined) return "";
-  const seconds = Math.max(0, Math.round((Date.parse(asOf) - Date.parse(readAt)) / 1000));
-  if (seconds < 100) return `${seconds}s`;
-  if (seconds < 6000) return `${Math.round(seconds / 60)}m`;
-  return seconds < 48 * 3600 ? `${Math.round(seconds / 3600)}h` : `${Math.round(seconds / 86_400)}d`;
+  return ageText(Math.max(0, Math.round((Date.parse(asOf) - Date.parse(readAt)) / 1000)));
 }

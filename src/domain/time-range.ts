@@ -10,3 +10,6 @@ export const allTime: TimeRange = { fromMs: -Infinity, toMs: Infinity };
 
 /** An hour in milliseconds. The hours of the history are those of UTC. */
 export const hourMs = 3_600_000;
+
+/** The hour (UTC) of an instant: its beginning. */
+export const hourOf = (instantMs: number): number => Math.floor(instantMs / hourMs) * hourMs;

@@ -1,5 +1,4 @@
-import type { GpuBounds } from "../domain/gpu-bounds.ts";
-import type { TimeRange } from "../domain/time-range.ts";
+import type { FaultSelection } from "../db/sql/select-faults.ts";
 import type { FaultFacts, FaultState } from "./fault.ts";
 import type { Severity } from "./rules/rule.ts";
 
@@ -38,7 +37,7 @@ export interface ToldChange {
   readonly toldAtMs: number;
   readonly value: number | null;
   readonly why: string;
-  /** The operator by whom; empty if it is none. */
+  /** The operator who asked for it; empty if no operator did. */
   readonly by: string;
   readonly comment: string;
 }
@@ -47,22 +46,9 @@ export interface ToldChange {
 export type FaultPlace = Pick<StoredFault, "startedAtMs" | "id">;
 
 /** Selects faults. Every given field restricts. A fault that was pending and ended without having fired is in no list. */
-export interface FaultFilter {
-  /** Undefined: those that have not ended. */
+export interface FaultFilter extends FaultSelection {
   readonly states?: readonly FaultState[];
   readonly severities?: readonly Severity[];
-  /** The name, or the id of the rule. */
-  readonly name?: string;
-  readonly clusterId?: string;
-  readonly hostname?: string;
-  readonly uuid?: string;
-  /** A namespace that held the device at the beginning. */
-  readonly namespace?: string;
-  readonly job?: string;
-  /** Only faults that lasted at some instant of the range. */
-  readonly range?: TimeRange;
-  /** Only what the caller may see: see docs/faults.md. */
-  readonly within?: GpuBounds;
   readonly limit: number;
   /** The fault before the first one. */
   readonly after?: FaultPlace;

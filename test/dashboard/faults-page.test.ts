@@ -9,7 +9,7 @@ import { securedParts } from "../routes/access/secured-gateway.ts";
 import { gatewayOver, openFleetStore, type TestGateway, type TestOptions } from "../routes/gateway.ts";
 import { faultChange, FaultLeader } from "../support/fault-leader.ts";
 import { seriousFaults } from "./axe.ts";
-import { openPage, overflowPx } from "./open-page.ts";
+import { looks, openPage, overflowPx } from "./open-page.ts";
 
 // The page of faults in a real browser, of a gateway whose store has faults, and of a leader that carries out orders.
 
@@ -119,11 +119,7 @@ test("a person without the scope sees the faults, and why there are no buttons",
 }, 60_000);
 
 describe("axe finds no serious fault", () => {
-  test.each([
-    ["light", { colorScheme: "light" }],
-    ["dark", { colorScheme: "dark" }],
-    ["on a phone", { colorScheme: "light", viewport: { width: 360, height: 740 } }],
-  ] as const)(
+  test.each(looks)(
     "%s",
     async (_, options) => {
       const { page, close } = await openPage(chromium, `${open.url}/faults`, options);

@@ -11,7 +11,7 @@ import { holderText } from "../../src/dashboard/model/device.ts";
 import { memoryText, metricText } from "../../src/dashboard/model/format.ts";
 import { makeDataDir } from "../support/open-store.ts";
 import { seriousFaults } from "./axe.ts";
-import { openPage, overflowPx } from "./open-page.ts";
+import { looks, openPage, overflowPx } from "./open-page.ts";
 
 // The page in a real browser, of a real process with the simulated fleet.
 
@@ -196,11 +196,7 @@ test("the heat map is used by keyboard and pointer: both select a device, and le
 }, 60_000);
 
 describe("axe finds no serious fault", () => {
-  test.each([
-    ["light", { colorScheme: "light" }],
-    ["dark", { colorScheme: "dark" }],
-    ["on a phone", { colorScheme: "light", viewport: { width: 360, height: 740 } }],
-  ] as const)(
+  test.each(looks)(
     "%s",
     async (_, options) => {
       const { page, close } = await opened("?search=host:sim-dgx-001", options);

@@ -10,7 +10,7 @@ import { until } from "../../dev/until.ts";
 import { quantityText } from "../../src/dashboard/model/format.ts";
 import { makeDataDir } from "../support/open-store.ts";
 import { seriousFaults } from "./axe.ts";
-import { openPage, overflowPx } from "./open-page.ts";
+import { looks, openPage, overflowPx } from "./open-page.ts";
 
 // The pages of a GPU and of a host in a real browser, of a real process with the simulated fleet.
 
@@ -169,11 +169,7 @@ test("the fleet leads to the host, and the host to its GPUs", async () => {
 }, 120_000);
 
 describe("axe finds no serious fault", () => {
-  test.each([
-    ["light", { colorScheme: "light" }],
-    ["dark", { colorScheme: "dark" }],
-    ["on a phone", { colorScheme: "light", viewport: { width: 360, height: 740 } }],
-  ] as const)(
+  test.each(looks)(
     "%s",
     async (_, options) => {
       const { page, close } = await opened("&range=15m", options);

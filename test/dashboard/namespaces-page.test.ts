@@ -17,7 +17,7 @@ import { SqlTelemetryQueries } from "../../src/pipeline/store/sql/sql-telemetry-
 import { type FleetRecord, gatewayOver, gpuOf, openFleetStore, type TestGateway } from "../routes/gateway.ts";
 import { faultChange, FaultLeader } from "../support/fault-leader.ts";
 import { seriousFaults } from "./axe.ts";
-import { openPage, overflowPx } from "./open-page.ts";
+import { looks, openPage, overflowPx } from "./open-page.ts";
 
 // The page of namespaces in a real browser. Two hours of four GPUs: a pod that ends after one, an idle notebook of the same team, a pod of
 // a team whose name begins in the same way, and a job of a batch system.
@@ -175,11 +175,7 @@ test("a time without a holder says what to do, and so does an error", async () =
 }, 60_000);
 
 describe("axe finds no serious fault", () => {
-  test.each([
-    ["light", { colorScheme: "light" }],
-    ["dark", { colorScheme: "dark" }],
-    ["on a phone", { colorScheme: "light", viewport: { width: 360, height: 740 } }],
-  ] as const)(
+  test.each(looks)(
     "%s",
     async (_, options) => {
       const { page, close } = await opened("", options);

@@ -35,6 +35,13 @@ export async function openPage(
   return { page, errors, origins, close: () => context.close() };
 }
 
+/** How a page may look: its test runs with each. */
+export const looks = [
+  ["light", { colorScheme: "light" }],
+  ["dark", { colorScheme: "dark" }],
+  ["on a phone", { colorScheme: "light", viewport: { width: 360, height: 740 } }],
+] as const;
+
 /** How much wider than the window a page is. */
 export const overflowPx = (page: Page): Promise<number> =>
   page.evaluate<number>("document.documentElement.scrollWidth - document.documentElement.clientWidth");

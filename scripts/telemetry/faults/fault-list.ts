@@ -1,6 +1,7 @@
 import { answerOf, type Fault, type paths } from "gpu-telemetry-client";
 import { defined } from "../../../src/kit/defined.ts";
 import { print, printError } from "../../../src/terminal/print.ts";
+import { ageText } from "../age-text.ts";
 import { rangeOf, type TimeOptions } from "../history.ts";
 import { printNarrow } from "../narrow-table.ts";
 import { cellOf, occupantsText, type Output } from "../output.ts";
@@ -85,16 +86,9 @@ export async function showFault(output: Output, id: string): Promise<void> {
 function rowOf(fault: Fault) {
   const { severity, state, hostname, uuid, job, name, holders, cluster_id: cluster, silenced } = fault;
   return {
-    ...{ severity, age: ageOf(fault.age_seconds), state: silenced ? `${state} (silenced)` : state },
+    ...{ severity, age: ageText(fault.age_seconds), state: silenced ? `${state} (silenced)` : state },
     ...{ host: hostname ?? cluster, gpu: uuid ?? "", fault: name, holder: job ?? occupantsText(holders) },
   };
-}
-
-/** A time in its largest unit. */
-function ageOf(seconds: number): string {
-  if (seconds < 100) return `${seconds}s`;
-  if (seconds < 6000) return `${Math.round(seconds / 60)}m`;
-  return seconds < 48 * 3600 ? `${Math.round(seconds / 3600)}h` : `${Math.round(seconds / 86_400)}d`;
 }
 
 /** What fires, or has been acknowledged or suppressed, unless the options say otherwise. */

@@ -26,7 +26,7 @@ interface Comment {
 }
 
 /** Acknowledges the fault that fires and has a text in its id.
- *  @throws UsageError if there is none, or there are several
+ *  @throws UsageError if no fault or several faults match
  *  @throws GatewayError, GatewayUnreachable */
 export async function acknowledge(output: Output, part: string, { comment }: Comment): Promise<void> {
   const params = { path: { id: await idOf(output, part) }, query: defined({ comment }) };

@@ -1,3 +1,5 @@
+import { noValue } from "./format.ts";
+
 /** What the API says of how much is there. */
 export interface CoverageCounts {
   readonly expected?: number;
@@ -10,7 +12,7 @@ export interface CoverageCounts {
 /** The share of what was due that is there. All of it is 100 %, and nothing less is. */
 export function shareText(counts: CoverageCounts | undefined): string {
   const { expected, missing = 0 } = counts ?? {};
-  if (expected === undefined || expected === 0) return "no data";
+  if (expected === undefined || expected === 0) return noValue;
   const share = (100 * (expected - missing)) / expected;
   return `${Math.floor(share * 100) / 100} %`;
 }

@@ -1,7 +1,7 @@
 import { metricFacts, type MetricKey } from "./metric.ts";
 
 /** What is shown instead of a value that is not known: never 0. */
-const noValue = "no data";
+export const noValue = "no data";
 
 /** A number with at most one decimal. */
 export function shortNumber(value: number): string {

@@ -34,7 +34,7 @@ export function withRecord(records: readonly HistoryRecord[], record: HistoryRec
   return record.timeMs < last.timeMs ? records : [...records.slice(0, -1), record];
 }
 
-/** This many steps without a value are a gap: a reading that is a little late is none. */
+/** So many steps without a value are a gap. A reading that is a little late leaves no gap. */
 const gapSteps = 2.5;
 /** Readings that arrive more often than once a second are not expected of any source. */
 const leastStepMs = 1000;

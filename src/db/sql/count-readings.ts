@@ -1,5 +1,5 @@
 import type { SourceReading } from "../../domain/reading.ts";
-import { hourMs } from "../../domain/time-range.ts";
+import { hourOf } from "../../domain/time-range.ts";
 import type { SqlTransaction } from "../client.ts";
 import { numberArray } from "./array-literal.ts";
 
@@ -89,7 +89,7 @@ function hoursOf({ timeMs, intervalMs, count }: SourceReading) {
   const hours: { hour: number; firstMs: number; lastMs: number; due: number }[] = [];
   let [left, lastMs] = [count, timeMs];
   do {
-    const hour = Math.floor(lastMs / hourMs) * hourMs;
+    const hour = hourOf(lastMs);
     const due = Math.min(left, Math.floor((lastMs - hour) / intervalMs) + 1);
     hours.push({ hour, firstMs: lastMs - Math.max(0, due - 1) * intervalMs, lastMs, due });
     lastMs -= due * intervalMs;

@@ -73,7 +73,7 @@ order by s.id desc limit ${conditions.param(limit)}::int`;
   return executor.query(text, conditions.params);
 }
 
-/** Ends a silence that has not ended. @returns undefined if there is none */
+/** Ends a silence. @returns undefined if it does not exist or has ended */
 export async function endSilence(
   executor: SqlExecutor,
   { id, by, within }: { readonly id: number; readonly by: string; readonly within?: GpuBounds },

@@ -1,4 +1,4 @@
-import { hourMs, type TimeRange } from "../../domain/time-range.ts";
+import { hourMs, hourOf, type TimeRange } from "../../domain/time-range.ts";
 import type { SqlExecutor } from "../client.ts";
 import { numberArray } from "./array-literal.ts";
 import { epochMs } from "./epoch-ms.ts";
@@ -114,7 +114,7 @@ select ${epochMs(`least(${["telemetry", "blocks", "rollups"].map((table) => ends
   const [extent] = await executor.query<{ fromMs: number | null; toMs: number | null }>(text);
   const { fromMs = null, toMs = null } = extent ?? {};
   if (fromMs === null || toMs === null) return undefined;
-  return { fromMs: Math.floor(fromMs / hourMs) * hourMs, toMs: (Math.floor(toMs / hourMs) + 1) * hourMs };
+  return { fromMs: hourOf(fromMs), toMs: hourOf(toMs) + hourMs };
 }
 
 /** Finds the next hour (UTC) that has blocks or rollups. @returns undefined if there is none
@@ -125,7 +125,7 @@ export async function selectNextSettledHour(executor: SqlExecutor, fromMs: numbe
   const text = `select ${epochMs(`least(${next("blocks")}, ${next("rollups")})`)} as "fromMs"`;
   const [row] = await executor.query<{ fromMs: number | null }>(text, [String(fromMs)]);
   const foundMs = row?.fromMs ?? undefined;
-  return foundMs === undefined ? undefined : Math.floor(foundMs / hourMs) * hourMs;
+  return foundMs === undefined ? undefined : hourOf(foundMs);
 }
 
 function ends(which: "min" | "max", table: string): string {

@@ -16,9 +16,12 @@ export interface FaultSelection {
   readonly clusterId?: string;
   readonly hostname?: string;
   readonly uuid?: string;
+  /** A namespace that held the device at the beginning. */
   readonly namespace?: string;
   readonly job?: string;
+  /** Only faults that lasted at some instant of the range. */
   readonly range?: TimeRange;
+  /** Only what the caller may see: see docs/faults.md. */
   readonly within?: GpuBounds;
 }
 

@@ -1,7 +1,6 @@
-import { hourMs, type TimeRange } from "../time-range.ts";
+import { hourMs, hourOf, type TimeRange } from "../time-range.ts";
 import { wattsBetween } from "./usage-of-block.ts";
 import type { EffectiveMeasure, EnergyMeasure, Level, UsageHolder, UsageHour } from "./usage-hour.ts";
-import { hourOf } from "./packed-usage.ts";
 
 /** Time of a device with one holder, within an hour. */
 export interface UsageSegment extends TimeRange {

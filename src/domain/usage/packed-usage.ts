@@ -1,7 +1,6 @@
 import { decodeNamedColumn } from "../block/named-part.ts";
 import { decodeNumbers, encodeNumbers } from "../block/number-column.ts";
 import { UndecodableBlock } from "../errors.ts";
-import { hourMs } from "../time-range.ts";
 import { effectiveMeasures, energyMeasures, type UsageHolder, type UsageHour, type UsageSpan } from "./usage-hour.ts";
 
 // The usage of some hundred devices in one hour, as it is stored: columns of devices, then columns of spans, each with its length (4 bytes)
@@ -189,6 +188,3 @@ function partsOf(bytes: Uint8Array): Uint8Array[] {
   }
   return parts;
 }
-
-/** The hour (UTC) of an instant: its beginning. */
-export const hourOf = (instantMs: number): number => Math.floor(instantMs / hourMs) * hourMs;

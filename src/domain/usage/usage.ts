@@ -63,6 +63,8 @@ export interface UsageSumFilter extends UsageFilter {
   readonly rowsMax: number;
 }
 
+export const joulesPerKilowattHour = 3_600_000;
+
 /** The mean over time and the greatest value of a metric. */
 export interface MeanAndMax {
   readonly mean: number;

@@ -85,7 +85,7 @@ export class Notifier {
     for (const { fault, change } of notable) {
       const status = change.state === "resolved" ? "resolved" : "firing";
       if (status === "resolved" && postponed.delete(fault.id)) settled.push(fault.id);
-      else if (status === "firing" && silencesOf(fault, silences, clock.nowMs()).length > 0) {
+      else if (status === "firing" && this.isSilenced(fault, silences)) {
         postponed.add(fault.id);
         added.push(fault.id);
       } else notices.push({ fault, status, why: change.why, value: change.value, key: String(change.sequence) });

@@ -9,9 +9,7 @@ import {
 import { type BlockOfGpu, rollUp } from "../../../domain/rollup/roll-up.ts";
 import { joinRollups, packRollup, type Rollup, rollupEntriesMax, unpackRollup } from "../../../domain/rollup/rollup.ts";
 import { decodeNamed, nameOfRollups } from "../../../db/named-block.ts";
-
-/** The most rollups that are joined at a time: their sizes about double from one to the next. */
-const joinedMax = 10;
+import { firstToJoin, joinedMax } from "./first-to-join.ts";
 
 /** Stores what the records of GPUs in one hour amount to, in the transaction that settles the records. The entries of a GPU that was
  *  settled before are replaced.
@@ -28,7 +26,11 @@ export async function storeRollups(
   if (gpuKeys.length === 0) return new Set();
   const stale = await endStale(transaction, hour, gpuKeys);
   const fresh = rollUp(blocks);
-  const firstKey = await firstToJoin(transaction, { hour, gpuKey: gpuKeys[0] as number }, fresh.gpuKeys.length);
+  const gpuKey = gpuKeys[0] as number;
+  const before = (await selectRollupsBefore(transaction, { hour, gpuKey, limit: joinedMax })).map(
+    ({ firstKey: key, entries }) => ({ firstKey: key, size: entries }),
+  );
+  const firstKey = firstToJoin(before, { firstKey: gpuKey, size: fresh.gpuKeys.length }, rollupEntriesMax);
   const existing = await takeDecoded(transaction, hour, { firstKey, lastKey: gpuKeys.at(-1) as number });
   const kept = new Set(existing.flatMap(({ gpuKeys: keys }) => [...keys].filter((key) => !stale.has(key))));
   await storeJoined(
@@ -79,20 +81,4 @@ function storeJoined(transaction: SqlTransaction, hour: number, joined: readonly
       lastKey: rollup.gpuKeys.at(-1) as number,
     })),
   );
-}
-
-/** The first key of the rollups before a GPU that are to be joined; the GPU's own if none is.
- *  @param entries the number of new entries */
-async function firstToJoin(
-  transaction: SqlTransaction,
-  { hour, gpuKey }: { readonly hour: number; readonly gpuKey: number },
-  entries: number,
-): Promise<number> {
-  let [size, first] = [entries, gpuKey];
-  for (const before of await selectRollupsBefore(transaction, { hour, gpuKey, limit: joinedMax })) {
-    if (before.entries > size || size + before.entries > rollupEntriesMax) break;
-    size += before.entries;
-    first = before.firstKey;
-  }
-  return first;
 }

@@ -2,6 +2,7 @@ import { type Static, Type } from "@sinclair/typebox";
 import { formatTimestamp } from "../../../domain/timestamp.ts";
 import {
   type JobUsage,
+  joulesPerKilowattHour,
   type MeanAndMax,
   type UsageGrouping,
   usageGroupFields,
@@ -114,8 +115,6 @@ export const jobUsageSchema = Type.Object(
     ],
   },
 );
-
-const joulesPerKilowattHour = 3_600_000;
 
 /** What a group used, in the API's shape. */
 export function toApiUsage(row: UsageRow, groupBy: UsageGrouping): Static<typeof usageSchema> {

@@ -2,7 +2,7 @@ import type { SqlExecutor } from "../../../../db/client.ts";
 import { type OpenHour, type RollupsOfHour, selectRollupHours } from "../../../../db/sql/rollup-hours.ts";
 import { decodeNamedColumn } from "../../../../domain/block/named-part.ts";
 import { decodeNumbers } from "../../../../domain/block/number-column.ts";
-import { hourMs, type TimeRange } from "../../../../domain/time-range.ts";
+import { hourMs, hourOf, type TimeRange } from "../../../../domain/time-range.ts";
 import { turnOfOthers } from "../../../../kit/turn.ts";
 import { decodeNamed, nameOfRollups } from "../../../../db/named-block.ts";
 import type { HistoryPart } from "../history/history-part.ts";
@@ -76,7 +76,7 @@ async function* fromRecords(
   for await (const parts of historyParts(executor, wanted)) {
     // those of earlier hours are complete
     const firstMs = parts.reduce((first, { timesMs }) => Math.min(first, timesMs[0] as number), Infinity);
-    yield* summaries.before(Math.floor(firstMs / hourMs) * hourMs);
+    yield* summaries.before(hourOf(firstMs));
     await addParts(summaries, parts);
   }
   yield* summaries.before(Infinity);

@@ -1,7 +1,7 @@
 import type { SqlExecutor } from "../../../../db/client.ts";
 import { selectUsage } from "../../../../db/sql/usage-hours.ts";
-import { hourMs, type TimeRange } from "../../../../domain/time-range.ts";
-import { type DeviceUsage, hourOf } from "../../../../domain/usage/packed-usage.ts";
+import { hourMs, hourOf, type TimeRange } from "../../../../domain/time-range.ts";
+import type { DeviceUsage } from "../../../../domain/usage/packed-usage.ts";
 import type { UsageHour, UsageThresholds } from "../../../../domain/usage/usage-hour.ts";
 import { turnOfOthers } from "../../../../kit/turn.ts";
 import type { HistoryPart } from "../history/history-part.ts";

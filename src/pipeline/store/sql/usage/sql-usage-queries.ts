@@ -1,6 +1,6 @@
 import type { SqlExecutor } from "../../../../db/client.ts";
 import { QueryTooCostly } from "../../../../domain/errors.ts";
-import { hourMs } from "../../../../domain/time-range.ts";
+import { hourMs, hourOf } from "../../../../domain/time-range.ts";
 import {
   type HeldSpan,
   type HoldersFilter,
@@ -65,7 +65,7 @@ export class SqlUsageQueries implements UsageQueries {
   }
 
   async holders({ uuid, within, range }: HoldersFilter): Promise<HeldSpan[]> {
-    const hours = { fromMs: Math.floor(range.fromMs / hourMs) * hourMs, toMs: range.toMs };
+    const hours = { fromMs: hourOf(range.fromMs), toMs: range.toMs };
     const gpus = { uuids: [uuid], ...(within === undefined ? {} : { within }) };
     const spans: HeldSpan[] = [];
     for await (const { shares } of usageTime(this.reads(), { gpus, range: hours }, this.settings)) {

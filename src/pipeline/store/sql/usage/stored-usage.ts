@@ -8,9 +8,7 @@ import { noLabels } from "../../../../domain/usage/labels.ts";
 import { type DeviceUsage, packedDevicesMax, packUsage, unpackUsage } from "../../../../domain/usage/packed-usage.ts";
 import type { UsageThresholds } from "../../../../domain/usage/usage-hour.ts";
 import { usageOfBlock } from "../../../../domain/usage/usage-of-block.ts";
-
-/** The most rows that are joined at a time: their sizes about double from one to the next. */
-const joinedMax = 10;
+import { firstToJoin, joinedMax } from "../first-to-join.ts";
 
 /** Finds how devices were used in an hour.
  *  @param blocks all records of the devices in the hour, in the order of devices and instants */
@@ -51,7 +49,12 @@ export async function storeUsage(
   const fresh = await usageOf(transaction, settled.blocks, settled.thresholds);
   const [first, last] = [fresh[0], fresh.at(-1)];
   if (first === undefined || last === undefined) return;
-  const firstKey = await firstToJoin(transaction, { hour, gpuKey: first.gpuKey }, fresh.length);
+  const at = { hour, gpuKey: first.gpuKey, limit: joinedMax };
+  const before = (await selectUsageBefore(transaction, at)).map(({ firstKey: key, devices }) => ({
+    firstKey: key,
+    size: devices,
+  }));
+  const firstKey = firstToJoin(before, { firstKey: first.gpuKey, size: fresh.length }, packedDevicesMax);
   const taken = (await takeUsage(transaction, { hour, firstKey, lastKey: last.gpuKey })).flatMap(decodeUsage);
   // as for rollups: what is not stale may be of records that were deleted
   const kept = taken.filter(({ gpuKey }) => !settled.stale.has(gpuKey));
@@ -84,19 +87,4 @@ function storeDevices(transaction: SqlTransaction, hour: number, devices: readon
     rows.push({ ...packUsage(some, hour), hour, firstKey, lastKey });
   }
   return copyUsage(transaction, rows);
-}
-
-/** The first key of the rows before a device that are to be joined; the device's own if none is. */
-async function firstToJoin(
-  transaction: SqlTransaction,
-  { hour, gpuKey }: { readonly hour: number; readonly gpuKey: number },
-  devices: number,
-): Promise<number> {
-  let [size, first] = [devices, gpuKey];
-  for (const before of await selectUsageBefore(transaction, { hour, gpuKey, limit: joinedMax })) {
-    if (before.devices > size || size + before.devices > packedDevicesMax) break;
-    size += before.devices;
-    first = before.firstKey;
-  }
-  return first;
 }

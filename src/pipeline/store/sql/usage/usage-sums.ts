@@ -2,7 +2,12 @@ import { noWorkload, type Workload } from "../../../../domain/gpu.ts";
 import type { UsageSegment } from "../../../../domain/usage/device-time.ts";
 import { gpuHourPrice, type UsagePrices } from "../../../../domain/usage/prices.ts";
 import { partsPerMs } from "../../../../domain/usage/mig-slices.ts";
-import type { HolderFilter, MeanAndMax, UsageSum } from "../../../../domain/usage/usage.ts";
+import {
+  type HolderFilter,
+  joulesPerKilowattHour,
+  type MeanAndMax,
+  type UsageSum,
+} from "../../../../domain/usage/usage.ts";
 import type { UsageHolder } from "../../../../domain/usage/usage-hour.ts";
 import { hourMs } from "../../../../domain/time-range.ts";
 import { placeAt } from "./usage-fleet.ts";
@@ -157,8 +162,6 @@ export class UsageSums {
     };
   }
 }
-
-const joulesPerKilowattHour = 3_600_000;
 
 const toThousandths = (value: number): number => Math.round(value * 1000) / 1000;
 

@@ -1,11 +1,10 @@
 import type { SqlExecutor } from "../../../../db/client.ts";
 import { selectOwnSpans } from "../../../../db/sql/select-spans.ts";
 import { selectUsageFleet } from "../../../../db/sql/usage-devices.ts";
-import { hourMs, type TimeRange } from "../../../../domain/time-range.ts";
+import { hourMs, hourOf, type TimeRange } from "../../../../domain/time-range.ts";
 import { type NearUsage, partOfSegment, segmentsOf, type UsageSegment } from "../../../../domain/usage/device-time.ts";
 import { type DeviceTime, sharesOf, type UsageShare } from "../../../../domain/usage/gpu-time.ts";
 import { partsPerMs } from "../../../../domain/usage/mig-slices.ts";
-import { hourOf } from "../../../../domain/usage/packed-usage.ts";
 import type { UsageFilter } from "../../../../domain/usage/usage.ts";
 import type { UsageHour, UsageThresholds } from "../../../../domain/usage/usage-hour.ts";
 import { turnOfOthers } from "../../../../kit/turn.ts";
