@@ -11,6 +11,10 @@ import { instanceOf } from "../contract/service-registry.ts";
 import { stateOf } from "../contract/target-states.ts";
 import { runTelemetry } from "../clients/run-telemetry.ts";
 import { LiveClient, type LiveGateway, openLiveGateway } from "../routes/live/live-gateway.ts";
+import { SqlFaultStore } from "../../src/faults/sql/sql-fault-store.ts";
+import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
+import { faultChange, FaultLeader } from "../support/fault-leader.ts";
+import { openMemoryStore } from "../support/open-store.ts";
 
 // Every text of this fleet deceives. What people see of it, at any output, must not.
 
@@ -21,15 +25,18 @@ const uuid = `GPU-${odd}`;
 const targetStates = new MemoryTargetStates(systemClock);
 const serviceRegistry = new MemoryServiceRegistry(systemClock);
 const scaling = new MemoryScalingRecords(odd);
+let faultDatabase: OpenStore;
 let gateway: LiveGateway;
 beforeAll(async () => {
-  gateway = await openLiveGateway({ targetStates, serviceRegistry, scaling });
+  faultDatabase = await openMemoryStore();
+  const faults = new SqlFaultStore(faultDatabase.client);
+  gateway = await openLiveGateway({ targetStates, serviceRegistry, scaling, faults });
   const workload = { namespace: odd, pod: odd, container: odd };
   const labels = { modelName: odd, driverVersion: odd, properties: { [odd]: odd } };
   const records = [1, 2].map((second) => ({
     ...{ uuid, hostname: odd, clusterId: odd, workload, sharing: [{ ...workload, pod: "other" }], ...labels },
     timeMs: Date.UTC(2025, 6, 18, 20, 42, second),
-    metrics: { temperature: second, [`fan{${odd}="1"}`]: 1, [odd]: 2 },
+    metrics: { temperature: second, gpu_utilization: 0, [`fan{${odd}="1"}`]: 1, [odd]: 2 },
   }));
   const place = { line: 0, byte: 1, reason: "invalid_field", field: odd, value: odd, raw: odd } as const;
   await gateway.collect(makeBatch(records, [{ ...place, message: odd }]));
@@ -39,8 +46,14 @@ beforeAll(async () => {
   if (term === undefined) throw new Error("the election has no leader");
   const atMs = systemClock.nowMs();
   await scaling.write(term, updateAt(atMs, [{ ...decisionAt(atMs, 4), reason: odd }]));
+  const leader = await FaultLeader.of(faults);
+  const said = { summary: odd, why: odd, action: odd, runbook: odd, holders: [workload] };
+  await leader.tell(faultChange({ uuid, hostname: odd, clusterId: odd, ...said }, "firing", atMs));
 });
-afterAll(() => gateway.close());
+afterAll(async () => {
+  await gateway.close();
+  await faultDatabase.close();
+});
 
 /** The parts of a text that people do not see as they are. */
 const deceiving = (text: string): string[] => text.split(/[\n\t]/).filter((line) => !isVisible(line.trim()));
@@ -62,18 +75,23 @@ async function telemetry(...args: string[]): Promise<string> {
   return texts.join("");
 }
 
+const range = ["--start", "2025-07-18T20:00:00Z", "--end", "2025-07-18T20:59:00Z"];
+
 /** Each command of the program that shows data, with what it needs. */
 const commands: Readonly<Record<string, readonly string[]>> = {
   gpus: [],
   hosts: [],
   latest: [],
   history: [],
-  coverage: ["--start", "2025-07-18T20:00:00Z", "--end", "2025-07-18T20:59:00Z"],
+  coverage: range,
+  usage: range,
+  waste: range,
   inventory: [],
   changes: ["--gpu", uuid],
   series: [],
   watch: ["--count", "1"],
   top: ["--count", "1"],
+  faults: [],
   services: [],
   targets: [],
   queue: [],
@@ -83,13 +101,14 @@ const commands: Readonly<Record<string, readonly string[]>> = {
   keys: ["list"],
   whoami: [],
   sessions: ["list"],
+  completions: ["bash"],
 };
 
 test("no command of the terminal prints a text that deceives, as a table or as JSON", async () => {
   for (const [name, args] of Object.entries(commands)) {
     const [table, json] = [await telemetry(name, ...args), await telemetry("--json", name, ...args)];
     expect([name, deceiving(table), deceiving(json)]).toEqual([name, [], []]);
-    if (["dead-letters", "keys", "queue", "whoami", "sessions"].includes(name)) continue;
+    if (["dead-letters", "keys", "queue", "whoami", "sessions", "completions"].includes(name)) continue;
     expect([name, table.replaceAll(/[\s│]/g, "").includes("a\\u202eb\\u200bc")]).toEqual([name, true]);
     if (name !== "watch")
       expect([name, JSON.stringify(JSON.parse(json))]).toEqual([name, expect.stringContaining("\u202e")]);

@@ -39,7 +39,8 @@ export const own = {
   clusters: ["own-cluster"],
   hosts: ["own-host", "own-host-2"],
   namespaces: ["own-team", "own-other"],
-  uuids: ["GPU-own-0", "GPU-own-1", "GPU-own-1:mig:3:1g.10gb"],
+  // the instance is not one of GPU-own-1: a GPU is where its instance is, so it would leave when the instance does, in one fleet only
+  uuids: ["GPU-own-0", "GPU-own-1", "GPU-own-2:mig:3:1g.10gb"],
 } as const;
 
 const steps = [1000, 20_000, 65_000, 1_500_000];
