@@ -32,7 +32,7 @@ const shortRefreshMs = 10_000;
 /** With more devices, the lists are read less often: to parse those of 100,000 takes the browser about a second. */
 const refreshedPerMinute = 10_000;
 /** New devices usually come several at a time. */
-const newDevicesMs = 1000;
+const newDevicesMs = 500;
 
 /** The fleet, or a part of it, as the gateway tells it: lists at first, then each record as it arrives. */
 export class LiveFleet implements LiveState {
@@ -55,7 +55,7 @@ export class LiveFleet implements LiveState {
   private retryMs = firstRetryMs;
   private attempts = 0;
   private hasFrame = false;
-  private cancelRefresh: () => void = () => undefined;
+  private nextRefresh: { readonly atMs: number; readonly cancel: () => void } | undefined;
   private early = new Map<string, TelemetryUpdateMessage>();
   private isReading = false;
 
@@ -115,7 +115,7 @@ export class LiveFleet implements LiveState {
   }
 
   private receive(message: ServerMessage): void {
-    if (message.type === "skipped") return this.refreshAfter(newDevicesMs);
+    if (message.type === "skipped") return this.refreshSoon();
     if (message.type !== "telemetry_update") return;
     if (this.isReading) this.early.set(message.gpu_uuid, message);
     this.apply(message);
@@ -130,7 +130,7 @@ export class LiveFleet implements LiveState {
     const isKnown = this.data.apply(record);
     this.records.emit(record);
     if (isKnown) this.requestFrame();
-    else if (!this.isReading && this.isLoaded) this.refreshAfter(newDevicesMs);
+    else if (!this.isReading && this.isLoaded) this.refreshSoon();
   }
 
   private async readLists(): Promise<void> {
@@ -158,18 +158,37 @@ export class LiveFleet implements LiveState {
     this.lists.emit();
   }
 
+  private refreshSoon(): void {
+    this.refreshAfter(newDevicesMs * this.readingCost);
+  }
+
+  /** How much longer than for a small fleet it takes to read the lists. */
+  private get readingCost(): number {
+    return Math.max(1, this.data.size / refreshedPerMinute);
+  }
+
+  /** Reads the lists again after this time, or when they are to be read anyway if that is sooner: what keeps asking must not keep
+   *  putting it off. */
   private refreshAfter(waitMs: number): void {
+    const atMs = nowMs() + waitMs;
+    if (this.nextRefresh !== undefined && this.nextRefresh.atMs <= atMs) return;
     this.cancelRefresh();
-    this.cancelRefresh = after(waitMs, () => void this.refresh());
+    this.nextRefresh = { atMs, cancel: after(waitMs, () => void this.refresh()) };
+  }
+
+  private cancelRefresh(): void {
+    this.nextRefresh?.cancel();
+    this.nextRefresh = undefined;
   }
 
   private async refresh(): Promise<void> {
+    this.nextRefresh = undefined;
     if (this.status.name !== "LIVE") return;
     try {
       // a page that is not seen need not read what it does not show
       if (document.visibilityState === "visible") await this.readLists();
       if (this.scope.kind !== "fleet") return this.refreshAfter(shortRefreshMs);
-      this.refreshAfter(refreshMs * Math.max(1, this.data.size / refreshedPerMinute));
+      this.refreshAfter(refreshMs * this.readingCost);
     } catch (error) {
       this.fail(error);
     }
