@@ -10,7 +10,15 @@ import { addInventory } from "./telemetry/inventory-command.ts";
 import { addFaults } from "./telemetry/faults/faults-command.ts";
 import { addCompletions } from "./telemetry/completions/completions-command.ts";
 import { history } from "./telemetry/history.ts";
-import { deadLetters, deleteLetter, queue, redriveLetter, rejections } from "./telemetry/pipeline.ts";
+import {
+  deadLetters,
+  deleteLetter,
+  deleteRejection,
+  queue,
+  redriveLetter,
+  redriveRejection,
+  rejections,
+} from "./telemetry/pipeline.ts";
 import { gpus, hosts, latest, series } from "./telemetry/fleet.ts";
 import { createKey, type KeyOptions, listKeys, makeKey, revokeKey, rotateKey, UsageError } from "./telemetry/keys.ts";
 import type { Output } from "./telemetry/output.ts";
@@ -28,7 +36,7 @@ import { printError } from "../src/terminal/print.ts";
 //   [--json] [--url http://localhost:8080]
 // A gateway that needs a key gets the one of TELEMETRY_KEY, or of the file TELEMETRY_KEY_FILE. TELEMETRY_CA_FILE, TELEMETRY_CERT_FILE and
 // TELEMETRY_CERT_KEY_FILE are for TLS.
-// Shows the data of a gateway: tables for people, JSON for programs. Also redrives and deletes dead letters, changes the inventory, and administers keys and sessions. Exits with 1 if
+// Shows the data of a gateway: tables for people, JSON for programs. Also redrives and deletes dead letters and rejected inputs, changes the inventory, and administers keys and sessions. Exits with 1 if
 // the gateway refuses a request, with 2 if no gateway answers.
 
 function gatewayUrl(text: string): string {
@@ -187,12 +195,22 @@ program
   .description("decided and actual numbers of processes, and the decisions with their reasons")
   .option("--limit <count>", "maximum number of decisions that changed a number (10)", parseCount)
   .action((options) => scaling(output(), options as object));
-program
+const rejected = program
   .command("rejections")
   .description("rejected inputs, newest first, each with its place and the reason")
   .option("--source <id>", "only of this source, such as csv:fleet.csv")
   .option("--limit <count>", "maximum number of rows", parseCount)
   .action((options) => rejections(output(), options as object));
+rejected
+  .command("redrive")
+  .description("try a rejected row of a file again, with the rules of this version")
+  .argument("<id>", "its number", parseSequence)
+  .action((id: number) => redriveRejection(output(), id));
+rejected
+  .command("delete")
+  .description("delete a rejected input")
+  .argument("<id>", "its number", parseSequence)
+  .action((id: number) => deleteRejection(output(), id));
 const letters = program
   .command("dead-letters")
   .description("dead letters")

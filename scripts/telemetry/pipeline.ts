@@ -1,4 +1,4 @@
-import { answerOf } from "gpu-telemetry-client";
+import { answerOf, type components } from "gpu-telemetry-client";
 import { defined } from "../../src/kit/defined.ts";
 import { printNarrow } from "./narrow-table.ts";
 import { type Output, showRows } from "./output.ts";
@@ -27,15 +27,36 @@ export async function rejections(output: Output, { source, limit }: RejectionsOp
   const query = defined({ source_id: source, limit });
   const { data } = await answerOf(output.gateway.GET("/api/v1/quarantine", { params: { query } }));
   if (output.asJson) return print(JSON.stringify(data, null, 2));
+  printRejections(data);
+  print(`${data.length} ${data.length === 1 ? "rejected input" : "rejected inputs"}`);
+}
+
+type Rejection = components["schemas"]["Rejection"];
+
+function printRejections(rejections: readonly Rejection[]): void {
   // only the lines of a file have numbers
-  const rows = data.map(({ source_id, line, byte, ...rest }) => ({
+  const rows = rejections.map(({ source_id, line, byte, ...rest }) => ({
     ...rest,
     source: source_id,
     place: line === 0 ? `element ${byte}` : `line ${line}`,
   }));
-  const columns = [{ name: "source", wraps: true }, { name: "place" }, { name: "reason" }];
+  const columns = [{ name: "id" }, { name: "source", wraps: true }, { name: "place" }, { name: "reason" }];
   printNarrow(rows, [...columns, { name: "message", wraps: true }]);
-  print(`${rows.length} ${rows.length === 1 ? "rejected input" : "rejected inputs"}`);
+}
+
+export async function redriveRejection(output: Output, id: number): Promise<void> {
+  const path = "/api/v1/quarantine/{id}/redrive";
+  showRejection(output, (await answerOf(output.gateway.POST(path, { params: { path: { id: id } } }))).data);
+}
+
+export async function deleteRejection(output: Output, id: number): Promise<void> {
+  const path = "/api/v1/quarantine/{id}";
+  showRejection(output, (await answerOf(output.gateway.DELETE(path, { params: { path: { id: id } } }))).data);
+}
+
+function showRejection({ asJson }: Output, rejection: Rejection): void {
+  if (asJson) print(JSON.stringify([rejection], null, 2));
+  else printRejections([rejection]);
 }
 
 export async function deadLetters(output: Output, { limit }: { readonly limit?: number }): Promise<void> {

@@ -184,6 +184,8 @@ export interface ChangesFilter {
 
 /** A rejected input in the quarantine. */
 export interface StoredRejection extends RejectedInput {
+  /** Its number in the quarantine. */
+  readonly id: number;
   readonly sourceId: string;
   /** When the input was put into quarantine, milliseconds since the epoch. */
   readonly seenAtMs: number;

@@ -12,10 +12,13 @@ import type { TargetStates } from "../pipeline/source/target-states.ts";
 import type { Questions } from "../pipeline/store/telemetry-queries.ts";
 import type { ServiceRegistry } from "../scaling/registry/service-registry.ts";
 import type { ScalingRecords } from "../scaling/coordinator/scaling-records.ts";
+import { readRowAgain } from "../pipeline/source/csv/read-row-again.ts";
+import type { RejectedInputs } from "../pipeline/store/rejected-inputs.ts";
 import { DeadLetterAnswers } from "../routes/answers/dead-letters.ts";
 import type { Inventory } from "../pipeline/store/inventory.ts";
 import { FaultOrderAnswers } from "../routes/answers/faults/fault-orders.ts";
 import { InventoryAnswers } from "../routes/answers/inventory-answers.ts";
+import { RejectedInputAnswers } from "../routes/answers/rejected-inputs.ts";
 import { PipelineAnswers } from "../routes/answers/pipeline-answers.ts";
 import type { LiveFleet } from "../routes/fleet/fleet.ts";
 import { type GraphqlSettings, graphqlRoutes } from "../routes/graphql/graphql-routes.ts";
@@ -61,8 +64,11 @@ export interface GatewayOptions extends Omit<ProcessParts, "access"> {
   readonly inventory: Inventory;
   readonly faults: Pick<FaultStore, "queries" | "orders">;
   readonly faultGuide: () => Promise<FaultGuide>;
-  readonly queue: Pick<Queue, "stats">;
+  /** CLUSTER_ID: the cluster of devices that are not known yet. */
+  readonly clusterId: string;
+  readonly queue: Pick<Queue, "stats" | "publish">;
   readonly deadLetters: DeadLetters;
+  readonly rejectedInputs: RejectedInputs;
   readonly serviceRegistry: Pick<ServiceRegistry, "list">;
   readonly targetStates: Pick<TargetStates, "list">;
   readonly scaling: Pick<ScalingRecords, "read">;
@@ -113,6 +119,7 @@ function api(options: GatewayOptions, clients: ClientCosts, limit: RateLimit | u
     inventory: new InventoryAnswers(inventory),
     faultOrders: new FaultOrderAnswers({ ...faults, inventory, clock }),
     deadLetters: new DeadLetterAnswers(options.deadLetters),
+    rejectedInputs: rejectedInputsOf(options),
   };
   const app: AnyElysia = new Elysia({ name: "gateway" }).use(compression());
   app.use(new Elysia({ name: "views" }).onTransform({ as: "scoped" }, async ({ request }) => viewOf(request).ready()));
@@ -123,4 +130,12 @@ function api(options: GatewayOptions, clients: ClientCosts, limit: RateLimit | u
     .use(docsRoutes(options))
     .use(dashboardRoutes())
     .use(signInRoutes(options.signIn));
+}
+
+function rejectedInputsOf({ rejectedInputs: inputs, queue, fleet, clusterId }: GatewayOptions): RejectedInputAnswers {
+  return new RejectedInputAnswers({
+    ...{ inputs, queue },
+    readAgain: (raw) => readRowAgain({ raw, clusterId }),
+    clusterOf: (uuid) => fleet.members({ uuids: [uuid] })[0]?.gpu.clusterId,
+  });
 }

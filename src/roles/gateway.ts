@@ -2,6 +2,7 @@ import type { Config } from "../config/parse-config.ts";
 import { faultGuideOf } from "../faults/fault-guide.ts";
 import { RulesInForce } from "../faults/rules/rules-in-force.ts";
 import { SqlFaultStore } from "../faults/sql/sql-fault-store.ts";
+import { SqlRejectedInputs } from "../pipeline/store/sql/sql-rejected-inputs.ts";
 import { showServices } from "../scaling/registry/service-instruments.ts";
 import { DamagedHistory } from "../routes/answers/costs/damaged-history.ts";
 import { QueryPressure } from "../routes/answers/costs/query-pressure.ts";
@@ -48,8 +49,7 @@ export const gateway: Role = {
           costs: costLimits(config, process.access.access.isRequired),
           pressure,
           damage,
-          settleAfterMinutes: config.settleAfterMinutes,
-          settleHistory: config.settleHistory,
+          ...settingsOf(config),
           inventory: opened.inventory,
           faults: new SqlFaultStore(opened.client),
           faultGuide: async () => faultGuideOf(await rules.read(), rules.catalogue),
@@ -57,14 +57,18 @@ export const gateway: Role = {
           administration: process.access.administer(opened.client),
           signIn: process.access.signIn,
           deadLetters: shared.queue.deadLetters,
+          rejectedInputs: new SqlRejectedInputs(opened.client),
           scaling: shared.scaling.records,
-          webSocket: config,
-          graphql: { introspection: config.graphqlIntrospection, graphiql: config.graphiql },
           http: httpOptions(config, process.access.access.isRequired),
         }),
     };
   },
 };
+
+function settingsOf(config: Config) {
+  const { settleAfterMinutes, settleHistory, clusterId, graphqlIntrospection: introspection, graphiql } = config;
+  return { settleAfterMinutes, settleHistory, clusterId, webSocket: config, graphql: { introspection, graphiql } };
+}
 
 function httpOptions(config: Config, isKeyRequired: boolean): HttpOptions {
   return {

@@ -46,6 +46,7 @@ export async function driveEveryOperation(baseUrl: string, cluster_id: string): 
 /** The path parameters of a dead letter that does not exist. */
 const noKey = { params: { path: { key_id: "none" } } };
 const noLetter = { params: { path: { id: "01K0F3Z8Q4W5X6Y7Z8A9B0C1D2" } } };
+const noRejection = { params: { path: { id: 999_999 } } };
 
 /** @returns the answer's count; 0 if the gateway answers not_found */
 async function countIfFound(call: Parameters<typeof answerOf<{ count: number }>>[0]): Promise<number> {
@@ -118,6 +119,9 @@ function callsOf(gateway: GatewayClient, cluster_id: string): Record<Operation, 
     ...inventoryCalls(gateway, cluster_id),
     ...faultCalls(gateway, cluster_id),
     "get /api/v1/quarantine": () => counted(gateway.GET("/api/v1/quarantine")),
+    "post /api/v1/quarantine/{id}/redrive": () =>
+      countIfFound(gateway.POST("/api/v1/quarantine/{id}/redrive", noRejection)),
+    "delete /api/v1/quarantine/{id}": () => countIfFound(gateway.DELETE("/api/v1/quarantine/{id}", noRejection)),
     "get /api/v1/pipeline": async () => (await answerOf(gateway.GET("/api/v1/pipeline"))).data.queue.dead,
     "get /api/v1/scaling": async () => (await answerOf(gateway.GET("/api/v1/scaling"))).data.decisions.length,
     "get /api/v1/scaling/{figure}": () => figureIfKnown(gateway, "backlog"),

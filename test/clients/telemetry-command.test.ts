@@ -2,6 +2,8 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { makeBatch, messageOf } from "../../dev/make-batch.ts";
 import { until } from "../../dev/until.ts";
 import { type LiveGateway, openLiveGateway } from "../routes/live/live-gateway.ts";
+import { SqlRejectedInputs } from "../../src/pipeline/store/sql/sql-rejected-inputs.ts";
+import { quarantinedRows, rowOf } from "../routes/quarantined-rows.ts";
 import { addTwoDeadLetters } from "../routes/gateway.ts";
 import { MemoryQueue } from "../../src/pipeline/queue/memory/memory-queue.ts";
 import { MemoryServiceRegistry } from "../../src/scaling/registry/memory/memory-service-registry.ts";
@@ -36,7 +38,9 @@ beforeAll(async () => {
   const record = { uuid: "GPU-cli", hostname: "host-cli", timeMs: Date.UTC(2025, 6, 18), metrics: { temperature: 41 } };
   await stored.store.ingest(messageOf("inventory", makeBatch([record])));
   const { inventory } = stored;
-  gateway = await openLiveGateway({ queue, deadLetters: queue, serviceRegistry, targetStates, scaling, inventory });
+  const rejectedInputs = new SqlRejectedInputs(stored.client);
+  const ofPipeline = { queue, deadLetters: queue, serviceRegistry, targetStates, scaling };
+  gateway = await openLiveGateway({ ...ofPipeline, inventory, rejectedInputs });
   letters = await addTwoDeadLetters(queue);
   await gateway.publish({
     uuid: "GPU-cli",
@@ -106,6 +110,16 @@ test("prints the queue, and lists, redrives and deletes dead letters", async () 
   expect(await jsonOf("dead-letters")).toEqual([]);
   const deleted = await run("dead-letters", "delete", letters[1] ?? "");
   expect([deleted.status, deleted.errors]).toEqual([1, expect.stringContaining("There is no dead letter")]);
+});
+
+test("redrives and deletes rejected rows", async () => {
+  const rows = [rowOf({ value: "45" }), rowOf({ value: "345" })];
+  const [good = 0, bad = 0] = await quarantinedRows(stored, "csv:cli.csv", rows);
+  expect(await jsonOf("rejections", "redrive", String(good))).toMatchObject([{ id: good, line: 2 }]);
+  const refused = await run("rejections", "redrive", String(bad));
+  expect([refused.status, refused.errors]).toEqual([1, expect.stringContaining("outside its range")]);
+  expect((await run("rejections", "delete", String(bad))).text).toContain("line 3");
+  expect(await stored.queries.quarantine.rejections({ sourceId: "csv:cli.csv", limit: 2 })).toEqual([]);
 });
 
 test("prints the running processes with their state and load, in lines of 80 characters", async () => {

@@ -20,6 +20,7 @@ import {
   type TestGateway,
   type TestOptions,
 } from "../routes/gateway.ts";
+import { quarantinedRows, rowOf } from "../routes/quarantined-rows.ts";
 import { seriousFaults } from "./axe.ts";
 import { openPage, overflowPx } from "./open-page.ts";
 
@@ -112,7 +113,9 @@ test("a dead letter is delivered again by keyboard, and another is deleted after
   await row(first).getByRole("button", { name: "Redrive" }).focus();
   await page.keyboard.press("Enter");
   await until(async () => (await letters()).length === 1);
-  expect(await page.locator(".said").textContent()).toBe(`Message ${first} is delivered again.`);
+  expect(await page.locator("[data-part=dead-letters] .said").textContent()).toBe(
+    `Message ${first} is delivered again.`,
+  );
   expect((await open.gateway.get(`/api/v1/pipeline/dead-letters/${first}`)).status).toBe(404);
   const depth = async () => ((await open.gateway.json("/api/v1/pipeline")) as { data: { queue: object } }).data.queue;
   expect(await depth()).toMatchObject({ depth: 2, dead: 1 });
@@ -128,6 +131,26 @@ test("a dead letter is delivered again by keyboard, and another is deleted after
   await close();
 }, 60_000);
 
+test("a rejected row is redriven by keyboard, one that still cannot be used says why, and is deleted after a question", async () => {
+  const rows = [rowOf({ value: "45" }), rowOf({ value: "345" })];
+  const [good = 0, bad = 0] = await quarantinedRows(stored, "csv:page.csv", rows);
+  const { page, errors, close } = await openPage(chromium, `${open.url}/pipeline`);
+  const row = (id: number) => page.locator(`[data-part=quarantine] tr[data-row="${id}"]`);
+  const said = () => page.locator("[data-part=quarantine] .said").textContent();
+  await row(good).getByRole("button", { name: "Redrive" }).focus();
+  await page.keyboard.press("Enter");
+  await until(async () => (await row(good).count()) === 0);
+  expect(await said()).toBe(`Input ${good} is accepted now, and on its way into the store.`);
+  await row(bad).getByRole("button", { name: "Redrive" }).click();
+  await until(async () => (await said())?.includes('The value "345" of temperature is outside its range'));
+  await row(bad).getByRole("button", { name: "Delete" }).click();
+  await row(bad).getByRole("button", { name: "for good" }).click();
+  await until(async () => (await row(bad).count()) === 0);
+  // the browser reports the refused redrive
+  expect(errors.filter((text) => !text.includes("400"))).toEqual([]);
+  await close();
+}, 60_000);
+
 test("a person without the scope sees the dead letters, and why there are no buttons", async () => {
   const { parts, create } = securedParts(stored);
   const closed = await serve(parts);
@@ -136,7 +159,7 @@ test("a person without the scope sees the dead letters, and why there are no but
   const { page, close } = await openPage(chromium, `${closed.url}/pipeline`, credentials);
   await until(async () => (await rowsOf(page, "dead-letters")).length === 2);
   expect(await page.getByRole("button", { name: "Redrive" }).count()).toBe(0);
-  expect(await page.locator(".why").textContent()).toBe(
+  expect(await page.locator("[data-part=dead-letters] .why").textContent()).toBe(
     "To deliver messages again or delete them needs the scope operate. read has read; an administrator can give it.",
   );
   await close();

@@ -24,6 +24,7 @@ import { MemoryHotTier } from "../../src/pipeline/hot/memory/memory-hot-tier.ts"
 import { encodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
 import { MemoryServiceRegistry } from "../../src/scaling/registry/memory/memory-service-registry.ts";
 import { MemoryTargetStates } from "../../src/pipeline/source/states/memory/memory-target-states.ts";
+import { SqlRejectedInputs } from "../../src/pipeline/store/sql/sql-rejected-inputs.ts";
 import { MemoryQueue } from "../../src/pipeline/queue/memory/memory-queue.ts";
 import type { TelemetryQueries } from "../../src/pipeline/store/telemetry-queries.ts";
 import { openMemoryStore } from "../support/open-store.ts";
@@ -112,6 +113,7 @@ export interface TestOptions
     Partial<Omit<GatewayOptions, "app" | "fleet" | "queue" | "services" | "registry" | "version" | "clock" | "log">> {
   /** By default, the fleet that the gateway reads from the store. Undefined stands for a process without the role gateway. */
   readonly fleet?: LiveFleet | undefined;
+  readonly queue?: GatewayOptions["queue"];
   /** Answers all questions. */
   readonly queries?: TelemetryQueries;
 }
@@ -163,6 +165,8 @@ export function gatewayOver(
     http,
     queue,
     deadLetters: queue,
+    rejectedInputs: new SqlRejectedInputs(client),
+    clusterId: "alpha",
     serviceRegistry: new MemoryServiceRegistry(clock),
     targetStates: new MemoryTargetStates(clock),
     scaling: new MemoryScalingRecords("one"),
@@ -192,7 +196,6 @@ export function gatewayOver(
     notice: () => undefined,
     servesFromMemory: () => fleet?.isLoaded === true,
     draining: new AbortController().signal,
-    clusterId: "alpha",
     ...parts,
     routes: (whole) => (fleet === undefined ? [] : gatewayRoutes({ ...parts, fleet, app: whole })),
   });

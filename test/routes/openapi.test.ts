@@ -29,6 +29,7 @@ import { MemoryScalingRecords } from "../../src/scaling/coordinator/memory/memor
 import { MemoryLeaderElection } from "../../src/scaling/election/memory/memory-leader-election.ts";
 import { decisionAt, updateAt } from "../contract/scaling-records.ts";
 import { faultChange, FaultLeader } from "../support/fault-leader.ts";
+import { quarantinedRows, rowOf } from "./quarantined-rows.ts";
 import { addTwoDeadLetters, gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
 
 interface Operation {
@@ -132,6 +133,8 @@ describe("the OpenAPI document", () => {
       "/api/v1/pipeline/dead-letters/{id}",
       "/api/v1/pipeline/dead-letters/{id}/redrive",
       "/api/v1/quarantine",
+      "/api/v1/quarantine/{id}",
+      "/api/v1/quarantine/{id}/redrive",
       "/api/v1/scaling",
       "/api/v1/scaling/{figure}",
       "/api/v1/services",
@@ -214,6 +217,8 @@ describe("the OpenAPI document", () => {
       // the silence that was created before
       const ofFault = path.includes("/silences/") ? "1" : encodeURIComponent(fault);
       pathValues["id"] = path.includes("/faults/") || path.includes("/silences/") ? ofFault : letter;
+      if (path.includes("/quarantine/"))
+        pathValues["id"] = String((await quarantinedRows(stored, path, [rowOf({ value: "45" })]))[0]);
       if (path.includes("{key_id}")) {
         const created = await gateway.get("/api/v1/keys?name=other&scopes=read", { method: "POST" });
         pathValues["key_id"] = ((await created.json()) as { data: { id: string } }).data.id;

@@ -177,6 +177,7 @@ describe("metrics and rejected inputs", () => {
     const { count, data } = await gateway.json("/api/v1/quarantine");
     expect(count).toBe(2);
     expect(data).toContainEqual({
+      id: expect.any(Number) as unknown,
       source_id: "csv:fleet.csv",
       line: 17,
       byte: 1700,

@@ -10,6 +10,7 @@ import type { DeadLetterAnswers } from "../answers/dead-letters.ts";
 import type { FaultOrderAnswers } from "../answers/faults/fault-orders.ts";
 import type { InventoryAnswers } from "../answers/inventory-answers.ts";
 import type { PipelineAnswers } from "../answers/pipeline-answers.ts";
+import type { RejectedInputAnswers } from "../answers/rejected-inputs.ts";
 import type { View } from "../answers/view.ts";
 import type { FleetIndex } from "../fleet/fleet-index.ts";
 import type { Feed } from "../live/live-feed.ts";
@@ -29,6 +30,8 @@ export interface GraphqlParts {
   /** The rules of faults that are in force. */
   readonly faultGuide: () => Promise<FaultGuide>;
   readonly quarantine: QuarantineQueries;
+  /** Redrives and deletes rejected inputs. */
+  readonly rejectedInputs: RejectedInputAnswers;
   readonly pipeline: PipelineAnswers;
   readonly scaling: Pick<ScalingRecords, "read">;
   readonly admission: Admission;

@@ -14,6 +14,7 @@ import type { DeadLetterAnswers } from "../answers/dead-letters.ts";
 import type { FaultOrderAnswers } from "../answers/faults/fault-orders.ts";
 import type { InventoryAnswers } from "../answers/inventory-answers.ts";
 import type { PipelineAnswers } from "../answers/pipeline-answers.ts";
+import type { RejectedInputAnswers } from "../answers/rejected-inputs.ts";
 import type { View } from "../answers/view.ts";
 import type { FieldMap, SchemaKit } from "../graphql-kit/field.ts";
 
@@ -43,6 +44,8 @@ export interface ResourceParts {
   /** The rules of faults that are in force. */
   readonly faultGuide: () => Promise<FaultGuide>;
   readonly quarantine: QuarantineQueries;
+  /** Redrives and deletes rejected inputs. */
+  readonly rejectedInputs: RejectedInputAnswers;
   readonly pipeline: PipelineAnswers;
   /** The running processes of the pipeline. */
   readonly serviceRegistry: Pick<ServiceRegistry, "list">;

@@ -849,6 +849,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/quarantine/{id}/redrive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try a rejected row again
+         * @description Reads a row of a file again, for example after an upgrade that accepts it, and stores what it gives. Its columns must be those of dcgm-exporter's table. Returns the rejected input as it was; 400 with the reason, if it still cannot be used, and it stays.
+         */
+        post: operations["redriveRejection"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/quarantine/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete a rejected input permanently
+         * @description The input is in quarantine again when its source is read again. Returns the rejected input as it was.
+         */
+        delete: operations["deleteRejection"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/pipeline": {
         parameters: {
             query?: never;
@@ -3014,6 +3054,7 @@ export interface components {
         /**
          * @description An input that was rejected
          * @example {
+         *       "id": 7,
          *       "source_id": "csv:dcgm_metrics.csv",
          *       "line": 17,
          *       "byte": 4211,
@@ -3026,6 +3067,8 @@ export interface components {
          *     }
          */
         Rejection: {
+            /** @description Number of the input in the quarantine */
+            id: number;
             /** @description Source of the input */
             source_id: string;
             /** @description Line in the file, from 1; 0 if the input is not a line of a file */
@@ -7906,6 +7949,7 @@ export interface operations {
                      *       "count": 1,
                      *       "data": [
                      *         {
+                     *           "id": 7,
                      *           "source_id": "csv:dcgm_metrics.csv",
                      *           "line": 17,
                      *           "byte": 4211,
@@ -7931,6 +7975,126 @@ export interface operations {
             400: components["responses"]["400"];
             401: components["responses"]["401"];
             403: components["responses"]["403"];
+            421: components["responses"]["421"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    redriveRejection: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The rejected input's id
+                 * @example 7
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "count": 1,
+                     *       "data": {
+                     *         "id": 7,
+                     *         "source_id": "csv:dcgm_metrics.csv",
+                     *         "line": 17,
+                     *         "byte": 4211,
+                     *         "reason": "value_out_of_range",
+                     *         "field": "value",
+                     *         "value": "345",
+                     *         "message": "The value \"345\" of temperature is outside its range: -40 to 150 celsius.",
+                     *         "raw": "\"2025-07-18T20:42:34Z\",\"DCGM_FI_DEV_GPU_TEMP\",\"0\",...,\"345\",...",
+                     *         "seen_at": "2025-07-18T20:50:00Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        /** @enum {number} */
+                        count: 1;
+                        data: components["schemas"]["Rejection"];
+                    };
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            421: components["responses"]["421"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    deleteRejection: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The rejected input's id
+                 * @example 7
+                 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "count": 1,
+                     *       "data": {
+                     *         "id": 7,
+                     *         "source_id": "csv:dcgm_metrics.csv",
+                     *         "line": 17,
+                     *         "byte": 4211,
+                     *         "reason": "value_out_of_range",
+                     *         "field": "value",
+                     *         "value": "345",
+                     *         "message": "The value \"345\" of temperature is outside its range: -40 to 150 celsius.",
+                     *         "raw": "\"2025-07-18T20:42:34Z\",\"DCGM_FI_DEV_GPU_TEMP\",\"0\",...,\"345\",...",
+                     *         "seen_at": "2025-07-18T20:50:00Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        /** @enum {number} */
+                        count: 1;
+                        data: components["schemas"]["Rejection"];
+                    };
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
             421: components["responses"]["421"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];

@@ -34,6 +34,12 @@ export const redrive = (id: string) =>
 /** Deletes a dead letter and its records for good. */
 export const deleteLetter = (id: string) => change(`/api/v1/pipeline/dead-letters/${encodeURIComponent(id)}`, "DELETE");
 
+/** Reads a rejected row of a file again. */
+export const redriveRejection = (id: number) => change(`/api/v1/quarantine/${id}/redrive`, "POST");
+
+/** Deletes a rejected input for good. */
+export const deleteRejection = (id: number) => change(`/api/v1/quarantine/${id}`, "DELETE");
+
 const change = (path: string, method: string): Promise<unknown> => read(path, {}, method);
 
 /** True if the fleet's records are made up, by the simulated fleet. False for a caller who may not see what is read. */

@@ -157,31 +157,3 @@ export function Coverage({ live: { answers, problems } }: PartOptions) {
     />
   );
 }
-
-const rejectionColumns: readonly Column<api.Rejection>[] = [
-  ["Seen", ({ seen_at: at }) => dateText(msOf(at))],
-  ["Source", ({ source_id: source }) => source],
-  ["Line", ({ line }) => line],
-  ["Field", ({ field }) => field],
-  ["Value", ({ value }) => value],
-  ["Reason", ({ message }) => message],
-];
-
-/** The newest rejected inputs. */
-export function Quarantine({ live: { answers, problems } }: PartOptions) {
-  return (
-    <DataTable
-      id="quarantine"
-      title="Quarantine"
-      rows={answers.rejections}
-      problem={problems.rejections}
-      columns={rejectionColumns}
-      keyOf={({ source_id: source, byte, line, field, seen_at: at }) => [source, byte, line, field, at].join(" ")}
-      empty="No input was rejected."
-    >
-      <p>
-        The newest inputs that could not be used. They stay here as they came; correct the source and read it again.
-      </p>
-    </DataTable>
-  );
-}

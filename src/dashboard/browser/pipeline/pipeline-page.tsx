@@ -5,7 +5,8 @@ import { Tile, Tiles } from "../frame/facts.tsx";
 import { useEmitter } from "../live/emitter.ts";
 import type { LivePipeline } from "../live/pipeline-api.ts";
 import { DeadLetters } from "./dead-letters.tsx";
-import { Coverage, Degraded, Quarantine, ScalingDecisions, Services, Targets } from "./parts.tsx";
+import { Coverage, Degraded, ScalingDecisions, Services, Targets } from "./parts.tsx";
+import { Quarantine } from "./quarantine.tsx";
 
 /** The pipeline: how fast it is, which processes it has and why so many, what it reads, and what it could not use. */
 export function PipelinePage({ live }: { readonly live: LivePipeline }) {

@@ -95,10 +95,11 @@ const labelNameByNormalName: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** The columns of a table of dcgm-exporter's metrics, in order. */
-const exporterColumns = [
+export const exporterHeader: readonly string[] = [
   ...["timestamp", "metric_name", "gpu_id", "device", "uuid", "modelName"],
   ...["Hostname", "container", "pod", "namespace", "value", "labels_raw"],
-].map(normalName);
+];
+const exporterColumns = exporterHeader.map(normalName);
 
 /** True for the layout that the fast lane reads. */
 export function isExporterLayout({ form, header }: Layout): boolean {

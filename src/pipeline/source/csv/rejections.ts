@@ -22,7 +22,7 @@ export interface RowPlace {
  *  and gpu_id), timestamp.ts and value-text.ts. */
 export class Rejections {
   constructor(
-    private readonly window: FileWindow,
+    private readonly window: Pick<FileWindow, "bytes" | "offset">,
     private readonly builder: BatchBuilder,
   ) {}
 

@@ -1,6 +1,7 @@
+import { GraphQLNonNull } from "graphql";
 import { type FieldMap, limitOf, type SchemaKit } from "../../graphql-kit/field.ts";
 import { defined } from "../../../kit/defined.ts";
-import { quarantineQuery } from "./quarantine-routes.ts";
+import { quarantineQuery, rejectionParams } from "./quarantine-routes.ts";
 import { rejectionSchema, toApiRejection } from "./rejection.ts";
 
 /** The query for rejected inputs. */
@@ -16,6 +17,28 @@ export function quarantineFields({ types, field }: SchemaKit): FieldMap {
       asksStore: true,
       resolve: async (_, { source_id: sourceId, limit }, { allParts }) =>
         (await allParts.quarantine.rejections(defined({ sourceId, limit }))).map(toApiRejection),
+    }),
+  };
+}
+
+/** The mutations that redrive and delete rejected inputs. */
+export function quarantineMutations({ types, field }: SchemaKit): FieldMap {
+  const rejection = new GraphQLNonNull(types.of(rejectionSchema));
+  return {
+    redriveRejection: field({
+      scope: "operate",
+      type: rejection,
+      description:
+        "Reads a rejected row of a file again, and stores what it gives; returns the rejected input as it was",
+      takes: rejectionParams,
+      resolve: async (_, { id }, { allParts }) => toApiRejection(await allParts.rejectedInputs.redrive(id)),
+    }),
+    deleteRejection: field({
+      scope: "operate",
+      type: rejection,
+      description: "Deletes a rejected input permanently; returns it as it was",
+      takes: rejectionParams,
+      resolve: async (_, { id }, { allParts }) => toApiRejection(await allParts.rejectedInputs.delete(id)),
     }),
   };
 }

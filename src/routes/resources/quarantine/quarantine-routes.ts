@@ -1,12 +1,12 @@
 import { Elysia } from "elysia";
 import { defined } from "../../../kit/defined.ts";
-import type { QuarantineQueries } from "../../../pipeline/store/telemetry-queries.ts";
 import { jsonUnread } from "../../http/formats/head-of.ts";
 import { operation } from "../../http/operation.ts";
-import { accepts } from "../../http/parameters/accepts.ts";
-import { limit } from "../../http/parameters/common.ts";
-import { optional, text } from "../../http/parameters/parameter.ts";
-import { list } from "../../schemas/envelope.ts";
+import { accepts, acceptsAt } from "../../http/parameters/accepts.ts";
+import { limit, noQuery } from "../../http/parameters/common.ts";
+import { integer, optional, text } from "../../http/parameters/parameter.ts";
+import { list, single } from "../../schemas/envelope.ts";
+import type { ResourceParts } from "../resource.ts";
 import { rejectionSchema, toApiRejection } from "./rejection.ts";
 
 /** The parameters of requests for rejected inputs. */
@@ -17,17 +17,33 @@ export const quarantineQuery = {
   limit: limit({ meaning: "At most this many inputs, the newest ones" }),
 };
 
-/** The route that lists rejected inputs. */
-export function quarantineRoutes(queries: QuarantineQueries) {
-  return new Elysia({ name: "quarantine", prefix: "/api/v1/quarantine" }).get(
-    "",
-    async ({ query: { source_id: sourceId, limit: max } }) =>
-      list((await queries.rejections(defined({ sourceId, limit: max }))).map(toApiRejection)),
-    { ...accepts(quarantineQuery), ...jsonUnread, detail },
-  );
+/** The path parameter of one rejected input. */
+export const rejectionParams = {
+  id: integer({ minimum: 1, maximum: 999_999_999_999_999, description: "The rejected input's id", example: 7 }),
+};
+
+type QuarantineParts = Pick<ResourceParts, "quarantine" | "rejectedInputs">;
+
+/** The routes that list, redrive and delete rejected inputs. */
+export function quarantineRoutes({ quarantine, rejectedInputs }: QuarantineParts) {
+  return new Elysia({ name: "quarantine", prefix: "/api/v1/quarantine" })
+    .get(
+      "",
+      async ({ query: { source_id: sourceId, limit: max } }) =>
+        list((await quarantine.rejections(defined({ sourceId, limit: max }))).map(toApiRejection)),
+      { ...accepts(quarantineQuery), ...jsonUnread, detail: listDetail },
+    )
+    .post("/:id/redrive", async ({ params: { id } }) => single(toApiRejection(await rejectedInputs.redrive(id))), {
+      ...acceptsAt(rejectionParams, noQuery),
+      detail: redriveDetail,
+    })
+    .delete("/:id", async ({ params: { id } }) => single(toApiRejection(await rejectedInputs.delete(id))), {
+      ...acceptsAt(rejectionParams, noQuery),
+      detail: deleteDetail,
+    });
 }
 
-const detail = operation({
+const listDetail = operation({
   id: "listQuarantine",
   tag: "input",
   access: { scope: "read", selectors: "refused" },
@@ -35,4 +51,26 @@ const detail = operation({
   description: "Inputs that were rejected, newest first, each with its place, reason and value.",
   list: rejectionSchema,
   errors: [400, 500, 503],
+});
+
+const redriveDetail = operation({
+  id: "redriveRejection",
+  tag: "input",
+  access: { scope: "operate" },
+  summary: "Try a rejected row again",
+  description:
+    "Reads a row of a file again, for example after an upgrade that accepts it, and stores what it gives. Its columns must be those of " +
+    "dcgm-exporter's table. Returns the rejected input as it was; 400 with the reason, if it still cannot be used, and it stays.",
+  single: rejectionSchema,
+  errors: [400, 404, 413, 415, 500, 503],
+});
+
+const deleteDetail = operation({
+  id: "deleteRejection",
+  tag: "input",
+  access: { scope: "operate" },
+  summary: "Delete a rejected input permanently",
+  description: "The input is in quarantine again when its source is read again. Returns the rejected input as it was.",
+  single: rejectionSchema,
+  errors: [400, 404, 413, 415, 500, 503],
 });

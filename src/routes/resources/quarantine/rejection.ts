@@ -7,6 +7,7 @@ import { instant, wholeNumber } from "../../schemas/envelope.ts";
 /** A rejected input as the API shows it. */
 export const rejectionSchema = Type.Object(
   {
+    id: wholeNumber({ minimum: 1, description: "Number of the input in the quarantine" }),
     source_id: Type.String({ description: "Source of the input" }),
     line: wholeNumber({ minimum: 0, description: "Line in the file, from 1; 0 if the input is not a line of a file" }),
     byte: wholeNumber({
@@ -30,6 +31,7 @@ export const rejectionSchema = Type.Object(
     description: "An input that was rejected",
     examples: [
       {
+        id: 7,
         source_id: "csv:dcgm_metrics.csv",
         line: 17,
         byte: 4211,
@@ -46,6 +48,8 @@ export const rejectionSchema = Type.Object(
 
 /** A rejected input in the API's shape. */
 export function toApiRejection(rejection: StoredRejection): Static<typeof rejectionSchema> {
-  const { sourceId, seenAtMs, line, byte, reason, field, value, message, raw } = rejection;
-  return { source_id: sourceId, line, byte, reason, field, value, message, raw, seen_at: formatTimestamp(seenAtMs) };
+  const { sourceId, seenAtMs, ...input } = rejection;
+  const { id, line, byte, reason, field, value, message, raw } = input;
+  const seenAt = formatTimestamp(seenAtMs);
+  return { id, source_id: sourceId, line, byte, reason, field, value, message, raw, seen_at: seenAt };
 }
