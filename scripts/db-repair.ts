@@ -19,7 +19,8 @@ const usage = `Finds settled history that is damaged, and repairs what can be re
   --from INSTANT   the same: an instant in the hour (UTC), such as 2025-07-18T20:00:01.000Z
 
 DATABASE_URL says which database; the pipeline may run meanwhile. Without it, it is the store in DATA_DIR, which no pipeline may use
-meanwhile. Exits with 1 if something is damaged or cannot be done, with 2 if there is no store of this version.`;
+meanwhile. \`rebuild\` makes the usage of the hour again, too, by USAGE_ACTIVE_PERCENT and USAGE_EFFECTIVE_PERCENT: set them as for the
+pipeline. Exits with 1 if something is damaged or cannot be done, with 2 if there is no store of this version.`;
 
 /** DATA_DIR has no store. */
 class NoStore extends Error {}
@@ -78,7 +79,9 @@ async function abandon({ client }: OpenStore, gpuKey: number, hour: number): Pro
 }
 
 async function rebuild({ client }: OpenStore, hour: number): Promise<boolean> {
-  const { damaged, gpus, unreadable } = await rebuildRollups(client, hour);
+  const { usageActivePercent: activePercent, usageEffectivePercent: effectivePercent } = parseConfig(process.env);
+  const thresholds = { activePercent, effectivePercent };
+  const { damaged, gpus, unreadable } = await rebuildRollups(client, hour, thresholds);
   print(`${damaged} damaged row(s) of rollups were deleted, and the rollups of ${gpus} GPU(s) were made again`);
   for (const reason of unreadable) print(`${reason}; abandon it, or restore a backup`);
   return unreadable.length === 0;

@@ -54,9 +54,11 @@ test("the commands that are printed for damage repair it", async () => {
   const dataDir = join(dir, "damaged");
   await makeDataDir(dataDir);
   const opened = await openPGliteStore({ dataDir });
-  const timesMs = [1000, 2000].map((ms) => Date.UTC(2025, 6, 18) + ms);
+  const begin = Date.UTC(2025, 6, 18);
+  const timesMs = [1000, 2000].map((ms) => begin + ms);
+  const workload = { namespace: "n", pod: "p", container: "c" };
   const records = ["GPU-a", "GPU-b"].flatMap((uuid) =>
-    timesMs.map((timeMs) => ({ uuid, timeMs, metrics: { temperature: 30 } })),
+    timesMs.map((timeMs) => ({ uuid, timeMs, metrics: { gpu_utilization: 30 }, workload })),
   );
   await opened.store.ingest(messageOf("a message", makeBatch(records)));
   await new Settler(opened.client).settle(Infinity);
@@ -69,7 +71,7 @@ test("the commands that are printed for damage repair it", async () => {
   );
   await opened.client.query("update rollups set keys = '\\xdeadbeef'");
   await opened.close();
-  const env = { DATA_DIR: dataDir };
+  const env = { DATA_DIR: dataDir, USAGE_ACTIVE_PERCENT: "40" };
   const { status, said } = await run("bun run db:repair", env);
   const commands = said.filter((line) => line.startsWith("  ")).map((line) => line.trim());
   expect([status, said.length, said.at(-1)]).toEqual([
@@ -83,4 +85,17 @@ test("the commands that are printed for damage repair it", async () => {
   // rebuilding says with status 1 that it needs the other command, too
   for (const [index, command] of commands.entries()) expect((await run(command, env)).status).toBe(1 - index);
   expect(await run("bun run db:repair", env)).toMatchObject({ status: 0, said: ["all settled history can be read"] });
+  // what was settled by the default of 5 % was active
+  const repaired = await openPGliteStore({ dataDir });
+  const range = { fromMs: begin, toMs: begin + 3_600_000 };
+  const filter = {
+    gpus: { uuids: ["GPU-b"] },
+    holder: {},
+    range,
+    groupBy: "total",
+    step: "total",
+    rowsMax: 10,
+  } as const;
+  expect(await repaired.queries.usage.sums(filter)).toMatchObject([{ activeSeconds: 0, idleSeconds: 1 }]);
+  await repaired.close();
 });

@@ -5,6 +5,7 @@ import { UndecodableBlock } from "../../src/domain/errors.ts";
 import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 import { findDamage, abandonHour, rebuildRollups } from "../../src/pipeline/store/sql/history-repair.ts";
 import { Settler } from "../../src/pipeline/store/sql/settler.ts";
+import { usageThresholdsDefault } from "../../src/domain/usage/usage-hour.ts";
 import { openMemoryStore } from "../support/open-store.ts";
 
 setDefaultTimeout(60_000);
@@ -161,7 +162,10 @@ test.each(["update rollups set keys = '\\xdeadbeef'", "delete from rollups"])(
       await new Settler(opened.client).settle(Infinity);
     }
     const gpus = statement.startsWith("delete") ? 1 : 2;
-    expect(await rebuildRollups(opened.client, startMs)).toMatchObject({ gpus, unreadable: [] });
+    expect(await rebuildRollups(opened.client, startMs, usageThresholdsDefault)).toMatchObject({
+      gpus,
+      unreadable: [],
+    });
     expect(await averages("1h")).toEqual(before);
     expect([await damage(), await rowsOf("unsettled")]).toEqual([[], 0]);
   },
@@ -170,7 +174,7 @@ test.each(["update rollups set keys = '\\xdeadbeef'", "delete from rollups"])(
 test("rollups are made again of the GPUs whose blocks can be read; of the others, the blocks are asked", async () => {
   await opened.client.query("update blocks set temperature = '\\xdeadbeef' where gpu_key = $1", [String(key)]);
   await opened.client.query("update rollups set records = '\\xdeadbeef'");
-  expect(await rebuildRollups(opened.client, startMs)).toEqual({
+  expect(await rebuildRollups(opened.client, startMs, usageThresholdsDefault)).toEqual({
     ...{ damaged: 1, gpus: 1 },
     unreadable: [expect.stringMatching(named) as string],
   });

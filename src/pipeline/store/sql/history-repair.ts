@@ -19,7 +19,7 @@ import { formatTimestamp } from "../../../domain/timestamp.ts";
 import { systemClock } from "../../../kit/clock.ts";
 import { decodeNamed, nameOfBlock } from "../../../db/named-block.ts";
 import { decodeRollups, dropRollups, storeRollups } from "./settled-rollups.ts";
-import { type UsageThresholds, usageThresholdsDefault } from "../../../domain/usage/usage-hour.ts";
+import type { UsageThresholds } from "../../../domain/usage/usage-hour.ts";
 import { makeRows } from "./unsettle.ts";
 import { dropUsage, storeUsage } from "./usage/stored-usage.ts";
 
@@ -124,11 +124,12 @@ const recordsPerStep = 20_000;
 /** Makes the rollups of an hour again that are damaged or missing, from the blocks. From the first transaction on, averages by the hour are
  *  right: until a GPU has its entry, its blocks are read. Damaged entries of GPUs that have no blocks any more are lost. It can be
  *  started again if it was interrupted.
- *  @param hour its beginning, milliseconds since the epoch */
+ *  @param hour its beginning, milliseconds since the epoch
+ *  @param thresholds those of the pipeline: the usage of the hour is made again, too */
 export async function rebuildRollups(
   client: SqlClient,
   hour: number,
-  thresholds: UsageThresholds = usageThresholdsDefault,
+  thresholds: UsageThresholds,
 ): Promise<RebuiltRollups> {
   const { damaged, missing } = await alone(client, hour, (transaction) => markMissing(transaction, hour));
   const unreadable: string[] = [];
