@@ -37,7 +37,7 @@ test("a device is stale once its cluster's newest record is more than a minute n
   const report = (position: number, afterS: number): void => {
     const uuid = data.devices[position]?.uuid ?? "";
     data.apply({ uuid, timeMs: startMs + afterS * second, values: {}, holders: undefined });
-    data.updateStates();
+    data.updateStates(startMs + 3600 * second);
   };
   report(0, 60);
   expect(states()).toEqual(["reporting", "reporting", "reporting"]);
@@ -47,6 +47,15 @@ test("a device is stale once its cluster's newest record is more than a minute n
   report(1, 61);
   expect(states()).toEqual(["reporting", "reporting", "reporting"]);
   expect([data.takeChanged(), data.takeChanged()]).toEqual([[1], []]);
+});
+
+test("one device whose clock is ahead does not make the others stale", () => {
+  const data = fleetOf([{ index: "0" }, {}, 7200], [{ index: "1" }, {}, 0], [{ index: "2" }, {}, -61]);
+  const states = () => [0, 1, 2].map((position) => data.stateOf(position));
+  data.updateStates(startMs);
+  expect(states()).toEqual(["reporting", "reporting", "stale"]);
+  data.updateStates(startMs + 61 * second);
+  expect(states()).toEqual(["reporting", "stale", "stale"]);
 });
 
 test("a list that is read again keeps what is known of the devices that are still in it", () => {

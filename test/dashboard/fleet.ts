@@ -26,7 +26,7 @@ export function fleetOf(
     const { uuid } = device(given);
     data.apply({ uuid, timeMs: startMs + afterS * 1000, values, holders: [] });
   }
-  data.updateStates();
+  data.updateStates(startMs + 3_600_000);
   data.takeChanged();
   return data;
 }

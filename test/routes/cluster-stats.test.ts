@@ -18,7 +18,7 @@ function statsOver(gpus: readonly StoredGpu[], records: readonly StoredRecord[])
     },
   };
   const aggregates = { countRecords: () => Promise.resolve({ count: records.length, isEstimate: false }) };
-  const fleet = { latest: () => records.slice(-gpus.length) } as unknown as Fleet;
+  const fleet = { latest: () => records.slice(-gpus.length), nowMs: () => Infinity } as unknown as Fleet;
   return clusterStats({ fleet, queries: { history, aggregates } as unknown as TelemetryQueries }, gpus);
 }
 

@@ -1,7 +1,8 @@
 import { type Device, type DeviceRecord, type DeviceState, deviceStates, type Holder } from "./device.ts";
 import { type MetricKey, type RecordField, recordFields } from "./metric.ts";
 
-/** As in the API, a device is silent if its newest record is this much older than the newest one of its cluster. */
+/** As in the API, a device is silent if its newest record is this much older than the newest one of its cluster that is not of the
+ *  future. */
 const staleAfterMs = 60_000;
 
 const noHolders: readonly Holder[] = [];
@@ -21,6 +22,7 @@ export class FleetData {
   private clusterOf = new Uint16Array();
   private clusters: readonly string[] = [];
   private newestMs: number[] = [];
+  private nowMs = Infinity;
   private changed: number[] = [];
   private isChanged = new Uint8Array();
 
@@ -75,7 +77,7 @@ export class FleetData {
       this.holders[position] = old.holders[before] ?? noHolders;
       this.noteTime(position, old.timesMs[before] ?? -Infinity);
     });
-    this.updateStates();
+    this.updateStates(this.nowMs);
   }
 
   /** Notes when clusters have last reported, for a list that does not have all of their devices. */
@@ -102,8 +104,10 @@ export class FleetData {
     return true;
   }
 
-  /** Finds out which devices have become stale. Their colours change although no record has arrived. */
-  updateStates(): void {
+  /** Finds out which devices have become stale. Their colours change although no record has arrived.
+   *  @param nowMs the present: one host whose clock is ahead must not make the others stale */
+  updateStates(nowMs: number): void {
+    this.nowMs = nowMs;
     for (let position = 0; position < this.devices.length; position++) {
       const state = this.presentState(position);
       if (state === this.states[position]) continue;
@@ -124,7 +128,8 @@ export class FleetData {
     if (this.devices[position]?.isUnderMaintenance === true) return 2;
     const timeMs = this.timesMs[position] ?? -Infinity;
     if (timeMs === -Infinity) return 3;
-    return (this.newestMs[this.clusterOf[position] ?? 0] ?? 0) - timeMs > staleAfterMs ? 1 : 0;
+    const newestMs = this.newestMs[this.clusterOf[position] ?? 0] ?? 0;
+    return Math.min(newestMs, this.nowMs) - timeMs > staleAfterMs ? 1 : 0;
   }
 
   private noteTime(position: number, timeMs: number): void {

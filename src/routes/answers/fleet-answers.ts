@@ -169,10 +169,10 @@ export class FleetAnswers {
     return query.order === "desc" ? newest.reverse() : newest;
   }
 
-  /** When the newest record of each cluster was measured, milliseconds since the epoch. */
+  /** When the newest record of each cluster was measured, milliseconds since the epoch; at most the present. */
   newestByCluster(): ReadonlyMap<string, number> {
     if (this.newestVersion !== this.fleet.version) {
-      this.newest = newestByCluster(this.fleet.gpus({}));
+      this.newest = newestByCluster(this.fleet.gpus({}), this.fleet.nowMs());
       this.newestVersion = this.fleet.version;
     }
     return this.newest;

@@ -75,6 +75,10 @@ export class BoundedFleet implements Fleet {
     else if (ageMs > rereadMs) void this.read();
   }
 
+  nowMs(): number {
+    return this.options.fleet.nowMs();
+  }
+
   checkComplete(): void {
     this.options.fleet.checkComplete();
   }

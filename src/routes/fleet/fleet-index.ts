@@ -33,10 +33,10 @@ export class FleetIndex {
   /** @throws StoreUnavailable while the fleet is not loaded */
   constructor(private readonly fleet: Fleet) {
     const stored = fleet.gpus({});
-    const newest = newestByCluster(stored);
+    const newest = newestByCluster(stored, fleet.nowMs());
     this.gpus = stored.map((gpu) => toApiGpu(gpu, newest.get(gpu.clusterId) ?? NaN));
     this.hosts = toApiHosts(stored, newest, fleet.hostStates);
-    this.clusters = toApiClusters(stored);
+    this.clusters = toApiClusters(stored, newest);
     this.gpuByUuid = new Map(this.gpus.map((gpu) => [gpu.uuid, gpu]));
     this.clusterById = new Map(this.clusters.map((cluster) => [cluster.id, cluster]));
     this.gpusByHost = Map.groupBy(this.gpus, keyOf);

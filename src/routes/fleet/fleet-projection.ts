@@ -92,6 +92,10 @@ export class FleetProjection extends BaseService implements LiveFleet {
     return errors.filter((error) => error !== undefined).join("; ") || undefined;
   }
 
+  nowMs(): number {
+    return this.options.clock.nowMs();
+  }
+
   checkComplete(): void {
     const reason = this.incompleteness;
     if (reason !== undefined) throw new StoreUnavailable(reason);

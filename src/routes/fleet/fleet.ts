@@ -27,6 +27,8 @@ export interface Fleet {
   readonly isLoaded: boolean;
   /** The states of the hosts that are not active, by `hostKey`; undefined until the inventory has been read. */
   readonly hostStates: ReadonlyMap<string, InventoryState> | undefined;
+  /** The present, milliseconds since the epoch. */
+  nowMs(): number;
   /** Call it before an answer says that something does not exist.
    *  @throws StoreUnavailable while the fleet may lack GPUs that the store has */
   checkComplete(): void;

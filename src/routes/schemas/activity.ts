@@ -8,13 +8,13 @@ export const activeLagMs = 60_000;
 export const statusValues = ["active", "silent"] as const;
 export type Status = (typeof statusValues)[number];
 
-/** Whether a GPU, host or cluster reports. Its newest record is compared with the cluster's newest record, not with the
- *  clock. GPUs that report until the end of an imported history are therefore active, and a GPU that stops while others
+/** Whether a GPU, host or cluster reports. Its newest record is compared with the cluster's newest record that is not of
+ *  the future, not with the clock. GPUs that report until the end of an imported history are therefore active, and a GPU that stops while others
  *  continue is silent. */
 export const statusSchema = Type.Union(
   statusValues.map((value) => Type.Literal(value)),
   {
-    description: `active if the newest record is at most ${activeLagMs / 1000} s older than the newest record of the cluster; otherwise silent`,
+    description: `active if the newest record is at most ${activeLagMs / 1000} s older than the newest record of the cluster that is not of the future; otherwise silent`,
     examples: ["active"],
   },
 );
@@ -33,7 +33,7 @@ export const stateSchema = Type.Optional(
 );
 
 /** @param lastSeenAtMs instant of the GPU's newest record
- *  @param newestAtMs instant of the cluster's newest record */
+ *  @param newestAtMs instant of the cluster's newest record, at most the present */
 export function statusOf(lastSeenAtMs: number, newestAtMs: number): Status {
   return newestAtMs - lastSeenAtMs <= activeLagMs ? "active" : "silent";
 }

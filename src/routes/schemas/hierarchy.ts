@@ -104,12 +104,13 @@ export function hostKey(clusterId: string, hostname: string): string {
   return JSON.stringify([clusterId, hostname]);
 }
 
-/** Instant of the newest record of each cluster, milliseconds since the epoch.
+/** Instant of the newest record of each cluster, milliseconds since the epoch; at most the present, so that one host whose clock is
+ *  ahead does not make all others silent.
  *  @param gpus all GPUs of the clusters */
-export function newestByCluster(gpus: readonly StoredGpu[]): ReadonlyMap<string, number> {
+export function newestByCluster(gpus: readonly StoredGpu[], nowMs: number): ReadonlyMap<string, number> {
   const newest = new Map<string, number>();
   for (const { clusterId, lastSeenAtMs } of gpus) {
-    newest.set(clusterId, Math.max(newest.get(clusterId) ?? -Infinity, lastSeenAtMs));
+    newest.set(clusterId, Math.max(newest.get(clusterId) ?? -Infinity, Math.min(lastSeenAtMs, nowMs)));
   }
   return newest;
 }
@@ -133,9 +134,12 @@ export function toApiHosts(
 }
 
 /** The clusters of the GPUs, ordered by id.
- *  @param gpus all GPUs of the clusters */
-export function toApiClusters(gpus: readonly FleetGpu[]): Static<typeof clusterSchema>[] {
-  const newestAtMs = newestByCluster(gpus);
+ *  @param gpus all GPUs of the clusters
+ *  @param newestAtMs as of `newestByCluster` */
+export function toApiClusters(
+  gpus: readonly FleetGpu[],
+  newestAtMs: ReadonlyMap<string, number>,
+): Static<typeof clusterSchema>[] {
   const clusters = [...Map.groupBy(gpus, ({ clusterId }) => clusterId)];
   return clusters
     .sort(([a], [b]) => (a < b ? -1 : 1))

@@ -1400,7 +1400,7 @@ export interface components {
             /** @description GPUs whose state is decommissioned */
             decommissioned_gpu_count: number;
             /**
-             * @description active if the newest record is at most 60 s older than the newest record of the cluster; otherwise silent
+             * @description active if the newest record is at most 60 s older than the newest record of the cluster that is not of the future; otherwise silent
              * @example active
              * @enum {string}
              */
@@ -2300,7 +2300,7 @@ export interface components {
             /** @description Device name on its host; empty if the input does not have it */
             device: string;
             /**
-             * @description active if the newest record is at most 60 s older than the newest record of the cluster; otherwise silent
+             * @description active if the newest record is at most 60 s older than the newest record of the cluster that is not of the future; otherwise silent
              * @example active
              * @enum {string}
              */
@@ -2544,7 +2544,7 @@ export interface components {
             /** @description GPUs whose state is decommissioned */
             decommissioned_gpu_count: number;
             /**
-             * @description active if the newest record is at most 60 s older than the newest record of the cluster; otherwise silent
+             * @description active if the newest record is at most 60 s older than the newest record of the cluster that is not of the future; otherwise silent
              * @example active
              * @enum {string}
              */

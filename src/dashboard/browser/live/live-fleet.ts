@@ -147,7 +147,7 @@ export class LiveFleet implements LiveState {
       this.data.noteClusterTimes(clusterTimes);
       for (const record of records) this.data.apply(record);
       for (const update of this.early.values()) this.apply(update);
-      this.data.updateStates();
+      this.data.updateStates(nowMs());
       this.neverReported = neverReported;
       this.isLoaded = true;
     } finally {
@@ -213,7 +213,7 @@ export class LiveFleet implements LiveState {
   }
 
   private tick(): void {
-    this.data.updateStates();
+    this.data.updateStates(nowMs());
     this.requestFrame();
     this.ticks.emit();
   }

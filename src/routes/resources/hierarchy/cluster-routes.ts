@@ -20,7 +20,9 @@ export function clusterRoutes(viewOf: ViewOf) {
       "",
       ({ request }) => {
         const { answers, fleet } = viewOf(request);
-        return answers.answer(request, () => JSON.stringify(list(toApiClusters(fleet.gpus({})))));
+        return answers.answer(request, () =>
+          JSON.stringify(list(toApiClusters(fleet.gpus({}), answers.newestByCluster()))),
+        );
       },
       { ...accepts(noQuery), detail: listDetail },
     )
@@ -29,7 +31,7 @@ export function clusterRoutes(viewOf: ViewOf) {
       ({ request, params: { cluster_id } }) => {
         const { answers, fleet } = viewOf(request);
         return answers.answer(request, () =>
-          JSON.stringify(single(toApiClusters(gpusOfCluster(fleet, cluster_id))[0])),
+          JSON.stringify(single(toApiClusters(gpusOfCluster(fleet, cluster_id), answers.newestByCluster())[0])),
         );
       },
       { ...acceptsAt(clusterParams, noQuery), detail: clusterDetail },

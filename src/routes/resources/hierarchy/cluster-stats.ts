@@ -6,7 +6,7 @@ import type { CallerQueries } from "../../../pipeline/store/bounded-queries.ts";
 import { activeLagMs } from "../../schemas/activity.ts";
 import { type ClusterStats, metricSummariesOf, sufficeForStats } from "./cluster-stats-schema.ts";
 import type { FleetGpu } from "../../schemas/gpu.ts";
-import { toApiClusters } from "../../schemas/hierarchy.ts";
+import { newestByCluster, toApiClusters } from "../../schemas/hierarchy.ts";
 
 /** The number of records that one query reads from the store, and the maximum number of queries. */
 const pageRecords = 10_000;
@@ -25,11 +25,11 @@ export async function clusterStats(
   sources: StatsSources,
   gpus: readonly FleetGpu[],
 ): Promise<ClusterStats | undefined> {
-  const [cluster] = toApiClusters(gpus);
+  const newest = newestByCluster(gpus, sources.fleet.nowMs());
+  const [cluster] = toApiClusters(gpus, newest);
   if (cluster === undefined) return undefined;
-  const newestAtMs = gpus.reduce((newest, gpu) => Math.max(newest, gpu.lastSeenAtMs), -Infinity);
   const [{ records, cutAtMs }, { count, isEstimate }] = await Promise.all([
-    newestRecords(sources, cluster.id, newestAtMs),
+    newestRecords(sources, cluster.id, newest.get(cluster.id) ?? NaN),
     sources.queries.aggregates.countRecords(cluster.id),
   ]);
   const { id, host_count, gpu_count, active_gpu_count, silent_gpu_count, decommissioned_gpu_count, last_seen_at } =
