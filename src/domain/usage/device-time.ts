@@ -32,49 +32,62 @@ export interface NearUsage {
 export function segmentsOf(hour: number, near: NearUsage, life: TimeRange): UsageSegment[] {
   const { before, of, after } = near;
   const range = { fromMs: Math.max(hour, life.fromMs), toMs: Math.min(hour + hourMs, life.toMs) };
-  if (of === undefined) return between(before, after, range);
-  return [
-    ...between(before, of, { ...range, toMs: of.firstMs }),
-    ...within(of),
-    ...between(of, after, { ...range, fromMs: of.lastMs }),
-  ];
+  const segments: UsageSegment[] = [];
+  if (of === undefined) {
+    addBetween(segments, near, range);
+    return segments;
+  }
+  addBetween(segments, { before, after: of }, { fromMs: range.fromMs, toMs: of.firstMs });
+  addWithin(segments, of);
+  addBetween(segments, { before: of, after }, { fromMs: of.lastMs, toMs: range.toMs });
+  return segments;
 }
 
-function within({ firstMs, spans, effectiveBy, energyBy }: UsageHour): UsageSegment[] {
+function addWithin(segments: UsageSegment[], { firstMs, spans, effectiveBy, energyBy }: UsageHour): void {
   let fromMs = firstMs;
-  return spans.map(({ lengthMs, utilization, memory, power, ...span }) => {
-    const segment = { ...span, fromMs, toMs: fromMs + lengthMs, atMs: fromMs, effectiveBy, energyBy };
-    fromMs += lengthMs;
-    return { ...segment, levels: span.holder === undefined ? undefined : [utilization, memory, power] };
-  });
+  for (const span of spans) {
+    const { holder, lengthMs, activeMs, idleMs, effectiveMs, energyJoules, idleJoules } = span;
+    const toMs = fromMs + lengthMs;
+    const levels = holder === undefined ? undefined : [span.utilization, span.memory, span.power];
+    const used = { activeMs, idleMs, effectiveMs, energyJoules, idleJoules };
+    segments.push({ fromMs, toMs, holder, atMs: fromMs, ...used, levels, effectiveBy, energyBy });
+    fromMs = toMs;
+  }
 }
 
-/** The time between the last record of an hour and the first one of a later hour, as far as a range has it. */
-function between(before: UsageHour | undefined, after: UsageHour | undefined, range: TimeRange): UsageSegment[] {
-  const { fromMs, toMs } = range;
-  if (!(fromMs < toMs)) return [];
-  const unknown = { holder: undefined, activeMs: 0, idleMs: 0, effectiveMs: 0, idleJoules: 0, levels: undefined };
+/** Adds the time between the last record of an hour and the first one of a later hour, as far as a range has it. */
+function addBetween(
+  segments: UsageSegment[],
+  { before, after }: Pick<NearUsage, "before" | "after">,
+  { fromMs, toMs }: TimeRange,
+): void {
+  if (!(fromMs < toMs)) return;
+  const unknown = { activeMs: 0, idleMs: 0, effectiveMs: 0, idleJoules: 0, levels: undefined };
   if (before === undefined) {
-    return [{ ...range, ...unknown, atMs: fromMs, energyJoules: 0, effectiveBy: "none", energyBy: "none" }];
+    const nothing = { holder: undefined, atMs: fromMs, ...unknown, energyJoules: 0 };
+    segments.push({ fromMs, toMs, ...nothing, effectiveBy: "none", energyBy: "none" });
+    return;
   }
   const { last, lastMs, limitMs, effectiveBy, energyBy } = before;
   const heldUntil = Math.max(fromMs, Math.min(toMs, lastMs + limitMs));
   const counted = after === undefined ? NaN : wattsOver(before, after);
-  const joules = (watts: number, lengthMs: number): number => (watts === watts ? (watts * lengthMs) / 1000 : 0);
-  const heldMs = heldUntil - fromMs;
-  const heldJoules = joules(counted === counted ? counted : last.power, heldMs);
-  const common = { atMs: lastMs, effectiveBy, energyBy };
-  const held: UsageSegment = {
-    ...{ fromMs, toMs: heldUntil, holder: before.spans.at(-1)?.holder, ...common, levels: undefined },
-    activeMs: last.isActive ? heldMs : 0,
-    idleMs: last.isIdle ? heldMs : 0,
-    effectiveMs: last.isEffective ? heldMs : 0,
-    energyJoules: heldJoules,
-    idleJoules: last.isIdle ? heldJoules : 0,
-  };
-  const rest = { fromMs: heldUntil, toMs, ...unknown, ...common, energyJoules: joules(counted, toMs - heldUntil) };
-  return [held, rest].filter((segment) => segment.fromMs < segment.toMs);
+  if (fromMs < heldUntil) {
+    const heldMs = heldUntil - fromMs;
+    const energyJoules = joulesOf(counted === counted ? counted : last.power, heldMs);
+    const activeMs = last.isActive ? heldMs : 0;
+    const idleMs = last.isIdle ? heldMs : 0;
+    const effectiveMs = last.isEffective ? heldMs : 0;
+    const used = { activeMs, idleMs, effectiveMs, energyJoules, idleJoules: last.isIdle ? energyJoules : 0 };
+    const holder = before.spans.at(-1)?.holder;
+    segments.push({ fromMs, toMs: heldUntil, holder, atMs: lastMs, ...used, levels: undefined, effectiveBy, energyBy });
+  }
+  if (heldUntil < toMs) {
+    const rest = { holder: undefined, atMs: lastMs, ...unknown, energyJoules: joulesOf(counted, toMs - heldUntil) };
+    segments.push({ fromMs: heldUntil, toMs, ...rest, effectiveBy, energyBy });
+  }
 }
+
+const joulesOf = (watts: number, lengthMs: number): number => (watts === watts ? (watts * lengthMs) / 1000 : 0);
 
 /** The mean power between two hours in a row by the energy counter, in watts; NaN if it is not known. */
 function wattsOver(before: UsageHour, after: UsageHour): number {

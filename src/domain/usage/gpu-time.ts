@@ -30,15 +30,7 @@ export function sharesOf<Device>(
   board: DeviceTime<Device>,
   instances: readonly DeviceTime<Device>[],
 ): UsageShare<Device>[] {
-  if (instances.every(({ segments }) => segments.length === 0)) {
-    return board.segments
-      .filter(({ fromMs, toMs }) => fromMs < toMs)
-      .map((segment) => ({
-        ...{ device: board.device, segment, parts: (segment.toMs - segment.fromMs) * partsPerMs },
-        energyJoules: segment.energyJoules,
-        idleJoules: segment.idleJoules,
-      }));
-  }
+  if (instances.every(({ segments }) => segments.length === 0)) return wholeShares(board);
   const shares = new Map<UsageSegment, Share<Device>>();
   const bounds = boundsOf([board, ...instances]);
   for (const [index, fromMs] of bounds.slice(0, -1).entries()) {
@@ -46,6 +38,16 @@ export function sharesOf<Device>(
     divide(moment, { board, instances }, shares);
   }
   return [...shares.values()];
+}
+
+/** The shares of a GPU without instances. */
+function wholeShares<Device>({ device, segments }: DeviceTime<Device>): UsageShare<Device>[] {
+  const shares: UsageShare<Device>[] = [];
+  for (const segment of segments) {
+    const { fromMs, toMs, energyJoules, idleJoules } = segment;
+    if (fromMs < toMs) shares.push({ device, segment, parts: (toMs - fromMs) * partsPerMs, energyJoules, idleJoules });
+  }
+  return shares;
 }
 
 type Share<Device> = { -readonly [Field in keyof UsageShare<Device>]: UsageShare<Device>[Field] };

@@ -8,7 +8,7 @@ import {
   type MeanAndMax,
   type UsageSum,
 } from "../../../../domain/usage/usage.ts";
-import type { UsageHolder } from "../../../../domain/usage/usage-hour.ts";
+import type { Level, UsageHolder } from "../../../../domain/usage/usage-hour.ts";
 import { hourMs } from "../../../../domain/time-range.ts";
 import { placeAt } from "./usage-fleet.ts";
 import type { DeviceShare } from "./usage-time.ts";
@@ -115,6 +115,7 @@ export class UsageSums {
   }
 
   private addCost({ share, parts }: HeldShare, idleMs: number, ofShare: number): void {
+    if (this.prices.gpuHour.size === 0) return;
     const price = gpuHourPrice(this.prices, placeAt(share.device, share.segment.atMs).modelName);
     if (price === undefined) this.isPriced = false;
     const hours = (ms: number): number => ((price ?? 0) * ms) / hourMs;
@@ -124,7 +125,9 @@ export class UsageSums {
   }
 
   private addLevels({ levels, fromMs, toMs }: UsageSegment): void {
-    for (const [index, level] of (levels ?? []).entries()) {
+    if (levels === undefined) return;
+    for (let index = 0; index < levels.length; index += 1) {
+      const level = levels[index] as Level;
       if (Number.isNaN(level.max)) continue;
       const own = this.levels[index] as LevelSum;
       own.sum += level.sum;

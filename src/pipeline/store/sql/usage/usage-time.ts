@@ -92,26 +92,31 @@ class FleetTime {
     const shares: DeviceShare[] = [];
     for (const [index, family] of this.families.entries()) {
       if (index > 0 && index % familiesPerTurn === 0) await turnOfOthers();
-      shares.push(...this.sharesOfFamily(hour, family));
+      for (const share of this.sharesOfFamily(hour, family)) shares.push(share);
     }
     return shares;
   }
 
-  private sharesOfFamily(hour: number, { uuid, board, instances, gone }: GpuFamily): DeviceShare[] {
+  private sharesOfFamily(hour: number, family: GpuFamily): DeviceShare[] {
+    const { uuid, board, instances, gone } = family;
+    const first = instances[0];
+    if (first === undefined && board !== undefined) {
+      const time = this.timeOf(hour, board, { life: this.lifeOf(board), gone });
+      return this.selectedParts(sharesOf(time, []));
+    }
     const times = instances.map((device) => this.timeOf(hour, device, { life: this.lifeOf(device), gone }));
     const lives = [...(board === undefined ? [] : [board]), ...instances].map((device) => this.lifeOf(device));
     const life = {
       fromMs: Math.min(...lives.map(({ fromMs }) => fromMs)),
       toMs: Math.max(...lives.map(({ toMs }) => toMs)),
     };
-    const first = instances[0];
     // only its instances have reported: where they are, it is
     const whole = board ?? { ...(first as UsageDevice), gpuKey: NaN, uuid, parts: partsPerMs };
     const isSeen = board !== undefined || this.own === undefined || this.own.hasAllOf((first as UsageDevice).gpuKey);
     const ofBoard: DeviceTime<UsageDevice> = isSeen
       ? this.timeOf(hour, whole, { life, gone })
       : { device: whole, parts: partsPerMs, segments: [] };
-    return sharesOf(ofBoard, times).flatMap((share) => this.selectedParts(share));
+    return this.selectedParts(sharesOf(ofBoard, times));
   }
 
   private near({ gpuKey }: UsageDevice): NearUsage {
@@ -121,9 +126,8 @@ class FleetTime {
   /** From the first record to the last one. Of what is within only in part, as far as the hours around have records. */
   private lifeOf(device: UsageDevice): TimeRange {
     const { before, of, after } = this.near(device);
-    const known = [before, of, after].flatMap((usage) => usage ?? []);
-    const first = Math.min(...known.map(({ firstMs }) => firstMs));
-    const last = Math.max(...known.map(({ lastMs }) => lastMs));
+    const first = Math.min(before?.firstMs ?? Infinity, of?.firstMs ?? Infinity, after?.firstMs ?? Infinity);
+    const last = Math.max(before?.lastMs ?? -Infinity, of?.lastMs ?? -Infinity, after?.lastMs ?? -Infinity);
     if (this.isWhole(device)) {
       return { fromMs: Math.min(first, device.seen.fromMs), toMs: Math.max(last, device.seen.toMs) };
     }
@@ -139,16 +143,23 @@ class FleetTime {
     device: UsageDevice,
     { life, gone }: { readonly life: TimeRange; readonly gone: readonly TimeRange[] },
   ): DeviceTime<UsageDevice> {
-    const segments = segmentsOf(hour, this.near(device), life).flatMap((segment) => whileThere(segment, gone));
-    const cuts = this.isWhole(device) ? device.places.map(({ fromMs }) => fromMs) : [];
-    return { device, parts: device.parts, segments: segments.flatMap((segment) => cutAt(segment, cuts)) };
+    let segments = segmentsOf(hour, this.near(device), life);
+    if (gone.length > 0) segments = segments.flatMap((segment) => whileThere(segment, gone));
+    // most devices have been in one place since their first record
+    const { places } = device;
+    if ((places.length > 1 || (places[0]?.fromMs ?? 0) > hour) && this.isWhole(device)) {
+      const cuts = places.map(({ fromMs }) => fromMs);
+      segments = segments.flatMap((segment) => cutAt(segment, cuts));
+    }
+    return { device, parts: device.parts, segments };
   }
 
-  private selectedParts(share: DeviceShare): DeviceShare[] {
-    const { holder, atMs } = share.segment;
-    // what is not of own workloads is not within
-    if (holder === undefined && this.own?.bounds.namespaces !== undefined) return [];
-    return selects(this.filter, share.device, placeAt(share.device, atMs)) ? [share] : [];
+  private selectedParts(shares: readonly DeviceShare[]): DeviceShare[] {
+    return shares.filter(({ device, segment: { holder, atMs } }) => {
+      // what is not of own workloads is not within
+      if (holder === undefined && this.own?.bounds.namespaces !== undefined) return false;
+      return selects(this.filter, device, placeAt(device, atMs));
+    });
   }
 }
 
