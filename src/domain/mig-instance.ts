@@ -38,6 +38,17 @@ export function hasNvidiaMigUuid(uuid: string): boolean {
   return nvidiaUuid.test(uuid);
 }
 
+/** The property that has the profile of an instance whose uuid is NVIDIA's. */
+export const migProfileProperty = "GPU_I_PROFILE";
+
+/** The form of NVIDIA's uuids of MIG instances in drivers before R470. */
+const olderForm = /^MIG-(GPU-[0-9a-f-]+)\/\d+\/\d+$/i;
+
+/** The UUID of the GPU that a MIG instance is a part of; undefined for a GPU, and for an instance whose uuid does not say it. */
+export function parentUuidOf(uuid: string): string | undefined {
+  return migInstanceOf(uuid)?.parentUuid ?? olderForm.exec(uuid)?.[1];
+}
+
 /** True for a MIG instance, whether its GPU is known or not; false for a GPU. */
 export function isMigInstance(uuid: string): boolean {
   return hasNvidiaMigUuid(uuid) || migInstanceOf(uuid) !== undefined;

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { noOccupants, type Occupants } from "../../src/domain/gpu.ts";
 import { holderLabelsOf, noLabels } from "../../src/domain/usage/labels.ts";
-import { partsOf, partsPerMs } from "../../src/domain/usage/mig-slices.ts";
+import { partsPerMs, shareOfGpu } from "../../src/domain/usage/mig-slices.ts";
 import { packUsage, unpackUsage } from "../../src/domain/usage/packed-usage.ts";
 import { usageOfBlock } from "../../src/domain/usage/usage-of-block.ts";
 import { usageThresholdsDefault } from "../../src/domain/usage/usage-hour.ts";
@@ -107,10 +107,14 @@ test("jobs and users are found in the labels of batch systems, whatever their ca
 });
 
 test("a MIG instance has the share of its compute slices", () => {
-  const share = (profile: string, model = "NVIDIA H100") => partsOf(`GPU-1:mig:3:${profile}`, model) / partsPerMs;
+  const of = (uuid: string, modelName: string, profile = "") => shareOfGpu({ uuid, modelName, profile });
+  const share = (profile: string, model = "NVIDIA H100") => of(`GPU-1:mig:3:${profile}`, model).parts / partsPerMs;
   expect(share("3g.40gb")).toBe(3 / 7);
   expect(share("1c.3g.40gb")).toBe(1 / 7);
   expect(share("2g.12gb", "NVIDIA A30")).toBe(2 / 4);
-  expect(share("")).toBe(1 / 7);
-  expect(partsOf("GPU-1", "NVIDIA H100")).toBe(partsPerMs);
+  expect(of("GPU-1:mig:3:", "NVIDIA H100")).toEqual({ parts: partsPerMs / 7, isSized: false });
+  expect(of("GPU-1:mig:3:", "NVIDIA H100 MIG 4g.40gb")).toEqual({ parts: (4 * partsPerMs) / 7, isSized: true });
+  expect(of("MIG-1", "NVIDIA H100", "1g.10gb+me")).toEqual({ parts: partsPerMs / 7, isSized: true });
+  expect(of("MIG-1", "NVIDIA H100")).toEqual({ parts: partsPerMs / 7, isSized: false });
+  expect(of("GPU-1", "NVIDIA H100 MIG 4g.40gb")).toEqual({ parts: partsPerMs, isSized: true });
 });

@@ -1,3 +1,4 @@
+import { migProfileProperty } from "../../domain/mig-instance.ts";
 import type { TimeRange } from "../../domain/time-range.ts";
 import type { HolderLabels } from "../../domain/usage/labels.ts";
 import { holderLabelsOf } from "../../domain/usage/labels.ts";
@@ -22,6 +23,8 @@ export interface UsagePlace {
   readonly hostname: string;
   readonly gpuId: number;
   readonly modelName: string;
+  /** The profile of a MIG instance whose uuid is NVIDIA's; empty if it is not known. */
+  readonly profile: string;
 }
 
 /** A time in which a device was decommissioned. */
@@ -45,7 +48,7 @@ select gpu_key::float8 as "gpuKey", uuid, ${epochMs("first_seen_at")} as "firstS
 from gpus order by gpu_key`),
     executor.query<UsagePlace>(`
 select gpu_key::float8 as "gpuKey", ${epochMs("valid_from")} as "fromMs", cluster_id as "clusterId", hostname, gpu_id as "gpuId",
-  model_name as "modelName" from gpu_attributes order by valid_from`),
+  model_name as "modelName", coalesce(properties ->> '${migProfileProperty}', '') as profile from gpu_attributes order by valid_from`),
     executor.query<Omit<DecommissionedSpan, "toMs"> & { toMs: number | null }>(`
 select uuid, ${epochMs("from_at")} as "fromMs", ${epochMs("least(to_at, returned_at)")} as "toMs"
 from inventory_spans where uuid <> '' and state = 'decommissioned'`),

@@ -1,11 +1,12 @@
 import type { TimeRange } from "../time-range.ts";
 import type { UsageSegment } from "./device-time.ts";
 import { partsPerMs } from "./mig-slices.ts";
+import type { EnergyMeasure } from "./usage-hour.ts";
 
 /** The time of a GPU, or of one of its MIG instances, within an hour. */
 export interface DeviceTime<Device> {
   readonly device: Device;
-  /** The device's share in its GPU (`partsOf`). */
+  /** The device's share in its GPU (`shareOfGpu`). */
   readonly parts: number;
   /** In the order of time; they do not overlap. Those of a GPU have all of its time, and of the time of its instances. */
   readonly segments: readonly UsageSegment[];
@@ -19,6 +20,8 @@ export interface UsageShare<Device> {
   readonly parts: number;
   readonly energyJoules: number;
   readonly idleJoules: number;
+  /** What the energy was measured by: the board's. */
+  readonly energyBy: EnergyMeasure;
 }
 
 /** Divides the time of a GPU among itself and its MIG instances, so that the shares add up to the GPU's time exactly. An instance has its
@@ -44,8 +47,9 @@ export function sharesOf<Device>(
 function wholeShares<Device>({ device, segments }: DeviceTime<Device>): UsageShare<Device>[] {
   const shares: UsageShare<Device>[] = [];
   for (const segment of segments) {
-    const { fromMs, toMs, energyJoules, idleJoules } = segment;
-    if (fromMs < toMs) shares.push({ device, segment, parts: (toMs - fromMs) * partsPerMs, energyJoules, idleJoules });
+    const { fromMs, toMs, energyJoules, idleJoules, energyBy } = segment;
+    const parts = (toMs - fromMs) * partsPerMs;
+    if (parts > 0) shares.push({ device, segment, parts, energyJoules, idleJoules, energyBy });
   }
   return shares;
 }
@@ -111,11 +115,15 @@ function addShare<Device>(
 ): void {
   const { device, segment } = added;
   let share = shares.get(segment);
-  if (share === undefined) shares.set(segment, (share = { device, segment, parts: 0, energyJoules: 0, idleJoules: 0 }));
+  if (share === undefined) {
+    share = { device, segment, parts: 0, energyJoules: 0, idleJoules: 0, energyBy: "none" };
+    shares.set(segment, share);
+  }
   share.parts += added.parts;
   if (ofBoard === undefined) return;
   const joules = (ofBoard.energyJoules * energyShare) / (ofBoard.toMs - ofBoard.fromMs);
   share.energyJoules += joules;
+  if (ofBoard.energyBy !== "none") share.energyBy = ofBoard.energyBy;
   share.idleJoules += joules * idleOf(segment, ofBoard);
 }
 

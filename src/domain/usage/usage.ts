@@ -84,6 +84,8 @@ export interface UsageSum {
   readonly effectiveSeconds: number;
   /** Allocated time of devices that several held at once; each has an equal part of it. */
   readonly sharedSeconds: number;
+  /** Allocated time of MIG instances whose share of their GPU is not known: they count as one slice, the least. */
+  readonly unsizedSeconds: number;
   /** The greatest number that held a device at once; 0 if none did. */
   readonly holdersMax: number;
   /** Of the allocated time, the idle part of it, and the rest. */

@@ -99,11 +99,12 @@ test("MIG instances named in columns are kept apart, in a long and in a wide fil
   }
 });
 
-test("a device with a UUID of NVIDIA's for MIG stays a device of its own", async () => {
+test("a device with a UUID of NVIDIA's for MIG stays a device of its own, and has the id and profile as properties", async () => {
   const { records } = await readRows(folder, [
     { metric: "DCGM_FI_DEV_POWER_USAGE", value: "9", uuid: "MIG-6f1c", more: mig("3", "1g.10gb") },
   ]);
   expect(records.map((record) => [record.gpu.uuid, valuesOf(record)])).toEqual([["MIG-6f1c", { power_draw: 9 }]]);
+  expect(records[0]?.gpu.properties).toMatchObject({ GPU_I_ID: "3", GPU_I_PROFILE: "1g.10gb" });
 });
 
 test("what describes an instance or its pod is no property of the GPU", async () => {

@@ -2678,6 +2678,7 @@ export interface components {
          *       "idle_hours": 2,
          *       "effective_seconds": 18000,
          *       "shared_seconds": 0,
+         *       "unsized_seconds": 0,
          *       "holders_max": 1,
          *       "energy_kwh": 4.2,
          *       "idle_energy_kwh": 0.25,
@@ -2740,6 +2741,8 @@ export interface components {
             effective_seconds: number;
             /** @description Allocated seconds of devices that several held at once; each has an equal part of them */
             shared_seconds: number;
+            /** @description Allocated seconds of MIG instances whose profile is not known; they count as one slice, so that it may be more */
+            unsized_seconds: number;
             /** @description The most that held a device at once */
             holders_max: number;
             /** @description Energy in the allocated time */
@@ -3843,6 +3846,7 @@ export interface components {
          *       "idle_hours": 2,
          *       "effective_seconds": 18000,
          *       "shared_seconds": 0,
+         *       "unsized_seconds": 0,
          *       "holders_max": 1,
          *       "energy_kwh": 4.2,
          *       "idle_energy_kwh": 0.25,
@@ -3903,6 +3907,8 @@ export interface components {
             effective_seconds: number;
             /** @description Allocated seconds of devices that several held at once; each has an equal part of them */
             shared_seconds: number;
+            /** @description Allocated seconds of MIG instances whose profile is not known; they count as one slice, so that it may be more */
+            unsized_seconds: number;
             /** @description The most that held a device at once */
             holders_max: number;
             /** @description Energy in the allocated time */
@@ -6178,6 +6184,7 @@ export interface operations {
                      *           "idle_hours": 2,
                      *           "effective_seconds": 18000,
                      *           "shared_seconds": 0,
+                     *           "unsized_seconds": 0,
                      *           "holders_max": 1,
                      *           "energy_kwh": 4.2,
                      *           "idle_energy_kwh": 0.25,
@@ -6329,6 +6336,7 @@ export interface operations {
                      *           "idle_hours": 2,
                      *           "effective_seconds": 18000,
                      *           "shared_seconds": 0,
+                     *           "unsized_seconds": 0,
                      *           "holders_max": 1,
                      *           "energy_kwh": 4.2,
                      *           "idle_energy_kwh": 0.25,

@@ -1,7 +1,7 @@
 import { LRUCache } from "lru-cache";
 import type { Gpu, Workload } from "../../../domain/gpu.ts";
-import { hasNvidiaMigUuid, migUuid } from "../../../domain/mig-instance.ts";
-import { type LabelCell, type ParsedLabels, parseLabels, sortedRecord } from "./labels.ts";
+import { hasNvidiaMigUuid, migProfileProperty, migUuid } from "../../../domain/mig-instance.ts";
+import { attributeText, type LabelCell, type ParsedLabels, parseLabels, sortedRecord } from "./labels.ts";
 import { RecentTexts } from "./recent-texts.ts";
 import { SharedTexts } from "./shared-texts.ts";
 
@@ -48,6 +48,16 @@ function boundedBy<Value extends object>(maxSize: number): LRUCache<string, Valu
 /** Labels of a MIG instance's row that describe the instance or its workload, not the GPU. */
 const instanceLabels = /^(?:dra_.*|pod_uid|hpc_job)$/i;
 
+/** The properties of a MIG instance whose uuid is NVIDIA's: only these say which part of its GPU it is. */
+function withInstance(
+  properties: Readonly<Record<string, string>>,
+  { instanceId, profile }: NonNullable<ParsedLabels["mig"]>,
+): Readonly<Record<string, string>> {
+  const all = new Map(Object.entries(properties)).set("GPU_I_ID", instanceId);
+  if (profile !== "") all.set(migProfileProperty, attributeText(profile));
+  return sortedRecord(all);
+}
+
 /** Returns the same object for equal GPUs, so that few rows need a new object. The cache is bounded: once an object is
  *  evicted, an equal GPU gets a new one. */
 export class GpuCache {
@@ -82,7 +92,7 @@ export class GpuCache {
     const { driverVersion, properties, mig } = labels;
     const gpu = { uuid, clusterId: this.clusterId, hostname, gpuId, device, modelName, driverVersion, properties };
     if (mig === undefined || hasNvidiaMigUuid(uuid)) {
-      const interned = this.interned(gpu);
+      const interned = this.interned(mig === undefined ? gpu : { ...gpu, properties: withInstance(properties, mig) });
       return { device: interned, board: interned };
     }
     const ofBoard = Object.entries(properties).filter(([name]) => !instanceLabels.test(name));

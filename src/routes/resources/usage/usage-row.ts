@@ -36,6 +36,9 @@ const sumFields = {
   idle_hours: amount("The same in hours"),
   effective_seconds: amount("Allocated seconds in which tensor or SM activity was at least USAGE_EFFECTIVE_PERCENT"),
   shared_seconds: amount("Allocated seconds of devices that several held at once; each has an equal part of them"),
+  unsized_seconds: amount(
+    "Allocated seconds of MIG instances whose profile is not known; they count as one slice, so that it may be more",
+  ),
   holders_max: wholeNumber({ minimum: 0, description: "The most that held a device at once" }),
   energy_kwh: amount("Energy in the allocated time"),
   idle_energy_kwh: amount("Energy in the idle part of it"),
@@ -57,7 +60,8 @@ const sumFields = {
 
 const exampleSum = {
   ...{ devices: 8, allocated_seconds: 28_800, unallocated_seconds: 0, unknown_seconds: 0, active_seconds: 21_600 },
-  ...{ idle_seconds: 7200, idle_hours: 2, effective_seconds: 18_000, shared_seconds: 0, holders_max: 1 },
+  ...{ idle_seconds: 7200, idle_hours: 2, effective_seconds: 18_000, shared_seconds: 0, unsized_seconds: 0 },
+  ...{ holders_max: 1 },
   ...{ energy_kwh: 4.2, idle_energy_kwh: 0.25, other_energy_kwh: 0, cost: 20, idle_cost: 5, currency: "EUR" },
   ...{ effective_by: "tensor", energy_by: "counter", utilization_mean: 71.2, utilization_max: 100 },
   ...{ memory_mean_mb: 61_440, memory_max_mb: 70_000, power_mean: 520, power_max: 698 },
@@ -156,6 +160,7 @@ function toApiSum(sum: UsageSum) {
     idle_hours: shown(sum.idleSeconds / 3600, 3),
     effective_seconds: seconds(sum.effectiveSeconds),
     shared_seconds: seconds(sum.sharedSeconds),
+    unsized_seconds: seconds(sum.unsizedSeconds),
     holders_max: sum.holdersMax,
     energy_kwh: kilowattHours(sum.energyJoules),
     idle_energy_kwh: kilowattHours(sum.idleJoules),

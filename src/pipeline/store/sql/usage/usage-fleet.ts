@@ -1,8 +1,8 @@
 import type { UsageFleet, UsagePlace } from "../../../../db/sql/usage-devices.ts";
 import { isPlaceWithin } from "../../../../domain/gpu-bounds.ts";
-import { migInstanceOf } from "../../../../domain/mig-instance.ts";
+import { isMigInstance, parentUuidOf } from "../../../../domain/mig-instance.ts";
 import type { TimeRange } from "../../../../domain/time-range.ts";
-import { partsOf } from "../../../../domain/usage/mig-slices.ts";
+import { shareOfGpu } from "../../../../domain/usage/mig-slices.ts";
 import type { UsageFilter } from "../../../../domain/usage/usage.ts";
 
 /** A GPU or a MIG instance. */
@@ -15,11 +15,14 @@ export interface UsageDevice {
   readonly places: readonly UsagePlace[];
   /** Its share in its GPU. */
   readonly parts: number;
+  /** False for a MIG instance whose share is not known: it counts as one slice. */
+  readonly isSized: boolean;
 }
 
 /** A GPU with its MIG instances. */
 export interface GpuFamily {
-  readonly uuid: string;
+  /** Undefined if no input says which GPU its instances are parts of. */
+  readonly uuid: string | undefined;
   /** Undefined if only its instances have reported. */
   readonly board: UsageDevice | undefined;
   readonly instances: readonly UsageDevice[];
@@ -34,18 +37,44 @@ export function familiesOf({ devices, places, decommissioned }: UsageFleet, filt
   const all = devices.flatMap(({ gpuKey, uuid, firstSeenMs, lastSeenMs }): UsageDevice[] => {
     const own = placesOf.get(gpuKey);
     if (own === undefined) return [];
-    const parts = partsOf(uuid, own.at(-1)?.modelName ?? "");
-    return [{ gpuKey, uuid, parts, places: own, seen: { fromMs: firstSeenMs, toMs: lastSeenMs } }];
+    const { modelName, profile } = own.at(-1) as UsagePlace;
+    const share = shareOfGpu({ uuid, modelName, profile });
+    return [{ gpuKey, uuid, ...share, places: own, seen: { fromMs: firstSeenMs, toMs: lastSeenMs } }];
   });
-  return [...Map.groupBy(all, ({ uuid }) => migInstanceOf(uuid)?.parentUuid ?? uuid)]
+  const parentOf = parentsOf(all);
+  return [...Map.groupBy(all, (device) => parentOf(device) ?? slotOf(device))]
     .filter(([, family]) => family.some((device) => device.places.some((place) => selects(filter, device, place))))
     .sort(([a], [b]) => byText(a, b))
     .map(([uuid, family]) => ({
-      uuid,
+      uuid: family.some((device) => parentOf(device) === undefined) ? undefined : uuid,
       board: family.find((device) => device.uuid === uuid),
       instances: family.filter((device) => device.uuid !== uuid).sort((a, b) => byText(a.uuid, b.uuid)),
       gone: [uuid, ...family.map((device) => device.uuid)].flatMap((name) => goneOf.get(name) ?? []),
     }));
+}
+
+/** A host's index of a GPU. */
+function slotOf({ places }: Pick<UsageDevice, "places">): string {
+  const { clusterId, hostname, gpuId } = places.at(-1) as UsagePlace;
+  return JSON.stringify([clusterId, hostname, gpuId]);
+}
+
+/** Finds the uuid of each device's GPU. If the uuid of a MIG instance does not say it, it is the GPU that has had the same index on the same
+ *  host, for the longest part of the instance's time. */
+function parentsOf(devices: readonly UsageDevice[]): (device: UsageDevice) => string | undefined {
+  const hasOrphans = devices.some(({ uuid }) => isMigInstance(uuid) && parentUuidOf(uuid) === undefined);
+  const boards = hasOrphans ? devices.filter(({ uuid }) => !isMigInstance(uuid)) : [];
+  const bySlot = Map.groupBy(boards, slotOf);
+  return (device) => {
+    if (!isMigInstance(device.uuid)) return device.uuid;
+    const parent = parentUuidOf(device.uuid);
+    if (parent !== undefined) return parent;
+    const found = bySlot.get(slotOf(device)) ?? [];
+    const together = ({ seen }: UsageDevice): number =>
+      Math.min(seen.toMs, device.seen.toMs) - Math.max(seen.fromMs, device.seen.fromMs);
+    const [best] = found.filter((board) => together(board) >= 0).sort((a, b) => together(b) - together(a));
+    return best?.uuid;
+  };
 }
 
 /** True if a filter selects a device in a place. */
@@ -57,7 +86,7 @@ export function selects(
   const { uuids, parentUuid, clusterId, hostname, gpuId, modelName, within } = gpus;
   return (
     (uuids?.includes(uuid) ?? true) &&
-    (parentUuid === undefined || migInstanceOf(uuid)?.parentUuid === parentUuid) &&
+    (parentUuid === undefined || parentUuidOf(uuid) === parentUuid) &&
     (clusterId === undefined || place.clusterId === clusterId) &&
     (hostname === undefined || place.hostname === hostname) &&
     (gpuId === undefined || place.gpuId === gpuId) &&

@@ -74,6 +74,7 @@ interface LevelSum {
 export class UsageSums {
   private readonly partsOf = { allocated: 0, unallocated: 0, unknown: 0 };
   private sharedParts = 0;
+  private unsizedParts = 0;
   private activeMs = 0;
   private idleMs = 0;
   private effectiveMs = 0;
@@ -101,6 +102,7 @@ export class UsageSums {
       return;
     }
     if (holders > 1) this.sharedParts += parts;
+    if (!device.isSized) this.unsizedParts += parts;
     this.holdersMax = Math.max(this.holdersMax, holders);
     const ofTime = parts / (partsPerMs * (segment.toMs - segment.fromMs));
     this.activeMs += segment.activeMs * ofTime;
@@ -109,7 +111,7 @@ export class UsageSums {
     this.energyJoules += share.energyJoules * ofShare;
     this.idleJoules += share.idleJoules * ofShare;
     this.effectiveBy.add(segment.effectiveBy);
-    this.energyBy.add(segment.energyBy);
+    this.energyBy.add(share.energyBy);
     this.addLevels(segment);
     this.addCost(held, segment.idleMs * ofTime, ofShare);
   }
@@ -154,6 +156,7 @@ export class UsageSums {
       idleSeconds: toThousandths(this.idleMs / 1000),
       effectiveSeconds: toThousandths(this.effectiveMs / 1000),
       sharedSeconds: secondsOf(this.sharedParts),
+      unsizedSeconds: secondsOf(this.unsizedParts),
       holdersMax: this.holdersMax,
       energyJoules: Math.round(this.energyJoules),
       idleJoules: Math.round(this.idleJoules),

@@ -110,9 +110,15 @@ class FleetTime {
       fromMs: Math.min(...lives.map(({ fromMs }) => fromMs)),
       toMs: Math.max(...lives.map(({ toMs }) => toMs)),
     };
-    // only its instances have reported: where they are, it is
-    const whole = board ?? { ...(first as UsageDevice), gpuKey: NaN, uuid, parts: partsPerMs };
-    const isSeen = board !== undefined || this.own === undefined || this.own.hasAllOf((first as UsageDevice).gpuKey);
+    // only its instances have reported: where they are, it is. Of a GPU that no input names, nothing is counted besides them
+    const whole = board ?? {
+      ...(first as UsageDevice),
+      gpuKey: NaN,
+      uuid: uuid ?? "",
+      parts: partsPerMs,
+      isSized: true,
+    };
+    const isSeen = board !== undefined || (uuid !== undefined && this.isWhole(first as UsageDevice));
     const ofBoard: DeviceTime<UsageDevice> = isSeen
       ? this.timeOf(hour, whole, { life, gone })
       : { device: whole, parts: partsPerMs, segments: [] };
