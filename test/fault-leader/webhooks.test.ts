@@ -27,13 +27,15 @@ interface Received {
   readonly alerts: readonly string[];
 }
 
+const statuses = { ok: 200, fails: 503, hangs: 503, refuses: 404, redirects: 302 } as const;
+
 /** A receiver of Alertmanager's webhooks, whose answers a test chooses. */
 class Receiver {
   /** The requests that it has accepted. */
   readonly accepted: Received[] = [];
   /** The requests that it has read and not answered with success. */
   readonly others: Received[] = [];
-  answer: "ok" | "fails" | "hangs" = "ok";
+  answer: "ok" | "fails" | "hangs" | "refuses" | "redirects" = "ok";
   private server = this.listen(0);
 
   get url(): string {
@@ -71,7 +73,7 @@ class Receiver {
     };
     (this.answer === "ok" ? this.accepted : this.others).push(received);
     if (this.answer === "hangs") await Bun.sleep(30_000);
-    return new Response("", { status: this.answer === "ok" ? 200 : 503 });
+    return new Response("", { status: statuses[this.answer], headers: { location: "/elsewhere" } });
   }
 }
 
@@ -79,6 +81,7 @@ let opened: OpenStore;
 let store: SqlFaultStore;
 let batch = 0;
 const errors: unknown[] = [];
+const refusals: (number | undefined)[] = [];
 
 beforeAll(async () => {
   opened = await openMemoryStore();
@@ -121,6 +124,7 @@ function notify(receiver: Receiver, term: number): { readonly stop: () => Promis
     ...{ webhook: new Webhook(receiver.url, secret), term, outbox: store.outbox, queries: store.queries, clock },
     instruments: new FaultInstruments(new Registry()),
     onError: (error) => void (error === undefined || errors.push(error)),
+    onRefused: (status) => void refusals.push(status),
   });
   const running = notifier.run(ended.signal).catch((error: unknown) => error);
   return {
@@ -187,6 +191,29 @@ test("a receiver that fails, hangs and restarts gets each state once, across a l
   for (const each of [receiver, other]) expect([...new Set(alertsOf(each))]).toEqual(expected);
   expect(new Set(receiver.accepted.map(({ delivery }) => delivery)).size).toBe(receiver.accepted.length);
   await Promise.all([receiver.stop(), other.stop()]);
+}, 60_000);
+
+test("a receiver that refuses for good is told of, until it accepts something; one that redirects is asked again", async () => {
+  const receiver = new Receiver();
+  const term = await begin();
+  const notifying = notify(receiver, term);
+  await untilNotified(receiver);
+  receiver.answer = "refuses";
+  await tell(term, "host-8/GPU-80 firing");
+  await untilNotified(receiver);
+  expect([receiver.others.length, refusals.at(-1)]).toEqual([1, 404]);
+  receiver.answer = "redirects";
+  await tell(term, "host-8/GPU-81 firing");
+  await until(() => receiver.others.length >= 3);
+  expect(errors.map(String).at(-1)).toContain(
+    "status 302; redirects are not followed, FAULT_WEBHOOK_URL has to lead there",
+  );
+  receiver.answer = "ok";
+  await untilNotified(receiver);
+  expect(alertsOf(receiver)).toEqual(["memory.full GPU-81: firing"]);
+  expect(refusals.at(-1)).toBeUndefined();
+  await notifying.stop();
+  await receiver.stop();
 }, 60_000);
 
 test("what a former leader notes is refused", async () => {

@@ -71,6 +71,7 @@ export class FaultEvaluation extends BaseService {
   });
 
   private readonly webhookErrors: readonly RepeatedError[];
+  private readonly refusals: readonly RepeatedError[];
 
   constructor(private readonly options: FaultEvaluationOptions) {
     super("faults", options.log);
@@ -78,6 +79,12 @@ export class FaultEvaluation extends BaseService {
       this.repeatedError({
         prefix: `the webhook at ${host} is not notified of faults`,
         ended: `the webhook at ${host} is notified of faults again`,
+      }),
+    );
+    this.refusals = options.webhooks.map(({ host }) =>
+      this.repeatedError({
+        prefix: `the webhook at ${host} refuses notices of faults, which are not sent again`,
+        ended: `the webhook at ${host} accepts notices of faults again`,
       }),
     );
   }
@@ -125,7 +132,7 @@ export class FaultEvaluation extends BaseService {
       left.abort();
       instruments.standsBy();
       this.evaluator = undefined;
-      for (const error of [this.storeError, this.hotError, ...this.webhookErrors]) error.clear();
+      for (const error of [this.storeError, this.hotError, ...this.webhookErrors, ...this.refusals]) error.clear();
       await Promise.all([notified, unfollow(), term.resign()]);
     }
   }
@@ -138,7 +145,14 @@ export class FaultEvaluation extends BaseService {
         if (error === undefined) this.webhookErrors[index]?.clear();
         else this.webhookErrors[index]?.record(error);
       };
-      const notifier = new Notifier({ ...notifying, webhook, term, instruments, clock, onError });
+      const onRefused = (status: number | undefined): void => {
+        if (status === undefined) this.refusals[index]?.clear();
+        else
+          this.refusals[index]?.record(
+            `status ${status}; its URL in FAULT_WEBHOOK_URL and what it expects should be checked`,
+          );
+      };
+      const notifier = new Notifier({ ...notifying, webhook, term, instruments, clock, onError, onRefused });
       while (!ended.aborted) {
         try {
           await notifier.run(ended);

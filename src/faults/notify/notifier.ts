@@ -17,6 +17,8 @@ export interface NotifierOptions {
   readonly instruments: Pick<FaultInstruments, "notified">;
   /** Called with the error of each attempt that is repeated; with undefined when one has succeeded. */
   readonly onError: (error: unknown) => void;
+  /** Called with the status with which the receiver has refused a request for good; with undefined when it has accepted one. */
+  readonly onRefused: (status: number | undefined) => void;
   readonly clock: Clock;
 }
 
@@ -115,9 +117,10 @@ export class Notifier {
   }
 
   private async send(group: NoticeGroup, signal: AbortSignal): Promise<void> {
-    const { webhook, instruments } = this.options;
-    const isAccepted = await this.ask(signal, () => webhook.send(group, signal));
-    instruments.notified(isAccepted ? "sent" : "refused", group.notices.length);
+    const { webhook, instruments, onRefused } = this.options;
+    const refused = await this.ask(signal, () => webhook.send(group, signal));
+    instruments.notified(refused === undefined ? "sent" : "refused", group.notices.length);
+    onRefused(refused);
   }
 
   private async move(delivered: Parameters<FaultOutbox["move"]>[2], signal: AbortSignal): Promise<ReceiverPosition> {

@@ -26,17 +26,20 @@ export class Webhook {
   }
 
   /** Sends a request.
-   *  @returns false if the receiver refuses it for good: it answers with a status of 400 to 499, except 408 and 429
+   *  @returns undefined if the receiver accepts it; otherwise the status with which it refuses it for good, 400 to 499, except 408
+   *           and 429
    *  @throws WebhookFailed if it is to be sent again */
-  async send({ notices, delivery }: NoticeGroup, signal: AbortSignal): Promise<boolean> {
+  async send({ notices, delivery }: NoticeGroup, signal: AbortSignal): Promise<number | undefined> {
     const body = webhookBody(notices);
     const response = await this.post(body, delivery, AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]));
     const { status } = response;
     // the connection can be used again
     await response.body?.cancel().catch(() => undefined);
-    if (status >= 200 && status < 300) return true;
-    if (status >= 400 && status < 500 && status !== 408 && status !== 429) return false;
-    throw new WebhookFailed(`the webhook at ${this.host} has answered with status ${status}`);
+    if (status >= 200 && status < 300) return undefined;
+    if (status >= 400 && status < 500 && status !== 408 && status !== 429) return status;
+    const advice =
+      status >= 300 && status < 400 ? "; redirects are not followed, FAULT_WEBHOOK_URL has to lead there" : "";
+    throw new WebhookFailed(`the webhook at ${this.host} has answered with status ${status}${advice}`);
   }
 
   private async post(body: string, delivery: string, signal: AbortSignal): Promise<Response> {
