@@ -177,7 +177,7 @@ test("a silence marks matching faults until it is ended, and keeps its author an
   expect((await gateway.get(`/api/v1/silences/${id}`, { method: "DELETE" })).status).toBe(404);
 });
 
-test("a silence needs a matcher, a reason, and an end after its begin", async () => {
+test("a silence needs a matcher that can fit, a reason, and an end after its begin", async () => {
   const past = encodeURIComponent(instantOf(t0));
   const future = encodeURIComponent(new Date(Date.now() + 60_000).toISOString());
   for (const query of [
@@ -186,6 +186,10 @@ test("a silence needs a matcher, a reason, and an end after its begin", async ()
     `name=x&reason=x`,
     `name=x&reason=x&end_time=${past}`,
     `name=x&reason=x&end_time=2999-01-01T00:00:00Z`,
+    `name=x&reason=%20&end_time=${future}`,
+    // these would silence every fault
+    `name=!&reason=x&end_time=${future}`,
+    `severity=!citrical&reason=x&end_time=${future}`,
   ]) {
     expect([query, (await post(`/api/v1/silences?${query}`)).status]).toEqual([query, 400]);
   }

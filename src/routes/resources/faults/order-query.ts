@@ -1,6 +1,8 @@
-import type { SilenceMatcher } from "../../../faults/silence.ts";
 import { firstMsOf } from "../../../domain/timestamp.ts";
+import { severities } from "../../../faults/fault-guide.ts";
+import type { SilenceMatcher } from "../../../faults/silence.ts";
 import type { NewSilence, Remediation } from "../../answers/faults/fault-orders.ts";
+import { InvalidParameter } from "../../http/api-error.ts";
 import { nameOf } from "../../http/parameters/common.ts";
 import {
   choice,
@@ -68,16 +70,38 @@ export const newSilenceQuery = {
   end_time: instant("RFC 3339 with zone; when it ends, at most 366 days later"),
 };
 
-/** The silence that the parameters say. */
+/** The silence that the parameters say.
+ *  @throws InvalidParameter if nobody could have meant it: it would have no reason, or hold for other faults than it says */
 export function newSilenceOf(values: ValuesOf<typeof newSilenceQuery>, author: string): NewSilence {
   const { reason, start_time: start, end_time: end } = values;
   const matchers = Object.entries(silenceFieldNames).flatMap(([name, field]): SilenceMatcher[] => {
     const given = values[name as keyof typeof silenceFieldNames];
     if (given === undefined) return [];
     const isEqual = !given.startsWith("!");
-    return [{ field, pattern: isEqual ? given : given.slice(1), isEqual }];
+    const pattern = isEqual ? given : given.slice(1);
+    checkPattern(name, given, pattern);
+    return [{ field, pattern, isEqual }];
   });
+  if (reason.trim() === "") {
+    throw new InvalidParameter({
+      parameter: "reason",
+      value: reason,
+      problem: "it is empty",
+      expected: "why, for people",
+    });
+  }
   return { matchers, author, reason, startsAtMs: start && firstMsOf(start), endsAtMs: firstMsOf(end) };
+}
+
+function checkPattern(parameter: string, value: string, pattern: string): void {
+  if (pattern === "") {
+    const problem = "the silence would be for every fault";
+    throw new InvalidParameter({ parameter, value, problem, expected: "a text after !" });
+  }
+  if (parameter !== "severity" || pattern.includes("*") || severities.some((severity) => severity === pattern)) return;
+  const problem = `there is no severity ${JSON.stringify(pattern)}`;
+  const expected = `one of ${severities.join(", ")}, or ! and one of them`;
+  throw new InvalidParameter({ parameter, value, problem, expected });
 }
 
 /** The parameter of requests for the list of silences. */
