@@ -42,8 +42,10 @@ test("a file is read at the start and when it changes; while it cannot be used, 
 
   await writeFile(path, "gpu.temperature.high: { above: hot }");
   for (let time = 0; time < 3; time += 1) expect(await rules.read()).toBe(first);
+  expect(rules.unused).toContain('field above: "hot"; expected a number');
   await rm(path);
   expect(await rules.read()).toBe(first);
+  expect(rules.unused).toContain("ENOENT");
   await writeFile(path, "gpu.temperature.high: { above: 92 }\nheld.idle: { enabled: false }");
   expect(hot(await rules.read())).toBe(92);
   await writeFile(path, "");
@@ -55,6 +57,24 @@ test("a file is read at the start and when it changes; while it cannot be used, 
     "info: FAULT_RULES_FILE has changed: gpu.temperature.high: above 92 (85); held.idle: enabled false (unset)",
     "info: FAULT_RULES_FILE has changed: no rule",
   ]);
+});
+
+test("a file that was away for a moment is used again when it is back as it was", async () => {
+  told.length = 0;
+  await writeFile(path, "gpu.temperature.high: { above: 90, resolve: 86 }");
+  const rules = await RulesInForce.open(path, log);
+  const first = await rules.read();
+  await rm(path);
+  expect(await rules.read()).toBe(first);
+  await writeFile(path, "gpu.temperature.high: { above: 90, resolve: 86 }");
+  expect(await rules.read()).toBe(first);
+  expect(rules.unused).toBeUndefined();
+  expect(told.at(-1)).toBe("info: FAULT_RULES_FILE is used again");
+});
+
+test("what is not YAML is one error, with its place", async () => {
+  await writeFile(path, "held.idle: { enabled: false }\nheld.idle: [");
+  await expect(RulesInForce.open(path, log)).rejects.toThrow(/is not YAML: [^\n]+ at line \d+, column \d+$/);
 });
 
 test("a file that cannot be used at the start is an error of the configuration, with every field that is wrong", async () => {

@@ -26,7 +26,7 @@ export interface FaultEvaluationOptions {
   readonly webhooks: readonly Webhook[];
   readonly queries: Pick<TelemetryQueries, "fleet" | "history">;
   readonly hotTier: Pick<HotTier, "follow">;
-  readonly rules: Pick<RulesInForce, "read" | "catalogue">;
+  readonly rules: Pick<RulesInForce, "read" | "catalogue" | "unused">;
   /** The days for which ended faults are kept; 0: for ever. */
   readonly keepDays: number;
   readonly instanceId: string;
@@ -87,6 +87,10 @@ export class FaultEvaluation extends BaseService {
         ended: `the webhook at ${host} accepts notices of faults again`,
       }),
     );
+  }
+
+  override error(): string | undefined {
+    return super.error() ?? this.options.rules.unused;
   }
 
   override activity(): string {

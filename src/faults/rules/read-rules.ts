@@ -131,7 +131,9 @@ function parsed(text: string, path: string): unknown {
   try {
     return parse(text);
   } catch (error) {
-    throw new Error(`${path} is not YAML: ${messageOf(error)}`, { cause: error });
+    // the lines after the first one show the place in the text
+    const [first = ""] = messageOf(error).split("\n");
+    throw new Error(`${path} is not YAML: ${first.replace(/:$/, "")}`, { cause: error });
   }
 }
 

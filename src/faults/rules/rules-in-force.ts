@@ -13,6 +13,8 @@ const fileMaxBytes = 1024 * 1024;
 /** The rules in force: the default ones, as the operator's file (FAULT_RULES_FILE) changes them. */
 export class RulesInForce {
   private text: string | undefined;
+  /** What is wrong with the text. */
+  private textProblem: string | undefined;
   private lastProblem = "";
   private current: readonly Rule[];
 
@@ -26,6 +28,12 @@ export class RulesInForce {
 
   get catalogue(): XidCatalogue {
     return this.defaults.catalogue;
+  }
+
+  /** Why the file is not used at present, in its first line; undefined if it is. */
+  get unused(): string | undefined {
+    const [first] = this.lastProblem.split("\n");
+    return first === "" ? undefined : `FAULT_RULES_FILE is not used; the rules of its last reading stay: ${first}`;
   }
 
   /** @param path undefined: the default rules
@@ -47,6 +55,7 @@ export class RulesInForce {
     }
     if (this.current !== before)
       this.log.info(`FAULT_RULES_FILE has changed: ${this.changes().join("; ") || "no rule"}`);
+    else if (problem === undefined && this.lastProblem !== "") this.log.info("FAULT_RULES_FILE is used again");
     this.lastProblem = problem ?? "";
     return this.current;
   }
@@ -68,12 +77,20 @@ export class RulesInForce {
       const { size } = await stat(this.path);
       if (size > fileMaxBytes) return `${this.path} has ${size} bytes; expected at most ${fileMaxBytes}`;
       const text = await readFile(this.path, "utf8");
-      if (text === this.text) return this.lastProblem || undefined;
-      this.text = text;
-      this.current = withOverrides(this.defaults.rules, text, this.path);
-      return undefined;
+      if (text !== this.text) this.use(text, this.path);
+      return this.textProblem;
     } catch (error) {
       return messageOf(error);
+    }
+  }
+
+  private use(text: string, path: string): void {
+    this.text = text;
+    this.textProblem = undefined;
+    try {
+      this.current = withOverrides(this.defaults.rules, text, path);
+    } catch (error) {
+      this.textProblem = messageOf(error);
     }
   }
 }
