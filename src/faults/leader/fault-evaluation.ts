@@ -90,7 +90,8 @@ export class FaultEvaluation extends BaseService {
   }
 
   override error(): string | undefined {
-    return super.error() ?? this.options.rules.unused;
+    const errors = [super.error(), this.options.rules.unused].filter((error) => error !== undefined);
+    return errors.join("; ") || undefined;
   }
 
   override activity(): string {

@@ -71,7 +71,7 @@ export const newSilenceQuery = {
 };
 
 /** The silence that the parameters say.
- *  @throws InvalidParameter if nobody could have meant it: it would have no reason, or hold for other faults than it says */
+ *  @throws InvalidParameter if it has no reason, or would hold for every fault because of a mistake */
 export function newSilenceOf(values: ValuesOf<typeof newSilenceQuery>, author: string): NewSilence {
   const { reason, start_time: start, end_time: end } = values;
   const matchers = Object.entries(silenceFieldNames).flatMap(([name, field]): SilenceMatcher[] => {
