@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import {
+  allHours,
   type FigureKey,
   figureKeys,
   figureOf,
@@ -33,6 +34,8 @@ test("figures have their unit, and what was not measured or has no price is not 
   const none = "not measured";
   expect(texts(row(unmeasured))).toEqual(["1", "4 h", none, none, none, none, "no price", none, "no price"]);
   expect(texts(row({ idle_seconds: 0 }))[4]).toBe("0 h");
+  const little = texts(row({ idle_seconds: 10, idle_energy_kwh: 0.004 }));
+  expect([little[4], little[5]]).toEqual(["< 0.01 h", "< 0.01 kWh"]);
 });
 
 test("a sum has what is known, and costs only if every row has a price", () => {
@@ -43,6 +46,8 @@ test("a sum has what is known, and costs only if every row has a price", () => {
   expect(measureOf([priced, free])).toBe("tensor");
   expect(measureOf([priced, row({ effective_by: "sm" })])).toBe("tensor or SM");
   expect(measureOf([free])).toBe("");
+  const second = row({ allocated_seconds: 862, unknown_seconds: 0 });
+  expect(partText(figureSum([second], "allocated"), allHours([second]))).toBe("100 %");
   expect([partText(1, 8), partText(NaN, 8), partText(0, 0)]).toEqual(["12.5 %", "", ""]);
 });
 

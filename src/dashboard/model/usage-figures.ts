@@ -137,6 +137,11 @@ export function timeSplitOf(rows: readonly UsageRow[]): TimeSplit {
   return { allocated, unallocated, unknown, all: parts.reduce((sum, part) => sum + part, 0) / 100 };
 }
 
+/** The time of all GPUs in hours, not rounded: what shares are shares of. */
+export const allHours = (rows: readonly UsageRow[]): number =>
+  rows.reduce((sum, row) => sum + row.allocated_seconds + row.unallocated_seconds + row.unknown_seconds, 0) /
+  secondsPerHour;
+
 /** What a part is of a whole, such as 12.5 %. */
 export function partText(part: number, whole: number): string {
   if (Number.isNaN(part) || whole === 0) return "";
@@ -157,7 +162,7 @@ export function figureText(row: UsageRow, key: FigureKey): string {
   if (key === "cost" || key === "idle_cost") return costText(figure, row.currency);
   if (Number.isNaN(figure)) return "not measured";
   if (key === "devices") return String(figure);
-  const text = quantityText(figure, key === "energy" || key === "idle_energy" ? "kWh" : "h");
+  const text = amountText(figure, key);
   return key === "effective" ? `${text} (${measureOf([row])})` : text;
 }
 
@@ -165,9 +170,13 @@ export function figureText(row: UsageRow, key: FigureKey): string {
 export function sumText(rows: readonly UsageRow[], key: Exclude<FigureKey, "devices">): string {
   const sum = figureSum(rows, key);
   if (key === "cost" || key === "idle_cost") return costText(sum, rows.find(({ currency }) => currency)?.currency);
-  return Number.isNaN(sum)
-    ? "not measured"
-    : quantityText(sum, key === "energy" || key === "idle_energy" ? "kWh" : "h");
+  return Number.isNaN(sum) ? "not measured" : amountText(sum, key);
+}
+
+/** Hours or energy. A little is not 0. */
+function amountText(amount: number, key: FigureKey): string {
+  const unit = key === "energy" || key === "idle_energy" ? "kWh" : "h";
+  return amount > 0 && amount < 0.005 ? `< 0.01 ${unit}` : quantityText(amount, unit);
 }
 
 const costText = (cost: number, currency = ""): string =>

@@ -1,5 +1,6 @@
 import { ageText, dateText } from "../../model/format.ts";
 import {
+  allHours,
   figureSum,
   heldRows,
   measureOf,
@@ -58,7 +59,7 @@ function UsageTiles({ rows, isWhole }: UsageTilesOptions) {
     return part === "" ? "" : `${part} of allocated`;
   };
   const hasCost = held.some(({ cost }) => cost !== undefined);
-  const { all } = timeSplitOf(rows);
+  const all = allHours(rows);
   const measure = measureOf(held);
   return (
     <Tiles label="Summary">
