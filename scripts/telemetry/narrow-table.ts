@@ -9,11 +9,12 @@ export interface NarrowColumn {
   readonly wraps?: boolean;
 }
 
-const maxWidth = 80;
+const narrowWidth = 80;
 /** The narrowest that a column with long texts becomes. */
 const minWrappedWidth = 10;
 
-/** Prints rows as a table of at most 80 characters, unless the columns that do not wrap need more. */
+/** Prints rows as a table of at most 80 characters, or of the width of a terminal that is wider, unless the columns that do not wrap
+ *  need more. */
 export function printNarrow(rows: readonly Row[], columns: readonly NarrowColumn[]): void {
   const style = { head: [], border: [], compact: true };
   const table = new Table({ head: columns.map(({ name }) => headOf(name)), style });
@@ -31,7 +32,7 @@ export function printNarrow(rows: readonly Row[], columns: readonly NarrowColumn
 
 /** True if a table with these columns has at most 80 characters. */
 export function fitsNarrow(rows: readonly Row[], columns: readonly NarrowColumn[]): boolean {
-  return tableWidth(columns.map((column) => leastWidth(rows, column))) <= maxWidth;
+  return tableWidth(columns.map((column) => leastWidth(rows, column))) <= narrowWidth;
 }
 
 /** A text in lines of at most this width, between words where possible. */
@@ -57,6 +58,8 @@ function chunks(word: string, width: number): string[] {
 /** Narrows the widest of the columns that wrap until the table fits. */
 function wrappedWidths(rows: readonly Row[], columns: readonly NarrowColumn[]): Map<string, number> {
   const widths = columns.map(({ name }) => naturalWidth(rows, name));
+  // undefined in a pipe
+  const maxWidth = Math.max(narrowWidth, process.stdout.columns ?? 0);
   while (tableWidth(widths) > maxWidth) {
     const canShrink = columns.map((column, index) => column.wraps && (widths[index] ?? 0) > leastWidth(rows, column));
     const widest = Math.max(...widths.filter((_, index) => canShrink[index]));

@@ -66,9 +66,26 @@ type UsageOfGroup = Awaited<ReturnType<typeof usageRows>>["rows"][number];
 /** Seconds as hours, and the share of the allocated time that was idle. */
 function inHours(row: UsageOfGroup): Row {
   const seconds = Object.entries(row).filter(([name]) => name.endsWith("_seconds"));
-  const hours = seconds.map(([name, value]) => [name.replace("_seconds", "_hours"), (Number(value) / 3600).toFixed(1)]);
+  const hours = seconds.map(([name, value]) => [name.replace("_seconds", "_hours"), hoursText(Number(value))]);
   const idle = row.allocated_seconds === 0 ? 0 : row.idle_seconds / row.allocated_seconds;
-  return { ...row, ...(Object.fromEntries(hours) as Row), idle_share: `${Math.round(idle * 100)} %` };
+  const shown = { ...row, ...(Object.fromEntries(hours) as Row), idle_share: `${Math.round(idle * 100)} %` };
+  return { ...shown, ...Object.fromEntries(unmeasured(row).map((name) => [name, "-"])) };
+}
+
+/** The columns of a row in which nothing was measured: that is not 0. */
+function unmeasured(row: UsageOfGroup): string[] {
+  const hasUtilization = row.active_seconds + row.idle_seconds > 0;
+  return [
+    ...(hasUtilization ? [] : ["active_hours", "idle_hours", "idle_share"]),
+    ...(row.effective_by === "none" ? ["effective_hours"] : []),
+    ...(row.energy_by === "none" ? ["energy_kwh", "idle_energy_kwh"] : []),
+  ];
+}
+
+/** Hours with a decimal, below 10 with two: a fleet that is new has few. */
+function hoursText(seconds: number): string {
+  const hours = seconds / 3600;
+  return hours.toFixed(hours < 10 ? 2 : 1);
 }
 
 function show(

@@ -56,6 +56,19 @@ test("faults are a table that says where, how old, who holds it, and what to do"
   ).toBeLessThanOrEqual(80);
 });
 
+test("a wider terminal has a wider table", async () => {
+  let text = "";
+  const decoder = new TextDecoder();
+  const child = Bun.spawn([process.execPath, "scripts/telemetry.ts", "faults"], {
+    cwd: `${import.meta.dir}/../..`,
+    env: { ...process.env, TELEMETRY_URL: `http://127.0.0.1:${gateway.port}`, NO_COLOR: "1" },
+    terminal: { cols: 160, rows: 24, data: (_, data) => void (text += decoder.decode(data, { stream: true })) },
+  });
+  expect(await child.exited).toBe(0);
+  await until(() => text.includes("1 fault"));
+  expect(text).toContain("│ ml/train-0/main │");
+}, 20_000);
+
 test("options select faults, and pending ones are shown if they are asked for", async () => {
   expect(await jsonOf()).toMatchObject([{ id: hot }]);
   expect(await jsonOf("--pending")).toMatchObject([{ name: "held.idle", state: "pending" }, { id: hot }]);

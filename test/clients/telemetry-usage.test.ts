@@ -39,7 +39,7 @@ const run = (...args: string[]) => runTelemetry(gateway.port, [...args, ...range
 test("usage shows hours by namespace as a table, as CSV and as JSON", async () => {
   const table = await run("usage");
   expect([table.status, table.errors]).toEqual([0, ""]);
-  expect(table.text).toMatch(/busy +│ 1 +│ 1.0 +│ 1.0 +│ 0.0/);
+  expect(table.text).toMatch(/busy +│ 1 +│ 1\.00 +│ 1\.00 +│ 0\.00 +│ - +│ 0\.00 +│ 0\.00 +│ 0\.1 /);
   const csv = await run("usage", "--by", "total", "--csv");
   expect(csv.text.split("\n")[0]).toStartWith("timestamp,devices,allocated_seconds");
   const json = JSON.parse((await run("usage", "--namespace", "busy", "--step", "hour", "--json")).text) as unknown;
@@ -49,7 +49,7 @@ test("usage shows hours by namespace as a table, as CSV and as JSON", async () =
 test("waste shows who holds idle GPUs, and no control character of a name", async () => {
   const table = await run("waste");
   expect([table.status, table.errors]).toEqual([0, ""]);
-  expect(table.text).toMatch(/pod-0 +│ 2 +│ 2.0 +│ 2.0 +│ 100 % +│ 0.2/);
+  expect(table.text).toMatch(/pod-0 +│ 2 +│ 2\.00 +│ 2\.00 +│ 100 % +│ 0\.2/);
   expect(table.text).not.toContain("busy");
   expect(table.text).not.toContain("\u001b");
   const csv = await run("waste", "--csv");
