@@ -38,6 +38,7 @@ describe("configuration", () => {
     expect(errors.join("\n")).toContain("PORT=99999 is not usable: expected a whole number from 0 to 65535");
     expect(errors.join("\n")).toContain("STREAM_INTERVAL=2 is not usable: expected a time with its unit");
     expect(errors.join("\n")).toContain("LOOP_MODE=maybe");
+    expect(errorsOf({ FAULT_WEBHOOK_SECRET: "short" }).join()).toContain("expected a text of at least 16 characters");
     expect(errors.join("\n")).toContain("ROLE=streamer,cook");
   });
 

@@ -8,7 +8,8 @@ export type Scope = (typeof scopes)[number];
 export const scopeMeanings: Readonly<Record<Scope, string>> = {
   read: "read the fleet, its history and the pipeline's state",
   write: "push telemetry",
-  operate: "change the pipeline: redrive and delete dead letters, change the inventory",
+  operate:
+    "change the pipeline: redrive and delete dead letters and rejected inputs, change the inventory, acknowledge and silence faults",
   admin: "create, list and revoke keys, read the audit log",
 };
 

@@ -30,7 +30,8 @@ export const faultSettings = {
   faultWebhookSecret: Type.Optional(
     Type.String({
       env: "FAULT_WEBHOOK_SECRET",
-      minLength: 16,
+      pattern: "^[^]{16,}$",
+      expects: "a text of at least 16 characters, such as openssl rand -hex 32 makes",
       secret: true,
       description: "Key of the HMAC-SHA256 of each request's body, in its header X-Telemetry-Signature; absent: none",
     }),

@@ -15,7 +15,7 @@ export const errorResponses = {
     {
       code: "forbidden",
       message:
-        'The key "grafana" has the scope read; this needs operate (change the pipeline: redrive and delete dead letters, change the inventory)',
+        'The key "grafana" has the scope read; this needs operate (change the pipeline: redrive and delete dead letters and rejected inputs, change the inventory, acknowledge and silence faults)',
       details: { needed: "operate", scopes: ["read"] },
     },
   ),

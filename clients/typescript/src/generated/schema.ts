@@ -4029,7 +4029,7 @@ export interface components {
                  *       "success": false,
                  *       "error": {
                  *         "code": "forbidden",
-                 *         "message": "The key \"grafana\" has the scope read; this needs operate (change the pipeline: redrive and delete dead letters, change the inventory)",
+                 *         "message": "The key \"grafana\" has the scope read; this needs operate (change the pipeline: redrive and delete dead letters and rejected inputs, change the inventory, acknowledge and silence faults)",
                  *         "details": {
                  *           "needed": "operate",
                  *           "scopes": [
