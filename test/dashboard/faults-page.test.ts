@@ -118,6 +118,23 @@ test("a person without the scope sees the faults, and why there are no buttons",
   await close();
 }, 60_000);
 
+test("more faults than a page has are not passed over: the page says so, and the fleet page counts those that are critical", async () => {
+  const beganMs = systemClock.nowMs() - minuteMs;
+  // the newest 500 are warnings
+  const many = Array.from({ length: 500 }, (_, index) => faultChange({ uuid: `GPU-many-${index}` }, "firing", beganMs));
+  await leader.tell(...many);
+  const { page, close } = await openPage(chromium, `${open.url}/faults`);
+  await until(async () =>
+    (await page.locator("main").textContent())?.includes("500 faults of the newest 500; there are more"),
+  );
+  await page.goto(`${open.url}/`);
+  const tile = page.locator("[data-tile=faults]");
+  await until(async () => (await tile.textContent())?.includes("500+"));
+  expect(await tile.textContent()).toContain("1 critical");
+  await leader.tell(...many.map((change) => ({ ...change, state: "resolved" as const })));
+  await close();
+}, 60_000);
+
 describe("axe finds no serious fault", () => {
   test.each(looks)(
     "%s",

@@ -10,6 +10,12 @@ export const faultShowNames = Object.keys(faultShows) as FaultShow[];
 export const severities = ["critical", "warning", "info"] as const;
 export type Severity = (typeof severities)[number];
 
+/** More faults than this are not read by a person. */
+export const mostFaults = 500;
+
+/** How many faults a list has that was asked for at most `mostFaults`: `500+` if there may be more. */
+export const faultCountText = (count: number): string => `${count}${count < mostFaults ? "" : "+"}`;
+
 /** What a person has chosen on the page of faults. */
 export interface FaultState {
   readonly show: FaultShow;

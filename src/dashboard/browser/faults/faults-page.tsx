@@ -7,6 +7,7 @@ import {
   type FaultState,
   faultStateOf,
   hasWords,
+  mostFaults,
   severities,
 } from "../../model/fault-state.ts";
 import { Loading, Refused } from "../fleet/notices.tsx";
@@ -43,7 +44,8 @@ function Faults({ live }: { readonly live: LiveFaults }) {
     await live.refresh();
   };
   const mayChange = answers.me?.scopes.includes("operate") === true;
-  const found = (answers.faults ?? []).filter((fault) => hasWords(state.search, textsOf(fault)));
+  const { faults = [] } = answers;
+  const found = faults.filter((fault) => hasWords(state.search, textsOf(fault)));
   return (
     <>
       <FaultBar state={state} change={change} />
@@ -52,6 +54,7 @@ function Faults({ live }: { readonly live: LiveFaults }) {
       <Said text={said} />
       <p>
         {found.length} {found.length === 1 ? "fault" : "faults"}
+        {faults.length >= mostFaults && ` of the newest ${mostFaults}; there are more, and a severity narrows them`}
       </p>
       {found.length === 0 && <NoFault show={state.show} />}
       <ol class="faults" aria-label="Faults">

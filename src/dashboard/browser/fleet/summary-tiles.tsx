@@ -4,7 +4,7 @@ import { busyAbove, summaryOf } from "../../model/fleet-summary.ts";
 import { Tile, Tiles } from "../frame/facts.tsx";
 import { nowMs } from "../clock.ts";
 import { useAnswer } from "../frame/use-answer.ts";
-import { readFiringFaults } from "../live/fault-api.ts";
+import { countFiringFaults } from "../live/fault-api.ts";
 import { dashboardPages } from "../../pages.ts";
 import { useEmitter } from "../live/emitter.ts";
 import type { LiveFleet } from "../live/live-fleet.ts";
@@ -62,11 +62,10 @@ const faultsEveryMs = 10_000;
 
 /** The faults that fire in the whole fleet, whatever the search is. */
 function FaultTile() {
-  const { value: faults } = useAnswer(readFiringFaults, faultsEveryMs, []);
-  const critical = faults?.filter(({ severity }) => severity === "critical").length ?? 0;
+  const { value: count } = useAnswer(countFiringFaults, faultsEveryMs, []);
   return (
-    <Tile id="faults" name="Faults" value={faults === undefined ? "no data" : String(faults.length)}>
-      <a href={dashboardPages.faults.path}>{critical} critical</a>
+    <Tile id="faults" name="Faults" value={count?.all ?? "no data"}>
+      <a href={dashboardPages.faults.path}>{count?.critical ?? 0} critical</a>
     </Tile>
   );
 }

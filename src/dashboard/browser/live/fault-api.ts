@@ -1,5 +1,5 @@
 import type { components } from "../../../../clients/typescript/src/generated/schema.ts";
-import { type FaultState, faultShows } from "../../model/fault-state.ts";
+import { faultCountText, type FaultState, faultShows, mostFaults } from "../../model/fault-state.ts";
 import type { TimeWindow } from "../../model/time-choice.ts";
 import { nowMs } from "../clock.ts";
 import { dataOf, readMe } from "./answer-data.ts";
@@ -10,8 +10,6 @@ type Schemas = components["schemas"];
 export type Fault = Schemas["Fault"];
 export type Silence = Schemas["FaultSilence"];
 
-/** More faults than this are not read by a person. */
-const mostFaults = "500";
 const dayMs = 86_400_000;
 
 /** What the page of faults asks. */
@@ -20,7 +18,7 @@ export function faultQuestions({ show, severity }: FaultState) {
     faults: () =>
       dataOf<readonly Fault[]>("/api/v1/faults", {
         state: faultShows[show].states.join(","),
-        limit: mostFaults,
+        limit: String(mostFaults),
         ...(severity === undefined ? {} : { severity }),
         ...(show === "ended" ? { start_time: new Date(nowMs() - dayMs).toISOString() } : {}),
       }),
@@ -35,15 +33,23 @@ export type LiveFaults = LiveAnswers<ReturnType<typeof faultQuestions>>;
 /** The faults of a device that fired in a window. */
 export async function readFaultsOf(uuid: string, { fromMs, toMs }: TimeWindow): Promise<readonly Fault[]> {
   const found = await dataOf<readonly Fault[]>("/api/v1/faults", {
-    ...{ gpu_uuid: uuid, limit: mostFaults, state: "firing,acknowledged,resolved" },
+    ...{ gpu_uuid: uuid, limit: String(mostFaults), state: "firing,acknowledged,resolved" },
     ...{ start_time: new Date(fromMs).toISOString(), end_time: new Date(toMs).toISOString() },
   });
   return found.filter(({ fired_at: firedAt }) => firedAt !== undefined);
 }
 
-/** The faults that fire now. */
-export const readFiringFaults = () =>
-  dataOf<readonly Fault[]>("/api/v1/faults", { state: "firing", limit: mostFaults });
+/** How many faults fire now, and how many of them are critical. */
+export async function countFiringFaults(): Promise<{ readonly all: string; readonly critical: string }> {
+  const query = { state: "firing", limit: String(mostFaults) };
+  const firing = await dataOf<readonly Fault[]>("/api/v1/faults", query);
+  const newestCritical = firing.filter(({ severity }) => severity === "critical");
+  const critical =
+    firing.length < mostFaults
+      ? newestCritical
+      : await dataOf<readonly Fault[]>("/api/v1/faults", { ...query, severity: "critical" });
+  return { all: faultCountText(firing.length), critical: faultCountText(critical.length) };
+}
 
 /** Says that a person has seen a fault. @returns what became of that */
 export async function acknowledge(id: string, comment: string): Promise<string> {
