@@ -158,6 +158,8 @@ function expectedOf(schema: TSchema): string {
       return `a list of ${String(schema["minItems"])} to ${String(schema["maxItems"])} elements`;
     case "String":
       return `a text of ${String(schema["minLength"])} to ${String(schema["maxLength"])} characters`;
+    case "Number":
+      return `a whole number from ${String(schema["minimum"])} to ${String(schema["maximum"])}`;
     default:
       return "an object";
   }

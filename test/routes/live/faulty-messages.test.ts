@@ -88,6 +88,12 @@ const unusable: [name: string, sent: unknown, code: string, message: string][] =
     'filters.gpu_uuids=["a","b\\u0000"] is not usable: it contains the character NUL; expected text without NUL',
   ],
   [
+    "a change of faults that is no number",
+    { type: "subscribe_faults", since: -1 },
+    "invalid_field",
+    "since=-1 is not usable; expected a whole number from 0 to 9007199254740991",
+  ],
+  [
     "an empty name",
     { type: "subscribe", filters: { hostname: "" } },
     "invalid_field",
