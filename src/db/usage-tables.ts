@@ -1,4 +1,4 @@
-import { bigint, customType, integer, json, pgTable, primaryKey, timestamp } from "drizzle-orm/pg-core";
+import { bigint, customType, integer, json, pgTable, primaryKey, text, timestamp } from "drizzle-orm/pg-core";
 
 const bytes = customType<{ data: Uint8Array }>({ dataType: () => "bytea" });
 
@@ -19,3 +19,16 @@ export const usageHours = pgTable(
   },
   (table) => [primaryKey({ name: "usage_hours_pkey", columns: [table.fromAt, table.firstKey] })],
 );
+
+/** What each holder had of the GPUs of each host on a day (UTC), in the format of src/domain/usage/usage-day.ts. It follows from
+ *  `usage_hours` and the devices: a statement that changes rows of `usage_hours` deletes the days for which they count. */
+export const usageDays = pgTable("usage_days", {
+  /** The beginning of the day. */
+  fromAt: timestamp("from_at", { withTimezone: true, mode: "date" }).primaryKey(),
+  /** What the devices, their places and their times were when it was made: if it is no longer so, the day does not count. */
+  fleet: text("fleet").notNull(),
+  entries: integer("entries").notNull(),
+  devices: integer("devices").notNull(),
+  columns: bytes("columns").notNull(),
+  names: json("names").notNull(),
+});

@@ -148,6 +148,7 @@ test("a lag that has grown for an hour is an error, and one that shrinks is none
       isBusy ? Promise.resolve({ outcome: "hour is busy" as const }) : settling.settleSome(hour, afterKey),
     forget: (settled) => settling.forget(settled),
     rest: (hours) => settling.rest(hours),
+    rollUpDay: () => settling.rollUpDay(),
   };
   const upkeep = upkeepOf(later);
   for (; laterMs <= 50 * 60_000; laterMs += 600_000) await upkeep.step();

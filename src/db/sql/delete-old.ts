@@ -76,8 +76,11 @@ export function deleteOldRollups(executor: SqlExecutor, days: number, maxRows: n
   return deletePlaces(executor, { table: "rollups", places }, [days, maxRows]);
 }
 
-/** Deletes at most `maxRows` of the rows of usage of hours older than `days`. @returns the number of deleted rows */
-export function deleteOldUsage(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
+/** Deletes at most `maxRows` of the rows of usage of hours older than `days`, and of the days that they began.
+ *  @returns the number of deleted rows of hours */
+export async function deleteOldUsage(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
+  const ofDays = `select ctid from usage_days where from_at < ${firstHour} order by from_at`;
+  await deletePlaces(executor, { table: "usage_days", places: ofDays }, [days, maxRows]);
   const places = `select ctid from usage_hours where from_at < ${firstHour} order by from_at`;
   return deletePlaces(executor, { table: "usage_hours", places }, [days, maxRows]);
 }

@@ -49,8 +49,10 @@ export function deleteRollupsBefore(executor: SqlExecutor, step: DeletionStep): 
   return deleteBefore(executor, { ...step, table: "rollups", at: "from_at" });
 }
 
-/** Deletes at most `maxRows` of the rows of usage of hours before an instant, the oldest first. @returns the number of deleted rows */
-export function deleteUsageBefore(executor: SqlExecutor, step: DeletionStep): Promise<number> {
+/** Deletes at most `maxRows` of the rows of usage of hours before an instant, the oldest first, and their days.
+ *  @returns the number of deleted rows of hours */
+export async function deleteUsageBefore(executor: SqlExecutor, step: DeletionStep): Promise<number> {
+  await deleteBefore(executor, { ...step, table: "usage_days", at: "from_at" });
   return deleteBefore(executor, { ...step, table: "usage_hours", at: "from_at" });
 }
 

@@ -5,6 +5,7 @@ import { CopyRows } from "./copy-rows.ts";
 import { epochMs } from "./epoch-ms.ts";
 import { numberArray } from "./array-literal.ts";
 import { bucketOf } from "./rollup-source.ts";
+import { dropUsageDays } from "./usage-days.ts";
 
 /** The usage of devices in an hour, as it is stored. */
 export interface StoredUsage extends PackedUsage {
@@ -30,6 +31,7 @@ export async function copyUsage(transaction: SqlTransaction, usage: readonly Sto
     rows.bytea(columns);
     rows.text(Buffer.from(holders));
   }
+  for (const hour of new Set(usage.map((row) => row.hour))) dropUsageDays(transaction, hour);
   const isAdded = await transaction.copy(`usage_hours (${names.join(", ")})`, rows.end());
   if (!isAdded) throw new Error(`usage of ${new Date(usage[0]?.hour ?? NaN).toISOString()} exists already`);
 }
@@ -50,6 +52,7 @@ export function takeUsage(
   transaction: SqlTransaction,
   { hour, firstKey, lastKey }: UsageBounds,
 ): Promise<StoredUsage[]> {
+  dropUsageDays(transaction, hour);
   const text = `
 delete from usage_hours u where u.from_at = to_timestamp($1::float8 / 1000.0) and u.first_key <= $3::text::int8
   and u.last_key >= $2::text::int8 returning ${selected}`;

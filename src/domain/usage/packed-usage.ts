@@ -1,6 +1,7 @@
 import { decodeNamedColumn } from "../block/named-part.ts";
 import { decodeNumbers, encodeNumbers } from "../block/number-column.ts";
 import { UndecodableBlock } from "../errors.ts";
+import { joinColumns, splitColumns } from "./column-list.ts";
 import { effectiveMeasures, energyMeasures, type UsageHolder, type UsageHour, type UsageSpan } from "./usage-hour.ts";
 
 // The usage of some hundred devices in one hour, as it is stored: columns of devices, then columns of spans, each with its length (4 bytes)
@@ -78,7 +79,7 @@ export function packUsage(devices: readonly DeviceUsage[], hour: number): Packed
     ),
   ];
   const all = `[${[...numbers.keys()].join()}]`;
-  return { devices: devices.length, spans: spans.length, columns: joined(columns), holders: all };
+  return { devices: devices.length, spans: spans.length, columns: joinColumns(columns), holders: all };
 }
 
 function rowOf({ job, user, occupants }: UsageHolder): HolderRow {
@@ -91,7 +92,7 @@ export function unpackUsage(packed: PackedUsage, hour: number): DeviceUsage[] {
   if (!(devices >= 0 && devices <= countLimit && spans >= 0 && spans <= countLimit)) {
     throw new UndecodableBlock(`it has ${devices} devices and ${spans} spans`);
   }
-  const parts = partsOf(packed.columns);
+  const parts = splitColumns(packed.columns, deviceColumns.length + spanColumns.length);
   const columns = parts.map((bytes, index) =>
     decodeNamedColumn(`column ${index}`, () => decodeNumbers(bytes, index < deviceColumns.length ? devices : spans)),
   );
@@ -161,30 +162,4 @@ function holdersOf(text: string): UsageHolder[] {
       throw new UndecodableBlock("it is not a list of holders", { cause });
     }
   });
-}
-
-function joined(columns: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(columns.reduce((sum, { length }) => sum + 4 + length, 0));
-  const view = new DataView(bytes.buffer);
-  let at = 0;
-  for (const column of columns) {
-    view.setUint32(at, column.length);
-    bytes.set(column, at + 4);
-    at += 4 + column.length;
-  }
-  return bytes;
-}
-
-function partsOf(bytes: Uint8Array): Uint8Array[] {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const parts: Uint8Array[] = [];
-  for (let at = 0; at + 4 <= bytes.length;) {
-    const end = at + 4 + view.getUint32(at);
-    parts.push(bytes.subarray(at + 4, end));
-    at = end;
-  }
-  if (parts.length !== deviceColumns.length + spanColumns.length) {
-    throw new UndecodableBlock(`it has ${parts.length} columns`);
-  }
-  return parts;
 }

@@ -60,6 +60,8 @@ export interface HistorySettling {
   settleSome(hour: number, afterKey: number): Promise<SettleStep>;
   /** Notes that hours are settled: if records come for them again, they have to be quiet again first. */
   forget(settled: readonly number[]): Promise<void>;
+  /** Adds up the usage of a past day whose hours are settled. @returns false if none is due, or if others settle: it is to be tried later */
+  rollUpDay(): Promise<boolean>;
   /** Notes that no records of these hours can be settled until more records come for them: they are not due. */
   rest(hours: readonly number[]): Promise<void>;
 }

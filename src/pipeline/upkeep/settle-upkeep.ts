@@ -79,10 +79,23 @@ export class SettleUpkeep extends PeriodicService {
   }
 
   protected override async step(): Promise<void> {
-    if (this.options.isOn) while (!this.stopping.aborted && (await this.round()) > 0);
-    else {
+    if (this.options.isOn) {
+      while (!this.stopping.aborted && (await this.round()) > 0);
+      await this.rollUpDays();
+    } else {
       await this.findDue();
       await this.options.settling.forget([]);
+    }
+  }
+
+  /** Adds up past days for at most a minute. */
+  private async rollUpDays(): Promise<void> {
+    const { settling, pauses, clock } = this.options;
+    const elapsedMs = stopwatch();
+    while (!this.stopping.aborted && elapsedMs() < roundMs) {
+      const dayElapsedMs = stopwatch();
+      if (!(await settling.rollUpDay())) return;
+      if (pauses) await clock.sleep(dayElapsedMs(), this.stopping);
     }
   }
 

@@ -21,6 +21,7 @@ import { BlockReader } from "./block-reader.ts";
 import { joinParts, packHour, type PackedHour } from "./hour-blocks.ts";
 import { type UsageThresholds, usageThresholdsDefault } from "../../../domain/usage/usage-hour.ts";
 import { storeRollups } from "./settled-rollups.ts";
+import { DayRollUp } from "./usage/day-roll-up.ts";
 import { storeUsage } from "./usage/stored-usage.ts";
 
 const gpusMax = 500;
@@ -59,12 +60,15 @@ export class Settler implements HistorySettling {
   /** How many records a GPU had in the last step: how many GPUs the next one looks at. */
   private recordsPerGpu = 3600;
   private readonly reader = new BlockReader();
+  private readonly days: DayRollUp;
 
   constructor(
     private readonly client: SqlClient,
     private readonly options: SettlerOptions = onServers,
     private readonly thresholds: UsageThresholds = usageThresholdsDefault,
-  ) {}
+  ) {
+    this.days = new DayRollUp(client, thresholds);
+  }
 
   async due(age: SettleAge): Promise<DueHours> {
     return selectDueHours(this.client, age);
@@ -142,6 +146,10 @@ export class Settler implements HistorySettling {
       const lock = await tryHours(transaction, [hour]);
       return lock === "held" ? work(transaction) : { outcome: lock };
     });
+  }
+
+  rollUpDay(): Promise<boolean> {
+    return this.days.rollUpDay();
   }
 
   forget(settled: readonly number[]): Promise<void> {

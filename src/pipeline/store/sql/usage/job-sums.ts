@@ -1,13 +1,14 @@
-import { hourMs } from "../../../../domain/time-range.ts";
+import { hourMs, type TimeRange } from "../../../../domain/time-range.ts";
 import type { UsagePrices } from "../../../../domain/usage/prices.ts";
 import type { JobFilter, JobUsage } from "../../../../domain/usage/usage.ts";
+import type { UsageDayEntry, UsageWho } from "../../../../domain/usage/usage-day.ts";
 import { type HeldShare, UsageSums } from "./usage-sums.ts";
 
 /** A pod or job that no record has named for so long has ended. */
 const quietMs = 15 * 60_000;
 
 interface OpenJob {
-  readonly held: HeldShare;
+  readonly who: UsageWho;
   readonly sums: UsageSums;
   fromMs: number;
   toMs: number;
@@ -26,17 +27,27 @@ export class JobSums {
     return this.jobs.size;
   }
 
-  /** Adds what a job had of a device in an hour; what no job had is left out. */
-  add(held: HeldShare, hour: number): void {
+  /** Adds what a job had of a device; what no job had is left out. */
+  add(held: HeldShare): void {
     if (held.state !== "allocated") return;
     const { fromMs, toMs } = held.share.segment;
-    const key = JSON.stringify([held.workload.namespace, held.workload.pod, held.job]);
+    this.jobOf(held, { fromMs, toMs }).add(held);
+  }
+
+  /** Adds what a job had on a day. @param uuidOf the uuids of devices by their keys */
+  addDay(entry: UsageDayEntry, uuidOf: (key: number) => string): void {
+    if (entry.who.state !== "allocated") return;
+    const { fromMs = NaN, toMs = NaN } = entry.figures;
+    this.jobOf(entry.who, { fromMs, toMs }).addDay(entry, uuidOf);
+  }
+
+  private jobOf(who: UsageWho, { fromMs, toMs }: TimeRange): UsageSums {
+    const key = JSON.stringify([who.workload.namespace, who.workload.pod, who.job]);
     let job = this.jobs.get(key);
-    if (job === undefined)
-      this.jobs.set(key, (job = { held, sums: new UsageSums(this.prices), fromMs: Infinity, toMs: hour }));
-    job.sums.add(held);
+    if (job === undefined) this.jobs.set(key, (job = { who, sums: new UsageSums(this.prices), fromMs, toMs }));
     job.fromMs = Math.min(job.fromMs, fromMs);
     job.toMs = Math.max(job.toMs, toMs);
+    return job.sums;
   }
 
   /** The jobs in the order in which they began. */
@@ -45,8 +56,8 @@ export class JobSums {
     const firstHour = Math.ceil(range.fromMs / hourMs) * hourMs;
     const endMs = Math.min(nowMs, Math.ceil(range.toMs / hourMs) * hourMs);
     return [...this.jobs.values()]
-      .map(({ held, sums, fromMs, toMs }) => ({
-        ...{ namespace: held.workload.namespace, pod: held.workload.pod, job: held.job, user: held.user, fromMs, toMs },
+      .map(({ who, sums, fromMs, toMs }) => ({
+        ...{ namespace: who.workload.namespace, pod: who.workload.pod, job: who.job, user: who.user, fromMs, toMs },
         hasEnded: toMs < endMs - quietMs,
         isComplete: fromMs > firstHour,
         uuids: [...sums.uuids].sort(),

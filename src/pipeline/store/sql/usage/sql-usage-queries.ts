@@ -11,13 +11,15 @@ import {
   type UsageRow,
   type UsageSumFilter,
 } from "../../../../domain/usage/usage.ts";
+import type { UsageWhere, UsageWho } from "../../../../domain/usage/usage-day.ts";
 import type { UsageSettings } from "../../../../domain/usage/usage-hour.ts";
 import type { UsageQueries } from "../../telemetry-queries.ts";
 import { heldSpans } from "./held-spans.ts";
 import { JobSums } from "./job-sums.ts";
 import { placeAt } from "./usage-fleet.ts";
 import { type HeldShare, heldShares, selectsHolder, UsageSums } from "./usage-sums.ts";
-import { type DeviceShare, usageTime } from "./usage-time.ts";
+import { usageParts } from "./usage-parts.ts";
+import type { DeviceShare } from "./usage-time.ts";
 
 const dayMs = 24 * hourMs;
 
@@ -36,18 +38,33 @@ export class SqlUsageQueries implements UsageQueries {
       string,
       { readonly timeMs: number; readonly group: readonly string[]; readonly sums: UsageSums }
     >();
-    for await (const { hour, shares } of usageTime(this.reads(), filter, this.settings)) {
-      const timeMs = step === "total" ? range.fromMs : step === "day" ? Math.floor(hour / dayMs) * dayMs : hour;
-      for (const held of inTurn(shares)) {
-        if (!selectsHolder(filter.holder, held)) continue;
-        const group = fields.map((field) => valueOf(field, held));
-        const key = keyOf(timeMs, group);
-        let found = groups.get(key);
-        if (found === undefined) {
-          groups.set(key, (found = { timeMs, group, sums: new UsageSums(this.settings.prices) }));
-          if (groups.size > rowsMax) throw tooMany(rowsMax);
+    const sumsOf = (atMs: number, group: readonly string[]): UsageSums => {
+      const timeMs = step === "total" ? range.fromMs : step === "day" ? Math.floor(atMs / dayMs) * dayMs : atMs;
+      const key = keyOf(timeMs, group);
+      let found = groups.get(key);
+      if (found === undefined) {
+        groups.set(key, (found = { timeMs, group, sums: new UsageSums(this.settings.prices) }));
+        if (groups.size > rowsMax) throw tooMany(rowsMax);
+      }
+      return found.sums;
+    };
+    const byDay = step !== "hour" && groupBy !== "device";
+    for await (const part of usageParts(this.reads(), filter, { thresholds: this.settings, byDay })) {
+      if ("shares" in part) {
+        for (const held of inTurn(part.shares)) {
+          if (!selectsHolder(filter.holder, held)) continue;
+          const { device, segment } = held.share;
+          const where = placeAt(device, segment.atMs);
+          const group = fields.map((field) => valueOf(field, held, { ...where, uuid: device.uuid }));
+          sumsOf(part.hour, group).add(held);
         }
-        found.sums.add(held);
+      } else {
+        for (const entry of part.entries) {
+          const { who, where } = entry;
+          if (!selectsHolder(filter.holder, who)) continue;
+          const group = fields.map((field) => valueOf(field, who, { ...where, uuid: "" }));
+          sumsOf(part.day, group).addDay(entry, part.uuidOf);
+        }
       }
     }
     return [...groups.values()]
@@ -57,8 +74,12 @@ export class SqlUsageQueries implements UsageQueries {
 
   async jobs(filter: JobFilter): Promise<JobUsage[]> {
     const jobs = new JobSums(filter, this.settings.prices);
-    for await (const { hour, shares } of usageTime(this.reads(), filter, this.settings)) {
-      for (const held of inTurn(shares)) if (selectsHolder(filter.holder, held)) jobs.add(held, hour);
+    for await (const part of usageParts(this.reads(), filter, { thresholds: this.settings, byDay: true })) {
+      if ("shares" in part) {
+        for (const held of inTurn(part.shares)) if (selectsHolder(filter.holder, held)) jobs.add(held);
+      } else {
+        for (const entry of part.entries) if (selectsHolder(filter.holder, entry.who)) jobs.addDay(entry, part.uuidOf);
+      }
       if (jobs.size > filter.rowsMax) throw tooMany(filter.rowsMax);
     }
     return jobs.rows();
@@ -68,8 +89,9 @@ export class SqlUsageQueries implements UsageQueries {
     const hours = { fromMs: hourOf(range.fromMs), toMs: range.toMs };
     const gpus = { uuids: [uuid], ...(within === undefined ? {} : { within }) };
     const spans: HeldSpan[] = [];
-    for await (const { shares } of usageTime(this.reads(), { gpus, range: hours }, this.settings)) {
-      heldSpans(spans, shares, range);
+    const options = { thresholds: this.settings, byDay: false };
+    for await (const part of usageParts(this.reads(), { gpus, range: hours }, options)) {
+      if ("shares" in part) heldSpans(spans, part.shares, range);
     }
     return spans;
   }
@@ -87,8 +109,11 @@ const keyOf = (timeMs: number, group: readonly string[]): string =>
 const tooMany = (rowsMax: number): QueryTooCostly =>
   new QueryTooCostly(`more than ${rowsMax} rows: ask for a shorter range, fewer groups or a longer step`);
 
-function valueOf(field: UsageField, { share, workload, job, user }: HeldShare): string {
-  const { device, segment } = share;
+function valueOf(
+  field: UsageField,
+  { workload, job, user }: UsageWho,
+  { uuid, clusterId, hostname, modelName }: UsageWhere & { readonly uuid: string },
+): string {
   switch (field) {
     case "namespace":
       return workload.namespace;
@@ -101,13 +126,13 @@ function valueOf(field: UsageField, { share, workload, job, user }: HeldShare): 
     case "user":
       return user;
     case "uuid":
-      return device.uuid;
+      return uuid;
     case "cluster_id":
-      return placeAt(device, segment.atMs).clusterId;
+      return clusterId;
     case "hostname":
-      return placeAt(device, segment.atMs).hostname;
+      return hostname;
     case "model_name":
-      return placeAt(device, segment.atMs).modelName;
+      return modelName;
   }
 }
 

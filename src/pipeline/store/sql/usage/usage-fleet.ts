@@ -7,6 +7,7 @@ import type { UsageFilter } from "../../../../domain/usage/usage.ts";
 
 /** A GPU or a MIG instance. */
 export interface UsageDevice {
+  /** Negative for the GPU of MIG instances that has not reported itself: that of one of them. */
   readonly gpuKey: number;
   readonly uuid: string;
   /** From its first record to its last one, as far as the database knows it. */
@@ -31,7 +32,10 @@ export interface GpuFamily {
 }
 
 /** The families with a device that a filter may select, in the order of their uuids. */
-export function familiesOf({ devices, places, decommissioned }: UsageFleet, filter: UsageFilter): GpuFamily[] {
+export function familiesOf(
+  { devices, places, decommissioned }: UsageFleet,
+  filter: Pick<UsageFilter, "gpus">,
+): GpuFamily[] {
   const placesOf = Map.groupBy(places, ({ gpuKey }) => gpuKey);
   const goneOf = Map.groupBy(decommissioned, ({ uuid }) => uuid);
   const all = devices.flatMap(({ gpuKey, uuid, firstSeenMs, lastSeenMs }): UsageDevice[] => {

@@ -1,4 +1,4 @@
-import { noWorkload, type Workload } from "../../../../domain/gpu.ts";
+import { noWorkload } from "../../../../domain/gpu.ts";
 import type { UsageSegment } from "../../../../domain/usage/device-time.ts";
 import { gpuHourPrice, type UsagePrices } from "../../../../domain/usage/prices.ts";
 import { partsPerMs } from "../../../../domain/usage/mig-slices.ts";
@@ -8,22 +8,25 @@ import {
   type MeanAndMax,
   type UsageSum,
 } from "../../../../domain/usage/usage.ts";
-import type { Level, UsageHolder } from "../../../../domain/usage/usage-hour.ts";
+import {
+  effectiveMeasures,
+  energyMeasures,
+  type Level,
+  type UsageHolder,
+} from "../../../../domain/usage/usage-hour.ts";
 import { hourMs } from "../../../../domain/time-range.ts";
+import {
+  type dayFigures,
+  type UsageDayEntry,
+  type UsageState,
+  type UsageWho,
+} from "../../../../domain/usage/usage-day.ts";
 import { placeAt } from "./usage-fleet.ts";
 import type { DeviceShare } from "./usage-time.ts";
 
-/** What a device's time is counted as. */
-export type UsageState = "allocated" | "unallocated" | "unknown";
-
 /** The part of a device that one of its holders had, or that no holder had. */
-export interface HeldShare {
+export interface HeldShare extends UsageWho {
   readonly share: DeviceShare;
-  readonly state: UsageState;
-  /** Empty if no workload held the device. */
-  readonly workload: Workload;
-  readonly job: string;
-  readonly user: string;
   /** How many held the device. */
   readonly holders: number;
   readonly parts: number;
@@ -51,7 +54,7 @@ export function heldShares(share: DeviceShare): HeldShare[] {
 }
 
 /** True if a filter selects time of a holder. */
-export function selectsHolder({ namespace, pod, job, user }: HolderFilter, held: HeldShare): boolean {
+export function selectsHolder({ namespace, pod, job, user }: HolderFilter, held: UsageWho): boolean {
   const isAny = namespace === undefined && pod === undefined && job === undefined && user === undefined;
   return (
     isAny ||
@@ -70,9 +73,13 @@ interface LevelSum {
   max: number;
 }
 
+/** The measures that were met, as a set: the sum of a bit for each. */
+const effectiveBit = (measure: UsageSegment["effectiveBy"]): number => 1 << effectiveMeasures.indexOf(measure);
+const energyBit = (measure: UsageSegment["energyBy"]): number => 1 << energyMeasures.indexOf(measure);
+
 /** Adds up usage. */
 export class UsageSums {
-  private readonly partsOf = { allocated: 0, unallocated: 0, unknown: 0 };
+  private readonly partsOf: Record<UsageState, number> = { allocated: 0, unallocated: 0, unknown: 0 };
   private sharedParts = 0;
   private unsizedParts = 0;
   private activeMs = 0;
@@ -84,13 +91,14 @@ export class UsageSums {
   private readonly cost = { allocated: 0, idle: 0 };
   private isPriced = true;
   private holdersMax = 0;
-  private readonly effectiveBy = new Set<UsageSegment["effectiveBy"]>();
-  private readonly energyBy = new Set<UsageSegment["energyBy"]>();
+  private effectiveBy = 0;
+  private energyBy = 0;
   private readonly levels: LevelSum[] = Array.from({ length: 3 }, () => ({ sum: 0, seconds: 0, max: NaN }));
   readonly uuids = new Set<string>();
 
   constructor(private readonly prices: UsagePrices) {}
 
+  /** Adds what a holder had of a device. */
   add(held: HeldShare): void {
     const { share, state, holders, parts } = held;
     const { device, segment } = share;
@@ -105,36 +113,83 @@ export class UsageSums {
     if (!device.isSized) this.unsizedParts += parts;
     this.holdersMax = Math.max(this.holdersMax, holders);
     const ofTime = parts / (partsPerMs * (segment.toMs - segment.fromMs));
+    const idleMs = segment.idleMs * ofTime;
+    const [energyJoules, idleJoules] = [share.energyJoules * ofShare, share.idleJoules * ofShare];
     this.activeMs += segment.activeMs * ofTime;
-    this.idleMs += segment.idleMs * ofTime;
     this.effectiveMs += segment.effectiveMs * ofTime;
-    this.energyJoules += share.energyJoules * ofShare;
-    this.idleJoules += share.idleJoules * ofShare;
-    this.effectiveBy.add(segment.effectiveBy);
-    this.energyBy.add(share.energyBy);
+    this.effectiveBy |= effectiveBit(segment.effectiveBy);
+    this.energyBy |= energyBit(share.energyBy);
     this.addLevels(segment);
-    this.addCost(held, segment.idleMs * ofTime, ofShare);
+    const { modelName } = placeAt(device, segment.atMs);
+    this.addPriced(modelName, { parts, idleMs, energyJoules, idleJoules });
   }
 
-  private addCost({ share, parts }: HeldShare, idleMs: number, ofShare: number): void {
+  /** Adds what a holder had on a day.
+   *  @param uuidOf the uuids of devices by their keys */
+  addDay({ who: { state }, where, figures, deviceKeys }: UsageDayEntry, uuidOf: (key: number) => string): void {
+    const of = (name: (typeof dayFigures)[number]): number => figures[name] as number;
+    for (const key of deviceKeys) this.uuids.add(uuidOf(key));
+    this.partsOf[state] += of("parts");
+    if (state !== "allocated") {
+      this.otherJoules += of("energyJoules");
+      return;
+    }
+    this.sharedParts += of("sharedParts");
+    this.unsizedParts += of("unsizedParts");
+    this.holdersMax = Math.max(this.holdersMax, of("holdersMax"));
+    this.activeMs += of("activeMs");
+    this.effectiveMs += of("effectiveMs");
+    this.effectiveBy |= of("effectiveBy");
+    this.energyBy |= of("energyBy");
+    for (const [index, name] of levelNames.entries()) {
+      const level = { sum: of(`${name}Sum`), seconds: of(`${name}Seconds`), max: of(`${name}Max`) };
+      addLevel(this.levels[index] as LevelSum, level);
+    }
+    const used = { parts: of("parts"), idleMs: of("idleMs") };
+    this.addPriced(where.modelName, { ...used, energyJoules: of("energyJoules"), idleJoules: of("idleJoules") });
+  }
+
+  /** What was added, all of it of one state, as an entry of a day has it. */
+  figures(): Omit<UsageDayEntry["figures"], "fromMs" | "toMs"> {
+    const { allocated, unallocated, unknown } = this.partsOf;
+    const levels = this.levels.map(({ sum, seconds, max }, index) => {
+      const name = levelNames[index] as string;
+      return { [`${name}Sum`]: toThousandths(sum), [`${name}Seconds`]: toThousandths(seconds), [`${name}Max`]: max };
+    });
+    return {
+      parts: allocated + unallocated + unknown,
+      sharedParts: this.sharedParts,
+      unsizedParts: this.unsizedParts,
+      holdersMax: this.holdersMax,
+      activeMs: toThousandths(this.activeMs),
+      idleMs: toThousandths(this.idleMs),
+      effectiveMs: toThousandths(this.effectiveMs),
+      energyJoules: toThousandths(this.energyJoules + this.otherJoules),
+      idleJoules: toThousandths(this.idleJoules),
+      ...{ effectiveBy: this.effectiveBy, energyBy: this.energyBy },
+      ...(Object.assign({}, ...levels) as Record<string, number>),
+    };
+  }
+
+  private addPriced(modelName: string, { parts, idleMs, energyJoules, idleJoules }: Priced): void {
+    this.idleMs += idleMs;
+    this.energyJoules += energyJoules;
+    this.idleJoules += idleJoules;
     if (this.prices.gpuHour.size === 0) return;
-    const price = gpuHourPrice(this.prices, placeAt(share.device, share.segment.atMs).modelName);
+    const price = gpuHourPrice(this.prices, modelName);
     if (price === undefined) this.isPriced = false;
     const hours = (ms: number): number => ((price ?? 0) * ms) / hourMs;
-    const energy = (joules: number): number => (this.prices.kilowattHour * joules * ofShare) / joulesPerKilowattHour;
-    this.cost.allocated += hours(parts / partsPerMs) + energy(share.energyJoules);
-    this.cost.idle += hours(idleMs) + energy(share.idleJoules);
+    const energy = (joules: number): number => (this.prices.kilowattHour * joules) / joulesPerKilowattHour;
+    this.cost.allocated += hours(parts / partsPerMs) + energy(energyJoules);
+    this.cost.idle += hours(idleMs) + energy(idleJoules);
   }
 
   private addLevels({ levels, fromMs, toMs }: UsageSegment): void {
     if (levels === undefined) return;
+    const seconds = (toMs - fromMs) / 1000;
     for (let index = 0; index < levels.length; index += 1) {
-      const level = levels[index] as Level;
-      if (Number.isNaN(level.max)) continue;
-      const own = this.levels[index] as LevelSum;
-      own.sum += level.sum;
-      own.seconds += (toMs - fromMs) / 1000;
-      if (!(level.max <= own.max)) own.max = level.max;
+      const { sum, max } = levels[index] as Level;
+      addLevel(this.levels[index] as LevelSum, { sum, seconds, max });
     }
   }
 
@@ -162,11 +217,28 @@ export class UsageSums {
       idleJoules: Math.round(this.idleJoules),
       otherJoules: Math.round(this.otherJoules),
       cost: this.costs(),
-      effectiveBy: only(this.effectiveBy),
-      energyBy: only(this.energyBy),
+      effectiveBy: only(effectiveMeasures, this.effectiveBy),
+      energyBy: only(energyMeasures, this.energyBy),
       ...{ utilization, memory, power },
     };
   }
+}
+
+/** What costs something. */
+interface Priced {
+  readonly parts: number;
+  readonly idleMs: number;
+  readonly energyJoules: number;
+  readonly idleJoules: number;
+}
+
+const levelNames = ["utilization", "memory", "power"] as const;
+
+function addLevel(own: LevelSum, { sum, seconds, max }: LevelSum): void {
+  if (Number.isNaN(max)) return;
+  own.sum += sum;
+  own.seconds += seconds;
+  if (!(max <= own.max)) own.max = max;
 }
 
 const toThousandths = (value: number): number => Math.round(value * 1000) / 1000;
@@ -174,8 +246,8 @@ const toThousandths = (value: number): number => Math.round(value * 1000) / 1000
 /** Seconds of whole GPUs. */
 const secondsOf = (parts: number): number => parts / partsPerMs / 1000;
 
-function only<Measure extends string>(measures: ReadonlySet<Measure | "none">): Measure | "none" | "mixed" {
-  const [first = "none", ...others] = measures;
+function only<Measure extends string>(measures: readonly Measure[], met: number): Measure | "none" | "mixed" {
+  const [first = "none", ...others] = measures.filter((_, bit) => (met & (1 << bit)) !== 0);
   return others.length === 0 ? first : "mixed";
 }
 

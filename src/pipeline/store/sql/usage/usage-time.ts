@@ -1,6 +1,6 @@
 import type { SqlExecutor } from "../../../../db/client.ts";
 import { selectOwnSpans } from "../../../../db/sql/select-spans.ts";
-import { selectUsageFleet } from "../../../../db/sql/usage-devices.ts";
+import type { UsageFleet } from "../../../../db/sql/usage-devices.ts";
 import { hourMs, hourOf, type TimeRange } from "../../../../domain/time-range.ts";
 import { type NearUsage, partOfSegment, segmentsOf, type UsageSegment } from "../../../../domain/usage/device-time.ts";
 import { type DeviceTime, sharesOf, type UsageShare } from "../../../../domain/usage/gpu-time.ts";
@@ -32,11 +32,11 @@ const familiesPerTurn = 2000;
 export async function* usageTime(
   executor: SqlExecutor,
   filter: Omit<UsageFilter, "holder">,
-  thresholds: UsageThresholds,
+  { thresholds, fleet }: { readonly thresholds: UsageThresholds; readonly fleet: UsageFleet },
 ): AsyncGenerator<SharesOfHour, void, undefined> {
   const { within } = filter.gpus;
   const own = within && new OwnUsage(within, await ownRecords(executor, within));
-  const families = familiesOf(await selectUsageFleet(executor), { ...filter, holder: {} });
+  const families = familiesOf(fleet, filter);
   const devices = families
     .flatMap(({ board, instances }) => [...(board === undefined ? [] : [board]), ...instances])
     .sort((a, b) => a.gpuKey - b.gpuKey);
@@ -113,7 +113,7 @@ class FleetTime {
     // only its instances have reported: where they are, it is. Of a GPU that no input names, nothing is counted besides them
     const whole = board ?? {
       ...(first as UsageDevice),
-      gpuKey: NaN,
+      gpuKey: -(first as UsageDevice).gpuKey,
       uuid: uuid ?? "",
       parts: partsPerMs,
       isSized: true,
