@@ -23,6 +23,16 @@ interface Body {
 const bodyOf = async (path: string): Promise<Body> => (await gateway.json(path)) as unknown as Body;
 
 describe("history", () => {
+  test.each(["1m", "1h", "1d"])("averages of a host by %s have those in which its GPUs came", async (resolution) => {
+    const averages = async (query: string) =>
+      (await bodyOf(`/api/v1/telemetry?resolution=${resolution}&limit=100&${query}`)).data;
+    const all = (await averages("")).filter(({ uuid }) => String(uuid).startsWith("GPU-host-a"));
+    expect(all.length).toBe(2);
+    expect(await averages("cluster_id=alpha&hostname=host-a")).toEqual(all);
+    expect(await averages("hostname=host-a&model=NVIDIA%20H100%2080GB%20HBM3&cluster_id=alpha")).toEqual(all);
+    expect(await averages("hostname=host-a&cluster_id=gamma")).toEqual([]);
+  });
+
   test("has pages that lead from the newest records back to the oldest by next_cursor", async () => {
     for (const path of [a0, "/api/v1/telemetry", "/api/v1/clusters/alpha/hosts/host-a/gpus/0/metrics"]) {
       const whole = await bodyOf(`${path}?limit=100`);
