@@ -180,14 +180,3 @@ describe("axe finds no serious fault", () => {
     60_000,
   );
 });
-
-test("while the gateway is away, the page shows the state of then and says so; it comes back by itself", async () => {
-  const served = await serve();
-  const { page, close } = await openPage(chromium, `${served.url}/pipeline`);
-  await served.gateway.app.stop(true);
-  await page.locator(".status[data-status=away]").waitFor();
-  expect((await rowsOf(page, "dead-letters")).length).toBe(2);
-  served.gateway.app.listen({ hostname: "127.0.0.1", port: Number(new URL(served.url).port) });
-  await page.locator(".status[data-status=live]").waitFor();
-  await close();
-}, 60_000);

@@ -1,0 +1,216 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Page } from "playwright-core";
+import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "../../dev/pipeline-process.ts";
+import { type OpenChromium, openChromium } from "../../dev/servers/chromium.ts";
+import { freePorts } from "../../dev/servers/free-ports.ts";
+import { until } from "../../dev/until.ts";
+import { memoryText, metricText } from "../../src/dashboard/model/format.ts";
+import { dashboardPages, gpuPath, hostPath, type PageName } from "../../src/dashboard/pages.ts";
+import { makeDataDir } from "../support/open-store.ts";
+import { type OpenPage, openPage } from "./open-page.ts";
+
+// All pages in a real browser, of a real process that simulates faults and MIG instances, and evaluates the rules.
+
+const dir = await mkdtemp(join(tmpdir(), "telemetry-every-page-"));
+const failed = "memory.row-remap.failed";
+const pending = "memory.row-remap.pending";
+let chromium: OpenChromium;
+let pipeline: PipelineProcess;
+let env: Record<string, string>;
+let url: string;
+/** A GPU that has MIG instances. */
+let parent: { readonly uuid: string; readonly hostname: string };
+let paths: Readonly<Record<PageName, string>>;
+
+interface ApiGpu {
+  readonly uuid: string;
+  readonly hostname: string;
+  readonly parent_uuid?: string;
+  readonly mig_instance_id?: string;
+  readonly mig_profile?: string;
+}
+type ApiRecord = Readonly<Record<"gpu_utilization" | "memory_used_mb" | "memory_free_mb", number>> & {
+  readonly uuid: string;
+};
+type ApiFault = Readonly<Record<"id" | "name" | "state" | "comment" | "uuid", string>>;
+
+const api = async <Data>(path: string): Promise<Data> =>
+  ((await (await fetch(`${url}${path}`)).json()) as { data: Data }).data;
+
+beforeAll(async () => {
+  const [port = 0] = await freePorts(1);
+  await makeDataDir(join(dir, "data"));
+  await Bun.write(join(dir, "rules.yaml"), `${pending}:\n  resolve_for_seconds: 1\n`);
+  env = {
+    ...{ DATA_DIR: join(dir, "data"), PORT: String(port), SIM_HOSTS: "2", SIM_MIG: "0.5", SIM_INTERVAL: "1s" },
+    ...{ SIM_FAULTS: `${failed}@5s,${pending}@8s-20s`, FAULT_RULES_FILE: join(dir, "rules.yaml") },
+  };
+  pipeline = startPipeline(env);
+  [chromium, url] = await Promise.all([openChromium(), urlOf(pipeline)]);
+  const instance = await until(async () =>
+    (await api<ApiGpu[]>("/api/v1/gpus")).find(({ parent_uuid: uuid }) => uuid !== undefined),
+  );
+  parent = { uuid: instance.parent_uuid ?? "", hostname: instance.hostname };
+  const { fleet, faults, namespaces, pipeline: ofPipeline } = dashboardPages;
+  const withoutState = {
+    fleet: fleet.path,
+    faults: faults.path,
+    namespaces: namespaces.path,
+    pipeline: ofPipeline.path,
+  };
+  paths = { ...withoutState, host: hostPath(parent.hostname), gpu: gpuPath(parent.uuid) };
+}, 600_000);
+afterAll(async () => {
+  await chromium.close();
+  await stopPipeline(pipeline, "SIGKILL");
+  await rm(dir, { recursive: true, force: true });
+});
+
+const opened = (path: string): Promise<OpenPage> => openPage(chromium, `${url}${path}`);
+const faultNamed = async (name: string): Promise<ApiFault | undefined> =>
+  (await api<ApiFault[]>("/api/v1/faults?state=firing,acknowledged,resolved")).find((fault) => fault.name === name);
+
+const card = (page: Page, name: string) => page.locator(".fault", { hasText: `${name};` });
+/** Stays open from the first fault to its end. */
+let faultsPage: OpenPage;
+
+test("faults that the rules find appear by themselves, and are acknowledged and silenced by keyboard", async () => {
+  faultsPage = await opened("/faults");
+  const { page } = faultsPage;
+  const press = async (name: string, button: string): Promise<void> => {
+    await card(page, name).getByRole("button", { name: button }).focus();
+    await page.keyboard.press("Enter");
+  };
+  await card(page, failed).waitFor();
+  await press(failed, "Acknowledge");
+  await page.keyboard.type("drained");
+  await page.keyboard.press("Enter");
+  await until(async () => (await card(page, failed).textContent())?.includes(": drained"));
+  expect(await faultNamed(failed)).toMatchObject({ state: "acknowledged", comment: "drained" });
+  await card(page, pending).waitFor();
+  await press(pending, "Silence");
+  await page.keyboard.type("reset tonight");
+  await page.keyboard.press("Enter");
+  await until(async () => (await card(page, pending).textContent())?.includes(", silenced"));
+}, 60_000);
+
+/** The rows of the MIG instances, by number. */
+const instanceRows = (page: Page): Promise<Record<string, string[]>> =>
+  page.evaluate<Record<string, string[]>>(
+    `Object.fromEntries([...document.querySelectorAll("section[aria-labelledby=instances] tbody tr")].map((row) => [...row.cells].map((cell) => cell.textContent)).map(([id, ...cells]) => [id, cells]))`,
+  );
+
+test("a GPU's page has its MIG instances with the API's values, and its host and the fleet count each once", async () => {
+  const { page, errors, close } = await opened(paths.gpu);
+  const gpus = await api<ApiGpu[]>("/api/v1/gpus");
+  const instances = gpus.filter(({ parent_uuid: uuid }) => uuid === parent.uuid);
+  const told = async (): Promise<Record<string, string[]>> => {
+    const records = await api<ApiRecord[]>(`/api/v1/telemetry/latest?parent_uuid=${parent.uuid}`);
+    const rows = instances.map(({ uuid, mig_instance_id: id = "", mig_profile: profile = "" }) => {
+      const { gpu_utilization: used = NaN, ...record } =
+        records.find((each) => each.uuid === uuid) ?? ({} as ApiRecord);
+      const memory = memoryText(record.memory_used_mb, record.memory_free_mb);
+      return [id, [profile, metricText("gpu_utilization", used), memory]] as [string, string[]];
+    });
+    return Object.fromEntries(rows);
+  };
+  /** Compares while the instances do not change. */
+  await until(async () => {
+    const before = await told();
+    const shown = Object.entries(await instanceRows(page)).map(([id, cells]) => [id, cells.slice(0, 3)] as const);
+    return Bun.deepEquals(before, await told()) && Bun.deepEquals(Object.fromEntries(shown), before);
+  });
+  const [first] = instances;
+  await page.getByRole("link", { name: first?.mig_instance_id ?? "", exact: true }).click();
+  await page.getByRole("heading", { name: `MIG instance ${first?.mig_instance_id} on GPU` }).waitFor();
+  const ofHost = gpus.filter(({ hostname }) => hostname === parent.hostname);
+  await page.goto(`${url}${paths.host}`);
+  await until(async () => (await page.locator("tbody tr[data-uuid]").count()) === ofHost.length);
+  await until(async () => (await page.locator(".small-chart").count()) === ofHost.length);
+  await page.goto(url);
+  await until(async () => (await page.locator("[data-tile=devices] strong").textContent()) === String(gpus.length));
+  const cells = `[...document.querySelector("canvas.values").getContext("2d").getImageData(0, 0, 1000, 1000).data].filter((each, at) => at % 4 === 3 && each === 255).length`;
+  await until(async () => (await page.evaluate<number>(cells)) === gpus.length);
+  expect(errors).toEqual([]);
+  await close();
+}, 120_000);
+
+/** Marks the controls that a keyboard ought to reach. Of a group of choices, the chosen one; arrow keys lead to the others. */
+const markControls = `(() => {
+  const isSeen = (each) => each.checkVisibility() && !each.disabled && each.tabIndex >= 0 && !(each.type === "radio" && !each.checked);
+  const controls = [...document.querySelectorAll("a[href], button, input, select, summary, [tabindex]")].filter(isSeen);
+  controls.forEach((each, index) => (each.dataset.control = String(index)));
+  return controls.length;
+})()`;
+/** The marked control that has the focus, and whether that is seen. */
+const focused = `(() => {
+  const { activeElement: at } = document;
+  const shown = at.closest("label") ?? at;
+  return [at.dataset.control, [at, shown].some((each) => getComputedStyle(each).outlineStyle !== "none")];
+})()`;
+/** A field of a date has a stop for each of its parts. */
+const mostStops = 12;
+
+test.each(Object.keys(dashboardPages) as PageName[])(
+  "every control of the page %s is reached by Tab, and shows that it has the focus",
+  async (name) => {
+    const { page, errors, close } = await opened(paths[name]);
+    await until(async () => (await page.locator("main .notice", { hasText: "Reading" }).count()) === 0);
+    const count = await page.evaluate<number>(markControls);
+    expect(count).toBeGreaterThan(5);
+    const reached = new Set<string>();
+    const seen = new Set<string>();
+    for (let stops = 0; reached.size < count && stops < count + 4 * mostStops; stops++) {
+      await page.keyboard.press("Tab");
+      const [control, isSeen] = await page.evaluate<[string | undefined, boolean]>(focused);
+      if (control === undefined) continue;
+      reached.add(control);
+      if (isSeen) seen.add(control);
+    }
+    const missing = Array.from({ length: count }, (_, index) => String(index)).filter((each) => !reached.has(each));
+    const texts = async (ids: string[]): Promise<string[]> =>
+      Promise.all(ids.map(async (id) => page.locator(`[data-control="${id}"]`).innerHTML()));
+    expect([await texts(missing), await texts([...reached.difference(seen)]), errors]).toEqual([[], [], []]);
+    await close();
+  },
+  60_000,
+);
+
+test("a fault that has ended leaves the page by itself, and is among the ended ones", async () => {
+  const { page, errors, close } = faultsPage;
+  await card(page, pending).waitFor({ state: "detached" });
+  expect(await faultNamed(pending)).toMatchObject({ state: "resolved" });
+  await page.getByLabel("Ended in the last day").check();
+  await until(async () => (await card(page, pending).textContent())?.includes("resolved"));
+  expect(errors).toEqual([]);
+  await close();
+}, 60_000);
+
+test("while the gateway is away, every page shows the state of then and says so; all come back by themselves", async () => {
+  const names = Object.keys(dashboardPages) as PageName[];
+  const pages = await Promise.all(names.map((name) => opened(paths[name])));
+  const tiles = ({ page }: OpenPage): Promise<number> => page.locator(".tile, .fault").count();
+  await until(async () => (await Promise.all(pages.map(tiles))).every((count) => count > 0));
+  const before = await Promise.all(pages.map(tiles));
+  await stopPipeline(pipeline, "SIGKILL");
+  for (const { page } of pages) await page.locator(".status[data-status=away]").waitFor();
+  for (const { page } of pages) {
+    expect(await page.locator(".status").textContent()).toMatch(
+      /^no connection since \d\d:\d\d:\d\d, showing the state of then$/,
+    );
+  }
+  expect(await Promise.all(pages.map(tiles))).toEqual(before);
+  pipeline = startPipeline(env);
+  await urlOf(pipeline);
+  for (const { page } of pages) await page.locator(".status[data-status=live]").waitFor({ timeout: 30_000 });
+  const [fleet, faults] = pages;
+  await until(async () =>
+    /newest [0-3] s ago/.test((await fleet?.page.locator("[data-tile=rate]").textContent()) ?? ""),
+  );
+  // the acknowledgement outlives the process that took it
+  await until(async () => (await faults?.page.locator(".faults").textContent())?.includes(": drained"));
+  await Promise.all(pages.map(({ close }) => close()));
+}, 120_000);
