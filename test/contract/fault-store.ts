@@ -98,7 +98,7 @@ export function exerciseFaultStore(name: string, open: () => Promise<OpenStore>)
       const { name: rule, subject, summary, action } = change("first", "acknowledged");
       expect(found?.fault).toEqual({
         ...{ id, name: rule, rule, severity: "info", summary, subject, startedAtMs: t0, action },
-        ...{ runbook: "docs/faults.md#memoryfull", state: "acknowledged", value: 0.97, why: "It is acknowledged." },
+        ...{ runbook: "docs/faults.md#memoryfull", state: "acknowledged", value: 0.97, why: "It is firing." },
         ...{
           holders,
           stateSinceMs: t0 + 2 * minute,

@@ -90,6 +90,8 @@ test("faults that the rules find appear by themselves, and are acknowledged and 
   await page.keyboard.press("Enter");
   await until(async () => (await card(page, failed).textContent())?.includes(": drained"));
   expect(await faultNamed(failed)).toMatchObject({ state: "acknowledged", comment: "drained" });
+  expect(await page.locator(".said").textContent()).toBe("The fault is acknowledged.");
+  expect(await card(page, failed).textContent()).toContain("The value of row_remap_failure is 1; above 0 is bad.");
   await card(page, pending).waitFor();
   await press(pending, "Silence");
   await page.keyboard.type("reset tonight");

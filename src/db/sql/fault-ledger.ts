@@ -44,7 +44,7 @@ select id, name, rule, severity, summary, kind, "clusterId", hostname, uuid, job
   ${instant("acknowledgedAtMs")}, comment, changes
 from ${recordOfFaults}
 on conflict (id) do update set state = excluded.state, state_since = excluded.state_since,
-  fired_at = coalesce(f.fired_at, excluded.fired_at), ended_at = excluded.ended_at, value = excluded.value, why = excluded.why,
+  fired_at = coalesce(f.fired_at, excluded.fired_at), ended_at = excluded.ended_at, value = excluded.value, why = case when excluded.state = 'acknowledged' then f.why else excluded.why end,
   acknowledged_by = coalesce(excluded.acknowledged_by, f.acknowledged_by),
   acknowledged_at = coalesce(excluded.acknowledged_at, f.acknowledged_at),
   comment = coalesce(excluded.comment, f.comment), changes = f.changes + excluded.changes`;

@@ -23,7 +23,7 @@ export function SmallChart({ device, records, window }: SmallChartOptions) {
   const text =
     figures === undefined
       ? "no data"
-      : `lowest ${quantityText(figures.lowest, "percent")}, highest ${quantityText(figures.highest, "percent")}`;
+      : `${quantityText(figures.lowest, "percent")} to ${quantityText(figures.highest, "percent")}`;
   return (
     <a class="small-chart" href={gpuPath(device.uuid)} data-uuid={device.uuid}>
       <strong>{name}</strong> <small>{text}</small>

@@ -54,8 +54,13 @@ export async function countFiringFaults(): Promise<{ readonly all: string; reado
 /** Says that a person has seen a fault. @returns what became of that */
 export async function acknowledge(id: string, comment: string): Promise<string> {
   const path = `/api/v1/faults/${encodeURIComponent(id)}/acknowledge`;
-  return (await read<{ readonly data: Schemas["FaultOrder"] }>(path, comment === "" ? {} : { comment }, "POST")).data
-    .message;
+  const query = comment === "" ? {} : { comment };
+  const { data } = await read<{ readonly data: Schemas["FaultOrder"] }>(path, query, "POST");
+  if (data.outcome !== "done") return data.message;
+  // an event, such as an XID, is over once a person has seen it
+  return data.fault?.ended_at === undefined
+    ? "The fault is acknowledged."
+    : "The fault is acknowledged, and has ended with that.";
 }
 
 /** Notifies no one of a fault of this name at this place, until an instant. */
