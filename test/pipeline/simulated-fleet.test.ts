@@ -90,6 +90,11 @@ test("energy only rises, at the rate of the power, until a repair resets the GPU
   }
 });
 
+test("a fleet that starts has used no energy yet: after a restart, a counter says what was used since", () => {
+  // a counter that is smaller than before has begun at 0, and counts as a whole: hundreds of kWh a GPU were told as used
+  for (const [first] of tenMinutes) expect(first?.DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION).toBeLessThan(1_000_000);
+});
+
 test("temperature lags behind load: it changes by at most 3 degrees a second, and usually still rises after 15 s", () => {
   for (const [before, after] of steps(tenMinutes)) {
     const change = Math.abs(after.DCGM_FI_DEV_GPU_TEMP - before.DCGM_FI_DEV_GPU_TEMP);

@@ -57,6 +57,7 @@ export class SimulatedFleet {
     if (faults === undefined) this.incidents = new Incidents(this.scheduler, random);
     this.tickSeconds = intervalMs / 1000;
     for (let tick = 0; tick < warmUpTicks; tick += 1) this.pass(warmUpTickSeconds);
+    for (const gpu of this.gpus) gpu.beginEnergy();
     if (faults !== undefined) this.faults = new FleetFaults(this.hosts, this.scheduler, { faults, seed });
   }
 

@@ -33,7 +33,7 @@ export class SimulatedGpu {
   private celsius: number;
   private memoryCelsius: number;
   private memoryMebibytes = idleMemoryMebibytes;
-  private energyMillijoules: number;
+  private energyMillijoules = 0;
   private throttledNanoseconds = 0;
   private cappedNanoseconds = 0;
   private correctedErrors = 0;
@@ -49,7 +49,8 @@ export class SimulatedGpu {
     this.powerWatts = model.idleWatts * random.between(0.97, 1.08);
     this.celsius = cooling.airCelsius + this.powerWatts * this.celsiusPerWatt;
     this.memoryCelsius = this.celsius + 2;
-    this.energyMillijoules = Math.round(random.between(1e9, 1e12));
+    // drawn and not used, so that what is drawn after it stays the same
+    random.between(0, 1);
   }
 
   get isFree(): boolean {
@@ -96,6 +97,11 @@ export class SimulatedGpu {
   raiseXid(code: number): void {
     this.xidCode = code;
     this.xidCounts.set(code, (this.xidCounts.get(code) ?? 0) + 1);
+  }
+
+  /** The energy counter begins, as after a boot. When a fleet starts again, its GPUs have used since then what their counters say. */
+  beginEnergy(): void {
+    this.energyMillijoules = 0;
   }
 
   /** Resets the GPU: the counters of its driver begin again. */
