@@ -3,6 +3,7 @@ import { stringify } from "csv-stringify/sync";
 import { answerOf, type paths } from "gpu-telemetry-client";
 import { usageGroupFields, usageGroupings, usageSteps } from "../../src/domain/usage/usage.ts";
 import { defined } from "../../src/kit/defined.ts";
+import { textCell } from "../../src/routes/http/formats/csv-cells.ts";
 import { print } from "../../src/terminal/print.ts";
 import { checkGpus, columnsIn, type Filters, queryOf } from "./fleet.ts";
 import { rangeOf, type TimeOptions } from "./history.ts";
@@ -36,9 +37,8 @@ async function usage(output: Output, options: UsageOptions): Promise<void> {
 
 /** Shows who holds idle GPUs: those with the most idle hours first. @throws GatewayError, GatewayUnreachable */
 async function waste(output: Output, options: UsageOptions): Promise<void> {
-  // each row is needed to find the greatest ones
   const { limit, ...others } = options;
-  const { rows } = await usageRows(output, { by: "pod", ...others, limit: 10_000 });
+  const rows = await allRows(output, { by: "pod", ...others });
   const idle = rows
     .filter(({ idle_seconds }) => idle_seconds > 0)
     .sort((a, b) => (b.idle_cost ?? 0) - (a.idle_cost ?? 0) || b.idle_seconds - a.idle_seconds)
@@ -53,15 +53,41 @@ async function waste(output: Output, options: UsageOptions): Promise<void> {
 }
 
 async function usageRows(output: Output, options: UsageOptions) {
+  const { rows, next } = await pageOf(output, await usageQuery(output, options));
+  return { rows, next: options.limit === undefined ? next : undefined };
+}
+
+/** Reads all rows, however many pages they take: each is needed to find the greatest ones. */
+async function allRows(output: Output, options: UsageOptions): Promise<UsageOfGroup[]> {
+  // every page is about the same time
+  const end_time = options.end ?? new Date().toISOString();
+  const query = { ...(await usageQuery(output, options)), end_time, limit: pageSize };
+  const rows: UsageOfGroup[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await pageOf(output, { ...query, ...defined({ cursor }) });
+    rows.push(...page.rows);
+    cursor = page.next;
+  } while (cursor !== undefined);
+  return rows;
+}
+
+/** The most rows of an answer. */
+const pageSize = 10_000;
+
+async function usageQuery(output: Output, options: UsageOptions): Promise<Query> {
   const { namespace, ...places } = options;
   await checkGpus(output, places);
   const { by: group_by, step, pod, job, user } = options;
-  const query = { ...queryOf(options), ...rangeOf(options), ...defined({ group_by, step, namespace, pod, job, user }) };
-  const answer = await answerOf(output.gateway.GET("/api/v1/usage", { params: { query } }));
-  return { rows: answer.data, next: options.limit === undefined ? answer.next_cursor : undefined };
+  return { ...queryOf(options), ...rangeOf(options), ...defined({ group_by, step, namespace, pod, job, user }) };
 }
 
-type UsageOfGroup = Awaited<ReturnType<typeof usageRows>>["rows"][number];
+async function pageOf({ gateway }: Output, query: Query) {
+  const answer = await answerOf(gateway.GET("/api/v1/usage", { params: { query } }));
+  return { rows: answer.data, next: answer.next_cursor };
+}
+
+type UsageOfGroup = Awaited<ReturnType<typeof pageOf>>["rows"][number];
 
 /** Seconds as hours, and the share of the allocated time that was idle. */
 function inHours(row: UsageOfGroup): Row {
@@ -95,9 +121,12 @@ function show(
 ): void {
   if (!csv) return showRows(rows, columns, options);
   const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
-  const cells = rows.map((row) => names.map((name) => cellOf(row[name])));
+  const cells = rows.map((row) => names.map((name) => csvCell(row[name])));
   print(stringify([names, ...cells]).trimEnd());
 }
+
+/** A cell that is safe on a terminal and in a spreadsheet, which would run a text that begins with `=`. */
+const csvCell = (value: unknown): string => (typeof value === "string" ? textCell(cellOf(value)) : cellOf(value));
 
 /** Adds the commands for usage. */
 export function addUsage(program: Command, output: () => Output, parseCount: (text: string) => number): void {

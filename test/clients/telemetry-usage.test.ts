@@ -55,3 +55,21 @@ test("waste shows who holds idle GPUs, and no control character of a name", asyn
   const csv = await run("waste", "--csv");
   expect(csv.text).toContain("pod-0,2,7200");
 });
+
+test("waste ranks all holders, however many there are, and a name is no formula in its CSV", async () => {
+  const names = [...Array.from({ length: 10_000 }, (_, index) => `pod-${index}`), "=z,wasteful"];
+  const laterMs = begin + 48 * 3_600_000;
+  const records = names.flatMap((pod) =>
+    [0, 60_000].map((ms) => ({
+      ...{ uuid: `GPU-of-${pod}`, timeMs: laterMs + ms, workload: { namespace: "z", pod, container: "" } },
+      metrics: { gpu_utilization: pod.startsWith("=") ? 0 : 90 },
+    })),
+  );
+  await stored.store.ingest(messageOf("many", makeBatch(records)));
+  const later = ["--start", "2025-07-20T14:00:00Z", "--end", "2025-07-20T14:30:00Z"];
+  const { text, errors } = await runTelemetry(gateway.port, ["waste", "--csv", ...later]);
+  expect(errors).toBe("");
+  const lines = text.trimEnd().split("\n");
+  expect(lines).toHaveLength(2);
+  expect(lines[1]).toContain(`,z,"'=z,wasteful",`);
+});
