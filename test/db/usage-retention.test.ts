@@ -62,3 +62,32 @@ test("usage is kept for longer than its records, late records do not change it t
     await opened.close();
   }
 });
+
+test("hours that were settled without the ledger follow from their records, and are unknown without these", async () => {
+  const opened = await openMemoryStore();
+  try {
+    const records = [0, 1, 2].flatMap((hour) => recordsAt(begin + hour * hourMs));
+    await opened.store.ingest(messageOf("older", makeBatch(records)));
+    await settleTo(opened.client, "everything");
+    const filter = { gpus: {}, holder: {}, range, groupBy: "total", step: "hour", rowsMax: 1000 } as const;
+    const secondsOf = async () =>
+      (await opened.queries.usage.sums(filter)).map((row) => [row.allocatedSeconds, row.unknownSeconds]);
+    const expected = [
+      [3600, 0],
+      [3600, 0],
+      [3540, 0],
+    ];
+    expect(await secondsOf()).toEqual(expected);
+    await opened.client.query("delete from usage_hours");
+    expect(await secondsOf()).toEqual(expected);
+    const third = new Date(begin + 2 * hourMs).toISOString();
+    await opened.client.query("delete from blocks where from_at < $1::text::timestamptz", [third]);
+    expect(await secondsOf()).toEqual([
+      [0, 3600],
+      [0, 3600],
+      [3540, 0],
+    ]);
+  } finally {
+    await opened.close();
+  }
+});

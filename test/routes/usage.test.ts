@@ -85,6 +85,14 @@ test("usage is filtered by user, and a page leads to the next one", async () => 
   ]);
 });
 
+test("a page of sums over a range leads to the next one, although the beginning of the range has moved meanwhile", async () => {
+  const pages = `/api/v1/usage?end_time=2025-07-18T17:00:00Z&group_by=device&limit=1`;
+  const first = await dataOf(`${pages}&start_time=2025-07-18T14:00:00Z`);
+  const second = await dataOf(`${pages}&start_time=2025-07-18T15:00:00Z&cursor=${first.next_cursor}`);
+  expect([first, second].map(({ data }) => data.map(({ uuid }) => uuid))).toEqual([["GPU-a"], ["GPU-b"]]);
+  expect(second.next_cursor).toBeUndefined();
+});
+
 test("a pod or job has a footprint when it has ended", async () => {
   const { data } = await dataOf(`/api/v1/usage/jobs?start_time=2025-07-18T12:00:00Z&end_time=2025-07-18T17:00:00Z`);
   expect(data).toEqual([

@@ -79,7 +79,9 @@ export async function usagePage(
 ): Promise<ApiPage<ReturnType<typeof toApiUsage>>> {
   const { group_by: groupBy, step } = values;
   const rows = await queries.sums({ ...filterOf(values, clock.nowMs()), groupBy, step, rowsMax });
-  const { elements, next } = partOf(rows, ({ timeMs, group }) => [timeMs, ...group], values);
+  // the time of all rows is the beginning of the range, which may have moved since the page before
+  const place = ({ timeMs, group }: (typeof rows)[number]): Place => [step === "total" ? 0 : timeMs, ...group];
+  const { elements, next } = partOf(rows, place, values);
   return { rows: elements.map((row) => toApiUsage(row, groupBy)), next };
 }
 
