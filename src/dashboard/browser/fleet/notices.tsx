@@ -1,4 +1,10 @@
+import { useEffect } from "preact/hooks";
+import { after } from "../clock.ts";
+import { readMe } from "../live/answer-data.ts";
 import type { LiveStatus } from "../live/live-status.ts";
+
+/** A person who signs in on another page is known here within this time. */
+const lookEveryMs = 5000;
 
 /** Before the first lists. */
 export function Loading({ status }: { readonly status: LiveStatus }) {
@@ -17,6 +23,7 @@ export function Loading({ status }: { readonly status: LiveStatus }) {
 /** The gateway does not let the person see the fleet. */
 export function Refused({ status }: { readonly status: LiveStatus & { readonly name: "REFUSED" } }) {
   const returnTo = encodeURIComponent(`${location.pathname}${location.search}`);
+  useEffect(() => (status.canSignIn ? reloadOnceSignedIn() : undefined), [status.canSignIn]);
   return (
     <div class="notice problem" role="alert">
       <h2>You cannot see the fleet</h2>
@@ -30,6 +37,23 @@ export function Refused({ status }: { readonly status: LiveStatus & { readonly n
       </p>
     </div>
   );
+}
+
+/** Loads the page again when the gateway knows who the person is. @returns ends the wait */
+function reloadOnceSignedIn(): () => void {
+  let cancel = (): void => undefined;
+  const look = async (): Promise<void> => {
+    const isKnown =
+      document.visibilityState === "visible" &&
+      (await readMe().then(
+        () => true,
+        () => false,
+      ));
+    if (isKnown) location.reload();
+    else cancel = after(lookEveryMs, () => void look());
+  };
+  cancel = after(lookEveryMs, () => void look());
+  return () => cancel();
 }
 
 /** No device has reported yet. */
