@@ -60,8 +60,8 @@ function scopeText({ scope, page }: AccessRule): string {
 
 function selectorText(rule: AccessRule): string {
   if (rule.scope === "any" || rule.scope === "open") return "the same";
-  if (rule.scope !== "read") return "403";
-  return { narrowed: "only what is within it", refused: "403", same: "the same" }[rule.selectors];
+  const texts = { narrowed: "only what is within it", refused: "403", same: "the same" };
+  return texts[rule.selectors ?? "refused"];
 }
 
 function operationsIn({ tags, paths }: RuledDocument): Ruled[] {

@@ -13,14 +13,14 @@ export const scopeMeanings: Readonly<Record<Scope, string>> = {
   admin: "create, list and revoke keys, read the audit log",
 };
 
-/** The scopes that a caller with a selector may have. */
-const boundScopes: readonly Scope[] = ["read"];
+/** The scopes that a caller with a selector may have. With `operate`, it may acknowledge and silence its own faults, and no more. */
+const boundScopes: readonly Scope[] = ["read", "operate"];
 
 /** @returns why a caller with a selector cannot have all of these scopes; undefined if it can */
 export function selectorProblem(granted: readonly Scope[]): string | undefined {
   const others = granted.filter((scope) => !boundScopes.includes(scope));
   if (others.length === 0) return undefined;
-  return `with a selector, the only scope is ${boundScopes.join(", ")}: ${others.join(", ")} would reach beyond it`;
+  return `with a selector, the only scopes are ${boundScopes.join(" and ")}: ${others.join(", ")} would reach beyond it`;
 }
 
 /** @returns false if the text is not the name of a scope */

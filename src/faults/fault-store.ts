@@ -55,7 +55,7 @@ export interface FaultOrders {
   endByBoundary(
     order: { readonly place: BoundaryPlace; readonly boundary: "reset" | "reboot" } & ByWhom,
   ): Promise<number>;
-  /** @returns undefined if there are as many silences in force as there may be (`maxSilences`) */
+  /** @returns undefined if there are as many silences that have not ended as there may be: in all, or of callers with the draft's bounds */
   silence(draft: SilenceDraft): Promise<Silence | undefined>;
   /** Ends a silence that has not ended.
    *  @param within the bounds of the caller, who may end only silences of callers with the same ones
@@ -67,8 +67,8 @@ export interface FaultOrders {
   }): Promise<Silence | undefined>;
 }
 
-/** The most silences that have not ended. */
-export const maxSilences = 1000;
+/** The most silences that have not ended: in all, and of callers with the same bounds, so that one team cannot use up those of all. */
+export const maxSilences = { inAll: 1000, withinSameBounds: 100 };
 
 /** Who asks, and what for. */
 export interface ByWhom {

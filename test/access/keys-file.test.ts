@@ -42,7 +42,10 @@ test("each entry that is not usable is named with its place and the reason; the 
     [{ ...entry, id: "sel", selector: { clusters: [] } }, "its clusters: it is not a list of names"],
     [{ ...entry, id: "sel", selector: { hosts: ["a", 1] } }, "its hosts: a name is empty"],
     [{ ...entry, id: "sel", selector: { cluster: ["a"] } }, "lists of names: clusters, hosts, namespaces"],
-    [{ ...entry, id: "sel", scopes: ["read", "operate"], selector: { hosts: ["a"] } }, "operate would reach beyond it"],
+    [
+      { ...entry, id: "sel", scopes: ["read", "operate", "write"], selector: { hosts: ["a"] } },
+      "write would reach beyond it",
+    ],
     [{ ...entry, id: "u", scope: "read" }, 'unknown member "scope"'],
     [entry, 'another entry has the id "ci"'],
     [[], "not a JSON object"],

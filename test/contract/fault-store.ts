@@ -323,6 +323,21 @@ export function exerciseFaultStore(name: string, open: () => Promise<OpenStore>)
       expect(await store.queries.silences({ withEnded: true })).toHaveLength(2);
     });
 
+    test("callers with bounds cannot use up the silences of others", async () => {
+      const matchers = [{ field: "host", pattern: "x", isEqual: true }] as const;
+      const times = { startsAtMs: t0, endsAtMs: Date.now() + dayMs };
+      const within = { namespaces: ["many-silences"] };
+      const draft = { matchers, within, author: "a", reason: "r", ...times };
+      await opened.client.query(
+        "insert into fault_silences (matchers, within, author, reason, starts_at, ends_at) select '[]', $2::text::jsonb, 'a', 'r', now(), now() + interval '1 day' from generate_series(1, $1::int)",
+        [maxSilences.withinSameBounds - 1, JSON.stringify(within)],
+      );
+      expect(await store.orders.silence(draft)).toBeDefined();
+      expect(await store.orders.silence(draft)).toBeUndefined();
+      expect(await store.orders.silence({ ...draft, within: { namespaces: ["other-silences"] } })).toBeDefined();
+      expect(await store.orders.silence({ ...draft, within: undefined })).toBeDefined();
+    });
+
     test("there are at most as many silences as there may be", async () => {
       const draft = {
         matchers: [{ field: "host", pattern: "x", isEqual: true }],
@@ -334,7 +349,7 @@ export function exerciseFaultStore(name: string, open: () => Promise<OpenStore>)
       expect(await store.orders.silence({ ...draft, ...times })).toBeDefined();
       await opened.client.query(
         "insert into fault_silences (matchers, author, reason, starts_at, ends_at) select '[]', 'a', 'r', now(), now() + interval '1 day' from generate_series(1, $1::int)",
-        [maxSilences],
+        [maxSilences.inAll],
       );
       expect(await store.orders.silence({ ...draft, ...times })).toBeUndefined();
     });

@@ -48,15 +48,16 @@ const hasNotEnded = "s.ended_at is null and s.ends_at > now()";
 export async function insertSilence(
   executor: SqlExecutor,
   silence: Omit<SilenceRow, "id" | "createdAtMs" | "endedAtMs" | "endedBy">,
-  most: number,
+  most: { readonly inAll: number; readonly withinSameBounds: number },
 ): Promise<SilenceRow | undefined> {
   const text = `
 insert into fault_silences as s (matchers, within, author, reason, starts_at, ends_at)
 select matchers, within, author, reason, to_timestamp("startsAtMs" / 1000.0), to_timestamp("endsAtMs" / 1000.0)
 from json_to_record($1::text::json) as r(matchers jsonb, within jsonb, author text, reason text, "startsAtMs" float8, "endsAtMs" float8)
 where (select count(*) from fault_silences s where ${hasNotEnded}) < $2::int
+  and (within is null or (select count(*) from fault_silences s where ${hasNotEnded} and s.within = r.within) < $3::int)
 returning ${silenceColumns}`;
-  return (await executor.query<SilenceRow>(text, [jsonParameter(silence), most]))[0];
+  return (await executor.query<SilenceRow>(text, [jsonParameter(silence), most.inAll, most.withinSameBounds]))[0];
 }
 
 /** Reads silences, the newest first: those that have not ended, or at most `limit` of all.

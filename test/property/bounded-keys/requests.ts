@@ -6,6 +6,8 @@ import { Draw, own, sides, worldEndMs, worldStartMs } from "./worlds.ts";
 export interface ApiRequest {
   readonly path: string;
   readonly accept: string;
+  /** GET, unless the request is for a change. */
+  readonly method?: "POST" | "DELETE";
   /** The text of a GraphQL operation, which is posted to the path. */
   readonly query?: string;
 }
@@ -81,6 +83,24 @@ export function arbitraryRequest(document: ApiDocument): fc.Arbitrary<ApiRequest
     return { path: `${filled}${query.length === 0 ? "" : `?${query.join("&")}`}`, accept: draw.pick(accepts) };
   });
 }
+
+/** Now by the gateway's clock; and by the database's, which decides what can be ended. */
+const timesOfSilences = [
+  `end_time=${new Date(worldEndMs + 3_600_000).toISOString()}`,
+  "start_time=2099-01-01T00:00:00Z&end_time=2099-02-01T00:00:00Z",
+];
+const change = (path: string, method: "POST" | "DELETE" = "POST"): ApiRequest => {
+  return { path, accept: "application/json", method };
+};
+
+/** Requests to acknowledge faults, and to make and end silences. The first silence is another team's. */
+export const arbitraryChange: fc.Arbitrary<ApiRequest> = fc.oneof(
+  fc.constantFrom(...faultIds).map((id) => change(`/api/v1/faults/${encodeURIComponent(id)}/acknowledge?comment=seen`)),
+  fc
+    .tuple(fc.constantFrom("name=*", "severity=!critical", "namespace=*-team"), fc.constantFrom(...timesOfSilences))
+    .map(([matcher, times]) => change(`/api/v1/silences?${matcher}&reason=own&${times}`)),
+  fc.integer({ min: 1, max: 4 }).map((id) => change(`/api/v1/silences/${id}`, "DELETE")),
+);
 
 const textsOf: Readonly<Record<string, readonly string[]>> = {
   ...{

@@ -56,11 +56,11 @@ export class TwinDatabase {
     const opened = await this.emptied();
     for (const batch of this.batchesOf(world.moments.slice(0, until))) await opened.store.ingest(batch);
     await this.tellInventory(opened, world);
-    await this.tellFaults(world);
+    const leader = await this.tellFaults(world);
     if (settled !== "nothing") await settleTo(this.client, settled);
     const secured = securedParts(opened);
     const headersOf = async (name: string, selector: World["selector"] | undefined) => {
-      const key = { name, scopes: ["read"] as const, expiresAtMs: undefined, selector };
+      const key = { name, scopes: ["read", "operate"] as const, expiresAtMs: undefined, selector };
       return { authorization: `Bearer ${(await secured.parts.administration.keys.create(key)).text}` };
     };
     const clock = { ...systemClock, nowMs: () => worldEndMs };
@@ -68,6 +68,7 @@ export class TwinDatabase {
     const log = unshownLog();
     const fleet = new FleetProjection({ hotTier, store: opened.queries.fleet, clock, log });
     await fleet.start();
+    leader.work();
     return {
       gateway: gatewayOver(opened, { ...secured.parts, clock, fleet }),
       headers: await headersOf("team", world.selector),
@@ -82,7 +83,10 @@ export class TwinDatabase {
           await hotTier.write(message.batch, contested);
         }
       },
-      close: () => fleet.stop(AbortSignal.abort()),
+      close: async () => {
+        await leader.stop();
+        await fleet.stop(AbortSignal.abort());
+      },
     };
   }
 
@@ -132,9 +136,10 @@ export class TwinDatabase {
     return { ...drivers, client: this.client };
   }
 
-  /** Faults of an own device are the same in both fleets, between others that are not. */
-  private async tellFaults({ selector: { namespaces } }: World): Promise<void> {
-    const leader = await FaultLeader.of(new SqlFaultStore(this.client));
+  /** Faults of an own device are the same in both fleets, between others that are not; another team has silenced its own. */
+  private async tellFaults({ selector: { namespaces } }: World): Promise<FaultLeader> {
+    const store = new SqlFaultStore(this.client);
+    const leader = await FaultLeader.of(store);
     const side = sides[this.side];
     const at = (minutes: number): number => worldStartMs + minutes * 60_000;
     const heldBy = (namespace: string) => ({ namespace, pod: `${namespace}-pod`, container: "main" });
@@ -154,6 +159,11 @@ export class TwinDatabase {
     }
     await leader.tell(faultChange(held, "resolved", at(9)));
     await leader.tell(faultChange({ ...held, name: "memory.full" }, "firing", at(10)));
+    await store.orders.silence({
+      ...{ matchers: [{ field: "name", pattern: "*", isEqual: true }], within: { namespaces: [`${side}-team`] } },
+      ...{ author: `${side}-team`, reason: `${side}-reason`, startsAtMs: worldStartMs, endsAtMs: silencedUntilMs },
+    });
+    return leader;
   }
 
   private async tellInventory({ inventory }: Awaited<ReturnType<TwinDatabase["emptied"]>>, world: World) {
@@ -176,6 +186,9 @@ export class TwinDatabase {
     await inventory.change({ ...change, action: world.hostState, subject: { clusterId, hostname }, note: "own note" });
   }
 }
+
+/** When the other team's silence ends: after every test. */
+const silencedUntilMs = Date.UTC(2100, 0, 1);
 
 function batchOf(parts: readonly Part[], atMs: number) {
   const builder = new BatchBuilder();

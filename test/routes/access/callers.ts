@@ -27,7 +27,7 @@ export async function everyCaller({ create, parts }: ReturnType<typeof securedPa
   const revoked = await create(...scopes);
   await keys.revoke(revoked.id);
   const valid = await create(...scopes);
-  const bound = { scopes: ["read"], selector: { namespaces: [ownNamespace] } } as const;
+  const bound = { scopes: ["read", "operate"], selector: { namespaces: [ownNamespace] } } as const;
   const { text } = await keys.create({ name: "team", expiresAtMs: undefined, ...bound });
   return [
     { name: "no key", headers: {}, grant: undefined },
@@ -46,7 +46,8 @@ export function refusalOf(rule: AccessRule, { grant }: Pick<Asking, "grant">): 4
   if (grant === undefined) return 401;
   if (rule.scope === "any") return undefined;
   if (!grant.scopes.includes(rule.scope)) return 403;
-  return grant.selector !== undefined && (rule.scope !== "read" || rule.selectors === "refused") ? 403 : undefined;
+  const { selectors = "refused" } = rule;
+  return grant.selector !== undefined && selectors === "refused" ? 403 : undefined;
 }
 
 function bearer(text: string): Record<string, string> {

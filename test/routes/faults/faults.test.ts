@@ -238,7 +238,7 @@ test("GraphQL reads and changes the same", async () => {
   });
 });
 
-test("a key with a selector sees its own faults only, and may not change them; changes are in the audit trail", async () => {
+test("a key with a selector sees and changes its own faults only, and silences no others; changes are in the audit trail", async () => {
   const secured = securedParts(stored);
   const changes: unknown[] = [];
   const trail = { changed: (entry: object) => void changes.push(entry), refused: () => undefined };
@@ -257,10 +257,29 @@ test("a key with a selector sees its own faults only, and may not change them; c
   expect((await ask(team, pathOf(xid))).status).toBe(404);
   expect((await ask(team, pathOf(hot, "/acknowledge"), "POST")).status).toBe(403);
   leader.work();
-  const operator = await keyOf("operator", ["operate"]);
-  expect((await ask(operator, pathOf(hot, "/acknowledge"), "POST")).status).toBe(200);
-  expect((await ask(operator, "/api/v1/faults")).status).toBe(403);
+  const operator = await keyOf("operator", ["read", "operate"]);
+  const lead = await keyOf("lead", ["read", "operate"], { namespaces: ["ml"] });
+  const other = await keyOf("other", ["read", "operate"], { namespaces: ["web"] });
+  expect((await ask(other, pathOf(hot, "/acknowledge"), "POST")).status).toBe(404);
+  expect((await ask(lead, pathOf(xid, "/acknowledge"), "POST")).status).toBe(404);
+  expect((await ask(lead, pathOf(hot, "/acknowledge"), "POST")).status).toBe(200);
   // the trail is told after the answer
-  await until(() => changes.length > 0);
-  expect(changes).toMatchObject([{ action: "acknowledgeFault", keyName: "operator", result: "ok" }]);
+  await until(() => changes.length === 3);
+  expect(changes).toMatchObject([
+    { action: "acknowledgeFault", keyName: "other", result: "404" },
+    { action: "acknowledgeFault", keyName: "lead", result: "404" },
+    { action: "acknowledgeFault", keyName: "lead", result: "ok" },
+  ]);
+  expect((await ask(lead, "/api/v1/faults/remediations?kind=reset&gpu_uuid=GPU-host-a-0", "POST")).status).toBe(403);
+  expect((await ask(lead, "/api/v1/pipeline/dead-letters/01K0F3Z8Q4W5X6Y7Z8A9B0C1D2", "DELETE")).status).toBe(403);
+
+  const end = encodeURIComponent(new Date(Date.now() + 60_000).toISOString());
+  const made = await ask(lead, `/api/v1/silences?name=*&reason=all&end_time=${end}`, "POST");
+  const { id } = (JSON.parse(made.text) as { data: { id: number } }).data;
+  const isSilenced = async (fault: string): Promise<unknown> =>
+    (JSON.parse((await ask(operator, pathOf(fault))).text) as { data: { silenced: boolean } }).data.silenced;
+  expect([await isSilenced(hot), await isSilenced(xid)]).toEqual([true, false]);
+  expect(JSON.parse((await ask(other, "/api/v1/silences")).text)).toMatchObject({ data: [] });
+  expect((await ask(other, `/api/v1/silences/${id}`, "DELETE")).status).toBe(404);
+  expect((await ask(lead, `/api/v1/silences/${id}`, "DELETE")).status).toBe(200);
 });

@@ -720,7 +720,7 @@ export interface paths {
         put?: never;
         /**
          * Silence faults for a while
-         * @description Matching faults are not notified until end_time; they are still listed. A fault matches if it has every text that is given.
+         * @description Matching faults are not notified until end_time; they are still listed. A fault matches if it has every text that is given. A silence of a caller with a selector is for faults within the selector only.
          */
         post: operations["createFaultSilence"];
         delete?: never;
@@ -741,7 +741,7 @@ export interface paths {
         post?: never;
         /**
          * End a silence
-         * @description Ends a silence before its time. Returns it as it is then.
+         * @description Ends a silence before its time. Returns it as it is then. A caller with a selector may end only those that callers with the same selector have made.
          */
         delete: operations["endFaultSilence"];
         options?: never;

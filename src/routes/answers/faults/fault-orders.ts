@@ -1,3 +1,4 @@
+import type { GpuBounds } from "../../../domain/gpu-bounds.ts";
 import type { FaultOrders, FaultQueries } from "../../../faults/fault-store.ts";
 import type { SilenceMatcher } from "../../../faults/silence.ts";
 import type { FaultRequest, StoredFault } from "../../../faults/stored-fault.ts";
@@ -15,14 +16,17 @@ const lookEveryMs = 100;
 /** The longest silence. */
 const silenceMaxMs = 366 * 86_400_000;
 
-/** Who gives an order, and what for. */
-interface By {
+/** Who gives an order. */
+export interface Author {
   readonly by: string;
-  readonly comment: string;
+  /** What the order may reach; undefined: everything. */
+  readonly within: GpuBounds | undefined;
 }
 
 /** A reset of a device, or a reboot of a host. */
-export interface Remediation extends By {
+export interface Remediation {
+  readonly by: string;
+  readonly comment: string;
   readonly kind: "reset" | "reboot";
   readonly clusterId: string | undefined;
   readonly hostname: string | undefined;
@@ -32,7 +36,6 @@ export interface Remediation extends By {
 /** A silence that an operator creates. */
 export interface NewSilence {
   readonly matchers: readonly SilenceMatcher[];
-  readonly author: string;
   readonly reason: string;
   /** Undefined: now. */
   readonly startsAtMs: number | undefined;
@@ -48,25 +51,25 @@ interface Parts {
 
 /** Takes the orders of operators about faults, for REST and GraphQL. Every call throws StoreUnavailable if the store does not answer. */
 export class FaultOrderAnswers {
-  private readonly list: FaultList;
-
-  constructor(private readonly parts: Parts) {
-    this.list = new FaultList(parts.queries, parts.clock, undefined);
-  }
+  constructor(private readonly parts: Parts) {}
 
   /** Acknowledges a fault that fires. What is acknowledged already stays as it is.
-   *  @throws ApiError 404 if there is no such fault, 400 if it does not fire */
-  async acknowledge(faultId: string, { by, comment }: By): Promise<ApiFaultOrder> {
-    const fault = await this.faultOf(faultId);
-    if (fault.acknowledgement !== null) return this.answer("acknowledge", "done", faultId);
+   *  @throws ApiError 404 if there is no such fault or the author may not see it, 400 if it does not fire */
+  async acknowledge(faultId: string, comment: string, { by, within }: Author): Promise<ApiFaultOrder> {
+    const fault = await this.faultOf(faultId, within);
+    const answer = async (outcome: ApiFaultOrder["outcome"]): Promise<ApiFaultOrder> => {
+      const list = new FaultList(this.parts.queries, this.parts.clock, within);
+      return { ...orderOf("acknowledge", outcome), fault: await list.show(faultId) };
+    };
+    if (fault.acknowledgement !== null) return answer("done");
     if (fault.state === "resolved" || fault.state === "pending") throw notFiring(fault);
     const request = await this.waitFor(await this.parts.orders.acknowledge({ faultId, by, comment }));
     if (request.outcome === "unknown_fault" || request.outcome === "not_firing") {
-      const now = await this.faultOf(faultId);
+      const now = await this.faultOf(faultId, within);
       // another operator may have been faster
       if (now.acknowledgement === null) throw notFiring(now);
     }
-    return this.answer("acknowledge", request.outcome === "open" ? "open" : "done", faultId);
+    return answer(request.outcome === "open" ? "open" : "done");
   }
 
   /** Ends the XIDs of a device that was reset, or of a host that was rebooted.
@@ -75,15 +78,16 @@ export class FaultOrderAnswers {
     const place = await this.placeOf(subject);
     const id = await this.parts.orders.endByBoundary({ place, boundary: kind, by, comment });
     const { outcome } = await this.waitFor(id);
-    return this.answer(kind, outcome === "open" ? "open" : "done");
+    return orderOf(kind, outcome === "open" ? "open" : "done");
   }
 
-  /** @throws ApiError 400 if it ends before it begins or has no matcher, or there are too many silences */
-  async silence({ matchers, startsAtMs: start, endsAtMs, ...by }: NewSilence): Promise<ApiSilence> {
+  /** Silences matching faults, as far as they are within the author's bounds.
+   *  @throws ApiError 400 if it ends before it begins or has no matcher, or there are too many silences */
+  async silence({ startsAtMs: start, ...asked }: NewSilence, { by: author, within }: Author): Promise<ApiSilence> {
     const nowMs = this.parts.clock.nowMs();
     const startsAtMs = start ?? nowMs;
-    checkSilence({ matchers, startsAtMs, endsAtMs, nowMs });
-    const silence = await this.parts.orders.silence({ ...by, matchers, startsAtMs, endsAtMs, within: undefined });
+    checkSilence({ ...asked, startsAtMs, nowMs });
+    const silence = await this.parts.orders.silence({ ...asked, startsAtMs, author, within });
     if (silence !== undefined) return toApiSilence(silence, nowMs);
     throw new ApiError(400, "invalid_parameter", {
       message: "There are as many silences as there may be; end some that are no longer needed",
@@ -91,15 +95,16 @@ export class FaultOrderAnswers {
     });
   }
 
-  /** Ends a silence. @throws ApiError 404 if there is none that has not ended */
-  async endSilence(id: number, by: string): Promise<ApiSilence> {
-    const silence = await this.parts.orders.endSilence({ id, by });
+  /** Ends a silence.
+   *  @throws ApiError 404 if there is none that has not ended, or it is not one of callers with the author's bounds */
+  async endSilence(id: number, { by, within }: Author): Promise<ApiSilence> {
+    const silence = await this.parts.orders.endSilence({ id, by, ...(within && { within }) });
     if (silence === undefined) throw notFound("silence that has not ended", { id: String(id) });
     return toApiSilence(silence, this.parts.clock.nowMs());
   }
 
-  private async faultOf(id: string): Promise<StoredFault> {
-    const found = await this.parts.queries.fault(id);
+  private async faultOf(id: string, within: GpuBounds | undefined): Promise<StoredFault> {
+    const found = await this.parts.queries.fault(id, within);
     if (found === undefined) throw notFound("fault", { id });
     return found.fault;
   }
@@ -113,15 +118,6 @@ export class FaultOrderAnswers {
       await clock.sleep(lookEveryMs);
     }
     return { outcome: "open" };
-  }
-
-  private async answer(
-    kind: ApiFaultOrder["kind"],
-    outcome: ApiFaultOrder["outcome"],
-    faultId?: string,
-  ): Promise<ApiFaultOrder> {
-    const message = orderMessages[outcome];
-    return { kind, outcome, message, ...(faultId === undefined ? {} : { fault: await this.list.show(faultId) }) };
   }
 
   private async placeOf({ clusterId, hostname, uuid }: Pick<Remediation, "clusterId" | "hostname" | "uuid">) {
@@ -149,6 +145,10 @@ export class FaultOrderAnswers {
     }
     return { clusterId: item.clusterId, hostname: item.hostname, uuid: item.uuid };
   }
+}
+
+function orderOf(kind: ApiFaultOrder["kind"], outcome: ApiFaultOrder["outcome"]): ApiFaultOrder {
+  return { kind, outcome, message: orderMessages[outcome] };
 }
 
 function notFiring({ id, state, stateSinceMs }: StoredFault): InvalidParameter {

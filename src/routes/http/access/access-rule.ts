@@ -1,13 +1,15 @@
 import type { OpenPage } from "../../../access/access.ts";
 import type { Scope } from "../../../access/scope.ts";
 
-/** What a caller with a selector gets of something that the scope `read` allows: only what is within the selector, nothing (it is
- *  about the whole pipeline), or the same as everyone (no part of the fleet is in it). */
+/** What a caller with a selector gets: only what is within the selector, nothing (it is about the whole pipeline), or the same as
+ *  everyone (no part of the fleet is in it). */
 export type SelectorRule = "narrowed" | "refused" | "same";
 
-/** What a field or a message asks of its callers. No caller with a selector has another scope than `read`. */
+/** What a field or a message asks of its callers. A change refuses callers with a selector, unless it says that it is narrowed. */
 export type ScopeRule =
-  { readonly scope: "read"; readonly selectors: SelectorRule } | { readonly scope: Exclude<Scope, "read"> };
+  | { readonly scope: "read"; readonly selectors: SelectorRule }
+  | { readonly scope: "operate"; readonly selectors: "narrowed" }
+  | { readonly scope: Exclude<Scope, "read">; readonly selectors?: never };
 
 /** What a route asks of its callers: a scope, nothing but to be known (`any`: the route's fields or messages have rules of their
  *  own), or nothing at all (`open`). An operator may open a page to everyone. */

@@ -37,7 +37,7 @@ export class Requester {
       });
     }
     if (selector === undefined) return;
-    if (rule.scope === "read" && (rule.selectors === "narrowed" || rule.selectors === "same")) return;
+    if (rule.selectors === "narrowed" || rule.selectors === "same") return;
     this.refused(action, target, "forbidden");
     throw new ApiError(403, "forbidden", {
       message: `${this.caller.shownName} has a selector; this is about the whole pipeline, and needs a caller without one`,

@@ -38,7 +38,12 @@ export function selectorIn(query: ValuesOf<typeof selectorQuery> & Pick<KeyReque
   if (lists.length === 0) return undefined;
   const problem = selectorProblem(query.scopes);
   if (problem === undefined) return Object.fromEntries(lists);
-  throw new InvalidParameter({ parameter: "scopes", value: query.scopes.join(","), problem, expected: "read" });
+  throw new InvalidParameter({
+    parameter: "scopes",
+    value: query.scopes.join(","),
+    problem,
+    expected: "read, operate",
+  });
 }
 
 function namesOf(description: string, example: string): Parameter<readonly string[] | undefined> {

@@ -18,6 +18,7 @@ import {
   silenceParams,
   silencesQuery,
 } from "./order-query.ts";
+import { authorOf } from "./order-routes.ts";
 
 /** The queries for faults and silences. */
 export function faultFields({ types, field }: SchemaKit): FieldMap {
@@ -58,11 +59,12 @@ export function faultMutations({ types, field }: SchemaKit): FieldMap {
   return {
     acknowledgeFault: field({
       scope: "operate",
+      selectors: "narrowed",
       type: order,
       description: "Says that an operator has seen a fault that fires; an XID ends thereby",
       takes: { ...faultParams, ...acknowledgeQuery },
       resolve: (_, { id, comment = "" }, { allParts, requester }) =>
-        allParts.faultOrders.acknowledge(id, { by: requester.caller.grant.name, comment }),
+        allParts.faultOrders.acknowledge(id, comment, authorOf(requester)),
     }),
     tellRemediation: field({
       scope: "operate",
@@ -74,18 +76,20 @@ export function faultMutations({ types, field }: SchemaKit): FieldMap {
     }),
     createFaultSilence: field({
       scope: "operate",
+      selectors: "narrowed",
       type: silence,
       description: "Matching faults are not notified until endTime; they are still listed",
       takes: newSilenceQuery,
       resolve: (_, query, { allParts, requester }) =>
-        allParts.faultOrders.silence(newSilenceOf(query, requester.caller.grant.name)),
+        allParts.faultOrders.silence(newSilenceOf(query), authorOf(requester)),
     }),
     endFaultSilence: field({
       scope: "operate",
+      selectors: "narrowed",
       type: silence,
       description: "Ends a silence before its time; returns it as it is then",
       takes: silenceParams,
-      resolve: (_, { id }, { allParts, requester }) => allParts.faultOrders.endSilence(id, requester.caller.grant.name),
+      resolve: (_, { id }, { allParts, requester }) => allParts.faultOrders.endSilence(id, authorOf(requester)),
     }),
   };
 }

@@ -72,7 +72,7 @@ export const newSilenceQuery = {
 
 /** The silence that the parameters say.
  *  @throws InvalidParameter if it has no reason, or would hold for every fault because of a mistake */
-export function newSilenceOf(values: ValuesOf<typeof newSilenceQuery>, author: string): NewSilence {
+export function newSilenceOf(values: ValuesOf<typeof newSilenceQuery>): NewSilence {
   const { reason, start_time: start, end_time: end } = values;
   const matchers = Object.entries(silenceFieldNames).flatMap(([name, field]): SilenceMatcher[] => {
     const given = values[name as keyof typeof silenceFieldNames];
@@ -90,7 +90,7 @@ export function newSilenceOf(values: ValuesOf<typeof newSilenceQuery>, author: s
       expected: "why, for people",
     });
   }
-  return { matchers, author, reason, startsAtMs: start && firstMsOf(start), endsAtMs: firstMsOf(end) };
+  return { matchers, reason, startsAtMs: start && firstMsOf(start), endsAtMs: firstMsOf(end) };
 }
 
 function checkPattern(parameter: string, value: string, pattern: string): void {

@@ -1,6 +1,6 @@
 import { Elysia } from "elysia";
-import type { FaultOrderAnswers } from "../../answers/faults/fault-orders.ts";
-import { requesterOf } from "../../http/access/requester.ts";
+import type { Author, FaultOrderAnswers } from "../../answers/faults/fault-orders.ts";
+import { type Requester, requesterOf } from "../../http/access/requester.ts";
 import { operation } from "../../http/operation.ts";
 import { accepts, acceptsAt } from "../../http/parameters/accepts.ts";
 import { single } from "../../schemas/envelope.ts";
@@ -8,8 +8,8 @@ import { type ApiFaultOrder, faultOrderSchema } from "../../schemas/fault-order.
 import { faultParams } from "./fault-query.ts";
 import { acknowledgeQuery, remediationOf, remediationQuery } from "./order-query.ts";
 
-/** The name of a request's caller. */
-export const callerName = (request: Request): string => requesterOf(request).caller.grant.name;
+/** The caller of a request as the author of an order: a caller with a selector reaches only what is within it. */
+export const authorOf = ({ caller: { grant } }: Requester): Author => ({ by: grant.name, within: grant.selector });
 
 /** Answers with 202 what is not carried out yet. */
 function ordered(set: { status?: number | string }, order: ApiFaultOrder) {
@@ -23,13 +23,13 @@ export function faultOrderRoutes(orders: FaultOrderAnswers) {
     .post(
       "/:id/acknowledge",
       async ({ request, set, params: { id }, query: { comment = "" } }) =>
-        ordered(set, await orders.acknowledge(id, { by: callerName(request), comment })),
+        ordered(set, await orders.acknowledge(id, comment, authorOf(requesterOf(request)))),
       { ...acceptsAt(faultParams, acknowledgeQuery), detail: acknowledgeDetail },
     )
     .post(
       "/remediations",
       async ({ request, set, query }) =>
-        ordered(set, await orders.remediate(remediationOf(query, callerName(request)))),
+        ordered(set, await orders.remediate(remediationOf(query, requesterOf(request).caller.grant.name))),
       { ...accepts(remediationQuery), detail: remediationDetail },
     );
 }
@@ -37,7 +37,7 @@ export function faultOrderRoutes(orders: FaultOrderAnswers) {
 const acknowledgeDetail = operation({
   id: "acknowledgeFault",
   tag: "faults",
-  access: { scope: "operate" },
+  access: { scope: "operate", selectors: "narrowed" },
   summary: "Acknowledge a fault",
   description:
     "Says that an operator has seen a fault that fires. An XID, and what follows from XIDs, ends thereby. What is acknowledged " +

@@ -1,5 +1,6 @@
 import { Elysia } from "elysia";
 import type { FaultOrderAnswers } from "../../answers/faults/fault-orders.ts";
+import { requesterOf } from "../../http/access/requester.ts";
 import { jsonUnread } from "../../http/formats/head-of.ts";
 import { operation } from "../../http/operation.ts";
 import { accepts, acceptsAt } from "../../http/parameters/accepts.ts";
@@ -8,7 +9,7 @@ import { list, single } from "../../schemas/envelope.ts";
 import { silenceSchema } from "../../schemas/fault-silence.ts";
 import type { ViewOf } from "../resource.ts";
 import { newSilenceOf, newSilenceQuery, silenceParams, silencesQuery } from "./order-query.ts";
-import { callerName } from "./order-routes.ts";
+import { authorOf } from "./order-routes.ts";
 
 /** The routes that list, create and end silences. */
 export function silenceRoutes(orders: FaultOrderAnswers, viewOf: ViewOf) {
@@ -18,14 +19,22 @@ export function silenceRoutes(orders: FaultOrderAnswers, viewOf: ViewOf) {
       ...jsonUnread,
       detail: silencesDetail,
     })
-    .post("", async ({ request, query }) => single(await orders.silence(newSilenceOf(query, callerName(request)))), {
-      ...accepts(newSilenceQuery),
-      detail: silenceDetail,
-    })
-    .delete("/:id", async ({ request, params: { id } }) => single(await orders.endSilence(id, callerName(request))), {
-      ...acceptsAt(silenceParams, noQuery),
-      detail: endSilenceDetail,
-    });
+    .post(
+      "",
+      async ({ request, query }) => single(await orders.silence(newSilenceOf(query), authorOf(requesterOf(request)))),
+      {
+        ...accepts(newSilenceQuery),
+        detail: silenceDetail,
+      },
+    )
+    .delete(
+      "/:id",
+      async ({ request, params: { id } }) => single(await orders.endSilence(id, authorOf(requesterOf(request)))),
+      {
+        ...acceptsAt(silenceParams, noQuery),
+        detail: endSilenceDetail,
+      },
+    );
 }
 
 const silencesDetail = operation({
@@ -41,10 +50,11 @@ const silencesDetail = operation({
 const silenceDetail = operation({
   id: "createFaultSilence",
   tag: "faults",
-  access: { scope: "operate" },
+  access: { scope: "operate", selectors: "narrowed" },
   summary: "Silence faults for a while",
   description:
-    "Matching faults are not notified until end_time; they are still listed. A fault matches if it has every text that is given.",
+    "Matching faults are not notified until end_time; they are still listed. A fault matches if it has every text that is given. " +
+    "A silence of a caller with a selector is for faults within the selector only.",
   single: silenceSchema,
   errors: [400, 413, 415, 500, 503],
 });
@@ -52,9 +62,10 @@ const silenceDetail = operation({
 const endSilenceDetail = operation({
   id: "endFaultSilence",
   tag: "faults",
-  access: { scope: "operate" },
+  access: { scope: "operate", selectors: "narrowed" },
   summary: "End a silence",
-  description: "Ends a silence before its time. Returns it as it is then.",
+  description:
+    "Ends a silence before its time. Returns it as it is then. A caller with a selector may end only those that callers with the same selector have made.",
   single: silenceSchema,
   errors: [400, 404, 413, 415, 500, 503],
 });
