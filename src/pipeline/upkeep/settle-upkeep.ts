@@ -27,6 +27,8 @@ export interface SettleUpkeepOptions {
 const intervalMaxMs = 60_000;
 /** The figures are that old at most. */
 const roundMs = 60_000;
+/** To look for days that are due, all devices are read: half a second for 10,000. */
+const daysIntervalMs = 10 * 60_000;
 /** For a fraction of a minute, as in tests, hours are looked for more often. */
 const intervalMinMs = 1000;
 
@@ -39,6 +41,8 @@ export class SettleUpkeep extends PeriodicService {
     ...{ settledRecords: 0, settledSeconds: 0, busyHours: 0 },
     waiting: undefined,
   };
+  /** The time since no day was due. */
+  private sinceNoDayMs: () => number = () => Infinity;
   /** Earlier lags, the oldest first; the first is at least an hour old if it can be. */
   private lags: { readonly atMs: number; readonly lagMs: number }[] = [];
 
@@ -93,8 +97,9 @@ export class SettleUpkeep extends PeriodicService {
     const { settling, pauses, clock } = this.options;
     const elapsedMs = stopwatch();
     while (!this.stopping.aborted && elapsedMs() < roundMs) {
+      if (this.sinceNoDayMs() < daysIntervalMs) return;
       const dayElapsedMs = stopwatch();
-      if (!(await settling.rollUpDay())) return;
+      if (!(await settling.rollUpDay())) this.sinceNoDayMs = stopwatch();
       if (pauses) await clock.sleep(dayElapsedMs(), this.stopping);
     }
   }
