@@ -146,7 +146,7 @@ function callsOf(gateway: GatewayClient, cluster_id: string): Record<Operation, 
   };
 }
 
-type FaultOperation = Extract<Operation, `${string} /api/v1/${"faults" | "silences"}${string}`>;
+type FaultOperation = Extract<Operation, `${string} /api/v1/${"faults" | "remediations" | "silences"}${string}`>;
 
 /** Reads faults, and gives orders about what is not there. */
 function faultCalls(gateway: GatewayClient, cluster_id: string): Record<FaultOperation, () => Promise<number>> {
@@ -159,7 +159,7 @@ function faultCalls(gateway: GatewayClient, cluster_id: string): Record<FaultOpe
     "get /api/v1/faults": () => counted(gateway.GET("/api/v1/faults")),
     "get /api/v1/faults/{id}": () => countIfFound(gateway.GET("/api/v1/faults/{id}", none)),
     "post /api/v1/faults/{id}/acknowledge": () => countIfFound(gateway.POST("/api/v1/faults/{id}/acknowledge", none)),
-    "post /api/v1/faults/remediations": () => countIfFound(gateway.POST("/api/v1/faults/remediations", reboot)),
+    "post /api/v1/remediations": () => countIfFound(gateway.POST("/api/v1/remediations", reboot)),
     "get /api/v1/silences": () => counted(gateway.GET("/api/v1/silences")),
     "post /api/v1/silences": () => counted(gateway.POST("/api/v1/silences", silence)),
     "delete /api/v1/silences/{id}": () =>

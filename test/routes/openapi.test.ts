@@ -104,7 +104,6 @@ describe("the OpenAPI document", () => {
       "/api/v1/clusters/{cluster_id}/stats",
       "/api/v1/coverage",
       "/api/v1/faults",
-      "/api/v1/faults/remediations",
       "/api/v1/faults/rules",
       "/api/v1/faults/xids",
       "/api/v1/faults/{id}",
@@ -135,6 +134,7 @@ describe("the OpenAPI document", () => {
       "/api/v1/quarantine",
       "/api/v1/quarantine/{id}",
       "/api/v1/quarantine/{id}/redrive",
+      "/api/v1/remediations",
       "/api/v1/scaling",
       "/api/v1/scaling/{figure}",
       "/api/v1/services",
@@ -202,7 +202,7 @@ describe("the OpenAPI document", () => {
       "post /api/v1/inventory/end-target": "?source_id=ended",
       "delete /api/v1/inventory": "?hostname=withdrawn",
       "post /api/v1/keys": "?name=ci&scopes=read",
-      "post /api/v1/faults/remediations": "?kind=reset&gpu_uuid=GPU-host-a-0",
+      "post /api/v1/remediations": "?kind=reset&gpu_uuid=GPU-host-a-0",
       "post /api/v1/silences": `?name=x&reason=x&end_time=${new Date(Date.now() + 60_000).toISOString()}`,
     };
     const leader = await FaultLeader.of(new SqlFaultStore(stored.client));

@@ -46,7 +46,7 @@ interface RemediateOptions extends Comment {
 export async function remediate(output: Output, { kind, name, cluster, comment }: RemediateOptions): Promise<void> {
   const subject = /^(?:GPU|MIG)-/i.test(name) ? { gpu_uuid: name } : { hostname: name };
   const query = { kind, ...subject, ...defined({ cluster_id: cluster, comment }) };
-  const { data } = await answerOf(output.gateway.POST("/api/v1/faults/remediations", { params: { query } }));
+  const { data } = await answerOf(output.gateway.POST("/api/v1/remediations", { params: { query } }));
   showOrder(output, data);
 }
 

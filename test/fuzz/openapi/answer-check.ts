@@ -27,7 +27,6 @@ export function answerCheckOf({ operations, schemas }: ServedDocument, check: Sc
     }
     if (method === "OPTIONS") return allowHeaderError(answer, 204);
     const isReadable = operations.some((each) => each.path === request.operation.path && each.method === "GET");
-    if (isFaultsPath(request)) return undefined;
     if (method === "HEAD" && !isReadable) return allowHeaderError(answer, 405);
     if (method === "HEAD") return text === "" ? againstExpected(expected, answer) : `HEAD was answered with ${text}`;
     return allowHeaderError(answer, 405) ?? check.errorOf(errorSchema, parsed(text));
@@ -76,11 +75,6 @@ function csvError(text: string, element: Schema): string | undefined {
   }
 }
 
-/** What is read at this path is the fault of that name, which does not exist. */
-function isFaultsPath({ operation, method }: FuzzRequest): boolean {
-  return operation.path === "/api/v1/faults/remediations" && (method === "GET" || method === "HEAD");
-}
-
 /** A figure of the coordinator is an error by design if no coordinator leads: an autoscaler must not read 0. */
 function isUnknownFigure({ operation }: FuzzRequest, { status }: Response): boolean {
   return status === 503 && operation.path === "/api/v1/scaling/{figure}";
@@ -90,9 +84,7 @@ function isUnknownFigure({ operation }: FuzzRequest, { status }: Response): bool
  *  of the other, the expiry of a key and the end of a silence lie in the future, a silence has a matcher, and a remediation a place. */
 function mayBeRefused({ operation, method }: FuzzRequest, { status }: Response): boolean {
   return (
-    status === 400 &&
-    method !== "GET" &&
-    /^\/api\/v1\/(inventory|keys|silences|faults\/remediations)/.test(operation.path)
+    status === 400 && method !== "GET" && /^\/api\/v1\/(inventory|keys|silences|remediations)/.test(operation.path)
   );
 }
 

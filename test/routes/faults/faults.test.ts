@@ -136,7 +136,7 @@ test("what has ended cannot be acknowledged, and the error says since when", asy
 
 test("a remediation names a known host or device, and reaches the leader with its place", async () => {
   const place = "kind=reset&gpu_uuid=GPU-host-a-0";
-  expect(await post(`/api/v1/faults/remediations?${place}&comment=ticket`)).toMatchObject({
+  expect(await post(`/api/v1/remediations?${place}&comment=ticket`)).toMatchObject({
     status: 202,
     body: { data: { kind: "reset", outcome: "open" } },
   });
@@ -144,7 +144,7 @@ test("a remediation names a known host or device, and reaches the leader with it
     { kind: "reset", clusterId: "alpha", hostname: "host-a", uuid: "GPU-host-a-0", by: "anyone", comment: "ticket" },
   ]);
   leader.work();
-  const reboot = (query: string) => post(`/api/v1/faults/remediations?kind=reboot&${query}`);
+  const reboot = (query: string) => post(`/api/v1/remediations?kind=reboot&${query}`);
   expect((await reboot("hostname=host-b")).status).toBe(200);
   expect((await reboot("hostname=none")).status).toBe(404);
   expect(await reboot("hostname=host-a")).toMatchObject({
@@ -270,7 +270,7 @@ test("a key with a selector sees and changes its own faults only, and silences n
     { action: "acknowledgeFault", keyName: "lead", result: "404" },
     { action: "acknowledgeFault", keyName: "lead", result: "ok" },
   ]);
-  expect((await ask(lead, "/api/v1/faults/remediations?kind=reset&gpu_uuid=GPU-host-a-0", "POST")).status).toBe(403);
+  expect((await ask(lead, "/api/v1/remediations?kind=reset&gpu_uuid=GPU-host-a-0", "POST")).status).toBe(403);
   expect((await ask(lead, "/api/v1/pipeline/dead-letters/01K0F3Z8Q4W5X6Y7Z8A9B0C1D2", "DELETE")).status).toBe(403);
 
   const end = encodeURIComponent(new Date(Date.now() + 60_000).toISOString());

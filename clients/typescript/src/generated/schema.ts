@@ -685,7 +685,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/faults/remediations": {
+    "/api/v1/remediations": {
         parameters: {
             query?: never;
             header?: never;

@@ -19,9 +19,9 @@ function ordered(set: { status?: number | string }, order: ApiFaultOrder) {
 
 /** The routes by which operators acknowledge faults, and tell of resets and reboots. */
 export function faultOrderRoutes(orders: FaultOrderAnswers) {
-  return new Elysia({ name: "fault-orders", prefix: "/api/v1/faults" })
+  return new Elysia({ name: "fault-orders", prefix: "/api/v1" })
     .post(
-      "/:id/acknowledge",
+      "/faults/:id/acknowledge",
       async ({ request, set, params: { id }, query: { comment = "" } }) =>
         ordered(set, await orders.acknowledge(id, comment, authorOf(requesterOf(request)))),
       { ...acceptsAt(faultParams, acknowledgeQuery), detail: acknowledgeDetail },
