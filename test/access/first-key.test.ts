@@ -64,8 +64,8 @@ test(
     expect(await runTelemetry(port, ["keys", "revoke", id], withKey)).toMatchObject({ status: 0 });
     expect((await fetch(`${url}/api/v1/gpus`, { headers: { authorization: `Bearer ${text}` } })).status).toBe(401);
     const team = ["--name", "team", "--scopes", "read", "--clusters", "b,a", "--namespaces", "ml"];
-    const beyond = await runTelemetry(port, ["keys", "make", ...team, "--scopes", "read,operate"]);
-    expect([beyond.status, beyond.errors]).toEqual([1, expect.stringContaining("--scopes read,operate is not usable")]);
+    const beyond = await runTelemetry(port, ["keys", "make", ...team, "--scopes", "read,write"]);
+    expect([beyond.status, beyond.errors]).toEqual([1, expect.stringContaining("--scopes read,write is not usable")]);
     const made = await runTelemetry(port, ["keys", "make", "--json", ...team]);
     const line = (JSON.parse(made.text) as { line: string }).line;
     expect(JSON.parse(line)).toMatchObject({ selector: { clusters: ["a", "b"], namespaces: ["ml"] } });
