@@ -68,7 +68,7 @@ test("each entry that is not usable is named with its place and the reason; the 
     [{ ...entry, scopes: ["root"] }, "no list of scopes"],
     [{ ...entry, selector: {} }, "selector is not usable"],
     [{ ...entry, selector: { namespaces: [] } }, "selector is not usable"],
-    [{ ...entry, scopes: ["operate"], selector: { namespaces: ["a"] } }, "selector"],
+    [{ ...entry, scopes: ["write"], selector: { namespaces: ["a"] } }, "selector"],
     [[], "not a JSON object"],
     ["a", "not a JSON object"],
   ];
