@@ -167,6 +167,8 @@ program
   .option(...onlyInstances)
   .option(...metricNames)
   .option("--faults", "changes of faults instead of records; with --since those after a number, too")
+  .option("--severity <names>", "with --faults: only of these severities, with commas between them")
+  .option("--state <names>", "with --faults: only changes to these states, such as firing,resolved")
   .option("--since <sequence>", "with --faults: the last change that is known", parseSequence)
   .option("--count <lines>", "end after this number of records or changes", parseCount)
   .action((options: { readonly faults?: true; readonly count?: number }) =>

@@ -5,6 +5,7 @@ import type { FaultChange } from "./fault.ts";
 import type { FaultOutbox } from "./fault-outbox.ts";
 import type { Silence, SilenceDraft } from "./silence.ts";
 import type {
+  ChangeFilter,
   FaultFilter,
   FaultNews,
   FaultPage,
@@ -30,8 +31,8 @@ export interface FaultQueries {
   request(id: number): Promise<FaultRequest | undefined>;
 }
 
-/** Selects changes. */
-export interface NewsFilter {
+/** Selects the changes that follow what the reader knows. */
+export interface NewsFilter extends ChangeFilter {
   /** The greatest sequence that the reader knows. */
   readonly after: number;
   readonly limit: number;

@@ -54,6 +54,12 @@ export interface FaultFilter extends FaultSelection {
   readonly after?: FaultPlace;
 }
 
+/** Selects changes of faults. Every given field restricts. */
+export interface ChangeFilter extends Omit<FaultFilter, "limit" | "after" | "range" | "within"> {
+  /** Only changes to these states. */
+  readonly states?: readonly FaultState[];
+}
+
 /** A part of a list: the newest beginning first. */
 export interface FaultPage {
   readonly faults: readonly StoredFault[];

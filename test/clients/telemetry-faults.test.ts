@@ -125,6 +125,15 @@ test("watch --faults prints each change once, from a number on, also when it com
   expect(JSON.parse(later.text)).toMatchObject({ type: "fault_change", sequence: 2, change: { state: "pending" } });
 });
 
+test("watch --faults selects changes", async () => {
+  const select = (...options: string[]) =>
+    runTelemetry(gateway.port, ["watch", "--faults", "--since", "0", "--count", "1", ...options]);
+  const idle = await select("--severity", "info,critical", "--state", "pending", "--gpu", "GPU-cli");
+  expect([idle.status, idle.text]).toEqual([0, expect.stringContaining(" 2 info pending held.idle")]);
+  const refused = await select("--state", "broken");
+  expect([refused.status, refused.errors]).toEqual([1, expect.stringContaining("filters.state[0]")]);
+});
+
 test("liveFaults continues after the last change when its connection breaks", async () => {
   const sockets: WebSocket[] = [];
   const sequences: number[] = [];

@@ -269,6 +269,13 @@ export function exerciseFaultStore(name: string, open: () => Promise<OpenStore>)
         new Set(["team-b"]),
       );
       expect(news.sequence).toBe((await store.queries.news({ after: 1e12, limit: 1 })).sequence);
+      const told = async (within: object, filter: object) =>
+        (await store.queries.news({ after: 0, limit: 1000, within, ...filter })).news.map(
+          ({ fault: { subject }, change: { state } }) => `${subject.uuid} ${state}`,
+        );
+      expect(await told({ namespaces: ["team-a"] }, { namespace: "team-b" })).toEqual([]);
+      expect(await told({ hosts: ["bounds"] }, { states: ["resolved"] })).toEqual(["now-a resolved"]);
+      expect(await told({ hosts: ["bounds"] }, { namespace: "team-b" })).toEqual(["of-both firing", "of-b firing"]);
     });
 
     test("a request waits for the leader, who marks it with what came of it", async () => {

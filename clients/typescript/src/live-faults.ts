@@ -1,4 +1,4 @@
-import type { FaultChangeMessage } from "./generated/messages.ts";
+import type { FaultChangeMessage, SubscribeFaultsRequest } from "./generated/messages.ts";
 import { SubscriptionRefused } from "./gateway-error.ts";
 import { LiveConnection, type ServerMessage } from "./live-connection.ts";
 import type { LiveOptions } from "./live-options.ts";
@@ -8,6 +8,8 @@ export interface LiveFaultsOptions extends Pick<
   LiveOptions,
   "baseUrl" | "onBreak" | "retryMs" | "silenceMs" | "connect"
 > {
+  /** The faults whose changes are followed; all by default. */
+  readonly filters?: SubscribeFaultsRequest["filters"];
   /** The last sequence that is known: the changes after it are sent first. By default, only later changes are sent. */
   readonly since?: number;
   readonly onChange: (change: FaultChangeMessage) => void;
@@ -52,11 +54,15 @@ class FaultFollower {
   }
 
   private connect(): void {
-    const { baseUrl, silenceMs = 30_000, connect = (url) => new WebSocket(url) } = this.options;
+    const { baseUrl, filters, silenceMs = 30_000, connect = (url) => new WebSocket(url) } = this.options;
     this.isConfirmed = false;
     const connection = new LiveConnection({
       socket: connect(`${baseUrl.replace(/^http/, "ws").replace(/\/$/, "")}/ws`),
-      request: { type: "subscribe_faults", ...(this.sequence === undefined ? {} : { since: this.sequence }) },
+      request: {
+        type: "subscribe_faults",
+        ...(filters === undefined ? {} : { filters }),
+        ...(this.sequence === undefined ? {} : { since: this.sequence }),
+      },
       silenceMs,
       onMessage: (message) => this.receive(message),
       onEnd: (reason) => this.wait(reason),

@@ -1,9 +1,17 @@
-import { answerOf, type FaultChangeMessage, liveFaults } from "gpu-telemetry-client";
+import { answerOf, type FaultChangeMessage, liveFaults, type LiveFaultsOptions } from "gpu-telemetry-client";
 import { defined } from "../../../src/kit/defined.ts";
 import { print, printError } from "../../../src/terminal/print.ts";
 import { cellOf, type Output } from "../output.ts";
 
+type Filters = NonNullable<LiveFaultsOptions["filters"]>;
+
 interface WatchOptions {
+  readonly gpu?: string;
+  readonly cluster?: string;
+  readonly host?: string;
+  readonly namespace?: string;
+  readonly severity?: string;
+  readonly state?: string;
   readonly since?: number;
   readonly count?: number;
 }
@@ -11,13 +19,15 @@ interface WatchOptions {
 /** Prints the changes of faults as they come, a line each, until the count is reached or the process is stopped.
  *  @throws SubscriptionRefused if the gateway refuses the subscription
  *  @throws GatewayUnreachable if no gateway answers at the start */
-export async function watchFaults(output: Output, { since, count = Infinity }: WatchOptions): Promise<void> {
+export async function watchFaults(output: Output, options: WatchOptions): Promise<void> {
+  const { since, count = Infinity } = options;
   // fails immediately if no gateway answers: the subscription alone would wait forever
   await answerOf(output.gateway.GET("/health/live"));
   let shownCount = 0;
   const live = liveFaults({
     baseUrl: output.url,
     ...defined({ since }),
+    filters: filtersOf(options),
     // options of Bun
     connect: (url) => new WebSocket(url, defined({ headers: output.headers, tls: output.tls })),
     onChange: (change) => {
@@ -29,6 +39,12 @@ export async function watchFaults(output: Output, { since, count = Infinity }: W
     onBreak: (reason, retryInMs) => printError(`${reason}; reconnecting in ${Math.round(retryInMs)} ms`),
   });
   await live.ended;
+}
+
+/** The gateway refuses severities and states that do not exist. */
+function filtersOf({ gpu, cluster, host, namespace, severity, state }: WatchOptions): Filters {
+  const chosen = { severity: severity?.split(","), state: state?.split(",") } as Pick<Filters, "severity" | "state">;
+  return defined({ gpu_uuid: gpu, cluster, hostname: host, namespace, ...chosen });
 }
 
 function lineOf({ sequence, change, fault }: FaultChangeMessage): string {

@@ -6,10 +6,8 @@ import { Conditions } from "./conditions.ts";
 import { changeColumns, type ChangeRow, faultColumns, type FaultRow } from "./fault-rows.ts";
 import { OwnRows } from "./own-rows.ts";
 
-/** Selects faults. Every given field restricts. */
-export interface FaultSelection {
-  /** Undefined: those that have not ended. */
-  readonly states?: readonly string[];
+/** Selects faults by what they are of. Every given field restricts. */
+interface SubjectSelection {
   readonly severities?: readonly string[];
   /** The name, or the id of the rule. */
   readonly name?: string;
@@ -19,10 +17,16 @@ export interface FaultSelection {
   /** A namespace that held the device at the beginning. */
   readonly namespace?: string;
   readonly job?: string;
-  /** Only faults that lasted at some instant of the range. */
-  readonly range?: TimeRange;
   /** Only what the caller may see: see docs/faults.md. */
   readonly within?: GpuBounds;
+}
+
+/** Selects faults. Every given field restricts. */
+export interface FaultSelection extends SubjectSelection {
+  /** Undefined: those that have not ended. */
+  readonly states?: readonly string[];
+  /** Only faults that lasted at some instant of the range. */
+  readonly range?: TimeRange;
 }
 
 /** Reads faults, the newest beginning first.
@@ -70,24 +74,26 @@ export function selectFaultsById(executor: SqlExecutor, ids: readonly string[]):
 /** Reads changes after a sequence, oldest first. */
 export function selectNews(
   executor: SqlExecutor,
-  { after, until, limit, within }: NewsSelection,
+  { after, until, limit, states, ...subject }: NewsSelection,
 ): Promise<ChangeRow[]> {
   const conditions = new Conditions()
     .add("c.sequence > ?::float8::int8", after)
-    .add("c.sequence <= ?::float8::int8", until);
-  if (within !== undefined) conditions.addText(ownFault(within, conditions));
+    .add("c.sequence <= ?::float8::int8", until)
+    .add("c.state = any(?::text::text[])", states && textArray(states));
+  addSubject(subject, conditions);
   const text = `
 select ${changeColumns} from fault_changes c join faults f on f.id = c.fault_id
 ${conditions.after("where")} order by c.sequence limit ${conditions.param(limit)}::int`;
   return executor.query(text, conditions.params);
 }
 
-/** Selects changes by their sequence. */
-export interface NewsSelection {
+/** Selects changes by their sequence, and by what their faults are of. */
+interface NewsSelection extends SubjectSelection {
   readonly after: number;
   readonly until: number;
   readonly limit: number;
-  readonly within?: GpuBounds;
+  /** Only changes to these states. */
+  readonly states?: readonly string[];
 }
 
 /** Reads the sequence of the newest change; 0 if there is none. */
@@ -99,11 +105,23 @@ export async function selectSequence(executor: SqlExecutor): Promise<number> {
 /** What was pending and ended without having fired is shown to no client. */
 const hasFiredOrLasts = "(f.fired_at is not null or f.ended_at is null)";
 
-function conditionsOf(selection: FaultSelection): Conditions {
-  const { states, severities, name, clusterId, hostname, uuid, namespace, job, range, within } = selection;
+function conditionsOf({ states, range, ...subject }: FaultSelection): Conditions {
   const conditions = new Conditions().addText(states === undefined ? "f.ended_at is null" : hasFiredOrLasts);
+  conditions.add("f.state = any(?::text::text[])", states && textArray(states));
+  if (range !== undefined) {
+    conditions.within("f.started_at", { fromMs: -Infinity, toMs: range.toMs });
+    if (Number.isFinite(range.fromMs)) {
+      const from = conditions.param(range.fromMs);
+      conditions.addText(`(f.ended_at is null or f.ended_at >= to_timestamp(${from}::float8 / 1000.0))`);
+    }
+  }
+  addSubject(subject, conditions);
+  return conditions;
+}
+
+function addSubject(selection: SubjectSelection, conditions: Conditions): void {
+  const { severities, name, clusterId, hostname, uuid, namespace, job, within } = selection;
   conditions
-    .add("f.state = any(?::text::text[])", states && textArray(states))
     .add("f.severity = any(?::text::text[])", severities && textArray(severities))
     .add("f.cluster_id = ?", clusterId)
     .add("f.hostname = ?", hostname)
@@ -114,15 +132,7 @@ function conditionsOf(selection: FaultSelection): Conditions {
     const placeholder = conditions.param(name);
     conditions.addText(`(f.name = ${placeholder} or f.rule = ${placeholder})`);
   }
-  if (range !== undefined) {
-    conditions.within("f.started_at", { fromMs: -Infinity, toMs: range.toMs });
-    if (Number.isFinite(range.fromMs)) {
-      const from = conditions.param(range.fromMs);
-      conditions.addText(`(f.ended_at is null or f.ended_at >= to_timestamp(${from}::float8 / 1000.0))`);
-    }
-  }
   if (within !== undefined) conditions.addText(ownFault(within, conditions));
-  return conditions;
 }
 
 /** A condition: the fault's place is own, and an own workload held the device at its beginning or, if the fault has not ended, holds the

@@ -24,9 +24,8 @@ export class SqlFaultQueries implements FaultQueries {
   constructor(private readonly client: SqlClient) {}
 
   async faults({ limit, after, ...selection }: FaultFilter): Promise<FaultPage> {
-    const { namespace, within } = selection;
-    // whether another namespace shares an own device is not to be told
-    if (namespace !== undefined && within?.namespaces?.includes(namespace) === false) return nothing;
+    const { within } = selection;
+    if (asksForOthers(selection)) return nothing;
     const page = { limit: limit + 1, ...(after && { after }) };
     const found = (await selectFaults(this.client, selection, page)).map((row) => shown(faultOfRow(row), within));
     const faults = found.slice(0, limit);
@@ -44,11 +43,12 @@ export class SqlFaultQueries implements FaultQueries {
     });
   }
 
-  async news({ after, limit, within }: NewsFilter): Promise<News> {
+  async news(filter: NewsFilter): Promise<News> {
+    const { after, limit, within } = filter;
     return this.client.snapshot(async (executor) => {
       const newest = await selectSequence(executor);
-      const selection = { after, until: newest, limit, ...(within && { within }) };
-      const changes = newest <= after ? [] : (await selectNews(executor, selection)).map(changeOfRow);
+      const isNothing = newest <= after || asksForOthers(filter);
+      const changes = isNothing ? [] : (await selectNews(executor, { ...filter, until: newest })).map(changeOfRow);
       const rows = await selectFaultsById(executor, [...new Set(changes.map(({ faultId }) => faultId))]);
       const faults = new Map(rows.map((row) => [row.id, shown(faultOfRow(row), within)]));
       const news = changes.flatMap((change) => {
@@ -70,6 +70,11 @@ export class SqlFaultQueries implements FaultQueries {
 }
 
 const nothing: FaultPage = { faults: [], next: undefined };
+
+/** True if the caller asks for a namespace that is not its own: whether it shares an own device is not to be told. */
+function asksForOthers({ namespace, within }: Pick<FaultFilter, "namespace" | "within">): boolean {
+  return namespace !== undefined && within?.namespaces?.includes(namespace) === false;
+}
 
 /** The fault without the workloads that the caller may not see. */
 function shown(fault: StoredFault, within: GpuBounds | undefined): StoredFault {

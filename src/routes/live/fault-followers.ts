@@ -1,3 +1,4 @@
+import type { ChangeFilter } from "../../faults/stored-fault.ts";
 import type { Clock } from "../../kit/clock.ts";
 import { messageOf } from "../../kit/message-of.ts";
 import type { ApiFaultNews } from "../schemas/fault.ts";
@@ -16,6 +17,7 @@ interface Follower {
   readonly view: LiveView;
   /** The id that the client chose, sent with each change. */
   readonly id: string | undefined;
+  readonly filter: ChangeFilter;
   /** The greatest sequence that was sent; undefined until it is known where to begin. */
   sequence: number | undefined;
 }
@@ -27,8 +29,8 @@ interface FaultFollowersOptions {
 }
 
 /** Sends the changes of faults to the clients that follow them, in the order of their sequence. A client that reads slowly, or that comes
- *  again with the last sequence that it knows, misses none: the changes wait in the store. Clients that may see the same and are at the
- *  same place share a question. */
+ *  again with the last sequence that it knows, misses none: the changes wait in the store. Clients that may see the same, have the same
+ *  filters and are at the same place share a question. */
 export class FaultFollowers {
   private readonly followers = new Map<LiveSocket, Follower>();
   private isLooking = false;
@@ -40,10 +42,10 @@ export class FaultFollowers {
   follow(
     socket: LiveSocket,
     view: LiveView,
-    { id, since }: { readonly id?: string; readonly since?: number },
+    { id, since, filter }: { readonly id?: string; readonly since?: number; readonly filter: ChangeFilter },
   ): boolean {
     if (this.followers.has(socket)) return false;
-    this.followers.set(socket, { socket, view, id, sequence: since });
+    this.followers.set(socket, { socket, view, id, filter, sequence: since });
     if (!this.isLooking) void this.look();
     return true;
   }
@@ -59,31 +61,42 @@ export class FaultFollowers {
   private async look(): Promise<void> {
     this.isLooking = true;
     while (this.followers.size > 0) {
-      for (const group of this.groups()) {
-        await this.tell(group).catch((error: unknown) => this.options.onFaultsUnread(messageOf(error)));
-      }
+      await this.tellAll();
       await this.options.clock.sleep(lookEveryMs);
     }
     this.isLooking = false;
   }
 
-  /** The clients that keep up, by what they may see and where they are. */
+  /** Asks once if nothing has changed, however many filters there are. */
+  private async tellAll(): Promise<void> {
+    let newest: number | undefined;
+    for (const group of this.groups()) {
+      if (newest !== undefined && group[0]?.sequence === newest) continue;
+      newest = await this.tell(group).catch((error: unknown) => {
+        this.options.onFaultsUnread(messageOf(error));
+        return undefined;
+      });
+    }
+  }
+
+  /** The clients that keep up, by what they may see, what they ask for, and where they are. */
   private groups(): Follower[][] {
     const groups = new Map<string, Follower[]>();
     for (const follower of this.followers.values()) {
       const { stateName } = follower.socket;
       if (stateName === "CLOSED" || stateName === "CLOSING") this.followers.delete(follower.socket);
       if (stateName !== "OPEN") continue;
-      const key = JSON.stringify([follower.view.key, follower.sequence]);
+      const key = JSON.stringify([follower.view.key, follower.filter, follower.sequence]);
       groups.set(key, [...(groups.get(key) ?? []), follower]);
     }
     return [...groups.values()];
   }
 
-  private async tell(group: readonly Follower[]): Promise<void> {
+  /** @returns the sequence of the newest change; undefined if more follow */
+  private async tell(group: readonly Follower[]): Promise<number | undefined> {
     const [first] = group;
-    if (first === undefined) return;
-    const { news, sequence } = await first.view.faults.news(first.sequence, changesAtOnce);
+    if (first === undefined) return undefined;
+    const { news, sequence } = await first.view.faults.news(first.sequence, changesAtOnce, first.filter);
     for (const follower of group) {
       const { socket, id } = follower;
       if (this.followers.get(socket) !== follower) continue;
@@ -91,6 +104,7 @@ export class FaultFollowers {
       follower.sequence = sequence;
       for (const each of news) socket.send(messageFor(each, id));
     }
+    return news.length < changesAtOnce ? sequence : undefined;
   }
 }
 

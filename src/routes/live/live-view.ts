@@ -1,3 +1,4 @@
+import type { ChangeFilter } from "../../faults/stored-fault.ts";
 import type { HistoryQueries } from "../../pipeline/store/telemetry-queries.ts";
 import type { ApiFaultNews } from "../schemas/fault.ts";
 import type { Fleet } from "../fleet/fleet.ts";
@@ -16,6 +17,7 @@ export interface LiveView {
     news(
       after: number | undefined,
       limit: number,
+      filter?: ChangeFilter,
     ): Promise<{ readonly news: readonly ApiFaultNews[]; readonly sequence: number }>;
   };
   /** Resolves when the view can be used. Never rejects. */

@@ -4,7 +4,7 @@ import { shown } from "../http/api-error.ts";
 import { readMetricChoice } from "../../domain/metric-choice.ts";
 import { metricNames } from "../../domain/metrics.ts";
 import { readInstant } from "../../domain/timestamp.ts";
-import { type ClientMessage, clientMessages } from "./messages.ts";
+import { type ClientMessage, clientMessages, type FaultFilters, type SubscriptionFilters } from "./messages.ts";
 
 /** The longest message that is read, in UTF-16 units. A subscribe message that names 1,000 GPUs has about 43,000 units. */
 const messageMaxLength = 256 * 1024;
@@ -59,6 +59,7 @@ function errorIn(fields: Record<string, unknown>): MessageError | undefined {
   const schemaError = Value.Errors(clientMessages[type as keyof typeof clientMessages], fields).First();
   if (schemaError !== undefined) return errorOf(schemaError);
   const message = fields as ClientMessage;
+  if (message.type === "subscribe_faults") return contradictionOfFilters(message.filters ?? {});
   return message.type === "subscribe" ? contradictionIn(message) : undefined;
 }
 
@@ -71,6 +72,20 @@ function contradictionIn({ filters = {}, since, snapshot }: Subscribe): MessageE
     const expected = choice.unknown.includes("{") ? `a series such as ${seriesExample}` : expectedMetric;
     return invalidField({ field: `filters.metrics[${index}]`, value: choice.unknown, expected });
   }
+  const contradiction = contradictionOfFilters(filters);
+  if (contradiction !== undefined) return contradiction;
+  if (since === undefined) return undefined;
+  const read = readInstant(since);
+  if ("problem" in read) {
+    const expected = "RFC 3339 with zone, such as 2025-07-18T20:42:34Z";
+    return invalidField({ field: "since", value: since, reason: read.problem, expected });
+  }
+  if (snapshot !== true) return undefined;
+  return invalidField({ field: "snapshot", value: snapshot, expected: "false, because since is given" });
+}
+
+/** @returns the first error in filters that their schema cannot express */
+function contradictionOfFilters(filters: SubscriptionFilters | FaultFilters): MessageError | undefined {
   if (filters.cluster !== undefined && filters.cluster_id !== undefined && filters.cluster !== filters.cluster_id) {
     return invalidField({
       field: "filters.cluster_id",
@@ -85,14 +100,7 @@ function contradictionIn({ filters = {}, since, snapshot }: Subscribe): MessageE
     const reason = "it contains the character NUL";
     return invalidField({ field: `filters.${name}`, value, reason, expected: "text without NUL" });
   }
-  if (since === undefined) return undefined;
-  const read = readInstant(since);
-  if ("problem" in read) {
-    const expected = "RFC 3339 with zone, such as 2025-07-18T20:42:34Z";
-    return invalidField({ field: "since", value: since, reason: read.problem, expected });
-  }
-  if (snapshot !== true) return undefined;
-  return invalidField({ field: "snapshot", value: snapshot, expected: "false, because since is given" });
+  return undefined;
 }
 
 function errorOf({ type, path, schema, value }: ValueError): MessageError {

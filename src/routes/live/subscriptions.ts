@@ -1,4 +1,5 @@
 import { type GpuSelector, selectsGpu } from "../../domain/gpu-selector.ts";
+import type { ChangeFilter } from "../../faults/stored-fault.ts";
 import type { StoredRecord } from "../../domain/query.ts";
 import type { Clock } from "../../kit/clock.ts";
 import { defined } from "../../kit/defined.ts";
@@ -11,7 +12,7 @@ import { FaultFollowers } from "./fault-followers.ts";
 import type { LiveInstruments } from "./live-instruments.ts";
 import type { LiveSettings } from "./live-settings.ts";
 import type { LiveSocket } from "./live-socket.ts";
-import type { ClientMessage } from "./messages.ts";
+import type { ClientMessage, FaultFilters } from "./messages.ts";
 import type { MessageError, ReadMessage } from "./read-message.ts";
 import type { LiveView } from "./live-view.ts";
 import { type Replay, Replays } from "./replays.ts";
@@ -124,8 +125,8 @@ export class Subscriptions {
   }
 
   private followFaults(socket: LiveSocket, message: SubscribeFaults, view: LiveView): void {
-    const { id, since } = message;
-    const isNew = this.faults.follow(socket, view, defined({ id, since }));
+    const { id, since, filters = {} } = message;
+    const isNew = this.faults.follow(socket, view, { ...defined({ id, since }), filter: changeFilterOf(filters) });
     if (isNew && since !== undefined) socket.send({ type: "faults_subscribed", sequence: since, ...defined({ id }) });
     if (isNew) return;
     const text = "This connection follows faults already; expected unsubscribe_faults first";
@@ -183,6 +184,12 @@ export class Subscriptions {
     this.options.instruments.errors.inc({ code: error.code });
     socket.send({ type: "error", ...error, message: visibleLines(error.message) });
   }
+}
+
+/** `cluster` and `cluster_id` mean the same; if a message has both, `readMessage` has checked that they have the same value. */
+function changeFilterOf({ cluster, cluster_id: clusterId = cluster, ...others }: FaultFilters): ChangeFilter {
+  const { state: states, severity: severities, name, hostname, gpu_uuid: uuid, namespace, job } = others;
+  return defined({ states, severities, name, clusterId, hostname, uuid, namespace, job });
 }
 
 function newestRecords({ fleet }: LiveView, { uuids, ...others }: GpuSelector): StoredRecord[] {

@@ -77,8 +77,11 @@ test("more changes than are sent at once all arrive", async () => {
   client.close();
 });
 
-test("a subscription of GraphQL gives the same, from a sequence on", async () => {
-  const query = "subscription { faultChanges(since: 1) { sequence change { state } fault { id } } }";
+const sequencesOf = (text: string): number[] =>
+  [...text.matchAll(/"sequence":(\d+)/g)].map(([, sequence]) => Number(sequence));
+
+/** What a subscription of GraphQL sends until a text of it. */
+async function sentUntil(last: string, query: string): Promise<string> {
   const response = await fetch(`http://127.0.0.1:${gateway.port}/graphql`, {
     method: "POST",
     headers: { "content-type": "application/json", accept: "text/event-stream" },
@@ -86,8 +89,73 @@ test("a subscription of GraphQL gives the same, from a sequence on", async () =>
   });
   const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
-  while (!text.includes('"sequence":4')) text += (await reader?.read())?.value ?? "";
+  while (!text.includes(last)) {
+    const part = await reader?.read();
+    if (part?.value === undefined) throw new Error(`The answer ended before ${last}: ${text}`);
+    text += part.value;
+  }
   await reader?.cancel();
-  const sequences = [...text.matchAll(/"sequence":(\d+)/g)].map(([, sequence]) => Number(sequence));
-  expect(sequences.slice(0, 3)).toEqual([2, 3, 4]);
+  return text;
+}
+
+test("a subscription of GraphQL gives the same, from a sequence on", async () => {
+  const query = "subscription { faultChanges(since: 1) { sequence change { state } fault { id } } }";
+  expect(sequencesOf(await sentUntil('"sequence":4', query)).slice(0, 3)).toEqual([2, 3, 4]);
+});
+
+test("filters select changes by the fault and by the state that it changes to", async () => {
+  const holders = [{ namespace: "ml", pod: "train-0", container: "main" }];
+  const at = { startedAtMs: Date.now(), clusterId: "filtered", hostname: "host-f" };
+  const hot = { ...at, uuid: "GPU-hot", holders };
+  const fallen = { ...at, uuid: "GPU-fallen", severity: "critical" as const, name: "nvidia.xid.79" };
+  const client = await LiveClient.open(gateway);
+  const { sequence: since } = await client.ask({ type: "subscribe_faults" });
+  client.close();
+  await leader.tell(
+    faultChange(hot, "pending", at.startedAtMs),
+    faultChange(hot, "firing", at.startedAtMs),
+    faultChange(fallen, "firing", at.startedAtMs),
+    faultChange(hot, "resolved", at.startedAtMs + 1),
+    faultChange({ ...at, uuid: "GPU-last" }, "firing", at.startedAtMs),
+  );
+  const expected: [filters: object, changes: string[]][] = [
+    [{ state: ["firing"] }, ["GPU-hot firing", "GPU-fallen firing", "GPU-last firing"]],
+    [{ state: ["pending", "resolved"], gpu_uuid: "GPU-hot" }, ["GPU-hot pending", "GPU-hot resolved"]],
+    [{ severity: ["critical", "info"] }, ["GPU-fallen firing"]],
+    [{ name: "nvidia.xid.79", hostname: "host-f" }, ["GPU-fallen firing"]],
+    [{ namespace: "ml" }, ["GPU-hot pending", "GPU-hot firing", "GPU-hot resolved"]],
+    [{ cluster: "filtered", gpu_uuid: "GPU-last" }, ["GPU-last firing"]],
+    [{ cluster_id: "another" }, []],
+    [{ job: "ml/train" }, []],
+  ];
+  const clients = await Promise.all(
+    expected.map(async ([filters]) => {
+      const follower = await LiveClient.open(gateway);
+      follower.send({ type: "subscribe_faults", since, filters });
+      return follower;
+    }),
+  );
+  const sent = await Promise.all(
+    clients.map(async (follower, index) => {
+      const changes = await follower.take(1 + (expected[index]?.[1].length ?? 0));
+      return changes.flatMap(({ type, change, fault }) =>
+        type === "fault_change" ? [`${(fault as { uuid: string }).uuid} ${(change as { state: string }).state}`] : [],
+      );
+    }),
+  );
+  expect(sent).toEqual(expected.map(([, changes]) => changes));
+  // whatever else was sent to them would have come before
+  await leader.tell(
+    faultChange({ ...hot, clusterId: "another", uuid: "GPU-ends", severity: "critical" }, "firing", Date.now()),
+  );
+  const later = await Promise.all([0, 2, 4, 6].map((index) => clients[index]?.next()));
+  expect(later.map((message) => (message?.["fault"] as { uuid: string }).uuid)).toEqual(Array(4).fill("GPU-ends"));
+  for (const each of clients) each.close();
+});
+
+test("a subscription of GraphQL takes the same filters, and refuses wrong ones", async () => {
+  const query = (filter: string) => `subscription { faultChanges(since: 0, ${filter}) { sequence fault { uuid } } }`;
+  const sent = await sentUntil("GPU-ends", query('severity: [critical], state: [firing], namespace: "ml"'));
+  expect(sequencesOf(sent)).toHaveLength(1);
+  expect(await sentUntil("}", query("severity: [awful]"))).toContain("info, warning, critical");
 });

@@ -94,6 +94,30 @@ const unusable: [name: string, sent: unknown, code: string, message: string][] =
     "since=-1 is not usable; expected a whole number from 0 to 9007199254740991",
   ],
   [
+    "a severity that does not exist",
+    { type: "subscribe_faults", filters: { severity: ["critical", "awful"] } },
+    "invalid_field",
+    'filters.severity[1]="awful" is not usable; expected one of info, warning, critical',
+  ],
+  [
+    "a severity that is no list",
+    { type: "subscribe_faults", filters: { severity: "critical" } },
+    "invalid_field",
+    'filters.severity="critical" is not usable; expected a list of 1 to 3 elements',
+  ],
+  [
+    "an unknown filter of faults",
+    { type: "subscribe_faults", filters: { host: "x" } },
+    "unknown_field",
+    'There is no field "filters.host"; expected one of state, severity, name, cluster, cluster_id, hostname, gpu_uuid, namespace, job',
+  ],
+  [
+    "two clusters of faults",
+    { type: "subscribe_faults", filters: { cluster: "a", cluster_id: "b" } },
+    "invalid_field",
+    'filters.cluster_id="b" is not usable; expected the same as filters.cluster ("a"), or only one of the two',
+  ],
+  [
     "an empty name",
     { type: "subscribe", filters: { hostname: "" } },
     "invalid_field",

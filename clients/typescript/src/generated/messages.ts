@@ -75,6 +75,27 @@ export interface components {
             type: "subscribe_faults";
             /** @description Chosen by the client; each change has it */
             id?: string;
+            /** @description The faults whose changes are sent; an absent field does not restrict them */
+            filters?: {
+                /** @description Only changes to these states */
+                state?: ("pending" | "firing" | "acknowledged" | "resolved" | "suppressed")[];
+                /** @description Only of faults of these severities */
+                severity?: ("info" | "warning" | "critical")[];
+                /** @description Only of faults of this name, or of the rule with this id */
+                name?: string;
+                /** @description Only of this cluster */
+                cluster?: string;
+                /** @description The same as cluster */
+                cluster_id?: string;
+                /** @description Only of this host, and of devices that were in it at the beginning */
+                hostname?: string;
+                /** @description Only of the device with this UUID */
+                gpu_uuid?: string;
+                /** @description Only if a workload of this Kubernetes namespace held the device at the beginning */
+                namespace?: string;
+                /** @description Only of this job */
+                job?: string;
+            };
             /** @description The last sequence that the client knows: the changes after it are sent. Default: only later ones */
             since?: number;
         };

@@ -1,7 +1,7 @@
 import type { GpuBounds } from "../../../domain/gpu-bounds.ts";
 import type { FaultQueries } from "../../../faults/fault-store.ts";
 import { type Silence, silencesOf } from "../../../faults/silence.ts";
-import type { FaultFilter, StoredFault } from "../../../faults/stored-fault.ts";
+import type { ChangeFilter, FaultFilter, StoredFault } from "../../../faults/stored-fault.ts";
 import type { Clock } from "../../../kit/clock.ts";
 import { notFound } from "../../http/api-error.ts";
 import { encodeCursor } from "../../http/parameters/cursor.ts";
@@ -59,9 +59,9 @@ export class FaultList {
 
   /** The changes after a sequence, oldest first, and where to continue.
    *  @param after undefined: no changes, but where to begin */
-  async news(after: number | undefined, limit: number): Promise<FaultNewsPage> {
-    const filter = { after: after ?? Number.MAX_SAFE_INTEGER, limit, ...this.bounds };
-    const { news, sequence } = await this.queries.news(filter);
+  async news(after: number | undefined, limit: number, filter: ChangeFilter = {}): Promise<FaultNewsPage> {
+    const following = { after: after ?? Number.MAX_SAFE_INTEGER, limit };
+    const { news, sequence } = await this.queries.news({ ...filter, ...following, ...this.bounds });
     const shown = await this.shower(news.length > 0);
     const told = news.map(({ change, fault }) => ({
       sequence: change.sequence,

@@ -1,3 +1,4 @@
+import type { ChangeFilter } from "../../../faults/stored-fault.ts";
 import type { Clock } from "../../../kit/clock.ts";
 import type { LiveView } from "../../live/live-view.ts";
 import type { ApiFaultNews } from "../../schemas/fault.ts";
@@ -6,11 +7,17 @@ import type { ApiFaultNews } from "../../schemas/fault.ts";
 const lookEveryMs = 1000;
 const changesAtOnce = 100;
 
-/** Iterates over the changes of faults after a sequence, and then over those that follow. A reader that is slow misses none.
- *  @param since undefined: only later changes */
+/** Which changes are read. */
+interface Asked {
+  /** Undefined: only later changes. */
+  readonly since: number | undefined;
+  readonly filter: ChangeFilter;
+}
+
+/** Iterates over the changes of faults after a sequence, and then over those that follow. A reader that is slow misses none. */
 export function faultNews(
   faults: LiveView["faults"],
-  since: number | undefined,
+  { since, filter }: Asked,
   clock: Clock,
 ): AsyncIterableIterator<ApiFaultNews> {
   const ended = new AbortController();
@@ -20,7 +27,7 @@ export function faultNews(
     while (!ended.signal.aborted) {
       const news = waiting.shift();
       if (news !== undefined) return { done: false, value: news };
-      const page = await faults.news(known, changesAtOnce);
+      const page = await faults.news(known, changesAtOnce, filter);
       known = page.sequence;
       waiting.push(...page.news);
       if (page.news.length === 0) await clock.sleep(lookEveryMs, ended.signal);

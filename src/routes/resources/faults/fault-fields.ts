@@ -4,11 +4,10 @@ import { type FieldMap, limitOf, type SchemaKit } from "../../graphql-kit/field.
 import { faultNews } from "../../graphql-kit/live/fault-news.ts";
 import { argumentsOf, parametersOf } from "../../graphql-kit/types/arguments.ts";
 import type { ScopeRule } from "../../http/access/access-rule.ts";
-import { integer, optional } from "../../http/parameters/parameter.ts";
 import { faultDetailSchema, faultNewsSchema, faultSchema } from "../../schemas/fault.ts";
 import { faultOrderSchema } from "../../schemas/fault-order.ts";
 import { silenceSchema } from "../../schemas/fault-silence.ts";
-import { faultFilterOf, faultParams, faultsQuery } from "./fault-query.ts";
+import { changeFilterOf, changesQuery, faultFilterOf, faultParams, faultsQuery } from "./fault-query.ts";
 import {
   acknowledgeQuery,
   newSilenceOf,
@@ -95,15 +94,6 @@ export function faultMutations({ types, field }: SchemaKit): FieldMap {
 }
 
 const liveRule: ScopeRule = { scope: "read", selectors: "narrowed" };
-const sinceQuery = {
-  since: optional(
-    integer({
-      minimum: 0,
-      maximum: 2_147_483_647,
-      description: "The last sequence that the client knows: the changes after it come first. Default: only later ones",
-    }),
-  ),
-};
 
 /** The subscription to changes of faults. */
 export function faultSubscriptions({ types, enums }: SchemaKit): FieldMap {
@@ -112,12 +102,13 @@ export function faultSubscriptions({ types, enums }: SchemaKit): FieldMap {
       type: new GraphQLNonNull(types.of(faultNewsSchema)),
       description: "The changes of faults in their order, as they are told",
       extensions: liveRule,
-      args: argumentsOf(sinceQuery, enums),
+      args: argumentsOf(changesQuery, enums),
       subscribe: (_, args, { operation }) => {
         operation.require(liveRule, "Subscription.faultChanges", "");
-        const { since } = parametersOf(sinceQuery, args as Readonly<Record<string, unknown>>);
+        const query = parametersOf(changesQuery, args as Readonly<Record<string, unknown>>);
         const { allParts, requester } = operation;
-        return allParts.admission.admit(faultNews(allParts.faults, since, allParts.clock), requester.caller);
+        const asked = { since: query.since, filter: changeFilterOf(query) };
+        return allParts.admission.admit(faultNews(allParts.faults, asked, allParts.clock), requester.caller);
       },
       resolve: (news) => news,
     },

@@ -1,10 +1,10 @@
 import { faultStates } from "../../../faults/fault.ts";
 import { severities } from "../../../faults/fault-guide.ts";
-import type { FaultFilter, FaultPlace } from "../../../faults/stored-fault.ts";
+import type { ChangeFilter, FaultFilter, FaultPlace } from "../../../faults/stored-fault.ts";
 import { defined } from "../../../kit/defined.ts";
 import { limit, nameOf } from "../../http/parameters/common.ts";
 import { cursorParameter } from "../../http/parameters/cursor.ts";
-import { listOf, optional, text, type ValuesOf } from "../../http/parameters/parameter.ts";
+import { integer, listOf, optional, text, type ValuesOf } from "../../http/parameters/parameter.ts";
 import { timeBounds, timeRangeOf } from "../../http/parameters/time-bounds.ts";
 
 /** The longest id of a fault: names, a cluster and a place. */
@@ -54,6 +54,19 @@ export const faultsQuery = {
   }),
 };
 
+/** The arguments of the subscription to changes of faults. */
+export const changesQuery = {
+  since: optional(
+    integer({
+      minimum: 0,
+      maximum: 2_147_483_647,
+      description: "The last sequence that the client knows: the changes after it come first. Default: only later ones",
+    }),
+  ),
+  state: choices(faultStates, "state", "Only changes to these states"),
+  ...faultSelection,
+};
+
 /** The path parameter of one fault. */
 export const faultParams = {
   id: text({
@@ -70,6 +83,11 @@ export function faultFilterOf(values: ValuesOf<typeof faultsQuery>): FaultFilter
   const range = isInTime ? timeRangeOf(values) : undefined;
   const states = (state as FaultFilter["states"]) ?? (isInTime ? faultStates : undefined);
   return { ...selectionOf(values), limit: max, ...defined({ states, range, after }) };
+}
+
+/** The filter that the arguments of a subscription say. */
+export function changeFilterOf({ state, ...values }: ValuesOf<typeof changesQuery>): ChangeFilter {
+  return { ...selectionOf(values), ...defined({ states: state as ChangeFilter["states"] }) };
 }
 
 function selectionOf(values: ValuesOf<typeof faultSelection>) {
