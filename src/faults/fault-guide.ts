@@ -1,5 +1,6 @@
 import { conditionOf, endOf } from "./rules/rule-text.ts";
-import { type Rule, runbookOf, type Severity } from "./rules/rule.ts";
+import { defined } from "../kit/defined.ts";
+import { type Rule, runbookOf, runbookUrlOf, type Severity } from "./rules/rule.ts";
 import type { Xid, XidCatalogue } from "./rules/xid-catalogue.ts";
 
 export { severities } from "./rules/rule.ts";
@@ -21,6 +22,8 @@ export interface RuleGuide {
   readonly source: string;
   /** Page and heading of its explanation. */
   readonly runbook: string;
+  /** The same in a place that people can open; absent without FAULT_RUNBOOK_URL. */
+  readonly runbookUrl?: string;
   /** Its thresholds, durations and counts, by their names in the file of the rules. */
   readonly figures: Readonly<Record<string, number>>;
 }
@@ -31,12 +34,13 @@ export interface FaultGuide {
   readonly xids: readonly Xid[];
 }
 
-/** The guide to these rules. */
-export function faultGuideOf(rules: readonly Rule[], catalogue: XidCatalogue): FaultGuide {
-  return { rules: rules.map(ruleGuideOf), xids: [...catalogue.values()] };
+/** The guide to these rules.
+ *  @param runbookUrl FAULT_RUNBOOK_URL */
+export function faultGuideOf(rules: readonly Rule[], catalogue: XidCatalogue, runbookUrl?: string): FaultGuide {
+  return { rules: rules.map((rule) => ruleGuideOf(rule, runbookUrl)), xids: [...catalogue.values()] };
 }
 
-function ruleGuideOf(rule: Rule): RuleGuide {
+function ruleGuideOf(rule: Rule, runbookUrl: string | undefined): RuleGuide {
   const { id, kind, severity, enabled = true, summary, meaning, action, source } = rule;
   const figures = Object.entries(rule).filter((entry): entry is [string, number] => typeof entry[1] === "number");
   return {
@@ -44,6 +48,7 @@ function ruleGuideOf(rule: Rule): RuleGuide {
     fires: conditionOf(rule),
     ends: endOf(rule),
     runbook: runbookOf(id),
+    ...defined({ runbookUrl: runbookUrl && runbookUrlOf(runbookOf(id), runbookUrl) }),
     figures: Object.fromEntries(figures),
   };
 }

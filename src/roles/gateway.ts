@@ -52,7 +52,7 @@ export const gateway: Role = {
           ...settingsOf(config),
           inventory: opened.inventory,
           faults: new SqlFaultStore(opened.client),
-          faultGuide: async () => faultGuideOf(await rules.read(), rules.catalogue),
+          faultGuide: async () => faultGuideOf(await rules.read(), rules.catalogue, config.faultRunbookUrl),
           fleet,
           administration: process.access.administer(opened.client),
           signIn: process.access.signIn,

@@ -4,6 +4,7 @@ import { FaultInstruments } from "../faults/leader/fault-instruments.ts";
 import { Webhook } from "../faults/notify/webhook.ts";
 import { RulesInForce } from "../faults/rules/rules-in-force.ts";
 import { SqlFaultStore } from "../faults/sql/sql-fault-store.ts";
+import { defined } from "../kit/defined.ts";
 import type { Service } from "../kit/service.ts";
 import type { OpenStore } from "../pipeline/store/open-store.ts";
 import { EtcdLeaderElection } from "../scaling/election/etcd/etcd-leader-election.ts";
@@ -27,12 +28,13 @@ export async function openFaults(shared: SharedParts): Promise<readonly Service[
   const rules = await RulesInForce.open(faultRulesFile, log);
   const { queries, client } = opened;
   const { ledger, queries: notified, outbox } = new SqlFaultStore(client);
+  const webhookOptions = defined({ secret: config.faultWebhookSecret, runbookUrl: config.faultRunbookUrl });
   const instruments = new FaultInstruments(shared.registry);
   return [
     new FaultEvaluation({
       ...{ ...shared, election: electionOf(shared), ledger, queries, rules, keepDays, instruments },
       notifying: { queries: notified, outbox },
-      webhooks: (config.faultWebhookUrls ?? []).map((url) => new Webhook(url, config.faultWebhookSecret)),
+      webhooks: (config.faultWebhookUrls ?? []).map((url) => new Webhook(url, webhookOptions)),
       onClosed: close,
     }),
   ];

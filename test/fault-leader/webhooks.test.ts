@@ -12,6 +12,7 @@ import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 import { openMemoryStore } from "../support/open-store.ts";
 
 const secret = "a key of sixteen or more";
+const runbookUrl = "https://wiki.example.org/gpu#";
 /** Waits take a fiftieth of their time. */
 const startedMs = Date.now();
 const clock: Clock = {
@@ -64,8 +65,10 @@ class Receiver {
     const { alerts, groupLabels, version } = JSON.parse(body) as {
       version: string;
       groupLabels: Record<string, string>;
-      alerts: { status: string; labels: Record<string, string> }[];
+      alerts: { status: string; labels: Record<string, string>; annotations: Record<string, string> }[];
     };
+    const isLinked = alerts.every(({ annotations }) => annotations["runbook_url"] === `${runbookUrl}memoryfull`);
+    if (!isLinked) return new Response("without a link to the runbook", { status: 400 });
     const received = {
       delivery: request.headers.get("X-Telemetry-Delivery") ?? "",
       host: `${version} ${groupLabels.hostname ?? ""}`,
@@ -110,7 +113,15 @@ async function tell(term: number, ...told: readonly string[]): Promise<void> {
       startedAtMs: startedMs,
       atMs: startedMs + (state === "firing" && again === undefined ? 0 : 60_000),
     };
-    const change = { ...facts, ...times, subject, holders: [], runbook: "", value: 0.97, why: "It is full." };
+    const change = {
+      ...facts,
+      ...times,
+      subject,
+      holders: [],
+      runbook: "docs/faults.md#memoryfull",
+      value: 0.97,
+      why: "It is full.",
+    };
     return { change: { ...change, id: `memory.full@c/${uuid}`, state: state as FaultState }, by: "", comment: "" };
   });
   batch += 1;
@@ -121,7 +132,13 @@ async function tell(term: number, ...told: readonly string[]): Promise<void> {
 function notify(receiver: Receiver, term: number): { readonly stop: () => Promise<unknown> } {
   const ended = new AbortController();
   const notifier = new Notifier({
-    ...{ webhook: new Webhook(receiver.url, secret), term, outbox: store.outbox, queries: store.queries, clock },
+    ...{
+      webhook: new Webhook(receiver.url, { secret, runbookUrl }),
+      term,
+      outbox: store.outbox,
+      queries: store.queries,
+      clock,
+    },
     instruments: new FaultInstruments(new Registry()),
     onError: (error) => void (error === undefined || errors.push(error)),
     onRefused: (status) => void refusals.push(status),
@@ -137,7 +154,7 @@ function notify(receiver: Receiver, term: number): { readonly stop: () => Promis
 
 /** Waits until a receiver is notified of all changes. */
 async function untilNotified(receiver: Receiver): Promise<void> {
-  const { id } = new Webhook(receiver.url, secret);
+  const { id } = new Webhook(receiver.url, { secret, runbookUrl });
   await until(async () => {
     const [row] = await opened.client.query<{ isDone: boolean }>(
       `select r.sequence = l.sequence as "isDone" from fault_receivers r, fault_leader l where r.receiver = $1`,

@@ -45,6 +45,13 @@ test("a changed threshold is in the rules, and a disabled rule is not", () => {
   expect(rewritten).toContain("expr: (DCGM_FI_DEV_GPU_TEMP or DCGM_FI_DEV_GPU_TEMP_CELSIUS) > 91\n");
   expect(rewritten).toContain("# held.idle is disabled.");
   expect(rewritten).not.toContain("alert: HeldIdle");
+  expect(rewritten).not.toContain("runbook_url");
+});
+
+test("with FAULT_RUNBOOK_URL, each alert has a link to its runbook", () => {
+  const linked = prometheusRules(rules, catalogue, "https://wiki.example.org/gpu#");
+  expect(linked).toContain("runbook_url: https://wiki.example.org/gpu#gputemperaturehigh\n");
+  expect(linked.match(/runbook_url: /g)).toHaveLength(linked.match(/- alert: /g)?.length ?? 0);
 });
 
 test("telemetry faults rules --prometheus prints them, with the changes of FAULT_RULES_FILE", async () => {

@@ -351,7 +351,7 @@ exerciseService("the evaluation of faults", () => {
   return {
     service: new FaultEvaluation({
       ...{ election, ledger, queries: opened.queries, hotTier: memoryHotTier(), rules: faultRules, keepDays: 1 },
-      ...{ notifying: store, webhooks: [new Webhook("http://localhost:9/", undefined)] },
+      ...{ notifying: store, webhooks: [new Webhook("http://localhost:9/", {})] },
       ...{ instanceId: "one", instruments: new FaultInstruments(new Registry()), clock, log },
       onClosed: () => Promise.resolve(),
     }),

@@ -15,6 +15,16 @@ export const faultSettings = {
     unit: "days",
     description: "Age at which faults that have ended are deleted; 0: never",
   }),
+  faultRunbookUrl: Type.Optional(
+    Type.String({
+      env: "FAULT_RUNBOOK_URL",
+      pattern: '^https?://[^\\s<>"]+$',
+      expects:
+        "http:// or https:// and a page, up to where a rule's heading is appended, such as https://wiki.example.org/gpu-faults#",
+      description:
+        "Where people read the runbooks; with the heading of a rule appended, such as gputemperaturehigh, it is runbook_url in notifications, rules and exported alerts",
+    }),
+  ),
   faultWebhookUrls: Type.Optional(
     Type.Array(Type.String({ pattern: "^https?://[^,\\s]+$" }), {
       env: "FAULT_WEBHOOK_URL",

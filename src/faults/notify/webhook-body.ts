@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto";
 import { formatTimestamp } from "../../domain/timestamp.ts";
+import { defined } from "../../kit/defined.ts";
+import { runbookUrlOf } from "../rules/rule.ts";
 import type { StoredFault } from "../stored-fault.ts";
 
 /** What a receiver is notified of. */
@@ -45,9 +47,10 @@ export function groupsOf(notices: readonly (Notice & { readonly key: string })[]
 }
 
 /** The body of a request, in the format of Alertmanager's webhooks, version 4.
+ *  @param runbookUrl FAULT_RUNBOOK_URL
  *  Source: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config */
-export function webhookBody(notices: readonly Notice[]): string {
-  const alerts = notices.map(alertOf);
+export function webhookBody(notices: readonly Notice[], runbookUrl: string | undefined): string {
+  const alerts = notices.map((notice) => alertOf(notice, runbookUrl));
   const groupLabels = commonOf(
     alerts.map(({ labels: { alertname = "", cluster = "", hostname = "" } }) => ({ alertname, cluster, hostname })),
   );
@@ -72,14 +75,19 @@ interface Alert {
   readonly annotations: Texts;
 }
 
-function alertOf({ fault, status, why, value }: Notice): Alert & Readonly<Record<string, unknown>> {
+function alertOf(
+  { fault, status, why, value }: Notice,
+  runbookUrl: string | undefined,
+): Alert & Readonly<Record<string, unknown>> {
   const labels = labelsOf(fault);
   const { id, summary, action, runbook, startedAtMs, endedAtMs } = fault;
-  const annotations = { summary, description: why, action, runbook, fault_id: id };
+  const page = runbookUrl && runbookUrlOf(runbook, runbookUrl);
+  const texts = { summary, description: why, action, runbook, runbook_url: page, fault_id: id };
+  const annotations = defined({ ...texts, value: value === null ? undefined : String(value) });
   return {
     status,
     labels,
-    annotations: value === null ? annotations : { ...annotations, value: String(value) },
+    annotations,
     startsAt: formatTimestamp(startedAtMs),
     // Go's zero time: the alert has no end
     endsAt: status === "resolved" && endedAtMs !== null ? formatTimestamp(endedAtMs) : "0001-01-01T00:00:00Z",

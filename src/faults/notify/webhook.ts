@@ -9,6 +9,13 @@ class WebhookFailed extends Error {
 
 const timeoutMs = 10_000;
 
+interface WebhookOptions {
+  /** Signs the requests; undefined: they are not signed. */
+  readonly secret?: string;
+  /** FAULT_RUNBOOK_URL. */
+  readonly runbookUrl?: string;
+}
+
 /** Sends notices to one receiver. */
 export class Webhook {
   /** Names the receiver in the store, without its URL, which may have a password. */
@@ -16,10 +23,9 @@ export class Webhook {
   /** For messages. */
   readonly host: string;
 
-  /** @param secret signs the requests; undefined: they are not signed */
   constructor(
     private readonly url: string,
-    private readonly secret: string | undefined,
+    private readonly options: WebhookOptions,
   ) {
     this.id = createHash("sha256").update(url).digest("hex").slice(0, 16);
     this.host = new URL(url).host;
@@ -30,7 +36,7 @@ export class Webhook {
    *           and 429
    *  @throws WebhookFailed if it is to be sent again */
   async send({ notices, delivery }: NoticeGroup, signal: AbortSignal): Promise<number | undefined> {
-    const body = webhookBody(notices);
+    const body = webhookBody(notices, this.options.runbookUrl);
     const response = await this.post(body, delivery, AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]));
     const { status } = response;
     // the connection can be used again
@@ -48,8 +54,9 @@ export class Webhook {
       "User-Agent": "telemetry",
       "X-Telemetry-Delivery": delivery,
     });
-    if (this.secret !== undefined) {
-      headers.set("X-Telemetry-Signature", `sha256=${createHmac("sha256", this.secret).update(body).digest("hex")}`);
+    const { secret } = this.options;
+    if (secret !== undefined) {
+      headers.set("X-Telemetry-Signature", `sha256=${createHmac("sha256", secret).update(body).digest("hex")}`);
     }
     try {
       return await fetch(this.url, { method: "POST", headers, body, signal, redirect: "manual" });

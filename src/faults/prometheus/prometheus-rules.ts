@@ -1,7 +1,8 @@
 import { stringify } from "yaml";
+import { defined } from "../../kit/defined.ts";
 import type { Rule } from "../rules/rule.ts";
 import type { XidCatalogue } from "../rules/xid-catalogue.ts";
-import { runbookOf } from "../rules/rule.ts";
+import { runbookOf, runbookUrlOf } from "../rules/rule.ts";
 import { ruleExpression } from "./rule-expression.ts";
 
 const head = `# Alerts of Prometheus for the metrics of dcgm-exporter, made from the rules of faults (docs/faults.md). They differ from the
@@ -9,14 +10,15 @@ const head = `# Alerts of Prometheus for the metrics of dcgm-exporter, made from
 # shows may be from before Prometheus saw it; maintenance is unknown; and one Prometheus is taken for one cluster.
 # DCGM_FI_DEV_GPU_UTIL_RATIO is read as DCGM 4.7 has it: from 0 to 1.`;
 
-/** The rules as a file of alerting rules. Rules that PromQL cannot say, and disabled ones, are comments. */
-export function prometheusRules(rules: readonly Rule[], catalogue: XidCatalogue): string {
+/** The rules as a file of alerting rules. Rules that PromQL cannot say, and disabled ones, are comments.
+ *  @param runbookUrl FAULT_RUNBOOK_URL */
+export function prometheusRules(rules: readonly Rule[], catalogue: XidCatalogue, runbookUrl?: string): string {
   const [alerts, comments]: [object[], string[]] = [[], []];
   for (const rule of rules) {
     const made = ruleExpression(rule, catalogue);
     if (rule.enabled === false) comments.push(`# ${rule.id} is disabled.`);
     else if ("reason" in made) comments.push(`# ${rule.id} is not here: ${made.reason}.`);
-    else alerts.push(alertOf(rule, made));
+    else alerts.push(alertOf(rule, made, runbookUrl));
   }
   const groups = { groups: [{ name: "gpu-faults", rules: alerts }] };
   return [head, ...comments, stringify(groups, { lineWidth: 0 })].join("\n");
@@ -25,14 +27,17 @@ export function prometheusRules(rules: readonly Rule[], catalogue: XidCatalogue)
 function alertOf(
   { id, severity, summary, meaning, action }: Rule,
   { expression, forSeconds, keepSeconds }: { expression: string; forSeconds: number; keepSeconds: number },
+  runbookUrl: string | undefined,
 ): object {
+  const runbook = runbookOf(id);
+  const runbook_url = runbookUrl && runbookUrlOf(runbook, runbookUrl);
   return {
     alert: alertNameOf(id),
     expr: expression,
     ...(forSeconds > 0 ? { for: `${forSeconds}s` } : {}),
     ...(keepSeconds > 0 ? { keep_firing_for: `${keepSeconds}s` } : {}),
     labels: { severity, rule: id },
-    annotations: { summary, description: meaning, action, runbook: runbookOf(id) },
+    annotations: { summary, description: meaning, action, runbook, ...defined({ runbook_url }) },
   };
 }
 

@@ -159,3 +159,7 @@ export function rulesOf<Kind extends RuleKind>(rules: readonly Rule[], kind: Kin
 
 /** The heading of the rule in docs/faults.md, as a link to it ends. */
 export const runbookOf = (ruleId: string): string => `docs/faults.md#${ruleId.replaceAll(".", "")}`;
+
+/** The same heading on another page: what FAULT_RUNBOOK_URL has, with the heading at its end. */
+export const runbookUrlOf = (runbook: string, base: string): string =>
+  `${base}${runbook.slice(runbook.lastIndexOf("#") + 1)}`;

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { faultGuideOf } from "../../../src/faults/fault-guide.ts";
 import { defaultRules, defaultXids } from "../../../src/faults/rules/default-rules.ts";
 import { gatewayOver, openFleetStore, type TestGateway } from "../gateway.ts";
 
@@ -43,4 +44,12 @@ test("the catalogue of XIDs is listed with the class and the action of each", as
   const xids = [...(await defaultXids()).values()];
   expect(await gateway.json("/api/v1/faults/xids")).toEqual({ success: true, count: xids.length, data: xids });
   expect(await graphql("{ xids { code name class action source date } }")).toEqual({ xids });
+});
+
+test("with FAULT_RUNBOOK_URL, each rule has a link to its runbook", async () => {
+  const guide = faultGuideOf(await defaultRules(), await defaultXids(), "https://wiki.example.org/gpu#");
+  const linked = gatewayOver(stored, { faultGuide: () => Promise.resolve(guide) });
+  const { data } = await linked.json("/api/v1/faults/rules");
+  const hot = (data as readonly Record<string, unknown>[]).find(({ id }) => id === "gpu.temperature.high");
+  expect(hot).toMatchObject({ runbook_url: "https://wiki.example.org/gpu#gputemperaturehigh" });
 });

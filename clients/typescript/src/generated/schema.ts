@@ -2209,6 +2209,8 @@ export interface components {
             action: string;
             /** @description Page and heading of its explanation */
             runbook: string;
+            /** @description The same as a link to FAULT_RUNBOOK_URL; absent without that setting */
+            runbook_url?: string;
             /** @description Where its figures are from; * marks figures of our own */
             source: string;
             /** @description Its thresholds, durations in seconds, and counts, by name */

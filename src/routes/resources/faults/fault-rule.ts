@@ -1,5 +1,6 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { type FaultGuide, type RuleGuide, xidClasses } from "../../../faults/fault-guide.ts";
+import { defined } from "../../../kit/defined.ts";
 import { wholeNumber } from "../../schemas/envelope.ts";
 import { severityField } from "../../schemas/fault.ts";
 
@@ -16,6 +17,9 @@ export const faultRuleSchema = Type.Object(
     meaning: Type.String({ description: "What the fault means" }),
     action: Type.String({ description: "What to do" }),
     runbook: Type.String({ description: "Page and heading of its explanation" }),
+    runbook_url: Type.Optional(
+      Type.String({ description: "The same as a link to FAULT_RUNBOOK_URL; absent without that setting" }),
+    ),
     source: Type.String({ description: "Where its figures are from; * marks figures of our own" }),
     figures: Type.Record(Type.String(), Type.Number(), {
       description: "Its thresholds, durations in seconds, and counts, by name",
@@ -75,8 +79,8 @@ export const xidSchema = Type.Object(
 );
 
 /** A rule in the API's shape. */
-export function toApiRule({ isEnabled, figures, ...rule }: RuleGuide): Static<typeof faultRuleSchema> {
-  return { ...rule, enabled: isEnabled, figures: { ...figures } };
+export function toApiRule({ isEnabled, figures, runbookUrl, ...rule }: RuleGuide): Static<typeof faultRuleSchema> {
+  return { ...rule, ...defined({ runbook_url: runbookUrl }), enabled: isEnabled, figures: { ...figures } };
 }
 
 /** The codes in the API's shape. */
