@@ -3,6 +3,8 @@ import type { Page } from "playwright-core";
 import { type OpenChromium, openChromium } from "../../dev/servers/chromium.ts";
 import { freePorts } from "../../dev/servers/free-ports.ts";
 import { until } from "../../dev/until.ts";
+import { faultGuideOf } from "../../src/faults/fault-guide.ts";
+import { defaultRules, defaultXids } from "../../src/faults/rules/default-rules.ts";
 import { SqlFaultStore } from "../../src/faults/sql/sql-fault-store.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import { securedParts } from "../routes/access/secured-gateway.ts";
@@ -73,6 +75,22 @@ test("faults are the API's, with place, reason, holder and what to do; filters a
     (await page.locator("[data-lane=faults] li").textContent())?.includes("warning: The GPU is hot"),
   );
   expect([errors, [...origins]]).toEqual([[], [open.url]]);
+  await close();
+}, 60_000);
+
+test("the runbook of a fault opens on its card, without another server", async () => {
+  const guide = faultGuideOf(await defaultRules(), await defaultXids(), "https://wiki.example.org/gpu#");
+  const { url } = await serve({ faultGuide: () => Promise.resolve(guide) });
+  const { page, errors, origins, close } = await openPage(chromium, `${url}/faults`);
+  await card(page, hot).getByText("Runbook of gpu.temperature.high").focus();
+  await page.keyboard.press("Enter");
+  const runbook = card(page, hot).locator(".runbook");
+  await until(async () => (await runbook.textContent())?.includes("Fires: temperature above 85 for 5 min."));
+  expect(await runbook.getByRole("link").getAttribute("href")).toBe("https://wiki.example.org/gpu#gputemperaturehigh");
+  expect(await seriousFaults(page)).toEqual([]);
+  await card(page, xid).getByText("Runbook of nvidia.xid.79").click();
+  await until(async () => (await card(page, xid).textContent())?.includes("does not exist any more"));
+  expect([errors, [...origins]]).toEqual([[], [url]]);
   await close();
 }, 60_000);
 

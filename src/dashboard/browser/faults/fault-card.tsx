@@ -6,6 +6,7 @@ import { nowMs } from "../clock.ts";
 import { acknowledge, type Fault, silence } from "../live/fault-api.ts";
 import { msOf } from "../live/gateway-api.ts";
 import { AcknowledgeForm, SilenceForm } from "./order-forms.tsx";
+import { Runbook } from "./runbook.tsx";
 
 interface FaultCardOptions {
   readonly fault: Fault;
@@ -33,10 +34,11 @@ export function FaultCard({ fault, mayChange, onOrder }: FaultCardOptions) {
         <strong>What to do:</strong> {fault.action}
       </p>
       <p class="source">
-        {name}; {held === "" ? "no workload held it" : `held by ${held}`}; more in {fault.runbook}
+        {name}; {held === "" ? "no workload held it" : `held by ${held}`}
         {fault.acknowledged_by !== undefined &&
           `; acknowledged by ${fault.acknowledged_by}${fault.comment === undefined || fault.comment === "" ? "" : `: ${fault.comment}`}`}
       </p>
+      <Runbook ruleId={fault.rule} />
       {mayChange && fault.ended_at === undefined && <Orders fault={fault} onOrder={onOrder} />}
     </li>
   );

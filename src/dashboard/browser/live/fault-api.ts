@@ -8,6 +8,7 @@ import type { LiveAnswers } from "./live-answers.ts";
 
 type Schemas = components["schemas"];
 export type Fault = Schemas["Fault"];
+export type FaultRule = Schemas["FaultRule"];
 export type Silence = Schemas["FaultSilence"];
 
 const dayMs = 86_400_000;
@@ -37,6 +38,11 @@ export async function readFaultsOf(uuid: string, { fromMs, toMs }: TimeWindow): 
     ...{ start_time: new Date(fromMs).toISOString(), end_time: new Date(toMs).toISOString() },
   });
   return found.filter(({ fired_at: firedAt }) => firedAt !== undefined);
+}
+
+/** The rule with this id; undefined if there is none any more. */
+export async function readFaultRule(ruleId: string): Promise<FaultRule | undefined> {
+  return (await dataOf<readonly FaultRule[]>("/api/v1/faults/rules")).find(({ id }) => id === ruleId);
 }
 
 /** How many faults fire now, and how many of them are critical. */
