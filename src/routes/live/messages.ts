@@ -1,6 +1,4 @@
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
-import { severities } from "../../faults/fault-guide.ts";
-import { faultStates } from "../../faults/fault.ts";
 import { metricNames } from "../../domain/metrics.ts";
 import { selectorMaxLength } from "../../domain/series-selector.ts";
 import { nameMaxLength, wholeNumber } from "../schemas/envelope.ts";
@@ -10,6 +8,7 @@ import { selectorFields } from "../schemas/gpu-selector.ts";
 import { migFields } from "../schemas/mig-fields.ts";
 import { occupantsField } from "../schemas/occupants.ts";
 import { metricFields, telemetryRecordSchema } from "../schemas/telemetry-record.ts";
+import { faultFiltersSchema } from "./fault-filters.ts";
 
 // The messages of /ws in both directions. Each is one JSON object. A record's metrics have the same names as in the REST API.
 
@@ -73,37 +72,6 @@ const filtersSchema = Type.Object(
   {
     additionalProperties: false,
     description: "The GPUs and the metrics that are sent; an absent field does not restrict them",
-  },
-);
-
-const choicesOf = <Value extends string>(values: readonly Value[], description: string) =>
-  Type.Optional(
-    Type.Array(
-      Type.Union(
-        values.map((each) => Type.Literal(each)),
-        { description: `One of ${values.join(", ")}` },
-      ),
-      { minItems: 1, maxItems: values.length, description },
-    ),
-  );
-const nameOf = (description: string) =>
-  Type.Optional(Type.String({ minLength: 1, maxLength: nameMaxLength, description }));
-
-const faultFiltersSchema = Type.Object(
-  {
-    state: choicesOf(faultStates, "Only changes to these states"),
-    severity: choicesOf(severities, "Only of faults of these severities"),
-    name: nameOf("Only of faults of this name, or of the rule with this id"),
-    cluster: nameOf("Only of this cluster"),
-    cluster_id: nameOf("The same as cluster"),
-    hostname: nameOf("Only of this host, and of devices that were in it at the beginning"),
-    gpu_uuid: nameOf("Only of the device with this UUID"),
-    namespace: nameOf("Only if a workload of this Kubernetes namespace held the device at the beginning"),
-    job: nameOf("Only of this job"),
-  },
-  {
-    additionalProperties: false,
-    description: "The faults whose changes are sent; an absent field does not restrict them",
   },
 );
 
@@ -295,9 +263,6 @@ export type ClientMessage = {
 
 /** The GPUs and the metrics that a subscription requests, as the message names them. */
 export type SubscriptionFilters = Static<typeof filtersSchema>;
-
-/** The faults whose changes a client follows, as its message names them. */
-export type FaultFilters = Static<typeof faultFiltersSchema>;
 
 /** A message of the server other than a telemetry_update, which MetricSelection serialises. */
 export type ControlMessage = {

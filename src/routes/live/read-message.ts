@@ -4,7 +4,8 @@ import { shown } from "../http/api-error.ts";
 import { readMetricChoice } from "../../domain/metric-choice.ts";
 import { metricNames } from "../../domain/metrics.ts";
 import { readInstant } from "../../domain/timestamp.ts";
-import { type ClientMessage, clientMessages, type FaultFilters, type SubscriptionFilters } from "./messages.ts";
+import type { FaultFilters } from "./fault-filters.ts";
+import { type ClientMessage, clientMessages, type SubscriptionFilters } from "./messages.ts";
 
 /** The longest message that is read, in UTF-16 units. A subscribe message that names 1,000 GPUs has about 43,000 units. */
 const messageMaxLength = 256 * 1024;
