@@ -3,6 +3,7 @@ import { configSchema } from "../src/config/config-schema.ts";
 import { shownSettings, parseConfig } from "../src/config/parse-config.ts";
 import { InvalidConfig } from "../src/domain/errors.ts";
 import { pipelineRoles } from "../src/domain/role-name.ts";
+import { simulatedFaults } from "../src/pipeline/source/simulated/faults/simulated-fault.ts";
 
 function errorsOf(env: Record<string, string>): readonly string[] {
   try {
@@ -192,7 +193,7 @@ describe("configuration", () => {
 
   test("accepts faults of the simulated fleet with their times", () => {
     expect(parseConfig({})).toMatchObject({ simFaults: ["random"] });
-    const simFaults = ["device.gone", "gpu.temperature.high@10m-40m"];
+    const simFaults = ["device.gone", "gpu.temperature.high@10m-40m", ...Object.keys(simulatedFaults)];
     expect(parseConfig({ SIM_FAULTS: simFaults.join() })).toMatchObject({ simFaults });
     expect(() => parseConfig({ SIM_FAULTS: "device.gone@soon" })).toThrow("SIM_FAULTS=device.gone@soon is not usable");
   });

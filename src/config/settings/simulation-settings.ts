@@ -40,7 +40,7 @@ export const simulationSettings = {
     env: "SIM_SERIES",
     description: "Share of the simulated GPUs with values for each NVLink, XID code, clock event and health watch",
   }),
-  simFaults: Type.Array(Type.String({ pattern: "^[a-z.-]+(@\\d+[smh](-\\d+[smh])?)?$" }), {
+  simFaults: Type.Array(Type.String({ pattern: "^[a-z0-9.-]+(@\\d+[smh](-\\d+[smh])?)?$" }), {
     env: "SIM_FAULTS",
     form: "list",
     elements:
