@@ -159,3 +159,33 @@ test("whenever leaders are lost, each change is told once, and none is missing",
     expect(sequence).toBe(count);
   }
 }, 120_000);
+
+test("records of the far future raise nothing, and are counted", async () => {
+  const opened = await openMemoryStore();
+  const hotTier = new MemoryHotTier({ onCoalesced: () => undefined });
+  const [clock, registry] = [new ManualClock(startMs), new Registry()];
+  const faults = new SqlFaultStore(opened.client);
+  const feed = new RecordFeed(clock);
+  const unfollow = hotTier.follow(feed);
+  const { evaluation } = await takeOver({
+    ...{ rules, catalogue, instanceId: "one", ledger: faults.ledger, feed, clock },
+    ...{ fleet: opened.queries.fleet, history: opened.queries.history, ask: (call) => call() },
+    onSkipped: (error) => expect(error).toBeUndefined(),
+    onFailed: (error) => expect(error).toBeUndefined(),
+    instruments: new FaultInstruments(registry),
+  });
+  await evaluation.step();
+  const failed = { timeMs: startMs + 86_400_000, metrics: { row_remap_failure: 1 } };
+  await hotTier.write(makeBatch([{ uuid: "GPU-ahead", ...failed }]));
+  await clock.advance(1000);
+  await evaluation.step();
+  expect((await faults.queries.faults({ limit: 10 })).faults).toEqual([]);
+  expect(await registry.metrics()).toContain("telemetry_fault_records_ahead_total 1\n");
+  await hotTier.write(makeBatch([{ uuid: "GPU-right", ...failed, timeMs: startMs }]));
+  await clock.advance(1000);
+  await evaluation.step();
+  expect((await faults.queries.faults({ limit: 10 })).faults).toMatchObject([{ name: "memory.row-remap.failed" }]);
+  expect(await registry.metrics()).toContain("telemetry_fault_records_ahead_total 1\n");
+  await unfollow();
+  await opened.close();
+});

@@ -86,8 +86,7 @@ export class FaultEvaluator {
    *  @param arrivedMs when it arrived: by default, now
    *  @returns the changes of state, in their order */
   observe(record: StoredRecord, arrivedMs = this.fleet.time.nowMs): FaultChange[] {
-    const { nowMs } = this.fleet.time;
-    if (nowMs > 0 && record.timeMs > nowMs + futureMs) return [];
+    if (this.isAhead(record)) return [];
     const device = this.fleet.deviceOf(record);
     if (record.timeMs < device.lastMs) return [];
     const observation = this.observationOf(device, record, arrivedMs);
@@ -101,6 +100,12 @@ export class FaultEvaluator {
     this.streams.observe(observation);
     this.siblings.observe(observation);
     return this.transitions.take();
+  }
+
+  /** True if the record is of the future, as that of a device whose clock is ahead: it has no effect. */
+  isAhead({ timeMs }: Pick<StoredRecord, "timeMs">): boolean {
+    const { nowMs } = this.fleet.time;
+    return nowMs > 0 && timeMs > nowMs + futureMs;
   }
 
   /** Lets time pass; it is called before the first record and then every few seconds, as silence and differences between devices are judged only here.

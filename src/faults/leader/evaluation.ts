@@ -147,10 +147,12 @@ export class Evaluation {
   }
 
   private observe(record: StoredRecord, arrivedMs?: number): void {
+    const { evaluator, instruments } = this.options;
+    if (evaluator.isAhead(record)) instruments.passedOver();
     try {
-      this.add(this.options.evaluator.observe(record, arrivedMs));
+      this.add(evaluator.observe(record, arrivedMs));
     } catch (error) {
-      this.options.instruments.failed();
+      instruments.failed();
       this.options.onFailed(error);
     }
   }

@@ -14,6 +14,7 @@ export class FaultInstruments {
   private shown: ShownEvaluation | undefined;
   private readonly changes: Counter<"state">;
   private readonly records: Counter;
+  private readonly ahead: Counter;
   private readonly errors: Counter;
   private readonly notifications: Counter<"result">;
   private readonly leader: Gauge;
@@ -29,6 +30,11 @@ export class FaultInstruments {
     this.records = new Counter({
       name: "telemetry_fault_evaluated_records_total",
       help: "Records on which this process has evaluated the rules of faults",
+      registers,
+    });
+    this.ahead = new Counter({
+      name: "telemetry_fault_records_ahead_total",
+      help: "Records without an effect on faults, as they are more than 5 minutes ahead of this process's clock",
       registers,
     });
     this.errors = new Counter({
@@ -70,6 +76,11 @@ export class FaultInstruments {
 
   notified(result: "sent" | "refused", notices: number): void {
     this.notifications.inc({ result }, notices);
+  }
+
+  /** A record was of the future. */
+  passedOver(): void {
+    this.ahead.inc();
   }
 
   failed(): void {
