@@ -36,6 +36,16 @@ test("holders of idle devices are those of devices that report now, are held, an
   ]);
 });
 
+test("MIG instances are used as much as their graphics engine is active", () => {
+  const data = fleetOf(
+    [{ index: "0" }, { gr_engine_active: 0.04 }, 100],
+    [{ index: "1" }, { gr_engine_active: 0.6 }, 100],
+  );
+  data.holders = [[held("ml", "train-0")], [held("ml", "train-0")]];
+  const { holders, ...counts } = idleNow(data, {}, new Map());
+  expect([holders.map(({ idle }) => idle), counts]).toEqual([[[0]], { held: 2, idle: 1, unmeasured: 0 }]);
+});
+
 test("a namespace and a pod choose holders by their whole names", () => {
   const podsOf = (wanted: Parameters<typeof idleNow>[1]): string[] =>
     idleNow(fleet(), wanted, new Map()).holders.map(({ pod }) => pod);

@@ -63,6 +63,12 @@ test("energy is the increase of the counter; after a reset it begins at 0; witho
     3500,
     500,
   ]);
+  // no GPU can have used 277 kWh in ten seconds: a file that begins again
+  const again = usageOf([0, 10, 20, 30], {
+    total_energy_mj: [1_000_000_000_000, 1_000_003_000_000, 999_000_000_000, 999_002_000_000],
+    power_draw: [100, 100, 100, 100],
+  });
+  expect(again.spans[0]?.energyJoules).toBe(3000 + 1000 + 2000);
   const measured = usageOf([0, 10, 20], { power_draw: [700, 100, 0], gpu_utilization: [90, 0, 0] });
   expect([measured.energyBy, measured.spans[0]?.energyJoules, measured.spans[0]?.idleJoules]).toEqual([
     "power",

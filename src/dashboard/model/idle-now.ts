@@ -41,11 +41,10 @@ export interface WantedHolder {
 export function idleNow(data: FleetData, wanted: WantedHolder, sinceMs: ReadonlyMap<string, number>): IdleNow {
   const found = new Map<string, { namespace: string; pod: string; idle: number[]; held: number }>();
   let [held, idle, unmeasured] = [0, 0, 0];
-  const utilization = data.field("gpu_utilization");
   for (let position = 0; position < data.size; position++) {
     const holders = holdersAt(data, position, wanted);
     if (holders.length === 0) continue;
-    const used = utilization[position] ?? NaN;
+    const used = usedPercent(data, position);
     held++;
     if (Number.isNaN(used)) unmeasured++;
     if (used < idleBelow) idle++;
@@ -62,6 +61,12 @@ export function idleNow(data: FleetData, wanted: WantedHolder, sinceMs: Readonly
     .map((holder) => ({ ...holder, ...figuresOf(data, holder.idle, sinceMs) }))
     .sort((a, b) => b.idle.length - a.idle.length || (b.powerWatts ?? 0) - (a.powerWatts ?? 0));
   return { holders, held, idle, unmeasured };
+}
+
+/** How much a device is used; MIG instances report the activity of their graphics engine instead of utilization. */
+function usedPercent(data: FleetData, position: number): number {
+  const utilization = data.field("gpu_utilization")[position] ?? NaN;
+  return Number.isNaN(utilization) ? (data.field("gr_engine_active")[position] ?? NaN) * 100 : utilization;
 }
 
 function holdersAt(data: FleetData, position: number, { namespace, pod }: WantedHolder) {

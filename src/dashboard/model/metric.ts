@@ -23,6 +23,7 @@ export const metricFacts: Readonly<Record<MetricKey, MetricFacts>> = {
 /** The fields of records that the page needs, as the API names them. */
 export const recordFields = [
   "gpu_utilization",
+  "gr_engine_active",
   "memory_used_mb",
   "memory_free_mb",
   "temperature",

@@ -126,10 +126,15 @@ function energyOf(timesMs: Float64Array, counter: Float64Array | undefined) {
   return first === undefined || last === undefined ? undefined : { first, last, watts };
 }
 
-/** The mean power between two readings of the energy counter, in watts. */
+/** No GPU draws more; the largest boards are specified with less than half of it. */
+const mostWatts = 5000;
+
+/** The mean power between two readings of the energy counter, in watts; NaN if no GPU can have drawn it: the counter was not reset, but
+ *  set to another value, as when the records of a file are played again. */
 export function wattsBetween(before: EnergyReading, after: EnergyReading): number {
   const joules = after.joules < before.joules ? after.joules : after.joules - before.joules;
-  return (joules * 1000) / (after.atMs - before.atMs);
+  const watts = (joules * 1000) / (after.atMs - before.atMs);
+  return watts <= mostWatts ? watts : NaN;
 }
 
 interface StateOfRecord {
