@@ -274,7 +274,6 @@ const readRowsOnly: Readonly<Record<string, string>> = {
   "select-records": afterUnsettling,
   "late-hours": "finds the rows that are to become blocks",
   "settled-rows": "makes blocks of rows",
-  "usage-days": "finds hours that are not settled yet",
 };
 
 test("a statement that reads the rows of telemetry reads settled history too, or it is said why not", () => {

@@ -39,6 +39,20 @@ export interface OpenHour {
   readonly gpuKey: number | null;
 }
 
+/** True for the instants of a range, whose ends are the first two parameters, in milliseconds. */
+export const withinRange = (column: string): string =>
+  `${column} >= to_timestamp($1::float8 / 1000.0) and ${column} < to_timestamp($2::float8 / 1000.0)`;
+
+/** The hours of the range of `withinRange` that have records as rows: from one such hour to the next one, by the index on the time. */
+export const hoursWithRows = `
+with recursive hours(hour) as (
+  select ${bucketOf("1h", "min(t.time)")} from telemetry t where ${withinRange("t.time")}
+  union all
+  select (select ${bucketOf("1h", "min(t.time)")} from telemetry t
+    where t.time >= hours.hour + interval '1 hour' and t.time < to_timestamp($2::float8 / 1000.0))
+  from hours where hours.hour is not null)
+select hour from hours where hour is not null`;
+
 /** Reads rollups, and what they do not have, by one statement, and so from one snapshot. */
 export async function selectRollupHours(
   executor: SqlExecutor,
@@ -49,30 +63,20 @@ export async function selectRollupHours(
     gpuKeys === undefined
       ? ""
       : "and exists (select from unnest($3::text::int8[]) k where k between r.first_key and r.last_key)";
-  const within = (column: string): string =>
-    `${column} >= to_timestamp($1::float8 / 1000.0) and ${column} < to_timestamp($2::float8 / 1000.0)`;
   const sent = joinedRows([
     ...[epochMs("r.from_at"), "r.first_key"].map(field.float8),
     ...[field.int4("r.entries"), field.bytea("r.new_keys")],
     ...(withHolders ? [field.bytea("r.holders"), field.text("r.holder_names::text")] : []),
     ...["r.records", ...metrics.map((name) => `r."${name}"`)].map(field.bytea),
   ]);
-  // from one hour with records to the next one, by the index on the time
   const text = `
 select 'rollups' as kind, null::float8 as hour, null::float8 as "gpuKey", ${sent} as sent from (
   select r.*, case when r.keys is distinct from lag(r.keys) over w then r.keys end as new_keys
-  from rollups r where ${within("r.from_at")} ${ofGpus} window w as (partition by r.first_key order by r.from_at) order by r.from_at) r
+  from rollups r where ${withinRange("r.from_at")} ${ofGpus} window w as (partition by r.first_key order by r.from_at) order by r.from_at) r
 union all
-select 'stale', ${epochMs("u.hour")}, u.gpu_key::float8, null from unsettled u where ${within("u.hour")}
+select 'stale', ${epochMs("u.hour")}, u.gpu_key::float8, null from unsettled u where ${withinRange("u.hour")}
 union all
-select 'rows', ${epochMs("h.hour")}, null, null from (
-  with recursive hours(hour) as (
-    select ${bucketOf("1h", "min(t.time)")} from telemetry t where ${within("t.time")}
-    union all
-    select (select ${bucketOf("1h", "min(t.time)")} from telemetry t
-      where t.time >= hours.hour + interval '1 hour' and t.time < to_timestamp($2::float8 / 1000.0))
-    from hours where hours.hour is not null)
-  select hour from hours where hour is not null) h
+select 'rows', ${epochMs("h.hour")}, null, null from (${hoursWithRows}) h
 order by hour`;
   const params = [range.fromMs, range.toMs, ...(gpuKeys === undefined ? [] : [numberArray(gpuKeys)])];
   const rows = await executor.query<OpenHour | SentRollups>(text, params);

@@ -4,7 +4,7 @@ import type { SqlExecutor, SqlTransaction } from "../client.ts";
 import { numberArray } from "./array-literal.ts";
 import { CopyRows } from "./copy-rows.ts";
 import { epochMs } from "./epoch-ms.ts";
-import { bucketOf } from "./rollup-source.ts";
+import { hoursWithRows, withinRange } from "./rollup-hours.ts";
 
 export const dayMs = 24 * hourMs;
 
@@ -61,18 +61,9 @@ where from_at in (select to_timestamp(d / 1000.0) from unnest($1::text::float8[]
 
 /** The hours of a range whose usage may change when they are settled: some records of theirs are rows. */
 export async function selectOpenHours(executor: SqlExecutor, { fromMs, toMs }: TimeRange): Promise<readonly number[]> {
-  const within = (column: string): string =>
-    `${column} >= to_timestamp($1::float8 / 1000.0) and ${column} < to_timestamp($2::float8 / 1000.0)`;
-  // from one hour with rows to the next one, by the index on the time
   const text = `
-with recursive hours(hour) as (
-  select ${bucketOf("1h", "min(t.time)")} from telemetry t where ${within("t.time")}
-  union all
-  select (select ${bucketOf("1h", "min(t.time)")} from telemetry t
-    where t.time >= hours.hour + interval '1 hour' and t.time < to_timestamp($2::float8 / 1000.0))
-  from hours where hours.hour is not null)
-select ${epochMs("hour")} as hour from hours where hour is not null
-union select ${epochMs("n.hour")} from unsettled n where ${within("n.hour")}`;
+select ${epochMs("h.hour")} as hour from (${hoursWithRows}) h
+union select ${epochMs("n.hour")} from unsettled n where ${withinRange("n.hour")}`;
   return (await executor.query<{ hour: number }>(text, [fromMs, toMs])).map(({ hour }) => hour);
 }
 

@@ -1,11 +1,11 @@
-import { useState } from "preact/hooks";
 import { dateText } from "../../model/format.ts";
-import { messageOf, msOf } from "../live/gateway-api.ts";
+import { msOf } from "../live/gateway-api.ts";
 import { type DeadLetter, deleteLetter, type LivePipeline, redrive } from "../live/pipeline-api.ts";
 import { Said } from "../frame/facts.tsx";
 import { WhyNot } from "../frame/why-not.tsx";
 import { type Column, DataTable } from "../frame/data-table.tsx";
 import { RowActions } from "./row-actions.tsx";
+import { useRowOrders } from "./use-row-orders.ts";
 
 const columns: readonly Column<DeadLetter>[] = [
   ["Message", ({ id }) => id],
@@ -19,12 +19,7 @@ const columns: readonly Column<DeadLetter>[] = [
 /** The messages that no collector could store. Those who may deliver them again, or delete them. */
 export function DeadLetters({ live }: { readonly live: LivePipeline }) {
   const { answers, problems } = live;
-  const [said, say] = useState("");
-  const mayChange = answers.me?.scopes.includes("operate") === true;
-  const run = async (change: Promise<unknown>, done: string): Promise<void> => {
-    say(await change.then(() => done).catch(messageOf));
-    await live.refresh();
-  };
+  const { mayChange, said, run } = useRowOrders(live);
   const actions: Column<DeadLetter> = [
     "Actions",
     ({ id, records }) => (
