@@ -11,6 +11,7 @@ import { SqlFaultStore } from "../../src/faults/sql/sql-fault-store.ts";
 import { MemoryHotTier } from "../../src/pipeline/hot/memory/memory-hot-tier.ts";
 import { catalogue, held, recordOf, rules, type Said, startMs } from "../fault-rules/scripted-fleet.ts";
 import { ManualClock } from "../support/manual-clock.ts";
+import type { Inventory } from "../../src/pipeline/store/inventory.ts";
 import { openMemoryStore } from "../support/open-store.ts";
 import { randomFrom } from "../support/random.ts";
 
@@ -68,9 +69,12 @@ function losing(ledger: FaultLedger, loss: { next: Loss | undefined }): FaultLed
   };
 }
 
+type Losses = ReadonlyMap<number, { readonly loss: Loss; readonly pauseSeconds: number }>;
+
 /** Plays the script. @param losses the second of each loss, with the seconds until another leader begins
+ *  @param maintained the seconds in which the second GPU is under maintenance
  *  @returns the states of each fault in the order in which they were told, and the number of all changes */
-async function play(losses: ReadonlyMap<number, { readonly loss: Loss; readonly pauseSeconds: number }>) {
+async function play(losses: Losses, maintained?: { readonly from: number; readonly to: number }) {
   const opened = await openMemoryStore();
   const faults = new SqlFaultStore(opened.client);
   const hotTier = new MemoryHotTier({ onCoalesced: () => undefined });
@@ -95,6 +99,7 @@ async function play(losses: ReadonlyMap<number, { readonly loss: Loss; readonly 
     const batch = makeBatch(recordsAt(at));
     await opened.store.ingest(messageOf(`at-${at}`, batch));
     await hotTier.write(batch);
+    if (at === maintained?.to) await maintain(opened.inventory, maintained);
     if (at === 600) await acknowledge(faults, "nvidia.xid.79");
     if (at === 720) await reset(faults, "GPU-5");
     const lost = losses.get(at);
@@ -116,6 +121,12 @@ async function play(losses: ReadonlyMap<number, { readonly loss: Loss; readonly 
   const told: Record<string, string[]> = {};
   for (const { change } of news) (told[change.faultId] ??= []).push(change.state);
   return { told, sequence, count: news.length };
+}
+
+async function maintain(inventory: Inventory, { from, to }: { readonly from: number; readonly to: number }) {
+  const place = { clusterId: "c1", hostname: "host-0", uuid: "GPU-1" };
+  const times = { fromMs: startMs + from * 1000, toMs: startMs + to * 1000 };
+  await inventory.change({ ...times, action: "maintenance", subject: place, note: "" });
 }
 
 async function acknowledge({ queries, orders }: SqlFaultStore, name: string): Promise<void> {
@@ -189,3 +200,11 @@ test("records of the far future raise nothing, and are counted", async () => {
   await unfollow();
   await opened.close();
 });
+
+// without maintenance, the heat of this time is told: the test above loses leaders then too
+test("maintenance that ended while nothing evaluated tells no fault of its time", async () => {
+  const losses: Losses = new Map([[190, { loss: "between steps", pauseSeconds: 400 }]]);
+  const heatOf = ({ told }: Awaited<ReturnType<typeof play>>): string[] =>
+    Object.keys(told).filter((id) => /^gpu\.temperature\.(high|critical)@/.test(id));
+  expect(heatOf(await play(losses, { from: 190, to: 570 }))).toEqual([]);
+}, 60_000);

@@ -29,11 +29,16 @@ select cluster_id as "clusterId", hostname, uuid, state, from_ms as "fromMs", nu
 from parts where to_ms > $1::float8`;
 
 /** Reads when hosts and devices are and will be under maintenance or decommissioned.
- *  @param known the version of the spans that the caller has; undefined if they are to be read in any case */
-export async function selectStateSpans(executor: SqlExecutor, known: string | undefined): Promise<StateSpans> {
+ *  @param known the version of the spans that the caller has; undefined if they are to be read in any case
+ *  @param endAfterMs spans that had ended by then are left out; by default the present, by the store's clock */
+export async function selectStateSpans(
+  executor: SqlExecutor,
+  known: string | undefined,
+  endAfterMs?: number,
+): Promise<StateSpans> {
   const [row] = await executor.query<{ count: number; nowMs: number; version: string }>(versionText);
   const { count, nowMs, version } = row as { count: number; nowMs: number; version: string };
   if (version === known) return { version, nowMs, spans: undefined };
-  const rows = count === 0 ? [] : await executor.query<SpanRow>(spansText, [nowMs]);
+  const rows = count === 0 ? [] : await executor.query<SpanRow>(spansText, [endAfterMs ?? nowMs]);
   return { version, nowMs, spans: rows.map((span) => ({ ...span, toMs: span.toMs ?? Infinity })) };
 }

@@ -85,7 +85,9 @@ export class Evaluation {
   private async readSpans(): Promise<void> {
     const { fleet, evaluator, ask, clock } = this.options;
     if (clock.nowMs() - evaluator.fleet.time.nowMs < advanceMs && this.spansVersion !== undefined) return;
-    const { version, spans } = await ask(() => fleet.stateSpans(this.spansVersion));
+    // what was missed is judged by the maintenance of then
+    const endAfterMs = clock.nowMs() - maxMissedMs;
+    const { version, spans } = await ask(() => fleet.stateSpans(this.spansVersion, endAfterMs));
     this.spansVersion = version;
     if (spans !== undefined) evaluator.setSpans(spans);
   }

@@ -52,8 +52,9 @@ export interface FleetQueries {
   /** A text that is the same only if nothing was stored, changed or deleted meanwhile. */
   revision(): Promise<string>;
   /** When hosts and devices are and will be under maintenance or decommissioned.
-   *  @param known the version of the spans that the caller has; undefined if they are to be read in any case */
-  stateSpans(known: string | undefined): Promise<StateSpans>;
+   *  @param known the version of the spans that the caller has; undefined if they are to be read in any case
+   *  @param endAfterMs spans that had ended by then are left out; by default the present, by the store's clock */
+  stateSpans(known: string | undefined, endAfterMs?: number): Promise<StateSpans>;
 }
 
 /** Queries about the history. Every call throws StoreUnavailable if the store does not answer, and QueryTooCostly if it

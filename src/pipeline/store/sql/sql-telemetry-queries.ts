@@ -47,7 +47,7 @@ export class SqlTelemetryQueries implements TelemetryQueries {
       has: (uuid, within) => selectHas(reads(), uuid, within),
       firstSeen: (within) => selectFirstSeen(reads(), within),
       revision: () => selectRevision(client),
-      stateSpans: (known) => selectStateSpans(reads(), known),
+      stateSpans: (known, endAfterMs) => selectStateSpans(reads(), known, endAfterMs),
     };
     this.history = new SqlHistoryQueries(() => reads());
     this.aggregates = new SqlAggregateQueries(() => reads());

@@ -175,7 +175,7 @@ function fleetBy(ask: Ask): TelemetryQueries["fleet"] {
         ({ fleet }) => fleet.firstSeen(within),
       ),
     revision: () => ask(light, ({ fleet }) => fleet.revision()),
-    stateSpans: (known) => ask(light, ({ fleet }) => fleet.stateSpans(known)),
+    stateSpans: (known, endAfterMs) => ask(light, ({ fleet }) => fleet.stateSpans(known, endAfterMs)),
   };
 }
 
