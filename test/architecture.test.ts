@@ -274,6 +274,8 @@ const readRowsOnly: Readonly<Record<string, string>> = {
   "select-records": afterUnsettling,
   "late-hours": "finds the rows that are to become blocks",
   "settled-rows": "makes blocks of rows",
+  "usage-days": "finds hours that are not settled yet",
+  "hours-with-rows": "names the table; its callers choose it",
 };
 
 test("a statement that reads the rows of telemetry reads settled history too, or it is said why not", () => {

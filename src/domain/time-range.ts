@@ -13,3 +13,9 @@ export const hourMs = 3_600_000;
 
 /** The hour (UTC) of an instant: its beginning. */
 export const hourOf = (instantMs: number): number => Math.floor(instantMs / hourMs) * hourMs;
+
+/** A day in milliseconds. */
+export const dayMs = 24 * hourMs;
+
+/** The day (UTC) of an instant: its beginning. */
+export const dayOf = (instantMs: number): number => Math.floor(instantMs / dayMs) * dayMs;

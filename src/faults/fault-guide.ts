@@ -48,7 +48,7 @@ function ruleGuideOf(rule: Rule, runbookUrl: string | undefined): RuleGuide {
     fires: conditionOf(rule),
     ends: endOf(rule),
     runbook: runbookOf(id),
-    ...defined({ runbookUrl: runbookUrl && runbookUrlOf(runbookOf(id), runbookUrl) }),
+    ...defined({ runbookUrl: runbookUrlOf(runbookOf(id), runbookUrl) }),
     figures: Object.fromEntries(figures),
   };
 }

@@ -210,7 +210,7 @@ test("a receiver that fails, hangs and restarts gets each state once, across a l
   await Promise.all([receiver.stop(), other.stop()]);
 }, 60_000);
 
-test("a receiver that refuses for good is told of, until it accepts something; one that redirects is asked again", async () => {
+test("a receiver that refuses for good is reported until it accepts something; one that redirects is asked again", async () => {
   const receiver = new Receiver();
   const term = await begin();
   const notifying = notify(receiver, term);

@@ -3,7 +3,7 @@ import type { SqlExecutor } from "../client.ts";
 import { numberArray } from "./array-literal.ts";
 import { epochMs } from "./epoch-ms.ts";
 import { field, JoinedRows, joinedRows } from "./joined-rows.ts";
-import { bucketOf } from "./rollup-source.ts";
+import { hoursWithRows, withinRange } from "./hours-with-rows.ts";
 
 /** What to read of the rollups. */
 export interface WantedRollups {
@@ -39,20 +39,6 @@ export interface OpenHour {
   readonly gpuKey: number | null;
 }
 
-/** True for the instants of a range, whose ends are the first two parameters, in milliseconds. */
-export const withinRange = (column: string): string =>
-  `${column} >= to_timestamp($1::float8 / 1000.0) and ${column} < to_timestamp($2::float8 / 1000.0)`;
-
-/** The hours of the range of `withinRange` that have records as rows: from one such hour to the next one, by the index on the time. */
-export const hoursWithRows = `
-with recursive hours(hour) as (
-  select ${bucketOf("1h", "min(t.time)")} from telemetry t where ${withinRange("t.time")}
-  union all
-  select (select ${bucketOf("1h", "min(t.time)")} from telemetry t
-    where t.time >= hours.hour + interval '1 hour' and t.time < to_timestamp($2::float8 / 1000.0))
-  from hours where hours.hour is not null)
-select hour from hours where hour is not null`;
-
 /** Reads rollups, and what they do not have, by one statement, and so from one snapshot. */
 export async function selectRollupHours(
   executor: SqlExecutor,
@@ -76,7 +62,7 @@ select 'rollups' as kind, null::float8 as hour, null::float8 as "gpuKey", ${sent
 union all
 select 'stale', ${epochMs("u.hour")}, u.gpu_key::float8, null from unsettled u where ${withinRange("u.hour")}
 union all
-select 'rows', ${epochMs("h.hour")}, null, null from (${hoursWithRows}) h
+select 'rows', ${epochMs("h.hour")}, null, null from (${hoursWithRows("telemetry", "time")}) h
 order by hour`;
   const params = [range.fromMs, range.toMs, ...(gpuKeys === undefined ? [] : [numberArray(gpuKeys)])];
   const rows = await executor.query<OpenHour | SentRollups>(text, params);

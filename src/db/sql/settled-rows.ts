@@ -3,6 +3,7 @@ import type { Run } from "../../domain/block/block.ts";
 import { hourMs } from "../../domain/time-range.ts";
 import type { SqlExecutor, SqlTransaction } from "../client.ts";
 import { numberArray } from "./array-literal.ts";
+import { withinRange } from "./hours-with-rows.ts";
 import { readSentRows, type RowColumns, sentColumns, sentRows } from "./sent-rows.ts";
 import { type OccupantColumns, storedOccupants } from "./stored-occupants.ts";
 
@@ -19,7 +20,7 @@ export function hourOfGpus(hour: number, gpuKeys: readonly number[]): SpanOfGpus
   return { gpuKeys, fromMs: hour, toMs: hour + hourMs };
 }
 
-const within = `t.time >= to_timestamp($1::float8 / 1000.0) and t.time < to_timestamp($2::float8 / 1000.0)`;
+const within = withinRange("t.time");
 const rowsOfGpu = `from telemetry t where t.gpu_key = u.gpu_key and ${within}`;
 /** A query for each GPU. With a plain join, the server may read the rows of all GPUs in the span to find those of some.
  *  @param keys an expression: an array, as a text */

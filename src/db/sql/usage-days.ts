@@ -1,12 +1,10 @@
-import { hourMs, type TimeRange } from "../../domain/time-range.ts";
+import { dayMs, hourMs, type TimeRange } from "../../domain/time-range.ts";
 import type { PackedUsageDay } from "../../domain/usage/usage-day.ts";
 import type { SqlExecutor, SqlTransaction } from "../client.ts";
 import { numberArray } from "./array-literal.ts";
 import { CopyRows } from "./copy-rows.ts";
 import { epochMs } from "./epoch-ms.ts";
-import { hoursWithRows, withinRange } from "./rollup-hours.ts";
-
-export const dayMs = 24 * hourMs;
+import { hoursWithRows, withinRange } from "./hours-with-rows.ts";
 
 /** A day as it is stored. */
 export interface StoredUsageDay extends PackedUsageDay {
@@ -46,7 +44,7 @@ export async function selectUsageDays(
 ): Promise<ReadonlyMap<number, string>> {
   const text = `
 select ${epochMs("from_at")} as day, fleet from usage_days
-where from_at >= to_timestamp($1::float8 / 1000.0) and from_at < to_timestamp($2::float8 / 1000.0)`;
+where ${withinRange("from_at")}`;
   const rows = await executor.query<{ day: number; fleet: string }>(text, [fromMs, toMs]);
   return new Map(rows.map(({ day, fleet }) => [day, fleet]));
 }
@@ -62,7 +60,7 @@ where from_at in (select to_timestamp(d / 1000.0) from unnest($1::text::float8[]
 /** The hours of a range whose usage may change when they are settled: some records of theirs are rows. */
 export async function selectOpenHours(executor: SqlExecutor, { fromMs, toMs }: TimeRange): Promise<readonly number[]> {
   const text = `
-select ${epochMs("h.hour")} as hour from (${hoursWithRows}) h
+select ${epochMs("h.hour")} as hour from (${hoursWithRows("telemetry", "time")}) h
 union select ${epochMs("n.hour")} from unsettled n where ${withinRange("n.hour")}`;
   return (await executor.query<{ hour: number }>(text, [fromMs, toMs])).map(({ hour }) => hour);
 }
@@ -81,7 +79,7 @@ select ${epochMs("min(from_at)")} as "fromMs", ${epochMs("max(from_at)")} as "to
 export async function selectUsageMark(executor: SqlExecutor, { fromMs, toMs }: TimeRange): Promise<string> {
   const text = `
 select coalesce(md5(string_agg(concat_ws(' ', from_at, first_key, xmin), ',' order by from_at, first_key)), '') as mark from usage_hours
-where from_at >= to_timestamp($1::float8 / 1000.0) and from_at < to_timestamp($2::float8 / 1000.0)`;
+where ${withinRange("from_at")}`;
   return (await executor.query<{ mark: string }>(text, [fromMs, toMs]))[0]?.mark ?? "";
 }
 

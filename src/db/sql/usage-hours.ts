@@ -4,7 +4,7 @@ import type { SqlExecutor, SqlTransaction } from "../client.ts";
 import { CopyRows } from "./copy-rows.ts";
 import { epochMs } from "./epoch-ms.ts";
 import { numberArray } from "./array-literal.ts";
-import { bucketOf } from "./rollup-source.ts";
+import { hoursWithRows, withinRange } from "./hours-with-rows.ts";
 import { dropUsageDays } from "./usage-days.ts";
 
 /** The usage of devices in an hour, as it is stored. */
@@ -87,30 +87,20 @@ export async function selectUsage(
   { fromMs, toMs }: TimeRange,
   gpuKeys: readonly number[] | undefined,
 ): Promise<{ readonly stored: readonly StoredUsage[]; readonly open: readonly OpenUsage[] }> {
-  const within = (column: string): string =>
-    `${column} >= to_timestamp($1::float8 / 1000.0) and ${column} < to_timestamp($2::float8 / 1000.0)`;
   const ofKeys =
     gpuKeys === undefined
       ? ""
       : "and exists (select from unnest($3::text::int8[]) k where k between u.first_key and u.last_key)";
-  // from one hour with records to the next one, by the index on the time
-  const hoursOf = (table: string, at: string): string => `
-select 'records', ${epochMs("h.hour")}, null, null, null, null, null, null, null from (
-  with recursive hours(hour) as (
-    select ${bucketOf("1h", `min(t.${at})`)} from ${table} t where ${within(`t.${at}`)}
-    union all
-    select (select ${bucketOf("1h", `min(t.${at})`)} from ${table} t
-      where t.${at} >= hours.hour + interval '1 hour' and t.${at} < to_timestamp($2::float8 / 1000.0))
-    from hours where hours.hour is not null)
-  select hour from hours where hour is not null) h`;
+  const recordsIn = (hours: string): string =>
+    `select 'records', ${epochMs("h.hour")}, null, null, null, null, null, null, null from (${hours}) h`;
   const text = `
 select 'stored' as kind, ${epochMs("u.from_at")} as hour, null::float8 as "gpuKey", u.first_key::float8 as "firstKey",
   u.last_key::float8 as "lastKey", u.devices, u.spans, u.columns, u.holders::text as holders
-from usage_hours u where ${within("u.from_at")} ${ofKeys}
+from usage_hours u where ${withinRange("u.from_at")} ${ofKeys}
 union all
-select 'stale', ${epochMs("n.hour")}, n.gpu_key::float8, null, null, null, null, null, null from unsettled n where ${within("n.hour")}
-union all ${hoursOf("telemetry", "time")}
-union all ${hoursOf("blocks", "from_at")}`;
+select 'stale', ${epochMs("n.hour")}, n.gpu_key::float8, null, null, null, null, null, null from unsettled n where ${withinRange("n.hour")}
+union all ${recordsIn(hoursWithRows("telemetry", "time"))}
+union all ${recordsIn(hoursWithRows("blocks", "from_at"))}`;
   const params = [fromMs, toMs, ...(gpuKeys === undefined ? [] : [numberArray(gpuKeys)])];
   const rows = await executor.query<OpenUsage | (StoredUsage & { readonly kind: "stored" })>(text, params);
   return {

@@ -81,7 +81,7 @@ function alertOf(
 ): Alert & Readonly<Record<string, unknown>> {
   const labels = labelsOf(fault);
   const { id, summary, action, runbook, startedAtMs, endedAtMs } = fault;
-  const page = runbookUrl && runbookUrlOf(runbook, runbookUrl);
+  const page = runbookUrlOf(runbook, runbookUrl);
   const texts = { summary, description: why, action, runbook, runbook_url: page, fault_id: id };
   const annotations = defined({ ...texts, value: value === null ? undefined : String(value) });
   return {

@@ -30,7 +30,7 @@ function alertOf(
   runbookUrl: string | undefined,
 ): object {
   const runbook = runbookOf(id);
-  const runbook_url = runbookUrl && runbookUrlOf(runbook, runbookUrl);
+  const runbook_url = runbookUrlOf(runbook, runbookUrl);
   return {
     alert: alertNameOf(id),
     expr: expression,

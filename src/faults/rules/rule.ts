@@ -160,6 +160,7 @@ export function rulesOf<Kind extends RuleKind>(rules: readonly Rule[], kind: Kin
 /** The heading of the rule in docs/faults.md, as a link to it ends. */
 export const runbookOf = (ruleId: string): string => `docs/faults.md#${ruleId.replaceAll(".", "")}`;
 
-/** The same heading on another page: what FAULT_RUNBOOK_URL has, with the heading at its end. */
-export const runbookUrlOf = (runbook: string, base: string): string =>
-  `${base}${runbook.slice(runbook.lastIndexOf("#") + 1)}`;
+/** The same heading on another page.
+ *  @param base FAULT_RUNBOOK_URL, to which the heading is appended; undefined: there is no such page */
+export const runbookUrlOf = (runbook: string, base: string | undefined): string | undefined =>
+  base && `${base}${runbook.slice(runbook.lastIndexOf("#") + 1)}`;

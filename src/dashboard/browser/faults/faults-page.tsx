@@ -1,4 +1,3 @@
-import { useState } from "preact/hooks";
 import { holderText } from "../../model/device.ts";
 import {
   faultQueryOf,
@@ -13,10 +12,10 @@ import {
 import { Loading, Refused } from "../fleet/notices.tsx";
 import { type ChangeState, useUrlState } from "../frame/use-url-state.ts";
 import { Said } from "../frame/facts.tsx";
+import { useOrders } from "../frame/use-orders.ts";
 import { WhyNot } from "../frame/why-not.tsx";
 import { useEmitter } from "../live/emitter.ts";
 import { type Fault, faultQuestions, type LiveFaults } from "../live/fault-api.ts";
-import { messageOf } from "../live/gateway-api.ts";
 import { FaultCard } from "./fault-card.tsx";
 import { Silences } from "./silences.tsx";
 
@@ -33,17 +32,11 @@ export function FaultsPage({ live }: { readonly live: LiveFaults }) {
 function Faults({ live }: { readonly live: LiveFaults }) {
   const { answers, problems } = live;
   const [state, setState] = useUrlState(urlState);
-  const [said, say] = useState("");
   const change: ChangeState<FaultState> = (changes, isTyping) => {
     setState(changes, isTyping);
     live.replace(faultQuestions({ ...state, ...changes }));
   };
-  /** Carries out what a person has asked for, and says what became of it. */
-  const run = async (order: Promise<string>): Promise<void> => {
-    say(await order.catch(messageOf));
-    await live.refresh();
-  };
-  const mayChange = answers.me?.scopes.includes("operate") === true;
+  const { mayChange, said, run } = useOrders(live);
   const { faults = [] } = answers;
   const found = faults.filter((fault) => hasWords(state.search, textsOf(fault)));
   return (

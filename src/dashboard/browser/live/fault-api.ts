@@ -40,7 +40,7 @@ export async function readFaultsOf(uuid: string, { fromMs, toMs }: TimeWindow): 
   return found.filter(({ fired_at: firedAt }) => firedAt !== undefined);
 }
 
-/** The rule with this id; undefined if there is none any more. */
+/** The rule with this id; undefined if it does not exist any more. */
 export async function readFaultRule(ruleId: string): Promise<FaultRule | undefined> {
   return (await dataOf<readonly FaultRule[]>("/api/v1/faults/rules")).find(({ id }) => id === ruleId);
 }

@@ -5,7 +5,7 @@ import { Said } from "../frame/facts.tsx";
 import { WhyNot } from "../frame/why-not.tsx";
 import { type Column, DataTable } from "../frame/data-table.tsx";
 import { RowActions } from "./row-actions.tsx";
-import { useRowOrders } from "./use-row-orders.ts";
+import { useOrders } from "../frame/use-orders.ts";
 
 const columns: readonly Column<DeadLetter>[] = [
   ["Message", ({ id }) => id],
@@ -19,14 +19,14 @@ const columns: readonly Column<DeadLetter>[] = [
 /** The messages that no collector could store. Those who may deliver them again, or delete them. */
 export function DeadLetters({ live }: { readonly live: LivePipeline }) {
   const { answers, problems } = live;
-  const { mayChange, said, run } = useRowOrders(live);
+  const { mayChange, said, run } = useOrders(live);
   const actions: Column<DeadLetter> = [
     "Actions",
     ({ id, records }) => (
       <RowActions
         what={`${records} records`}
-        onRedrive={() => run(redrive(id), `Message ${id} is delivered again.`)}
-        onDelete={() => run(deleteLetter(id), `Message ${id} is deleted, with ${records} records.`)}
+        onRedrive={() => run(redrive(id).then(() => `Message ${id} is delivered again.`))}
+        onDelete={() => run(deleteLetter(id).then(() => `Message ${id} is deleted, with ${records} records.`))}
       />
     ),
   ];

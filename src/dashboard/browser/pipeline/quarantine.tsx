@@ -5,7 +5,7 @@ import { WhyNot } from "../frame/why-not.tsx";
 import { msOf } from "../live/gateway-api.ts";
 import { deleteRejection, type LivePipeline, redriveRejection, type Rejection } from "../live/pipeline-api.ts";
 import { RowActions } from "./row-actions.tsx";
-import { useRowOrders } from "./use-row-orders.ts";
+import { useOrders } from "../frame/use-orders.ts";
 
 const columns: readonly Column<Rejection>[] = [
   ["Seen", ({ seen_at: at }) => dateText(msOf(at))],
@@ -19,14 +19,16 @@ const columns: readonly Column<Rejection>[] = [
 /** The newest rejected inputs. Those who may try them again, or delete them. */
 export function Quarantine({ live }: { readonly live: LivePipeline }) {
   const { answers, problems } = live;
-  const { mayChange, said, run } = useRowOrders(live);
+  const { mayChange, said, run } = useOrders(live);
   const actions: Column<Rejection> = [
     "Actions",
     ({ id }) => (
       <RowActions
         what="this input"
-        onRedrive={() => run(redriveRejection(id), `Input ${id} is accepted now, and on its way into the store.`)}
-        onDelete={() => run(deleteRejection(id), `Input ${id} is deleted.`)}
+        onRedrive={() =>
+          run(redriveRejection(id).then(() => `Input ${id} is accepted now, and on its way into the store.`))
+        }
+        onDelete={() => run(deleteRejection(id).then(() => `Input ${id} is deleted.`))}
       />
     ),
   ];

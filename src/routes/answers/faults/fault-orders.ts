@@ -96,7 +96,7 @@ export class FaultOrderAnswers {
   }
 
   /** Ends a silence.
-   *  @throws ApiError 404 if there is none that has not ended, or it is not one of callers with the author's bounds */
+   *  @throws ApiError 404 if it does not exist, has ended, or was created by a caller with other bounds than the author's */
   async endSilence(id: number, { by, within }: Author): Promise<ApiSilence> {
     const silence = await this.parts.orders.endSilence({ id, by, ...(within && { within }) });
     if (silence === undefined) throw notFound("silence that has not ended", { id: String(id) });

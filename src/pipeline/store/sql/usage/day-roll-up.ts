@@ -2,7 +2,6 @@ import type { SqlClient, SqlExecutor } from "../../../../db/client.ts";
 import { limitSettling, tryHours } from "../../../../db/sql/hour-locks.ts";
 import {
   copyUsageDay,
-  dayMs,
   deleteUsageDay,
   hoursAround,
   selectOpenHours,
@@ -12,7 +11,7 @@ import {
 } from "../../../../db/sql/usage-days.ts";
 import { selectUsageFleet, type UsageFleet } from "../../../../db/sql/usage-devices.ts";
 import { UndecodableBlock } from "../../../../domain/errors.ts";
-import { hourMs, type TimeRange } from "../../../../domain/time-range.ts";
+import { dayMs, dayOf, hourMs, type TimeRange } from "../../../../domain/time-range.ts";
 import { noPrices } from "../../../../domain/usage/prices.ts";
 import {
   packUsageDay,
@@ -56,10 +55,10 @@ export class DayRollUp {
   private async nextDay(marks: FleetMarks): Promise<number | undefined> {
     const span = await selectUsageSpan(this.client);
     if (span === undefined) return undefined;
-    const first = Math.floor(span.fromMs / dayMs) * dayMs;
+    const first = dayOf(span.fromMs);
     // the hour after a day counts for it, too
     const last = Math.min(span.toMs + hourMs, span.nowMs) - dayMs - hourMs;
-    const range = { fromMs: first, toMs: Math.floor(last / dayMs) * dayMs + dayMs };
+    const range = { fromMs: first, toMs: dayOf(last) + dayMs };
     if (range.fromMs >= range.toMs) return undefined;
     const made = await selectUsageDays(this.client, range);
     const open = await selectOpenHours(this.client, { fromMs: range.fromMs - hourMs, toMs: range.toMs + hourMs });

@@ -2,12 +2,7 @@ import type { TimeRange } from "../../../../domain/time-range.ts";
 import type { GpuFamily, UsageDevice } from "./usage-fleet.ts";
 
 /** Changes whenever the same hours and devices amount to other figures. */
-const version = 1;
-
-interface Mark {
-  a: number;
-  b: number;
-}
+const version = 1n;
 
 /** A family, and what saves computing its mark for each day. */
 interface MarkedFamily {
@@ -17,7 +12,7 @@ interface MarkedFamily {
   /** From then on it has one device in one place; Infinity: it has had more. */
   readonly simpleFromMs: number;
   /** That of the days in which it is seen all the time. */
-  simple: Mark | undefined;
+  simple: bigint | undefined;
 }
 
 /** Finds texts that differ if what counts for a day has changed besides its records: the devices, from when to when they were seen, their
@@ -44,44 +39,39 @@ export class FleetMarks {
   }
 
   of(range: TimeRange): string {
-    const sum = { a: version, b: version };
+    let sum = version;
     for (const family of this.families) {
       if (family.seen.fromMs >= range.toMs || family.seen.toMs <= range.fromMs) continue;
-      const mark = this.markOf(family, range);
-      sum.a = (sum.a + mark.a) | 0;
-      sum.b = (sum.b + mark.b) | 0;
+      sum += this.markOf(family, range);
     }
-    return [sum.a, sum.b].map((part) => (part >>> 0).toString(16).padStart(8, "0")).join("");
+    return BigInt.asUintN(64, sum).toString(16).padStart(16, "0");
   }
 
-  private markOf(marked: MarkedFamily, range: TimeRange): Mark {
+  private markOf(marked: MarkedFamily, range: TimeRange): bigint {
     const isSimple = marked.simpleFromMs <= range.fromMs && marked.seen.toMs >= range.toMs;
     if (!isSimple) return this.computed(marked.family, marked.members, range);
     return (marked.simple ??= this.computed(marked.family, marked.members, range));
   }
 
-  private computed(family: GpuFamily, members: readonly UsageDevice[], range: TimeRange): Mark {
+  private computed(family: GpuFamily, members: readonly UsageDevice[], range: TimeRange): bigint {
     const { fromMs, toMs } = range;
-    const mark = { a: 17, b: 31 };
+    const figures: number[] = [];
     // what lies before or after the day is the same as its beginning or end, and that it covers the day as that it has no bounds
-    const add = (...numbers: readonly number[]): void => {
-      for (const number of numbers) mix(mark, number);
-    };
     const clipped = (at: number): number => (at <= fromMs ? -1 : at >= toMs ? -2 : at);
-    add(this.textMark(family.uuid ?? ""), family.board === undefined ? 0 : 1);
+    figures.push(this.textMark(family.uuid ?? ""), family.board === undefined ? 0 : 1);
     for (const { gpuKey, seen, parts, isSized, places } of members) {
-      add(gpuKey, clipped(seen.fromMs), clipped(seen.toMs), parts, isSized ? 1 : 0);
+      figures.push(gpuKey, clipped(seen.fromMs), clipped(seen.toMs), parts, isSized ? 1 : 0);
       const before = places.findLast((place) => place.fromMs <= fromMs) ?? places[0];
       for (const place of places) {
         if (place !== before && !(place.fromMs > fromMs && place.fromMs < toMs)) continue;
-        add(clipped(place.fromMs), place.gpuId);
-        for (const name of [place.clusterId, place.hostname, place.modelName]) add(this.textMark(name));
+        figures.push(clipped(place.fromMs), place.gpuId);
+        for (const name of [place.clusterId, place.hostname, place.modelName]) figures.push(this.textMark(name));
       }
     }
     for (const gone of family.gone) {
-      if (gone.fromMs < toMs && gone.toMs > fromMs) add(clipped(gone.fromMs), clipped(gone.toMs));
+      if (gone.fromMs < toMs && gone.toMs > fromMs) figures.push(clipped(gone.fromMs), clipped(gone.toMs));
     }
-    return mark;
+    return Bun.hash.xxHash64(Float64Array.from(figures).buffer);
   }
 
   private textMark(text: string): number {
@@ -93,13 +83,3 @@ export class FleetMarks {
 
 const membersOf = ({ board, instances }: GpuFamily): readonly UsageDevice[] =>
   board === undefined ? instances : [board, ...instances];
-
-/** Mixes a number into both halves of a mark. */
-function mix(mark: Mark, number: number): void {
-  const low = number | 0;
-  const high = Math.floor(number / 2 ** 32) | 0;
-  mark.a = Math.imul(mark.a ^ low, 0x85ebca6b);
-  mark.a = Math.imul((mark.a ^ (mark.a >>> 13)) + high, 0xc2b2ae35);
-  mark.b = Math.imul((mark.b ^ high) + low, 0x27d4eb2f);
-  mark.b = Math.imul(mark.b ^ (mark.b >>> 15), 0x165667b1);
-}

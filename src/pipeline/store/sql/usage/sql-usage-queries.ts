@@ -1,6 +1,6 @@
 import type { SqlExecutor } from "../../../../db/client.ts";
 import { QueryTooCostly } from "../../../../domain/errors.ts";
-import { hourMs, hourOf } from "../../../../domain/time-range.ts";
+import { dayOf, hourOf } from "../../../../domain/time-range.ts";
 import {
   type HeldSpan,
   type HoldersFilter,
@@ -21,8 +21,6 @@ import { type HeldShare, heldShares, selectsHolder, UsageSums } from "./usage-su
 import { usageParts } from "./usage-parts.ts";
 import type { DeviceShare } from "./usage-time.ts";
 
-const dayMs = 24 * hourMs;
-
 /** Answers queries about usage from the ledger, and from the records of hours that it does not have yet. */
 export class SqlUsageQueries implements UsageQueries {
   /** @param reads gives each question an executor, with its time limit */
@@ -39,7 +37,7 @@ export class SqlUsageQueries implements UsageQueries {
       { readonly timeMs: number; readonly group: readonly string[]; readonly sums: UsageSums }
     >();
     const sumsOf = (atMs: number, group: readonly string[]): UsageSums => {
-      const timeMs = step === "total" ? range.fromMs : step === "day" ? Math.floor(atMs / dayMs) * dayMs : atMs;
+      const timeMs = step === "total" ? range.fromMs : step === "day" ? dayOf(atMs) : atMs;
       const key = keyOf(timeMs, group);
       let found = groups.get(key);
       if (found === undefined) {

@@ -1,7 +1,6 @@
 import type { SqlExecutor } from "../../../../db/client.ts";
 import { decodeNamed } from "../../../../db/named-block.ts";
 import {
-  dayMs,
   hoursAround,
   readUsageDays,
   selectOpenHours,
@@ -9,7 +8,7 @@ import {
   type StoredUsageDay,
 } from "../../../../db/sql/usage-days.ts";
 import { selectUsageFleet, type UsageFleet } from "../../../../db/sql/usage-devices.ts";
-import { hourMs, type TimeRange } from "../../../../domain/time-range.ts";
+import { dayMs, dayOf, hourMs, type TimeRange } from "../../../../domain/time-range.ts";
 import { unpackUsageDay, type UsageDayEntry } from "../../../../domain/usage/usage-day.ts";
 import type { UsageFilter } from "../../../../domain/usage/usage.ts";
 import type { UsageThresholds } from "../../../../domain/usage/usage-hour.ts";
@@ -76,7 +75,7 @@ async function* storedDays(
   const whole = {
     fromMs: Math.ceil(range.fromMs / dayMs) * dayMs,
     // whole hours that begin in the range
-    toMs: Math.floor((Math.ceil(range.toMs / hourMs) * hourMs) / dayMs) * dayMs,
+    toMs: dayOf(Math.ceil(range.toMs / hourMs) * hourMs),
   };
   if (whole.fromMs >= whole.toMs) return;
   const days = await selectUsageDays(executor, whole);
