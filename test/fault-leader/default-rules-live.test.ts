@@ -54,18 +54,20 @@ afterAll(() => fleet.close());
 const hostOf = ({ hostname, job }: ApiFaultDetail): string =>
   hostname ?? job?.replace("training/llm-train-", "") ?? "none";
 
-/** Of faults, the names and the seconds since the beginning, which may be a reading later than expected. */
+/** Of faults, the names and the seconds since the beginning, which may be two readings off: the cases judge silence and siblings at
+ *  readings only, and here a reading passes through a pipeline. */
 function expectTold(told: readonly ApiFaultDetail[], expected: readonly string[]): void {
   const seen = told.map(({ name, fired_at: at = "" }) => ({
     name: name.replace(/:.*/, ""),
-    seconds: (Date.parse(at) - fleet.startMs) / 1000 - fromSeconds,
+    // the fleet's first reading is at its first interval's end
+    seconds: (Date.parse(at) - fleet.startMs) / 1000 + intervalSeconds - fromSeconds,
   }));
   const wanted = expected.map((each) => ({ name: each.replace(/.* /, ""), seconds: parseInt(each) }));
   const inOrder = (list: typeof seen): typeof seen =>
     list.toSorted((a, b) => (a.name === b.name ? a.seconds - b.seconds : a.name < b.name ? -1 : 1));
   expect(inOrder(seen).map(({ name }) => name)).toEqual(inOrder(wanted).map(({ name }) => name));
   const late = inOrder(seen).map(({ seconds }, index) => seconds - (inOrder(wanted)[index]?.seconds ?? NaN));
-  expect(late.filter((each) => !(Math.abs(each) <= intervalSeconds))).toEqual([]);
+  expect(late.filter((each) => !(Math.abs(each) <= 2 * intervalSeconds))).toEqual([]);
 }
 
 /** The rule's case, with the shorter time. */
