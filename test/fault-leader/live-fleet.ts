@@ -10,6 +10,8 @@ import { type Config, parseConfig } from "../../src/config/parse-config.ts";
 import type { TimeState } from "../../src/faults/evaluator/state.ts";
 import type { Clock } from "../../src/kit/clock.ts";
 import { startAll, stopAll } from "../../src/kit/run-services.ts";
+import type { LiveBatch } from "../../src/pipeline/source/source.ts";
+import { keyedByInstant, messagesOf } from "../../src/pipeline/stream/batch-messages.ts";
 import { openRoles, type OpenRoles } from "../../src/roles/roles.ts";
 import type { ApiFault, ApiFaultDetail } from "../../src/routes/schemas/fault.ts";
 import { ManualClock } from "../support/manual-clock.ts";
@@ -20,54 +22,67 @@ const beganMs = 3 * 3_600_000;
 /** A leader that was at work when its time came waits for a second more, which passes after this time of the test. */
 const patienceMs = 300;
 
+/** Readings that a test publishes in place of the simulated fleet of the settings. */
+export interface LiveReadings {
+  /** The fleet's next reading. */
+  read(timeMs: number): LiveBatch;
+}
+
+export interface LiveFleetOptions {
+  /** How long ago the fleet begins. */
+  readonly beganMs?: number;
+  /** Then no streamer is opened. A coordinator makes the process evaluate faults. */
+  readonly readings?: LiveReadings;
+}
+
 /** A whole pipeline in this process, opened as main.ts opens it: a simulated fleet, the queue, the collector, the embedded store, the
  *  hot tier, the evaluation of faults and the gateway. Its time passes as fast as the pipeline works. */
 export class LiveFleet {
   readonly startMs: number;
   private newestMs = 0;
   private followed = 0;
-  private readonly unfollow: () => Promise<void>;
 
   private constructor(
+    private readonly config: Config,
     private readonly clock: ManualClock,
-    private readonly opened: OpenRoles,
-    private readonly app: AnyElysia,
+    private readonly readings: LiveReadings | undefined,
+    private opened: OpenPipeline,
     private readonly dir: string,
   ) {
     this.startMs = clock.nowMs();
-    this.unfollow = opened.shared.hotTier.follow({
-      onChanges: ({ records }) => {
-        this.followed += records.length;
-        for (const { timeMs } of records) this.newestMs = Math.max(this.newestMs, timeMs);
-      },
-      onFollowing: () => undefined,
-      onInterrupted: () => undefined,
-    });
+    this.follow();
   }
 
   /** @param env settings of the simulated fleet and the rules */
-  static async start(env: Readonly<Record<string, string>>): Promise<LiveFleet> {
+  static async start(env: Readonly<Record<string, string>>, options: LiveFleetOptions = {}): Promise<LiveFleet> {
     const dir = await mkdtemp(join(tmpdir(), "telemetry-live-fleet-"));
     await makeDataDir(join(dir, "data"));
     // a reading is one message; what moves history into blocks has tests of its own
-    const config = parseConfig({ DATA_DIR: join(dir, "data"), BATCH_SIZE: "50000", SETTLE_HISTORY: "false", ...env });
+    const parsed = parseConfig({ DATA_DIR: join(dir, "data"), BATCH_SIZE: "50000", SETTLE_HISTORY: "false", ...env });
+    const config: Config =
+      options.readings === undefined ? parsed : { ...parsed, roles: ["collector", "gateway", "coordinator"] };
     const { simIntervalMs: intervalMs } = config;
-    const clock = new ManualClock(Math.floor((Date.now() - beganMs) / intervalMs) * intervalMs);
-    const surroundings = { clock, log: unshownLog(), print: () => undefined, terminal: process.stderr };
-    const opened = await openRoles(config, surroundings);
-    await startAll(opened.services);
-    return new LiveFleet(clock, opened, appOf(config, opened, clock), dir);
+    const startMs = Date.now() - (options.beganMs ?? beganMs);
+    const clock = new ManualClock(Math.floor(startMs / intervalMs) * intervalMs);
+    return new LiveFleet(config, clock, options.readings, await openPipeline(config, clock), dir);
+  }
+
+  /** Since the beginning of the fleet. */
+  get seconds(): number {
+    return (this.clock.nowMs() - this.startMs) / 1000;
   }
 
   /** Lets the time pass, reading by reading: each has passed through the pipeline and was evaluated before the next, so no record is
    *  coalesced.
    *  @param isSilent true if the fleet reports nothing */
   async play(seconds: number, { isSilent = false } = {}): Promise<void> {
-    const { clock, opened } = this;
-    const { simIntervalMs: intervalMs } = opened.shared.config;
+    const { clock, config } = this;
+    const { simIntervalMs: intervalMs } = config;
     for (let passed = 0; passed < seconds * 1000; passed += intervalMs) {
       const readingMs = clock.nowMs();
-      if (!isSilent) await until(() => this.newestMs >= readingMs, { everyMs: 1 });
+      const isPublished = this.readings === undefined || (await this.publish(this.readings.read(readingMs)));
+      if (!isSilent && isPublished) await until(() => this.newestMs >= readingMs, { everyMs: 1 });
+      await until(async () => (await this.metric("telemetry_fault_leader")) === 1, { everyMs: 1 });
       for (let second = 1; second < intervalMs / 1000 && !(await this.hasEvaluated()); second += 1) {
         await clock.freeze(1000);
         await this.waitForLeader();
@@ -77,43 +92,96 @@ export class LiveFleet {
     }
   }
 
+  /** Closes the pipeline, and opens it again on its folder after a pause. What is read meanwhile is lost. */
+  async restart(pauseSeconds: number): Promise<void> {
+    const { clock, config, readings } = this;
+    await closePipeline(this.opened);
+    for (let passed = 0; passed < pauseSeconds * 1000; passed += config.simIntervalMs) {
+      readings?.read(clock.nowMs());
+      await clock.freeze(config.simIntervalMs);
+    }
+    this.opened = await openPipeline(config, clock);
+    this.followed = 0;
+    this.follow();
+  }
+
+  /** @returns false if the batch has no record */
+  private async publish(read: LiveBatch): Promise<boolean> {
+    const { queue } = this.opened.roles.shared;
+    const messages = messagesOf(keyedByInstant("test", read), Infinity).map(({ message }) => message);
+    await queue.publish(messages, { signal: new AbortController().signal });
+    return read.batch.recordCount > 0;
+  }
+
+  private follow(): void {
+    this.opened.roles.shared.hotTier.follow({
+      onChanges: ({ records }) => {
+        this.followed += records.length;
+        for (const { timeMs } of records) this.newestMs = Math.max(this.newestMs, timeMs);
+      },
+      onFollowing: () => undefined,
+      onInterrupted: () => undefined,
+    });
+  }
+
   private async waitForLeader(): Promise<void> {
     const endMs = performance.now() + patienceMs;
     while (performance.now() < endMs && !(await this.hasEvaluated())) await Bun.sleep(1);
   }
 
   private async hasEvaluated(): Promise<boolean> {
-    const metric = this.opened.shared.registry.getSingleMetric("telemetry_fault_evaluated_records_total");
-    const evaluated = (await metric?.get())?.values[0]?.value ?? 0;
-    return evaluated >= this.followed;
+    return (await this.metric("telemetry_fault_evaluated_records_total")) >= this.followed;
+  }
+
+  private async metric(name: string): Promise<number> {
+    const metric = this.opened.roles.shared.registry.getSingleMetric(name);
+    return (await metric?.get())?.values[0]?.value ?? 0;
   }
 
   /** The faults that have fired, with their changes, as the API shows them. */
   async fired(): Promise<readonly ApiFaultDetail[]> {
-    const listed = await this.api<ApiFault[]>("?state=pending,firing,acknowledged,resolved&limit=1000");
+    const states = "pending,firing,acknowledged,resolved,suppressed";
+    const listed = await this.api<ApiFault[]>(`/faults?state=${states}&limit=1000`);
     const fired = listed.filter(({ fired_at: at }) => at !== undefined);
-    return Promise.all(fired.map(({ id }) => this.api<ApiFaultDetail>(`/${encodeURIComponent(id)}`)));
+    return Promise.all(fired.map(({ id }) => this.api<ApiFaultDetail>(`/faults/${encodeURIComponent(id)}`)));
   }
 
   async close(): Promise<void> {
-    const { services, shared } = this.opened;
-    await this.unfollow();
-    await stopAll(services, AbortSignal.abort());
-    await shared.close();
+    await closePipeline(this.opened);
     await rm(this.dir, { recursive: true, force: true });
+  }
+
+  /** @param path what follows /api/v1 */
+  async api<Data>(path: string, method = "GET"): Promise<Data> {
+    const response = await this.opened.app.handle(new Request(`http://localhost/api/v1${path}`, { method }));
+    const body = (await response.json()) as { data: Data };
+    if (!response.ok) throw new Error(`${method} ${path}: ${JSON.stringify(body)}`);
+    return body.data;
   }
 
   /** The time up to which the leader has evaluated, and has written that. */
   private async evaluatedMs(): Promise<number> {
     const sql = "select state from fault_states where kind = 'time'";
-    const [row] = (await this.opened.shared.store.current?.client.query<{ state: string }>(sql)) ?? [];
+    const [row] = (await this.opened.roles.shared.store.current?.client.query<{ state: string }>(sql)) ?? [];
     return row === undefined ? Infinity : (JSON.parse(row.state) as TimeState).nowMs;
   }
+}
 
-  private async api<Data>(path: string): Promise<Data> {
-    const response = await this.app.handle(new Request(`http://localhost/api/v1/faults${path}`));
-    return ((await response.json()) as { data: Data }).data;
-  }
+interface OpenPipeline {
+  readonly roles: OpenRoles;
+  readonly app: AnyElysia;
+}
+
+async function openPipeline(config: Config, clock: Clock): Promise<OpenPipeline> {
+  const surroundings = { clock, log: unshownLog(), print: () => undefined, terminal: process.stderr };
+  const roles = await openRoles(config, surroundings);
+  await startAll(roles.services);
+  return { roles, app: appOf(config, roles, clock) };
+}
+
+async function closePipeline({ roles: { services, shared } }: OpenPipeline): Promise<void> {
+  await stopAll(services, AbortSignal.abort());
+  await shared.close();
 }
 
 function appOf(config: Config, { shared, roles, services, access, tls }: OpenRoles, clock: Clock): AnyElysia {
