@@ -59,7 +59,7 @@ module.exports = {
     pipelineRoom("collect", interfacesOf("queue|store|hot|observe")),
     pipelineRoom("upkeep", interfacesOf("store")),
     layer("terminal", "^src/terminal/", ["^src/(kit|domain|terminal)/", interfacesOf("source|queue|store|observe")]),
-    layer("scaling", "^src/scaling/", ["^src/(kit|domain|etcd|tls|scaling)/", interfacesOf("queue|observe")]),
+    layer("scaling", "^src/scaling/", ["^src/(kit|domain|db|etcd|tls|scaling)/", interfacesOf("queue|observe")]),
     layer("access", "^src/access/", ["^src/(kit|domain|db|etcd|access)/"]),
     layer("faults", "^src/faults/", [
       "^src/(kit|domain|db|etcd|faults)/",

@@ -29,6 +29,11 @@ export class LossyFleet implements LiveReadings {
       return !random.chance(lost) && !isHostLost;
     });
     const batch = batchOf(arriving, fleet.exported, timeMs);
-    return { timeMs, idempotencyKey: `test:${timeMs}`, batch, reading: { timeMs, intervalMs, outcome: "read", count: 1 } };
+    return {
+      timeMs,
+      idempotencyKey: `test:${timeMs}`,
+      batch,
+      reading: { timeMs, intervalMs, outcome: "read", count: 1 },
+    };
   }
 }

@@ -34,6 +34,6 @@ export const scalingSettings = {
     minimum: 2,
     maximum: 3600,
     unit: "s",
-    description: "Time after which a process that died is no longer in the list of services",
+    description: "Time after which a process that died is no longer in the list of services, and another one leads",
   }),
 };

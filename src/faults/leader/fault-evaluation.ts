@@ -39,7 +39,7 @@ export interface FaultEvaluationOptions {
 
 /** The pause between two steps. */
 const stepMs = 1000;
-/** The pause before the next campaign. Processes without etcd that share a database refuse each other's terms. */
+/** The pause before the next campaign. */
 const retryMs = 5000;
 const deleteEveryMs = 600_000;
 const deletionsAtATime = 10;
