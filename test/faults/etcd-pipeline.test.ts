@@ -15,7 +15,7 @@ for (const [seed, first, settles] of [
   [firstSeed + 2, "failover", false],
   [firstSeed + 3, "second-pipeline", true],
 ] as const) {
-  test(`two streamers and three collectors keep the invariants I1 to I8 and I10 while processes and servers fail (seed ${seed}, first fault: ${first}${settles ? ", most records late for a settled hour" : ""})`, async () => {
+  test(`two streamers, three collectors and two coordinators keep the invariants I1 to I8, I10 and I11 while processes and servers fail (seed ${seed}, first fault: ${first}${settles ? ", most records late for a settled hour" : ""})`, async () => {
     const { violations, history, faults } = await runSeed({ servers, seed, durationMs: 6000, first, settles });
     expect(faults[0]?.kind).toBe(first);
     expect(faults.length).toBeGreaterThan(1);

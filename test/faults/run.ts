@@ -28,16 +28,23 @@ const { values } = parseArgs({
 });
 
 /** What was seen in a seed, in words. */
-type Seen = Omit<SeedResult, "observations" | "settledObservations"> & { readonly seen: string };
+type Seen = Omit<SeedResult, "observations" | "settledObservations" | "faultsToTell"> & {
+  readonly invariants: string;
+  readonly seen: string;
+};
 
 async function run(options: SeedOptions): Promise<Seen> {
   if (values.scrapes) {
     const result = await runScrapes(options);
-    return { ...result, seen: scrapesText(result) };
+    return { ...result, invariants: "I5, I6, I9", seen: scrapesText(result) };
   }
   const result = await runSeed({ ...options, settles: values.late });
-  const { observations, settledObservations } = result;
-  return { ...result, seen: `I4 observed ${observations} times, I8 with settled history ${settledObservations} times` };
+  const { observations, settledObservations, faultsToTell } = result;
+  return {
+    ...result,
+    invariants: faultsToTell === undefined ? "I1-I8, I10" : "I1-I8, I10, I11",
+    seen: `I4 observed ${observations} times, I8 with settled history ${settledObservations} times, I11 with ${faultsToTell ?? 0} faults`,
+  };
 }
 
 function scrapesText({ figures, takenOverAfterMs }: ScrapesResult): string {
@@ -48,11 +55,11 @@ function scrapesText({ figures, takenOverAfterMs }: ScrapesResult): string {
   return `${scheduled} scrapes: ${received} received (${late} late), missed: ${reasons.join(", ")}; ${takenOver}`;
 }
 
-function report({ seed, faults, violations, history, seen, seconds, logFolder }: Seen): void {
+function report({ seed, faults, violations, history, invariants, seen, seconds, logFolder }: Seen): void {
   const counts = Object.entries(Object.groupBy(faults, ({ kind }) => kind)).map(
     ([kind, all]) => `${all?.length} ${kind}`,
   );
-  const verdict = `${values.scrapes ? "I5, I6, I9" : "I1-I8, I10"} ${violations.length === 0 ? "held" : "FAILED"}`;
+  const verdict = `${invariants} ${violations.length === 0 ? "held" : "FAILED"}`;
   process.stdout.write(
     `seed ${seed}: ${verdict}, ${faults.length} faults (${counts.join(", ")}), ${seen}, ${seconds.toFixed(0)} s\n`,
   );

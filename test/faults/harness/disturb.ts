@@ -1,4 +1,4 @@
-import { collectors, etcdMembers, type Servers, streamers } from "./processes.ts";
+import { collectors, coordinators, etcdMembers, type Servers, streamers } from "./processes.ts";
 import { databaseSignals, inflict } from "./inflict.ts";
 import { drawScenario, type Fault, type FaultKind, faultKinds, kindsOfScrapes } from "./scenario.ts";
 import type { Victims } from "./victims.ts";
@@ -19,7 +19,7 @@ export const losesData = (kind: FaultKind): boolean => kind === "failover" || ki
  *  can be a partition, if `first` asks for one. If the first one is a second pipeline, the database loses nothing, so that both
  *  can be judged. */
 export function drawFaults({ network }: Servers, options: DisturbanceOptions): Fault[] {
-  const workers = collectors + streamers;
+  const workers = collectors + streamers + coordinators;
   const targets = {
     ...{ kill: workers, terminate: workers, freeze: workers, leader: 1 },
     ...{ "partition-etcd": etcdMembers, "partition-collector": collectors },

@@ -4,11 +4,10 @@ import { checkContent, checkHistory, checkLeftovers, checkPositions } from "./in
 import type { Ledger } from "./ledger.ts";
 import { checkNewestState } from "./newest-state.ts";
 import { checkOwnKeys } from "./own-keys.ts";
+import { stallMs } from "./processes.ts";
 import type { SeedRun } from "./seed-run.ts";
-
-/** Longer than leases and backoffs last: a run in which nothing changes for this time, after the last fault has healed, is
- *  stuck. */
-export const stallMs = 45_000;
+import { checkFaultsTold } from "./told/faults-told.ts";
+import type { WatchedRun } from "./told/watched-run.ts";
 
 /** Clean ends of a process: exit status 0, 130 after a second SIGTERM, the signal SIGTERM if it came before any code ran,
  *  and 1 if the process found no database at its start. */
@@ -44,15 +43,18 @@ export async function waitUntilDrained({ etcd, queue, checkpoints }: SeedRun): P
   return [`I5: not drained, and nothing has changed for ${stallMs / 1000} s: ${seen.slice(0, 500)}`];
 }
 
-/** Checks I1, I2, I6, I7 and I10 for a run that is drained and stopped, against the run's source. @returns the violations */
-export async function checkResult(run: SeedRun, ledger: Ledger): Promise<string[]> {
+/** Checks I1, I2, I6, I7 and I10 for a run that is drained and stopped, against the run's source, and I11 if it has watched GPUs.
+ *  @returns the violations */
+export async function checkResult(run: SeedRun, ledger: Ledger, watched?: WatchedRun): Promise<string[]> {
   const { etcd, database, queue, checkpoints } = run;
+  const all = watched?.fleet.addTo(ledger) ?? ledger;
   return [
-    ...(await checkContent(ledger, database)),
-    ...(await checkHistory(ledger, database)),
+    ...(await checkContent(all, database)),
+    ...(await checkHistory(all, database)),
     ...(await checkPositions(ledger, database)),
-    ...(await checkOwnKeys(ledger, database)),
+    ...(await checkOwnKeys(all, database)),
     ...(await checkLeftovers(etcd, queue, checkpoints)),
     ...(await checkNewestState(ledger, run)),
+    ...(watched === undefined ? [] : await checkFaultsTold(watched, database)),
   ];
 }

@@ -11,6 +11,9 @@ export interface Ledger {
   readonly rows: number;
 }
 
+/** The source of the records of watched GPUs (`told/`), which is also their cluster. Their messages are not of the file. */
+export const watchedSource = "watched";
+
 const header = "timestamp,metric_name,gpu_id,device,uuid,modelName,Hostname,container,pod,namespace,value,labels_raw\n";
 const metrics = {
   DCGM_FI_DEV_GPU_UTIL: "gpu_utilization",

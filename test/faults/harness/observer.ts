@@ -10,6 +10,7 @@ import { idOf, type QueueKeys } from "../../../src/pipeline/queue/etcd/queue-key
 import type { CheckpointKeys } from "../../../src/pipeline/stream/assignment/checkpoint-keys.ts";
 import { readRange } from "../../../src/pipeline/stream/assignment/stored-plan.ts";
 import { gpuHoursInBoth } from "../../support/settled.ts";
+import { watchedSource } from "./ledger.ts";
 
 export interface ObserverOptions {
   readonly etcd: EtcdClient;
@@ -107,7 +108,9 @@ export class Observer {
       ...(dead ?? []).map(({ key, value }) => readDeadLetter(idOf(key), value).envelope.source),
     ];
     const stored = await database.query<{ from: number; to: number }>(
-      `select from_offset::float8 as "from", to_offset::float8 as "to" from ingested_messages`,
+      `select from_offset::float8 as "from", to_offset::float8 as "to" from ingested_messages
+       where source_id <> $1`,
+      [watchedSource],
     );
     const accounted: Range[] = [
       ...stored.map(({ from, to }) => ({ from: { offset: from, line: 0 }, to: { offset: to, line: 0 } })),

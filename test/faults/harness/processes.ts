@@ -26,6 +26,11 @@ export interface Servers {
 export const etcdMembers = 3;
 export const collectors = 3;
 export const streamers = 2;
+export const coordinators = 2;
+
+/** Longer than leases and backoffs last: a run in which nothing changes for this time, after the last fault has healed, is
+ *  stuck. */
+export const stallMs = 45_000;
 
 /** Sizes of the server's disks. A run's database takes about 20 MiB; the server itself takes 40 MiB plus its write-ahead log. */
 const diskBytes = { cluster: 256 * 1024 ** 2, tables: 128 * 1024 ** 2 };

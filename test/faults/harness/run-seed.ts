@@ -12,6 +12,8 @@ import { checkOwnKeys } from "./own-keys.ts";
 import { readAgain } from "./read-again.ts";
 import { openSecondPipeline } from "./second-pipeline.ts";
 import { openSeedRun } from "./seed-run.ts";
+import { expectedFaults } from "./told/expected-faults.ts";
+import { openWatchedRun } from "./told/watched-run.ts";
 
 export interface SeedOptions {
   readonly servers: Servers;
@@ -36,6 +38,8 @@ export interface SeedResult {
   readonly observations: number;
   /** The number of times that I8 was observed while history was settled. */
   readonly settledObservations: number;
+  /** The number of faults that the watched GPUs had; undefined if there were none, as the database had lost something. */
+  readonly faultsToTell: number | undefined;
   /** The duration of the run. */
   readonly seconds: number;
   /** The processes' logs; removed when all invariants held. */
@@ -74,10 +78,15 @@ export async function runSeed({ servers, seed, durationMs, first, settles = fals
   };
   const pipeline = makePipeline({ ...pipelineOptions, samplesPerSecond });
   const second = await openSecondPipeline({ ...pipelineOptions, samplesPerSecond, seed });
-  const workers = [...pipeline.collectors, ...pipeline.streamers];
   const faults = drawFaults(servers, { seed, durationMs, leaseSeconds, first });
   const hasFailover = faults.some(({ kind }) => losesData(kind));
+  // a database that loses what it had told tells it again
+  const watched = hasFailover
+    ? undefined
+    : await openWatchedRun(run, { ...pipelineOptions, samplesPerSecond, seed, durationMs });
+  const workers = [...pipeline.collectors, ...pipeline.streamers, ...(watched?.coordinators ?? [])];
   try {
+    await watched?.start();
     workers.forEach((worker) => worker.start());
     const stopObserving = observer.startObserving();
     const reportLost = (ranges: readonly Range[]): void => observer.recordLost(ranges);
@@ -93,8 +102,9 @@ export async function runSeed({ servers, seed, durationMs, first, settles = fals
     };
     await disturb(faults, { ...victims, record, reportLost, reportViolations });
     record("all faults are healed");
-    reportViolations(...(await waitUntilDrained(run)));
-    record("drained, or stuck");
+    const waits = await Promise.all([waitUntilDrained(run), watched?.untilSent() ?? []]);
+    reportViolations(...waits.flat());
+    record("drained and told, or stuck");
     await stopObserving();
     const ends = await Promise.all(workers.map(async (worker) => `${worker.name} ${await worker.stop()}`));
     record(`stopped: ${ends.join(", ")}`);
@@ -104,13 +114,14 @@ export async function runSeed({ servers, seed, durationMs, first, settles = fals
       reportViolations(...(await readAgain(run, pipelineOptions)));
       record("read the source again, because a failover or a restore loses what was stored last");
     }
-    reportViolations(...(await checkResult(run, ledger)));
+    reportViolations(...(await checkResult(run, ledger, watched)));
     reportViolations(...(await second.judge(ledger)));
     record("the second pipeline is judged, if it was started");
   } finally {
     await Promise.all(workers.map((worker) => worker.stop()));
     await observer.close().catch((error: unknown) => reportViolations(String(error)));
     await second.close();
+    await watched?.close();
     await run.close();
   }
   reportViolations(...observer.violations);
@@ -124,6 +135,7 @@ export async function runSeed({ servers, seed, durationMs, first, settles = fals
     history,
     observations: observer.observations,
     settledObservations: observer.settledObservations,
+    faultsToTell: watched && expectedFaults(watched.readings).length,
     seconds: seconds(),
     logFolder: folder,
   };

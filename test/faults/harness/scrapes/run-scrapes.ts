@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { prefixRange } from "../../../../src/etcd/requests.ts";
 import { disturb } from "../disturb.ts";
-import { checkEnds, stallMs } from "../judge.ts";
-import { etcdMembers, type Servers } from "../processes.ts";
+import { checkEnds } from "../judge.ts";
+import { etcdMembers, type Servers, stallMs } from "../processes.ts";
 import type { SeedOptions, SeedResult } from "../run-seed.ts";
 import { drawScenario, type Fault, type FaultKind, faultKinds } from "../scenario.ts";
 import { openPlainRun, type PlainRun } from "../seed-run.ts";
@@ -15,7 +15,7 @@ import { NumberedExporters } from "./numbered-exporters.ts";
 import { makeScrapingPipeline, type ScrapingPipeline } from "./scraping-pipeline.ts";
 import { TargetObserver } from "./target-observer.ts";
 
-export interface ScrapesResult extends Omit<SeedResult, "observations" | "settledObservations"> {
+export interface ScrapesResult extends Omit<SeedResult, "observations" | "settledObservations" | "faultsToTell"> {
   readonly figures: ScrapeFigures | undefined;
   /** The time from kill -9 of one of two streamers until the other had all targets. */
   readonly takenOverAfterMs: number;
