@@ -32,3 +32,24 @@ export const usageDays = pgTable("usage_days", {
   columns: bytes("columns").notNull(),
   names: json("names").notNull(),
 });
+
+/** The same by device, in the format of src/domain/usage/device-day.ts: each row has the devices of some hosts. A day is deleted with that of
+ *  `usage_days`, which says whether it counts. */
+export const usageDeviceDays = pgTable(
+  "usage_device_days",
+  {
+    /** The beginning of the day. */
+    fromAt: timestamp("from_at", { withTimezone: true, mode: "date" })
+      .notNull()
+      .references(() => usageDays.fromAt, { onDelete: "cascade" }),
+    /** The least and the greatest key of its hosts (`hostKeyOf`). */
+    firstHost: bigint("first_host", { mode: "number" }).notNull(),
+    lastHost: bigint("last_host", { mode: "number" }).notNull(),
+    entries: integer("entries").notNull(),
+    devices: integer("devices").notNull(),
+    columns: bytes("columns").notNull(),
+    names: json("names").notNull(),
+    held: json("held").notNull(),
+  },
+  (table) => [primaryKey({ name: "usage_device_days_pkey", columns: [table.fromAt, table.firstHost] })],
+);

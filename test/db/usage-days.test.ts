@@ -49,21 +49,33 @@ function records(): TestRecord[] {
         ? []
         : [{ uuid: "GPU-c", timeMs, metrics, properties: { hpc_job: "7", user: "ada" } }]),
       { uuid: "GPU-d:mig:1:3g.40gb", timeMs, metrics: { gr_engine_active: 0.5 }, workload: pod("b", "b-1") },
+      // of one namespace, in one place, all the time
+      { uuid: "GPU-f", timeMs, metrics, workload: pod("b", `b-${index % 300 < 150 ? 2 : 3}`) },
     ];
   });
 }
 
-const groupings = ["pod", "user", "host", "model", "total"] as const;
-const filters = [{}, { gpus: { hostname: "host-b" } }, { holder: { namespace: "a" } }];
+const groupings = ["pod", "user", "host", "model", "device", "total"] as const;
+const ofAll: Partial<UsageSumFilter>[] = [{}, { gpus: { hostname: "host-b" } }];
+/** What days answer, with hours of some devices besides. */
+const filters: Partial<UsageSumFilter>[] = [
+  ...[...ofAll, { holder: { namespace: "a" } }],
+  ...[{ within: { namespaces: ["b"] } }, { uuids: ["GPU-d"] }].map((gpus) => ({ gpus })),
+];
+/** What days answer alone. */
+const filtersOfDays: Partial<UsageSumFilter>[] = [
+  ...[...ofAll, { gpus: { uuids: ["GPU-b"] } }],
+  ...[{ hosts: ["host-a"] }, { namespaces: ["b"] }].map((within) => ({ gpus: { uuids: ["GPU-f"], within } })),
+];
 
-async function answers(): Promise<unknown> {
+async function answers(asked: readonly Partial<UsageSumFilter>[] = filters): Promise<unknown> {
   const found: unknown[] = [];
   const ask = async (more: Partial<UsageSumFilter>): Promise<void> => {
     const filter = { gpus: {}, holder: {}, range, groupBy: "pod", step: "total", rowsMax: 1000, ...more } as const;
     found.push(await queries.usage.sums(filter));
   };
   for (const groupBy of groupings) await ask({ groupBy, step: "day" });
-  for (const filter of filters) await ask(filter);
+  for (const filter of asked) await ask(filter);
   found.push(await queries.usage.jobs({ gpus: {}, holder: {}, range, nowMs: range.toMs, rowsMax: 1000 }));
   return found;
 }
@@ -96,15 +108,17 @@ const daysOf = async (): Promise<readonly string[]> => {
 /** The answers from the hours alone. */
 async function answersOfHours(): Promise<unknown> {
   await opened.client.query("create temp table kept as select * from usage_days");
+  await opened.client.query("create temp table kept_devices as select * from usage_device_days");
   await opened.client.query("delete from usage_days");
   const found = await answers();
   await opened.client.query("insert into usage_days select * from kept");
-  await opened.client.query("drop table kept");
+  await opened.client.query("insert into usage_device_days select * from kept_devices");
+  await opened.client.query("drop table kept, kept_devices");
   return found;
 }
 
 test("answers that use days are those of their hours, and need the hours no more", async () => {
-  const expected = await answers();
+  const [expected, ofDays] = [await answers(), await answers(filtersOfDays)];
   expect(await rollUp()).toBe(3);
   expect(await daysOf()).toEqual(["05", "06", "07"]);
   expectSame(await answers(), expected);
@@ -112,7 +126,7 @@ test("answers that use days are those of their hours, and need the hours no more
   const noon = new Date(begin + 36 * hourMs).toISOString();
   await opened.client.query("delete from usage_hours where from_at = $1::text::timestamptz", [noon]);
   await opened.client.query("delete from blocks where date_trunc('hour', from_at) = $1::text::timestamptz", [noon]);
-  expectSame(await answers(), expected);
+  expectSame(await answers(filtersOfDays), ofDays);
 });
 
 test("a late record counts at once, and in the day after its hour is settled again", async () => {

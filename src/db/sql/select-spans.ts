@@ -43,7 +43,8 @@ function toSpan<Row extends SpanRow>({ fromMs, toMs, ...row }: Row): Omit<Row, "
   };
 }
 
-/** Reads when GPUs were in places within bounds, in the order of time. */
+/** Reads when GPUs were in places within bounds, in the order of time. What is reported of a GPU may change while it stays within: that is
+ *  one span. */
 export async function selectOwnSpans(
   executor: SqlExecutor,
   bounds: NonNullable<AggregateFilter["gpus"]["within"]>,
@@ -51,7 +52,19 @@ export async function selectOwnSpans(
   const conditions = new Conditions();
   const own = new OwnRows(bounds, conditions);
   const text = `select ${columns} from (${placeSpans()}) p where ${own.place("p")} order by p.from_at`;
-  return (await executor.query<SpanRow & { readonly gpuKey: number }>(text, conditions.params)).map(toSpan);
+  return joined((await executor.query<SpanRow>(text, conditions.params)).map(toSpan));
+}
+
+function joined(spans: readonly OwnSpan[]): OwnSpan[] {
+  const found: OwnSpan[] = [];
+  const lastOf = new Map<number, number>();
+  for (const span of spans) {
+    const index = lastOf.get(span.gpuKey);
+    const last = index === undefined ? undefined : found[index];
+    if (index !== undefined && last?.toMs === span.fromMs) found[index] = { ...last, toMs: span.toMs };
+    else lastOf.set(span.gpuKey, found.push(span) - 1);
+  }
+  return found;
 }
 
 /** Reads when GPUs were selected, and their groups. A GPU's first attributes also apply to all its earlier records. Of places within

@@ -83,7 +83,9 @@ function addBetween(
   }
   if (heldUntil < toMs) {
     const rest = { holder: undefined, atMs: lastMs, ...unknown, energyJoules: joulesOf(counted, toMs - heldUntil) };
-    segments.push({ fromMs: heldUntil, toMs, ...rest, effectiveBy, energyBy });
+    // without the counter, nothing was measured
+    const measures = { effectiveBy, energyBy: counted === counted ? energyBy : "none" } as const;
+    segments.push({ fromMs: heldUntil, toMs, ...rest, ...measures });
   }
 }
 

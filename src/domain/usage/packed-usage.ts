@@ -86,8 +86,12 @@ function rowOf({ job, user, occupants }: UsageHolder): HolderRow {
   return [job, user, ...occupants.map(({ namespace, pod, container }) => [namespace, pod, container] as const)];
 }
 
-/** Decodes the usage of devices in an hour. @throws UndecodableBlock if it is damaged */
-export function unpackUsage(packed: PackedUsage, hour: number): DeviceUsage[] {
+/** Decodes the usage of devices in an hour. @param isWanted by their keys @throws UndecodableBlock if it is damaged */
+export function unpackUsage(
+  packed: PackedUsage,
+  hour: number,
+  isWanted: (gpuKey: number) => boolean = () => true,
+): DeviceUsage[] {
   const { devices, spans } = packed;
   if (!(devices >= 0 && devices <= countLimit && spans >= 0 && spans <= countLimit)) {
     throw new UndecodableBlock(`it has ${devices} devices and ${spans} spans`);
@@ -97,19 +101,26 @@ export function unpackUsage(packed: PackedUsage, hour: number): DeviceUsage[] {
     decodeNamedColumn(`column ${index}`, () => decodeNumbers(bytes, index < deviceColumns.length ? devices : spans)),
   );
   const ofDevices = columns.slice(0, deviceColumns.length);
-  const all = spansOf(columns.slice(deviceColumns.length), holdersOf(packed.holders), spans);
-  let next = 0;
-  return Array.from({ length: devices }, (_, index) => {
+  const ofSpans = { columns: columns.slice(deviceColumns.length), holders: holdersOf(packed.holders) };
+  const found: DeviceUsage[] = [];
+  for (let index = 0, next = 0; index < devices; index += 1) {
     const values = ofDevices.map((column) => column[index] as number);
-    const own = all.slice(next, (next += values[1] as number));
-    if (own.length === 0) throw new UndecodableBlock("a device has no spans");
-    return { gpuKey: values[0] as number, usage: usageOf(values, own, hour) };
-  });
+    const [gpuKey, count] = values as [number, number];
+    const first = next;
+    next += count;
+    if (!(count > 0 && next <= spans)) throw new UndecodableBlock("a device has no spans");
+    if (isWanted(gpuKey)) found.push({ gpuKey, usage: usageOf(values, spansOf(ofSpans, first, count), hour) });
+  }
+  return found;
 }
 
-function spansOf(columns: readonly Float64Array[], holders: readonly UsageHolder[], count: number): UsageSpan[] {
-  return Array.from({ length: count }, (_, index): UsageSpan => {
-    const value = (column: number): number => (columns[column] as Float64Array)[index] as number;
+function spansOf(
+  { columns, holders }: { readonly columns: readonly Float64Array[]; readonly holders: readonly UsageHolder[] },
+  first: number,
+  count: number,
+): UsageSpan[] {
+  return Array.from({ length: count }, (_, at): UsageSpan => {
+    const value = (column: number): number => (columns[column] as Float64Array)[first + at] as number;
     const holder = holders[value(0)];
     if (holder === undefined && value(0) !== unknown) throw new UndecodableBlock(`it has no holder ${value(0)}`);
     const [lengthMs, activeMs] = [value(1), value(2)];

@@ -96,8 +96,22 @@ export function packUsageDay(entries: readonly UsageDayEntry[], day: number): Pa
   return { entries: entries.length, devices: keys.length, columns: joinColumns(columns), names };
 }
 
+/** Which entries to decode. */
+export interface WantedEntries {
+  /** The key of a device as it is stored. */
+  readonly keyOf: (stored: number) => number;
+  /** By the key of the first device. */
+  readonly isWanted: (deviceKey: number) => boolean;
+}
+
+const allEntries: WantedEntries = { keyOf: (stored) => stored, isWanted: () => true };
+
 /** Decodes the entries of a day. @throws UndecodableBlock if it is damaged */
-export function unpackUsageDay({ entries, devices, columns, names }: PackedUsageDay, day: number): UsageDayEntry[] {
+export function unpackUsageDay(
+  { entries, devices, columns, names }: PackedUsageDay,
+  day: number,
+  { keyOf, isWanted } = allEntries,
+): UsageDayEntry[] {
   if (!(entries >= 0 && entries <= countLimit && devices >= 0 && devices <= countLimit)) {
     throw new UndecodableBlock(`it has ${entries} entries and ${devices} devices`);
   }
@@ -107,18 +121,21 @@ export function unpackUsageDay({ entries, devices, columns, names }: PackedUsage
   );
   const [whos, wheres] = namesOf(names);
   const keys = decoded.at(-1) as Float64Array;
-  let next = 0;
-  return Array.from({ length: entries }, (_, index): UsageDayEntry => {
+  const found: UsageDayEntry[] = [];
+  for (let index = 0, next = 0; index < entries; index += 1) {
     const value = (column: number): number => (decoded[column] as Float64Array)[index] as number;
     const [who, where] = [whos[value(0)], wheres[value(1)]];
     if (who === undefined || where === undefined) throw new UndecodableBlock(`entry ${index} has no names`);
-    const deviceKeys = [...keys.subarray(next, (next += value(2)))];
+    const deviceKeys = Array.from(keys.subarray(next, (next += value(2))), keyOf);
+    if (!isWanted(deviceKeys[0] as number)) continue;
     const figures: Record<string, number> = {};
-    for (const [at, name] of dayFigures.entries()) {
+    for (let at = 0; at < dayFigures.length; at += 1) {
+      const name = dayFigures[at] as string;
       figures[name] = value(leadColumns + at) + (relative.has(name) ? day : 0);
     }
-    return { who, where, figures, deviceKeys };
-  });
+    found.push({ who, where, figures, deviceKeys });
+  }
+  return found;
 }
 
 function namesOf(text: string): readonly [readonly UsageWho[], readonly UsageWhere[]] {

@@ -1,4 +1,4 @@
-import type { SqlClient, SqlExecutor } from "../../../../db/client.ts";
+import type { SqlClient } from "../../../../db/client.ts";
 import { limitSettling, tryHours } from "../../../../db/sql/hour-locks.ts";
 import {
   copyUsageDay,
@@ -9,22 +9,17 @@ import {
   selectUsageMark,
   selectUsageSpan,
 } from "../../../../db/sql/usage-days.ts";
-import { selectUsageFleet, type UsageFleet } from "../../../../db/sql/usage-devices.ts";
+import { copyDeviceDays } from "../../../../db/sql/usage-device-days.ts";
+import { selectUsageFleet } from "../../../../db/sql/usage-devices.ts";
 import { UndecodableBlock } from "../../../../domain/errors.ts";
-import { dayMs, dayOf, hourMs, type TimeRange } from "../../../../domain/time-range.ts";
-import { noPrices } from "../../../../domain/usage/prices.ts";
-import {
-  packUsageDay,
-  type UsageDayEntry,
-  type UsageWhere,
-  type UsageWho,
-} from "../../../../domain/usage/usage-day.ts";
+import { dayMs, dayOf, hourMs } from "../../../../domain/time-range.ts";
+import { packDeviceDays } from "../../../../domain/usage/device-day.ts";
+import { packUsageDay } from "../../../../domain/usage/usage-day.ts";
 import type { UsageThresholds } from "../../../../domain/usage/usage-hour.ts";
+import { addUpDay } from "./day-entries.ts";
 import { FleetMarks } from "./fleet-mark.ts";
-import { familiesOf, placeAt } from "./usage-fleet.ts";
-import { isOpen } from "./usage-parts.ts";
-import { heldShares, UsageSums } from "./usage-sums.ts";
-import { usageTime } from "./usage-time.ts";
+import { isOpen } from "./stored-days.ts";
+import { familiesOf, type GpuFamily } from "./usage-fleet.ts";
 
 /** Adds up the usage of past days, so that questions about months need not read each hour. A day is made when all of its hours are settled,
  *  and made again when they or the devices have changed; until then, questions read its hours. */
@@ -39,12 +34,12 @@ export class DayRollUp {
 
   /** Adds up one day, the newest that is due. @returns false if none is due */
   async rollUpDay(): Promise<boolean> {
-    const fleet = await selectUsageFleet(this.client);
-    const marks = new FleetMarks(familiesOf(fleet, { gpus: {} }));
+    const families = familiesOf(await selectUsageFleet(this.client), { gpus: {} });
+    const marks = new FleetMarks(families);
     const day = await this.nextDay(marks);
     if (day === undefined) return false;
     try {
-      return await this.make(day, { fleet, mark: marks.of({ fromMs: day, toMs: day + dayMs }) });
+      return await this.make(day, { families, mark: marks.of({ fromMs: day, toMs: day + dayMs }) });
     } catch (error) {
       if (!(error instanceof UndecodableBlock)) throw error;
       this.unreadable.add(day);
@@ -71,16 +66,17 @@ export class DayRollUp {
 
   private async make(
     day: number,
-    { fleet, mark }: { readonly fleet: UsageFleet; readonly mark: string },
+    { families, mark }: { readonly families: readonly GpuFamily[]; readonly mark: string },
   ): Promise<boolean> {
     const around = hoursAround(day);
     const before = await selectUsageMark(this.client, around);
-    const entries = await entriesOf(
+    const { entries, ofDevices } = await addUpDay(
       this.client,
       { fromMs: day, toMs: day + dayMs },
-      { fleet, thresholds: this.thresholds },
+      { families, thresholds: this.thresholds },
     );
     const packed = packUsageDay(entries, day);
+    const rows = ofDevices.map((some) => ({ ...some, ...packDeviceDays(some, day), day }));
     const hours = Array.from(
       { length: (around.toMs - around.fromMs) / hourMs },
       (_, index) => around.fromMs + index * hourMs,
@@ -92,53 +88,9 @@ export class DayRollUp {
       const open = await selectOpenHours(transaction, around);
       if (!isAsRead || open.length > 0) return true;
       deleteUsageDay(transaction, day);
-      return copyUsageDay(transaction, { ...packed, day, fleet: mark });
+      if (!(await copyUsageDay(transaction, { ...packed, day, fleet: mark }))) return false;
+      await copyDeviceDays(transaction, rows);
+      return true;
     });
   }
-}
-
-interface OpenEntry {
-  readonly who: UsageWho;
-  readonly where: UsageWhere;
-  readonly sums: UsageSums;
-  readonly deviceKeys: Set<number>;
-  fromMs: number;
-  toMs: number;
-}
-
-async function entriesOf(
-  executor: SqlExecutor,
-  range: TimeRange,
-  options: { readonly fleet: UsageFleet; readonly thresholds: UsageThresholds },
-): Promise<UsageDayEntry[]> {
-  const entries = new Map<string, OpenEntry>();
-  for await (const { shares } of usageTime(executor, { gpus: {}, range }, options)) {
-    for (const share of shares) {
-      const { device, segment } = share;
-      const { clusterId, hostname, modelName } = placeAt(device, segment.atMs);
-      for (const held of heldShares(share)) {
-        const { state, workload, job, user } = held;
-        const { namespace, pod, container } = workload;
-        const key = JSON.stringify([state, namespace, pod, container, job, user, clusterId, hostname, modelName]);
-        let entry = entries.get(key);
-        if (entry === undefined) {
-          const [who, where] = [
-            { state, workload, job, user },
-            { clusterId, hostname, modelName },
-          ];
-          const sums = new UsageSums(noPrices);
-          entry = { who, where, sums, deviceKeys: new Set(), fromMs: segment.fromMs, toMs: segment.toMs };
-          entries.set(key, entry);
-        }
-        entry.sums.add(held);
-        entry.deviceKeys.add(device.gpuKey);
-        entry.fromMs = Math.min(entry.fromMs, segment.fromMs);
-        entry.toMs = Math.max(entry.toMs, segment.toMs);
-      }
-    }
-  }
-  return [...entries.values()].map(({ who, where, sums, deviceKeys, fromMs, toMs }) => ({
-    ...{ who, where, figures: { ...sums.figures(), fromMs, toMs } },
-    deviceKeys: [...deviceKeys].sort((a, b) => a - b),
-  }));
 }

@@ -2,7 +2,7 @@ import type { TimeRange } from "../../../../domain/time-range.ts";
 import type { GpuFamily, UsageDevice } from "./usage-fleet.ts";
 
 /** Changes whenever the same hours and devices amount to other figures. */
-const version = 1n;
+const version = 2n;
 
 /** A family, and what saves computing its mark for each day. */
 interface MarkedFamily {
@@ -81,5 +81,6 @@ export class FleetMarks {
   }
 }
 
-const membersOf = ({ board, instances }: GpuFamily): readonly UsageDevice[] =>
+/** The devices of a family. */
+export const membersOf = ({ board, instances }: GpuFamily): readonly UsageDevice[] =>
   board === undefined ? instances : [board, ...instances];

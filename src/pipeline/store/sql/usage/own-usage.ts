@@ -1,7 +1,9 @@
 import type { Block, Run } from "../../../../domain/block/block.ts";
 import type { GpuBounds } from "../../../../domain/gpu-bounds.ts";
-import { hourMs } from "../../../../domain/time-range.ts";
+import { hourMs, type TimeRange } from "../../../../domain/time-range.ts";
+import type { KnownHours } from "../../../../domain/usage/device-day.ts";
 import type { DeviceUsage } from "../../../../domain/usage/packed-usage.ts";
+import type { UsageDayEntry } from "../../../../domain/usage/usage-day.ts";
 import type { OwnRecords } from "../aggregates/own-records.ts";
 
 type Records = Pick<Block, "timesMs" | "metrics" | "runs">;
@@ -36,6 +38,23 @@ export class OwnUsage {
     }
     const areAll = areHeld.every((owns) => this.namespaces === undefined || (owns.length > 0 && !owns.includes(false)));
     return isWhole && areAll ? "all" : "some";
+  }
+
+  /** The same of the hours that count for a day. With `all`, the device stays in its place, and what its entries say is within. */
+  partOfDay({ gpuKey, isInEach, namespaces }: KnownHours, around: TimeRange): "all" | "some" | "none" {
+    const places = this.own.within(gpuKey, around);
+    const areOwn = namespaces.map(
+      (name) => this.namespaces === undefined || (name !== null && this.namespaces.has(name)),
+    );
+    if (places.length === 0 || !areOwn.includes(true)) return "none";
+    const isWhole = places.length === 1 && places[0]?.fromMs === around.fromMs && places[0].toMs === around.toMs;
+    return isWhole && isInEach && !areOwn.includes(false) ? "all" : "some";
+  }
+
+  /** What of an entry of a day that is within as a whole a caller sees, as `shown`; undefined: nothing. */
+  shownOfDay(entry: UsageDayEntry): UsageDayEntry | undefined {
+    if (this.namespaces === undefined) return entry;
+    return entry.who.state === "allocated" ? { ...entry, who: { ...entry.who, job: "", user: "" } } : undefined;
   }
 
   /** The usage of an hour that is within as a whole. Bounds on namespaces leave labels out. */

@@ -77,9 +77,9 @@ async function readSlice(executor: SqlExecutor, slice: TimeRange, wanted: Wanted
   const known = new Set<string>();
   for (const row of stored) {
     await turnOfOthers();
-    for (const device of decodeUsage(row)) {
+    for (const device of decodeUsage(row, (gpuKey) => isWanted.has(gpuKey))) {
       const key = `${row.hour} ${device.gpuKey}`;
-      if (!isWanted.has(device.gpuKey) || isStale.has(key)) continue;
+      if (isStale.has(key)) continue;
       const part = own?.partOf(device, row.hour) ?? "all";
       if (part !== "some") known.add(key);
       if (part === "all") add(byHour, row.hour, own?.shown(device) ?? device);

@@ -11,6 +11,7 @@ import {
   type UsageRow,
   type UsageSumFilter,
 } from "../../../../domain/usage/usage.ts";
+import { deviceOf } from "../../../../domain/usage/device-day.ts";
 import type { UsageWhere, UsageWho } from "../../../../domain/usage/usage-day.ts";
 import type { UsageSettings } from "../../../../domain/usage/usage-hour.ts";
 import type { UsageQueries } from "../../telemetry-queries.ts";
@@ -20,6 +21,9 @@ import { placeAt } from "./usage-fleet.ts";
 import { type HeldShare, heldShares, selectsHolder, UsageSums } from "./usage-sums.ts";
 import { usageParts } from "./usage-parts.ts";
 import type { DeviceShare } from "./usage-time.ts";
+
+/** A row that is being added up. */
+type OpenRow = Pick<UsageRow, "timeMs" | "group"> & { readonly sums: UsageSums };
 
 /** Answers queries about usage from the ledger, and from the records of hours that it does not have yet. */
 export class SqlUsageQueries implements UsageQueries {
@@ -32,10 +36,7 @@ export class SqlUsageQueries implements UsageQueries {
   async sums(filter: UsageSumFilter): Promise<UsageRow[]> {
     const { groupBy, step, range, rowsMax } = filter;
     const fields = usageGroupFields[groupBy];
-    const groups = new Map<
-      string,
-      { readonly timeMs: number; readonly group: readonly string[]; readonly sums: UsageSums }
-    >();
+    const groups = new Map<string, OpenRow>();
     const sumsOf = (atMs: number, group: readonly string[]): UsageSums => {
       const timeMs = step === "total" ? range.fromMs : step === "day" ? dayOf(atMs) : atMs;
       const key = keyOf(timeMs, group);
@@ -46,8 +47,8 @@ export class SqlUsageQueries implements UsageQueries {
       }
       return found.sums;
     };
-    const byDay = step !== "hour" && groupBy !== "device";
-    for await (const part of usageParts(this.reads(), filter, { thresholds: this.settings, byDay })) {
+    const detail = step === "hour" ? "hours" : groupBy === "device" ? "devices" : "days";
+    for await (const part of usageParts(this.reads(), filter, { thresholds: this.settings, detail })) {
       if ("shares" in part) {
         for (const held of inTurn(part.shares)) {
           if (!selectsHolder(filter.holder, held)) continue;
@@ -60,7 +61,8 @@ export class SqlUsageQueries implements UsageQueries {
         for (const entry of part.entries) {
           const { who, where } = entry;
           if (!selectsHolder(filter.holder, who)) continue;
-          const group = fields.map((field) => valueOf(field, who, { ...where, uuid: "" }));
+          const uuid = part.uuidOf(deviceOf(entry));
+          const group = fields.map((field) => valueOf(field, who, { ...where, uuid }));
           sumsOf(part.day, group).addDay(entry, part.uuidOf);
         }
       }
@@ -72,7 +74,7 @@ export class SqlUsageQueries implements UsageQueries {
 
   async jobs(filter: JobFilter): Promise<JobUsage[]> {
     const jobs = new JobSums(filter, this.settings.prices);
-    for await (const part of usageParts(this.reads(), filter, { thresholds: this.settings, byDay: true })) {
+    for await (const part of usageParts(this.reads(), filter, { thresholds: this.settings, detail: "days" })) {
       if ("shares" in part) {
         for (const held of inTurn(part.shares)) if (selectsHolder(filter.holder, held)) jobs.add(held);
       } else {
@@ -87,7 +89,7 @@ export class SqlUsageQueries implements UsageQueries {
     const hours = { fromMs: hourOf(range.fromMs), toMs: range.toMs };
     const gpus = { uuids: [uuid], ...(within === undefined ? {} : { within }) };
     const spans: HeldSpan[] = [];
-    const options = { thresholds: this.settings, byDay: false };
+    const options = { thresholds: this.settings, detail: "hours" } as const;
     for await (const part of usageParts(this.reads(), { gpus, range: hours }, options)) {
       if ("shares" in part) heldSpans(spans, part.shares, range);
     }

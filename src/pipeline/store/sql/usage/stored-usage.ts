@@ -55,7 +55,9 @@ export async function storeUsage(
     size: devices,
   }));
   const firstKey = firstToJoin(before, { firstKey: first.gpuKey, size: fresh.length }, packedDevicesMax);
-  const taken = (await takeUsage(transaction, { hour, firstKey, lastKey: last.gpuKey })).flatMap(decodeUsage);
+  const taken = (await takeUsage(transaction, { hour, firstKey, lastKey: last.gpuKey })).flatMap((stored) =>
+    decodeUsage(stored),
+  );
   // as for rollups: what is not stale may be of records that were deleted
   const kept = taken.filter(({ gpuKey }) => !settled.stale.has(gpuKey));
   const keptKeys = new Set(kept.map(({ gpuKey }) => gpuKey));
@@ -65,16 +67,16 @@ export async function storeUsage(
 /** Deletes the usage of a device in an hour of which it has no records. The hour must be locked. */
 export async function dropUsage(transaction: SqlTransaction, hour: number, gpuKey: number): Promise<void> {
   const taken = await takeUsage(transaction, { hour, firstKey: gpuKey, lastKey: gpuKey });
-  const kept = taken.flatMap(decodeUsage).filter((device) => device.gpuKey !== gpuKey);
+  const kept = taken.flatMap((stored) => decodeUsage(stored)).filter((device) => device.gpuKey !== gpuKey);
   await storeDevices(transaction, hour, kept);
 }
 
-/** Decodes usage. @throws UndecodableBlock, which names it */
-export function decodeUsage(stored: StoredUsage): DeviceUsage[] {
+/** Decodes usage. @param isWanted by the keys of devices; absent: all @throws UndecodableBlock, which names it */
+export function decodeUsage(stored: StoredUsage, isWanted?: (gpuKey: number) => boolean): DeviceUsage[] {
   const { hour, firstKey } = stored;
   return decodeNamed(
     () => `the row of usage_hours with first_key ${firstKey} from ${new Date(hour).toISOString()}`,
-    () => unpackUsage(stored, hour),
+    () => unpackUsage(stored, hour, isWanted),
   );
 }
 

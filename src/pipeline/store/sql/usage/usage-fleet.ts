@@ -1,5 +1,6 @@
 import type { UsageFleet, UsagePlace } from "../../../../db/sql/usage-devices.ts";
 import { isPlaceWithin } from "../../../../domain/gpu-bounds.ts";
+import { keyOfText } from "../../../../domain/gpu-key.ts";
 import { isMigInstance, parentUuidOf } from "../../../../domain/mig-instance.ts";
 import type { TimeRange } from "../../../../domain/time-range.ts";
 import { shareOfGpu } from "../../../../domain/usage/mig-slices.ts";
@@ -104,6 +105,18 @@ export function placeAt({ places }: Pick<UsageDevice, "places">, instantMs: numb
   const last = places.at(-1) as UsagePlace;
   if (last.fromMs <= instantMs) return last;
   return places.findLast(({ fromMs }) => fromMs <= instantMs) ?? (places[0] as UsagePlace);
+}
+
+/** The key of a host in the days of devices. */
+export const hostKeyOf = ({ clusterId, hostname }: Pick<UsagePlace, "clusterId" | "hostname">): number =>
+  keyOfText(JSON.stringify([clusterId, hostname]));
+
+/** True if a device is in one place for all of a range, as the same GPU. */
+export function staysIn({ places }: Pick<UsageDevice, "places">, { fromMs, toMs }: TimeRange): boolean {
+  const nameOf = ({ clusterId, hostname, gpuId, modelName }: UsagePlace) =>
+    JSON.stringify([clusterId, hostname, gpuId, modelName]);
+  const first = nameOf(placeAt({ places }, fromMs));
+  return places.every((place) => place.fromMs <= fromMs || place.fromMs >= toMs || nameOf(place) === first);
 }
 
 function byText(a: string, b: string): number {

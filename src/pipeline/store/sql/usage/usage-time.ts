@@ -1,6 +1,5 @@
 import type { SqlExecutor } from "../../../../db/client.ts";
 import { selectOwnSpans } from "../../../../db/sql/select-spans.ts";
-import type { UsageFleet } from "../../../../db/sql/usage-devices.ts";
 import { hourMs, hourOf, type TimeRange } from "../../../../domain/time-range.ts";
 import { type NearUsage, partOfSegment, segmentsOf, type UsageSegment } from "../../../../domain/usage/device-time.ts";
 import { type DeviceTime, sharesOf, type UsageShare } from "../../../../domain/usage/gpu-time.ts";
@@ -11,7 +10,7 @@ import { turnOfOthers } from "../../../../kit/turn.ts";
 import { OwnRecords } from "../aggregates/own-records.ts";
 import { OwnUsage } from "./own-usage.ts";
 import { readUsage, type UsageOfHour } from "./read-usage.ts";
-import { familiesOf, type GpuFamily, placeAt, selects, type UsageDevice } from "./usage-fleet.ts";
+import { type GpuFamily, placeAt, selects, type UsageDevice } from "./usage-fleet.ts";
 
 /** A device's share of the time of an hour. */
 export type DeviceShare = UsageShare<UsageDevice>;
@@ -25,6 +24,17 @@ export interface SharesOfHour {
 /** So many devices are divided at a time: some milliseconds. */
 const familiesPerTurn = 2000;
 
+/** Whose time to read. */
+export interface TimedFleet {
+  readonly thresholds: UsageThresholds;
+  /** Those with a device that the filter may select. */
+  readonly families: readonly GpuFamily[];
+  /** That of the filter's bounds. */
+  readonly own: OwnUsage | undefined;
+  /** Receives the usage of each hour that is read: besides those of the range, the hour before and the hour after it. */
+  readonly onUsage?: (usage: UsageOfHour) => void;
+}
+
 /** Reads how the selected devices were used, hour by hour; hours in which no device is known are left out. With bounds on namespaces, only
  *  time in which own workloads held a device.
  *  @param filter `holder` is not applied
@@ -32,11 +42,8 @@ const familiesPerTurn = 2000;
 export async function* usageTime(
   executor: SqlExecutor,
   filter: Omit<UsageFilter, "holder">,
-  { thresholds, fleet }: { readonly thresholds: UsageThresholds; readonly fleet: UsageFleet },
+  { thresholds, families, own, onUsage }: TimedFleet,
 ): AsyncGenerator<SharesOfHour, void, undefined> {
-  const { within } = filter.gpus;
-  const own = within && new OwnUsage(within, await ownRecords(executor, within));
-  const families = familiesOf(fleet, filter);
   const devices = families
     .flatMap(({ board, instances }) => [...(board === undefined ? [] : [board]), ...instances])
     .sort((a, b) => a.gpuKey - b.gpuKey);
@@ -47,15 +54,21 @@ export async function* usageTime(
   for await (const next of readUsage(executor, reading)) {
     const hour = next.hour - hourMs;
     time.move(next);
+    onUsage?.(next);
     if (hour < range.fromMs || hour >= range.toMs) continue;
     const shares = await time.sharesIn(hour);
     if (shares.length > 0) yield { hour, shares };
   }
 }
 
-async function ownRecords(executor: SqlExecutor, within: NonNullable<UsageFilter["gpus"]["within"]>) {
+/** Reads what a caller with bounds may see. @returns undefined if there are no bounds */
+export async function selectOwnUsage(
+  executor: SqlExecutor,
+  within: UsageFilter["gpus"]["within"],
+): Promise<OwnUsage | undefined> {
+  if (within === undefined) return undefined;
   const hasPlaces = within.clusters !== undefined || within.hosts !== undefined;
-  return new OwnRecords(within, hasPlaces ? await selectOwnSpans(executor, within) : undefined);
+  return new OwnUsage(within, new OwnRecords(within, hasPlaces ? await selectOwnSpans(executor, within) : undefined));
 }
 
 /** The whole hours that begin in a range, as far as any of the devices was seen in them. */
@@ -101,11 +114,11 @@ class FleetTime {
     const { uuid, board, instances, gone } = family;
     const first = instances[0];
     if (first === undefined && board !== undefined) {
-      const time = this.timeOf(hour, board, { life: this.lifeOf(board), gone });
+      const time = this.timeOf(hour, board, { life: this.lifeOf(hour, board), gone });
       return this.selectedParts(sharesOf(time, []));
     }
-    const times = instances.map((device) => this.timeOf(hour, device, { life: this.lifeOf(device), gone }));
-    const lives = [...(board === undefined ? [] : [board]), ...instances].map((device) => this.lifeOf(device));
+    const times = instances.map((device) => this.timeOf(hour, device, { life: this.lifeOf(hour, device), gone }));
+    const lives = [...(board === undefined ? [] : [board]), ...instances].map((device) => this.lifeOf(hour, device));
     const life = {
       fromMs: Math.min(...lives.map(({ fromMs }) => fromMs)),
       toMs: Math.max(...lives.map(({ toMs }) => toMs)),
@@ -129,11 +142,13 @@ class FleetTime {
     return { before: this.before.get(gpuKey), of: this.of.get(gpuKey), after: this.after.get(gpuKey) };
   }
 
-  /** From the first record to the last one. Of what is within only in part, as far as the hours around have records. */
-  private lifeOf(device: UsageDevice): TimeRange {
+  /** From the first record to the last one. Of what is within only in part, as far as the hours around have records: how long ago the range
+   *  begins does not matter. */
+  private lifeOf(hour: number, device: UsageDevice): TimeRange {
     const { before, of, after } = this.near(device);
-    const first = Math.min(before?.firstMs ?? Infinity, of?.firstMs ?? Infinity, after?.firstMs ?? Infinity);
-    const last = Math.max(before?.lastMs ?? -Infinity, of?.lastMs ?? -Infinity, after?.lastMs ?? -Infinity);
+    const firstBefore = before !== undefined && before.firstMs >= hour - hourMs ? before.firstMs : Infinity;
+    const first = Math.min(firstBefore, of?.firstMs ?? Infinity, after?.firstMs ?? Infinity);
+    const last = Math.max(of?.lastMs ?? -Infinity, after?.lastMs ?? -Infinity);
     if (this.isWhole(device)) {
       return { fromMs: Math.min(first, device.seen.fromMs), toMs: Math.max(last, device.seen.toMs) };
     }
