@@ -9,7 +9,7 @@ import type { OwnUsage } from "./own-usage.ts";
 import type { DevicesOfDay } from "./stored-days.ts";
 import { type GpuFamily, hostKeyOf, placeAt, selects, staysIn, type UsageDevice } from "./usage-fleet.ts";
 
-/** What of a day follows from the days of devices. */
+/** The part of a day that follows from the days of devices. */
 export interface ChosenDay {
   readonly entries: readonly UsageDayEntry[];
   /** The families of which it does not follow: their hours are to be read. */
@@ -19,7 +19,7 @@ export interface ChosenDay {
 type Part = ReturnType<OwnUsage["partOfDay"]>;
 type KnownOf = ReadonlyMap<number, KnownHours>;
 
-/** Chooses what of days of devices a filter selects. What a caller with bounds may see of a GPU follows from them if all of it is within, or
+/** Chooses the part of days of devices that a filter selects. What a caller with bounds may see of a GPU follows from them if all of it is within, or
  *  nothing; and for a GPU without MIG instances, if all of it is within in the hours that count for the day. */
 export class DeviceDayChoice {
   private readonly devices = new Map<number, { readonly device: UsageDevice; readonly family: GpuFamily }>();

@@ -51,7 +51,7 @@ export class OwnUsage {
     return isWhole && isInEach && !areOwn.includes(false) ? "all" : "some";
   }
 
-  /** What of an entry of a day that is within as a whole a caller sees, as `shown`; undefined: nothing. */
+  /** The entry of a day that is within as a whole, as a caller sees it (`shown`); undefined: not at all. */
   shownOfDay(entry: UsageDayEntry): UsageDayEntry | undefined {
     if (this.namespaces === undefined) return entry;
     return entry.who.state === "allocated" ? { ...entry, who: { ...entry.who, job: "", user: "" } } : undefined;
