@@ -2,18 +2,26 @@ import { parseArgs } from "node:util";
 import { parseConfig } from "../src/config/parse-config.ts";
 import { mayHaveDatabase } from "../src/db/data-dir.ts";
 import { SchemaBehind, TelemetryError } from "../src/domain/errors.ts";
-import { hourMs } from "../src/domain/time-range.ts";
+import { dayOf, hourMs } from "../src/domain/time-range.ts";
 import { readInstant } from "../src/domain/timestamp.ts";
 import type { OpenStore } from "../src/pipeline/store/open-store.ts";
 import { abandonHour, type Fault, findDamage, rebuildRollups } from "../src/pipeline/store/sql/history-repair.ts";
 import { openPGliteStore } from "../src/pipeline/store/sql/open-pglite-store.ts";
 import { openPostgresStore } from "../src/pipeline/store/sql/open-postgres-store.ts";
+import {
+  findUsageDamage,
+  rebuildDay,
+  rebuildUsage,
+  type UsageFault,
+} from "../src/pipeline/store/sql/usage/usage-repair.ts";
+import type { UsageThresholds } from "../src/domain/usage/usage-hour.ts";
 import { print, printError } from "../src/terminal/print.ts";
 
 const usage = `Finds settled history that is damaged, and repairs what can be repaired.
   bun run db:repair                                         names what cannot be read; reads everything
   bun run db:repair abandon --gpu-key KEY --from INSTANT    abandons what cannot be read of a GPU's hour
-  bun run db:repair rebuild --from INSTANT                  makes damaged or missing rollups of an hour again, from its blocks
+  bun run db:repair rebuild --from INSTANT                  makes damaged or missing rollups and usage of an hour again, from its blocks
+  bun run db:repair rebuild-day --from INSTANT              deletes a damaged day of usage; collectors make it again from its hours
 
   --gpu-key KEY    as the message about the block says
   --from INSTANT   the same: an instant in the hour (UTC), such as 2025-07-18T20:00:01.000Z
@@ -45,8 +53,20 @@ function gpuKeyOf(key: string | undefined): number {
   throw new TypeError(`--gpu-key: expected the 16 digits of a gpu_key, not ${key ?? "nothing"}`);
 }
 
-/** The command that repairs what is damaged. */
-function commandOf({ repair }: Fault): string {
+async function* allDamage(client: OpenStore["client"]): AsyncGenerator<Fault | UsageFault, void, undefined> {
+  yield* findDamage(client);
+  yield* findUsageDamage(client, thresholds());
+}
+
+/** The settings of the pipeline. */
+function thresholds(): UsageThresholds {
+  const { usageActivePercent: activePercent, usageEffectivePercent: effectivePercent } = parseConfig(process.env);
+  return { activePercent, effectivePercent };
+}
+
+/** The command that repairs what is damaged; undefined if nothing does. */
+function commandOf({ repair }: Fault | UsageFault): string | undefined {
+  if (repair === undefined) return undefined;
   const which = repair.kind === "abandon" ? ` --gpu-key ${repair.gpuKey}` : "";
   return `bun run db:repair ${repair.kind}${which} --from ${new Date(repair.hour).toISOString()}`;
 }
@@ -55,11 +75,11 @@ function commandOf({ repair }: Fault): string {
 async function list({ client }: OpenStore): Promise<boolean> {
   let faults = 0;
   let last: string | undefined;
-  for await (const fault of findDamage(client)) {
+  for await (const fault of allDamage(client)) {
     print(fault.problem);
     const command = commandOf(fault);
     // it repairs all of the hour, so it is to be run once
-    if (command !== last) print(`  ${command}`);
+    if (command !== undefined && command !== last) print(`  ${command}`);
     last = command;
     faults += 1;
   }
@@ -79,10 +99,15 @@ async function abandon({ client }: OpenStore, gpuKey: number, hour: number): Pro
 }
 
 async function rebuild({ client }: OpenStore, hour: number): Promise<boolean> {
-  const { usageActivePercent: activePercent, usageEffectivePercent: effectivePercent } = parseConfig(process.env);
-  const thresholds = { activePercent, effectivePercent };
-  const { damaged, gpus, unreadable } = await rebuildRollups(client, hour, thresholds);
+  // storing rollups needs usage that can be read
+  const usageOfHour = await rebuildUsage(client, hour, thresholds());
+  const { damaged, gpus, unreadable } = await rebuildRollups(client, hour, thresholds());
   print(`${damaged} damaged row(s) of rollups were deleted, and the rollups of ${gpus} GPU(s) were made again`);
+  if (usageOfHour.damaged + usageOfHour.gpus > 0) {
+    print(
+      `${usageOfHour.damaged} damaged row(s) of usage were deleted, and the usage of ${usageOfHour.gpus} GPU(s) was made again`,
+    );
+  }
   for (const reason of unreadable) print(`${reason}; abandon it, or restore a backup`);
   return unreadable.length === 0;
 }
@@ -99,6 +124,14 @@ function work(): ((store: OpenStore) => Promise<boolean>) | undefined {
   const [command, ...others] = positionals;
   if (others.length > 0) throw new TypeError(`unexpected argument: ${others.join(" ")}`);
   if (command === undefined) return list;
+  if (command === "rebuild-day") {
+    const day = dayOf(hourOf(values.from));
+    return async ({ client }) => {
+      await rebuildDay(client, day, thresholds());
+      print("the day was deleted; the next collector that settles makes it again");
+      return true;
+    };
+  }
   if (command === "rebuild") {
     const hour = hourOf(values.from);
     return (store) => rebuild(store, hour);

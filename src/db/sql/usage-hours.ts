@@ -108,3 +108,18 @@ union all ${recordsIn(hoursWithRows("blocks", "from_at"))}`;
     open: rows.filter((row) => row.kind !== "stored"),
   };
 }
+
+/** Finds the next hour (UTC) that has usage. @param fromMs the hour or a later one; -Infinity: the first one */
+export async function selectNextUsageHour(executor: SqlExecutor, fromMs: number): Promise<number | undefined> {
+  const text = `select ${epochMs("min(from_at)")} as hour from usage_hours where from_at >= to_timestamp($1::text::float8 / 1000.0)`;
+  return (await executor.query<{ hour: number | null }>(text, [String(fromMs)]))[0]?.hour ?? undefined;
+}
+
+/** Deletes a row of usage. */
+export function deleteUsage(transaction: SqlTransaction, { hour, firstKey }: StoredUsage): void {
+  dropUsageDays(transaction, hour);
+  transaction.send(
+    "delete from usage_hours where from_at = to_timestamp($1::float8 / 1000.0) and first_key = $2::text::int8",
+    [hour, String(firstKey)],
+  );
+}

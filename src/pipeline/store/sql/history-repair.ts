@@ -1,5 +1,4 @@
 import type { SqlClient, SqlExecutor, SqlTransaction } from "../../../db/client.ts";
-import { holdSettling, tryHours } from "../../../db/sql/hour-locks.ts";
 import { noteLateHours } from "../../../db/sql/late-hours.ts";
 import {
   type GpuHours,
@@ -11,13 +10,11 @@ import {
 import { deleteRollups, markStale, selectRolledUp, selectRollupsOfHour } from "../../../db/sql/rollups.ts";
 import { selectNextSettledHour } from "../../../db/sql/rollup-hours.ts";
 import { countRows } from "../../../db/sql/settled-rows.ts";
-import { unpackBlock } from "../../../domain/block/packed-block.ts";
-import { UndecodableBlock, TelemetryError } from "../../../domain/errors.ts";
+import { UndecodableBlock } from "../../../domain/errors.ts";
 import type { BlockOfGpu } from "../../../domain/rollup/roll-up.ts";
 import { hourMs } from "../../../domain/time-range.ts";
 import { formatTimestamp } from "../../../domain/timestamp.ts";
-import { systemClock } from "../../../kit/clock.ts";
-import { decodeNamed, nameOfBlock } from "../../../db/named-block.ts";
+import { alone, decoded, faultOf, type GpuRecords, inSteps, NotRepaired } from "./repair-step.ts";
 import { decodeRollups, dropRollups, storeRollups } from "./settled-rollups.ts";
 import type { UsageThresholds } from "../../../domain/usage/usage-hour.ts";
 import { makeRows } from "./unsettle.ts";
@@ -25,12 +22,6 @@ import { dropUsage, storeUsage } from "./usage/stored-usage.ts";
 
 // What an operator does about settled history that is damaged. While it is done, questions get what can be read, and nothing is counted
 // twice: each step is a transaction in which nothing is added to the hour, and nothing is settled.
-
-/** There is nothing to repair, or it cannot be done now. */
-class NotRepaired extends TelemetryError {
-  readonly code = "not_repaired";
-  readonly retryable = false;
-}
 
 /** Something that is wrong with settled history. */
 export interface Fault {
@@ -118,9 +109,6 @@ export interface RebuiltRollups {
   readonly unreadable: readonly string[];
 }
 
-/** So many records are read at a time, unless one GPU has more. */
-const recordsPerStep = 20_000;
-
 /** Makes the rollups of an hour again that are damaged or missing, from the blocks. From the first transaction on, averages by the hour are
  *  right: until a GPU has its entry, its blocks are read. Damaged entries of GPUs that have no blocks any more are lost. It can be
  *  started again if it was interrupted.
@@ -143,11 +131,6 @@ export async function rebuildRollups(
     });
   }
   return { damaged, gpus, unreadable };
-}
-
-interface GpuRecords {
-  readonly gpuKey: number;
-  readonly records: number;
 }
 
 /** Deletes the rollups that cannot be read, and notes the GPUs that have blocks and no entry that counts. */
@@ -200,20 +183,6 @@ async function readable(
   });
 }
 
-function* inSteps(gpus: readonly GpuRecords[]): Generator<number[], void, undefined> {
-  let step: number[] = [];
-  let sum = 0;
-  for (const { gpuKey, records } of gpus) {
-    if (step.length > 0 && sum + records > recordsPerStep) {
-      yield step;
-      [step, sum] = [[], 0];
-    }
-    step.push(gpuKey);
-    sum += records;
-  }
-  if (step.length > 0) yield step;
-}
-
 const takenAtATime = 50;
 
 async function takeAll(transaction: SqlTransaction, gpuHours: GpuHours): Promise<StoredBlock[]> {
@@ -225,47 +194,8 @@ async function takeAll(transaction: SqlTransaction, gpuHours: GpuHours): Promise
   }
 }
 
-const decoded = (block: StoredBlock) =>
-  decodeNamed(
-    () => nameOfBlock(block),
-    () => unpackBlock(block),
-  );
-
 const isReadable = (block: StoredBlock): boolean => faultOf(() => decoded(block)).length === 0;
-
-/** The message of what cannot be decoded; nothing if it can. */
-function faultOf(decode: () => unknown): string[] {
-  try {
-    decode();
-    return [];
-  } catch (error) {
-    if (!(error instanceof UndecodableBlock)) throw error;
-    return [error.message];
-  }
-}
 
 function undecodable(error: unknown): undefined {
   if (!(error instanceof UndecodableBlock)) throw error;
-}
-
-const attemptsMax = 100;
-const attemptEveryMs = 100;
-
-/** Runs a transaction in which no record is added to an hour and nothing is settled. */
-async function alone<T>(
-  client: SqlClient,
-  hour: number,
-  work: (transaction: SqlTransaction) => Promise<T>,
-): Promise<T> {
-  for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
-    const done = await client.transaction(async (transaction) => {
-      holdSettling(transaction);
-      return (await tryHours(transaction, [hour])) === "held" ? { value: await work(transaction) } : undefined;
-    });
-    if (done !== undefined) return done.value;
-    await systemClock.sleep(attemptEveryMs);
-  }
-  throw new NotRepaired(
-    `records are being added to the hour from ${formatTimestamp(hour)} all the time: try again, or stop the collectors first`,
-  );
 }

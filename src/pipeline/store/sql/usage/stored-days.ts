@@ -92,7 +92,7 @@ function* inSteps(days: HoldingDays): Generator<number[], void, undefined> {
 }
 
 /** Decodes a day. @throws UndecodableBlock, which names it */
-function decodeUsageDay(stored: StoredUsageDay): UsageDayEntry[] {
+export function decodeUsageDay(stored: StoredUsageDay): UsageDayEntry[] {
   return decodeNamed(
     () => `the row of usage_days from ${new Date(stored.day).toISOString()}`,
     () => unpackUsageDay(stored, stored.day),
@@ -100,7 +100,7 @@ function decodeUsageDay(stored: StoredUsageDay): UsageDayEntry[] {
 }
 
 /** Decodes a day of devices. @throws UndecodableBlock, which names it; so does `entriesOf` */
-function decodeDeviceDays(stored: StoredDeviceDays): ReturnType<typeof unpackDeviceDays> {
+export function decodeDeviceDays(stored: StoredDeviceDays): ReturnType<typeof unpackDeviceDays> {
   const { day, firstHost } = stored;
   const name = () => `the row of usage_device_days with first_host ${firstHost} from ${new Date(day).toISOString()}`;
   const { known, entriesOf } = decodeNamed(name, () => unpackDeviceDays(stored, day));
