@@ -13,6 +13,7 @@ import { readAgain } from "./read-again.ts";
 import { openSecondPipeline } from "./second-pipeline.ts";
 import { openSeedRun } from "./seed-run.ts";
 import { expectedFaults } from "./told/expected-faults.ts";
+import { drawLosses } from "./told/lose-leaders.ts";
 import { openWatchedRun } from "./told/watched-run.ts";
 
 export interface SeedOptions {
@@ -84,6 +85,7 @@ export async function runSeed({ servers, seed, durationMs, first, settles = fals
   const watched = hasFailover
     ? undefined
     : await openWatchedRun(run, { ...pipelineOptions, samplesPerSecond, seed, durationMs });
+  const losses = watched === undefined ? [] : drawLosses({ seed, durationMs, leaseSeconds });
   const workers = [...pipeline.collectors, ...pipeline.streamers, ...(watched?.coordinators ?? [])];
   try {
     await watched?.start();
@@ -100,7 +102,10 @@ export async function runSeed({ servers, seed, durationMs, first, settles = fals
       ...{ servers, workers, collectors: pipeline.collectors, databaseUrl: run.databaseUrl },
       ...{ loadedUntilMs, startSecond },
     };
-    await disturb(faults, { ...victims, record, reportLost, reportViolations });
+    const allVictims = { ...victims, record, reportLost, reportViolations };
+    await disturb([...faults, ...losses], allVictims, (fault) => {
+      return watched && losses.includes(fault) ? watched.loseLeader(fault, allVictims) : undefined;
+    });
     record("all faults are healed");
     const waits = await Promise.all([waitUntilDrained(run), watched?.untilSent() ?? []]);
     reportViolations(...waits.flat());
@@ -130,7 +135,7 @@ export async function runSeed({ servers, seed, durationMs, first, settles = fals
   if (violations.length === 0) await rm(folder, { recursive: true, force: true });
   return {
     seed,
-    faults,
+    faults: [...faults, ...losses],
     violations,
     history,
     observations: observer.observations,

@@ -1,9 +1,12 @@
 import { until } from "../../../../dev/until.ts";
 import { type PipelineOptions, stallMs } from "../processes.ts";
+import type { Fault } from "../scenario.ts";
 import type { PlainRun } from "../seed-run.ts";
+import type { Victims } from "../victims.ts";
 import type { Worker } from "../workers.ts";
 import { makeCoordinators } from "./coordinators.ts";
 import { isAllSent, type Watched } from "./faults-told.ts";
+import { loseLeader } from "./lose-leaders.ts";
 import { startReceiver } from "./receiver.ts";
 import { WatchedFleet } from "./watched-fleet.ts";
 
@@ -13,6 +16,8 @@ export interface WatchedRun extends Watched {
   readonly coordinators: readonly Worker[];
   /** Starts the coordinators and the GPUs, and waits until faults are evaluated. */
   start(): Promise<void>;
+  /** Inflicts a fault on the coordinator that evaluates. */
+  loseLeader(fault: Fault, victims: Omit<Victims, "atDatabase">): Promise<void>;
   /** Waits until the GPUs have reported everything and the receiver was sent everything, or waits no longer. What was not sent then is
    *  for the judge.
    *  @returns the violation that the GPUs could not report */
@@ -37,6 +42,7 @@ export async function openWatchedRun(
       coordinators.forEach((coordinator) => coordinator.start());
       return fleet.begin();
     },
+    loseLeader: (fault, victims) => loseLeader(fault, victims, { coordinators, database: run.database }),
     untilSent: async () => {
       const error = await fleet.untilReported(stallMs);
       if (error !== undefined) return [`I11: the watched GPUs could not report: ${error.message}`];
