@@ -3,6 +3,7 @@ import type { BoundaryPlace } from "./evaluator/evaluator.ts";
 import type { PartName, SavedPart } from "./evaluator/saved-part.ts";
 import type { FaultChange } from "./fault.ts";
 import type { FaultOutbox } from "./fault-outbox.ts";
+import type { LastEvaluation } from "./last-evaluation.ts";
 import type { Silence, SilenceDraft } from "./silence.ts";
 import type {
   ChangeFilter,
@@ -29,6 +30,8 @@ export interface FaultQueries {
   silences(filter: { readonly withEnded: boolean; readonly within?: GpuBounds }): Promise<readonly Silence[]>;
   /** @returns undefined if there is no such request */
   request(id: number): Promise<FaultRequest | undefined>;
+  /** When the rules were last evaluated. */
+  lastEvaluation(): Promise<LastEvaluation>;
 }
 
 /** Selects the changes that follow what the reader knows. */

@@ -6,6 +6,7 @@ import { SqlRejectedInputs } from "../pipeline/store/sql/sql-rejected-inputs.ts"
 import { showServices } from "../scaling/registry/service-instruments.ts";
 import { DamagedHistory } from "../routes/answers/costs/damaged-history.ts";
 import { QueryPressure } from "../routes/answers/costs/query-pressure.ts";
+import { EvaluationWatch } from "../routes/answers/faults/evaluation-watch.ts";
 import { FleetStates } from "../routes/fleet/fleet-states.ts";
 import { openFleet } from "../routes/fleet/open-fleet.ts";
 import { costLimits } from "./cost-limits.ts";
@@ -35,9 +36,11 @@ export const gateway: Role = {
     const states = new FleetStates({ ...shared, store: opened.queries.fleet, fleet });
     const pressure = new QueryPressure(shared);
     const damage = new DamagedHistory(shared);
+    const faults = new SqlFaultStore(opened.client);
+    const evaluation = new EvaluationWatch({ ...shared, queries: faults.queries });
     const rules = await RulesInForce.open(config.faultRulesFile, shared.log);
     return {
-      services: [fleet, states, pressure, damage, ...storeChecks(shared, compare)],
+      services: [fleet, states, pressure, damage, evaluation, ...storeChecks(shared, compare)],
       banner: { pages, facts: [] },
       servesFromMemory: () => fleet.isLoaded,
       load: () => Promise.resolve({}),
@@ -51,7 +54,7 @@ export const gateway: Role = {
           damage,
           ...settingsOf(config),
           inventory: opened.inventory,
-          faults: new SqlFaultStore(opened.client),
+          faults,
           faultGuide: async () => faultGuideOf(await rules.read(), rules.catalogue, config.faultRunbookUrl),
           fleet,
           administration: process.access.administer(opened.client),

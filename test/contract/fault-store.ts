@@ -123,6 +123,22 @@ export function exerciseFaultStore(name: string, open: () => Promise<OpenStore>)
       });
     });
 
+    test("the rules were last evaluated when the leader last saved its time; a first leader has time to do so", async () => {
+      const fresh = await open();
+      const { queries, ledger } = new SqlFaultStore(fresh.client);
+      expect(await queries.lastEvaluation()).toEqual({ atMs: undefined, isCurrent: false });
+      const leader = await Leader.of({ ...store, queries, ledger });
+      expect(await queries.lastEvaluation()).toEqual({ atMs: undefined, isCurrent: true });
+      await leader.write({ ...nothingElse, changes: [], states: [{ kind: "time", place: "", state: "{}" }] });
+      const { atMs = 0, isCurrent } = await queries.lastEvaluation();
+      expect(isCurrent).toBe(true);
+      expect(Math.abs(atMs - Date.now())).toBeLessThan(10_000);
+      await fresh.client.query("update fault_states set saved_at = saved_at - interval '61 s' where kind = 'time'");
+      await Leader.of({ ...store, queries, ledger });
+      expect(await queries.lastEvaluation()).toEqual({ atMs: atMs - 61_000, isCurrent: false });
+      await fresh.close();
+    });
+
     test("a repeated update changes nothing, and one of an earlier term is refused as a whole", async () => {
       const [former, leader] = [await Leader.of(store), await Leader.of(store)];
       const update = await leader.tell(change("fenced", "firing"));

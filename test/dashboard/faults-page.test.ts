@@ -153,6 +153,21 @@ test("more faults than a page has are not passed over: the page says so, and the
   await close();
 }, 60_000);
 
+test("the page and the tile of the fleet page say that no process evaluates faults, and since when", async () => {
+  const save = "insert into fault_states (kind, place, state, saved_at) values ('time', '', '{}', $1::timestamptz)";
+  await stored.client.query(save, ["2025-07-18T20:00:00Z"]);
+  const { page, close } = await openPage(chromium, `${open.url}/faults?severity=info`);
+  const main = async () => (await page.locator("main").textContent()) ?? "";
+  await until(async () => (await main()).includes("No process has evaluated faults since 2025-07-18T20:00:00Z"));
+  expect(await main()).not.toContain("No fault fires.");
+  expect(await main()).toContain("There is none in the list.");
+  await page.goto(`${open.url}/`);
+  const tile = page.locator("[data-tile=faults]");
+  await until(async () => (await tile.textContent())?.includes("not evaluated now"));
+  await stored.client.query("delete from fault_states where kind = 'time'");
+  await close();
+}, 60_000);
+
 describe("axe finds no serious fault", () => {
   test.each(looks)(
     "%s",

@@ -8,6 +8,8 @@ let server: ProvidedDatabase;
 beforeAll(async () => void (server = await provideDatabase()), 300_000);
 afterAll(() => server.stop());
 
+let databases = 0;
 exerciseFaultStore("PostgreSQL", async () => {
-  return openPostgresStore({ url: await createDatabase(server, "plain_faults", { plain: true }), migrate: true });
+  const url = await createDatabase(server, `plain_faults_${(databases += 1)}`, { plain: true });
+  return openPostgresStore({ url, migrate: true });
 });

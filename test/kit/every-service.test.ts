@@ -17,6 +17,8 @@ import { systemClock as clock } from "../../src/kit/clock.ts";
 import { defaultClusterId, defaultTopic } from "../../src/domain/default-names.ts";
 import { EtcdUnavailable } from "../../src/domain/errors.ts";
 import { HostNames } from "../../src/kit/host-names.ts";
+import type { LastEvaluation } from "../../src/faults/last-evaluation.ts";
+import { EvaluationWatch } from "../../src/routes/answers/faults/evaluation-watch.ts";
 import { DamagedHistory } from "../../src/routes/answers/costs/damaged-history.ts";
 import { QueryPressure } from "../../src/routes/answers/costs/query-pressure.ts";
 import { StoreCheck } from "../../src/roles/store-check.ts";
@@ -299,6 +301,18 @@ exerciseService("the count of questions that met damaged history", () => {
   };
   return {
     service: new DamagedHistory({ registry: new Registry(), clock: { ...clock, sleep }, log }),
+    calls: () => calls,
+  };
+});
+exerciseService("the watch on the evaluation of faults", () => {
+  let calls = 0;
+  const sleep = (ms: number, signal?: AbortSignal): Promise<void> => clock.sleep(Math.min(ms, 5), signal);
+  const lastEvaluation = (): Promise<LastEvaluation> => {
+    calls += 1;
+    return Promise.resolve({ atMs: undefined, isCurrent: false });
+  };
+  return {
+    service: new EvaluationWatch({ queries: { lastEvaluation }, clock: { ...clock, sleep }, log }),
     calls: () => calls,
   };
 });

@@ -46,10 +46,11 @@ export async function faultList(output: Output, options: FaultOptions & WatchOpt
   let shownText = "";
   for (let shownCount = 0; shownCount < (watch ? count : 1);) {
     const answer = await answerOf(output.gateway.GET("/api/v1/faults", { params: { query: queryOf(options) } }));
-    const { data, next_cursor: next } = answer;
+    const { data, next_cursor: next, notice } = answer;
     // ages change without anything having happened
-    const text = JSON.stringify(data.map((fault) => ({ ...fault, age_seconds: 0 })));
+    const text = JSON.stringify([notice, ...data.map((fault) => ({ ...fault, age_seconds: 0 }))]);
     if (text !== shownText) {
+      if (notice !== undefined) printError(notice);
       if (next !== undefined && limit === undefined) printError("there are more: raise --limit (up to 10000)");
       show(output, data, watch);
       shownText = text;

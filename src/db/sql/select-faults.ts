@@ -146,3 +146,17 @@ function ownFault(within: GpuBounds, conditions: Conditions): string {
     where own_g.uuid = f.uuid and ${own.heldBy("own_w.occupants")})`;
   return `(${own.place("f")} and (${own.heldBy("f.holders")} or (${holdsNow})))`;
 }
+
+/** When the leader last said that it evaluates. A leader that is the first of all counts from the beginning of its term on.
+ *  @param lateSeconds after so long it is not current any more */
+export async function selectLastEvaluation(
+  executor: SqlExecutor,
+  lateSeconds: number,
+): Promise<{ readonly atMs: number | null; readonly isCurrent: boolean }> {
+  const text = `
+select floor(extract(epoch from s.saved_at) * 1000)::float8 as "atMs",
+  coalesce(coalesce(s.saved_at, l.since) > now() - make_interval(secs => $1::float8), false) as "isCurrent"
+from (select) one left join fault_states s on s.kind = 'time' left join fault_leader l on true`;
+  const [row] = await executor.query<{ atMs: number | null; isCurrent: boolean }>(text, [lateSeconds]);
+  return row ?? { atMs: null, isCurrent: false };
+}

@@ -5,12 +5,14 @@ import {
   selectFault,
   selectFaults,
   selectFaultsById,
+  selectLastEvaluation,
   selectNews,
   selectSequence,
 } from "../../db/sql/select-faults.ts";
 import type { GpuBounds } from "../../domain/gpu-bounds.ts";
 import { occupantsWithin } from "../../domain/within-bounds.ts";
 import type { FaultQueries, News, NewsFilter } from "../fault-store.ts";
+import { evaluationLateSeconds, type LastEvaluation } from "../last-evaluation.ts";
 import type { Silence } from "../silence.ts";
 import type { FaultFilter, FaultPage, FaultRequest, FaultWithChanges, StoredFault } from "../stored-fault.ts";
 import { changeOfRow, faultOfRow, requestOfRow, silenceOfRow } from "./fault-of-row.ts";
@@ -66,6 +68,11 @@ export class SqlFaultQueries implements FaultQueries {
   async request(id: number): Promise<FaultRequest | undefined> {
     const row = await selectFaultRequest(this.client, id);
     return row && requestOfRow(row);
+  }
+
+  async lastEvaluation(): Promise<LastEvaluation> {
+    const { atMs, isCurrent } = await selectLastEvaluation(this.client, evaluationLateSeconds);
+    return { atMs: atMs ?? undefined, isCurrent };
   }
 }
 

@@ -1,5 +1,5 @@
 import { defined } from "../../kit/defined.ts";
-import { type TSchema, Type } from "@sinclair/typebox";
+import { type TProperties, type TSchema, Type } from "@sinclair/typebox";
 import {
   listAnswer,
   listAsOfAnswer,
@@ -51,7 +51,11 @@ type Success =
   | { readonly list: TSchema; readonly alsoAsRows?: true }
   | { readonly listAsOf: TSchema }
   | { readonly partAsOf: TSchema }
-  | { readonly part: TSchema; readonly alsoAsRows?: true }
+  | {
+      readonly part: TSchema;
+      readonly alsoAsRows?: true;
+      /** Members besides those of the envelope. */ readonly also?: TProperties;
+    }
   | { readonly page: TSchema; readonly alsoAsRows?: true }
   | { readonly rows: TSchema }
   | { readonly single: TSchema }
@@ -137,7 +141,7 @@ function successResponses(success: Success): Record<number, Documented> & { 200:
   }
   if ("part" in success) {
     const example = { success: true, count: 1, data: [exampleOf(success.part)] };
-    return { 200: json("Success", partAnswer(refTo(success.part)), example) };
+    return { 200: json("Success", partAnswer(refTo(success.part), success.also), example) };
   }
   if ("page" in success) {
     const data = [exampleOf(success.page)];

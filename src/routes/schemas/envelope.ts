@@ -1,4 +1,4 @@
-import { type TSchema, Type } from "@sinclair/typebox";
+import { type TProperties, type TSchema, Type } from "@sinclair/typebox";
 import { resolutions } from "../../domain/query.ts";
 import { formatTimestamp } from "../../domain/timestamp.ts";
 
@@ -40,9 +40,12 @@ const nextCursor = Type.Optional(
   Type.String({ description: "Cursor of the next part; absent at the end of the list" }),
 );
 
-/** The response that carries a list or a part of it. */
-export function partAnswer(item: TSchema) {
-  return Type.Object({ ...listAnswer(item).properties, next_cursor: nextCursor }, { additionalProperties: false });
+/** The response that carries a list or a part of it, and what `also` has. */
+export function partAnswer(item: TSchema, also: TProperties = {}) {
+  return Type.Object(
+    { ...listAnswer(item).properties, next_cursor: nextCursor, ...also },
+    { additionalProperties: false },
+  );
 }
 
 /** The response that carries a part of a list as it is at an instant. */

@@ -1,8 +1,11 @@
 import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { SqlFaultStore } from "../../../src/faults/sql/sql-fault-store.ts";
+import { unshownLog } from "../../../dev/unshown-log.ts";
+import { EvaluationWatch } from "../../../src/routes/answers/faults/evaluation-watch.ts";
 import type { GpuBounds } from "../../../src/domain/gpu-bounds.ts";
 import { until } from "../../../dev/until.ts";
 import { faultChange, FaultLeader } from "../../support/fault-leader.ts";
+import { ManualClock } from "../../support/manual-clock.ts";
 import { firstSecondMs, gatewayOver, openFleetStore, type TestGateway } from "../gateway.ts";
 import { securedParts } from "../access/secured-gateway.ts";
 
@@ -282,4 +285,36 @@ test("a key with a selector sees and changes its own faults only, and silences n
   expect(JSON.parse((await ask(other, "/api/v1/silences")).text)).toMatchObject({ data: [] });
   expect((await ask(other, `/api/v1/silences/${id}`, "DELETE")).status).toBe(404);
   expect((await ask(lead, `/api/v1/silences/${id}`, "DELETE")).status).toBe(200);
+});
+
+test("lists, GraphQL and /health say since when no process evaluates; the gateway stays ready", async () => {
+  const { notice: nothingYet, evaluated_at: never } = await gateway.json("/api/v1/faults");
+  expect([nothingYet, never]).toEqual([undefined, undefined]);
+  const save = "insert into fault_states (kind, place, state, saved_at) values ('time', '', '{}', $1::timestamptz)";
+  await stored.client.query(save, [instantOf(t0)]);
+  const clock = new ManualClock();
+  const watch = new EvaluationWatch({ queries: store.queries, clock, log: unshownLog() });
+  const watched = gatewayOver(stored, { services: [watch] });
+  await watch.start();
+  await clock.advance(59_000);
+  expect(watch.error()).toBeUndefined();
+  await clock.advance(1000);
+  const since = `No process has evaluated faults since ${instantOf(t0)}, so what has begun since then is not found`;
+  await until(() => watch.error()?.includes(since));
+  expect(await watched.json("/health")).toMatchObject({
+    status: "degraded",
+    components: { evaluation: { reason: expect.stringContaining("ROLE=coordinator") as string } },
+  });
+  expect((await watched.get("/health/ready")).status).toBe(200);
+  const { notice, evaluated_at: at, count } = await gateway.json("/api/v1/faults?name=none");
+  expect([notice, at, count]).toEqual([expect.stringContaining(since), instantOf(t0), 0]);
+  expect(await graphql("{ faults { evaluatedAt notice } }")).toEqual({
+    data: { faults: { evaluatedAt: instantOf(t0), notice } },
+  });
+
+  await stored.client.query("update fault_states set saved_at = now() where kind = 'time'");
+  await clock.advance(10_000);
+  await until(() => watch.error() === undefined);
+  expect(await gateway.json("/api/v1/faults")).not.toHaveProperty("notice");
+  await watch.stop(AbortSignal.abort());
 });

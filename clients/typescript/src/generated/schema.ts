@@ -634,7 +634,7 @@ export interface paths {
         };
         /**
          * Faults
-         * @description What is wrong with devices, hosts, jobs and clusters, the newest beginning first: by default, what has not ended. Pending faults are listed, too: their condition has not lasted long enough yet.
+         * @description What is wrong with devices, hosts, jobs and clusters, the newest beginning first: by default, what has not ended. Pending faults are listed, too: their condition has not lasted long enough yet. notice says if no process evaluates the rules: then the list lacks what has begun since evaluated_at.
          */
         get: operations["listFaults"];
         put?: never;
@@ -7153,6 +7153,14 @@ export interface operations {
                         data: components["schemas"]["Fault"][];
                         /** @description Cursor of the next part; absent at the end of the list */
                         next_cursor?: string;
+                        /**
+                         * Format: date-time
+                         * @description When the rules were last evaluated; absent if they never were
+                         * @example 2025-07-18T20:42:34Z
+                         */
+                        evaluated_at?: string;
+                        /** @description Why the list may lack faults, and what to do; absent if it is complete */
+                        notice?: string;
                     };
                     "text/csv": string;
                     "application/x-ndjson": string;

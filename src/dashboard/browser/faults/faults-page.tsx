@@ -37,19 +37,20 @@ function Faults({ live }: { readonly live: LiveFaults }) {
     live.replace(faultQuestions({ ...state, ...changes }));
   };
   const { mayChange, said, run } = useOrders(live);
-  const { faults = [] } = answers;
+  const { data: faults = [], notice } = answers.found ?? {};
   const found = faults.filter((fault) => hasWords(state.search, textsOf(fault)));
   return (
     <>
       <FaultBar state={state} change={change} />
       {!mayChange && <WhyNot action="acknowledge or silence faults" me={answers.me} />}
-      {problems.faults !== undefined && <p class="problem">The faults cannot be read: {problems.faults}</p>}
+      {problems.found !== undefined && <p class="problem">The faults cannot be read: {problems.found}</p>}
+      {notice !== undefined && <p class="problem">{notice}.</p>}
       <Said text={said} />
       <p>
         {found.length} {found.length === 1 ? "fault" : "faults"}
         {faults.length >= mostFaults && ` of the newest ${mostFaults}; there are more, and a severity narrows them`}
       </p>
-      {found.length === 0 && <NoFault show={state.show} />}
+      {found.length === 0 && <NoFault show={state.show} isKnown={notice === undefined} />}
       <ol class="faults" aria-label="Faults">
         {found.map((fault) => (
           <FaultCard key={fault.id} fault={fault} mayChange={mayChange} onOrder={(order) => void run(order)} />
@@ -65,11 +66,16 @@ const textsOf = (fault: Fault): readonly (string | undefined)[] => [
   holderText(fault.holders),
 ];
 
-function NoFault({ show }: Pick<FaultState, "show">) {
+interface NoFaultOptions extends Pick<FaultState, "show"> {
+  /** False if no process looks for faults. */
+  readonly isKnown: boolean;
+}
+
+function NoFault({ show, isKnown }: NoFaultOptions) {
+  const none = show === "open" && isKnown ? "No fault fires." : "There is none in the list.";
   return (
     <p class="notice" role="status">
-      {show === "open" ? "No fault fires." : "There is none."} <a href="/api/v1/faults/rules">The rules</a> say what is
-      looked for.
+      {none} <a href="/api/v1/faults/rules">The rules</a> say what is looked for.
     </p>
   );
 }

@@ -65,7 +65,9 @@ function FaultTile() {
   const { value: count } = useAnswer(countFiringFaults, faultsEveryMs, []);
   return (
     <Tile id="faults" name="Faults" value={count?.all ?? "no data"}>
-      <a href={dashboardPages.faults.path}>{count?.critical ?? 0} critical</a>
+      <a href={dashboardPages.faults.path}>
+        {count?.critical ?? 0} critical{count?.notice !== undefined && ", not evaluated now"}
+      </a>
     </Tile>
   );
 }

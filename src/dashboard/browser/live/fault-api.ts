@@ -13,11 +13,17 @@ export type Silence = Schemas["FaultSilence"];
 
 const dayMs = 86_400_000;
 
+/** Faults, and why some may be missing. */
+export interface FoundFaults {
+  readonly data: readonly Fault[];
+  readonly notice?: string;
+}
+
 /** What the page of faults asks. */
 export function faultQuestions({ show, severity }: FaultState) {
   return {
-    faults: () =>
-      dataOf<readonly Fault[]>("/api/v1/faults", {
+    found: () =>
+      read<FoundFaults>("/api/v1/faults", {
         state: faultShows[show].states.join(","),
         limit: String(mostFaults),
         ...(severity === undefined ? {} : { severity }),
@@ -45,16 +51,24 @@ export async function readFaultRule(ruleId: string): Promise<FaultRule | undefin
   return (await dataOf<readonly FaultRule[]>("/api/v1/faults/rules")).find(({ id }) => id === ruleId);
 }
 
-/** How many faults fire now, and how many of them are critical. */
-export async function countFiringFaults(): Promise<{ readonly all: string; readonly critical: string }> {
+/** How many faults fire, and how many of them are critical. */
+export interface FiringFaults {
+  readonly all: string;
+  readonly critical: string;
+  /** Why some may be missing. */
+  readonly notice: string | undefined;
+}
+
+/** Counts the faults that fire now. */
+export async function countFiringFaults(): Promise<FiringFaults> {
   const query = { state: "firing", limit: String(mostFaults) };
-  const firing = await dataOf<readonly Fault[]>("/api/v1/faults", query);
+  const { data: firing, notice } = await read<FoundFaults>("/api/v1/faults", query);
   const newestCritical = firing.filter(({ severity }) => severity === "critical");
   const critical =
     firing.length < mostFaults
       ? newestCritical
       : await dataOf<readonly Fault[]>("/api/v1/faults", { ...query, severity: "critical" });
-  return { all: faultCountText(firing.length), critical: faultCountText(critical.length) };
+  return { all: faultCountText(firing.length), critical: faultCountText(critical.length), notice };
 }
 
 /** Says that a person has seen a fault. @returns what became of that */

@@ -1,5 +1,7 @@
 import type { GpuBounds } from "../../../domain/gpu-bounds.ts";
+import { formatTimestamp } from "../../../domain/timestamp.ts";
 import type { FaultQueries } from "../../../faults/fault-store.ts";
+import { missingEvaluation } from "../../../faults/last-evaluation.ts";
 import { type Silence, silencesOf } from "../../../faults/silence.ts";
 import type { ChangeFilter, FaultFilter, StoredFault } from "../../../faults/stored-fault.ts";
 import type { Clock } from "../../../kit/clock.ts";
@@ -20,6 +22,10 @@ export interface ApiFaultPage {
   readonly faults: readonly ApiFault[];
   /** The cursor of the next part; undefined at the end. */
   readonly next: string | undefined;
+  /** When the rules were last evaluated; undefined: never. */
+  readonly evaluatedAt: string | undefined;
+  /** Why the list may lack faults; undefined if it does not. */
+  readonly notice: string | undefined;
 }
 
 /** Changes, and where to continue. */
@@ -39,9 +45,17 @@ export class FaultList {
   ) {}
 
   async page(filter: FaultFilter): Promise<ApiFaultPage> {
-    const { faults, next } = await this.queries.faults({ ...filter, ...this.bounds });
+    const [{ faults, next }, last] = await Promise.all([
+      this.queries.faults({ ...filter, ...this.bounds }),
+      this.queries.lastEvaluation(),
+    ]);
     const shown = await this.shower(faults.length > 0);
-    return { faults: faults.map(shown), next: next && encodeCursor([next.startedAtMs, next.id]) };
+    return {
+      faults: faults.map(shown),
+      next: next && encodeCursor([next.startedAtMs, next.id]),
+      evaluatedAt: last.atMs === undefined ? undefined : formatTimestamp(last.atMs),
+      notice: missingEvaluation(last),
+    };
   }
 
   /** @throws ApiError 404 if there is no such fault, or the caller may not see it */

@@ -126,6 +126,11 @@ function pageType(types: SchemaKit["types"]): GraphQLObjectType {
         description: "The cursor of the next part; null at the end",
         resolve: ({ next }) => next,
       },
+      evaluatedAt: { type: GraphQLString, description: "When the rules were last evaluated; null if they never were" },
+      notice: {
+        type: GraphQLString,
+        description: "Why the list may lack faults, and what to do; null if it is complete",
+      },
     },
   });
 }

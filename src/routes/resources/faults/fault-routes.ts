@@ -1,3 +1,4 @@
+import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import { defined } from "../../../kit/defined.ts";
 import type { Row } from "../../http/formats/columns.ts";
@@ -7,7 +8,7 @@ import { rowAnswer } from "../../http/formats/row-answer.ts";
 import { operation } from "../../http/operation.ts";
 import { accepts, acceptsAt } from "../../http/parameters/accepts.ts";
 import { noQuery } from "../../http/parameters/common.ts";
-import { list, single } from "../../schemas/envelope.ts";
+import { instant, list, single } from "../../schemas/envelope.ts";
 import { faultDetailSchema, faultSchema } from "../../schemas/fault.ts";
 import type { ViewOf } from "../resource.ts";
 import { faultFilterOf, faultParams, faultsQuery } from "./fault-query.ts";
@@ -21,8 +22,9 @@ export function faultRoutes(viewOf: ViewOf) {
       "",
       async ({ request, query }) => {
         const format = formatOf(request);
-        const { faults, next } = await viewOf(request).faults.page(faultFilterOf(query));
-        if (format === "json") return { ...list(faults), ...defined({ next_cursor: next }) };
+        const { faults, next, evaluatedAt, notice } = await viewOf(request).faults.page(faultFilterOf(query));
+        if (format === "json")
+          return { ...list(faults), ...defined({ next_cursor: next, evaluated_at: evaluatedAt, notice }) };
         return rowAnswer({ request, format, columns, parts: onePart(faults) });
       },
       { ...accepts(faultsQuery), ...rowsUnread, detail: listDetail },
@@ -45,8 +47,15 @@ const listDetail = operation({
   summary: "Faults",
   description:
     "What is wrong with devices, hosts, jobs and clusters, the newest beginning first: by default, what has not ended. " +
-    "Pending faults are listed, too: their condition has not lasted long enough yet.",
+    "Pending faults are listed, too: their condition has not lasted long enough yet. " +
+    "notice says if no process evaluates the rules: then the list lacks what has begun since evaluated_at.",
   part: faultSchema,
+  also: {
+    evaluated_at: Type.Optional(instant("When the rules were last evaluated; absent if they never were")),
+    notice: Type.Optional(
+      Type.String({ description: "Why the list may lack faults, and what to do; absent if it is complete" }),
+    ),
+  },
   alsoAsRows: true,
   errors: [400, 500, 503],
 });
