@@ -17,6 +17,6 @@ export function missingEvaluation({ atMs, isCurrent }: LastEvaluation): string |
   const what =
     atMs === undefined
       ? "No process has ever evaluated faults, so none is found"
-      : `No process has evaluated faults since ${formatTimestamp(atMs)}, so what has begun since then is not found`;
+      : `No process has evaluated faults since ${formatTimestamp(atMs)}, so what started later is not found`;
   return `${what}. Start one with ROLE=coordinator and DATABASE_URL, or without etcd one with streamer and collector; if there is one, /health of it says under "faults" what is wrong`;
 }

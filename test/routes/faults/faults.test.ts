@@ -299,7 +299,7 @@ test("lists, GraphQL and /health say since when no process evaluates; the gatewa
   await clock.advance(59_000);
   expect(watch.error()).toBeUndefined();
   await clock.advance(1000);
-  const since = `No process has evaluated faults since ${instantOf(t0)}, so what has begun since then is not found`;
+  const since = `No process has evaluated faults since ${instantOf(t0)}, so what started later is not found`;
   await until(() => watch.error()?.includes(since));
   expect(await watched.json("/health")).toMatchObject({
     status: "degraded",

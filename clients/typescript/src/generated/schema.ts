@@ -634,7 +634,7 @@ export interface paths {
         };
         /**
          * Faults
-         * @description What is wrong with devices, hosts, jobs and clusters, the newest beginning first: by default, what has not ended. Pending faults are listed, too: their condition has not lasted long enough yet. notice says if no process evaluates the rules: then the list lacks what has begun since evaluated_at.
+         * @description What is wrong with devices, hosts, jobs and clusters, the newest beginning first: by default, what has not ended. Pending faults are listed, too: their condition has not lasted long enough yet. notice says if no process evaluates the rules: then the list lacks what started after evaluated_at.
          */
         get: operations["listFaults"];
         put?: never;

@@ -48,7 +48,7 @@ const listDetail = operation({
   description:
     "What is wrong with devices, hosts, jobs and clusters, the newest beginning first: by default, what has not ended. " +
     "Pending faults are listed, too: their condition has not lasted long enough yet. " +
-    "notice says if no process evaluates the rules: then the list lacks what has begun since evaluated_at.",
+    "notice says if no process evaluates the rules: then the list lacks what started after evaluated_at.",
   part: faultSchema,
   also: {
     evaluated_at: Type.Optional(instant("When the rules were last evaluated; absent if they never were")),
