@@ -24,12 +24,12 @@ const complaintOf = {
  *  reported the full disk. */
 export async function fillDisk(name: PostgresDisk, fault: Fault, victims: Victims): Promise<void> {
   const { servers, collectors, loadedUntilMs, record, reportViolations } = victims;
-  // without load, no collector writes, and none can report the full disk
-  if (Date.now() > loadedUntilMs) return record(`no full ${name} disk: an earlier fault of the database took too long`);
   const disk = servers.database.disks?.[name];
   if (disk === undefined) throw new Error("the database has no disks of its own");
   // waits until a collector is up: a collector that starts without a database exits, and cannot report the full disk
   await untilHealth(collectors, () => true);
+  // without load, no collector writes, and none can report the full disk
+  if (Date.now() > loadedUntilMs) return record(`no full ${name} disk: an earlier fault took too long`);
   record(`fill the database's ${name} disk for ${fault.lastsMs} ms`);
   const startedAtMs = Date.now();
   let health: { readonly complaint: string | undefined; readonly answers: number };

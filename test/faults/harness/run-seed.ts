@@ -25,6 +25,8 @@ export interface SeedOptions {
   readonly first?: FaultKind | undefined;
   /** True: history is settled at once, so that most records are late for a settled hour. */
   readonly settles?: boolean;
+  /** False: there are no coordinators and no GPUs that have faults, so that I11 is not judged. */
+  readonly watches?: boolean;
 }
 
 /** The result of a run. */
@@ -39,7 +41,7 @@ export interface SeedResult {
   readonly observations: number;
   /** The number of times that I8 was observed while history was settled. */
   readonly settledObservations: number;
-  /** The number of faults that the watched GPUs had; undefined if there were none, as the database had lost something. */
+  /** The number of faults that the watched GPUs had; undefined if I11 was not judged. */
   readonly faultsToTell: number | undefined;
   /** The duration of the run. */
   readonly seconds: number;
@@ -53,7 +55,8 @@ const samplesPerSecond = 1500;
 const lateHours = 24;
 
 /** One run: the pipeline imports a file while faults are inflicted; then the result is compared with the file. */
-export async function runSeed({ servers, seed, durationMs, first, settles = false }: SeedOptions): Promise<SeedResult> {
+export async function runSeed(options: SeedOptions): Promise<SeedResult> {
+  const { servers, seed, durationMs, first, settles = false, watches = true } = options;
   const startedAtMs = Date.now();
   const seconds = (): number => (Date.now() - startedAtMs) / 1000;
   const history: string[] = [];
@@ -82,9 +85,10 @@ export async function runSeed({ servers, seed, durationMs, first, settles = fals
   const faults = drawFaults(servers, { seed, durationMs, leaseSeconds, first });
   const hasFailover = faults.some(({ kind }) => losesData(kind));
   // a database that loses what it had told tells it again
-  const watched = hasFailover
-    ? undefined
-    : await openWatchedRun(run, { ...pipelineOptions, samplesPerSecond, seed, durationMs });
+  const watched =
+    hasFailover || !watches
+      ? undefined
+      : await openWatchedRun(run, { ...pipelineOptions, samplesPerSecond, seed, durationMs });
   const losses = watched === undefined ? [] : drawLosses({ seed, durationMs, leaseSeconds });
   const workers = [...pipeline.collectors, ...pipeline.streamers, ...(watched?.coordinators ?? [])];
   try {
