@@ -208,3 +208,49 @@ test("maintenance that ended while nothing evaluated tells no fault of its time"
     Object.keys(told).filter((id) => /^gpu\.temperature\.(high|critical)@/.test(id));
   expect(heatOf(await play(losses, { from: 190, to: 570 }))).toEqual([]);
 }, 60_000);
+
+test("a device that was seen for a moment only is remembered when the leader is lost after it has told about another one", async () => {
+  const opened = await openMemoryStore();
+  const faults = new SqlFaultStore(opened.client);
+  const hotTier = new MemoryHotTier({ onCoalesced: () => undefined });
+  const clock = new ManualClock(startMs);
+  const lead = async () => {
+    const feed = new RecordFeed(clock);
+    const unfollow = hotTier.follow(feed);
+    const { evaluation } = await takeOver({
+      ...{ rules, catalogue, instanceId: "one", ledger: faults.ledger, feed, clock },
+      ...{ fleet: opened.queries.fleet, history: opened.queries.history, ask: (call) => call() },
+      onSkipped: (error) => expect(error).toBeUndefined(),
+      onFailed: (error) => expect(error).toBeUndefined(),
+      instruments: new FaultInstruments(new Registry()),
+    });
+    return { evaluation, unfollow };
+  };
+  /** A record of each device, a second after the one before. @param xids the codes that they show */
+  const report = async (...xids: readonly number[]): Promise<void> => {
+    await clock.advance(1000);
+    const timeMs = clock.nowMs();
+    const batch = makeBatch(xids.map((code, gpu) => ({ uuid: `GPU-${gpu}`, timeMs, metrics: { xid_error: code } })));
+    await opened.store.ingest(messageOf(`at-${timeMs}`, batch));
+    await hotTier.write(batch);
+  };
+  const first = await lead();
+  await report(0, 0);
+  await first.evaluation.step();
+  await report(79);
+  await first.evaluation.step();
+  // the leader is lost: it sees none of this
+  await first.unfollow();
+  await report(79, 31);
+  await report(95, 31);
+  const second = await lead();
+  await second.evaluation.step();
+  const { news } = await faults.queries.news({ after: 0, limit: 10 });
+  expect(news.map(({ fault }) => `${fault.subject.uuid} ${fault.name}`)).toEqual([
+    "GPU-0 nvidia.xid.79",
+    "GPU-1 nvidia.xid.31",
+    "GPU-0 nvidia.xid.95",
+  ]);
+  await second.unfollow();
+  await opened.close();
+});

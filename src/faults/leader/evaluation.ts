@@ -183,7 +183,7 @@ export class Evaluation {
     const changes = this.untold;
     const states = this.rotation.ofSubjects(changes.map(({ change }) => change.subject));
     const passedMs = clock.nowMs() - this.rotatedMs;
-    if (passedMs >= advanceMs) {
+    if (passedMs >= advanceMs || this.rotation.hasNew) {
       states.push(...this.rotation.next(passedMs));
       this.rotatedMs += passedMs;
     }

@@ -40,6 +40,12 @@ export class StateRotation {
     return this.changed([...names.values()]);
   }
 
+  /** True if there are devices that were never saved. A successor reads the records since the oldest newest one of the saved devices, which
+   *  may be newer than what it has to know of the others. */
+  get hasNew(): boolean {
+    return this.ofNew > 0 || this.fleet.size > this.devices;
+  }
+
   /** The parts whose turn it is. @param passedMs the time since the last call */
   next(passedMs: number): SavedPart[] {
     if (this.waiting.length === 0 || this.fleet.size > this.devices) this.begin();
