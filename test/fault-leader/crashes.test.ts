@@ -209,7 +209,10 @@ test("maintenance that ended while nothing evaluated tells no fault of its time"
   expect(heatOf(await play(losses, { from: 190, to: 570 }))).toEqual([]);
 }, 60_000);
 
-test("a device that was seen for a moment only is remembered when the leader is lost after it has told about another one", async () => {
+test.each([
+  ["a device that was seen for a moment only is remembered", 2],
+  ["devices of which too many came at once to save them all are read again", 1200],
+])("%s, when the leader is lost after it has told about another one", async (_, devices) => {
   const opened = await openMemoryStore();
   const faults = new SqlFaultStore(opened.client);
   const hotTier = new MemoryHotTier({ onCoalesced: () => undefined });
@@ -226,16 +229,19 @@ test("a device that was seen for a moment only is remembered when the leader is 
     });
     return { evaluation, unfollow };
   };
-  /** A record of each device, a second after the one before. @param xids the codes that they show */
+  /** A record of each device, a second after the one before; the second device's clock is behind. @param xids the codes that they show */
   const report = async (...xids: readonly number[]): Promise<void> => {
     await clock.advance(1000);
-    const timeMs = clock.nowMs();
-    const batch = makeBatch(xids.map((code, gpu) => ({ uuid: `GPU-${gpu}`, timeMs, metrics: { xid_error: code } })));
-    await opened.store.ingest(messageOf(`at-${timeMs}`, batch));
+    const nowMs = clock.nowMs();
+    const records = xids.map((code, gpu) => ({
+      ...{ uuid: `GPU-${gpu}`, timeMs: gpu === 1 ? nowMs - 3000 : nowMs, metrics: { xid_error: code } },
+    }));
+    const batch = makeBatch(records);
+    await opened.store.ingest(messageOf(`at-${nowMs}`, batch));
     await hotTier.write(batch);
   };
   const first = await lead();
-  await report(0, 0);
+  await report(...new Array<number>(devices).fill(0));
   await first.evaluation.step();
   await report(79);
   await first.evaluation.step();

@@ -46,9 +46,10 @@ export class Fleet {
     return { kind, place, state: part === undefined ? null : JSON.stringify(part) };
   }
 
-  /** The oldest of the devices' newest instants that are not before `fromMs`; undefined if there are none. */
+  /** The oldest of the devices' newest instants that are not before `fromMs`, or the first instant of the devices that were not saved, if
+   *  that is older; undefined if there are none. */
   oldestSince(fromMs: number): number | undefined {
-    let oldestMs: number | undefined;
+    let oldestMs = this.time.unsavedSinceMs;
     for (const { lastMs } of this.byUuid.values()) {
       if (lastMs >= fromMs && lastMs < (oldestMs ?? Infinity)) oldestMs = lastMs;
     }
@@ -66,11 +67,6 @@ export class Fleet {
     if (kind === "time") return { ...this.time, spans: [] }; // they are read from the store
     const [clusterId = "", hostname = ""] = JSON.parse(place) as string[];
     return this.byPlace.get(placeOf({ clusterId, hostname }))?.host;
-  }
-
-  /** The number of devices. */
-  get size(): number {
-    return this.byUuid.size;
   }
 
   device(uuid: string): DeviceState | undefined {

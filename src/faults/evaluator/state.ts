@@ -94,6 +94,8 @@ export interface TimeState {
   nowMs: number;
   /** Since when its time passes without a long gap. */
   tickingSinceMs: number;
+  /** The first record's instant of the devices that were not saved yet; absent if all were. */
+  unsavedSinceMs?: number;
   /** Maintenance and decommissioning; without end, `toMs` is the greatest integer. */
   spans: StateSpan[];
 }

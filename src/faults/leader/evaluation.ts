@@ -151,12 +151,18 @@ export class Evaluation {
   private observe(record: StoredRecord, arrivedMs?: number): void {
     const { evaluator, instruments } = this.options;
     if (evaluator.isAhead(record)) instruments.passedOver();
+    else if (evaluator.fleet.device(record.gpu.uuid) === undefined) this.seesNew(record);
     try {
       this.add(evaluator.observe(record, arrivedMs));
     } catch (error) {
       instruments.failed();
       this.options.onFailed(error);
     }
+  }
+
+  private seesNew({ timeMs }: StoredRecord): void {
+    const { time } = this.options.evaluator.fleet;
+    this.rotation.seesNew(timeMs < time.nowMs - recentMs ? undefined : timeMs);
   }
 
   private async carryOutRequests(): Promise<void> {
@@ -181,6 +187,7 @@ export class Evaluation {
   private async write(): Promise<void> {
     const { clock } = this.options;
     const changes = this.untold;
+    this.rotation.noteSaved();
     const states = this.rotation.ofSubjects(changes.map(({ change }) => change.subject));
     const passedMs = clock.nowMs() - this.rotatedMs;
     if (passedMs >= advanceMs || this.rotation.hasNew) {

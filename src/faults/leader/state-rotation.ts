@@ -16,7 +16,8 @@ export class StateRotation {
   private ofRound = 0;
   /** How many at the end of `waiting` were never saved. */
   private ofNew = 0;
-  private devices = 0;
+  /** Whether a device was seen that is not in `waiting`. */
+  private seesMore = false;
 
   /** @param saved what the store has */
   constructor(
@@ -40,15 +41,28 @@ export class StateRotation {
     return this.changed([...names.values()]);
   }
 
-  /** True if there are devices that were never saved. A successor reads the records since the oldest newest one of the saved devices, which
-   *  may be newer than what it has to know of the others. */
+  /** True if there are devices that were never saved. */
   get hasNew(): boolean {
-    return this.ofNew > 0 || this.fleet.size > this.devices;
+    return this.seesMore || this.ofNew > 0;
+  }
+
+  /** Notes that a device is seen for the first time. A successor reads the records from the first such instant on: those since the newest
+   *  ones of the saved devices would not be enough.
+   *  @param sinceMs the instant of its record; undefined if that is too old to be read */
+  seesNew(sinceMs: number | undefined): void {
+    const { time } = this.fleet;
+    this.seesMore = true;
+    if (sinceMs !== undefined) time.unsavedSinceMs = Math.min(time.unsavedSinceMs ?? Infinity, sinceMs);
+  }
+
+  /** Notes before a write whether the ones before have saved all devices. */
+  noteSaved(): void {
+    if (!this.hasNew) delete this.fleet.time.unsavedSinceMs;
   }
 
   /** The parts whose turn it is. @param passedMs the time since the last call */
   next(passedMs: number): SavedPart[] {
-    if (this.waiting.length === 0 || this.fleet.size > this.devices) this.begin();
+    if (this.waiting.length === 0 || this.seesMore) this.begin();
     const count = Math.max(Math.ceil((this.ofRound * passedMs) / roundMs), Math.min(this.ofNew, newAtATime));
     this.ofNew = Math.max(0, this.ofNew - count);
     return this.changed([...this.waiting.splice(-count), timePart]);
@@ -65,7 +79,7 @@ export class StateRotation {
     this.waiting = [...forgotten, ...parts.filter((name) => !isNew(name)), ...added];
     this.ofRound = this.waiting.length;
     this.ofNew = added.length;
-    this.devices = this.fleet.size;
+    this.seesMore = false;
   }
 
   private changed(names: readonly PartName[]): SavedPart[] {
