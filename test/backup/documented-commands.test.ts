@@ -45,9 +45,9 @@ async function run(commands: readonly string[]): Promise<void> {
 
 /** Expects that the pipeline can continue with the restored database. */
 async function expectContinuation(csvFile: string, env: Readonly<Record<string, string>>): Promise<void> {
-  const before = await contentOf(server.url);
+  const before = await importedContent();
   expect(await importCsv(csvFile, env)).toContain("is already imported; it has no new rows");
-  expect(await contentOf(server.url)).toEqual(before);
+  expect(await importedContent()).toEqual(before);
   const more = join(folder, `more-${crypto.randomUUID()}.csv`);
   await writeFleetCsv(more, { hosts: 1, "gpus-per-host": 2, seconds: 3, seed: 7 });
   expect(await importCsv(more, env)).toMatch(/records stored +6\n/);
@@ -55,6 +55,13 @@ async function expectContinuation(csvFile: string, env: Readonly<Record<string, 
     client.query("select count(*)::int as records from telemetry"),
   );
   expect(stored).toEqual({ records: 988 + 6 });
+}
+
+/** All but what the process that imports says about its evaluation of faults. */
+async function importedContent(): Promise<Record<string, unknown>> {
+  const { "public.fault_leader": leader, "public.fault_states": states, ...content } = await contentOf(server.url);
+  expect([leader, states]).not.toContain(undefined);
+  return content;
 }
 
 const dropDatabase = 'psql "${DATABASE_URL%/*}/postgres" --command="drop database if exists telemetry with (force)"';
