@@ -56,7 +56,8 @@ afterAll(async () => {
   await stored.close();
 });
 
-const isLive = (page: Page): Promise<void> => page.locator(".status[data-status=live]").waitFor();
+/** A page asks again if a request is not answered within 30 s, which has happened on a machine with other work. */
+const isLive = (page: Page): Promise<void> => page.locator(".status[data-status=live]").waitFor({ timeout: 45_000 });
 const pathOf = (page: Page): string => page.url().slice(gateway.url.length);
 
 /** Signs someone in from the page of sign-in, by the provider's forms. */
