@@ -106,7 +106,10 @@ async function* faultsOfDay(
   const difference = await compare(client, stored, options);
   if (difference === "same" || difference === "unknown") return;
   yield difference === "wrong"
-    ? { problem: `${name} is not the sum of its hours`, repair }
+    ? {
+        problem: `${name} is not the sum of its hours: it is wrong, or one of them; rebuild-day trusts the hours`,
+        repair,
+      }
     : { problem: `${name} has more than its hours, of which some were lost: the day counts`, repair: undefined };
 }
 
@@ -206,7 +209,7 @@ export async function rebuildDay(client: SqlClient, day: number, thresholds: Usa
   const families = familiesOf(await selectUsageFleet(client), { gpus: {} });
   const name = `the day of usage from ${formatTimestamp(day)}`;
   const [stored] = await readUsageDays(client, [day]);
-  if (stored === undefined) throw new NotRepaired(`${name} does not exist`);
+  if (stored === undefined) throw new NotRepaired(`${name} does not exist, or was deleted already`);
   const isReadable = (await unreadableIn(client, stored)).length === 0;
   const difference = isReadable ? await compare(client, stored, { families, thresholds }) : "wrong";
   if (difference !== "wrong") throw new NotRepaired(`${name} was kept: its hours say nothing else, or not all`);
