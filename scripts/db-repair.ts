@@ -100,8 +100,9 @@ async function abandon({ client }: OpenStore, gpuKey: number, hour: number): Pro
 
 async function rebuild({ client }: OpenStore, hour: number): Promise<boolean> {
   // storing rollups needs usage that can be read
-  const usageOfHour = await rebuildUsage(client, hour, thresholds());
-  const { damaged, gpus, unreadable } = await rebuildRollups(client, hour, thresholds());
+  const settings = thresholds();
+  const usageOfHour = await rebuildUsage(client, hour, settings);
+  const { damaged, gpus, unreadable } = await rebuildRollups(client, hour, settings);
   print(`${damaged} damaged row(s) of rollups were deleted, and the rollups of ${gpus} GPU(s) were made again`);
   if (usageOfHour.damaged + usageOfHour.gpus > 0) {
     print(

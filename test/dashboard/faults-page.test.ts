@@ -160,7 +160,7 @@ test("the page and the tile of the fleet page say that no process evaluates faul
   const main = async () => (await page.locator("main").textContent()) ?? "";
   await until(async () => (await main()).includes("No process has evaluated faults since 2025-07-18T20:00:00Z"));
   expect(await main()).not.toContain("No fault fires.");
-  expect(await main()).toContain("There is none in the list.");
+  expect(await main()).toContain("The list is empty.");
   await page.goto(`${open.url}/`);
   const tile = page.locator("[data-tile=faults]");
   await until(async () => (await tile.textContent())?.includes("not evaluated now"));

@@ -11,6 +11,7 @@ import { SqlFaultStore } from "../../src/faults/sql/sql-fault-store.ts";
 import { MemoryHotTier } from "../../src/pipeline/hot/memory/memory-hot-tier.ts";
 import { catalogue, held, recordOf, rules, type Said, startMs } from "../fault-rules/scripted-fleet.ts";
 import { ManualClock } from "../support/manual-clock.ts";
+import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 import type { Inventory } from "../../src/pipeline/store/inventory.ts";
 import { openMemoryStore } from "../support/open-store.ts";
 import { randomFrom } from "../support/random.ts";
@@ -69,6 +70,32 @@ function losing(ledger: FaultLedger, loss: { next: Loss | undefined }): FaultLed
   };
 }
 
+/** A leader that follows the hot tier. */
+interface Leading {
+  readonly evaluation: Evaluation;
+  readonly unfollow: () => Promise<void>;
+}
+
+async function leadOn(options: {
+  readonly opened: OpenStore;
+  readonly hotTier: MemoryHotTier;
+  readonly clock: ManualClock;
+  readonly ledger: FaultLedger;
+  readonly registry?: Registry;
+}): Promise<Leading> {
+  const { opened, hotTier, clock, ledger, registry = new Registry() } = options;
+  const feed = new RecordFeed(clock);
+  const unfollow = hotTier.follow(feed);
+  const { evaluation } = await takeOver({
+    ...{ rules, catalogue, instanceId: "one", ledger, feed, clock },
+    ...{ fleet: opened.queries.fleet, history: opened.queries.history, ask: (call) => call() },
+    onSkipped: (error) => expect(error).toBeUndefined(),
+    onFailed: (error) => expect(error).toBeUndefined(),
+    instruments: new FaultInstruments(registry),
+  });
+  return { evaluation, unfollow };
+}
+
 type Losses = ReadonlyMap<number, { readonly loss: Loss; readonly pauseSeconds: number }>;
 
 /** Plays the script. @param losses the second of each loss, with the seconds until another leader begins
@@ -81,18 +108,9 @@ async function play(losses: Losses, maintained?: { readonly from: number; readon
   const clock = new ManualClock(startMs);
   const loss: { next: Loss | undefined } = { next: undefined };
   let former: Evaluation | undefined;
-  let leading: { readonly evaluation: Evaluation; readonly unfollow: () => Promise<void> } | undefined;
+  let leading: Leading | undefined;
   const lead = async (): Promise<void> => {
-    const feed = new RecordFeed(clock);
-    const unfollow = hotTier.follow(feed);
-    const { evaluation } = await takeOver({
-      ...{ rules, catalogue, instanceId: "one", ledger: losing(faults.ledger, loss), feed, clock },
-      ...{ fleet: opened.queries.fleet, history: opened.queries.history, ask: (call) => call() },
-      onSkipped: (error) => expect(error).toBeUndefined(),
-      onFailed: (error) => expect(error).toBeUndefined(),
-      instruments: new FaultInstruments(new Registry()),
-    });
-    leading = { evaluation, unfollow };
+    leading = await leadOn({ opened, hotTier, clock, ledger: losing(faults.ledger, loss) });
   };
   let leadsAt = 0;
   for (let at = 0; at <= endSeconds; at += intervalSeconds) {
@@ -176,15 +194,7 @@ test("records of the far future raise nothing, and are counted", async () => {
   const hotTier = new MemoryHotTier({ onCoalesced: () => undefined });
   const [clock, registry] = [new ManualClock(startMs), new Registry()];
   const faults = new SqlFaultStore(opened.client);
-  const feed = new RecordFeed(clock);
-  const unfollow = hotTier.follow(feed);
-  const { evaluation } = await takeOver({
-    ...{ rules, catalogue, instanceId: "one", ledger: faults.ledger, feed, clock },
-    ...{ fleet: opened.queries.fleet, history: opened.queries.history, ask: (call) => call() },
-    onSkipped: (error) => expect(error).toBeUndefined(),
-    onFailed: (error) => expect(error).toBeUndefined(),
-    instruments: new FaultInstruments(registry),
-  });
+  const { evaluation, unfollow } = await leadOn({ opened, hotTier, clock, ledger: faults.ledger, registry });
   await evaluation.step();
   const failed = { timeMs: startMs + 86_400_000, metrics: { row_remap_failure: 1 } };
   await hotTier.write(makeBatch([{ uuid: "GPU-ahead", ...failed }]));
@@ -217,18 +227,7 @@ test.each([
   const faults = new SqlFaultStore(opened.client);
   const hotTier = new MemoryHotTier({ onCoalesced: () => undefined });
   const clock = new ManualClock(startMs);
-  const lead = async () => {
-    const feed = new RecordFeed(clock);
-    const unfollow = hotTier.follow(feed);
-    const { evaluation } = await takeOver({
-      ...{ rules, catalogue, instanceId: "one", ledger: faults.ledger, feed, clock },
-      ...{ fleet: opened.queries.fleet, history: opened.queries.history, ask: (call) => call() },
-      onSkipped: (error) => expect(error).toBeUndefined(),
-      onFailed: (error) => expect(error).toBeUndefined(),
-      instruments: new FaultInstruments(new Registry()),
-    });
-    return { evaluation, unfollow };
-  };
+  const lead = () => leadOn({ opened, hotTier, clock, ledger: faults.ledger });
   /** A record of each device, a second after the one before; the second device's clock is behind. @param xids the codes that they show */
   const report = async (...xids: readonly number[]): Promise<void> => {
     await clock.advance(1000);

@@ -13,6 +13,7 @@ import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
 import { recordOf } from "../fault-rules/scripted-fleet.ts";
 import { createDatabase } from "../support/postgres-database.ts";
+import { endAll, leaderAfter, leads } from "./leading-process.ts";
 
 // Two coordinators in processes of their own evaluate what this process stores and writes to the hot tier. The one that leads is killed
 // and frozen while XIDs come in every half second and faults are acknowledged.
@@ -55,10 +56,7 @@ beforeAll(async () => {
   faults = new SqlFaultStore(opened.client);
 }, 300_000);
 afterAll(async () => {
-  for (const each of started) {
-    each.subprocess.kill("SIGCONT");
-    await stopPipeline(each, "SIGKILL");
-  }
+  await endAll(started);
   client.close();
   await receiver.stop(true);
   await opened.close();
@@ -76,18 +74,6 @@ async function startCoordinator(): Promise<void> {
   });
   started.push(process);
   await urlOf(process);
-}
-
-/** Waits for a leader in a later term. */
-function leaderAfter(term: number): Promise<{ readonly process: PipelineProcess; readonly term: number }> {
-  return until(async () => {
-    const [row] = await opened.client.query<{ leader: string; term: number }>(
-      "select leader, term::float8 as term from fault_leader",
-    );
-    if (row === undefined || row.term <= term) return undefined;
-    const process = started.find(({ subprocess }) => row.leader.includes(`:${subprocess.pid}:`));
-    return process && { process, term: row.term };
-  });
 }
 
 /** Stores a record of each GPU every half second: with each time, another GPU has another XID. */
@@ -121,29 +107,24 @@ async function acknowledge(uuid: string): Promise<number> {
   return faults.orders.acknowledge({ faultId: fault?.id ?? "", by: "anna", comment: "seen" });
 }
 
-async function leads(process: PipelineProcess): Promise<boolean> {
-  const text = await (await fetch(`${await urlOf(process)}/metrics`)).text();
-  return text.includes("\ntelemetry_fault_leader 1\n");
-}
-
 test("across leaders that are killed and frozen, each change is told once and each XID is told, to a webhook too (I11)", async () => {
   await Promise.all([startCoordinator(), startCoordinator()]);
-  const first = await leaderAfter(0);
+  const first = await leaderAfter(0, opened.client, started);
   const stop = new AbortController();
   const reporting = report(stop.signal);
   await until(async () => (await faults.queries.faults({ limit: 3 })).faults.length === 3);
   const requests = [await acknowledge("GPU-0")];
   await stopPipeline(first.process, "SIGKILL");
-  const [second] = await Promise.all([leaderAfter(first.term), startCoordinator()]);
+  const [second] = await Promise.all([leaderAfter(first.term, opened.client, started), startCoordinator()]);
   requests.push(await acknowledge("GPU-1"));
   await Bun.sleep(1500);
   second.process.subprocess.kill("SIGSTOP");
   requests.push(await acknowledge("GPU-2"));
-  const third = await leaderAfter(second.term);
+  const third = await leaderAfter(second.term, opened.client, started);
   second.process.subprocess.kill("SIGCONT");
   await until(async () => !(await leads(second.process)) && (await leads(third.process)));
   await stopPipeline(third.process, "SIGKILL");
-  await leaderAfter(third.term);
+  await leaderAfter(third.term, opened.client, started);
   const isTold = async () => (await newsOfAll()).filter(({ change }) => change.state === "firing").length;
   await until(async () => (await isTold()) >= gpus * codes.length, { timeoutMs: 30_000 });
   await until(async () => (await faults.ledger.requests(10)).length === 0);

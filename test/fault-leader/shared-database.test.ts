@@ -7,6 +7,7 @@ import type { FaultNews } from "../../src/faults/stored-fault.ts";
 import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
 import { createDatabase } from "../support/postgres-database.ts";
+import { endAll, leaderAfter, leadingProcess, leads } from "./leading-process.ts";
 
 // Processes without etcd, each with a simulated cluster of its own, share a database. One of them evaluates the faults of all clusters.
 
@@ -23,10 +24,7 @@ beforeAll(async () => {
   opened = await openPostgresStore({ url, migrate: true });
 }, 300_000);
 afterAll(async () => {
-  for (const each of started) {
-    each.subprocess.kill("SIGCONT");
-    await stopPipeline(each, "SIGKILL");
-  }
+  await endAll(started);
   await opened.close();
   await server.stop();
 }, 60_000);
@@ -44,25 +42,6 @@ async function start(cluster: string, roles = "all"): Promise<PipelineProcess> {
   return process;
 }
 
-interface Leadership {
-  readonly process: PipelineProcess;
-  readonly term: number;
-}
-
-async function leader(): Promise<Leadership | undefined> {
-  const [row] = await opened.client.query<{ leader: string; term: number }>(
-    "select leader, term::float8 as term from fault_leader",
-  );
-  const process = started.find(({ subprocess }) => row?.leader.includes(`:${subprocess.pid}:`));
-  return row && process && { process, term: row.term };
-}
-
-const leaderAfter = (term: number): Promise<Leadership> =>
-  until(async () => {
-    const now = await leader();
-    return now !== undefined && now.term > term ? now : undefined;
-  });
-
 async function told(): Promise<readonly FaultNews[]> {
   return (await new SqlFaultStore(opened.client).queries.news({ after: 0, limit: 1000 })).news;
 }
@@ -70,30 +49,27 @@ async function told(): Promise<readonly FaultNews[]> {
 const isTold = (cluster: string): Promise<boolean> =>
   until(async () => (await told()).some(({ fault: { subject } }) => subject.clusterId === cluster));
 
-async function leads(process: PipelineProcess): Promise<boolean> {
-  const text = await (await fetch(`${await urlOf(process)}/metrics`)).text();
-  return text.includes("\ntelemetry_fault_leader 1\n");
-}
-
 test("of processes that share a database without etcd one leads, for all clusters; each fault is told once when it is killed, frozen and thawed", async () => {
   await Promise.all([start("one"), start("two", "streamer,collector")]);
-  const first = await leaderAfter(0);
+  const first = await leaderAfter(0, opened.client, started);
   await Promise.all([isTold("one"), isTold("two")]);
   expect(started.filter((each) => each.output().includes("this process evaluates faults"))).toEqual([first.process]);
 
   await stopPipeline(first.process, "SIGKILL");
   const killedMs = performance.now();
-  const second = await leaderAfter(first.term);
+  const second = await leaderAfter(first.term, opened.client, started);
   expect(performance.now() - killedMs).toBeLessThan(5000);
 
   await start("three");
   second.process.subprocess.kill("SIGSTOP");
-  const third = await leaderAfter(second.term);
+  const third = await leaderAfter(second.term, opened.client, started);
   await isTold("three");
   second.process.subprocess.kill("SIGCONT");
   await until(async () => !(await leads(second.process)) && (await leads(third.process)));
   // a term for each leader: no process has taken the evaluation from another one
-  expect([first.term, second.term, third.term, (await leader())?.term]).toEqual([1, 2, 3, 3]);
+  expect([first.term, second.term, third.term, (await leadingProcess(opened.client, started))?.term]).toEqual([
+    1, 2, 3, 3,
+  ]);
 
   const news = await told();
   expect(news.map(({ change }) => change.sequence)).toEqual(news.map((_, index) => index + 1));

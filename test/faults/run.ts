@@ -6,7 +6,7 @@ import { faultKinds } from "./harness/scenario.ts";
 import { runScrapes, scrapingStreamers, type ScrapesResult } from "./harness/scrapes/run-scrapes.ts";
 
 const usage = `Imports a file while faults are inflicted, and compares it with the store. Unless the database loses data, GPUs of another
-cluster have faults meanwhile, and what was told of them is compared with their records.
+cluster have faults meanwhile, and the faults that the coordinators report are compared with the records of these GPUs.
   bun run test:faults [--scrapes] [--seed 1] [--seeds 3] [--seconds 8] [--minutes N] [--first KIND] [--late]
 With --scrapes, scrapes 100 exporters with 1, 3 and 1 streamers instead. With --late, history is settled at once, so that most
 records are late for a settled hour.

@@ -54,7 +54,8 @@ type Success =
   | {
       readonly part: TSchema;
       readonly alsoAsRows?: true;
-      /** Members besides those of the envelope. */ readonly also?: TProperties;
+      /** Members besides those of the envelope. */
+      readonly also?: TProperties;
     }
   | { readonly page: TSchema; readonly alsoAsRows?: true }
   | { readonly rows: TSchema }

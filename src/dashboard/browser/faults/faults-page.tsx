@@ -72,7 +72,7 @@ interface NoFaultOptions extends Pick<FaultState, "show"> {
 }
 
 function NoFault({ show, isKnown }: NoFaultOptions) {
-  const none = show === "open" && isKnown ? "No fault fires." : "There is none in the list.";
+  const none = show === "open" && isKnown ? "No fault fires." : "The list is empty.";
   return (
     <p class="notice" role="status">
       {none} <a href="/api/v1/faults/rules">The rules</a> say what is looked for.

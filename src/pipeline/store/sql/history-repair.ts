@@ -11,10 +11,9 @@ import { deleteRollups, markStale, selectRolledUp, selectRollupsOfHour } from ".
 import { selectNextSettledHour } from "../../../db/sql/rollup-hours.ts";
 import { countRows } from "../../../db/sql/settled-rows.ts";
 import { UndecodableBlock } from "../../../domain/errors.ts";
-import type { BlockOfGpu } from "../../../domain/rollup/roll-up.ts";
 import { hourMs } from "../../../domain/time-range.ts";
 import { formatTimestamp } from "../../../domain/timestamp.ts";
-import { alone, decoded, faultOf, type GpuRecords, inSteps, NotRepaired } from "./repair-step.ts";
+import { alone, decoded, faultOf, type GpuRecords, inSteps, NotRepaired, readableBlocks } from "./repair-step.ts";
 import { decodeRollups, dropRollups, storeRollups } from "./settled-rollups.ts";
 import type { UsageThresholds } from "../../../domain/usage/usage-hour.ts";
 import { makeRows } from "./unsettle.ts";
@@ -124,7 +123,7 @@ export async function rebuildRollups(
   let gpus = 0;
   for (const gpuKeys of inSteps(missing)) {
     gpus += await alone(client, hour, async (transaction) => {
-      const blocks = await readable(transaction, { hour, gpuKeys }, unreadable);
+      const blocks = await readableBlocks(transaction, { hour, gpuKeys }, unreadable);
       const stale = await storeRollups(transaction, hour, blocks);
       await storeUsage(transaction, hour, { blocks, stale, thresholds });
       return new Set(blocks.map(({ gpuKey }) => gpuKey)).size;
@@ -162,25 +161,6 @@ async function withoutRollups(
   const gpuKeys = gpus.map(({ gpuKey }) => gpuKey);
   const rolledUp = await selectRolledUp(executor, hour, gpuKeys);
   return gpus.filter(({ gpuKey }) => !rolledUp.has(gpuKey));
-}
-
-/** The blocks of the GPUs all of whose blocks of the hour can be read.
- *  @param unreadable receives the reasons for the others */
-async function readable(
-  transaction: SqlTransaction,
-  { hour, gpuKeys }: { readonly hour: number; readonly gpuKeys: readonly number[] },
-  unreadable: string[],
-): Promise<BlockOfGpu[]> {
-  const ofGpu = Map.groupBy(await selectBlocks(transaction, hour, gpuKeys), ({ gpuKey }) => gpuKey);
-  return [...ofGpu].flatMap(([gpuKey, blocks]) => {
-    try {
-      return blocks.map((block) => ({ gpuKey, block: decoded(block) }));
-    } catch (error) {
-      if (!(error instanceof UndecodableBlock)) throw error;
-      unreadable.push(error.message);
-      return [];
-    }
-  });
 }
 
 const takenAtATime = 50;

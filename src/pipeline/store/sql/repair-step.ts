@@ -1,9 +1,10 @@
-import type { SqlClient, SqlTransaction } from "../../../db/client.ts";
+import type { SqlClient, SqlExecutor, SqlTransaction } from "../../../db/client.ts";
 import { decodeNamed, nameOfBlock } from "../../../db/named-block.ts";
 import { holdSettling, tryHours } from "../../../db/sql/hour-locks.ts";
-import type { StoredBlock } from "../../../db/sql/packed-blocks.ts";
+import { selectBlocks, type StoredBlock } from "../../../db/sql/packed-blocks.ts";
 import { unpackBlock } from "../../../domain/block/packed-block.ts";
 import { TelemetryError, UndecodableBlock } from "../../../domain/errors.ts";
+import type { BlockOfGpu } from "../../../domain/rollup/roll-up.ts";
 import { formatTimestamp } from "../../../domain/timestamp.ts";
 import { systemClock } from "../../../kit/clock.ts";
 
@@ -43,6 +44,25 @@ export const decoded = (block: StoredBlock) =>
     () => nameOfBlock(block),
     () => unpackBlock(block),
   );
+
+/** The blocks of the GPUs all of whose blocks of an hour can be read.
+ *  @param unreadable receives the reasons for the others */
+export async function readableBlocks(
+  executor: SqlExecutor,
+  { hour, gpuKeys }: { readonly hour: number; readonly gpuKeys: readonly number[] },
+  unreadable: string[] = [],
+): Promise<BlockOfGpu[]> {
+  const ofGpu = Map.groupBy(await selectBlocks(executor, hour, gpuKeys), ({ gpuKey }) => gpuKey);
+  return [...ofGpu].flatMap(([gpuKey, blocks]) => {
+    try {
+      return blocks.map((block) => ({ gpuKey, block: decoded(block) }));
+    } catch (error) {
+      if (!(error instanceof UndecodableBlock)) throw error;
+      unreadable.push(error.message);
+      return [];
+    }
+  });
+}
 
 /** The message of what cannot be decoded; nothing if it can. */
 export function faultOf(decode: () => unknown): string[] {

@@ -1,12 +1,11 @@
 import type { SqlExecutor } from "../../../../db/client.ts";
-import { type TimeRange } from "../../../../domain/time-range.ts";
+import { dayMs, hourMs, type TimeRange } from "../../../../domain/time-range.ts";
 import { deviceDaysMin, type DeviceDays, deviceOf, type KnownHours } from "../../../../domain/usage/device-day.ts";
 import { noPrices } from "../../../../domain/usage/prices.ts";
 import type { UsageDayEntry, UsageWhere, UsageWho } from "../../../../domain/usage/usage-day.ts";
 import type { UsageHolder, UsageThresholds } from "../../../../domain/usage/usage-hour.ts";
 import type { UsageOfHour } from "./read-usage.ts";
-import { membersOf } from "./fleet-mark.ts";
-import { type GpuFamily, hostKeyOf, placeAt, type UsageDevice } from "./usage-fleet.ts";
+import { type GpuFamily, hostKeyOf, membersOf, placeAt, type UsageDevice } from "./usage-fleet.ts";
 import { type HeldShare, heldShares, UsageSums } from "./usage-sums.ts";
 import { usageTime } from "./usage-time.ts";
 
@@ -53,7 +52,11 @@ class OpenEntries {
   }
 }
 
-const keyOf = ({ state, workload, job, user }: UsageWho, { clusterId, hostname, modelName }: UsageWhere): string =>
+/** A text that tells the holders and places of entries apart. */
+export const entryKeyOf = (
+  { state, workload, job, user }: UsageWho,
+  { clusterId, hostname, modelName }: UsageWhere,
+): string =>
   JSON.stringify([
     state,
     workload.namespace,
@@ -67,7 +70,7 @@ const keyOf = ({ state, workload, job, user }: UsageWho, { clusterId, hostname, 
   ]);
 
 /** The hours of a day, and the one before and the one after it. */
-const hoursOfDay = 26;
+const hoursOfDay = dayMs / hourMs + 2;
 
 /** What is known of devices in the hours that count for a day. */
 class OpenHours {
@@ -122,7 +125,7 @@ export async function addUpDay(
   const entries = ofDevices.closed();
   for (const { who, where, figures, deviceKeys } of entries) {
     const { fromMs = NaN, toMs = NaN } = figures;
-    const sums = ofPlaces.of(keyOf(who, where), { who, where, deviceKeys, range: { fromMs, toMs } });
+    const sums = ofPlaces.of(entryKeyOf(who, where), { who, where, deviceKeys, range: { fromMs, toMs } });
     sums.addDay({ who, where, figures, deviceKeys }, String);
   }
   const hostOf = hostsOf(options.families, range.fromMs);
@@ -135,7 +138,7 @@ function addHeld(entries: OpenEntries, held: HeldShare): void {
   const where = { clusterId, hostname, modelName };
   const { fromMs, toMs } = segment;
   const added = { who: held, where, deviceKeys: [device.gpuKey], range: { fromMs, toMs } };
-  entries.of(`${device.gpuKey} ${keyOf(held, where)}`, added).add(held);
+  entries.of(`${device.gpuKey} ${entryKeyOf(held, where)}`, added).add(held);
 }
 
 /** Finds the keys of devices' hosts, by the keys of the devices. */

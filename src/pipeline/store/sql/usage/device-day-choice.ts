@@ -4,10 +4,9 @@ import type { TimeRange } from "../../../../domain/time-range.ts";
 import { deviceOf, type IsWanted, type KnownHours } from "../../../../domain/usage/device-day.ts";
 import type { UsageFilter } from "../../../../domain/usage/usage.ts";
 import type { UsageDayEntry } from "../../../../domain/usage/usage-day.ts";
-import { membersOf } from "./fleet-mark.ts";
 import type { OwnUsage } from "./own-usage.ts";
 import type { DevicesOfDay } from "./stored-days.ts";
-import { type GpuFamily, hostKeyOf, placeAt, selects, staysIn, type UsageDevice } from "./usage-fleet.ts";
+import { type GpuFamily, hostKeyOf, membersOf, placeAt, selects, staysIn, type UsageDevice } from "./usage-fleet.ts";
 
 /** The part of a day that follows from the days of devices. */
 export interface ChosenDay {

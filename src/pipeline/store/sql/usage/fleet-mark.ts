@@ -1,5 +1,5 @@
 import type { TimeRange } from "../../../../domain/time-range.ts";
-import type { GpuFamily, UsageDevice } from "./usage-fleet.ts";
+import { type GpuFamily, membersOf, type UsageDevice } from "./usage-fleet.ts";
 
 /** Changes whenever the same hours and devices amount to other figures. */
 const version = 2n;
@@ -80,7 +80,3 @@ export class FleetMarks {
     return mark;
   }
 }
-
-/** The devices of a family. */
-export const membersOf = ({ board, instances }: GpuFamily): readonly UsageDevice[] =>
-  board === undefined ? instances : [board, ...instances];

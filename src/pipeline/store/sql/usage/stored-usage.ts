@@ -73,12 +73,15 @@ export async function dropUsage(transaction: SqlTransaction, hour: number, gpuKe
 
 /** Decodes usage. @param isWanted by the keys of devices; absent: all @throws UndecodableBlock, which names it */
 export function decodeUsage(stored: StoredUsage, isWanted?: (gpuKey: number) => boolean): DeviceUsage[] {
-  const { hour, firstKey } = stored;
   return decodeNamed(
-    () => `the row of usage_hours with first_key ${firstKey} from ${new Date(hour).toISOString()}`,
-    () => unpackUsage(stored, hour, isWanted),
+    () => nameOfUsage(stored),
+    () => unpackUsage(stored, stored.hour, isWanted),
   );
 }
+
+/** The name of a row of usage in messages. */
+export const nameOfUsage = ({ hour, firstKey }: Pick<StoredUsage, "hour" | "firstKey">): string =>
+  `the row of usage_hours with first_key ${firstKey} from ${new Date(hour).toISOString()}`;
 
 function storeDevices(transaction: SqlTransaction, hour: number, devices: readonly DeviceUsage[]): Promise<void> {
   const inOrder = devices.toSorted((a, b) => a.gpuKey - b.gpuKey);

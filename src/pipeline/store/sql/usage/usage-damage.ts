@@ -1,12 +1,12 @@
 import type { SqlExecutor } from "../../../../db/client.ts";
-import { selectBlocks, selectGpusOfBlocks } from "../../../../db/sql/packed-blocks.ts";
+import { selectGpusOfBlocks } from "../../../../db/sql/packed-blocks.ts";
 import { selectOpenHours } from "../../../../db/sql/usage-days.ts";
 import { selectUsage, type StoredUsage } from "../../../../db/sql/usage-hours.ts";
 import { UndecodableBlock } from "../../../../domain/errors.ts";
 import { hourMs } from "../../../../domain/time-range.ts";
 import type { UsageHour, UsageThresholds } from "../../../../domain/usage/usage-hour.ts";
-import { decoded, faultOf, type GpuRecords, inSteps } from "../repair-step.ts";
-import { decodeUsage, usageOf } from "./stored-usage.ts";
+import { faultOf, type GpuRecords, inSteps, readableBlocks } from "../repair-step.ts";
+import { decodeUsage, nameOfUsage, usageOf } from "./stored-usage.ts";
 
 // Finds what is wrong with the usage of a settled hour.
 
@@ -50,8 +50,7 @@ export async function usageDamage(
 function decodedWithin(row: StoredUsage): void {
   for (const { gpuKey } of decodeUsage(row)) {
     if (gpuKey >= row.firstKey && gpuKey <= row.lastKey) continue;
-    const name = `the row of usage_hours with first_key ${row.firstKey} from ${new Date(row.hour).toISOString()}`;
-    throw new UndecodableBlock(`${name} cannot be read: gpu_key ${gpuKey} is not among its keys`);
+    throw new UndecodableBlock(`${nameOfUsage(row)} cannot be read: gpu_key ${gpuKey} is not among its keys`);
   }
 }
 
@@ -68,17 +67,8 @@ async function wrongOf(
   const wrong = new Set<number>();
   const settled = known.gpus.filter(({ gpuKey }) => usage.has(gpuKey));
   for (const gpuKeys of inSteps(settled)) {
-    const blocks = await selectBlocks(executor, hour, gpuKeys);
     // what cannot be read is found as a block
-    const unreadable = new Set(
-      blocks.filter((block) => faultOf(() => decoded(block)).length > 0).map(({ gpuKey }) => gpuKey),
-    );
-    const read = blocks.filter(({ gpuKey }) => !unreadable.has(gpuKey));
-    const ofRecords = await usageOf(
-      executor,
-      read.map((block) => ({ gpuKey: block.gpuKey, block: decoded(block) })),
-      thresholds,
-    );
+    const ofRecords = await usageOf(executor, await readableBlocks(executor, { hour, gpuKeys }), thresholds);
     for (const device of ofRecords) {
       if (factsOf(device.usage) !== factsOf(usage.get(device.gpuKey) as UsageHour)) wrong.add(device.gpuKey);
     }

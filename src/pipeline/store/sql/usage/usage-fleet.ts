@@ -107,6 +107,10 @@ export function placeAt({ places }: Pick<UsageDevice, "places">, instantMs: numb
   return places.findLast(({ fromMs }) => fromMs <= instantMs) ?? (places[0] as UsagePlace);
 }
 
+/** The devices of a family. */
+export const membersOf = ({ board, instances }: GpuFamily): readonly UsageDevice[] =>
+  board === undefined ? instances : [board, ...instances];
+
 /** The key of a host in the days of devices. */
 export const hostKeyOf = ({ clusterId, hostname }: Pick<UsagePlace, "clusterId" | "hostname">): number =>
   keyOfText(JSON.stringify([clusterId, hostname]));

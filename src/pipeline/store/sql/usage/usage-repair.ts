@@ -1,12 +1,5 @@
 import type { SqlClient, SqlExecutor, SqlTransaction } from "../../../../db/client.ts";
-import { selectBlocks } from "../../../../db/sql/packed-blocks.ts";
-import {
-  deleteUsageDay,
-  readUsageDays,
-  selectUsageDays,
-  selectUsageSpan,
-  type StoredUsageDay,
-} from "../../../../db/sql/usage-days.ts";
+import { deleteUsageDay, readUsageDays, selectUsageSpan, type StoredUsageDay } from "../../../../db/sql/usage-days.ts";
 import { readDeviceDays } from "../../../../db/sql/usage-device-days.ts";
 import { selectNextSettledHour } from "../../../../db/sql/rollup-hours.ts";
 import { selectUsageFleet } from "../../../../db/sql/usage-devices.ts";
@@ -16,8 +9,8 @@ import { dayMs, dayOf, hourMs } from "../../../../domain/time-range.ts";
 import { formatTimestamp } from "../../../../domain/timestamp.ts";
 import { dayFigures, type UsageDayEntry } from "../../../../domain/usage/usage-day.ts";
 import type { UsageThresholds } from "../../../../domain/usage/usage-hour.ts";
-import { alone, decoded, faultOf, inSteps, NotRepaired } from "../repair-step.ts";
-import { addUpDay } from "./day-entries.ts";
+import { alone, faultOf, inSteps, NotRepaired, readableBlocks } from "../repair-step.ts";
+import { addUpDay, entryKeyOf } from "./day-entries.ts";
 import { decodeDeviceDays, decodeUsageDay, selectHoldingDays } from "./stored-days.ts";
 import { storeUsage } from "./stored-usage.ts";
 import { familiesOf, type GpuFamily } from "./usage-fleet.ts";
@@ -78,12 +71,9 @@ async function* faultsOfDays(
   if (span === undefined) return;
   const families = familiesOf(await selectUsageFleet(client), { gpus: {} });
   const range = { fromMs: dayOf(span.fromMs), toMs: dayOf(span.toMs) + dayMs };
-  const stored = await selectUsageDays(client, range);
+  // the others are made again anyhow
   const holding = await selectHoldingDays(client, range, families);
-  for (const day of [...stored.keys()].sort((a, b) => a - b)) {
-    // others are made again anyhow
-    if (holding.has(day)) yield* faultsOfDay(client, day, { families, thresholds });
-  }
+  for (const day of holding.keys()) yield* faultsOfDay(client, day, { families, thresholds });
 }
 
 interface DayOptions {
@@ -100,10 +90,10 @@ async function* faultsOfDay(
   const name = `the day of usage from ${formatTimestamp(day)}`;
   const [stored] = await readUsageDays(client, [day]);
   if (stored === undefined) return;
-  const problems = await unreadableIn(client, stored);
-  for (const problem of problems) yield { problem, repair };
-  if (problems.length > 0) return;
-  const difference = await compare(client, stored, options);
+  const read = await readDay(client, stored);
+  for (const problem of read.problems) yield { problem, repair };
+  if (read.problems.length > 0) return;
+  const difference = await compare(client, read, options);
   if (difference === "same" || difference === "unknown") return;
   yield difference === "wrong"
     ? {
@@ -113,23 +103,33 @@ async function* faultsOfDay(
     : { problem: `${name} has more than its hours, of which some were lost: the day counts`, repair: undefined };
 }
 
-async function unreadableIn(client: SqlExecutor, stored: StoredUsageDay): Promise<string[]> {
-  const ofDevices = await readDeviceDays(client, [stored.day], undefined);
-  return [
-    ...faultOf(() => decodeUsageDay(stored)),
-    ...ofDevices.flatMap((row) => faultOf(() => decodeDeviceDays(row).entriesOf(() => true))),
-  ];
+interface ReadDay {
+  readonly day: number;
+  /** Why its rows cannot be read. */
+  readonly problems: readonly string[];
+  /** By holder and place, and by device. */
+  readonly entries: readonly (readonly UsageDayEntry[])[];
+}
+
+async function readDay(client: SqlExecutor, stored: StoredUsageDay): Promise<ReadDay> {
+  const rows = await readDeviceDays(client, [stored.day], undefined);
+  const problems: string[] = [];
+  const read = (decode: () => UsageDayEntry[]): UsageDayEntry[] => {
+    let entries: UsageDayEntry[] = [];
+    problems.push(...faultOf(() => (entries = decode())));
+    return entries;
+  };
+  const ofPlaces = read(() => decodeUsageDay(stored));
+  const ofDevices = rows.flatMap((row) => read(() => decodeDeviceDays(row).entriesOf(() => true)));
+  return { day: stored.day, problems, entries: [ofPlaces, ofDevices] };
 }
 
 /** Compares a day with its hours: `lost`, it has more than they; `unknown`, some of them cannot be read. */
 async function compare(
   client: SqlExecutor,
-  stored: StoredUsageDay,
+  { day, entries: found }: ReadDay,
   options: DayOptions,
 ): Promise<"same" | "wrong" | "lost" | "unknown"> {
-  const { day } = stored;
-  const rows = await readDeviceDays(client, [day], undefined);
-  const found = [decodeUsageDay(stored), rows.flatMap((row) => decodeDeviceDays(row).entriesOf(() => true))];
   try {
     const { entries, ofDevices } = await addUpDay(client, { fromMs: day, toMs: day + dayMs }, options);
     const made = [entries, ofDevices.flatMap((each) => each.entries)];
@@ -143,12 +143,9 @@ async function compare(
 
 function textOf(entries: readonly UsageDayEntry[]): string {
   const rows = entries.map(({ who, where, figures, deviceKeys }) => {
-    const { state, workload, job, user } = who;
-    const names = [state, workload.namespace, workload.pod, workload.container, job, user];
-    const places = [where.clusterId, where.hostname, where.modelName];
     // sums of doubles depend on their order
     const values = dayFigures.map((name) => Number(figures[name]?.toPrecision(9)));
-    return JSON.stringify([...names, ...places, deviceKeys, values]);
+    return JSON.stringify([entryKeyOf(who, where), deviceKeys, values]);
   });
   return rows.sort().join("\n");
 }
@@ -194,13 +191,10 @@ async function storeAgain(
     thresholds,
   }: { readonly hour: number; readonly gpuKeys: readonly number[]; readonly thresholds: UsageThresholds },
 ): Promise<number> {
-  const ofGpu = Map.groupBy(await selectBlocks(transaction, hour, gpuKeys), ({ gpuKey }) => gpuKey);
-  const readable = [...ofGpu.values()].filter((own) =>
-    own.every((block) => faultOf(() => decoded(block)).length === 0),
-  );
-  const blocks = readable.flat().map((block) => ({ gpuKey: block.gpuKey, block: decoded(block) }));
-  await storeUsage(transaction, hour, { blocks, stale: new Set(blocks.map(({ gpuKey }) => gpuKey)), thresholds });
-  return readable.length;
+  const blocks = await readableBlocks(transaction, { hour, gpuKeys });
+  const stale = new Set(blocks.map(({ gpuKey }) => gpuKey));
+  await storeUsage(transaction, hour, { blocks, stale, thresholds });
+  return stale.size;
 }
 
 /** Deletes a day that cannot be read or is not the sum of its hours; the collectors make it again from these.
@@ -210,8 +204,8 @@ export async function rebuildDay(client: SqlClient, day: number, thresholds: Usa
   const name = `the day of usage from ${formatTimestamp(day)}`;
   const [stored] = await readUsageDays(client, [day]);
   if (stored === undefined) throw new NotRepaired(`${name} does not exist, or was deleted already`);
-  const isReadable = (await unreadableIn(client, stored)).length === 0;
-  const difference = isReadable ? await compare(client, stored, { families, thresholds }) : "wrong";
+  const read = await readDay(client, stored);
+  const difference = read.problems.length > 0 ? "wrong" : await compare(client, read, { families, thresholds });
   if (difference !== "wrong") throw new NotRepaired(`${name} was kept: its hours say nothing else, or not all`);
   await alone(client, day, (transaction) => {
     deleteUsageDay(transaction, day);

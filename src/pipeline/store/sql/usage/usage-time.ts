@@ -10,7 +10,7 @@ import { turnOfOthers } from "../../../../kit/turn.ts";
 import { OwnRecords } from "../aggregates/own-records.ts";
 import { OwnUsage } from "./own-usage.ts";
 import { readUsage, type UsageOfHour } from "./read-usage.ts";
-import { type GpuFamily, placeAt, selects, type UsageDevice } from "./usage-fleet.ts";
+import { type GpuFamily, membersOf, placeAt, selects, type UsageDevice } from "./usage-fleet.ts";
 
 /** A device's share of the time of an hour. */
 export type DeviceShare = UsageShare<UsageDevice>;
@@ -44,9 +44,7 @@ export async function* usageTime(
   filter: Omit<UsageFilter, "holder">,
   { thresholds, families, own, onUsage }: TimedFleet,
 ): AsyncGenerator<SharesOfHour, void, undefined> {
-  const devices = families
-    .flatMap(({ board, instances }) => [...(board === undefined ? [] : [board]), ...instances])
-    .sort((a, b) => a.gpuKey - b.gpuKey);
+  const devices = families.flatMap(membersOf).sort((a, b) => a.gpuKey - b.gpuKey);
   const range = hoursSeen(filter.range, devices);
   if (range === undefined) return;
   const reading = { range: { fromMs: range.fromMs - hourMs, toMs: range.toMs + hourMs }, devices, thresholds, own };
@@ -118,7 +116,7 @@ class FleetTime {
       return this.selectedParts(sharesOf(time, []));
     }
     const times = instances.map((device) => this.timeOf(hour, device, { life: this.lifeOf(hour, device), gone }));
-    const lives = [...(board === undefined ? [] : [board]), ...instances].map((device) => this.lifeOf(hour, device));
+    const lives = membersOf(family).map((device) => this.lifeOf(hour, device));
     const life = {
       fromMs: Math.min(...lives.map(({ fromMs }) => fromMs)),
       toMs: Math.max(...lives.map(({ toMs }) => toMs)),
