@@ -1,8 +1,13 @@
+import { concurrentVariable } from "./servers/free-ports.ts";
+
 /** The value of a condition that holds. */
 export type Holds<T> = Exclude<T, false | undefined>;
 
+/** Less than a test's time limit, so that a test fails with an error that shows the condition. */
+const defaultTimeoutMs = process.env[concurrentVariable] ? 90_000 : 20_000;
+
 export interface UntilOptions {
-  /** 20 s by default. That is less than a test's time limit, so a test fails with an error that shows the condition. */
+  /** 20 s by default; 90 s in tests that run at a lower priority than others. */
   readonly timeoutMs?: number;
   /** The pause between two checks, 20 ms by default. Use less for a condition that does not last. */
   readonly everyMs?: number;
@@ -13,7 +18,7 @@ export interface UntilOptions {
  *  @returns the value of the check
  *  @throws Error with the source of the check, if the condition does not hold in time */
 export async function until<T>(check: () => T | Promise<T>, options: UntilOptions = {}): Promise<Holds<T>> {
-  const { timeoutMs = 20_000, everyMs = 20 } = options;
+  const { timeoutMs = defaultTimeoutMs, everyMs = 20 } = options;
   const deadlineMs = performance.now() + timeoutMs;
   for (;;) {
     const value = await check();

@@ -14,12 +14,17 @@ const starters = [
 const starts = /\bBun\.spawn|\bspawnSync\(/;
 const measures = /\bBun\.sleep\(|\bperformance\.now\(|\bsilenceMs\b|\bmemoryUsage\b|\bheapStats\b/;
 
-/** True for a test file that may run while other tests run, at a lower priority: it starts no processes except servers that it leaves
- *  alone, and neither waits for time to pass nor measures time or memory. So it only takes longer.
+/** Test files that start processes and kill, freeze or load them, or watch how quickly they answer. The other folders' tests only wait
+ *  until a process has answered or ended. */
+const needsProcessor = /^test\/(?:(?:abuse|dashboard|fault-leader|faults|fuzz|rolling|scale|scaling)\/|[^/]+$)/;
+
+/** True for a test file that may run while other tests run, at a lower priority, because it then only takes longer: it neither waits
+ *  for time to pass nor measures time or memory, and starts no processes that need the processor (except servers that it leaves alone).
  *  @param root  `file` is relative to it */
 export function canRunConcurrently(root: string, file: string): boolean {
   const textOf = (path: string): string => readFileSync(join(root, path), "utf8");
   if (measures.test(textOf(file))) return false;
+  if (!needsProcessor.test(file)) return true;
   const reached = [...importedBy(root, [file], (path) => !providers.includes(path))];
   return !reached.some(
     (path) =>

@@ -8,9 +8,9 @@ const root = join(import.meta.dir, "../..");
 test.each([
   ["works in memory", "runs", "test/domain/range.test.ts"],
   ["leaves its database alone", "runs", "test/drivers/postgres-store.test.ts"],
-  ["kills servers", "does not run", "test/etcd/etcd-watch.test.ts"],
+  ["kills processes", "does not run", "test/faults/kill-during-import.test.ts"],
   ["starts the program", "does not run", "test/roles.test.ts"],
-  ["starts commands", "does not run", "test/clients/telemetry-command.test.ts"],
+  ["only waits for what commands print", "runs", "test/clients/telemetry-command.test.ts"],
   ["waits for a time", "does not run", "test/drivers/etcd-service-registry.test.ts"],
   ["measures memory", "does not run", "test/routes/live/connections.test.ts"],
 ])("a test file that %s %s at the same time as others", (_, runs, file) => {
