@@ -141,7 +141,7 @@ program
   .option("--host <hostname>", "only of this host")
   .option("--model <name>", "only GPUs of this model")
   .option("--start <time>", `from the hour that has this time; ${rfc3339}`)
-  .option("--end <time>", "up to the hour that has this time")
+  .option("--end <time>", "up to the hour that has this time, or up to the beginning of an hour")
   .option("--limit <count>", "maximum number of rows", parseCount)
   .action((options) => coverage(output(), options as object));
 addUsage(program, output, parseCount);

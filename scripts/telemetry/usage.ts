@@ -24,7 +24,7 @@ const groupColumns = [...new Set<string>(Object.values(usageGroupFields).flat())
 
 /** Shows who used GPUs, and for how long. @throws GatewayError, GatewayUnreachable */
 async function usage(output: Output, options: UsageOptions): Promise<void> {
-  const { rows, next } = await usageRows(output, options);
+  const { rows, next, range } = await usageRows(output, options);
   const shown = output.asJson || options.csv === true ? rows : rows.map(inHours);
   const hours = ["allocated", "active", "idle", "effective", "unallocated", "unknown"].map((name) => `${name}_hours`);
   const columns = [...columnsIn(rows, groupColumns), "devices", ...hours, "energy_kwh", ...columnsIn(rows, ["cost"])];
@@ -32,13 +32,14 @@ async function usage(output: Output, options: UsageOptions): Promise<void> {
     ...output,
     csv: options.csv,
     next,
+    range,
   });
 }
 
 /** Shows who holds idle GPUs: those with the most idle hours first. @throws GatewayError, GatewayUnreachable */
 async function waste(output: Output, options: UsageOptions): Promise<void> {
   const { limit, ...others } = options;
-  const rows = await allRows(output, { by: "pod", ...others });
+  const { rows, range } = await allRows(output, { by: "pod", ...others });
   const idle = rows
     .filter(({ idle_seconds }) => idle_seconds > 0)
     .sort((a, b) => (b.idle_cost ?? 0) - (a.idle_cost ?? 0) || b.idle_seconds - a.idle_seconds)
@@ -49,27 +50,27 @@ async function waste(output: Output, options: UsageOptions): Promise<void> {
   show(shown, [...groups, "devices", "idle_hours", "allocated_hours", "idle_share", "idle_energy_kwh", ...money], {
     ...output,
     csv: options.csv,
+    range,
   });
 }
 
 async function usageRows(output: Output, options: UsageOptions) {
-  const { rows, next } = await pageOf(output, await usageQuery(output, options));
-  return { rows, next: options.limit === undefined ? next : undefined };
+  const { next, ...page } = await pageOf(output, await usageQuery(output, options));
+  return { ...page, next: options.limit === undefined ? next : undefined };
 }
 
 /** Reads all rows, however many pages they take: each is needed to find the greatest ones. */
-async function allRows(output: Output, options: UsageOptions): Promise<UsageOfGroup[]> {
+async function allRows(output: Output, options: UsageOptions): Promise<Omit<UsagePage, "next">> {
   // every page is about the same time
   const end_time = options.end ?? new Date().toISOString();
   const query = { ...(await usageQuery(output, options)), end_time, limit: pageSize };
-  const rows: UsageOfGroup[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await pageOf(output, { ...query, ...defined({ cursor }) });
+  const { next: second, rows, range } = await pageOf(output, query);
+  for (let cursor = second; cursor !== undefined;) {
+    const page = await pageOf(output, { ...query, cursor });
     rows.push(...page.rows);
     cursor = page.next;
-  } while (cursor !== undefined);
-  return rows;
+  }
+  return { rows, range };
 }
 
 /** The most rows of an answer. */
@@ -84,10 +85,12 @@ async function usageQuery(output: Output, options: UsageOptions): Promise<Query>
 
 async function pageOf({ gateway }: Output, query: Query) {
   const answer = await answerOf(gateway.GET("/api/v1/usage", { params: { query } }));
-  return { rows: answer.data, next: answer.next_cursor };
+  const { data: rows, next_cursor: next, start_time, end_time } = answer;
+  return { rows, next, range: `whole hours from ${start_time} to ${end_time}` };
 }
 
-type UsageOfGroup = Awaited<ReturnType<typeof pageOf>>["rows"][number];
+type UsagePage = Awaited<ReturnType<typeof pageOf>>;
+type UsageOfGroup = UsagePage["rows"][number];
 
 /** Seconds as hours, and the share of the allocated time that was idle. */
 function inHours(row: UsageOfGroup): Row {
@@ -117,9 +120,17 @@ function hoursText(seconds: number): string {
 function show(
   rows: readonly Row[],
   columns: readonly string[],
-  { csv = false, ...options }: Parameters<typeof showRows>[2] & { readonly csv?: boolean | undefined },
+  {
+    csv = false,
+    range,
+    ...options
+  }: Parameters<typeof showRows>[2] & { readonly csv?: boolean | undefined; readonly range: string },
 ): void {
-  if (!csv) return showRows(rows, columns, options);
+  if (!csv) {
+    showRows(rows, columns, options);
+    if (!options.asJson) print(range);
+    return;
+  }
   const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
   const cells = rows.map((row) => names.map((name) => csvCell(row[name])));
   print(stringify([names, ...cells]).trimEnd());
@@ -145,7 +156,7 @@ export function addUsage(program: Command, output: () => Output, parseCount: (te
       .option("--job <name>", "only what this job held")
       .option("--user <name>", "only what was held for this user")
       .option("--start <time>", "from the hour that has this time; RFC 3339 with zone; by default a day before the end")
-      .option("--end <time>", "up to the hour that has this time; by default now")
+      .option("--end <time>", "up to the hour that has this time, or up to the beginning of an hour; by default now")
       .option("--limit <count>", "maximum number of rows", parseCount)
       .option("--csv", "CSV instead of a table", false);
   command("usage", "who used GPUs, for how long, and how much of that was active, idle and effective; by namespace")

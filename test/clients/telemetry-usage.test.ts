@@ -40,6 +40,7 @@ test("usage shows hours by namespace as a table, as CSV and as JSON", async () =
   const table = await run("usage");
   expect([table.status, table.errors]).toEqual([0, ""]);
   expect(table.text).toMatch(/busy +│ 1 +│ 1\.00 +│ 1\.00 +│ 0\.00 +│ - +│ 0\.00 +│ 0\.00 +│ 0\.1 /);
+  expect(table.text).toContain("whole hours from 2025-07-18T14:00:00Z to 2025-07-18T16:00:00Z");
   const csv = await run("usage", "--by", "total", "--csv");
   expect(csv.text.split("\n")[0]).toStartWith("timestamp,devices,allocated_seconds");
   const json = JSON.parse((await run("usage", "--namespace", "busy", "--step", "hour", "--json")).text) as unknown;
@@ -50,6 +51,7 @@ test("waste shows who holds idle GPUs, and no control character of a name", asyn
   const table = await run("waste");
   expect([table.status, table.errors]).toEqual([0, ""]);
   expect(table.text).toMatch(/pod-0 +│ 2 +│ 2\.00 +│ 2\.00 +│ 100 % +│ 0\.2/);
+  expect(table.text).toContain("whole hours from 2025-07-18T14:00:00Z to");
   expect(table.text).not.toContain("busy");
   expect(table.text).not.toContain("\u001b");
   const csv = await run("waste", "--csv");

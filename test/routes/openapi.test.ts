@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { TSchema } from "@sinclair/typebox";
+import { type TSchema, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { parse } from "yaml";
 import { makeBatch, messageOf } from "../../dev/make-batch.ts";
@@ -319,11 +319,22 @@ function checkOf(schema: Json): TSchema {
   if (data?.items !== undefined) {
     const item = named(data.items.$ref);
     if (rest.as_of !== undefined) return rest.next_cursor === undefined ? listAsOfAnswer(item) : partAsOfAnswer(item);
-    if (rest.next_cursor !== undefined) return rest.resolution === undefined ? partAnswer(item) : pageAnswer(item);
+    if (rest.next_cursor !== undefined) {
+      return rest.resolution === undefined ? partAnswer(item, textsOf(schema)) : pageAnswer(item);
+    }
     return rest.resolution === undefined ? listAnswer(item) : rowsAnswer(item);
   }
   if (data?.$ref !== undefined) return singleAnswer(named(data.$ref));
   return named(String(schema.$ref));
+}
+
+/** The members of an answer that are texts. */
+function textsOf({ properties = {}, required = [] }: Json): Record<string, TSchema> {
+  const texts = Object.entries(properties as Record<string, Json>).filter(([, { type }]) => type === "string");
+  const isRequired = new Set(required as readonly string[]);
+  return Object.fromEntries(
+    texts.map(([name]) => [name, isRequired.has(name) ? Type.String() : Type.Optional(Type.String())]),
+  );
 }
 
 function named(reference: string): TSchema {

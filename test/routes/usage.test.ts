@@ -41,6 +41,8 @@ afterAll(() => opened.close());
 
 const window = "start_time=2025-07-18T14:00:00Z&end_time=2025-07-18T17:00:00Z";
 interface Answer {
+  readonly start_time: string;
+  readonly end_time: string;
   readonly data: readonly Readonly<Record<string, unknown>>[];
   readonly next_cursor?: string;
 }
@@ -93,6 +95,29 @@ test("a page of sums over a range leads to the next one, although the beginning 
   expect(second.next_cursor).toBeUndefined();
 });
 
+test.each([
+  ["from 14:00 to 15:00: one hour", "T14:00:00Z", "T15:00:00Z", "T14:00:00Z", "T15:00:00Z", 3600],
+  ["up to an instant within an hour: all of it", "T14:20:00Z", "T15:00:00.0001Z", "T14:00:00Z", "T16:00:00Z", 7200],
+  ["an instant: its hour", "T15:00:00Z", "T15:00:00Z", "T15:00:00Z", "T16:00:00Z", 3600],
+] as const)("usage counts whole hours, and says which: %s", async (_, start, end, from, to, seconds) => {
+  const day = "2025-07-18";
+  const range = `start_time=${day}${start}&end_time=${day}${end}`;
+  const hours = { start_time: `${day}${from}`, end_time: `${day}${to}` };
+  expect(await dataOf(`/api/v1/usage?${range}&group_by=job&user=ada`)).toMatchObject({
+    ...hours,
+    data: [{ allocated_seconds: seconds }],
+  });
+  expect(await dataOf(`/api/v1/usage/jobs?${range}&user=ada`)).toMatchObject({
+    ...hours,
+    data: [{ allocated_seconds: seconds }],
+  });
+});
+
+test("usage says that a range begins later than asked: no records are older", async () => {
+  const answer = await dataOf("/api/v1/usage?start_time=1900-01-01T00:00:00Z&end_time=2025-07-18T17:00:00Z");
+  expect([answer.start_time, answer.data[0]?.["timestamp"]]).toEqual(["1999-12-31T00:00:00Z", answer.start_time]);
+});
+
 test("a pod or job has a footprint when it has ended", async () => {
   const { data } = await dataOf(`/api/v1/usage/jobs?start_time=2025-07-18T12:00:00Z&end_time=2025-07-18T17:00:00Z`);
   expect(data).toEqual([
@@ -126,7 +151,7 @@ test("usage is CSV and GraphQL, too", async () => {
   const csv = await (await gateway.get(`/api/v1/usage?${window}`, { headers: { accept: "text/csv" } })).text();
   expect(csv.split("\n")[0]).toStartWith("timestamp,cluster_id,hostname,uuid,model_name,namespace");
   const range = 'startTime: "2025-07-18T14:00:00Z", endTime: "2025-07-18T17:00:00Z"';
-  const query = `{ usage(groupBy: total, ${range}) { rows { devices allocatedSeconds } } gpuHolders(uuid: "GPU-b", at: "2025-07-18T14:05:00Z") { job user } }`;
+  const query = `{ usage(groupBy: total, ${range}) { startTime endTime rows { devices allocatedSeconds } } gpuHolders(uuid: "GPU-b", at: "2025-07-18T14:05:00Z") { job user } }`;
   const answer = await gateway.get("/graphql", {
     method: "POST",
     headers: { "content-type": "application/json" },
@@ -134,7 +159,11 @@ test("usage is CSV and GraphQL, too", async () => {
   });
   expect(await answer.json()).toEqual({
     data: {
-      usage: { rows: [{ devices: 2, allocatedSeconds: 10_800 }] },
+      usage: {
+        startTime: "2025-07-18T14:00:00Z",
+        endTime: "2025-07-18T17:00:00Z",
+        rows: [{ devices: 2, allocatedSeconds: 10_800 }],
+      },
       gpuHolders: [{ job: "4711", user: "ada" }],
     },
   });

@@ -1,5 +1,5 @@
 import { defined } from "../../kit/defined.ts";
-import { type TProperties, type TSchema, Type } from "@sinclair/typebox";
+import { type TProperties, type TSchema, Type, TypeGuard } from "@sinclair/typebox";
 import {
   listAnswer,
   listAsOfAnswer,
@@ -141,7 +141,7 @@ function successResponses(success: Success): Record<number, Documented> & { 200:
     return { 200: json("Success", partAsOfAnswer(refTo(success.partAsOf)), exampleAsOf(success.partAsOf)) };
   }
   if ("part" in success) {
-    const example = { success: true, count: 1, data: [exampleOf(success.part)] };
+    const example = { success: true, count: 1, ...examplesOf(success.also), data: [exampleOf(success.part)] };
     return { 200: json("Success", partAnswer(refTo(success.part), success.also), example) };
   }
   if ("page" in success) {
@@ -155,6 +155,12 @@ function successResponses(success: Success): Record<number, Documented> & { 200:
   }
   const example = { success: true, count: 1, data: exampleOf(success.single) };
   return { 200: json("Success", singleAnswer(refTo(success.single)), example) };
+}
+
+/** An example of each member that every answer has. */
+function examplesOf(also: TProperties = {}): Record<string, unknown> {
+  const members = Object.entries(also).filter(([, schema]) => !TypeGuard.IsOptional(schema));
+  return Object.fromEntries(members.map(([name, schema]) => [name, exampleOf(schema)]));
 }
 
 function exampleAsOf(item: TSchema): unknown {

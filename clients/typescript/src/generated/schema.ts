@@ -450,7 +450,7 @@ export interface paths {
         };
         /**
          * Who used GPUs, and for how long
-         * @description Of each namespace, pod, container, job, user, host, model, cluster or device: the time in which GPUs were held, free or unknown, how much of it was active, idle and effective, and the energy and cost. Allocated, unallocated and unknown seconds of all rows add up to the time of all GPUs. Covers whole hours (UTC), the present one until the newest records.
+         * @description Of each namespace, pod, container, job, user, host, model, cluster or device: the time in which GPUs were held, free or unknown, how much of it was active, idle and effective, and the energy and cost. Allocated, unallocated and unknown seconds of all rows add up to the time of all GPUs. Covers whole hours (UTC), from start_time to end_time of the answer, the present one until the newest records. An end_time at the beginning of an hour leaves this hour out: a day lasts from midnight to midnight.
          */
         get: operations["listUsage"];
         put?: never;
@@ -470,7 +470,7 @@ export interface paths {
         };
         /**
          * What each pod and job used
-         * @description The footprint of each pod or job that held a GPU in the range: its devices, when it held them, for how long, and its utilization, memory, power and energy. In the order in which they began.
+         * @description The footprint of each pod or job that held a GPU in the range: its devices, when it held them, for how long, and its utilization, memory, power and energy. In the order in which they began. The range has whole hours, as that of usage.
          */
         get: operations["listJobUsage"];
         put?: never;
@@ -5977,7 +5977,7 @@ export interface operations {
                  */
                 start_time?: string;
                 /**
-                 * @description RFC 3339 with zone; up to the hour that has it. Default now
+                 * @description RFC 3339 with zone; up to the hour that has it, or up to the beginning of an hour, which is then left out. Default now
                  * @example 2025-07-18T20:42:34Z
                  */
                 end_time?: string;
@@ -6100,7 +6100,7 @@ export interface operations {
                  */
                 start_time?: string;
                 /**
-                 * @description RFC 3339 with zone; up to the hour that has it. Default now
+                 * @description RFC 3339 with zone; up to the hour that has it, or up to the beginning of an hour, which is then left out. Default now
                  * @example 2025-07-18T20:42:34Z
                  */
                 end_time?: string;
@@ -6173,6 +6173,8 @@ export interface operations {
                      * @example {
                      *       "success": true,
                      *       "count": 1,
+                     *       "start_time": "2025-07-18T20:42:34Z",
+                     *       "end_time": "2025-07-18T20:42:34Z",
                      *       "data": [
                      *         {
                      *           "timestamp": "2025-07-18T20:00:00Z",
@@ -6214,6 +6216,18 @@ export interface operations {
                         data: components["schemas"]["Usage"][];
                         /** @description Cursor of the next part; absent at the end of the list */
                         next_cursor?: string;
+                        /**
+                         * Format: date-time
+                         * @description Beginning of the first hour that is counted
+                         * @example 2025-07-18T20:42:34Z
+                         */
+                        start_time: string;
+                        /**
+                         * Format: date-time
+                         * @description End of the last hour that is counted; of the present hour, what has been recorded counts
+                         * @example 2025-07-18T20:42:34Z
+                         */
+                        end_time: string;
                     };
                     "text/csv": string;
                     "application/x-ndjson": string;
@@ -6243,7 +6257,7 @@ export interface operations {
                  */
                 start_time?: string;
                 /**
-                 * @description RFC 3339 with zone; up to the hour that has it. Default now
+                 * @description RFC 3339 with zone; up to the hour that has it, or up to the beginning of an hour, which is then left out. Default now
                  * @example 2025-07-18T20:42:34Z
                  */
                 end_time?: string;
@@ -6316,6 +6330,8 @@ export interface operations {
                      * @example {
                      *       "success": true,
                      *       "count": 1,
+                     *       "start_time": "2025-07-18T20:42:34Z",
+                     *       "end_time": "2025-07-18T20:42:34Z",
                      *       "data": [
                      *         {
                      *           "namespace": "ml-training",
@@ -6366,6 +6382,18 @@ export interface operations {
                         data: components["schemas"]["JobUsage"][];
                         /** @description Cursor of the next part; absent at the end of the list */
                         next_cursor?: string;
+                        /**
+                         * Format: date-time
+                         * @description Beginning of the first hour that is counted
+                         * @example 2025-07-18T20:42:34Z
+                         */
+                        start_time: string;
+                        /**
+                         * Format: date-time
+                         * @description End of the last hour that is counted; of the present hour, what has been recorded counts
+                         * @example 2025-07-18T20:42:34Z
+                         */
+                        end_time: string;
                     };
                     "text/csv": string;
                     "application/x-ndjson": string;

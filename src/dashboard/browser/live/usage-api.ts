@@ -50,12 +50,11 @@ async function readPages<Row>(path: string, query: Readonly<Record<string, strin
   }
 }
 
-/** The range of the API includes both of its ends. */
 function queryOf({ time, holder }: UsageChoice): Readonly<Record<string, string>> {
   const { fromMs, toMs } = usageHours(time, nowMs());
   return {
     start_time: new Date(fromMs).toISOString(),
-    ...(toMs === undefined ? {} : { end_time: new Date(toMs - 1).toISOString() }),
+    ...(toMs === undefined ? {} : { end_time: new Date(toMs).toISOString() }),
     ...holder,
   };
 }

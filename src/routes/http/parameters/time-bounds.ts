@@ -1,4 +1,4 @@
-import type { TimeRange } from "../../../domain/time-range.ts";
+import { hourMs, hourOf, type TimeRange } from "../../../domain/time-range.ts";
 import { firstMsOf } from "../../../domain/timestamp.ts";
 import { InvalidParameter } from "../api-error.ts";
 import { instant, optional, type ValuesOf } from "./parameter.ts";
@@ -27,4 +27,27 @@ export function timeRangeOf({ start_time: start, end_time: end }: TimeBounds): T
     fromMs: start === undefined ? -Infinity : firstMsOf(start),
     toMs: end === undefined ? Infinity : end.ms + 1,
   };
+}
+
+/** The parameters that bound a range of whole hours.
+ *  @param window the time before the end at which the range begins by default: "a day" */
+export function hourBounds(window: string) {
+  return timeBounds({
+    start: `RFC 3339 with zone; from the hour that has it. Default ${window} before the end`,
+    end: "RFC 3339 with zone; up to the hour that has it, or up to the beginning of an hour, which is then left out. Default now",
+  });
+}
+
+/** The whole hours (UTC) between two bounds. A bound within an hour adds all of it. An end at the beginning of an hour leaves that hour
+ *  out, so that days from midnight to midnight add up; but the hour of the start is always in the range.
+ *  @param windowMs the time from the start to the end if there is no start
+ *  @throws as `timeRangeOf` */
+export function hoursBetween(
+  bounds: TimeBounds,
+  { nowMs, windowMs }: { readonly nowMs: number; readonly windowMs: number },
+): TimeRange {
+  const given = timeRangeOf(bounds);
+  const endMs = bounds.end_time === undefined ? nowMs : firstMsOf(bounds.end_time);
+  const fromMs = hourOf(given.fromMs === -Infinity ? endMs - windowMs : given.fromMs);
+  return { fromMs, toMs: Math.max(Math.ceil(endMs / hourMs) * hourMs, fromMs + hourMs) };
 }

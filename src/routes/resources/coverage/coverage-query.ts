@@ -10,17 +10,14 @@ import type { CoverageQueries } from "../../../pipeline/store/telemetry-queries.
 import { gpuSelection, limit } from "../../http/parameters/common.ts";
 import { cursorParameter, encodeCursor } from "../../http/parameters/cursor.ts";
 import { choice, type ValuesOf, withDefault } from "../../http/parameters/parameter.ts";
-import { timeBounds, timeRangeOf } from "../../http/parameters/time-bounds.ts";
+import { hourBounds, hoursBetween } from "../../http/parameters/time-bounds.ts";
 import { selectorOf } from "../../schemas/gpu-selector.ts";
 import { toApiCoverage } from "./coverage-row.ts";
 
 /** The parameters of requests for coverage. */
 export const coverageQuery = {
   by: withDefault(choice(coverageGroupings, { example: "host" }), "cluster"),
-  ...timeBounds({
-    start: "RFC 3339 with zone; from the hour that has it. Default an hour before the end",
-    end: "RFC 3339 with zone; up to the hour that has it. Default now",
-  }),
+  ...hourBounds("an hour"),
   step: withDefault(
     choice(["hour", "total"], {
       description: ({ value }) =>
@@ -69,11 +66,7 @@ export async function coveragePage(
 
 function coverageFilterOf(values: ValuesOf<typeof coverageQuery>, nowMs: number): CoverageFilter {
   const { by: groupBy, step, limit: max, cursor: after } = values;
-  const given = timeRangeOf(values);
-  const toMs = given.toMs === Infinity ? nowMs + 1 : given.toMs;
-  const fromMs = given.fromMs === -Infinity ? toMs - 1 - coverageHourMs : given.fromMs;
-  // the API's range includes its end, so the end is the millisecond before toMs
-  const range = { fromMs: Math.floor(fromMs / coverageHourMs) * coverageHourMs, toMs };
+  const range = hoursBetween(values, { nowMs, windowMs: coverageHourMs });
   const { gpu_uuid, parent_uuid, cluster_id, hostname, model } = values;
   const gpus = selectorOf({ gpu_uuid, parent_uuid, cluster_id, hostname, model });
   return { groupBy, gpus, range, step, nowMs, limit: max, ...defined({ after }) };

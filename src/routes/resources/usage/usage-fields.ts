@@ -1,10 +1,11 @@
 import { GraphQLNonNull, GraphQLObjectType, GraphQLString } from "graphql";
 import type { TObject } from "@sinclair/typebox";
+import { dateTime } from "../../graphql-kit/types/scalars.ts";
 import { type FieldMap, limitOf, type SchemaKit } from "../../graphql-kit/field.ts";
 import { heldSpanSchema, toApiHeldSpan } from "./held-span.ts";
 import { holdersQuery, holdersRange, uuidParameter } from "./holders-query.ts";
-import { jobPage, jobQuery, usagePage, usageQuery } from "./usage-query.ts";
-import { jobUsageSchema, usageSchema } from "./usage-row.ts";
+import { type ApiUsagePage, jobPage, jobQuery, usagePage, usageQuery } from "./usage-query.ts";
+import { type ApiHours, countedHours, jobUsageSchema, usageSchema } from "./usage-row.ts";
 
 /** The queries for who used devices, and for what. */
 export function usageFields({ types, field }: SchemaKit): FieldMap {
@@ -47,11 +48,13 @@ export function usageFields({ types, field }: SchemaKit): FieldMap {
 
 function pageOf(types: SchemaKit["types"], name: string, schema: TObject) {
   return new GraphQLNonNull(
-    new GraphQLObjectType<{ readonly next: string | undefined }>({
+    new GraphQLObjectType<ApiUsagePage<unknown>>({
       name,
       description: "A part of the usage",
       fields: {
         rows: { type: types.listOf(schema), extensions: { size: () => 1 } },
+        startTime: hourField("start_time"),
+        endTime: hourField("end_time"),
         nextCursor: {
           type: GraphQLString,
           description: "The cursor of the next part; null at the end",
@@ -60,4 +63,13 @@ function pageOf(types: SchemaKit["types"], name: string, schema: TObject) {
       },
     }),
   );
+}
+
+function hourField(name: keyof ApiHours) {
+  const { description = "" } = countedHours[name];
+  return {
+    type: new GraphQLNonNull(dateTime),
+    description,
+    resolve: ({ hours }: ApiUsagePage<unknown>) => hours[name],
+  };
 }

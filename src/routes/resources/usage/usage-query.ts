@@ -1,4 +1,4 @@
-import { hourMs, type TimeRange } from "../../../domain/time-range.ts";
+import { hourMs } from "../../../domain/time-range.ts";
 import { usageGroupings, type UsageFilter, usageSteps } from "../../../domain/usage/usage.ts";
 import type { Clock } from "../../../kit/clock.ts";
 import { defined } from "../../../kit/defined.ts";
@@ -6,9 +6,9 @@ import type { UsageQueries } from "../../../pipeline/store/telemetry-queries.ts"
 import { gpuSelection, limit, nameOf } from "../../http/parameters/common.ts";
 import { cursorParameter, encodeCursor, type Place } from "../../http/parameters/cursor.ts";
 import { choice, optional, type ValuesOf, withDefault } from "../../http/parameters/parameter.ts";
-import { timeBounds, timeRangeOf } from "../../http/parameters/time-bounds.ts";
+import { hourBounds, hoursBetween } from "../../http/parameters/time-bounds.ts";
 import { selectorOf } from "../../schemas/gpu-selector.ts";
-import { toApiJob, toApiUsage } from "./usage-row.ts";
+import { type ApiHours, toApiHours, toApiJob, toApiUsage } from "./usage-row.ts";
 
 const windowDefaultMs = 24 * hourMs;
 /** So many groups and hours are in memory at most. */
@@ -16,10 +16,7 @@ const rowsMax = 100_000;
 
 /** The parameters that select usage. */
 const selection = {
-  ...timeBounds({
-    start: "RFC 3339 with zone; from the hour that has it. Default a day before the end",
-    end: "RFC 3339 with zone; up to the hour that has it. Default now",
-  }),
+  ...hourBounds("a day"),
   ...gpuSelection,
   namespace: optional(nameOf("Only what this Kubernetes namespace held", "ml-training")),
   pod: optional(nameOf("Only what pods of this name held", "trainer-0")),
@@ -63,8 +60,9 @@ export const jobQuery = {
 };
 
 /** A part of a list, in the API's shape. */
-interface ApiPage<Row> {
+export interface ApiUsagePage<Row> {
   readonly rows: readonly Row[];
+  readonly hours: ApiHours;
   /** The cursor of the next part; undefined at the end. */
   readonly next: string | undefined;
 }
@@ -76,13 +74,14 @@ export async function usagePage(
   queries: Pick<UsageQueries, "sums">,
   values: ValuesOf<typeof usageQuery>,
   clock: Clock,
-): Promise<ApiPage<ReturnType<typeof toApiUsage>>> {
+): Promise<ApiUsagePage<ReturnType<typeof toApiUsage>>> {
   const { group_by: groupBy, step } = values;
-  const rows = await queries.sums({ ...filterOf(values, clock.nowMs()), groupBy, step, rowsMax });
+  const filter = filterOf(values, clock.nowMs());
+  const rows = await queries.sums({ ...filter, groupBy, step, rowsMax });
   // the time of all rows is the beginning of the range, which may have moved since the page before
   const place = ({ timeMs, group }: (typeof rows)[number]): Place => [step === "total" ? 0 : timeMs, ...group];
   const { elements, next } = partOf(rows, place, values);
-  return { rows: elements.map((row) => toApiUsage(row, groupBy)), next };
+  return { rows: elements.map((row) => toApiUsage(row, groupBy)), hours: toApiHours(filter.range), next };
 }
 
 /** Reads the requested part of the usage of jobs.
@@ -91,13 +90,14 @@ export async function jobPage(
   queries: Pick<UsageQueries, "jobs">,
   values: ValuesOf<typeof jobQuery>,
   clock: Clock,
-): Promise<ApiPage<ReturnType<typeof toApiJob>>> {
+): Promise<ApiUsagePage<ReturnType<typeof toApiJob>>> {
   const nowMs = clock.nowMs();
-  const jobs = await queries.jobs({ ...filterOf(values, nowMs), nowMs, rowsMax });
+  const filter = filterOf(values, nowMs);
+  const jobs = await queries.jobs({ ...filter, nowMs, rowsMax });
   const meant = jobs.filter(({ hasEnded }) => values.ended === "all" || hasEnded === (values.ended === "yes"));
   const place = ({ fromMs, namespace, pod, job }: (typeof jobs)[number]): Place => [fromMs, namespace, pod, job];
   const { elements, next } = partOf(meant, place, values);
-  return { rows: elements.map(toApiJob), next };
+  return { rows: elements.map(toApiJob), hours: toApiHours(filter.range), next };
 }
 
 function filterOf(values: ValuesOf<typeof selection>, nowMs: number): UsageFilter {
@@ -105,15 +105,8 @@ function filterOf(values: ValuesOf<typeof selection>, nowMs: number): UsageFilte
   return {
     gpus: selectorOf({ gpu_uuid, parent_uuid, cluster_id, hostname, model }),
     holder: defined({ namespace, pod, job, user }),
-    range: hoursOf(timeRangeOf(values), nowMs),
+    range: hoursBetween(values, { nowMs, windowMs: windowDefaultMs }),
   };
-}
-
-/** Whole hours, from the one that has the beginning of a range. */
-function hoursOf(given: TimeRange, nowMs: number): TimeRange {
-  const toMs = given.toMs === Infinity ? nowMs + 1 : given.toMs;
-  const fromMs = given.fromMs === -Infinity ? toMs - 1 - windowDefaultMs : given.fromMs;
-  return { fromMs: Math.floor(fromMs / hourMs) * hourMs, toMs };
 }
 
 /** The rows after a place, at most `limit`. */

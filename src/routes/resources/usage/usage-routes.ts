@@ -12,8 +12,8 @@ import { list } from "../../schemas/envelope.ts";
 import type { ViewOf } from "../resource.ts";
 import { heldSpanSchema, toApiHeldSpan } from "./held-span.ts";
 import { holdersQuery, holdersRange, uuidParameter } from "./holders-query.ts";
-import { jobPage, jobQuery, usagePage, usageQuery } from "./usage-query.ts";
-import { jobUsageSchema, usageSchema } from "./usage-row.ts";
+import { type ApiUsagePage, jobPage, jobQuery, usagePage, usageQuery } from "./usage-query.ts";
+import { countedHours, jobUsageSchema, usageSchema } from "./usage-row.ts";
 
 /** The routes of who used devices, and for what. */
 export function usageRoutes(viewOf: ViewOf, clock: Clock) {
@@ -47,13 +47,9 @@ export function usageRoutes(viewOf: ViewOf, clock: Clock) {
     );
 }
 
-function pageAnswer(
-  request: Request,
-  { rows, next }: { readonly rows: readonly Row[]; readonly next: string | undefined },
-  columns: readonly string[],
-) {
+function pageAnswer(request: Request, { rows, hours, next }: ApiUsagePage<Row>, columns: readonly string[]) {
   const format = formatOf(request);
-  if (format === "json") return { ...list(rows), ...defined({ next_cursor: next }) };
+  if (format === "json") return { ...list(rows), ...hours, ...defined({ next_cursor: next }) };
   return rowAnswer({ request, format, columns, parts: onePart(rows) });
 }
 
@@ -70,8 +66,10 @@ const usageDetail = operation({
   description:
     "Of each namespace, pod, container, job, user, host, model, cluster or device: the time in which GPUs were held, free or unknown, how much of it " +
     "was active, idle and effective, and the energy and cost. Allocated, unallocated and unknown seconds of all rows add up to the " +
-    "time of all GPUs. Covers whole hours (UTC), the present one until the newest records.",
+    "time of all GPUs. Covers whole hours (UTC), from start_time to end_time of the answer, the present one until the newest records. " +
+    "An end_time at the beginning of an hour leaves this hour out: a day lasts from midnight to midnight.",
   part: usageSchema,
+  also: countedHours,
   alsoAsRows: true,
   errors: [400, 500, 503],
 });
@@ -82,8 +80,9 @@ const jobsDetail = operation({
   summary: "What each pod and job used",
   description:
     "The footprint of each pod or job that held a GPU in the range: its devices, when it held them, for how long, and its utilization, " +
-    "memory, power and energy. In the order in which they began.",
+    "memory, power and energy. In the order in which they began. The range has whole hours, as that of usage.",
   part: jobUsageSchema,
+  also: countedHours,
   alsoAsRows: true,
   errors: [400, 500, 503],
 });

@@ -1,4 +1,5 @@
 import { type Static, Type } from "@sinclair/typebox";
+import type { TimeRange } from "../../../domain/time-range.ts";
 import { formatTimestamp } from "../../../domain/timestamp.ts";
 import {
   type JobUsage,
@@ -66,6 +67,18 @@ const exampleSum = {
   ...{ effective_by: "tensor", energy_by: "counter", utilization_mean: 71.2, utilization_max: 100 },
   ...{ memory_mean_mb: 61_440, memory_max_mb: 70_000, power_mean: 520, power_max: 698 },
 };
+
+/** The hours that an answer counts. */
+export const countedHours = {
+  start_time: instant("Beginning of the first hour that is counted"),
+  end_time: instant("End of the last hour that is counted; of the present hour, what has been recorded counts"),
+};
+export type ApiHours = Readonly<Record<keyof typeof countedHours, string>>;
+
+/** The hours of a range, in the API's shape. */
+export function toApiHours({ fromMs, toMs }: TimeRange): ApiHours {
+  return { start_time: formatTimestamp(fromMs), end_time: formatTimestamp(toMs) };
+}
 
 /** What a group used, as the API shows it. */
 export const usageSchema = Type.Object(
