@@ -106,6 +106,25 @@ describe("an error names the unusable parameter", () => {
     });
   });
 
+  const lists: [path: string, field: string][] = [
+    ["/api/v1/faults?state=", "{ faults(state: []) { nextCursor } }"],
+    ["/api/v1/faults?severity=", "{ faults(severity: []) { nextCursor } }"],
+    [
+      "/api/v1/telemetry/aggregates?group_by=host&metrics=",
+      "{ aggregates(groupBy: host, metrics: []) { resolution } }",
+    ],
+    ["/api/v1/telemetry?metrics=", "{ latestTelemetry { series(names: []) { value } } }"],
+  ];
+  test.each(lists)("a list without elements: %s", async (path, field) => {
+    const { message, status } = await errorOf(path);
+    const answer = await gateway.get(`/graphql?query=${encodeURIComponent(field)}`);
+    const { errors } = (await answer.json()) as { errors: { message: string }[] };
+    for (const each of [message, errors[0]?.message]) {
+      expect(each).toMatch(/^\w+="" is not usable: it is an empty list; expected /);
+    }
+    expect(status).toBe(400);
+  });
+
   test("a parameter that is given twice", async () => {
     expect(await errorOf("/api/v1/telemetry?limit=1&limit=2")).toMatchObject({
       status: 400,

@@ -21,6 +21,9 @@ export type Read<Value> = { readonly value: Value } | { readonly problem?: Text 
 /** The result for a text that is not usable, if the parameter's `expected` says enough. */
 export const notUsable: { readonly problem?: Text } = {};
 
+/** The result for a list without elements, in REST an empty text. It is refused, because a client can mean all by it, or nothing. */
+export const emptyList = { problem: "it is an empty list" };
+
 /** One parameter of a request: its documentation, its kind, and the function that reads its text. */
 export interface Parameter<Value> {
   readonly kind: Kind;
@@ -172,6 +175,7 @@ export function listOf(
     kind: { name: "list", values },
     expected: ({ listSuffix }) => `1 to ${maxItems} names from ${source}${listSuffix}`,
     read: (given) => {
+      if (given === "") return emptyList;
       if (given.length > listMaxLength) return notUsable;
       const items = [...new Set(given.split(",").map(meaningOf))];
       const unknown = items.find((item) => !allowed.has(item));

@@ -2,7 +2,7 @@ import { quoted } from "../../../domain/cut-text.ts";
 import { type MetricChoice, readMetricChoice } from "../../../domain/metric-choice.ts";
 import { splitNames } from "../../../domain/series-selector.ts";
 import { maxMetrics } from "./common.ts";
-import { notUsable, optional, type Parameter, type Read, text } from "./parameter.ts";
+import { emptyList, notUsable, optional, type Parameter, type Read, text } from "./parameter.ts";
 
 /** The longest list of metrics and series, in characters: the longest selector fits. */
 export const namesMaxLength = 4096;
@@ -29,6 +29,7 @@ export const recordMetrics: Parameter<MetricChoice | undefined> = optional({
 });
 
 function readChoice(given: string): Read<MetricChoice> {
+  if (given === "") return emptyList;
   if (given.length > namesMaxLength) return notUsable;
   const items = [...new Set(splitNames(given))];
   const choice = readMetricChoice(items);

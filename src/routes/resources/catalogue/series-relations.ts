@@ -2,7 +2,7 @@ import { quoted } from "../../../domain/cut-text.ts";
 import { MetricChoice } from "../../../domain/metric-choice.ts";
 import { readSeriesSelector, type SeriesSelector, splitNames } from "../../../domain/series-selector.ts";
 import type { FieldMap, SchemaKit } from "../../graphql-kit/field.ts";
-import { optional, type Parameter, text } from "../../http/parameters/parameter.ts";
+import { emptyList, notUsable, optional, type Parameter, text } from "../../http/parameters/parameter.ts";
 import { namesMaxLength } from "../../http/parameters/record-metrics.ts";
 import { seriesValueSchema, toApiSeriesName } from "./series.ts";
 
@@ -17,7 +17,8 @@ const names: Parameter<MetricChoice | undefined> = optional({
   kind: { name: "texts" },
   expected: `names of metrics, or series such as ${example}; together at most ${namesMaxLength} characters`,
   read: (given) => {
-    if (given.length > namesMaxLength) return {};
+    if (given === "") return emptyList;
+    if (given.length > namesMaxLength) return notUsable;
     const series: SeriesSelector[] = [];
     for (const item of splitNames(given)) {
       // a text with an opening brace is a selector with an error rather than a name
