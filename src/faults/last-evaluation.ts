@@ -11,6 +11,13 @@ export interface LastEvaluation {
 /** A leader says at least every 5 s that it evaluates, and is replaced within the time of a lease, 10 s by default. */
 export const evaluationLateSeconds = 60;
 
+/** When that was, in words. */
+export function evaluatedText({ atMs }: LastEvaluation): string {
+  return atMs === undefined
+    ? "no process has evaluated faults yet"
+    : `faults were last evaluated ${formatTimestamp(atMs)}`;
+}
+
 /** Why a list of faults may lack some, for operators; undefined if it is complete. */
 export function missingEvaluation({ atMs, isCurrent }: LastEvaluation): string | undefined {
   if (isCurrent) return undefined;

@@ -312,7 +312,12 @@ exerciseService("the watch on the evaluation of faults", () => {
     return Promise.resolve({ atMs: undefined, isCurrent: false });
   };
   return {
-    service: new EvaluationWatch({ queries: { lastEvaluation }, clock: { ...clock, sleep }, log }),
+    service: new EvaluationWatch({
+      queries: { lastEvaluation },
+      registry: new Registry(),
+      clock: { ...clock, sleep },
+      log,
+    }),
     calls: () => calls,
   };
 });

@@ -5,7 +5,12 @@ const componentSchema = Type.Object(
   {
     status: Type.Union([Type.Literal("ok"), Type.Literal("degraded"), Type.Literal("down")]),
     reason: Type.Optional(Type.String({ description: "The error of the part; absent if the status is ok" })),
-    activity: Type.Optional(Type.String({ description: "Current activity of the part; for the store, its database" })),
+    activity: Type.Optional(
+      Type.String({
+        description:
+          "Current activity of the part; for the store, its database; for the evaluation of faults, when it was last done",
+      }),
+    ),
   },
   { additionalProperties: false, description: "A part of the process" },
 );

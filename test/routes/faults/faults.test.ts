@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { Registry } from "prom-client";
 import { SqlFaultStore } from "../../../src/faults/sql/sql-fault-store.ts";
 import { unshownLog } from "../../../dev/unshown-log.ts";
 import { EvaluationWatch } from "../../../src/routes/answers/faults/evaluation-watch.ts";
@@ -287,23 +288,47 @@ test("a key with a selector sees and changes its own faults only, and silences n
   expect((await ask(lead, `/api/v1/silences/${id}`, "DELETE")).status).toBe(200);
 });
 
-test("lists, GraphQL and /health say since when no process evaluates; the gateway stays ready", async () => {
+const healthOf = async (watched: TestGateway): Promise<unknown> =>
+  ((await watched.json("/health"))["components"] as Record<string, unknown>)["evaluation"];
+
+test("a gateway where no process has ever evaluated faults says so at once, and is degraded after a minute", async () => {
+  const [clock, registry] = [new ManualClock(), new Registry()];
+  const queries = { lastEvaluation: () => Promise.resolve({ atMs: undefined, isCurrent: false }) };
+  const watch = new EvaluationWatch({ queries, registry, clock, log: unshownLog() });
+  expect(await registry.metrics()).not.toContain("\ntelemetry_fault_evaluation_age_seconds ");
+  await watch.start();
+  await until(() => watch.activity() === "no process has evaluated faults yet");
+  expect([watch.error(), await registry.metrics()]).toEqual([
+    undefined,
+    expect.stringContaining("\ntelemetry_fault_evaluation_age_seconds +Inf\n"),
+  ]);
+  await clock.advance(minute);
+  await until(() => watch.error()?.startsWith("faults may be missing: No process has ever evaluated faults"));
+  await watch.stop(AbortSignal.abort());
+});
+
+test("lists, GraphQL, metrics and /health say since when no process evaluates; the gateway stays ready", async () => {
   const { notice: nothingYet, evaluated_at: never } = await gateway.json("/api/v1/faults");
   expect([nothingYet, never]).toEqual([undefined, undefined]);
   const save = "insert into fault_states (kind, place, state, saved_at) values ('time', '', '{}', $1::timestamptz)";
   await stored.client.query(save, [instantOf(t0)]);
-  const clock = new ManualClock();
-  const watch = new EvaluationWatch({ queries: store.queries, clock, log: unshownLog() });
+  const clock = new ManualClock(t0 + 5 * minute);
+  const registry = new Registry();
+  const watch = new EvaluationWatch({ queries: store.queries, registry, clock, log: unshownLog() });
   const watched = gatewayOver(stored, { services: [watch] });
   await watch.start();
+  // it is said at once, but another process may start to evaluate at the same time as the gateway
+  const activity = `faults were last evaluated ${instantOf(t0)}`;
+  await until(async () => Bun.deepEquals(await healthOf(watched), { status: "ok", activity }));
   await clock.advance(59_000);
   expect(watch.error()).toBeUndefined();
+  expect(await registry.metrics()).toContain("\ntelemetry_fault_evaluation_age_seconds 359\n");
   await clock.advance(1000);
   const since = `No process has evaluated faults since ${instantOf(t0)}, so what started later is not found`;
   await until(() => watch.error()?.includes(since));
   expect(await watched.json("/health")).toMatchObject({
     status: "degraded",
-    components: { evaluation: { reason: expect.stringContaining("ROLE=coordinator") as string } },
+    components: { evaluation: { reason: expect.stringContaining("ROLE=coordinator") as string, activity } },
   });
   expect((await watched.get("/health/ready")).status).toBe(200);
   const { notice, evaluated_at: at, count } = await gateway.json("/api/v1/faults?name=none");

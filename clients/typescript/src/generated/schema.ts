@@ -2464,7 +2464,7 @@ export interface components {
                     status: "ok" | "degraded" | "down";
                     /** @description The error of the part; absent if the status is ok */
                     reason?: string;
-                    /** @description Current activity of the part; for the store, its database */
+                    /** @description Current activity of the part; for the store, its database; for the evaluation of faults, when it was last done */
                     activity?: string;
                 };
             };
