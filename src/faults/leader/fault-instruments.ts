@@ -107,7 +107,7 @@ export class FaultInstruments {
       labelNames: [],
       registers,
       collect() {
-        this.reset();
+        this.remove();
         const lagMs = shown()?.lagMs();
         if (lagMs !== undefined) this.set(lagMs / 1000);
       },

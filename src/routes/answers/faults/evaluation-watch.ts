@@ -69,7 +69,7 @@ export class EvaluationWatch extends PeriodicService {
       labelNames: [],
       registers: [this.options.registry],
       collect() {
-        this.reset();
+        this.remove();
         const seconds = ageSeconds();
         if (seconds !== undefined) this.set(seconds);
       },
