@@ -3,13 +3,14 @@ import { parseConfig } from "../src/config/parse-config.ts";
 import { mayHaveDatabase } from "../src/db/data-dir.ts";
 import { SchemaBehind, TelemetryError } from "../src/domain/errors.ts";
 import { dayOf, hourMs } from "../src/domain/time-range.ts";
-import { readInstant } from "../src/domain/timestamp.ts";
+import { formatTimestamp, readInstant } from "../src/domain/timestamp.ts";
 import type { OpenStore } from "../src/pipeline/store/open-store.ts";
 import { abandonHour, type Fault, findDamage, rebuildRollups } from "../src/pipeline/store/sql/history-repair.ts";
 import { openPGliteStore } from "../src/pipeline/store/sql/open-pglite-store.ts";
 import { openPostgresStore } from "../src/pipeline/store/sql/open-postgres-store.ts";
 import {
   findUsageDamage,
+  findUsageDayDamage,
   rebuildDay,
   rebuildUsage,
   type UsageFault,
@@ -21,7 +22,7 @@ const usage = `Finds settled history that is damaged, and repairs what can be re
   bun run db:repair                                         names what cannot be read; reads everything
   bun run db:repair abandon --gpu-key KEY --from INSTANT    abandons what cannot be read of a GPU's hour
   bun run db:repair rebuild --from INSTANT                  makes damaged or missing rollups and usage of an hour again, from its blocks
-  bun run db:repair rebuild-day --from INSTANT              deletes a damaged day of usage; collectors make it again from its hours
+  bun run db:repair rebuild-day --from INSTANT              makes a day of usage again from its hours
 
   --gpu-key KEY    as the message about the block says
   --from INSTANT   the same: an instant in the hour (UTC), such as 2025-07-18T20:00:01.000Z
@@ -54,8 +55,10 @@ function gpuKeyOf(key: string | undefined): number {
 }
 
 async function* allDamage(client: OpenStore["client"]): AsyncGenerator<Fault | UsageFault, void, undefined> {
-  yield* findDamage(client);
+  // blocks can be abandoned, and days be added up, when the usage of hours can be read
   yield* findUsageDamage(client, thresholds());
+  yield* findDamage(client);
+  yield* findUsageDayDamage(client, thresholds());
 }
 
 /** The settings of the pipeline. */
@@ -106,11 +109,22 @@ async function rebuild({ client }: OpenStore, hour: number): Promise<boolean> {
   print(`${damaged} damaged row(s) of rollups were deleted, and the rollups of ${gpus} GPU(s) were made again`);
   if (usageOfHour.damaged + usageOfHour.gpus > 0) {
     print(
-      `${usageOfHour.damaged} damaged row(s) of usage were deleted, and the usage of ${usageOfHour.gpus} GPU(s) was made again`,
+      `${usageOfHour.damaged} damaged row(s) of usage were deleted, and the usage of ${usageOfHour.gpus} GPU(s) was made again; questions read the hours of their day until collectors, which look every 10 minutes, or rebuild-day have made it again`,
     );
   }
   for (const reason of unreadable) print(`${reason}; abandon it, or restore a backup`);
   return unreadable.length === 0;
+}
+
+async function makeDayAgain({ client }: OpenStore, day: number): Promise<boolean> {
+  const name = `the day of usage from ${formatTimestamp(day)}`;
+  const said = {
+    made: "was made again from its hours",
+    right: "is the sum of its hours: nothing was changed",
+    later: "waits: its hours, or the one after it, are not all settled; questions read them until collectors add it up",
+  };
+  print(`${name} ${said[await rebuildDay(client, day, thresholds())]}`);
+  return true;
 }
 
 /** @returns what to do with the store; undefined for --help. @throws TypeError that says which argument is not usable */
@@ -127,11 +141,7 @@ function work(): ((store: OpenStore) => Promise<boolean>) | undefined {
   if (command === undefined) return list;
   if (command === "rebuild-day") {
     const day = dayOf(hourOf(values.from));
-    return async ({ client }) => {
-      await rebuildDay(client, day, thresholds());
-      print("the day was deleted; the next collector that settles makes it again");
-      return true;
-    };
+    return (store) => makeDayAgain(store, day);
   }
   if (command === "rebuild") {
     const hour = hourOf(values.from);

@@ -129,6 +129,15 @@ test("answers that use days are those of their hours, and need the hours no more
   expectSame(await answers(filtersOfDays), ofDays);
 });
 
+test("a selector does not show what other namespaces had, whatever a day says of its holders", async () => {
+  await rollUp();
+  await opened.client.query(`update usage_device_days set held = replace(held::text, '"b"', '"a"')::json`);
+  const gpus = { uuids: ["GPU-f"], within: { namespaces: ["a"] } };
+  const day = { fromMs: begin + dayMs, toMs: begin + 2 * dayMs };
+  const asked = { gpus, range: day, holder: {}, groupBy: "namespace", step: "total", rowsMax: 10 } as const;
+  expect(await queries.usage.sums(asked)).toEqual([]);
+});
+
 test("a late record counts at once, and in the day after its hour is settled again", async () => {
   await rollUp();
   const before = await answers();

@@ -1,9 +1,17 @@
 import { afterAll, beforeAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { makeBatch, messageOf } from "../../dev/make-batch.ts";
 import { hourMs } from "../../src/domain/time-range.ts";
-import { usageThresholdsDefault } from "../../src/domain/usage/usage-hour.ts";
+import { selectUsage } from "../../src/db/sql/usage-hours.ts";
+import { packUsage } from "../../src/domain/usage/packed-usage.ts";
+import { type UsageHour, type UsageSpan, usageThresholdsDefault } from "../../src/domain/usage/usage-hour.ts";
 import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
-import { findUsageDamage, rebuildDay, rebuildUsage } from "../../src/pipeline/store/sql/usage/usage-repair.ts";
+import { decodeUsage } from "../../src/pipeline/store/sql/usage/stored-usage.ts";
+import {
+  findUsageDamage,
+  findUsageDayDamage,
+  rebuildDay,
+  rebuildUsage,
+} from "../../src/pipeline/store/sql/usage/usage-repair.ts";
 import { openMemoryStore } from "../support/open-store.ts";
 import { settleTo } from "../support/settled.ts";
 
@@ -40,30 +48,118 @@ beforeEach(async () => {
   while (await opened.settling.rollUpDay());
 });
 
-const faults = () => Array.fromAsync(findUsageDamage(opened.client, usageThresholdsDefault));
+const faults = async () => [
+  ...(await Array.fromAsync(findUsageDamage(opened.client, usageThresholdsDefault))),
+  ...(await Array.fromAsync(findUsageDayDamage(opened.client, usageThresholdsDefault))),
+];
 const rebuild = () => rebuildUsage(opened.client, noon, usageThresholdsDefault);
+const makeDay = () => rebuildDay(opened.client, begin, usageThresholdsDefault);
 const usage = () => opened.client.query("select * from usage_hours order by from_at, first_key");
+const ledger = async () => [
+  ...(await usage()),
+  ...(await opened.client.query("select * from usage_days order by from_at")),
+  ...(await opened.client.query("select * from usage_device_days order by from_at, first_host")),
+];
 const repair = { kind: "rebuild", hour: noon } as const;
 
-test.each([
+/** Changes the usage of all devices at noon. */
+async function changeNoon(change: (usage: UsageHour) => Partial<UsageHour>): Promise<void> {
+  const { stored } = await selectUsage(opened.client, { fromMs: noon, toMs: noon + hourMs }, undefined);
+  for (const row of stored) {
+    const devices = decodeUsage(row).map(({ gpuKey, usage }) => ({ gpuKey, usage: { ...usage, ...change(usage) } }));
+    const { columns } = packUsage(devices, noon);
+    await opened.client.query(`update usage_hours set columns = $1 where ${atNoon}`, [columns]);
+  }
+}
+const changeSpans = (change: Partial<UsageSpan>) =>
+  changeNoon(({ spans }) => ({ spans: spans.map((span) => ({ ...span, ...change })) }));
+
+/** Does what db:repair prints, in its order. @returns what was to be done */
+async function followPlan(): Promise<string[]> {
+  const plan = [...new Set((await faults()).flatMap((fault) => (fault.repair ? [JSON.stringify(fault.repair)] : [])))];
+  for (const step of plan) {
+    const { kind, hour } = JSON.parse(step) as { kind: "rebuild" | "rebuild-day"; hour: number };
+    await { rebuild: rebuildUsage, "rebuild-day": rebuildDay }[kind](opened.client, hour, usageThresholdsDefault);
+  }
+  return plan.map((step) => (JSON.parse(step) as { kind: string }).kind);
+}
+
+const both = ["rebuild", "rebuild-day"];
+test.each<[string, string | (() => Promise<void>), readonly string[]]>([
+  ["bytes of an hour", `update usage_hours set columns = '\\xdeadbeef' where ${atNoon}`, ["rebuild"]],
   [
-    "cannot be read",
-    `update usage_hours set columns = '\\xdeadbeef' where ${atNoon}`,
-    /^the row of usage_hours with first_key \d+ from 2026-01-05T12:00:00.000Z cannot be read: /,
-  ],
-  [
-    "has another holder",
+    "a holder of an hour",
     `update usage_hours set holders = replace(holders::text, '"b"', '"c"')::json where ${atNoon}`,
-    /^the usage of 1 GPU\(s\) is not that of their blocks in the hour from /,
+    both,
   ],
-  ["has other keys", `update usage_hours set last_key = first_key where ${atNoon}`, / is not among its keys$/],
-])("a row of usage that %s is found, and made again from the blocks", async (_, statement, problem) => {
-  const before = await usage();
-  await opened.client.query(statement);
-  expect(await faults()).toContainEqual({ problem: expect.stringMatching(problem) as string, repair });
-  await rebuild();
-  expect(await usage()).toEqual(before);
+  ["the keys of an hour", `update usage_hours set last_key = first_key where ${atNoon}`, ["rebuild"]],
+  ["the first key of an hour", `update usage_hours set first_key = 1 where ${atNoon}`, ["rebuild"]],
+  [
+    "the beginning of an hour",
+    `update usage_hours set from_at = from_at + interval '1 min' where ${atNoon}`,
+    ["rebuild"],
+  ],
+  ["the devices of an hour", `update usage_hours set devices = devices - 1 where ${atNoon}`, ["rebuild"]],
+  ["the spans of an hour", `update usage_hours set spans = spans + 1 where ${atNoon}`, ["rebuild"]],
+  ["the energy of an hour", () => changeSpans({ energyJoules: 7 }), both],
+  ["the idle energy of an hour", () => changeSpans({ idleJoules: 7 }), both],
+  ["active time of an hour", () => changeSpans({ activeMs: 7, idleMs: 7 }), both],
+  ["effective time of an hour", () => changeSpans({ effectiveMs: 7 }), both],
+  ["what was measured in an hour", () => changeNoon(() => ({ energyBy: "counter", effectiveBy: "sm" })), both],
+  ["the last state of an hour", () => changeNoon(({ last }) => ({ last: { ...last, power: 7 } })), both],
+  ["the names of a day", `update usage_days set names = replace(names::text, '"b"', '"c"')::json`, ["rebuild-day"]],
+  ["the bytes of a day", `update usage_days set columns = '\\xdeadbeef'`, ["rebuild-day"]],
+  ["the fleet of a day", "update usage_days set fleet = 'x'", ["rebuild-day"]],
+  ["the devices of a day", "update usage_days set devices = devices + 1", ["rebuild-day"]],
+  ["the entries of a day", "update usage_days set entries = entries - 1", ["rebuild-day"]],
+  ["all devices of a day", "delete from usage_device_days", ["rebuild-day"]],
+  ["the holders of devices", `update usage_device_days set held = '[["a"],["a"]]'`, ["rebuild-day"]],
+  ["the first host of devices", "update usage_device_days set first_host = 1", ["rebuild-day"]],
+  ["the last host of devices", "update usage_device_days set last_host = last_host + 1", ["rebuild-day"]],
+  ["the entries of devices", "update usage_device_days set entries = entries - 1", ["rebuild-day"]],
+  ["the devices of devices", "update usage_device_days set devices = devices - 1", ["rebuild-day"]],
+  ["the bytes of devices", `update usage_device_days set columns = '\\xdeadbeef'`, ["rebuild-day"]],
+  [
+    "the names of devices",
+    `update usage_device_days set names = replace(names::text, '"b"', '"c"')::json`,
+    ["rebuild-day"],
+  ],
+])("damage of %s is found, and its plan restores the ledger", async (_, damage, plan) => {
   expect(await faults()).toEqual([]);
+  const before = await ledger();
+  await (typeof damage === "string" ? opened.client.query(damage) : damage());
+  expect(await followPlan()).toEqual([...plan]);
+  expect(await faults()).toEqual([]);
+  // after an hour alone, collectors add up its day
+  while (await opened.settling.rollUpDay());
+  expect(await ledger()).toEqual(before);
+});
+
+test("energy of an hour that got into its day is found, and made again from the blocks", async () => {
+  const before = await ledger();
+  await opened.client.query("delete from usage_days");
+  await changeSpans({ energyJoules: 7 });
+  while (await opened.settling.rollUpDay());
+  const [fault, ...others] = await faults();
+  expect([fault, others]).toEqual([
+    {
+      problem:
+        "the energy or activity of 2 GPU(s) is not that of their blocks in the hour from 2026-01-05T12:00:00Z: it is damaged, or was not settled by USAGE_ACTIVE_PERCENT=5 and USAGE_EFFECTIVE_PERCENT=5 or by this version",
+      repair,
+    },
+    [],
+  ]);
+  expect(await rebuild()).toEqual({ damaged: 0, gpus: 2 });
+  while (await opened.settling.rollUpDay());
+  expect(await ledger()).toEqual(before);
+});
+
+test("a row of usage that cannot be read is named with the reason", async () => {
+  await opened.client.query(`update usage_hours set last_key = first_key where ${atNoon}`);
+  const [fault] = await faults();
+  expect(fault?.problem).toMatch(
+    /^the row of usage_hours with first_key \d+ from 2026-01-05T12:00:00.000Z cannot be read: .* is not among its keys$/,
+  );
 });
 
 test("usage of GPUs with blocks that is lost is found, and made again", async () => {
@@ -83,25 +179,45 @@ test("usage that cannot be read is lost where the records were deleted, which is
   expect(await rebuild()).toEqual({ damaged: 1, gpus: 0 });
 });
 
-test("a day that is not the sum of its hours is found, and made again; one whose hours were lost is kept", async () => {
-  const day = { kind: "rebuild-day", hour: begin } as const;
-  const daysOf = async () => (await opened.client.query("select * from usage_days")).length;
-  const name = "the day of usage from 2026-01-05T00:00:00Z";
-  const differs = `${name} is not the sum of its hours: it is wrong, or one of them; rebuild-day trusts the hours`;
-  expect(await faults()).toEqual([]);
+test("a day is made again whether it is stored or not, and says so", async () => {
+  const before = await ledger();
+  await opened.client.query("delete from usage_days");
+  expect([await makeDay(), await makeDay()]).toEqual(["made", "right"]);
+  expect(await ledger()).toEqual(before);
+  // the hour after it has not come
+  expect(await rebuildDay(opened.client, begin + 24 * hourMs, usageThresholdsDefault)).toBe("later");
+});
+
+const name = "the day of usage from 2026-01-05T00:00:00Z";
+const deleteBlocks = `delete from blocks where from_at >= '${noonText}' and from_at < '2026-01-05T13:00:00Z'`;
+
+test("which of a day and its hours is wrong follows from the blocks, and from the two tables of days", async () => {
   await opened.client.query(`update usage_days set names = replace(names::text, '"b"', '"c"')::json`);
-  expect(await faults()).toEqual([{ problem: differs, repair: day }]);
-  await rebuildDay(opened.client, begin, usageThresholdsDefault);
-  expect(await daysOf()).toBe(0);
-  while (await opened.settling.rollUpDay());
-  expect(await faults()).toEqual([]);
-  await opened.client.query("delete from usage_device_days");
-  expect(await faults()).toEqual([{ problem: differs, repair: day }]);
-  await rebuildDay(opened.client, begin, usageThresholdsDefault);
-  while (await opened.settling.rollUpDay());
+  expect((await faults())[0]?.problem).toBe(
+    `${name} is not the sum of its hours, nor does what it has by host agree with what it has by device: rebuild-day trusts its hours`,
+  );
+  await makeDay();
+  await changeSpans({ energyJoules: 7 });
+  expect((await faults())[1]?.problem).toBe(
+    `${name} is not the sum of its hours: rebuild-day trusts these, because they are what their blocks give, or are named above`,
+  );
+  await opened.client.query(deleteBlocks);
+  const kept = `${name} is not the sum of its hours: one of these is wrong, and cannot be made again; the day counts, because what it has by host agrees with what it has by device, and records of its hours were deleted`;
+  expect(await faults()).toEqual([{ problem: kept, repair: undefined }]);
+  expect(await makeDay().catch(String)).toEndWith(": it was kept");
   await opened.client.query(`delete from usage_hours where ${atNoon}`);
-  await opened.client.query(`delete from blocks where from_at >= '${noonText}' and from_at < '2026-01-05T13:00:00Z'`);
   const lost = `${name} has more than its hours, of which some were lost: the day counts`;
   expect(await faults()).toEqual([{ problem: lost, repair: undefined }]);
-  await expect(rebuildDay(opened.client, begin, usageThresholdsDefault)).rejects.toThrow("was kept");
+  expect(await makeDay().catch(String)).toEndWith(": it was kept");
+});
+
+test("a day keeps what it has of an hour that cannot be read, and has no blocks", async () => {
+  const days = async () => (await ledger()).slice((await usage()).length);
+  const before = await days();
+  await opened.client.query(`update usage_hours set columns = '\\xdeadbeef' where ${atNoon}`);
+  await opened.client.query(deleteBlocks);
+  expect(await followPlan()).toEqual(["rebuild"]);
+  expect(await days()).toEqual(before);
+  while (await opened.settling.rollUpDay());
+  expect(await days()).toEqual(before);
 });

@@ -49,6 +49,14 @@ where ${withinRange("from_at")}`;
   return new Map(rows.map(({ day, fleet }) => [day, fleet]));
 }
 
+/** The beginnings of all days that are stored, in the order of time. */
+export async function selectStoredDays(executor: SqlExecutor): Promise<readonly number[]> {
+  const rows = await executor.query<{ day: number }>(
+    `select ${epochMs("from_at")} as day from usage_days order by from_at`,
+  );
+  return rows.map(({ day }) => day);
+}
+
 /** Reads days, in the order of time; those that were deleted meanwhile are missing. */
 export function readUsageDays(executor: SqlExecutor, days: readonly number[]): Promise<StoredUsageDay[]> {
   const text = `
@@ -83,7 +91,7 @@ where ${withinRange("from_at")}`;
   return (await executor.query<{ mark: string }>(text, [fromMs, toMs]))[0]?.mark ?? "";
 }
 
-/** Deletes a day. */
+/** Deletes a day, and rows that begin within it. */
 export function deleteUsageDay(transaction: SqlTransaction, day: number): void {
-  transaction.send("delete from usage_days where from_at = to_timestamp($1::float8 / 1000.0)", [day]);
+  transaction.send(`delete from usage_days where ${withinRange("from_at")}`, [day, day + dayMs]);
 }

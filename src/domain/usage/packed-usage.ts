@@ -103,7 +103,8 @@ export function unpackUsage(
   const ofDevices = columns.slice(0, deviceColumns.length);
   const ofSpans = { columns: columns.slice(deviceColumns.length), holders: holdersOf(packed.holders) };
   const found: DeviceUsage[] = [];
-  for (let index = 0, next = 0; index < devices; index += 1) {
+  let next = 0;
+  for (let index = 0; index < devices; index += 1) {
     const values = ofDevices.map((column) => column[index] as number);
     const [gpuKey, count] = values as [number, number];
     const first = next;
@@ -111,6 +112,8 @@ export function unpackUsage(
     if (!(count > 0 && next <= spans)) throw new UndecodableBlock("a device has no spans");
     if (isWanted(gpuKey)) found.push({ gpuKey, usage: usageOf(values, spansOf(ofSpans, first, count), hour) });
   }
+  // columns in which all values are the same can be read for any number
+  if (next !== spans) throw new UndecodableBlock(`its devices have ${next} spans, not ${spans}`);
   return found;
 }
 

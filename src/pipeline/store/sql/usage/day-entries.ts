@@ -117,19 +117,25 @@ export async function addUpDay(
   range: TimeRange,
   options: { readonly families: readonly GpuFamily[]; readonly thresholds: UsageThresholds },
 ): Promise<AddedUpDay> {
-  const [ofDevices, ofPlaces, hours] = [new OpenEntries(), new OpenEntries(), new OpenHours()];
+  const [ofDevices, hours] = [new OpenEntries(), new OpenHours()];
   const timed = { ...options, own: undefined, onUsage: (usage: UsageOfHour) => hours.add(usage) };
   for await (const { shares } of usageTime(executor, { gpus: {}, range }, timed)) {
     for (const share of shares) for (const held of heldShares(share)) addHeld(ofDevices, held);
   }
   const entries = ofDevices.closed();
+  const hostOf = hostsOf(options.families, range.fromMs);
+  return { entries: sumsOfPlaces(entries), ofDevices: inRows(entries, hours, hostOf) };
+}
+
+/** Adds up entries by holder and place. @param entries by device, too */
+export function sumsOfPlaces(entries: readonly UsageDayEntry[]): UsageDayEntry[] {
+  const ofPlaces = new OpenEntries();
   for (const { who, where, figures, deviceKeys } of entries) {
     const { fromMs = NaN, toMs = NaN } = figures;
     const sums = ofPlaces.of(entryKeyOf(who, where), { who, where, deviceKeys, range: { fromMs, toMs } });
     sums.addDay({ who, where, figures, deviceKeys }, String);
   }
-  const hostOf = hostsOf(options.families, range.fromMs);
-  return { entries: ofPlaces.closed(), ofDevices: inRows(entries, hours, hostOf) };
+  return ofPlaces.closed();
 }
 
 function addHeld(entries: OpenEntries, held: HeldShare): void {

@@ -12,7 +12,7 @@ import {
 import { copyDeviceDays } from "../../../../db/sql/usage-device-days.ts";
 import { selectUsageFleet } from "../../../../db/sql/usage-devices.ts";
 import { UndecodableBlock } from "../../../../domain/errors.ts";
-import { dayMs, dayOf, hourMs } from "../../../../domain/time-range.ts";
+import { dayMs, dayOf, hourMs, type TimeRange } from "../../../../domain/time-range.ts";
 import { packDeviceDays } from "../../../../domain/usage/device-day.ts";
 import { packUsageDay } from "../../../../domain/usage/usage-day.ts";
 import type { UsageThresholds } from "../../../../domain/usage/usage-hour.ts";
@@ -21,10 +21,21 @@ import { FleetMarks } from "./fleet-mark.ts";
 import { isOpen } from "./stored-days.ts";
 import { familiesOf, type GpuFamily } from "./usage-fleet.ts";
 
+interface MarkedFleet {
+  readonly families: readonly GpuFamily[];
+  readonly marks: FleetMarks;
+}
+
+interface DueDays {
+  readonly range: TimeRange;
+  /** Hours that are not settled. */
+  readonly open: readonly number[];
+}
+
 /** Adds up the usage of past days, so that questions about months need not read each hour. A day is made when all of its hours are settled,
  *  and made again when they or the devices have changed; until then, questions read its hours. */
 export class DayRollUp {
-  /** Days whose hours cannot be read; they are tried again by the next process. */
+  /** Days whose hours cannot be read; they are tried again after the others. */
   private readonly unreadable = new Set<number>();
 
   constructor(
@@ -34,12 +45,15 @@ export class DayRollUp {
 
   /** Adds up one day, the newest that is due. @returns false if none is due */
   async rollUpDay(): Promise<boolean> {
-    const families = familiesOf(await selectUsageFleet(this.client), { gpus: {} });
-    const marks = new FleetMarks(families);
-    const day = await this.nextDay(marks);
-    if (day === undefined) return false;
+    const fleet = await this.fleet();
+    const due = await this.due();
+    const day = due && (await this.nextDay(due, fleet.marks));
+    if (day === undefined) {
+      this.unreadable.clear();
+      return false;
+    }
     try {
-      return await this.make(day, { families, mark: marks.of({ fromMs: day, toMs: day + dayMs }) });
+      return (await this.make(day, fleet)) !== "busy";
     } catch (error) {
       if (!(error instanceof UndecodableBlock)) throw error;
       this.unreadable.add(day);
@@ -47,16 +61,34 @@ export class DayRollUp {
     }
   }
 
-  private async nextDay(marks: FleetMarks): Promise<number | undefined> {
+  /** Adds up a day, whether it is stored already or not.
+   *  @returns `not due`: its hours, or the one after it, are not settled; `busy`, `changed`: try again
+   *  @throws UndecodableBlock if its hours cannot be read */
+  async makeDay(day: number): Promise<"made" | "not due" | "busy" | "changed"> {
+    const due = await this.due();
+    const isDue = due !== undefined && day >= due.range.fromMs && day < due.range.toMs && !isOpen(day, due.open);
+    return isDue ? this.make(day, await this.fleet()) : "not due";
+  }
+
+  private async fleet(): Promise<MarkedFleet> {
+    const families = familiesOf(await selectUsageFleet(this.client), { gpus: {} });
+    return { families, marks: new FleetMarks(families) };
+  }
+
+  /** The days that are over, and hours that are not settled. */
+  private async due(): Promise<DueDays | undefined> {
     const span = await selectUsageSpan(this.client);
     if (span === undefined) return undefined;
-    const first = dayOf(span.fromMs);
     // the hour after a day counts for it, too
     const last = Math.min(span.toMs + hourMs, span.nowMs) - dayMs - hourMs;
-    const range = { fromMs: first, toMs: dayOf(last) + dayMs };
+    const range = { fromMs: dayOf(span.fromMs), toMs: dayOf(last) + dayMs };
     if (range.fromMs >= range.toMs) return undefined;
+    const around = { fromMs: range.fromMs - hourMs, toMs: range.toMs + hourMs };
+    return { range, open: await selectOpenHours(this.client, around) };
+  }
+
+  private async nextDay({ range, open }: DueDays, marks: FleetMarks): Promise<number | undefined> {
     const made = await selectUsageDays(this.client, range);
-    const open = await selectOpenHours(this.client, { fromMs: range.fromMs - hourMs, toMs: range.toMs + hourMs });
     for (let day = range.toMs - dayMs; day >= range.fromMs; day -= dayMs) {
       if (this.unreadable.has(day) || isOpen(day, open)) continue;
       if (made.get(day) !== marks.of({ fromMs: day, toMs: day + dayMs })) return day;
@@ -64,10 +96,8 @@ export class DayRollUp {
     return undefined;
   }
 
-  private async make(
-    day: number,
-    { families, mark }: { readonly families: readonly GpuFamily[]; readonly mark: string },
-  ): Promise<boolean> {
+  private async make(day: number, { families, marks }: MarkedFleet): Promise<"made" | "busy" | "changed"> {
+    const mark = marks.of({ fromMs: day, toMs: day + dayMs });
     const around = hoursAround(day);
     const before = await selectUsageMark(this.client, around);
     const { entries, ofDevices } = await addUpDay(
@@ -83,14 +113,14 @@ export class DayRollUp {
     );
     return this.client.transaction(async (transaction) => {
       limitSettling(transaction);
-      if ((await tryHours(transaction, hours)) !== "held") return false;
+      if ((await tryHours(transaction, hours)) !== "held") return "busy";
       const isAsRead = (await selectUsageMark(transaction, around)) === before;
       const open = await selectOpenHours(transaction, around);
-      if (!isAsRead || open.length > 0) return true;
+      if (!isAsRead || open.length > 0) return "changed";
       deleteUsageDay(transaction, day);
-      if (!(await copyUsageDay(transaction, { ...packed, day, fleet: mark }))) return false;
+      if (!(await copyUsageDay(transaction, { ...packed, day, fleet: mark }))) return "busy";
       await copyDeviceDays(transaction, rows);
-      return true;
+      return "made";
     });
   }
 }

@@ -54,7 +54,10 @@ export class OwnUsage {
   /** The entry of a day that is within as a whole, as a caller sees it (`shown`); undefined: not at all. */
   shownOfDay(entry: UsageDayEntry): UsageDayEntry | undefined {
     if (this.namespaces === undefined) return entry;
-    return entry.who.state === "allocated" ? { ...entry, who: { ...entry.who, job: "", user: "" } } : undefined;
+    const { who } = entry;
+    // what others had is not shown, whatever the day says of its holders
+    const isShown = who.state === "allocated" && this.isOwn(who.workload);
+    return isShown ? { ...entry, who: { ...who, job: "", user: "" } } : undefined;
   }
 
   /** The usage of an hour that is within as a whole. Bounds on namespaces leave labels out. */

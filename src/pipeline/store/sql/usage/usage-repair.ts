@@ -1,19 +1,30 @@
 import type { SqlClient, SqlExecutor, SqlTransaction } from "../../../../db/client.ts";
-import { deleteUsageDay, readUsageDays, selectUsageSpan, type StoredUsageDay } from "../../../../db/sql/usage-days.ts";
-import { readDeviceDays } from "../../../../db/sql/usage-device-days.ts";
+import {
+  copyUsageDay,
+  deleteUsageDay,
+  hoursAround,
+  readUsageDays,
+  selectOpenHours,
+  selectStoredDays,
+  selectUsageSpan,
+  type StoredUsageDay,
+} from "../../../../db/sql/usage-days.ts";
+import { copyDeviceDays, readDeviceDays, type StoredDeviceDays } from "../../../../db/sql/usage-device-days.ts";
 import { selectNextSettledHour } from "../../../../db/sql/rollup-hours.ts";
 import { selectUsageFleet } from "../../../../db/sql/usage-devices.ts";
 import { deleteUsage, selectNextUsageHour } from "../../../../db/sql/usage-hours.ts";
 import { UndecodableBlock } from "../../../../domain/errors.ts";
-import { dayMs, dayOf, hourMs } from "../../../../domain/time-range.ts";
+import { dayMs, dayOf, hourMs, hourOf } from "../../../../domain/time-range.ts";
 import { formatTimestamp } from "../../../../domain/timestamp.ts";
-import { dayFigures, type UsageDayEntry } from "../../../../domain/usage/usage-day.ts";
 import type { UsageThresholds } from "../../../../domain/usage/usage-hour.ts";
-import { alone, faultOf, inSteps, NotRepaired, readableBlocks } from "../repair-step.ts";
-import { addUpDay, entryKeyOf } from "./day-entries.ts";
-import { decodeDeviceDays, decodeUsageDay, selectHoldingDays } from "./stored-days.ts";
+import { systemClock } from "../../../../kit/clock.ts";
+import { alone, inSteps, NotRepaired, readableBlocks } from "../repair-step.ts";
+import { type DayOptions, findDay, nameOfDay } from "./day-damage.ts";
+import { DayRollUp } from "./day-roll-up.ts";
+import { FleetMarks } from "./fleet-mark.ts";
+import { isOpen } from "./stored-days.ts";
 import { storeUsage } from "./stored-usage.ts";
-import { familiesOf, type GpuFamily } from "./usage-fleet.ts";
+import { familiesOf } from "./usage-fleet.ts";
 import { usageDamage } from "./usage-damage.ts";
 
 /** Something that is wrong with the ledger of usage. */
@@ -24,7 +35,7 @@ export interface UsageFault {
   readonly repair: { readonly kind: "rebuild" | "rebuild-day"; readonly hour: number } | undefined;
 }
 
-/** Reads the whole ledger, hour by hour, then its days. @returns what is wrong with it */
+/** Reads the usage of all hours. @returns what is wrong with it */
 export async function* findUsageDamage(
   client: SqlClient,
   thresholds: UsageThresholds,
@@ -32,10 +43,9 @@ export async function* findUsageDamage(
   // hours that were settled before there was a ledger have no usage
   let hour = await selectNextUsageHour(client, -Infinity);
   while (hour !== undefined) {
-    yield* faultsOfHour(client, hour, thresholds);
-    hour = await nextHour(client, hour + hourMs);
+    yield* faultsOfHour(client, hourOf(hour), thresholds);
+    hour = await nextHour(client, hourOf(hour) + hourMs);
   }
-  yield* faultsOfDays(client, thresholds);
 }
 
 async function nextHour(client: SqlClient, fromMs: number): Promise<number | undefined> {
@@ -52,7 +62,7 @@ async function* faultsOfHour(
   thresholds: UsageThresholds,
 ): AsyncGenerator<UsageFault, void, undefined> {
   const repair = { kind: "rebuild", hour } as const;
-  const { damaged, missing, wrong, isLost } = await usageDamage(client, hour, thresholds);
+  const { damaged, missing, wrong, measuredOtherwise, isLost } = await usageDamage(client, hour, thresholds);
   const lost = isLost ? "; what it has of GPUs whose records were deleted cannot be made again" : "";
   for (const { problem } of damaged) yield { problem: `${problem}${lost}`, repair };
   const when = `in the hour from ${formatTimestamp(hour)}`;
@@ -61,97 +71,41 @@ async function* faultsOfHour(
   }
   if (wrong.length > 0)
     yield { problem: `the usage of ${wrong.length} GPU(s) is not that of their blocks ${when}`, repair };
-}
-
-async function* faultsOfDays(
-  client: SqlClient,
-  thresholds: UsageThresholds,
-): AsyncGenerator<UsageFault, void, undefined> {
-  const span = await selectUsageSpan(client);
-  if (span === undefined) return;
-  const families = familiesOf(await selectUsageFleet(client), { gpus: {} });
-  const range = { fromMs: dayOf(span.fromMs), toMs: dayOf(span.toMs) + dayMs };
-  // the others are made again anyhow
-  const holding = await selectHoldingDays(client, range, families);
-  for (const day of holding.keys()) yield* faultsOfDay(client, day, { families, thresholds });
-}
-
-interface DayOptions {
-  readonly families: readonly GpuFamily[];
-  readonly thresholds: UsageThresholds;
-}
-
-async function* faultsOfDay(
-  client: SqlClient,
-  day: number,
-  options: DayOptions,
-): AsyncGenerator<UsageFault, void, undefined> {
-  const repair = { kind: "rebuild-day", hour: day } as const;
-  const name = `the day of usage from ${formatTimestamp(day)}`;
-  const [stored] = await readUsageDays(client, [day]);
-  if (stored === undefined) return;
-  const read = await readDay(client, stored);
-  for (const problem of read.problems) yield { problem, repair };
-  if (read.problems.length > 0) return;
-  const difference = await compare(client, read, options);
-  if (difference === "same" || difference === "unknown") return;
-  yield difference === "wrong"
-    ? {
-        problem: `${name} is not the sum of its hours: it is wrong, or one of them; rebuild-day trusts the hours`,
-        repair,
-      }
-    : { problem: `${name} has more than its hours, of which some were lost: the day counts`, repair: undefined };
-}
-
-interface ReadDay {
-  readonly day: number;
-  /** Why its rows cannot be read. */
-  readonly problems: readonly string[];
-  /** By holder and place, and by device. */
-  readonly entries: readonly (readonly UsageDayEntry[])[];
-}
-
-async function readDay(client: SqlExecutor, stored: StoredUsageDay): Promise<ReadDay> {
-  const rows = await readDeviceDays(client, [stored.day], undefined);
-  const problems: string[] = [];
-  const read = (decode: () => UsageDayEntry[]): UsageDayEntry[] => {
-    let entries: UsageDayEntry[] = [];
-    problems.push(...faultOf(() => (entries = decode())));
-    return entries;
-  };
-  const ofPlaces = read(() => decodeUsageDay(stored));
-  const ofDevices = rows.flatMap((row) => read(() => decodeDeviceDays(row).entriesOf(() => true)));
-  return { day: stored.day, problems, entries: [ofPlaces, ofDevices] };
-}
-
-/** Compares a day with its hours: `lost`, it has more than they; `unknown`, some of them cannot be read. */
-async function compare(
-  client: SqlExecutor,
-  { day, entries: found }: ReadDay,
-  options: DayOptions,
-): Promise<"same" | "wrong" | "lost" | "unknown"> {
-  try {
-    const { entries, ofDevices } = await addUpDay(client, { fromMs: day, toMs: day + dayMs }, options);
-    const made = [entries, ofDevices.flatMap((each) => each.entries)];
-    if (found.every((each, index) => textOf(each) === textOf(made[index] ?? []))) return "same";
-    return found.every((each, index) => knownParts(each) > knownParts(made[index] ?? [])) ? "lost" : "wrong";
-  } catch (error) {
-    if (error instanceof UndecodableBlock) return "unknown";
-    throw error;
+  if (measuredOtherwise.length > 0) {
+    const { activePercent, effectivePercent } = thresholds;
+    const settings = `USAGE_ACTIVE_PERCENT=${activePercent} and USAGE_EFFECTIVE_PERCENT=${effectivePercent}`;
+    const what = `the energy or activity of ${measuredOtherwise.length} GPU(s) is not that of their blocks ${when}`;
+    yield { problem: `${what}: it is damaged, or was not settled by ${settings} or by this version`, repair };
   }
 }
 
-function textOf(entries: readonly UsageDayEntry[]): string {
-  const rows = entries.map(({ who, where, figures, deviceKeys }) => {
-    // sums of doubles depend on their order
-    const values = dayFigures.map((name) => Number(figures[name]?.toPrecision(9)));
-    return JSON.stringify([entryKeyOf(who, where), deviceKeys, values]);
-  });
-  return rows.sort().join("\n");
+/** Compares the days of usage with their hours. @returns what is wrong with them */
+export async function* findUsageDayDamage(
+  client: SqlClient,
+  thresholds: UsageThresholds,
+): AsyncGenerator<UsageFault, void, undefined> {
+  const days = await selectStoredDays(client);
+  const [first, last] = [days[0], days.at(-1)];
+  if (first === undefined || last === undefined) return;
+  const open = await selectOpenHours(client, { fromMs: first - hourMs, toMs: last + dayMs + hourMs });
+  const begin = (await selectUsageSpan(client))?.fromMs;
+  const options = await dayOptions(client, thresholds);
+  for (const day of days) {
+    // these do not count, and are made again
+    if (isOpen(day, open)) continue;
+    const [stored] = await readUsageDays(client, [day]);
+    if (stored === undefined) continue;
+    const { state, problems } = await findDay(client, stored, options);
+    // the hour before the first day counts for it, and is deleted before it
+    if (state === "unknown" || (state === "kept" && day === begin)) continue;
+    const repair = state === "wrong" ? ({ kind: "rebuild-day", hour: dayOf(day) } as const) : undefined;
+    for (const problem of problems) yield { problem, repair };
+  }
 }
 
-function knownParts(entries: readonly UsageDayEntry[]): number {
-  return entries.reduce((sum, { who, figures }) => sum + (who.state === "unknown" ? 0 : (figures["parts"] ?? 0)), 0);
+async function dayOptions(executor: SqlExecutor, thresholds: UsageThresholds): Promise<DayOptions> {
+  const families = familiesOf(await selectUsageFleet(executor), { gpus: {} });
+  return { families, marks: new FleetMarks(families), thresholds };
 }
 
 /** What was made again of an hour's usage. */
@@ -162,53 +116,97 @@ export interface RebuiltUsage {
 }
 
 /** Makes the usage of an hour again that is damaged, missing or wrong, from the blocks; the days that it counts for are made again by the
- *  collectors. Damaged entries of GPUs that have no blocks any more are lost. */
+ *  collectors. Damaged entries of GPUs that have no blocks any more are lost; the days then stay, because they have them. */
 export async function rebuildUsage(
   client: SqlClient,
   hour: number,
   thresholds: UsageThresholds,
 ): Promise<RebuiltUsage> {
-  const { damaged, missing, wrong, isOpen } = await usageDamage(client, hour, thresholds);
-  if (damaged.length > 0 && isOpen) {
+  const damage = await usageDamage(client, hour, thresholds);
+  const { damaged, missing, wrong, measuredOtherwise, isLost } = damage;
+  if (damaged.length > 0 && damage.isOpen) {
     throw new NotRepaired(`records of the hour from ${formatTimestamp(hour)} are not settled: try again when they are`);
   }
+  const kept = isLost && damaged.length > 0 ? await daysAround(client, hour) : [];
   await alone(client, hour, (transaction) => {
     for (const { row } of damaged) deleteUsage(transaction, row);
-    return Promise.resolve();
+    return keepDays(transaction, kept);
   });
   let gpus = 0;
-  for (const gpuKeys of inSteps([...missing, ...wrong])) {
-    gpus += await alone(client, hour, (transaction) => storeAgain(transaction, { hour, gpuKeys, thresholds }));
+  for (const gpuKeys of inSteps([...missing, ...wrong, ...measuredOtherwise])) {
+    gpus += await alone(client, hour, async (transaction) => {
+      const blocks = await readableBlocks(transaction, { hour, gpuKeys });
+      const stale = new Set(blocks.map(({ gpuKey }) => gpuKey));
+      await storeUsage(transaction, hour, { blocks, stale, thresholds });
+      await keepDays(transaction, kept);
+      return stale.size;
+    });
   }
   return { damaged: damaged.length, gpus };
 }
 
-async function storeAgain(
-  transaction: SqlTransaction,
-  {
-    hour,
-    gpuKeys,
-    thresholds,
-  }: { readonly hour: number; readonly gpuKeys: readonly number[]; readonly thresholds: UsageThresholds },
-): Promise<number> {
-  const blocks = await readableBlocks(transaction, { hour, gpuKeys });
-  const stale = new Set(blocks.map(({ gpuKey }) => gpuKey));
-  await storeUsage(transaction, hour, { blocks, stale, thresholds });
-  return stale.size;
+interface KeptDay {
+  readonly stored: StoredUsageDay;
+  readonly ofDevices: readonly StoredDeviceDays[];
 }
 
-/** Deletes a day that cannot be read or is not the sum of its hours; the collectors make it again from these.
+/** The stored days that the usage of an hour counts for. */
+async function daysAround(executor: SqlExecutor, hour: number): Promise<KeptDay[]> {
+  const days = [...new Set([hour - hourMs, hour, hour + hourMs].map(dayOf))];
+  const rows = await readDeviceDays(executor, days, undefined);
+  return (await readUsageDays(executor, days)).map((stored) => ({
+    stored,
+    ofDevices: rows.filter(({ day }) => day === stored.day),
+  }));
+}
+
+/** Stores days again that were deleted with a row of their hours. */
+async function keepDays(transaction: SqlTransaction, days: readonly KeptDay[]): Promise<void> {
+  for (const { stored, ofDevices } of days) {
+    deleteUsageDay(transaction, stored.day);
+    await copyUsageDay(transaction, stored);
+    await copyDeviceDays(transaction, ofDevices);
+  }
+}
+
+const attemptsMax = 100;
+const attemptEveryMs = 100;
+
+/** Makes a day of usage again from its hours, unless it is their sum. What happens to it:
+ *  `made`; `right`, it was kept; `later`, it was deleted if it existed, and is made when its hours are settled.
  *  @throws NotRepaired (nothing is changed) if its hours have less than it, or cannot be read */
-export async function rebuildDay(client: SqlClient, day: number, thresholds: UsageThresholds): Promise<void> {
-  const families = familiesOf(await selectUsageFleet(client), { gpus: {} });
-  const name = `the day of usage from ${formatTimestamp(day)}`;
-  const [stored] = await readUsageDays(client, [day]);
-  if (stored === undefined) throw new NotRepaired(`${name} does not exist, or was deleted already`);
-  const read = await readDay(client, stored);
-  const difference = read.problems.length > 0 ? "wrong" : await compare(client, read, { families, thresholds });
-  if (difference !== "wrong") throw new NotRepaired(`${name} was kept: its hours say nothing else, or not all`);
-  await alone(client, day, (transaction) => {
-    deleteUsageDay(transaction, day);
-    return Promise.resolve();
-  });
+export async function rebuildDay(
+  client: SqlClient,
+  day: number,
+  thresholds: UsageThresholds,
+): Promise<"made" | "right" | "later"> {
+  const options = await dayOptions(client, thresholds);
+  const ofDay = (await selectStoredDays(client)).filter((each) => dayOf(each) === day);
+  const isSettled = !isOpen(day, await selectOpenHours(client, hoursAround(day)));
+  for (const stored of isSettled ? await readUsageDays(client, ofDay) : []) {
+    const { state, problems } = await findDay(client, stored, options);
+    if (state === "kept" || state === "unknown") throw new NotRepaired(`${problems.join("; ")}: it was kept`);
+    const isInForce = stored.fleet === options.marks.of({ fromMs: day, toMs: day + dayMs });
+    if (state === "right" && isInForce && ofDay.length === 1) return "right";
+  }
+  const days = new DayRollUp(client, thresholds);
+  for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
+    const made = await makeDay(days, day);
+    if (made === "made") return made;
+    if (made === "not due") {
+      await alone(client, day, (transaction) => Promise.resolve(deleteUsageDay(transaction, day)));
+      return "later";
+    }
+    await systemClock.sleep(attemptEveryMs);
+  }
+  throw new NotRepaired(`records are being added to ${nameOfDay(day)} all the time: try again`);
+}
+
+async function makeDay(days: DayRollUp, day: number): ReturnType<DayRollUp["makeDay"]> {
+  try {
+    return await days.makeDay(day);
+  } catch (error) {
+    if (!(error instanceof UndecodableBlock)) throw error;
+    throw new NotRepaired(`${nameOfDay(day)} cannot be made again: ${error.message}`, { cause: error });
+  }
 }
