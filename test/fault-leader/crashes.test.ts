@@ -189,6 +189,12 @@ test("whenever leaders are lost, each change is told once, and none is missing",
   }
 }, 120_000);
 
+test("a process that stands by shows no lag", async () => {
+  const registry = new Registry();
+  new FaultInstruments(registry).standsBy();
+  expect(await registry.metrics()).not.toMatch(/^telemetry_fault_lag_seconds/m);
+});
+
 test("records of the far future raise nothing, and are counted", async () => {
   const opened = await openMemoryStore();
   const hotTier = new MemoryHotTier({ onCoalesced: () => undefined });
