@@ -109,14 +109,21 @@ test("questions that need the damaged block fail with its name, and are counted 
     expect([path, response.status]).toEqual([path, 500]);
     expect(((await response.json()) as { error: unknown }).error).toMatchObject({
       code: "internal_error",
-      message: "The request needs history that is damaged; an operator has to repair it",
+      message: "The request needs history that is damaged; an operator has to repair it (bun run db:repair)",
       details: { reason: expect.stringContaining(named) as string },
     });
   }
+  await stored.client.query("update usage_hours set columns = set_byte(columns, 4, 255)");
+  const usage = await gateway.get(`/api/v1/usage?${window}`);
+  expect(((await usage.json()) as { error: { details: unknown } }).error.details).toEqual({
+    reason: expect.stringMatching(
+      /^the row of usage_hours with first_key \d+ from 2025-07-18T20:00:00.000Z cannot be read: column 0: /,
+    ) as string,
+  });
   expect(damage.error()).toStartWith(
-    "2 questions met damaged history, which bun run db:repair (stop an embedded pipeline first) or select * from damaged_blocks() lists; the last one: ",
+    "3 questions met damaged history, which bun run db:repair (stop an embedded pipeline first) or select * from damaged_blocks() lists; the last one: ",
   );
-  expect(await registry.metrics()).toContain("telemetry_damaged_history_questions_total 2");
+  expect(await registry.metrics()).toContain("telemetry_damaged_history_questions_total 3");
   await clock.advance(3_600_000);
   expect(damage.error()).toBeDefined();
   await clock.advance(120_000);

@@ -152,7 +152,8 @@ export class ByteReader {
   /** @returns where the next `count` bytes begin */
   private taken(count: number): number {
     const at = this.at;
-    if (count > this.bytes.length - at) throw this.error(`${count} bytes are missing`);
+    if (count > this.bytes.length - at)
+      throw this.error(`it ends ${count} ${count === 1 ? "byte" : "bytes"} too early`);
     this.at = at + count;
     return at;
   }

@@ -77,7 +77,7 @@ export function unpackDeviceDays(
   if (!(devices >= 0 && devices <= countLimit)) throw new UndecodableBlock(`it has ${devices} devices`);
   const [columns, ...ofDevices] = splitColumns(packed.columns, 4);
   const [keys, held, inEach] = ofDevices.map((bytes, index) =>
-    decodeNamedColumn(`column ${index} of devices`, () => decodeNumbers(bytes, devices)),
+    decodeNamedColumn(`${index} of devices`, () => decodeNumbers(bytes, devices)),
   ) as [Float64Array, Float64Array, Float64Array];
   const lists = listsOf(packed.held);
   const known = Array.from(keys, (gpuKey, index): KnownHours => {

@@ -98,7 +98,7 @@ export function unpackUsage(
   }
   const parts = splitColumns(packed.columns, deviceColumns.length + spanColumns.length);
   const columns = parts.map((bytes, index) =>
-    decodeNamedColumn(`column ${index}`, () => decodeNumbers(bytes, index < deviceColumns.length ? devices : spans)),
+    decodeNamedColumn(String(index), () => decodeNumbers(bytes, index < deviceColumns.length ? devices : spans)),
   );
   const ofDevices = columns.slice(0, deviceColumns.length);
   const ofSpans = { columns: columns.slice(deviceColumns.length), holders: holdersOf(packed.holders) };

@@ -117,7 +117,7 @@ export function unpackUsageDay(
   }
   const parts = splitColumns(columns, leadColumns + dayFigures.length + 1);
   const decoded = parts.map((bytes, index) =>
-    decodeNamedColumn(`column ${index}`, () => decodeNumbers(bytes, index === parts.length - 1 ? devices : entries)),
+    decodeNamedColumn(String(index), () => decodeNumbers(bytes, index === parts.length - 1 ? devices : entries)),
   );
   const [whos, wheres] = namesOf(names);
   const keys = decoded.at(-1) as Float64Array;

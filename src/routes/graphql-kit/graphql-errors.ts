@@ -86,7 +86,7 @@ function errorOf(cause: unknown, log: Logger): GraphQLError {
   }
   if (cause instanceof UndecodableBlock) {
     log.error({ err: cause }, "a GraphQL operation failed");
-    const message = "The operation needs history that is damaged; an operator has to repair it";
+    const message = "The operation needs history that is damaged; an operator has to repair it (bun run db:repair)";
     return graphqlError("INTERNAL_SERVER_ERROR", message, { reason: cause.message });
   }
   return internal(cause, log);

@@ -108,7 +108,7 @@ function apiErrorOf(code: string | number, error: unknown): ApiError {
   }
   if (error instanceof UndecodableBlock) {
     return new ApiError(500, "internal_error", {
-      message: "The request needs history that is damaged; an operator has to repair it",
+      message: "The request needs history that is damaged; an operator has to repair it (bun run db:repair)",
       details: { reason: error.message },
     });
   }
