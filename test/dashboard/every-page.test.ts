@@ -107,9 +107,14 @@ const instanceRows = (page: Page): Promise<Record<string, string[]>> =>
 
 test("a GPU's page has its MIG instances with the API's values, and its host and the fleet count each once", async () => {
   const { page, errors, close } = await opened(paths.gpu);
-  const gpus = await api<ApiGpu[]>("/api/v1/gpus");
-  const instances = gpus.filter(({ parent_uuid: uuid }) => uuid === parent.uuid);
+  // asked for anew each time: instances come and leave meanwhile
+  const gpus = (): Promise<ApiGpu[]> => api<ApiGpu[]>("/api/v1/gpus");
+  const ofHost = async (): Promise<number> =>
+    (await gpus()).filter(({ hostname }) => hostname === parent.hostname).length;
+  const instancesOf = async (): Promise<ApiGpu[]> =>
+    (await gpus()).filter(({ parent_uuid: uuid }) => uuid === parent.uuid);
   const told = async (): Promise<Record<string, string[]>> => {
+    const instances = await instancesOf();
     const records = await api<ApiRecord[]>(`/api/v1/telemetry/latest?parent_uuid=${parent.uuid}`);
     const rows = instances.map(({ uuid, mig_instance_id: id = "", mig_profile: profile = "" }) => {
       const { gpu_utilization: used = NaN, ...record } =
@@ -125,17 +130,18 @@ test("a GPU's page has its MIG instances with the API's values, and its host and
     const shown = Object.entries(await instanceRows(page)).map(([id, cells]) => [id, cells.slice(0, 3)] as const);
     return Bun.deepEquals(before, await told()) && Bun.deepEquals(Object.fromEntries(shown), before);
   });
-  const [first] = instances;
+  const [first] = await instancesOf();
   await page.getByRole("link", { name: first?.mig_instance_id ?? "", exact: true }).click();
   await page.getByRole("heading", { name: `MIG instance ${first?.mig_instance_id} on GPU` }).waitFor();
-  const ofHost = gpus.filter(({ hostname }) => hostname === parent.hostname);
   await page.goto(`${url}${paths.host}`);
-  await until(async () => (await page.locator("tbody tr[data-uuid]").count()) === ofHost.length);
-  await until(async () => (await page.locator(".small-chart").count()) === ofHost.length);
+  await until(async () => (await page.locator("tbody tr[data-uuid]").count()) === (await ofHost()));
+  await until(async () => (await page.locator(".small-chart").count()) === (await ofHost()));
   await page.goto(url);
-  await until(async () => (await page.locator("[data-tile=devices] strong").textContent()) === String(gpus.length));
+  await until(
+    async () => (await page.locator("[data-tile=devices] strong").textContent()) === String((await gpus()).length),
+  );
   const cells = `[...document.querySelector("canvas.values").getContext("2d").getImageData(0, 0, 1000, 1000).data].filter((each, at) => at % 4 === 3 && each === 255).length`;
-  await until(async () => (await page.evaluate<number>(cells)) === gpus.length);
+  await until(async () => (await page.evaluate<number>(cells)) === (await gpus()).length);
   expect(errors).toEqual([]);
   await close();
 }, 120_000);
