@@ -49,8 +49,9 @@ module.exports = {
     layer("kit", "^src/kit/", ["^src/kit/"]),
     layer("db", "^src/db/", ["^src/(kit|domain|db)/"]),
     layer("etcd", "^src/etcd/", ["^src/(kit|domain|etcd)/"]),
-    layer("pipeline", "^src/pipeline/", ["^src/(kit|domain|db|etcd|pipeline)/"]),
-    pipelineRoom("source"),
+    layer("kubernetes", "^src/kubernetes/", ["^src/(kit|domain|kubernetes)/"]),
+    layer("pipeline", "^src/pipeline/", ["^src/(kit|domain|db|etcd|kubernetes|pipeline)/"]),
+    pipelineRoom("source", "^src/kubernetes/"),
     pipelineRoom("queue"),
     pipelineRoom("store"),
     pipelineRoom("hot"),
@@ -59,7 +60,10 @@ module.exports = {
     pipelineRoom("collect", interfacesOf("queue|store|hot|observe")),
     pipelineRoom("upkeep", interfacesOf("store")),
     layer("terminal", "^src/terminal/", ["^src/(kit|domain|terminal)/", interfacesOf("source|queue|store|observe")]),
-    layer("scaling", "^src/scaling/", ["^src/(kit|domain|db|etcd|tls|scaling)/", interfacesOf("queue|observe")]),
+    layer("scaling", "^src/scaling/", [
+      "^src/(kit|domain|db|etcd|kubernetes|tls|scaling)/",
+      interfacesOf("queue|observe"),
+    ]),
     layer("access", "^src/access/", ["^src/(kit|domain|db|etcd|access)/"]),
     layer("faults", "^src/faults/", [
       "^src/(kit|domain|db|etcd|faults)/",
@@ -106,7 +110,7 @@ module.exports = {
     layer("config", "^src/config/", ["^src/(kit|domain|config)/"]),
     layer("app", "^src/app\\.ts$", ["^src/routes/(http|live|operations)/", "^src/(access|tls)/[^/]+\\.ts$"]),
     layer("roles", "^src/roles/", [
-      "^src/(kit|domain|config|db|etcd|pipeline|terminal|routes|roles|access|tls|scaling|faults|dashboard)/",
+      "^src/(kit|domain|config|db|etcd|kubernetes|pipeline|terminal|routes|roles|access|tls|scaling|faults|dashboard)/",
     ]),
     {
       name: "roles-are-for-main",

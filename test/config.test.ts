@@ -129,6 +129,20 @@ describe("configuration", () => {
     expect(errorsOf({ ROLE: "streamer,collector,gateway,coordinator" })).toEqual([]);
   });
 
+  test("what would be done in Kubernetes needs an API server, and one workload for each role that is scaled", () => {
+    const inPod = { KUBERNETES_SERVICE_HOST: "10.96.0.1", KUBERNETES_SERVICE_PORT: "443" };
+    const both = { EXECUTOR: "kubernetes", DCGM_DISCOVERY: "kubernetes", SCALING_COLLECTOR_WORKLOAD: "deployment/c" };
+    expect(errorsOf({ ...both, ...inPod })).toEqual([]);
+    expect(errorsOf({ ...both, KUBERNETES_API_URL: "http://127.0.0.1:8001" })).toEqual([]);
+    expect(errorsOf(both)).toEqual([
+      "EXECUTOR=kubernetes and DCGM_DISCOVERY=kubernetes: outside a cluster, KUBERNETES_API_URL has to name the API server",
+    ]);
+    expect(errorsOf({ EXECUTOR: "kubernetes", ...inPod })[0]).toContain("needs a workload: SCALING_COLLECTOR_WORKLOAD");
+    expect(errorsOf({ ...both, ...inPod, SCALING_GATEWAY_WORKLOAD: "deployment/c" })[0]).toContain("name one workload");
+    expect(errorsOf({ SCALING_GATEWAY_WORKLOAD: "daemonset/x" })[0]).toContain("expected deployment/name");
+    expect(errorsOf({ DCGM_DISCOVERY: "consul" })[0]).toContain("DCGM_DISCOVERY=consul is not usable");
+  });
+
   test("an empty variable counts as absent, and spaces around a value are ignored", () => {
     expect(parseConfig({ PORT: "", CLUSTER_ID: " east " })).toMatchObject({ port: 8080, clusterId: "east" });
   });

@@ -7,6 +7,7 @@ import { etcdSettings } from "./settings/etcd-settings.ts";
 import { exporterSettings } from "./settings/exporter-settings.ts";
 import { faultSettings } from "./settings/fault-settings.ts";
 import { inputSettings } from "./settings/input-settings.ts";
+import { kubernetesSettings } from "./settings/kubernetes-settings.ts";
 import { peopleSettings } from "./settings/people-settings.ts";
 import { processSettings } from "./settings/process-settings.ts";
 import { queueSettings } from "./settings/queue-settings.ts";
@@ -31,5 +32,6 @@ export const configSchema = Type.Object({
   ...peopleSettings,
   ...scalingSettings,
   ...coordinatorSettings,
+  ...kubernetesSettings,
   ...balancerSettings,
 });

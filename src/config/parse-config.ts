@@ -3,6 +3,7 @@ import { isIP } from "node:net";
 import { Kind, type Static, type TSchema } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { configSchema } from "./config-schema.ts";
+import { kubernetesContradictions } from "./kubernetes-contradictions.ts";
 import { peopleContradictions } from "./people-contradictions.ts";
 import type { EnvironmentNotes } from "./config-setting.ts";
 import { serverContradictions, urlWithCa } from "./server-contradictions.ts";
@@ -84,7 +85,7 @@ function contradictions(config: Config): string[] {
     );
   }
   errors.push(...serverContradictions(config), ...addressErrors(config), ...scalingErrors(config));
-  errors.push(...exporterContradictions(config), ...peopleContradictions(config));
+  errors.push(...exporterContradictions(config), ...peopleContradictions(config), ...kubernetesContradictions(config));
   if (config.shutdownDrainSeconds >= config.shutdownTimeoutSeconds) {
     errors.push(
       `SHUTDOWN_DRAIN_SECONDS=${config.shutdownDrainSeconds} is not below SHUTDOWN_TIMEOUT_SECONDS=${config.shutdownTimeoutSeconds}: no time would be left to finish work`,

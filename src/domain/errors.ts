@@ -78,6 +78,27 @@ export class EtcdCompacted extends TelemetryError {
   readonly retryable = false;
 }
 
+/** The Kubernetes API did not answer, or cannot answer now. The call's change may or may not have been made. */
+export class KubernetesUnavailable extends TelemetryError {
+  readonly code = "kubernetes_unavailable";
+  readonly retryable = true;
+}
+
+/** The Kubernetes API refused a call, and would refuse the same call again: a right is missing, the object does not exist or has
+ *  changed, or the requested revision is gone. Nothing was changed. */
+export class KubernetesRefused extends TelemetryError {
+  readonly code = "kubernetes_refused";
+  readonly retryable = false;
+
+  /** @param status of the answer, such as 403 */
+  constructor(
+    message: string,
+    readonly status: number,
+  ) {
+    super(message);
+  }
+}
+
 /** A lease of etcd has ended, and its keys are deleted. The refused call changed nothing. The operation can
  *  succeed with a new lease. */
 export class LeaseGone extends TelemetryError {

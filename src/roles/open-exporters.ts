@@ -4,6 +4,7 @@ import type { Config } from "../config/parse-config.ts";
 import type { Clock } from "../kit/clock.ts";
 import { AnswerMemory } from "../pipeline/source/exporter/answer-memory.ts";
 import { fileDiscovery } from "../pipeline/source/exporter/discovery/file-discovery.ts";
+import { KubernetesDiscovery } from "../pipeline/source/exporter/discovery/kubernetes/kubernetes-discovery.ts";
 import { srvDiscovery } from "../pipeline/source/exporter/discovery/srv-discovery.ts";
 import { StaticDiscovery } from "../pipeline/source/exporter/discovery/static-discovery.ts";
 import type { TargetDiscovery } from "../pipeline/source/exporter/discovery/target-discovery.ts";
@@ -15,6 +16,7 @@ import { ExpositionReader } from "../pipeline/source/exposition/exposition-reade
 import type { TargetContext } from "../pipeline/source/exposition/target-context.ts";
 import type { OnMissed } from "../domain/reading.ts";
 import { SharedTexts } from "../pipeline/source/labels/shared-texts.ts";
+import { openKubernetes } from "./open-kubernetes.ts";
 import { scrapeSecurityOf } from "./scrape-security.ts";
 
 interface ExporterParts {
@@ -54,7 +56,14 @@ function discoveriesOf(config: Config, { clock, log }: ExporterParts): readonly 
     ...(dcgmTargets === undefined ? [] : [new StaticDiscovery(dcgmTargets, clusterId)]),
     ...(path === undefined ? [] : [fileDiscovery({ path, clusterId, clock, log })]),
     ...dcgmTargetsSrv.map((name) => srvDiscovery({ name, clusterId, clock, log })),
+    ...(config.dcgmDiscovery === undefined ? [] : [podDiscovery(config, { clock, log })]),
   ];
+}
+
+function podDiscovery(config: Config, { clock, log }: Pick<ExporterParts, "clock" | "log">): TargetDiscovery {
+  const { clusterId, dcgmPodSelector: selector, dcgmPodNamespace: namespace, dcgmPodPort: port } = config;
+  const api = openKubernetes(config, clock);
+  return new KubernetesDiscovery({ api, selector, namespace, port, clusterId, clock, log });
 }
 
 function contextOf({ name: target, host, clusterId, labels }: Target): TargetContext {

@@ -80,8 +80,8 @@ export async function openInputs(config: Config, parts: SourceParts): Promise<re
 
 /** The exporters that the settings name; undefined if they name none. */
 async function targetsOf(config: Config, parts: SourceParts): Promise<ExporterTargets | undefined> {
-  const { dcgmTargets, dcgmTargetsFile, dcgmTargetsSrv } = config;
-  if ((dcgmTargets ?? dcgmTargetsFile ?? dcgmTargetsSrv) === undefined) return undefined;
+  const { dcgmTargets, dcgmTargetsFile, dcgmTargetsSrv, dcgmDiscovery } = config;
+  if ((dcgmTargets ?? dcgmTargetsFile ?? dcgmTargetsSrv ?? dcgmDiscovery) === undefined) return undefined;
   const { openExporters } = await import("./open-exporters.ts");
   return openExporters(config, parts);
 }

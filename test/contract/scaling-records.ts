@@ -37,7 +37,12 @@ export function updateAt(atMs: number, changes: readonly ScalingDecision[] = [])
   return {
     atMs,
     changes,
-    memories: { collector: { desired: 4, current: 4, ratePerSecond: 9.5, trial: { from: 2, drainPerSecond: 20 } } },
+    memories: {
+      collector: {
+        ...{ desired: 4, current: 4, ratePerSecond: 9.5, trial: { from: 2, drainPerSecond: 20 } },
+        command: { count: 3, atMs: atMs - 1000 },
+      },
+    },
     figures: { backlogMessages: 12, oldestAgeSeconds: 1.5, desired: { collector: 4 } },
     state: {
       as_of: formatTimestamp(atMs),

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { Registry } from "prom-client";
 import { EtcdUnavailable } from "../../src/domain/errors.ts";
+import { aborted } from "../../src/kit/aborted.ts";
 import { formatTimestamp } from "../../src/domain/timestamp.ts";
 import type { QueueStats } from "../../src/pipeline/queue/queue.ts";
 import { Coordinator } from "../../src/scaling/coordinator/coordinator.ts";
@@ -45,6 +46,10 @@ class Surroundings {
 
   get first(): Coordinator {
     return this.coordinators[0] as Coordinator;
+  }
+
+  get last(): Coordinator {
+    return this.coordinators.at(-1) as Coordinator;
   }
 
   async stop(): Promise<void> {
@@ -115,6 +120,7 @@ describe("a coordinator", () => {
     around.executor = {
       name: "local",
       scale: (request) => Promise.resolve(void requests.push(request)),
+      check: () => Promise.resolve(),
       requested: () => Promise.resolve(undefined),
     };
     await addWorkers(2);
@@ -139,6 +145,7 @@ describe("a coordinator", () => {
         counts.push(count);
         return isDown ? Promise.reject(new Error("no supervisor")) : Promise.resolve();
       },
+      check: () => Promise.resolve(),
       requested: () => Promise.resolve(undefined),
     };
     await around.add("gateway-1", { roles: ["gateway"] });
@@ -151,10 +158,32 @@ describe("a coordinator", () => {
     expect(counts.filter((count) => count === 2).length).toBeGreaterThanOrEqual(2);
   });
 
+  test("says at once what its executor lacks, and asks again until nothing is missing", async () => {
+    let missing: string | undefined = "a right is missing";
+    around.executor = {
+      name: "local",
+      scale: () => Promise.resolve(),
+      check: () => (missing === undefined ? Promise.resolve() : Promise.reject(new Error(missing))),
+      requested: () => Promise.reject(new Error("no counts")),
+    };
+    around.election = { campaign: async (signal) => (await aborted(signal), undefined) };
+    await around.start();
+    await around.clock.advance(0);
+    expect(around.first.error()).toBe("decided numbers of processes cannot be carried out: a right is missing");
+    around.election = new MemoryLeaderElection();
+    await around.start("two");
+    await around.clock.advance(0);
+    expect(around.last.error()).toContain("a right is missing");
+    missing = undefined;
+    await around.clock.advance(5000);
+    expect(around.last.error()).toBe("the requested numbers of processes cannot be read: no counts");
+  });
+
   test("starts from a count that others have requested", async () => {
     around.executor = {
       name: "local",
       scale: () => Promise.resolve(),
+      check: () => Promise.resolve(),
       requested: (role) => Promise.resolve(role === "collector" ? { count: 6, command: undefined } : undefined),
     };
     await addWorkers(2);
@@ -168,6 +197,7 @@ describe("a coordinator", () => {
     around.executor = {
       name: "local",
       scale: () => Promise.resolve(),
+      check: () => Promise.resolve(),
       requested: (role) => Promise.resolve({ streamer: command(1), collector: command(4), gateway: command(9) }[role]),
     };
     await addWorkers(2);
@@ -192,6 +222,7 @@ describe("a coordinator", () => {
     around.executor = {
       name: "local",
       scale: ({ count }) => (asked.push(count), Promise.reject(new Error("no supervisor"))),
+      check: () => Promise.resolve(),
       requested: (role) => {
         const atMs = commands.at(-1);
         if (role !== "gateway" || atMs === undefined) return Promise.resolve(undefined);
@@ -274,6 +305,7 @@ describe("a coordinator", () => {
     around.executor = {
       name: "local",
       scale: (request) => Promise.resolve(void requests.push(request)),
+      check: () => Promise.resolve(),
       requested: () => Promise.resolve(undefined),
     };
     const { records } = around;
@@ -303,6 +335,26 @@ describe("of several coordinators", () => {
     expect(after.leader?.term).toBe("2");
     expect(after.changes.length).toBe(before);
     expect(around.first.activity()).toContain("stands by");
+  });
+
+  test("the next one keeps what a command has set, though its executor knows of no command", async () => {
+    let command: { count: number; atMs: number } | undefined = { count: 4, atMs: around.clock.nowMs() };
+    around.executor = {
+      name: "kubernetes",
+      scale: () => Promise.resolve(),
+      check: () => Promise.resolve(),
+      requested: (role) => Promise.resolve(role === "collector" ? { count: 4, command } : undefined),
+    };
+    await addWorkers(4);
+    await around.start("one");
+    await around.start("two");
+    await around.clock.advance(0);
+    command = undefined;
+    await around.first.stop(AbortSignal.timeout(1000));
+    await around.clock.advance(5000);
+    const { leader, state } = await around.records.read(1);
+    const decision = state?.newest.find(({ role }) => role === "collector");
+    expect([leader?.term, decision?.to, decision?.code]).toEqual(["2", 4, "set_by_command"]);
   });
 
   test("one whose write is refused stops leading, and campaigns again", async () => {

@@ -6,10 +6,11 @@ const limit = (env: string, description: string, byDefault: number) =>
 
 /** The settings of the coordinator, which decides how many processes each role should have. */
 export const coordinatorSettings = {
-  executor: Type.Union([Type.Literal("none"), Type.Literal("local")], {
+  executor: Type.Union([Type.Literal("none"), Type.Literal("local"), Type.Literal("kubernetes")], {
     env: "EXECUTOR",
     default: "none",
-    description: "What carries out the coordinator's decisions: none, or the supervisor of this machine",
+    description:
+      "What carries out the coordinator's decisions: none, the supervisor of this machine, or a Kubernetes cluster",
   }),
   supervisorSocket: Type.String({
     env: "SUPERVISOR_SOCKET",

@@ -4,7 +4,7 @@ import { BaseService } from "../../kit/base-service.ts";
 import type { Clock } from "../../kit/clock.ts";
 import type { Queue } from "../../pipeline/queue/queue.ts";
 import type { LeaderElection, Term } from "../election/leader-election.ts";
-import type { Executor } from "../executor/executor.ts";
+import type { Executor, RequestedCount } from "../executor/executor.ts";
 import type { ServiceRegistry } from "../registry/service-registry.ts";
 import { withoutPredecessors } from "../registry/without-predecessors.ts";
 import { decideAll, type Requested, type RequestedRole } from "./deciding.ts";
@@ -46,10 +46,20 @@ export class Coordinator extends BaseService {
   private newest: readonly ScalingDecision[] = [];
   /** The counts that the executor has not accepted yet. */
   private readonly unexecuted = new Map<ScaledRole, ScalingDecision>();
+  /** The executor can do its work, as it has said. */
+  private isChecked = false;
   private readonly ownClock = new OwnClock();
   private readonly coordinating = this.repeatedError({
     prefix: "the numbers of processes are not decided",
     ended: "the numbers of processes are decided again",
+  });
+  private readonly checking = this.repeatedError({
+    prefix: "decided numbers of processes cannot be carried out",
+    ended: "decided numbers of processes can be carried out",
+  });
+  private readonly reading = this.repeatedError({
+    prefix: "the requested numbers of processes cannot be read",
+    ended: "the requested numbers of processes are read again",
   });
   private readonly executing = this.repeatedError({
     prefix: "a decided number of processes was not accepted",
@@ -68,6 +78,8 @@ export class Coordinator extends BaseService {
 
   protected override async run(): Promise<void> {
     const { election, clock, log } = this.options;
+    // also if another one leads: an operator sees at the start what is missing
+    await this.check();
     while (!this.stopping.aborted) {
       try {
         const term = await election.campaign(this.stopping);
@@ -108,7 +120,8 @@ export class Coordinator extends BaseService {
   private async decide(term: Term, memories: Memories): Promise<Memories | undefined> {
     const { records, instruments, policy, executor, instanceId } = this.options;
     try {
-      const [observed, requested] = await Promise.all([this.observe(), this.requested()]);
+      const checked = this.isChecked ? undefined : this.check();
+      const [observed, requested] = await Promise.all([this.observe(), this.requested(term), checked]);
       const input = { observed, requested, memories, policy, executor: executor.name, term, instanceId };
       const { update, decisions } = decideAll(input);
       await records.write(term, update);
@@ -138,13 +151,30 @@ export class Coordinator extends BaseService {
     return { instances, queue: stats, nowMs };
   }
 
-  private async requested(): Promise<Requested> {
-    const roles = await Promise.all(scaledRoles.map(async (role) => [role, await this.requestedOf(role)] as const));
+  private async check(): Promise<void> {
+    try {
+      await this.options.executor.check();
+      this.isChecked = true;
+      this.checking.clear();
+    } catch (error) {
+      this.checking.record(error);
+    }
+  }
+
+  private async requested(term: Term): Promise<Requested> {
+    const { executor } = this.options;
+    const read = await Promise.allSettled(scaledRoles.map((role) => executor.requested(role, term.revision)));
+    const failed = read.find((each) => each.status === "rejected");
+    if (failed === undefined) this.reading.clear();
+    else this.reading.record(failed.reason);
+    const roles = read.map((each, at) => {
+      const role = scaledRoles[at] as ScaledRole;
+      return [role, this.requestedOf(role, each.status === "fulfilled" ? each.value : undefined)] as const;
+    });
     return Object.fromEntries(roles);
   }
 
-  private async requestedOf(role: ScaledRole): Promise<RequestedRole> {
-    const requested = await this.options.executor.requested(role).catch(() => undefined);
+  private requestedOf(role: ScaledRole, requested: RequestedCount | undefined): RequestedRole {
     const { count, command } = requested ?? { count: undefined, command: undefined };
     const waiting = this.unexecuted.get(role);
     // a command that came after the decision supersedes it
@@ -171,14 +201,17 @@ export class Coordinator extends BaseService {
   }
 
   private async execute(term: Term): Promise<void> {
-    for (const [role, { to: count, reason }] of this.unexecuted) {
-      try {
-        await this.options.executor.scale({ role, count, term: term.revision, reason });
-        this.unexecuted.delete(role);
-        this.executing.clear();
-      } catch (error) {
-        this.executing.record(error);
-      }
-    }
+    const outcomes = await Promise.allSettled([...this.unexecuted].map((each) => this.carryOut(term, each)));
+    const failed = outcomes.find((each) => each.status === "rejected");
+    if (failed !== undefined) this.executing.record(failed.reason);
+    else if (outcomes.length > 0) this.executing.clear();
+  }
+
+  private async carryOut(
+    term: Term,
+    [role, { to: count, reason }]: readonly [ScaledRole, ScalingDecision],
+  ): Promise<void> {
+    await this.options.executor.scale({ role, count, term: term.revision, reason });
+    this.unexecuted.delete(role);
   }
 }

@@ -86,7 +86,7 @@ function outcomeOf(role: ScaledRole, input: DecidingInput, signals: ScalingSigna
   const { nowMs, instances } = observed;
   const live = instances && liveOf(instances, role).length;
   const before = { ...memories[role] };
-  const { count, command } = requested[role] ?? {};
+  const { count, command = before.command } = requested[role] ?? {};
   // if the count was changed by other means, the next decision starts from there
   const memory = {
     ...before,
@@ -94,7 +94,8 @@ function outcomeOf(role: ScaledRole, input: DecidingInput, signals: ScalingSigna
     changedAtMs: command === undefined ? before.changedAtMs : Math.max(before.changedAtMs ?? 0, command.atMs),
   };
   const decided = decide({ role, nowMs, current: live, signals, policy, memory, command });
-  const { desired, direction, reason, memory: next } = decided;
+  const { desired, direction, reason } = decided;
+  const next = { ...decided.memory, command };
   if (desired === undefined) return { role, live, memory: next, decision: undefined };
   const decision: ScalingDecision = {
     id: ulid(nowMs),

@@ -1,3 +1,5 @@
+import type { CommandedCount } from "../executor/executor.ts";
+
 /** What a decision about a role remembers from the earlier ones. It is plain JSON, so that the next leader can continue. */
 export interface RoleMemory {
   /** The count that was decided last. */
@@ -6,6 +8,8 @@ export interface RoleMemory {
   readonly changedAtMs?: number | undefined;
   /** When the last decision was made. */
   readonly decidedAtMs?: number | undefined;
+  /** The last command of a person: not every executor tells the next leader. */
+  readonly command?: CommandedCount | undefined;
   /** The number of live instances at the last decision. */
   readonly current?: number | undefined;
   /** Since when every decided instance is alive. */

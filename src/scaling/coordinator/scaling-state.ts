@@ -72,7 +72,7 @@ const signalsWith = (at: TString) => {
 export const scalingStateSchema = Type.Object(
   {
     as_of: instant("When the coordinator decided last"),
-    executor: Type.String({ description: "What carries out the decisions: none or local" }),
+    executor: Type.String({ description: "What carries out the decisions: none, local or kubernetes" }),
     policy: Type.Object(
       { steps: rules, streamer: rules, collector: rules, gateway: rules },
       { additionalProperties: false, description: "Rules of the decisions; the names say the units" },

@@ -26,9 +26,13 @@ export interface RequestedCount {
 export interface Executor {
   /** As the setting EXECUTOR names it. */
   readonly name: string;
+  /** Resolves if requests can be carried out. @throws an Error that says what is missing, and what to do */
+  check(): Promise<void>;
   /** Resolves when the request is accepted; the processes may start later.
    *  @throws an Error that says why the request was not accepted */
   scale(request: ScaleRequest): Promise<void>;
-  /** @returns undefined if not known */
-  requested(role: ScaledRole): Promise<RequestedCount | undefined>;
+  /** @param term of the coordinator that asks
+   *  @returns undefined if the executor does not change this role
+   *  @throws an Error that says why the count is not known */
+  requested(role: ScaledRole, term: string): Promise<RequestedCount | undefined>;
 }

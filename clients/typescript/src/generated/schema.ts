@@ -3186,7 +3186,7 @@ export interface components {
              * @example 2025-07-18T20:42:34Z
              */
             as_of?: string;
-            /** @description What carries out the decisions: none or local */
+            /** @description What carries out the decisions: none, local or kubernetes */
             executor?: string;
             /** @description Rules of the decisions; the names say the units */
             policy?: {

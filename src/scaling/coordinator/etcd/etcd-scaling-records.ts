@@ -113,6 +113,7 @@ const memorySchema = Type.Record(
     desired: Type.Optional(Type.Number()),
     changedAtMs: Type.Optional(Type.Number()),
     decidedAtMs: Type.Optional(Type.Number()),
+    command: Type.Optional(Type.Object({ count: Type.Number(), atMs: Type.Number() })),
     current: Type.Optional(Type.Number()),
     startedAtMs: Type.Optional(Type.Number()),
     belowSinceMs: Type.Optional(Type.Number()),

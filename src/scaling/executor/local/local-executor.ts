@@ -23,6 +23,10 @@ export class LocalExecutor implements Executor {
 
   constructor(private readonly options: LocalExecutorOptions) {}
 
+  async check(): Promise<void> {
+    await this.call("/status", {});
+  }
+
   async scale({ role, count, term, reason }: ScaleRequest): Promise<void> {
     const body = JSON.stringify({ count, term: Number(term), reason });
     const headers = { "content-type": "application/json" };

@@ -4,6 +4,10 @@ import type { Executor } from "../executor.ts";
 export class NoExecutor implements Executor {
   readonly name = "none";
 
+  check(): Promise<void> {
+    return Promise.resolve();
+  }
+
   scale(): Promise<void> {
     return Promise.resolve();
   }
