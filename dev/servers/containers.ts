@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { freePorts } from "./free-ports.ts";
 
-/** A service of compose.yaml that runs in its own Compose project. */
+/** A server for tests that runs in its own Compose project. */
 export interface Container {
   /** The service's port on 127.0.0.1. */
   readonly port: number;
@@ -9,10 +9,10 @@ export interface Container {
   stop(): Promise<void>;
 }
 
-/** The services of compose.yaml, each with the variable that sets its port. */
+/** The services of dev/servers/compose.yaml, each with the variable that sets its port. */
 const portVariables = { etcd: "ETCD_PORT", timescaledb: "POSTGRES_PORT" } as const;
 
-const root = join(import.meta.dir, "../..");
+const file = join(import.meta.dir, "compose.yaml");
 
 /** @returns the compose command of Docker, or else of Podman; undefined if neither runs here with compose */
 export function composeCommand(): readonly string[] | undefined {
@@ -25,7 +25,7 @@ export function composeCommand(): readonly string[] | undefined {
 const succeeds = (command: string[]): boolean =>
   Bun.spawnSync(command, { stdio: ["ignore", "ignore", "ignore"], timeout: 10_000 }).success;
 
-/** Starts a service of compose.yaml, with its own project name and port, and waits until the service is healthy.
+/** Starts a service of dev/servers/compose.yaml, with its own project name and port, and waits until the service is healthy.
  *  @throws Error with compose's messages if the start fails; the service is then removed */
 export async function startContainer(
   compose: readonly string[],
@@ -34,9 +34,8 @@ export async function startContainer(
   const [port] = (await freePorts(1)) as [number];
   const project = `telemetry-${crypto.randomUUID().slice(0, 8)}`;
   const run = async (...command: string[]): Promise<void> => {
-    const child = Bun.spawn([...compose, "--project-name", project, ...command], {
-      cwd: root,
-      env: { ...process.env, POSTGRES_PASSWORD: "telemetry", [portVariables[service]]: String(port) },
+    const child = Bun.spawn([...compose, "--file", file, "--project-name", project, ...command], {
+      env: { ...process.env, [portVariables[service]]: String(port) },
       stdio: ["ignore", "ignore", "pipe"],
     });
     const errors = await child.stderr.text();

@@ -4,7 +4,7 @@ import { startPostgres } from "./postgres.ts";
 import { refuseIfImpossible } from "./refuse-if-impossible.ts";
 
 // For tests that do not kill or configure their database. Uses the first of these that is possible: the server that the
-// environment names, a container of compose.yaml, a process from the folder of Debian trixie.
+// environment names, a container of dev/servers/compose.yaml, a process from the folder of Debian trixie.
 
 /** An empty database that only the caller uses. */
 export interface ProvidedDatabase {

@@ -3,7 +3,7 @@ import { startEtcd } from "./etcd.ts";
 import { refuseIfImpossible } from "./refuse-if-impossible.ts";
 
 // For tests that do not kill or configure their etcd. Uses the first of these that is possible: the server that the
-// environment names, a container of compose.yaml, a process from the folder of Debian trixie.
+// environment names, a container of dev/servers/compose.yaml, a process from the folder of Debian trixie.
 
 /** An etcd that others may use too, so use only keys of your own. */
 export interface ProvidedEtcd {

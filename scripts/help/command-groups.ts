@@ -45,6 +45,14 @@ export const commandGroups: readonly CommandGroup[] = [
     },
   },
   {
+    title: "Run in containers",
+    commands: {
+      "docker-build-nexus": "build the images (DOCKER_REGISTRY, IMAGE_TAG)",
+      "docker-push-nexus": "push them to DOCKER_REGISTRY",
+      "docker-build-legacy": "says that it is gone",
+    },
+  },
+  {
     title: "Look and check",
     commands: {
       telemetry: "GPUs, records, queue on the command line (-- --help)",

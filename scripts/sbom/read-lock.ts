@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { isTypesOnly } from "./types-only.ts";
 
 /** A package that bun.lock names, at one place under node_modules. */
 export interface LockedPackage {
@@ -11,7 +12,7 @@ export interface LockedPackage {
   readonly integrity: string;
   /** The keys of the packages that it gets for its dependencies. */
   readonly dependencies: readonly string[];
-  /** True if the program without its tools needs it. */
+  /** True if the image has it: the program without its tools needs it, and it is not only types. */
   readonly isShipped: boolean;
   readonly hasInstallScript: boolean;
   /** What its package.json says; undefined if it is not installed, because it is for another platform or optional. */
@@ -60,7 +61,7 @@ export function readLock(root: string): LockedPackages {
   const links = new Map(Object.entries(packages).map(([key, [, , needs]]) => [key, linksOf(needs, key, packages)]));
   const { dependencies = {}, devDependencies = {} } = workspaces[""] ?? {};
   const needed = linksOf({ dependencies }, "", packages);
-  const shipped = reached(needed, links);
+  const shipped = reached(needed, links, (key) => !isTypesOnly(namesIn(key).at(-1) ?? ""));
   const direct = [...needed, ...linksOf({ dependencies: devDependencies }, "", packages)];
   const read = Object.entries(packages).map(([key, [spec, registry, needs, integrity]]) => {
     const at = spec.lastIndexOf("@");
@@ -93,11 +94,15 @@ function linksOf(needs: Needs, key: string, packages: Lock["packages"]): string[
   });
 }
 
-function reached(from: readonly string[], links: ReadonlyMap<string, readonly string[]>): Set<string> {
+function reached(
+  from: readonly string[],
+  links: ReadonlyMap<string, readonly string[]>,
+  counts: (key: string) => boolean,
+): Set<string> {
   const found = new Set<string>();
   const left = [...from];
   for (let key = left.pop(); key !== undefined; key = left.pop()) {
-    if (found.has(key)) continue;
+    if (found.has(key) || !counts(key)) continue;
     found.add(key);
     left.push(...(links.get(key) ?? []));
   }
