@@ -3,9 +3,6 @@
 BUN := $(shell command -v bun || echo npx --yes bun@1.4.5)
 .DEFAULT_GOAL := help
 
-k8s-% csv-deploy-%: FORCE
-	@echo "make $@ does not exist yet: containers run by compose.yaml, processes on this machine by make scale-local" >&2; exit 1
-
 %: FORCE
 	@$(BUN) scripts/make-target.ts $@
 

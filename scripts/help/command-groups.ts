@@ -53,6 +53,18 @@ export const commandGroups: readonly CommandGroup[] = [
     },
   },
   {
+    title: "Run in Kubernetes",
+    commands: {
+      "k8s-deploy-nexus": "install or upgrade (NAMESPACE, STREAMER_INSTANCES)",
+      "k8s-status-nexus": "pods and services; exits with 1 if some are not ready",
+      "k8s-logs-nexus": "follow the logs of all pods until Ctrl-C",
+      "k8s-port-forward": "the gateways at localhost:8080 until Ctrl-C (PORT)",
+      "k8s-undeploy-nexus": "remove it; volumes stay (DELETE_DATA=true)",
+      "csv-deploy-configmap": "stream a file of up to 1 MB (CSV_FILE)",
+      "csv-deploy-pvc": "stream a file from a volume (CSV_FILE, SIZE=5Gi)",
+    },
+  },
+  {
     title: "Look and check",
     commands: {
       telemetry: "GPUs, records, queue on the command line (-- --help)",
@@ -78,6 +90,7 @@ export const commandGroups: readonly CommandGroup[] = [
       architecture: "check the imports between folders, and unused code",
       "generate:client": "write the generated part of the TypeScript client",
       "generate-swagger": "write the OpenAPI document to swagger.json",
+      "generate:chart": "write the schema and the README of the Helm chart",
       sbom: "a bill of materials and the licences of all packages",
       "db:migrate": "bring the database's schema up to date",
       "db:repair": "find and repair damaged history (-- --help)",

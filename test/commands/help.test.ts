@@ -32,13 +32,10 @@ test.skipIf(Bun.which("make") === null)("make test, make lint and make deps run 
   }
 });
 
-test.skipIf(Bun.which("make") === null)(
-  "make refuses an unknown target, and those for Kubernetes, in one sentence",
-  () => {
-    for (const target of ["nonsense", "eslint", "k8s-deploy-nexus", "docker-nonsense", "csv-deploy-pvc"]) {
-      const { exitCode, stderr } = run("make", target);
-      expect([target, exitCode]).toEqual([target, 2]);
-      expect(stderr.toString().split("\n")[0]).toStartWith(`make ${target} does not exist`);
-    }
-  },
-);
+test.skipIf(Bun.which("make") === null)("make refuses an unknown target in one sentence", () => {
+  for (const target of ["nonsense", "eslint", "k8s-nonsense", "docker-nonsense"]) {
+    const { exitCode, stderr } = run("make", target);
+    expect([target, exitCode]).toEqual([target, 2]);
+    expect(stderr.toString().split("\n")[0]).toStartWith(`make ${target} does not exist`);
+  }
+});

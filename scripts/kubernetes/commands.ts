@@ -1,0 +1,77 @@
+import { csvToConfigMap, csvToVolume } from "./csv-commands.ts";
+import { deploy } from "./deploy.ts";
+import { deploymentOf, type Environment, namespaceIn, release, releaseSelector, textIn } from "./deployment.ts";
+import { csvName } from "./csv-objects.ts";
+import { mustRun, outputOf, requireTools, runTool } from "./tools.ts";
+import { unreadyIn } from "./unready.ts";
+import { print, printError } from "../../src/terminal/print.ts";
+
+/** A command. @returns its exit code @throws Error with a sentence for people */
+type Command = (env: Environment) => Promise<number>;
+
+const commands: Readonly<Record<string, Command>> = {
+  deploy: async (env) => {
+    const deployment = deploymentOf(env);
+    requireTools("kubectl", "helm");
+    await deploy(deployment);
+    return 0;
+  },
+  status,
+  logs,
+  "port-forward": portForward,
+  undeploy,
+  "csv-configmap": (env) => csvToConfigMap(env).then(() => 0),
+  "csv-pvc": (env) => csvToVolume(env).then(() => 0),
+};
+
+/** The names of the commands. */
+export const kubernetesCommands = Object.keys(commands);
+
+/** @returns undefined if there is no such command */
+export function kubernetesCommand(name: string): Command | undefined {
+  return Object.hasOwn(commands, name) ? commands[name] : undefined;
+}
+
+async function status(env: Environment): Promise<number> {
+  const get = ["kubectl", "get", "--namespace", namespaceIn(env), "--selector", releaseSelector];
+  requireTools("kubectl");
+  const code = await runTool([...get, "deployments,statefulsets,jobs,pods,services"]);
+  if (code !== 0) return code;
+  const unready = unreadyIn(outputOf([...get, "deployments,statefulsets", "--output", "json"]));
+  if (unready.length === 0) return 0;
+  printError(`\n${unready.join("\n")}`);
+  return 1;
+}
+
+async function logs(env: Environment): Promise<number> {
+  const namespace = namespaceIn(env);
+  requireTools("kubectl");
+  return runTool([
+    ...["kubectl", "logs", "--follow", "--namespace", namespace, "--selector", releaseSelector],
+    ...["--all-containers", "--prefix", "--tail=50", "--max-log-requests=100"],
+  ]);
+}
+
+async function portForward(env: Environment): Promise<number> {
+  const [namespace, port] = [namespaceIn(env), textIn(env, "PORT") ?? "8080"];
+  requireTools("kubectl");
+  return runTool([
+    ...["kubectl", "port-forward", `service/${release}-nexus-gateway`, `${port}:8080`, "--namespace", namespace],
+  ]);
+}
+
+async function undeploy(env: Environment): Promise<number> {
+  const namespace = namespaceIn(env);
+  requireTools("kubectl", "helm");
+  await mustRun(["helm", "uninstall", release, "--namespace", namespace, "--ignore-not-found", "--wait"]);
+  const remove = ["kubectl", "delete", "--namespace", namespace, "--ignore-not-found"];
+  await mustRun([...remove, "configmap", csvName]);
+  if (textIn(env, "DELETE_DATA") === "true") {
+    await mustRun([...remove, "persistentvolumeclaims,secrets", "--selector", releaseSelector]);
+  } else {
+    print(
+      "The volumes of etcd, of the trial database and of a CSV file stay, and so does the database's password; DELETE_DATA=true make k8s-undeploy-nexus deletes them.",
+    );
+  }
+  return 0;
+}
