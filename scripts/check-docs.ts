@@ -15,7 +15,7 @@ import { print, printError } from "../src/terminal/print.ts";
 const root = resolve(import.meta.dir, "..");
 /** Commands that are not run, because they are separate stages of CI, take too long, or are typed by a test (test/commands). */
 const runElsewhere = [
-  /^bun run (?:test|test:faults|test:elastic|test:containers|typecheck|format:check)$/,
+  /^bun run (?:test|test:faults|test:elastic|test:containers|test:kubernetes|typecheck|format:check)$/,
   /^bun bench\//,
   /\bmake (?!(?:help|config)$)/,
   /^(?:[A-Z_]+=\S* )*docker /,

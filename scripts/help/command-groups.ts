@@ -81,6 +81,7 @@ export const commandGroups: readonly CommandGroup[] = [
       "test:faults": "kill, freeze and disconnect processes, and compare",
       "test:containers": "build the images, start compose.yaml, kill, compare",
       "test:elastic": "add, kill and stop processes while data flows",
+      "test:kubernetes": "build a Kubernetes control plane, and test on it",
       "test:rolling": "restart gateways under load; no request may fail",
       "test:fuzz": "mutated inputs for all readers and a gateway",
       typecheck: "check the types",

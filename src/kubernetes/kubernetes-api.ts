@@ -57,7 +57,7 @@ export class KubernetesApi {
   }
 
   /** Follows a watch: yields the events as they arrive, and none at first, when the watch has started. It ends when the server ends
-   *  it, when the connection is cut, and when nothing has come for 150 s; another watch can continue after the last event.
+   *  it, when the connection is cut, and when nothing has come for 5 minutes; another watch can continue after the last event.
    *  @throws KubernetesUnavailable if it cannot begin; KubernetesRefused, with status 410 if the server no longer has the revision
    *  that the watch is to begin with */
   async *watch(path: string, signal: AbortSignal): AsyncGenerator<readonly WatchEvent[]> {

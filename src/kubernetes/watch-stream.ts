@@ -9,10 +9,10 @@ const errorSchema = Type.Object({ code: Type.Integer(), message: Type.String() }
 /** An event of a watch: `ADDED`, `MODIFIED`, `DELETED` or `BOOKMARK`, and the object as it is then. */
 export type WatchEvent = Static<typeof eventSchema>;
 
-/** A server sends a bookmark about once a minute. After this time without one, the connection leads nowhere: a firewall has
- *  forgotten it, or the server hangs.
+/** A server sends a bookmark every one or two minutes (kube-apiserver 1.37: the first one after 120 s). After this time without one,
+ *  the connection leads nowhere: a firewall has forgotten it, or the server hangs.
  *  Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#watch-bookmarks */
-const silenceMaxMs = 150_000;
+const silenceMaxMs = 300_000;
 /** An object of etcd has at most 1.5 MiB, and its JSON can be some times as large. */
 const lineMaxCharacters = 32 * 1024 * 1024;
 

@@ -142,6 +142,7 @@ export function exerciseDiscovery(name: string, open: () => Promise<TestCluster>
       const rule = `lacks this rule: {apiGroups: [""], resources: [pods], verbs: [list, watch]}`;
       expect(here.discovery.error).toContain(`pods in the namespace ${cluster.namespace}; its Role ${rule}`);
       expect(everywhere.discovery.error).toContain(`pods in any namespace; its ClusterRole ${rule}`);
+      expect(everywhere.discovery.error).toContain(`cannot list resource "pods" in API group "" at the cluster scope`);
       await Promise.all([here.end(), everywhere.end()]);
     });
 

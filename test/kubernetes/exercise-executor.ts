@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { untilResolved } from "../../dev/until.ts";
 import { KubernetesApi } from "../../src/kubernetes/kubernetes-api.ts";
 import { ServiceAccount } from "../../src/kubernetes/service-account.ts";
 import { KubernetesExecutor } from "../../src/scaling/executor/kubernetes/kubernetes-executor.ts";
+import type { ScaleRequest } from "../../src/scaling/executor/executor.ts";
 import { readWorkload } from "../../src/scaling/executor/kubernetes/workload.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import type { Rule, TestCluster } from "./test-cluster.ts";
@@ -38,6 +40,13 @@ export function exerciseExecutor(name: string, open: () => Promise<TestCluster>)
         minimums: { streamer: 1, collector: 2, gateway: 2 },
         clock,
       });
+    /** Asks until no other change crosses the request, as the coordinator does. */
+    const carryOut = async (executor: KubernetesExecutor, wanted: ScaleRequest): Promise<void> => {
+      await untilResolved(async () => {
+        await executor.requested(wanted.role, wanted.term);
+        await executor.scale(wanted);
+      });
+    };
     const messageOf = (call: Promise<unknown>): Promise<string> =>
       call.then(
         () => "no error",
@@ -48,10 +57,10 @@ export function exerciseExecutor(name: string, open: () => Promise<TestCluster>)
       const executor = openExecutor();
       await executor.check();
       expect(await executor.requested("collector", "7")).toEqual({ count: 2, command: undefined });
-      await executor.scale(request);
+      await carryOut(executor, request);
       expect(await cluster.replicasOf("collector")).toBe(3);
       expect(await executor.requested("collector", "7")).toEqual({ count: 3, command: undefined });
-      await executor.scale({ ...request, count: 1 });
+      await carryOut(executor, { ...request, count: 1 });
       expect(await cluster.replicasOf("collector")).toBe(2);
     });
 
@@ -70,7 +79,7 @@ export function exerciseExecutor(name: string, open: () => Promise<TestCluster>)
       expect(await executor.requested("streamer", "7")).toEqual({ count: 0, command });
       await clock.advance(5000);
       expect(await executor.requested("streamer", "7")).toEqual({ count: 0, command });
-      await executor.scale({ ...request, role: "streamer", count: 2 });
+      await carryOut(executor, { ...request, role: "streamer", count: 2 });
       expect(await executor.requested("streamer", "7")).toEqual({ count: 2, command });
       await cluster.scale("streamer", 4);
       expect(await executor.requested("streamer", "9")).toEqual({ count: 4, command: undefined });
@@ -79,8 +88,7 @@ export function exerciseExecutor(name: string, open: () => Promise<TestCluster>)
     test("a request that crosses another change is refused, as is that of a coordinator that leads no longer", async () => {
       const [executor, next] = [openExecutor(), openExecutor()];
       await executor.requested("collector", "7");
-      await next.requested("collector", "8");
-      await next.scale({ ...request, term: "8", count: 5 });
+      await carryOut(next, { ...request, term: "8", count: 5 });
       expect(await messageOf(executor.scale({ ...request, count: 9 }))).toContain(
         `deployment/collector in the namespace ${cluster.namespace} was changed at the same time`,
       );

@@ -20,6 +20,8 @@ interface Attributes {
   readonly group: string;
   readonly resource: string;
   readonly name: string;
+  /** True for all namespaces. */
+  readonly isEverywhere?: boolean;
 }
 
 const namespace = "telemetry-system";
@@ -129,7 +131,8 @@ export class SmallCluster implements TestCluster {
 
   /** Sends only a bookmark. */
   bookmark(): void {
-    const object = { kind: "Pod", apiVersion: "v1", metadata: { resourceVersion: `${this.revision}` } };
+    const metadata = { resourceVersion: `${this.revision}` };
+    const object = { kind: "Pod", apiVersion: "v1", metadata, spec: { containers: null }, status: {} };
     for (const watcher of this.watchers) watcher.send({ type: "BOOKMARK", object });
   }
 
@@ -178,7 +181,8 @@ export class SmallCluster implements TestCluster {
     if (!/^\/api\/v1\/(?:namespaces\/telemetry-system\/)?pods$/.test(url.pathname))
       return new Response("404 page not found", { status: 404 });
     const verb = url.searchParams.get("watch") === null ? "list" : "watch";
-    const attributes = { verb, group: "", resource: "pods", name: "" };
+    const isEverywhere = url.pathname === "/api/v1/pods";
+    const attributes = { verb, group: "", resource: "pods", name: "", isEverywhere };
     if (!permits(account.rules, attributes)) return forbidden(attributes);
     return verb === "list" ? this.listPods(url.searchParams) : this.watchPods(url.searchParams, request.signal);
   }
@@ -199,7 +203,13 @@ export class SmallCluster implements TestCluster {
     return Response.json({
       kind: "Scale",
       apiVersion: "autoscaling/v1",
-      metadata: { name, namespace, resourceVersion: `${revision}`, creationTimestamp: "2026-11-28T14:00:00Z" },
+      metadata: {
+        name,
+        namespace,
+        uid: name,
+        resourceVersion: `${revision}`,
+        creationTimestamp: "2026-11-28T14:00:00Z",
+      },
       // a number that is 0 is left out
       spec: replicas === 0 ? {} : { replicas },
       status: { replicas: 0, selector: `app=${name}` },
@@ -273,12 +283,13 @@ function permits(rules: readonly Rule[], { verb, group, resource, name }: Attrib
   );
 }
 
-function forbidden({ verb, group, resource, name }: Attributes): Response {
+function forbidden({ verb, group, resource, name, isEverywhere }: Attributes): Response {
   const object = [resource.split("/")[0], group].filter((text) => text !== "").join(".");
   const subject = name === "" ? object : `${object} "${name}"`;
   const user = `User "system:serviceaccount:${namespace}:account"`;
-  const place = `in API group "${group}" in the namespace "${namespace}"`;
-  return failure(403, "Forbidden", `${subject} is forbidden: ${user} cannot ${verb} resource "${resource}" ${place}`);
+  const place = isEverywhere ? "at the cluster scope" : `in the namespace "${namespace}"`;
+  const what = `resource "${resource}" in API group "${group}" ${place}`;
+  return failure(403, "Forbidden", `${subject} is forbidden: ${user} cannot ${verb} ${what}`);
 }
 
 function conflictText(name: string): string {
