@@ -3,7 +3,7 @@ import { scalingPolicy } from "../scaling/coordinator/scaling-policy.ts";
 import { ScalingInstruments } from "../scaling/coordinator/scaling-instruments.ts";
 import type { Executor } from "../scaling/executor/executor.ts";
 import { KubernetesExecutor } from "../scaling/executor/kubernetes/kubernetes-executor.ts";
-import { readWorkload } from "../scaling/executor/kubernetes/workload.ts";
+import { readScaledWorkload } from "../scaling/executor/kubernetes/scaled-workload.ts";
 import { LocalExecutor } from "../scaling/executor/local/local-executor.ts";
 import { NoExecutor } from "../scaling/executor/none/no-executor.ts";
 import type { Config } from "../config/parse-config.ts";
@@ -44,7 +44,7 @@ function executorOf(config: Config, clock: Clock): Executor {
 }
 
 function kubernetesExecutor(config: Config, clock: Clock): Executor {
-  const workloadOf = (text: string | undefined) => (text === undefined ? undefined : readWorkload(text));
+  const workloadOf = (text: string | undefined) => (text === undefined ? undefined : readScaledWorkload(text));
   return new KubernetesExecutor({
     api: openKubernetes(config, clock),
     namespace: config.kubernetesNamespace,

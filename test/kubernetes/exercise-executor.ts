@@ -4,7 +4,7 @@ import { KubernetesApi } from "../../src/kubernetes/kubernetes-api.ts";
 import { ServiceAccount } from "../../src/kubernetes/service-account.ts";
 import { KubernetesExecutor } from "../../src/scaling/executor/kubernetes/kubernetes-executor.ts";
 import type { ScaleRequest } from "../../src/scaling/executor/executor.ts";
-import { readWorkload } from "../../src/scaling/executor/kubernetes/workload.ts";
+import { readScaledWorkload } from "../../src/scaling/executor/kubernetes/scaled-workload.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import type { Rule, TestCluster } from "./test-cluster.ts";
 
@@ -36,7 +36,7 @@ export function exerciseExecutor(name: string, open: () => Promise<TestCluster>)
       new KubernetesExecutor({
         api: new KubernetesApi({ url: cluster.url, account: new ServiceAccount(account), clock }),
         namespace: undefined,
-        workloads: { streamer: readWorkload("streamer"), collector: readWorkload(collector) },
+        workloads: { streamer: readScaledWorkload("streamer"), collector: readScaledWorkload(collector) },
         minimums: { streamer: 1, collector: 2, gateway: 2 },
         clock,
       });

@@ -5,14 +5,14 @@ import type { Clock } from "../../../kit/clock.ts";
 import type { KubernetesApi } from "../../../kubernetes/kubernetes-api.ts";
 import { type ScaledRole, scaledRoles } from "../../coordinator/policy.ts";
 import type { CommandedCount, Executor, RequestedCount, ScaleRequest } from "../executor.ts";
-import { scalePath, scaleRules, type Workload, workloadText } from "./workload.ts";
+import { scalePath, scaleRules, type ScaledWorkload, workloadText } from "./scaled-workload.ts";
 
 export interface KubernetesExecutorOptions {
   readonly api: KubernetesApi;
   /** Undefined: that of the service account. */
   readonly namespace: string | undefined;
   /** The role of an absent one is scaled by other means. */
-  readonly workloads: Readonly<Partial<Record<ScaledRole, Workload>>>;
+  readonly workloads: Readonly<Partial<Record<ScaledRole, ScaledWorkload>>>;
   /** The number of a role is never set below this, nor below 1. */
   readonly minimums: Readonly<Record<ScaledRole, number>>;
   readonly clock: Clock;
@@ -87,7 +87,7 @@ export class KubernetesExecutor implements Executor {
   }
 
   private async read(role: ScaledRole): Promise<{ path: string; scale: Static<typeof scaleSchema> }> {
-    const path = scalePath(this.options.workloads[role] as Workload, await this.place());
+    const path = scalePath(this.options.workloads[role] as ScaledWorkload, await this.place());
     return { path, scale: scaleOf(await this.explained(role, this.options.api.get(path))) };
   }
 
@@ -102,7 +102,7 @@ export class KubernetesExecutor implements Executor {
     } catch (error) {
       if (!(error instanceof KubernetesRefused)) throw error;
       const { workloads } = this.options;
-      const place = `${workloadText(workloads[role] as Workload)} in the namespace ${this.namespace}`;
+      const place = `${workloadText(workloads[role] as ScaledWorkload)} in the namespace ${this.namespace}`;
       const because = (text: string): Error => new KubernetesRefused(`${text} (${error.message})`, error.status);
       if (error.status === 404) {
         throw because(`SCALING_${role.toUpperCase()}_WORKLOAD: there is no ${place}`);
