@@ -1,26 +1,28 @@
-import { existsSync } from "node:fs";
-import { readFile, rm, writeFile } from "node:fs/promises";
 import { concurrentVariable } from "../../dev/servers/free-ports.ts";
 import { print } from "../../src/terminal/print.ts";
 import { canRunConcurrently } from "./can-run-concurrently.ts";
-import { mergedReport } from "./merged-report.ts";
+import { RunReports } from "./run-reports.ts";
 
 /** The time limit of one test in ms. The default of `bun test` is too short for tests with servers. */
 const timeoutMs = 30_000;
 /** The limit of a test that runs at the same time as others, and gets what they leave of the processors. */
 const concurrentTimeoutMs = 120_000;
-
-const reportOption = "--reporter-outfile=";
+/** How many files one of the runs in turn has: a run takes 1 s to start, and its memory grows with each file. */
+const filesOfRun = 30;
 
 /** Runs of `bun test`. */
 export class TestRuns {
   private readonly running = new Set<Bun.Subprocess>();
+  /** What has not been printed yet, because another run prints as it goes. */
+  private unprinted: string[] | undefined;
+  private isKilled = false;
 
   /** @param root  the checkout */
   constructor(private readonly root: string) {}
 
-  /** Passes a signal on to what is running. */
+  /** Passes a signal on to what is running, and starts nothing more. */
   kill(signal: NodeJS.Signals): void {
+    this.isKilled = true;
     for (const tests of this.running) tests.kill(signal);
   }
 
@@ -33,35 +35,57 @@ export class TestRuns {
     return this.ended(tests);
   }
 
-  /** Two runs at the same time: one of the files that can, at a lower priority, and one of the rest. The output of
-   *  the first is printed when it has ended, and its report added to that of the other.
-   *  @param options  of `bun test`  @returns the exit status */
+  /** Two runs at the same time: one of the files that need the processor, and runs of the others in turn, at a lower
+   *  priority, whose output is printed after that of the first. Once the first has ended, the others run two at a time.
+   *  @param options  of `bun test`  @returns the highest exit status */
   async runInTwo(files: readonly string[], options: readonly string[]): Promise<number> {
-    const concurrent = new Set(files.filter((file) => canRunConcurrently(this.root, file)));
-    const pathsOf = (isConcurrent: boolean): string[] =>
-      files.filter((file) => concurrent.has(file) === isConcurrent).map((file) => `./${file}`);
-    const report = options.find((option) => option.startsWith(reportOption))?.slice(reportOption.length);
-    const concurrentReport = `${report}.concurrent`;
-    const concurrentOptions = options.map((option) =>
-      option.startsWith(reportOption) ? `${reportOption}${concurrentReport}` : option,
+    const concurrent = files.filter((file) => canRunConcurrently(this.root, file));
+    const rest = files.filter((file) => !concurrent.includes(file));
+    const shares = sharesOf(concurrent, filesOfRun);
+    const reports = new RunReports(options);
+    const inTurn = async (run: (args: string[]) => Promise<number>, next: () => string[] | undefined) => {
+      let highest = 0;
+      for (let share = next(); share !== undefined && !this.isKilled; share = next()) {
+        highest = Math.max(highest, await reports.of(share, run));
+      }
+      return highest;
+    };
+    const first = async (): Promise<number> => {
+      this.unprinted = [];
+      const status = await reports.of(rest, (args) => this.run(args));
+      print(this.unprinted.join(""));
+      this.unprinted = undefined;
+      return Math.max(
+        status,
+        await inTurn(
+          (args) => this.runPrinted(args),
+          () => shares.pop(),
+        ),
+      );
+    };
+    const others = inTurn(
+      (args) => this.runConcurrent(args),
+      () => shares.shift(),
     );
-    const statuses = await Promise.all([
-      this.run([...options, ...pathsOf(false)]),
-      this.runConcurrent([...concurrentOptions, ...pathsOf(true)]),
-    ]);
-    if (report !== undefined) await addReport(report, concurrentReport);
-    return Math.max(...statuses);
+    return Math.max(...(await Promise.all([first(), others])));
   }
 
-  private async runConcurrent(args: readonly string[]): Promise<number> {
-    const bun = ["nice", "-n", "5", process.execPath, "test", "--timeout", String(concurrentTimeoutMs)];
-    const tests = Bun.spawn([...bun, ...args], {
+  /** At a lower priority, with ports of its own. */
+  private runConcurrent(args: readonly string[]): Promise<number> {
+    return this.runPrinted(args, ["nice", "-n", "5"], { [concurrentVariable]: "1" });
+  }
+
+  /** Prints the output as a whole. */
+  private async runPrinted(args: readonly string[], by: readonly string[] = [], env = {}): Promise<number> {
+    const bun = [process.execPath, "test", "--timeout", String(concurrentTimeoutMs)];
+    const tests = Bun.spawn([...by, ...bun, ...args], {
       cwd: this.root,
-      env: { ...process.env, [concurrentVariable]: "1" },
+      env: { ...process.env, ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
     const [status, ...outputs] = await Promise.all([this.ended(tests), tests.stdout.text(), tests.stderr.text()]);
-    print(outputs.join(""));
+    if (this.unprinted === undefined) print(outputs.join(""));
+    else this.unprinted.push(outputs.join(""));
     return status;
   }
 
@@ -73,10 +97,9 @@ export class TestRuns {
   }
 }
 
-/** Adds a report to another one. A run that was killed has written none. */
-async function addReport(report: string, added: string): Promise<void> {
-  if (!existsSync(added)) return;
-  const reports = [report, added].filter((path) => existsSync(path));
-  await writeFile(report, mergedReport(await Promise.all(reports.map((path) => readFile(path, "utf8")))));
-  await rm(added);
+/** The files in shares of at most `size`, alike in length and in what they have of each folder: files of a folder are next to
+ *  each other, and take about as long. */
+function sharesOf(files: readonly string[], size: number): string[][] {
+  const count = Math.ceil(files.length / size);
+  return Array.from({ length: count }, (_, share) => files.filter((__, index) => index % count === share));
 }
