@@ -11,7 +11,7 @@ const usage = `Runs the tests in FILE, or all of them.
   bun run test [FILE...] [options of 'bun test', such as --test-name-pattern]
 Each test file starts the servers that it needs, or uses those that ETCD_ENDPOINTS and DATABASE_URL name.`;
 
-// Without FILE, runs all files, two at a time: those that then only take longer (`canRunConcurrently`) beside the rest.
+// Without FILE, runs all files, two at a time: those that then only take longer (`canRunConcurrently`) at the same time as the rest.
 // Servers that do not run in containers are started from a folder that takes minutes to build. If a selected test file needs that
 // folder and this machine can build it, the folder is built first, outside the time limits of the tests.
 
