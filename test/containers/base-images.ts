@@ -10,7 +10,7 @@ import { limits, type Podman } from "./podman.ts";
 const root = join(import.meta.dir, "../..");
 
 /** The base image that a Dockerfile names last. */
-function baseOf(dockerfile: string): string {
+export function baseOf(dockerfile: string): string {
   const names = [...readFileSync(join(root, dockerfile), "utf8").matchAll(/^FROM (\S+)/gm)];
   return names.at(-1)?.[1] ?? "";
 }
@@ -121,4 +121,6 @@ export async function buildImages(podman: Podman, names: { readonly pipeline: st
     ...["build", ...options, "--volume", `${cache}:/root/.bun/install/cache`, "--tag", names.pipeline, root],
   );
   await podman.run("build", ...options, "--tag", names.etcd, join(root, "deploy/etcd"));
+  // what earlier builds left
+  await podman.run("image", "prune", "--force", "--filter", "until=24h");
 }

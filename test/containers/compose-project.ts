@@ -77,12 +77,23 @@ export class ComposeProject {
     this.containers.push({ name, service, readyMs: performance.now() - startedAt });
   }
 
+  /** Starts the containers again that have ended by themselves, as a second `up` does.
+   *  @throws Error if one fails then */
+  async repeatOnce(): Promise<void> {
+    for (const { name, readyMs } of this.containers) {
+      if (readyMs !== undefined) continue;
+      await this.podman.run("start", name);
+      const code = await this.podman.run("wait", name);
+      if (code !== "0") throw new Error(`${name}, started again, ended with ${code}:\n${await this.logOf(name)}`);
+    }
+  }
+
   /** Resolves when a container is healthy.
    *  @throws Error with the end of its log, if it is not within two minutes */
   async untilHealthy(name: string): Promise<void> {
     const isHealthy = async (): Promise<boolean> => (await this.podman.attempt("healthcheck", "run", name)).code === 0;
     try {
-      await until(isHealthy, { timeoutMs: 120_000, everyMs: 100 });
+      await until(isHealthy, { timeoutMs: 120_000, everyMs: 500 });
     } catch {
       throw new Error(`${name} is not healthy:\n${await this.logOf(name)}`);
     }

@@ -73,6 +73,7 @@ async function judge(tried: Tried): Promise<void> {
   print(`${ours.length} containers run as user 1000, without rights, on a root that they cannot write`);
   await until(async () => (await count(tried, "gpus")) === gpus, { timeoutMs: 60_000 });
   await killEach(podman, project, running);
+  await project.repeatOnce();
   await untilStored(tried);
   for (const { name } of running) {
     const { residentMebibytes } = await rightsOf(podman, name);
