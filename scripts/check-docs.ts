@@ -13,12 +13,12 @@ import { print, printError } from "../src/terminal/print.ts";
 // of them and exits with 1.
 
 const root = resolve(import.meta.dir, "..");
-/** Commands that are not run, because they are separate stages of CI, take too long, or are typed by a test (test/commands). */
+/** Commands that are not run, because they are separate stages of CI, take too long, need containers, or are typed by a test (test/commands). */
 const runElsewhere = [
   /^bun run (?:test|test:faults|test:elastic|test:containers|test:kubernetes|typecheck|format:check)$/,
   /^bun bench\//,
   /\bmake (?!(?:help|config)$)/,
-  /^(?:[A-Z_]+=\S* )*docker /,
+  /\bdocker (?:compose|run|build|tag|push)\b/,
   /^\.\/scripts\//,
 ];
 
