@@ -55,6 +55,11 @@ export class Podman {
     return { code: await child.exited, output, errors };
   }
 
+  /** Removes all containers, also those that run. */
+  async removeContainers(): Promise<void> {
+    await this.attempt("rm", "--force", "--all", "--time", "0");
+  }
+
   /** Makes an image from a folder, with instructions of a Dockerfile. */
   async importFolder(folder: string, name: string, changes: readonly string[]): Promise<void> {
     const pack = Bun.spawn(["tar", "--create", "--one-file-system", "--directory", folder, "."], {

@@ -20,6 +20,10 @@ if (reason !== undefined) {
 }
 try {
   const podman = new Podman();
+  // containers are started again when they end, so they would outlive this process
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => void podman.removeContainers().finally(() => process.exit(130)));
+  }
   await prepareImages(podman);
   await tryCompose(podman, { samples: Number(values.samples) });
   await tryThreeMembers(podman);
