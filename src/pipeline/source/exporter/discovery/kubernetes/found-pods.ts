@@ -6,10 +6,10 @@ import { type Pod, podSchema, podTarget, type PodTargetOptions } from "./pod-tar
 
 /** The pods that a list and the events after it have named. */
 export class FoundPods {
-  private targets = new Map<string, Target>();
-  private readonly problems = new Set<string>();
+  /** The target in each pod, or why there is none. */
+  private targets = new Map<string, Target | string>();
 
-  /** @param warn is told once about each pod that cannot be a target */
+  /** @param warn called when a pod begins to have a problem that keeps it from being a target */
   constructor(
     private readonly options: PodTargetOptions,
     private readonly warn: (problem: string) => void,
@@ -17,13 +17,15 @@ export class FoundPods {
 
   /** The targets, in the order of their names. */
   get current(): readonly Target[] {
-    return [...this.targets.values()].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+    const targets = [...this.targets.values()].filter((each) => typeof each === "object");
+    return targets.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   }
 
   /** Replaces all pods by those of a list. */
   replace(pods: readonly unknown[]): void {
+    const before = this.targets;
     this.targets = new Map();
-    for (const pod of pods) this.put(podOf(pod));
+    for (const pod of pods) this.put(podOf(pod), before);
   }
 
   /** Takes in an event of the watch.
@@ -33,17 +35,15 @@ export class FoundPods {
     if (type === "BOOKMARK") return revisionOf(object);
     const pod = podOf(object);
     if (type === "DELETED") this.targets.delete(keyOf(pod));
-    else this.put(pod);
+    else this.put(pod, this.targets);
     return pod.metadata.resourceVersion;
   }
 
-  private put(pod: Pod): void {
+  private put(pod: Pod, before: ReadonlyMap<string, Target | string>): void {
     const target = podTarget(pod, this.options);
-    if (typeof target === "object") this.targets.set(keyOf(pod), target);
-    else this.targets.delete(keyOf(pod));
-    if (typeof target !== "string" || this.problems.has(target)) return;
-    this.problems.add(target);
-    this.warn(target);
+    if (typeof target === "string" && target !== before.get(keyOf(pod))) this.warn(target);
+    if (target === undefined) this.targets.delete(keyOf(pod));
+    else this.targets.set(keyOf(pod), target);
   }
 }
 
