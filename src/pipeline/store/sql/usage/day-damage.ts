@@ -10,9 +10,8 @@ import { dayFigures, type UsageDayEntry } from "../../../../domain/usage/usage-d
 import type { UsageThresholds } from "../../../../domain/usage/usage-hour.ts";
 import { faultOf } from "../repair-step.ts";
 import { addUpDay, type DevicesOfHosts, entryKeyOf, sumsOfPlaces } from "./day-entries.ts";
-import type { FleetMarks } from "./fleet-mark.ts";
+import type { MarkedFleet } from "./fleet-mark.ts";
 import { decodeDeviceDays, decodeUsageDay } from "./stored-days.ts";
-import type { GpuFamily } from "./usage-fleet.ts";
 
 // Finds what is wrong with a day of usage whose hours are settled: every column is compared with what its hours give.
 
@@ -24,10 +23,7 @@ export interface DayFinding {
 }
 
 /** What a day is compared by. */
-export interface DayOptions {
-  /** All of the fleet, and its marks. */
-  readonly families: readonly GpuFamily[];
-  readonly marks: FleetMarks;
+export interface DayOptions extends MarkedFleet {
   readonly thresholds: UsageThresholds;
 }
 
@@ -39,7 +35,7 @@ export async function findDay(executor: SqlExecutor, stored: StoredUsageDay, opt
   const { day } = stored;
   const name = nameOfDay(day);
   if (day !== dayOf(day)) return wrong(`${name} does not begin with a day; rebuild-day deletes it`);
-  const isInForce = stored.fleet === options.marks.of({ fromMs: day, toMs: day + dayMs });
+  const isInForce = stored.fleet === options.marks.of(day);
   const found = await readDay(executor, stored);
   if (found.problems.length > 0) return isInForce ? wrong(...found.problems) : right;
   try {

@@ -10,21 +10,14 @@ import {
   selectUsageSpan,
 } from "../../../../db/sql/usage-days.ts";
 import { copyDeviceDays } from "../../../../db/sql/usage-device-days.ts";
-import { selectUsageFleet } from "../../../../db/sql/usage-devices.ts";
 import { UndecodableBlock } from "../../../../domain/errors.ts";
 import { dayMs, dayOf, hourMs, type TimeRange } from "../../../../domain/time-range.ts";
 import { packDeviceDays } from "../../../../domain/usage/device-day.ts";
 import { packUsageDay } from "../../../../domain/usage/usage-day.ts";
 import type { UsageThresholds } from "../../../../domain/usage/usage-hour.ts";
 import { addUpDay } from "./day-entries.ts";
-import { FleetMarks } from "./fleet-mark.ts";
+import { type FleetMarks, type MarkedFleet, readMarkedFleet } from "./fleet-mark.ts";
 import { isOpen } from "./stored-days.ts";
-import { familiesOf, type GpuFamily } from "./usage-fleet.ts";
-
-interface MarkedFleet {
-  readonly families: readonly GpuFamily[];
-  readonly marks: FleetMarks;
-}
 
 interface DueDays {
   readonly range: TimeRange;
@@ -45,7 +38,7 @@ export class DayRollUp {
 
   /** Adds up one day, the newest that is due. @returns false if none is due */
   async rollUpDay(): Promise<boolean> {
-    const fleet = await this.fleet();
+    const fleet = await readMarkedFleet(this.client);
     const due = await this.due();
     const day = due && (await this.nextDay(due, fleet.marks));
     if (day === undefined) {
@@ -67,12 +60,7 @@ export class DayRollUp {
   async makeDay(day: number): Promise<"made" | "not due" | "busy" | "changed"> {
     const due = await this.due();
     const isDue = due !== undefined && day >= due.range.fromMs && day < due.range.toMs && !isOpen(day, due.open);
-    return isDue ? this.make(day, await this.fleet()) : "not due";
-  }
-
-  private async fleet(): Promise<MarkedFleet> {
-    const families = familiesOf(await selectUsageFleet(this.client), { gpus: {} });
-    return { families, marks: new FleetMarks(families) };
+    return isDue ? this.make(day, await readMarkedFleet(this.client)) : "not due";
   }
 
   /** The days that are over, and hours that are not settled. */
@@ -91,13 +79,13 @@ export class DayRollUp {
     const made = await selectUsageDays(this.client, range);
     for (let day = range.toMs - dayMs; day >= range.fromMs; day -= dayMs) {
       if (this.unreadable.has(day) || isOpen(day, open)) continue;
-      if (made.get(day) !== marks.of({ fromMs: day, toMs: day + dayMs })) return day;
+      if (made.get(day) !== marks.of(day)) return day;
     }
     return undefined;
   }
 
   private async make(day: number, { families, marks }: MarkedFleet): Promise<"made" | "busy" | "changed"> {
-    const mark = marks.of({ fromMs: day, toMs: day + dayMs });
+    const mark = marks.of(day);
     const around = hoursAround(day);
     const before = await selectUsageMark(this.client, around);
     const { entries, ofDevices } = await addUpDay(

@@ -1,5 +1,19 @@
-import type { TimeRange } from "../../../../domain/time-range.ts";
-import { type GpuFamily, membersOf, type UsageDevice } from "./usage-fleet.ts";
+import type { SqlExecutor } from "../../../../db/client.ts";
+import { selectUsageFleet } from "../../../../db/sql/usage-devices.ts";
+import { dayMs, type TimeRange } from "../../../../domain/time-range.ts";
+import { familiesOf, type GpuFamily, membersOf, type UsageDevice } from "./usage-fleet.ts";
+
+/** All of the fleet, and its marks. */
+export interface MarkedFleet {
+  readonly families: readonly GpuFamily[];
+  readonly marks: FleetMarks;
+}
+
+/** Reads all of the fleet. */
+export async function readMarkedFleet(executor: SqlExecutor): Promise<MarkedFleet> {
+  const families = familiesOf(await selectUsageFleet(executor), { gpus: {} });
+  return { families, marks: new FleetMarks(families) };
+}
 
 /** Changes whenever the same hours and devices amount to other figures. */
 const version = 2n;
@@ -38,7 +52,9 @@ export class FleetMarks {
     });
   }
 
-  of(range: TimeRange): string {
+  /** The mark of a day. @param day its beginning */
+  of(day: number): string {
+    const range = { fromMs: day, toMs: day + dayMs };
     let sum = version;
     for (const family of this.families) {
       if (family.seen.fromMs >= range.toMs || family.seen.toMs <= range.fromMs) continue;

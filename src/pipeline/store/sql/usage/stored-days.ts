@@ -38,9 +38,7 @@ export async function selectHoldingDays(
   if (days.size === 0) return days;
   const marks = new FleetMarks(families);
   const open = await selectOpenHours(executor, { fromMs: whole.fromMs - hourMs, toMs: whole.toMs + hourMs });
-  const holding = [...days].filter(
-    ([day, mark]) => !isOpen(day, open) && mark === marks.of({ fromMs: day, toMs: day + dayMs }),
-  );
+  const holding = [...days].filter(([day, mark]) => !isOpen(day, open) && mark === marks.of(day));
   return new Map(holding.sort(([a], [b]) => a - b));
 }
 

@@ -11,7 +11,6 @@ import {
 } from "../../../../db/sql/usage-days.ts";
 import { copyDeviceDays, readDeviceDays, type StoredDeviceDays } from "../../../../db/sql/usage-device-days.ts";
 import { selectNextSettledHour } from "../../../../db/sql/rollup-hours.ts";
-import { selectUsageFleet } from "../../../../db/sql/usage-devices.ts";
 import { deleteUsage, selectNextUsageHour } from "../../../../db/sql/usage-hours.ts";
 import { UndecodableBlock } from "../../../../domain/errors.ts";
 import { dayMs, dayOf, hourMs, hourOf } from "../../../../domain/time-range.ts";
@@ -19,12 +18,11 @@ import { formatTimestamp } from "../../../../domain/timestamp.ts";
 import type { UsageThresholds } from "../../../../domain/usage/usage-hour.ts";
 import { systemClock } from "../../../../kit/clock.ts";
 import { alone, inSteps, NotRepaired, readableBlocks } from "../repair-step.ts";
-import { type DayOptions, findDay, nameOfDay } from "./day-damage.ts";
+import { findDay, nameOfDay } from "./day-damage.ts";
 import { DayRollUp } from "./day-roll-up.ts";
-import { FleetMarks } from "./fleet-mark.ts";
+import { readMarkedFleet } from "./fleet-mark.ts";
 import { isOpen } from "./stored-days.ts";
 import { storeUsage } from "./stored-usage.ts";
-import { familiesOf } from "./usage-fleet.ts";
 import { usageDamage } from "./usage-damage.ts";
 
 /** Something that is wrong with the ledger of usage. */
@@ -89,7 +87,7 @@ export async function* findUsageDayDamage(
   if (first === undefined || last === undefined) return;
   const open = await selectOpenHours(client, { fromMs: first - hourMs, toMs: last + dayMs + hourMs });
   const begin = (await selectUsageSpan(client))?.fromMs;
-  const options = await dayOptions(client, thresholds);
+  const options = { ...(await readMarkedFleet(client)), thresholds };
   for (const day of days) {
     // these do not count, and are made again
     if (isOpen(day, open)) continue;
@@ -101,11 +99,6 @@ export async function* findUsageDayDamage(
     const repair = state === "wrong" ? ({ kind: "rebuild-day", hour: dayOf(day) } as const) : undefined;
     for (const problem of problems) yield { problem, repair };
   }
-}
-
-async function dayOptions(executor: SqlExecutor, thresholds: UsageThresholds): Promise<DayOptions> {
-  const families = familiesOf(await selectUsageFleet(executor), { gpus: {} });
-  return { families, marks: new FleetMarks(families), thresholds };
 }
 
 /** What was made again of an hour's usage. */
@@ -180,13 +173,13 @@ export async function rebuildDay(
   day: number,
   thresholds: UsageThresholds,
 ): Promise<"made" | "right" | "later"> {
-  const options = await dayOptions(client, thresholds);
+  const options = { ...(await readMarkedFleet(client)), thresholds };
   const ofDay = (await selectStoredDays(client)).filter((each) => dayOf(each) === day);
   const isSettled = !isOpen(day, await selectOpenHours(client, hoursAround(day)));
   for (const stored of isSettled ? await readUsageDays(client, ofDay) : []) {
     const { state, problems } = await findDay(client, stored, options);
     if (state === "kept" || state === "unknown") throw new NotRepaired(`${problems.join("; ")}: it was kept`);
-    const isInForce = stored.fleet === options.marks.of({ fromMs: day, toMs: day + dayMs });
+    const isInForce = stored.fleet === options.marks.of(day);
     if (state === "right" && isInForce && ofDay.length === 1) return "right";
   }
   const days = new DayRollUp(client, thresholds);
