@@ -14,7 +14,7 @@ export function chartTool(name: keyof typeof programs): string {
   return join(folder, programs[name]);
 }
 
-/** Makes the folder at once, whoever else makes it at the same time. */
+/** Unpacks the programs, and then renames the folder: another process that does the same at the same time finds it whole or not at all. */
 function unpack(): void {
   mkdirSync(cache, { recursive: true });
   const place = mkdtempSync(join(cache, "unpacking-"));

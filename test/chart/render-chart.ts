@@ -78,15 +78,15 @@ export function renderChart(rendering: Rendering): readonly KubernetesObject[] {
   return parseAllDocuments(output).flatMap((document) => (document.toJS() as KubernetesObject | null) ?? []);
 }
 
-/** The object of a kind whose name ends so.
- *  @throws Error if there is none, or several */
+/** The object of this kind with the name `telemetry-pipeline-END`.
+ *  @throws Error unless exactly one object has this name */
 export function objectOf(objects: readonly KubernetesObject[], kind: string, end: string): KubernetesObject {
   const found = objects.filter((each) => each.kind === kind && each.metadata.name === `telemetry-pipeline-${end}`);
   if (found[0] === undefined || found.length > 1) throw new Error(`${found.length} objects ${kind} ${end}`);
   return found[0];
 }
 
-/** A member of an object, by its path, such as spec.template.spec; undefined if there is none. */
+/** The value at a path within an object, such as spec.template.spec; undefined if the path leads nowhere. */
 export function member(object: unknown, path: string): unknown {
   return path.split(".").reduce((each, key) => (each as Record<string, unknown> | undefined)?.[key], object);
 }
