@@ -1,4 +1,4 @@
-/** The rules for imports between the rooms that docs/architecture.md describes. Imports of types count too,
+/** The rules for imports between the rooms that docs/ARCHITECTURE.md describes. Imports of types count too,
  *  except imports of development packages. */
 
 /** From the repository, files in `path` may import only what matches `allowed`. */
@@ -70,7 +70,7 @@ module.exports = {
       interfacesOf("store|hot"),
       "^src/scaling/election/[^/]+\\.ts$",
     ]),
-    // Rooms that are not built yet: docs/architecture.md says what each will contain.
+    // Rooms that are not built yet: docs/ARCHITECTURE.md says what each will contain.
     layer("dashboard", "^src/dashboard/", ["^src/dashboard/", "^src/routes/http/", "^clients/typescript/src/"]),
     layer("dashboard-in-browsers", "^src/dashboard/(browser|model)/", [
       "^src/dashboard/((browser|model)/|pages\\.ts$)",

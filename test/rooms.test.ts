@@ -3,11 +3,11 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import manifest from "../package.json";
 
-// docs/architecture.md has tables of the rooms and of the packages. They name every room and package that exists, and no other.
+// docs/ARCHITECTURE.md has tables of the rooms and of the packages. They name every room and package that exists, and no other.
 // Another table lists the planned rooms. When a planned room gets its folder, its row moves to a table of rooms.
 
 const root = join(import.meta.dir, "..");
-const page = readFileSync(join(root, "docs/architecture.md"), "utf8");
+const page = readFileSync(join(root, "docs/ARCHITECTURE.md"), "utf8");
 const contributing = readFileSync(join(root, "CONTRIBUTING.md"), "utf8");
 const rules = readFileSync(join(root, ".dependency-cruiser.cjs"), "utf8");
 
@@ -53,7 +53,7 @@ describe("the rooms", () => {
 });
 
 for (const [name, text] of [
-  ["docs/architecture.md", page],
+  ["docs/ARCHITECTURE.md", page],
   ["CONTRIBUTING.md", contributing],
 ] as const) {
   test(`every path under src, dev, test, scripts or bench in ${name} exists, except the planned rooms`, () => {
@@ -64,7 +64,7 @@ for (const [name, text] of [
   });
 }
 
-test("docs/architecture.md gives a reason for every package of package.json, and for no other", () => {
+test("docs/ARCHITECTURE.md gives a reason for every package of package.json, and for no other", () => {
   const section = page.split("## Dependencies")[1] ?? "";
   const named = [...section.matchAll(/^\| (?!package|---)([^|]+) \|/gm)].flatMap(([, names = ""]) => names.split(", "));
   const packages = [...Object.keys(manifest.dependencies), ...Object.keys(manifest.devDependencies)];

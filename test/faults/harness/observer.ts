@@ -26,7 +26,7 @@ const observeEveryMs = 500;
 /** Observes a run from outside: watches every change of the queue in etcd, and regularly compares the published positions with
  *  the stored ones. */
 export class Observer {
-  /** Violations of the invariants I3, I4 and I8 (docs/architecture.md). */
+  /** Violations of the invariants I3, I4 and I8 (docs/ARCHITECTURE.md). */
   readonly violations: string[] = [];
   /** The number of completed observations of I4. */
   observations = 0;

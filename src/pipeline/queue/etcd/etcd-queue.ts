@@ -38,7 +38,7 @@ export interface EtcdQueueOptions extends DeadLetterLimit {
 }
 
 /** The queue on etcd, shared by any number of processes. The states are in queue.ts, the keys in
- *  docs/etcd-message-queue.md. A claim is a key under the consumer's lease: etcd deletes the key when the lease ends, about
+ *  docs/ETCD_MESSAGE_QUEUE.md. A claim is a key under the consumer's lease: etcd deletes the key when the lease ends, about
  *  `leaseSeconds` after the process has died. Every change of a claimed message is a transaction that succeeds only if the
  *  claim still exists. */
 export class EtcdQueue implements Queue {

@@ -1,7 +1,7 @@
 import { decodeTime } from "ulid";
 import { prefixRange } from "../../../etcd/requests.ts";
 
-/** The keys of a topic in etcd; docs/etcd-message-queue.md explains them. */
+/** The keys of a topic in etcd; docs/ETCD_MESSAGE_QUEUE.md explains them. */
 export class QueueKeys {
   readonly messages: string;
   readonly payloads: string;

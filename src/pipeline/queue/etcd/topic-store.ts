@@ -69,7 +69,7 @@ export class TopicStore {
     throw new OtherStore(
       `QUEUE_TOPIC=${topic} in etcd belongs to another database: ${owner}. This process has ${description}. Two pipelines on one etcd ` +
         `need a QUEUE_TOPIC each. If this database replaces the other, delete ${this.key} from etcd, and the checkpoints of the files ` +
-        `that it lacks (docs/etcd-message-queue.md, "Two pipelines on one etcd")`,
+        `that it lacks (docs/ETCD_MESSAGE_QUEUE.md, "Two pipelines on one etcd")`,
     );
   }
 }

@@ -1,6 +1,6 @@
 import { pipelineRoot } from "../../../etcd/pipeline-root.ts";
 
-/** The etcd keys of a replayable source in a pipeline; docs/etcd-message-queue.md explains them. */
+/** The etcd keys of a replayable source in a pipeline; docs/ETCD_MESSAGE_QUEUE.md explains them. */
 export class CheckpointKeys {
   /** How far the source is divided into ranges. */
   readonly plan: string;

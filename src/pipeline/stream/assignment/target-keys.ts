@@ -1,7 +1,7 @@
 import { pipelineRoot } from "../../../etcd/pipeline-root.ts";
 import { LiveKeys } from "./checkpoint-keys.ts";
 
-/** The etcd keys of a pipeline's targets; docs/etcd-message-queue.md explains them. */
+/** The etcd keys of a pipeline's targets; docs/ETCD_MESSAGE_QUEUE.md explains them. */
 export class TargetKeys {
   /** Owners, members and their sets, so that one watch follows all. */
   readonly watched: string;
