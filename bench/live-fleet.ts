@@ -1,7 +1,8 @@
 import { parseArgs } from "node:util";
 import { until } from "../dev/until.ts";
 import { milliseconds, wholeNumber } from "../scripts/simulate/argument-values.ts";
-import { type FleetUsage, diskText, fleetUsage, usageTable } from "./live-fleet/fleet-usage.ts";
+import { type Backlog, followBacklog } from "./live-fleet/backlog.ts";
+import { type FleetUsage, diskText, etcdText, fleetUsage, usageTable } from "./live-fleet/fleet-usage.ts";
 import { followFreshness, type Freshness } from "./live-fleet/freshness.ts";
 import { type LiveFleet, startLiveFleet } from "./live-fleet/live-fleet.ts";
 import {
@@ -16,9 +17,10 @@ import { grouped, print } from "./support/output.ts";
 import { median, quantile } from "./support/statistics.ts";
 
 //   bun bench/live-fleet.ts [--minutes 10] [--hosts 1250] [--interval 15s] [--dialect 4.9] [--streamers 1] [--collectors 1]
+//     [--gateways 1]
 // Scrapes simulated exporters of 8 GPUs and 26 metrics each, through etcd into TimescaleDB, both of which sync their writes.
-// Prints what became of each scheduled scrape, how soon its records can be read, and what each process has used. Exits with 1 if a
-// scrape is missing, or if the freshness's p99 is 2 s or more.
+// Prints what became of each scheduled scrape, how soon its records can be read, how much waited in the queue, and what each process and
+// each disk has used. Exits with 1 if a scrape is missing, or if the freshness's p99 is 2 s or more. docs/CAPACITY.md uses the figures.
 
 const { values } = parseArgs({
   options: {
@@ -28,6 +30,7 @@ const { values } = parseArgs({
     dialect: { type: "string", default: "4.9" },
     streamers: { type: "string", default: "1" },
     collectors: { type: "string", default: "1" },
+    gateways: { type: "string", default: "1" },
   },
 });
 const minutes = wholeNumber("--minutes", values.minutes, [1, 1440]);
@@ -38,6 +41,7 @@ const options = {
   dialect: values.dialect,
   streamers: wholeNumber("--streamers", values.streamers, [1, 16]),
   collectors: wholeNumber("--collectors", values.collectors, [1, 16]),
+  gateways: wholeNumber("--gateways", values.gateways, [1, 16]),
 };
 /** The p99 of the time from a scrape's scheduled instant until its records can be read. */
 const freshnessLimitMs = 2000;
@@ -50,6 +54,7 @@ interface Result {
   readonly stages: ScrapeStages;
   readonly freshness: Freshness;
   readonly usage: readonly [FleetUsage, FleetUsage];
+  readonly backlog: Backlog;
   /** Of the whole run: scrapes, and readings of devices. */
   readonly ledgers: Readonly<Record<"target" | "cluster", Ledger>>;
 }
@@ -66,7 +71,7 @@ async function warmUp({ sql, targets }: LiveFleet): Promise<void> {
 }
 
 async function measure(fleet: LiveFleet, startedMs: number): Promise<Result> {
-  const { gatewayUrl, sql, targets, parts } = fleet;
+  const { gatewayUrl, sql, targets } = fleet;
   const client = await followFreshness(gatewayUrl);
   try {
     await warmUp(fleet);
@@ -74,9 +79,9 @@ async function measure(fleet: LiveFleet, startedMs: number): Promise<Result> {
     const toMs = fromMs + minutes * 60_000;
     print(`warm after ${((fromMs - startedMs) / 1000).toFixed(0)} s; measuring for ${minutes} min`);
     client.measure(fromMs, toMs);
-    const before = await fleetUsage(sql, parts);
-    await Bun.sleep(toMs - Date.now());
-    const after = await fleetUsage(sql, parts);
+    const before = await fleetUsage(fleet);
+    const backlog = await followBacklog(gatewayUrl, toMs);
+    const after = await fleetUsage(fleet);
     // the ledger takes a reading as unreported when an interval has passed
     await Bun.sleep(intervalMs + settleMs);
     const ledger = (by: "target" | "cluster") => ledgerOf(gatewayUrl, by, startedMs);
@@ -85,6 +90,7 @@ async function measure(fleet: LiveFleet, startedMs: number): Promise<Result> {
       stages: await stagesOf(sql, { fromMs, toMs }),
       freshness: await client.result(),
       usage: [before, after],
+      backlog,
       ledgers: { target: await ledger("target"), cluster: await ledger("cluster") },
     };
   } finally {
@@ -103,7 +109,7 @@ function ledgerText({ expected, received, late, missed }: Ledger): string {
   return `${grouped(expected)} expected, ${grouped(received)} received, ${grouped(late)} of them late${reasons.join("")}`;
 }
 
-function report({ account, stages, freshness, usage: [before, after], ledgers }: Result): void {
+function report({ account, stages, freshness, usage: [before, after], backlog, ledgers }: Result): void {
   const { scheduled, stored, records, rows, samples, lacking } = account;
   print(`scrapes due in this time: ${grouped(scheduled)}, stored: ${grouped(stored)}, missing: ${scheduled - stored}`);
   lacking.slice(0, 5).forEach((text) => print(`  ${text}`));
@@ -119,7 +125,9 @@ function report({ account, stages, freshness, usage: [before, after], ledgers }:
   print(`freshness, history (REST): ${freshnessText(freshness.historyMs)}`);
   print(`  until the message was published: ${freshnessText(stages.publishedMs)}`);
   print(`  in the queue: ${freshnessText(stages.queuedMs)}`);
+  print(`messages in the queue: at most ${backlog.depth}, the oldest at most ${backlog.lagSeconds.toFixed(2)} s old`);
   print(diskText(before.disk, after.disk, samples));
+  print(etcdText(before.disk, after.disk, stored));
   usageTable(before, after).forEach(print);
 }
 
@@ -147,7 +155,7 @@ try {
   const startedMs = Date.now();
   print(
     `${grouped(options.hosts)} exporters (${options.dialect}) of 8 GPUs, scraped every ${options.interval}: ` +
-      `${options.streamers} streamer, ${options.collectors} collector, 1 gateway`,
+      `streamers: ${options.streamers}, collectors: ${options.collectors}, gateways: ${options.gateways}`,
   );
   const fleet = await startLiveFleet(options, stops);
   const result = await measure(fleet, startedMs).finally(() => reportLog(fleet.logged()));

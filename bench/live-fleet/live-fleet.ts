@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import postgres from "postgres";
 import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "../../dev/pipeline-process.ts";
-import { startEtcd } from "../../dev/servers/etcd.ts";
+import { type EtcdMember, startEtcd } from "../../dev/servers/etcd.ts";
 import { startPostgres } from "../../dev/servers/postgres.ts";
 import { until } from "../../dev/until.ts";
 import { defaultClusterId } from "../../src/domain/default-names.ts";
@@ -18,12 +18,15 @@ export interface LiveFleetOptions {
   readonly dialect: string;
   readonly streamers: number;
   readonly collectors: number;
+  readonly gateways: number;
 }
 
 /** Exporters of 8 GPUs each, and the processes and servers that store and show their telemetry. */
 export interface LiveFleet {
   readonly targets: readonly Target[];
+  /** The first gateway. */
   readonly gatewayUrl: string;
+  readonly etcd: { readonly url: string; readonly pid: number };
   readonly sql: postgres.Sql;
   /** The process ids of each part, by its name; those of a server's children are not listed. */
   readonly parts: readonly FleetPart[];
@@ -61,10 +64,13 @@ export async function startLiveFleet(options: LiveFleetOptions, stops: (() => Pr
   };
   for (let number = 1; number <= options.collectors; number += 1) await start("collector", number);
   const gatewayUrl = await start("gateway", 1);
+  for (let number = 2; number <= options.gateways; number += 1) await start("gateway", number);
   for (let number = 1; number <= options.streamers; number += 1) await start("streamer", number);
   const sql = postgres(database.url, { max: 1, onnotice: () => undefined });
   stops.push(() => sql.end());
+  const [{ clientUrl, pid }] = etcd.members as [EtcdMember];
   return {
+    etcd: { url: clientUrl, pid },
     targets: readTargetsFile({ path: targetsFile, text: readFileSync(targetsFile, "utf8") }, defaultClusterId),
     ...{ gatewayUrl, sql },
     parts: [
