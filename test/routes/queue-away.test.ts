@@ -41,8 +41,13 @@ test("while etcd is down, requests that need the queue get 503 with the reason; 
   ] as const) {
     const response = await gateway.get(`/api/v1/pipeline${path}`, { method });
     expect([method, path, response.status, response.headers.get("retry-after")]).toEqual([method, path, 503, "1"]);
+    const advice = method === "GET" ? "try again" : "check whether the change was made, and try again";
     expect(await response.json()).toMatchObject({
-      error: { code: "queue_unavailable", details: { reason: expect.any(String) as unknown } },
+      error: {
+        code: "queue_unavailable",
+        message: `The queue does not answer; ${advice}`,
+        details: { reason: expect.any(String) as unknown },
+      },
     });
   }
   expect((await gateway.get("/api/v1/gpus")).status).toBe(200);

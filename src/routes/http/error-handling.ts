@@ -51,7 +51,7 @@ export function errorHandling({
     if (error instanceof SignInNeeded) {
       return new Response(null, { status: 302, headers: { location: error.location, "cache-control": "no-store" } });
     }
-    const apiError = apiErrorOf(code, error);
+    const apiError = apiErrorOf(code, error, request.method);
     // a client that has left does not get its answer, and that is no error of this process
     if (apiError.status === 500 && !request.signal.aborted)
       log.error({ err: error, path: new URL(request.url).pathname }, "a request failed");
@@ -79,7 +79,7 @@ function unmatched(method: string, path: string, allowed: readonly string[]): Ap
   return new ApiError(404, "not_found", { message, details: { resource: "path", path: shown(path) } });
 }
 
-function apiErrorOf(code: string | number, error: unknown): ApiError {
+function apiErrorOf(code: string | number, error: unknown, method: string): ApiError {
   if (error instanceof ApiError) return error;
   if (error instanceof StoreUnavailable) {
     return new ApiError(503, "store_unavailable", {
@@ -88,8 +88,9 @@ function apiErrorOf(code: string | number, error: unknown): ApiError {
     });
   }
   if (error instanceof EtcdUnavailable || error instanceof EtcdOutOfSpace || error instanceof QueueClosed) {
+    const advice = ["GET", "HEAD"].includes(method) ? "try again" : "check whether the change was made, and try again";
     return new ApiError(503, "queue_unavailable", {
-      message: "The queue does not answer; check whether the change was made, and try again",
+      message: `The queue does not answer; ${advice}`,
       details: { reason: error.message },
     });
   }
