@@ -2,14 +2,14 @@ import { access, constants, copyFile, mkdtemp, readdir, rm, symlink } from "node
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { scripts } from "../package.json";
-import { commandsOf, linksOf, scriptsIn, type DocCommand } from "./check-docs/read-docs.ts";
+import { anchorsOf, commandsOf, linksOf, scriptsIn, type DocCommand } from "./check-docs/read-docs.ts";
 import { DocShell } from "./check-docs/doc-shell.ts";
 import { print, printError } from "../src/terminal/print.ts";
 
 //   bun scripts/check-docs.ts [FILE...]
 // Runs the commands of each FILE in order, except those in `runElsewhere`, in a folder that looks like a checkout. Every
 // command must succeed; a command that starts a server succeeds when the server is ready. Links must lead to existing
-// files; scripts that the text names must exist; git must ignore the files that commands create. Without FILE, checks README.md, CONTRIBUTING.md, docs/ and src/domain/README.md. If there are errors, prints all
+// files and headings; scripts that the text names must exist; git must ignore the files that commands create. Without FILE, checks README.md, CONTRIBUTING.md, docs/ and src/domain/README.md. If there are errors, prints all
 // of them and exits with 1.
 
 const root = resolve(import.meta.dir, "..");
@@ -69,9 +69,13 @@ async function missingScripts(document: string, text: string): Promise<string[]>
 
 async function brokenLinks(document: string, text: string): Promise<string[]> {
   const broken: string[] = [];
-  for (const target of linksOf(text)) {
-    const path = join(root, dirname(document), target);
-    if (!(await Bun.file(path).exists())) broken.push(`${document}: the link to ${target} is broken`);
+  for (const { path, anchor } of linksOf(text)) {
+    const file = path === "" ? document : join(dirname(document), path);
+    if (!(await Bun.file(join(root, file)).exists())) broken.push(`${document}: the link to ${path} is broken`);
+    else if (anchor !== undefined && file.endsWith(".md")) {
+      const anchors = anchorsOf(await Bun.file(join(root, file)).text());
+      if (!anchors.has(anchor)) broken.push(`${document}: ${file} has no heading #${anchor}`);
+    }
   }
   return broken;
 }

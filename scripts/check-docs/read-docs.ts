@@ -21,11 +21,33 @@ export function commandsOf(markdown: string): DocCommand[] {
   return commands;
 }
 
-/** The targets of relative links, without their anchors. */
-export function linksOf(markdown: string): string[] {
-  return [...markdown.matchAll(/\]\(([^)#]+)[^)]*\)/g)]
-    .map(([, target]) => target as string)
-    .filter((target) => !/^[a-z]+:/.test(target));
+/** A relative link. */
+export interface DocLink {
+  /** Empty for a link within the document. */
+  readonly path: string;
+  /** The heading, as GitHub writes it in addresses; undefined if the link names none. */
+  readonly anchor: string | undefined;
+}
+
+/** The relative links of a document. */
+export function linksOf(markdown: string): DocLink[] {
+  return [...markdown.matchAll(/\]\(([^)#]*)(?:#([^)]*))?\)/g)]
+    .map(([, path = "", anchor]) => ({ path, anchor }))
+    .filter(({ path }) => !/^[a-z]+:/.test(path));
+}
+
+/** The anchors of a document's headings.
+ *  Source: https://docs.github.com/en/get-started/writing-on-github (section links) */
+export function anchorsOf(markdown: string): ReadonlySet<string> {
+  const headings = markdown.replace(/^```.*?^```/gms, "").matchAll(/^#+ (.*)$/gm);
+  return new Set(
+    [...headings].map(([, text = ""]) =>
+      text
+        .toLowerCase()
+        .replace(/[^\p{L}\d\- _]/gu, "")
+        .replaceAll(" ", "-"),
+    ),
+  );
 }
 
 /** The scripts that a document names in its code, as `make NAME`, `bun run NAME` or `./scripts/FILE`. */
