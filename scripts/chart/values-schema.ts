@@ -66,7 +66,7 @@ const nexusStreamer = role({
     ports: Type.Array(count(1, 65_535)),
     discovery: own({
       ...{ enabled: Type.Boolean(), selector: named, namespace: name },
-      port: Type.String({ pattern: "^(?:[0-9]{1,5}|[a-z0-9][a-z0-9-]{0,14})$" }),
+      port: Type.Union([count(1, 65_535), Type.String({ pattern: "^(?:[0-9]{1,5}|[a-z0-9][a-z0-9-]{0,14})$" })]),
     }),
   }),
 });

@@ -2,6 +2,7 @@ import { csvToConfigMap, csvToVolume } from "./csv-commands.ts";
 import { deploy } from "./deploy.ts";
 import { deploymentOf, type Environment, namespaceIn, release, releaseSelector, textIn } from "./deployment.ts";
 import { csvName } from "./csv-objects.ts";
+import { reasonAgainstPods } from "./pods.ts";
 import { mustRun, outputOf, requireTools, runTool } from "./tools.ts";
 import { unreadyIn } from "./unready.ts";
 import { print, printError } from "../../src/terminal/print.ts";
@@ -46,6 +47,7 @@ async function status(env: Environment): Promise<number> {
 async function logs(env: Environment): Promise<number> {
   const namespace = namespaceIn(env);
   requireTools("kubectl");
+  requirePods(namespace, releaseSelector);
   return runTool([
     ...["kubectl", "logs", "--follow", "--namespace", namespace, "--selector", releaseSelector],
     ...["--all-containers", "--prefix", "--tail=50", "--max-log-requests=100"],
@@ -55,9 +57,18 @@ async function logs(env: Environment): Promise<number> {
 async function portForward(env: Environment): Promise<number> {
   const [namespace, port] = [namespaceIn(env), textIn(env, "PORT") ?? "8080"];
   requireTools("kubectl");
+  requirePods(namespace, `${releaseSelector},app.kubernetes.io/component=nexus-gateway`);
   return runTool([
     ...["kubectl", "port-forward", `service/${release}-nexus-gateway`, `${port}:8080`, "--namespace", namespace],
   ]);
+}
+
+/** If kubectl cannot even list the pods, the command says why.
+ *  @throws Error with a sentence for people if none of the pods has started */
+function requirePods(namespace: string, selector: string): void {
+  const pods = outputOf(["kubectl", "get", "pods", "--namespace", namespace, "--selector", selector, "--output=json"]);
+  const reason = pods === undefined ? undefined : reasonAgainstPods(pods);
+  if (reason !== undefined) throw new Error(reason);
 }
 
 async function undeploy(env: Environment): Promise<number> {
@@ -67,7 +78,7 @@ async function undeploy(env: Environment): Promise<number> {
   const remove = ["kubectl", "delete", "--namespace", namespace, "--ignore-not-found"];
   await mustRun([...remove, "configmap", csvName]);
   if (textIn(env, "DELETE_DATA") === "true") {
-    await mustRun([...remove, "persistentvolumeclaims,secrets", "--selector", releaseSelector]);
+    await mustRun([...remove, "persistentvolumeclaims,secrets,jobs", "--selector", releaseSelector]);
   } else {
     print(
       "The volumes of etcd, of the trial database and of a CSV file stay, and so does the database's password; DELETE_DATA=true make k8s-undeploy-nexus deletes them.",

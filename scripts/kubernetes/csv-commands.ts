@@ -1,10 +1,12 @@
 import { type Deployment, deploymentOf, type Environment, textIn } from "./deployment.ts";
 import { csvClaim, csvConfigMap, csvFile, csvLoader, csvName, loaderName } from "./csv-objects.ts";
 import { deploy } from "./deploy.ts";
+import { waitingReason } from "./pods.ts";
 import { mustRun, outputOf, requireTools, runTool } from "./tools.ts";
 
 /** A ConfigMap takes 1 MiB, with the names in it. */
 const configMapMaxBytes = 1_000_000;
+const unchanged = "The streamers read what they have read before";
 
 /** Puts CSV_FILE into a ConfigMap, and lets the streamers read it.
  *  @throws Error with a sentence for people */
@@ -35,16 +37,25 @@ export async function csvToVolume(env: Environment): Promise<void> {
   await deploy(deployment, await csvValues(content, { configMap: "", existingClaim: csvName }));
 }
 
-async function copyToVolume({ namespace, image }: Deployment, content: Blob): Promise<void> {
-  const kubectl = (...args: readonly string[]): string[] => ["kubectl", "--namespace", namespace, ...args];
+async function copyToVolume({ namespace, image, timeout }: Deployment, content: Blob): Promise<void> {
+  const kubectl = (verb: string, ...args: readonly string[]): string[] => [
+    ...["kubectl", verb, "--namespace", namespace],
+    ...args,
+  ];
   await runTool(kubectl("delete", "pod", loaderName, "--ignore-not-found"));
   await apply(csvLoader(namespace, image));
   try {
-    await mustRun(kubectl("wait", "--for=condition=Ready", `pod/${loaderName}`, "--timeout=5m"));
+    const wait = kubectl("wait", "--for=condition=Ready", `pod/${loaderName}`, `--timeout=${timeout}`);
+    if ((await runTool(wait)) !== 0) {
+      const reason = waitingReason(outputOf(kubectl("get", "pod", loaderName, "--output", "json")));
+      throw new Error(`the pod ${loaderName}, which receives the file, is not ready: ${reason}. ${unchanged}`);
+    }
     // the file has its name when it is whole
     const [part, whole] = [`/csv/.${csvFile}.part`, `/csv/${csvFile}`];
     const script = `cat > ${part} && [ "$(sha256sum < ${part} | cut -d ' ' -f 1)" = ${await hashOf(content)} ] && mv ${part} ${whole}`;
-    await mustRun(kubectl("exec", "--stdin", loaderName, "--", "sh", "-c", script), content);
+    const copy = kubectl("exec", "--stdin", loaderName, "--", "sh", "-c", script);
+    if ((await runTool(copy, content)) !== 0)
+      throw new Error(`the file could not be copied to the volume. ${unchanged}`);
   } finally {
     await runTool(kubectl("delete", "pod", loaderName, "--ignore-not-found"));
   }

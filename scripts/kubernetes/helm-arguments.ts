@@ -7,8 +7,9 @@ import { type Deployment, release } from "./deployment.ts";
  *  @param more arguments that set further values */
 export function deployArguments(deployment: Deployment, helmVersion: string, more: readonly string[] = []): string[] {
   const { namespace, values, timeout } = deployment;
-  // Helm 4 applies on the server, which refuses a number of pods that kubectl scale has set meanwhile
-  const server = helmVersion.startsWith("v3.") ? [] : ["--server-side=true", "--force-conflicts"];
+  // what Helm 4 applies on the server is refused if kubectl scale has set a number of pods meanwhile; later calls of helm go on in the
+  // way of the last one
+  const server = helmVersion.startsWith("v3.") ? [] : ["--server-side=false"];
   return [
     ...["upgrade", "--install", release, chartFolder, "--namespace", namespace, "--create-namespace"],
     ...["--reset-then-reuse-values", "--values", `${chartFolder}/values-nexus.yaml`],

@@ -93,7 +93,8 @@ test("k8s-deploy-nexus installs the chart with the numbers and the registry that
   expect([call.code, call.errors]).toEqual([0, ""]);
   const [[, ...args] = []] = upgrades(call);
   expect(args.slice(0, 3)).toEqual(["upgrade", "--install", "telemetry-pipeline"]);
-  expect(args).toContain("--force-conflicts");
+  // otherwise helm upgrade stops at a number that kubectl scale has set
+  expect(args).toContain("--server-side=false");
   // the flags are those of helm upgrade, and the values make these objects
   const known = Bun.spawnSync([chartTool("helm"), "upgrade", "--help"]).stdout.toString();
   for (const flag of args.filter((each) => each.startsWith("--")))
@@ -116,7 +117,7 @@ test("k8s-deploy-nexus installs the chart with the numbers and the registry that
 
 test("helm 3 is not given the flags of helm 4", () => {
   expect(upgrades(type("k8s-deploy-nexus", {}, { helmVersion: "v3.19.0+g3d8990f" }))[0]).not.toContain(
-    "--force-conflicts",
+    "--server-side=false",
   );
 });
 
@@ -176,16 +177,26 @@ test("csv-deploy-pvc copies the file into a volume, checks it, and removes the p
   expect(readFileSync(join(call.volume, "telemetry.csv"), "utf8")).toBe("a,b\n".repeat(500_000));
   expect(call.applied.map(({ kind }) => kind)).toEqual(["PersistentVolumeClaim", "Pod"]);
   expect(member(call.applied[0], "spec.resources.requests.storage")).toBe("5Gi");
-  const verbs = call.calls.map(
-    ([tool, ...args]) => `${tool} ${args.find((each) => !each.startsWith("-") && each !== "telemetry-system")}`,
-  );
+  const verbs = call.calls.map(([tool, ...args]) => `${tool} ${args.find((each) => !each.startsWith("-"))}`);
   expect(verbs.slice(-5)).toEqual(["kubectl wait", "kubectl exec", "kubectl delete", "helm version", "helm upgrade"]);
   expect(upgrades(call)[0]).toContain("nexusStreamer.csv.existingClaim=telemetry-pipeline-csv");
 
   // the copy fails: the streamers keep what they have
   const failing = type("csv-deploy-pvc", { CSV_FILE: path }, { answers: "*exec*) cat > /dev/null; exit 1;;" });
   expect([failing.code, upgrades(failing)]).toEqual([1, []]);
-  expect(failing.calls.at(-1)?.slice(3, 5)).toEqual(["delete", "pod"]);
+  expect(failing.calls.at(-1)?.slice(1, 2)).toEqual(["delete"]);
+  expect(failing.errors).toContain(
+    "the file could not be copied to the volume. The streamers read what they have read",
+  );
+
+  // the pod that receives it never starts
+  const status = { phase: "Pending", conditions: [{ status: "False", message: "0/3 nodes are available" }] };
+  const answers = `*wait*) exit 1;;\n*json*) echo '${JSON.stringify({ status })}';;`;
+  const waiting = type("csv-deploy-pvc", { CSV_FILE: path }, { answers });
+  expect([waiting.code, upgrades(waiting)]).toEqual([1, []]);
+  expect(waiting.errors).toContain(
+    "which receives the file, is not ready: 0/3 nodes are available. The streamers read",
+  );
 });
 
 test("the objects of a CSV are valid, and its pod fits Pod Security restricted", async () => {
@@ -214,14 +225,28 @@ test("k8s-status-nexus names what is not ready, and exits with 1", () => {
 });
 
 test("k8s-port-forward, k8s-logs-nexus and k8s-undeploy-nexus call the tools for this release", () => {
-  const forward = type("k8s-port-forward", { NAMESPACE: "lab", PORT: "9090" });
-  expect(forward.calls).toEqual([
+  const pods = (...items: readonly object[]) => ({ answers: `*json*) echo '${JSON.stringify({ items })}';;` });
+  const running = pods({ status: { phase: "Pending" } }, { status: { phase: "Running" } });
+  const forward = type("k8s-port-forward", { NAMESPACE: "lab", PORT: "9090" }, running);
+  expect(forward.calls.slice(1)).toEqual([
     ["kubectl", "port-forward", "service/telemetry-pipeline-nexus-gateway", "9090:8080", "--namespace", "lab"],
   ]);
-  expect(type("k8s-logs-nexus").calls[0]).toContain("app.kubernetes.io/instance=telemetry-pipeline");
+  expect(type("k8s-logs-nexus", {}, running).calls[1]).toContain("app.kubernetes.io/instance=telemetry-pipeline");
+  const waiting = { state: { waiting: { reason: "ImagePullBackOff", message: "no such image" } } };
+  const pulling = pods({ status: { phase: "Pending", containerStatuses: [waiting] } });
+  for (const command of ["k8s-port-forward", "k8s-logs-nexus"]) {
+    expect(type(command, {}, pods()).errors).toBe(
+      "nothing is deployed here: make k8s-deploy-nexus deploys the pipeline\n",
+    );
+    const { code, errors } = type(command, {}, pulling);
+    expect(code).toBe(1);
+    expect(errors).toBe(
+      "no pod has started yet; the first one: ImagePullBackOff: no such image. make k8s-status-nexus shows them all\n",
+    );
+  }
   const [kept, deleted] = [type("k8s-undeploy-nexus"), type("k8s-undeploy-nexus", { DELETE_DATA: "true" })];
   expect([kept.code, deleted.code]).toEqual([0, 0]);
   expect(kept.calls[0]?.slice(0, 3)).toEqual(["helm", "uninstall", "telemetry-pipeline"]);
   expect([kept.output.includes("DELETE_DATA=true"), kept.calls.length, deleted.calls.length]).toEqual([true, 2, 3]);
-  expect(deleted.calls[2]).toContain("persistentvolumeclaims,secrets");
+  expect(deleted.calls[2]).toContain("persistentvolumeclaims,secrets,jobs");
 });

@@ -1,10 +1,11 @@
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openProxyServer, type ProxyServer } from "../../dev/proxy-server.ts";
 import type { ControlPlane } from "../../dev/servers/kubernetes/control-plane.ts";
 import { untilResolved } from "../../dev/until.ts";
+import { Administrator } from "./administrator.ts";
 import type { Rule, TestCluster, TestPod } from "./test-cluster.ts";
 
 interface Account {
@@ -20,14 +21,14 @@ export class RealCluster implements TestCluster {
   private readonly accounts: Account[] = [];
   private readonly clusterWide: string[] = [];
   private readonly dir = mkdtempSync(join(tmpdir(), "real-cluster-"));
-  private readonly ca: string;
+  private readonly administrator: Administrator;
   private proxy!: ProxyServer;
 
   private constructor(
     private readonly plane: ControlPlane,
     readonly namespace: string,
   ) {
-    this.ca = readFileSync(plane.caFile, "utf8");
+    this.administrator = new Administrator(plane);
   }
 
   /** @param namespace a new one */
@@ -54,7 +55,7 @@ export class RealCluster implements TestCluster {
     const name = `account-${this.accounts.length}`;
     const account = { name, dir: join(this.dir, name) };
     mkdirSync(account.dir);
-    writeFileSync(join(account.dir, "ca.crt"), this.ca);
+    writeFileSync(join(account.dir, "ca.crt"), this.administrator.ca);
     writeFileSync(join(account.dir, "namespace"), this.namespace);
     this.accounts.push(account);
     const prefix = everywhere ? "Cluster" : "";
@@ -137,17 +138,8 @@ export class RealCluster implements TestCluster {
   }
 
   /** A call of the administrator, without the proxy. @throws Error with the answer if it is none of success */
-  async call(method: string, path: string, body?: unknown): Promise<unknown> {
-    const type = method === "PATCH" ? "application/merge-patch+json" : "application/json";
-    const response = await fetch(this.plane.url + path, {
-      method,
-      headers: { authorization: `Bearer ${this.plane.token}`, "content-type": type },
-      body: body === undefined ? null : JSON.stringify(body),
-      tls: { ca: this.ca },
-    });
-    const text = await response.text();
-    if (!response.ok) throw new Error(`${method} ${path}: ${text}`);
-    return JSON.parse(text) as unknown;
+  call(method: string, path: string, body?: unknown): Promise<unknown> {
+    return this.administrator.call(method, path, body);
   }
 
   private core(path: string): string {
