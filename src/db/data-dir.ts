@@ -58,7 +58,7 @@ async function removeLeftovers(dir: string): Promise<void> {
   }
 }
 
-/** Creates the database in a child process, because the creation needs more than 700 MB of memory, which a process never
+/** Creates the database in a child process, because the creation needs almost 500 MB of memory, which a process never
  *  releases. */
 async function createDatabase(dir: string, databaseDir: string): Promise<void> {
   const unfinished = join(dir, `pglite.making.${process.pid}`);
@@ -70,7 +70,7 @@ async function createDatabase(dir: string, databaseDir: string): Promise<void> {
   if ((await child.exited) !== 0) {
     // ended by a signal, it has said nothing: Ctrl-C reaches it too, and the kernel kills it where memory is short
     const { signalCode } = child;
-    const memory = signalCode === "SIGKILL" ? ", perhaps because memory is short: it needs 700 MB" : "";
+    const memory = signalCode === "SIGKILL" ? ", perhaps because memory is short: it needs 500 MB" : "";
     throw new DataDirUnusable(
       signalCode === null
         ? `DATA_DIR ${dir}: creating the database failed: ${await new Response(child.stderr).text()}`
