@@ -1,7 +1,8 @@
-import { access, constants, copyFile, mkdtemp, readdir, rm, symlink } from "node:fs/promises";
+import { access, constants, copyFile, cp, mkdtemp, readdir, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { scripts } from "../package.json";
+import { makeDataDir } from "../dev/empty-store.ts";
 import { anchorsOf, commandsOf, linksOf, scriptsIn, type DocCommand } from "./check-docs/read-docs.ts";
 import { DocShell } from "./check-docs/doc-shell.ts";
 import { print, printError } from "../src/terminal/print.ts";
@@ -29,14 +30,16 @@ async function documents(): Promise<string[]> {
   return ["README.md", "CONTRIBUTING.md", ...docs.map((name) => join("docs", name)), "src/domain/README.md"];
 }
 
-/** Makes a folder with links to everything in the checkout except data, .git and .ci. Files that commands create in the folder
- *  itself are outside the checkout. */
-async function makeCheckout(): Promise<string> {
+/** Makes a folder with links to everything in the checkout except data, .git and .ci, and with an empty database, so that no document's
+ *  pipeline has to make one. Files that commands create in the folder itself are outside the checkout.
+ *  @param data  a DATA_DIR to copy */
+async function makeCheckout(data: string): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "telemetry-docs-"));
   // git does not follow a link with the name of its settings
   const excluded = new Set(["data", ".git", ".ci", ".gitignore"]);
   for (const name of await readdir(root)) if (!excluded.has(name)) await symlink(join(root, name), join(folder, name));
   await copyFile(join(root, ".gitignore"), join(folder, ".gitignore"));
+  await cp(data, join(folder, "data"), { recursive: true });
   return folder;
 }
 
@@ -80,8 +83,8 @@ async function brokenLinks(document: string, text: string): Promise<string[]> {
   return broken;
 }
 
-async function failedCommands(document: string, commands: readonly DocCommand[]): Promise<string[]> {
-  const folder = await makeCheckout();
+async function failedCommands(document: string, commands: readonly DocCommand[], data: string): Promise<string[]> {
+  const folder = await makeCheckout(data);
   const shell = new DocShell(folder);
   const failed: string[] = [];
   try {
@@ -101,10 +104,13 @@ async function failedCommands(document: string, commands: readonly DocCommand[])
 }
 
 const errors: string[] = [];
+const data = await mkdtemp(join(tmpdir(), "telemetry-docs-data-"));
+await makeDataDir(data);
 for (const document of await documents()) {
   const text = await Bun.file(join(root, document)).text();
   errors.push(...(await brokenLinks(document, text)), ...(await missingScripts(document, text)));
-  errors.push(...(await failedCommands(document, commandsOf(text))));
+  errors.push(...(await failedCommands(document, commandsOf(text), data)));
 }
+await rm(data, { recursive: true, force: true });
 if (errors.length > 0) printError(`\n${errors.join("\n\n")}`);
 process.exit(errors.length > 0 ? 1 : 0);

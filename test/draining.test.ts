@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "../dev/pipeline-process.ts";
-import { makeDataDir } from "./support/open-store.ts";
+import { makeDataDir } from "../dev/empty-store.ts";
 import { until } from "../dev/until.ts";
 
 // on a busy machine, a start takes many seconds

@@ -7,7 +7,7 @@ import { writeFleetCsv } from "../dev/fleet-csv.ts";
 import { until } from "../dev/until.ts";
 import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "../dev/pipeline-process.ts";
 import { smiXml } from "./pipeline/nvidia-smi/smi-xml.ts";
-import { makeDataDir } from "./support/open-store.ts";
+import { makeDataDir } from "../dev/empty-store.ts";
 import { expectNamedParts } from "./support/expect-named-parts.ts";
 
 const dir = await mkdtemp(join(tmpdir(), "telemetry-main-"));

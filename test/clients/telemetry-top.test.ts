@@ -6,7 +6,7 @@ import { stripVTControlCharacters } from "node:util";
 import { freePorts } from "../../dev/servers/free-ports.ts";
 import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "../../dev/pipeline-process.ts";
 import { until } from "../../dev/until.ts";
-import { makeDataDir } from "../support/open-store.ts";
+import { makeDataDir } from "../../dev/empty-store.ts";
 import { runTelemetry } from "./run-telemetry.ts";
 
 const dir = await mkdtemp(join(tmpdir(), "telemetry-top-"));

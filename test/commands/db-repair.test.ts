@@ -8,7 +8,7 @@ import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provid
 import { gpuKeyOf } from "../../src/domain/gpu-key.ts";
 import { openPGliteStore } from "../../src/pipeline/store/sql/open-pglite-store.ts";
 import { Settler } from "../../src/pipeline/store/sql/settler.ts";
-import { makeDataDir } from "../support/open-store.ts";
+import { makeDataDir } from "../../dev/empty-store.ts";
 
 setDefaultTimeout(180_000);
 

@@ -9,7 +9,7 @@ import { freePorts } from "../../dev/servers/free-ports.ts";
 import { until } from "../../dev/until.ts";
 import { memoryText, metricText } from "../../src/dashboard/model/format.ts";
 import { dashboardPages, gpuPath, hostPath, type PageName } from "../../src/dashboard/pages.ts";
-import { makeDataDir } from "../support/open-store.ts";
+import { makeDataDir } from "../../dev/empty-store.ts";
 import { type OpenPage, openPage } from "./open-page.ts";
 
 // All pages in a real browser, of a real process that simulates faults and MIG instances, and evaluates the rules.

@@ -8,7 +8,7 @@ import { type OpenChromium, openChromium } from "../../dev/servers/chromium.ts";
 import { until } from "../../dev/until.ts";
 import { holderText } from "../../src/dashboard/model/device.ts";
 import { memoryText, metricText } from "../../src/dashboard/model/format.ts";
-import { makeDataDir } from "../support/open-store.ts";
+import { makeDataDir } from "../../dev/empty-store.ts";
 import { seriousFaults } from "./axe.ts";
 import { looks, openPage, overflowPx } from "./open-page.ts";
 

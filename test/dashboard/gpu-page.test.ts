@@ -8,7 +8,7 @@ import { type OpenChromium, openChromium } from "../../dev/servers/chromium.ts";
 import { freePorts } from "../../dev/servers/free-ports.ts";
 import { until } from "../../dev/until.ts";
 import { quantityText } from "../../src/dashboard/model/format.ts";
-import { makeDataDir } from "../support/open-store.ts";
+import { makeDataDir } from "../../dev/empty-store.ts";
 import { seriousFaults } from "./axe.ts";
 import { looks, openPage, overflowPx } from "./open-page.ts";
 

@@ -7,7 +7,7 @@ import type { DataDirUnusable } from "../../src/domain/errors.ts";
 import { openDataDir } from "../../src/db/data-dir.ts";
 import { lockDataDir } from "../../src/db/data-dir-lock.ts";
 import { openPGliteStore } from "../../src/pipeline/store/sql/open-pglite-store.ts";
-import { makeDataDir } from "../support/open-store.ts";
+import { makeDataDir } from "../../dev/empty-store.ts";
 
 setDefaultTimeout(60_000);
 

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 import { openPGliteStore } from "../../src/pipeline/store/sql/open-pglite-store.ts";
 import type { StoreDisk } from "../../src/pipeline/store/store-disk.ts";
-import { makeDataDir } from "../support/open-store.ts";
+import { makeDataDir } from "../../dev/empty-store.ts";
 
 setDefaultTimeout(300_000);
 

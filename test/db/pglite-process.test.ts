@@ -7,7 +7,7 @@ import { type DataDir, openDataDir } from "../../src/db/data-dir.ts";
 import { PGliteClient } from "../../src/db/pglite-client.ts";
 import { PGliteProcess } from "../../src/db/pglite-process.ts";
 import { rewrite } from "../../src/db/sql/vacuum.ts";
-import { makeDataDir } from "../support/open-store.ts";
+import { makeDataDir } from "../../dev/empty-store.ts";
 
 // the embedded database runs in a process of its own, which may end at any time
 

@@ -6,7 +6,7 @@ import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "../../
 import { until } from "../../dev/until.ts";
 import type { TargetState } from "../../src/pipeline/source/target-states.ts";
 import { runTelemetry } from "../clients/run-telemetry.ts";
-import { makeDataDir } from "../support/open-store.ts";
+import { makeDataDir } from "../../dev/empty-store.ts";
 
 const dir = await mkdtemp(join(tmpdir(), "telemetry-served-"));
 const targetsFile = join(dir, "targets.json");

@@ -8,7 +8,7 @@ import { until } from "../../dev/until.ts";
 import type { ApiFault, ApiFaultDetail, ApiFaultNews } from "../../src/routes/schemas/fault.ts";
 import type { ApiFaultOrder } from "../../src/routes/schemas/fault-order.ts";
 import type { ApiSilence } from "../../src/routes/schemas/fault-silence.ts";
-import { makeDataDir } from "../support/open-store.ts";
+import { makeDataDir } from "../../dev/empty-store.ts";
 
 // One process with everything in it, without etcd and PostgreSQL, is killed twice while its simulated fleet has faults.
 

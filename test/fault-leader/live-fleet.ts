@@ -15,7 +15,7 @@ import { keyedByInstant, messagesOf } from "../../src/pipeline/stream/batch-mess
 import { openRoles, type OpenRoles } from "../../src/roles/roles.ts";
 import type { ApiFault, ApiFaultDetail } from "../../src/routes/schemas/fault.ts";
 import { ManualClock } from "../support/manual-clock.ts";
-import { makeDataDir } from "../support/open-store.ts";
+import { makeDataDir } from "../../dev/empty-store.ts";
 
 /** The fleet begins so long ago that it ends in the past: nothing of it is of the future. */
 const beganMs = 3 * 3_600_000;

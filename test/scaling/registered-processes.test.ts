@@ -14,7 +14,7 @@ import { systemClock as clock } from "../../src/kit/clock.ts";
 import { EtcdServiceRegistry } from "../../src/scaling/registry/etcd/etcd-service-registry.ts";
 import type { ServiceInstance } from "../../src/scaling/registry/service-instance.ts";
 import { expectStopped } from "../support/expect-stopped.ts";
-import { makeDataDir } from "../support/open-store.ts";
+import { makeDataDir } from "../../dev/empty-store.ts";
 import { unshownLog } from "../../dev/unshown-log.ts";
 
 // Real processes in the registry of a real etcd. Streamers need no store.

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "../../../dev/pipeline-process.ts";
 import { until } from "../../../dev/until.ts";
 import type { TargetState } from "../../../src/pipeline/source/target-states.ts";
-import { makeDataDir } from "../../support/open-store.ts";
+import { makeDataDir } from "../../../dev/empty-store.ts";
 import { dcgmText, exposition, startExporter } from "./exporter-server.ts";
 
 const dir = await mkdtemp(join(tmpdir(), "telemetry-exporters-"));
