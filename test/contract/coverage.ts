@@ -16,6 +16,7 @@ import {
   t0,
   timeOf,
 } from "./coverage-model.ts";
+import { propertyRuns } from "../support/property-runs.ts";
 
 const sumOf = (counts: object): number => Object.values(counts).reduce((sum: number, count) => sum + Number(count), 0);
 
@@ -67,7 +68,7 @@ export function exerciseCoverage(name: string, open: () => Promise<OpenStore>): 
             expect((await totalOf(groupBy))?.frozen ?? 0).toBe(frozenOf(played));
           }
         }),
-        { numRuns: 12 },
+        { numRuns: propertyRuns(4) },
       );
     }, 120_000);
 

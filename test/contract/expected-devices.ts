@@ -4,6 +4,7 @@ import { makeBatch, messageOf } from "../../dev/make-batch.ts";
 import { coverageHourMs } from "../../src/domain/coverage.ts";
 import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 import { intervalMs, minute, t0, ToldInventory } from "../support/told-inventory.ts";
+import { propertyRuns } from "../support/property-runs.ts";
 
 const perHour = coverageHourMs / intervalMs;
 const hours = 2;
@@ -83,7 +84,7 @@ export function exerciseExpectedDevices(name: string, open: () => Promise<OpenSt
           const shown = [...model].filter(([, counts]) => counts.expected + counts.maintenance > 0);
           expect(found).toEqual(shown as never);
         }),
-        { numRuns: 12 },
+        { numRuns: propertyRuns(5) },
       );
     }, 120_000);
 

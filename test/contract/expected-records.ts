@@ -6,6 +6,7 @@ import { noWorkload } from "../../src/domain/gpu.ts";
 import { type AggregateFilter, type AggregateRow, groupings, type Grouping } from "../../src/domain/query.ts";
 import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 import { minute, t0 } from "../support/told-inventory.ts";
+import { propertyRuns } from "../support/property-runs.ts";
 
 const second = 1000;
 const hour = coverageHourMs;
@@ -95,7 +96,7 @@ export function exerciseExpectedRecords(name: string, open: () => Promise<OpenSt
             }
           }
         }),
-        { numRuns: 8 },
+        { numRuns: propertyRuns(3) },
       );
     });
 
@@ -120,7 +121,7 @@ export function exerciseExpectedRecords(name: string, open: () => Promise<OpenSt
             expect(expectedOf(rows)).toEqual(found);
           }
         }),
-        { numRuns: 12 },
+        { numRuns: propertyRuns(5) },
       );
     });
 

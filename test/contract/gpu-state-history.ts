@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { allTime } from "../../src/domain/time-range.ts";
 import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 import { makeBatch, messageOf, type TestRecord } from "../../dev/make-batch.ts";
+import { propertyRuns } from "../support/property-runs.ts";
 
 const t0 = Date.UTC(2025, 6, 18, 14);
 
@@ -118,7 +119,7 @@ export function exerciseGpuStateHistory(
           });
         }
       });
-      await fc.assert(property, { numRuns: 40 });
+      await fc.assert(property, { numRuns: propertyRuns(12) });
     });
 
     test("a second delivery of a message, to another collector, leaves the history as it is", async () => {

@@ -6,6 +6,7 @@ import type { HistoryCursor, RecordFilter, StoredRecord } from "../../src/domain
 import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 import type { TelemetryQueries } from "../../src/pipeline/store/telemetry-queries.ts";
 import { makeBatch, messageOf, type TestRecord } from "../../dev/make-batch.ts";
+import { propertyRuns } from "../support/property-runs.ts";
 
 const minuteMs = 60_000;
 const hour = Date.UTC(2025, 6, 18, 20);
@@ -134,7 +135,7 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
           });
         }
       });
-      await fc.assert(property, { numRuns: 15 });
+      await fc.assert(property, { numRuns: propertyRuns(6) });
     });
 
     test("the pages of rollups go back in time, without a gap or a repetition", async () => {

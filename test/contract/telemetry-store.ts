@@ -4,6 +4,7 @@ import { allTime } from "../../src/domain/time-range.ts";
 import type { RejectedInput } from "../../src/domain/batch.ts";
 import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 import { makeBatch, messageOf } from "../../dev/make-batch.ts";
+import { propertyRuns } from "../support/property-runs.ts";
 
 const t0 = Date.UTC(2025, 6, 18, 20, 42, 34);
 
@@ -244,7 +245,7 @@ export function exerciseTelemetryStore(name: string, open: () => Promise<OpenSto
         const isSame = found.map(({ metrics }, index) => Object.is(metrics.power_draw, values[index]));
         expect(isSame).toEqual(values.map(() => true));
       });
-      await fc.assert(property, { numRuns: 20 });
+      await fc.assert(property, { numRuns: propertyRuns(6) });
     });
 
     test("a closed store is unavailable, and may be closed twice", async () => {

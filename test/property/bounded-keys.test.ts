@@ -12,11 +12,12 @@ import {
 import { LiveClient, type Message } from "../routes/live/live-gateway.ts";
 import { type Twin, TwinDatabase } from "./bounded-keys/twins.ts";
 import { arbitraryWorld, type World, worldStartMs } from "./bounded-keys/worlds.ts";
+import { propertyRuns } from "../support/property-runs.ts";
 
 // Two fleets differ only in what a key's selector leaves out. Whatever the key asks, both gateways must give the same answer, byte by
 // byte, and do the same for it. TELEMETRY_PROPERTY_RUNS sets the number of pairs of fleets.
 
-const numRuns = Number(process.env["TELEMETRY_PROPERTY_RUNS"] ?? 4);
+const numRuns = propertyRuns(4);
 // a failure names the seed; to make it smaller would take minutes
 const settings = { numRuns, endOnFailure: true };
 const testMs = 60_000 + numRuns * 10_000;

@@ -5,6 +5,7 @@ import { expectedOf, type StoredRecord } from "./described-host/expect.ts";
 import { type DescribedGpu, host } from "./described-host/host.ts";
 import { measures, ratioName } from "./described-host/measures.ts";
 import { linesOf, type Style } from "./described-host/write.ts";
+import { propertyRuns } from "../support/property-runs.ts";
 
 const style: fc.Arbitrary<Style> = fc.record({
   names: fc.constantFrom("older", "4.6", "newer", "mixed", "smi"),
@@ -83,6 +84,6 @@ test("scrapes of a host whose GPUs, pods, instances and exporter change give wha
         }
       }
     }),
-    { numRuns: Number(process.env["RUNS"] ?? 60) },
+    { numRuns: propertyRuns(60) },
   );
 });

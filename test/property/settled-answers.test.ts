@@ -5,6 +5,7 @@ import { settledStates } from "../support/settled.ts";
 import { type ApiDocument, type ApiRequest, arbitraryGraphql, arbitraryRequest } from "./bounded-keys/requests.ts";
 import { type Twin, TwinDatabase } from "./bounded-keys/twins.ts";
 import { arbitraryWorld, worldEndMs, worldStartMs } from "./bounded-keys/worlds.ts";
+import { propertyRuns } from "../support/property-runs.ts";
 
 // The same fleet in rows, half of it in blocks, and all of it in blocks: whatever is asked, over REST, GraphQL or as CSV, with or without
 // bounds, the answer is the same, byte by byte. TELEMETRY_PROPERTY_RUNS sets the number of fleets.
@@ -28,7 +29,7 @@ const always: readonly ApiRequest[] = [
   { path: `/api/v1/usage/jobs?${window}`, accept: "text/csv" },
 ];
 
-const numRuns = Number(process.env["TELEMETRY_PROPERTY_RUNS"] ?? 1);
+const numRuns = propertyRuns(1);
 let database: TwinDatabase;
 beforeAll(async () => void (database = await TwinDatabase.open(0)), 60_000);
 afterAll(() => database.close());

@@ -6,13 +6,14 @@ import type { UsageRow, UsageSumFilter } from "../../src/domain/usage/usage.ts";
 import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 import { openMemoryStore } from "../support/open-store.ts";
 import { settleTo } from "../support/settled.ts";
+import { propertyRuns } from "../support/property-runs.ts";
 
 // Whatever is asked, by whomever, days say what their hours say: of holders and of devices, within all bounds, after late records were
 // settled, too. GPUs move, fall silent, are shared, held by one namespace for days, and divided.
 // TELEMETRY_PROPERTY_RUNS sets the number of fleets.
 
 setDefaultTimeout(120_000);
-const numRuns = Number(process.env["TELEMETRY_PROPERTY_RUNS"] ?? 1);
+const numRuns = propertyRuns(1);
 const begin = Date.UTC(2026, 0, 5);
 const range = { fromMs: begin, toMs: begin + 2 * dayMs };
 const uuids = ["GPU-0", "GPU-1", "GPU-1:mig:1:3g.40gb", "GPU-2:mig:1:2g.20gb", "GPU-3", "GPU-4"];

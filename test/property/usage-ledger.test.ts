@@ -9,13 +9,14 @@ import { openMemoryStore } from "../support/open-store.ts";
 import { createDatabase } from "../support/postgres-database.ts";
 import { settleTo } from "../support/settled.ts";
 import { totalsOf, type UsedRecord } from "./usage/reference.ts";
+import { propertyRuns } from "../support/property-runs.ts";
 
 // Time of GPUs adds up: held by namespaces, free and unknown together are the devices' time, and each part is what a plain computation from
 // all records gives. GPUs move, restart, are shared and divided differently; records come late; what is settled does not matter.
 // TELEMETRY_PROPERTY_RUNS sets the number of fleets.
 
 setDefaultTimeout(120_000);
-const numRuns = Number(process.env["TELEMETRY_PROPERTY_RUNS"] ?? 2);
+const numRuns = propertyRuns(2);
 const hourMs = 3_600_000;
 const startMs = Date.UTC(2025, 6, 18, 10, 50);
 const range = { fromMs: Date.UTC(2025, 6, 18, 8), toMs: Date.UTC(2025, 6, 18, 23) };
