@@ -14,6 +14,8 @@ export interface ConsumerProject {
   /** Runs the compiler.
    *  @returns its exit status and everything that it printed */
   compile(): Promise<{ readonly status: number; readonly output: string }>;
+  /** Finds the errors that `compile` finds, in a tenth of its time: by TypeScript 7, and without output. */
+  check(): Promise<{ readonly status: number; readonly output: string }>;
   /** Runs a compiled file with Node.
    *  @returns its exit status and everything that it printed */
   run(name: string, ...args: string[]): Promise<{ readonly status: number; readonly output: string }>;
@@ -49,6 +51,7 @@ export async function makeConsumerProject(): Promise<ConsumerProject> {
     dir,
     write,
     compile: () => runIn(dir, [process.execPath, join(modules, "typescript/bin/tsc")]),
+    check: () => runIn(dir, [process.execPath, join(modules, "typescript-native/bin/tsc"), "--noEmit"]),
     run: (name, ...args) => runIn(dir, ["node", join("out", name), ...args]),
     remove: () => rm(dir, { recursive: true, force: true }),
   };

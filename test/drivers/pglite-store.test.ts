@@ -16,12 +16,12 @@ import { exerciseTelemetryQueries } from "../contract/telemetry-queries.ts";
 import { exerciseTelemetryStore } from "../contract/telemetry-store.ts";
 import { exerciseInEachState } from "../support/each-state.ts";
 import { openMemoryStore } from "../support/open-store.ts";
-import { settledStates, settledStores } from "../support/settled.ts";
+import { settledStores } from "../support/settled.ts";
 
+// PGlite takes 10 times as long as PostgreSQL, whose stores keep each contract in more states.
 const pglite = { name: "PGlite", open: openMemoryStore };
 exerciseStoredTogether("PGlite", openMemoryStore);
 exerciseMessageFolding("PGlite", openMemoryStore);
-exerciseBoundedQueries("PGlite", openMemoryStore);
 
 /** Each PGlite in memory is a database of its own, so both collectors of the contract use the same store. */
 function exerciseOneStore(name: string, open: () => Promise<OpenStore>): void {
@@ -34,7 +34,7 @@ exerciseInEachState(exerciseOneStore, { ...pglite, atRest: "everything" });
 exerciseHistoryRetention("PGlite", openMemoryStore);
 exerciseKeyStore("PGlite", openMemoryStore);
 
-for (const atRest of settledStates) exerciseInEachState(exerciseTelemetryStore, { ...pglite, atRest });
+exerciseInEachState(exerciseTelemetryStore, { ...pglite, atRest: "half" });
 exerciseInEachState(exerciseDevicesInStore, { ...pglite, atRest: "everything" });
 exerciseInEachState(exerciseInventory, { ...pglite, atRest: "everything" });
 exerciseInEachState(exerciseMissedReasons, { ...pglite, atRest: "half" });

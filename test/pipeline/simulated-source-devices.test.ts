@@ -12,7 +12,7 @@ import { mergedRecords } from "../support/merged-records.ts";
 
 const startMs = Date.UTC(2025, 0, 1, 12);
 const fleet = { hosts: 2, gpusPerHost: 8, seed: 3, intervalMs: 5000, clusterId: "sim" };
-const ticks = 40;
+const ticks = 20;
 const folder = new CsvFolder();
 afterAll(() => folder.remove());
 
