@@ -5,6 +5,8 @@ interface Comparison {
   readonly expected: number;
   readonly missed: number;
   readonly repeated: number;
+  /** The instants of the missed records, as text. */
+  readonly missedInstants: readonly string[];
 }
 
 /** Clients of /ws that remember which records they got. */
@@ -49,18 +51,22 @@ export function openFollowers(baseUrl: string, count: number): Followers {
     following: (gpus) => clients.filter(({ received }) => received.size === gpus).length,
     compare: (stored) => {
       let [expected, missed, repeated] = [0, 0, 0];
+      const missedMs = new Set<number>();
       for (const client of clients) {
         for (const [uuid, instants] of client.received) {
           const firstMs = Math.min(...instants.keys());
           const due = (stored.get(uuid) ?? []).filter((timeMs) => timeMs >= firstMs);
           expected += due.length;
-          missed += due.filter((timeMs) => !instants.has(timeMs)).length;
+          const lacking = due.filter((timeMs) => !instants.has(timeMs));
+          missed += lacking.length;
+          for (const timeMs of lacking) missedMs.add(timeMs);
           const extra = [...instants.values()].reduce((sum, deliveries) => sum + deliveries - 1, 0);
           // after a break, the newest record of a GPU may come again, once as replayed and once as the newest
           repeated += Math.max(0, extra - 2 * client.breaks());
         }
       }
-      return { expected, missed, repeated };
+      const missedInstants = [...missedMs].toSorted().map((timeMs) => new Date(timeMs).toISOString());
+      return { expected, missed, repeated, missedInstants };
     },
     close: () => clients.forEach(({ live }) => live.close()),
   };

@@ -7,6 +7,7 @@ import { provideEtcd } from "../../dev/servers/provide-etcd.ts";
 import { until } from "../../dev/until.ts";
 import { realCsv, untilLoaded } from "../support/loaded-gateway.ts";
 import { type FailedRequest, startLoad } from "./load.ts";
+import { balancerUrl, startBalancer, storedInstants, untilReady } from "./behind-balancer.ts";
 import { openFollowers } from "./followers.ts";
 
 export interface RollingOptions {
@@ -31,6 +32,7 @@ export interface RollingOutcome {
   readonly expected: number;
   readonly missed: number;
   readonly repeated: number;
+  readonly missedInstants: readonly string[];
 }
 
 const gpusOfHost = 4;
@@ -52,16 +54,6 @@ class RollingPipeline {
     return this.start("gateway", { INSTANCE_NAME: name, SHUTDOWN_DRAIN_SECONDS: "3" });
   }
 
-  startBalancer() {
-    const balancer = Bun.spawn([process.execPath, "scripts/balancer.ts"], {
-      cwd: join(import.meta.dir, "../.."),
-      env: { ...process.env, ...this.env, BALANCER_PORT: "0" },
-      stdout: "pipe",
-      stderr: "inherit",
-    });
-    return balancer;
-  }
-
   async end(part: PipelineProcess, signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
     await stopPipeline(part, signal);
     this.running.delete(part);
@@ -77,12 +69,13 @@ class RollingPipeline {
 export async function rollingRestart(options: RollingOptions, report: (line: string) => void): Promise<RollingOutcome> {
   const dir = await mkdtemp(join(tmpdir(), "telemetry-rolling-"));
   const [etcd, database] = await Promise.all([provideEtcd(), provideDatabase()]);
-  const pipeline = new RollingPipeline({
+  const env = {
     ...{ ETCD_ENDPOINTS: etcd.endpoints.join(","), DATABASE_URL: database.url, MIGRATE_ON_START: "true" },
     ...{ QUEUE_TOPIC: `rolling-${crypto.randomUUID().slice(0, 8)}`, LOG_LEVEL: "info", DATA_DIR: dir },
     ...{ SIM_HOSTS: "2", SIM_GPUS_PER_HOST: String(gpusOfHost), SIM_INTERVAL: "1s" },
-  });
-  const balancer = pipeline.startBalancer();
+  };
+  const pipeline = new RollingPipeline(env);
+  const balancer = startBalancer(env);
   try {
     const url = await balancerUrl(balancer.stdout);
     return await underLoad(pipeline, { ...options, url, report });
@@ -132,41 +125,4 @@ async function underLoad(
   followers.close();
   const failedByKill = load.failed.slice(failed.length);
   return { ...outcome, failed, failedByKill, inFlightAtKill, answered: load.answered(), breaks: followers.breaks() };
-}
-
-async function balancerUrl(output: ReadableStream<Uint8Array>): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  const reader = output.getReader();
-  for (;;) {
-    const { done, value } = await reader.read();
-    text += decoder.decode(value, { stream: true });
-    const [, url] = /balancer listens on (http:[^"\s]+)/.exec(text) ?? [];
-    if (url !== undefined) {
-      reader.releaseLock();
-      return url;
-    }
-    if (done) throw new Error(`the balancer ended:\n${text}`);
-  }
-}
-
-const untilReady = (url: string, count: number): Promise<unknown> =>
-  until(
-    async () => {
-      const { backends } = (await (await fetch(`${url}/balancer/status`)).json()) as { backends: { state: string }[] };
-      return backends.filter(({ state }) => state === "READY").length === count;
-    },
-    { timeoutMs },
-  );
-
-/** The instants of the history, by GPU of the host that the followers follow. */
-async function storedInstants(url: string): Promise<Map<string, number[]>> {
-  const read = async (path: string) =>
-    (await (await fetch(`${url}${path}`)).json()) as { data: { uuid: string; timestamp: string }[] };
-  const { data: gpus } = await read("/api/v1/gpus?hostname=sim-dgx-001&limit=100");
-  const histories = gpus.map(async ({ uuid }) => {
-    const { data } = await read(`/api/v1/gpus/${uuid}/telemetry?limit=10000`);
-    return [uuid, data.map(({ timestamp }) => Date.parse(timestamp))] as const;
-  });
-  return new Map(await Promise.all(histories));
 }
