@@ -133,6 +133,12 @@ export class UndecodablePayload extends TelemetryError {
   readonly retryable = false;
 }
 
+/** A newer version of this program has written what this one does not understand. A process of the newer version can handle it. */
+export class NeedsNewerVersion extends TelemetryError {
+  readonly code = "needs_newer_version";
+  readonly retryable = false;
+}
+
 /** A block of the history cannot be read: its bytes are damaged, or a newer program has written it. */
 export class UndecodableBlock extends TelemetryError {
   readonly code = "undecodable_block";

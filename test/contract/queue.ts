@@ -76,6 +76,16 @@ export function exerciseQueue(name: string, open: (options: OpenQueueOptions) =>
       expect(keysOf(await first)).toEqual(["a"]);
     });
 
+    test("a message that is left for a newer version is not delivered through this queue again, and the others are", async () => {
+      const { queue } = await start();
+      await publish(queue, "newer", "other");
+      await queue.leave(await claimOne(queue), "schema v2");
+      const other = await claimOne(queue);
+      expect(keysOf([other])).toEqual(["other"]);
+      await queue.acknowledge([other]);
+      expect(await claim(queue, 1, AbortSignal.timeout(300))).toEqual([]);
+    });
+
     test("messages are delivered oldest first, with envelope and payload as published", async () => {
       const { queue } = await start();
       await publish(queue, "one", "two", "three");

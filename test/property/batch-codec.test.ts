@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { RecordBatch } from "../../src/domain/batch.ts";
-import { UndecodablePayload } from "../../src/domain/errors.ts";
+import { NeedsNewerVersion, UndecodablePayload } from "../../src/domain/errors.ts";
 import { toPayloadV1 } from "../../src/domain/schema/columns-v1.ts";
 import { validateBatch } from "../../src/domain/schema/validate-batch.ts";
 import { decodeBatch, decodePayload, encodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
@@ -51,7 +51,11 @@ test("decoding a payload with a damaged byte throws no error other than Undecoda
 
 test("an unknown encoding or schema version is refused, and the error names it", () => {
   const encoded = encodeBatch(makeBatch([]));
-  expect(() => decodePayload({ ...encoded, schemaVersion: "v9" })).toThrow('"v9" is not supported');
+  expect(() => decodePayload({ ...encoded, schemaVersion: "x9" })).toThrow('"x9" is not supported');
+  for (const newer of ["v2beta1", "v2", "v10"])
+    expect(() => decodePayload({ ...encoded, schemaVersion: newer })).toThrow(NeedsNewerVersion);
+  for (const none of ["v0", "v1beta2", "v2alpha", "2", ""])
+    expect(() => decodePayload({ ...encoded, schemaVersion: none })).toThrow(UndecodablePayload);
   expect(() => decodePayload({ ...encoded, encoding: "xml" })).toThrow('"xml" is not supported');
 });
 

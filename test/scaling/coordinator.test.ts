@@ -74,7 +74,7 @@ class Surroundings {
     if (this.isQueueDown) return Promise.reject(new EtcdUnavailable("etcd does not answer"));
     const none = {
       ...{ readyMessages: 0, inFlightMessages: 0, deadMessages: 0, deadCapacityMessages: 500 },
-      ...{ capacityMessages: 500, oldestAgeMs: 0 },
+      ...{ capacityMessages: 500, oldestAgeMs: 0, leftMessages: 0 },
     };
     return Promise.resolve({ ...none, ...this.stats });
   }

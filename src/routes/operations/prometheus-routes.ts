@@ -59,6 +59,10 @@ function queueGauges({ registry, queue }: PrometheusOptions): () => Promise<void
       "Number of dead letters from which on the oldest ones are deleted with their records",
     ),
     capacityMessages: gauge("telemetry_queue_capacity_messages", "Queue length at which publishers start to wait"),
+    leftMessages: gauge(
+      "telemetry_queue_left_messages",
+      "Messages that this process leaves for collectors of a newer version of the program",
+    ),
     oldestAgeMs: gauge("telemetry_queue_oldest_message_age_seconds", "Age of the oldest message not acknowledged"),
   };
   return async () => {

@@ -115,6 +115,14 @@ export class EtcdQueue implements Queue {
     await this.claimer.release(delivery);
   }
 
+  async leave(delivery: Delivery): Promise<void> {
+    this.refuseWhenClosed();
+    // before the message is ready again
+    this.consuming?.index.leave(delivery.envelope.id);
+    await this.settler.giveBackUncounted(delivery);
+    await this.claimer.release(delivery);
+  }
+
   /** The lease is renewed in the background: this call only finds the claims that were lost. */
   async extend(deliveries: readonly Delivery[]): Promise<Delivery[]> {
     this.refuseWhenClosed();
@@ -136,6 +144,7 @@ export class EtcdQueue implements Queue {
       deadCapacityMessages: this.options.maxDeadLetters ?? defaultMaxDeadLetters,
       capacityMessages,
       oldestAgeMs: oldest === undefined ? 0 : Math.max(0, clock.nowMs() - idTimeMs(idOf(oldest.key))),
+      leftMessages: this.consuming?.index.leftCount ?? 0,
     };
   }
 

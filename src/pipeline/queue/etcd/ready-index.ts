@@ -26,6 +26,8 @@ export class ReadyIndex {
   /** Messages that became ready again after the last listing, because their claim ended or they were put back; in the order
    *  of their return. */
   private returned = new Set<string>();
+  /** Messages that are for consumers of a newer version. */
+  private left = new Set<string>();
   private readonly watch: EtcdWatch;
 
   constructor(private readonly options: ReadyIndexOptions) {
@@ -45,6 +47,17 @@ export class ReadyIndex {
     return this.fresh.size + this.returned.size;
   }
 
+  /** The number of unclaimed messages that are for consumers of a newer version. */
+  get leftCount(): number {
+    return this.left.difference(this.claimed).size;
+  }
+
+  /** Call this for a message that is for consumers of a newer version: it is not picked again. */
+  leave(id: string): void {
+    this.left.add(id);
+    this.drop(id);
+  }
+
   /** Picks up to `maxIds` ids after skipping `skip` ids, returned ids before fresh ones. An id is not picked again
    *  until an event or a new listing reports that its message is unclaimed, or until it is put back. */
   pick(maxIds: number, skip: number): string[] {
@@ -62,7 +75,7 @@ export class ReadyIndex {
 
   /** Makes picked ids ready again, except those whose message is claimed or deleted. */
   putBack(ids: readonly string[]): void {
-    for (const id of ids) if (this.messages.has(id) && !this.claimed.has(id)) this.returned.add(id);
+    for (const id of ids) if (this.isReady(id)) this.returned.add(id);
   }
 
   close(): Promise<void> {
@@ -77,7 +90,8 @@ export class ReadyIndex {
     this.messages = new Set(ids(keys.messages));
     this.claimed = new Set(ids(keys.claims));
     this.returned = new Set();
-    this.fresh = new Set([...this.messages].filter((id) => !this.claimed.has(id)));
+    this.left = this.left.intersection(this.messages);
+    this.fresh = new Set([...this.messages].filter((id) => this.isReady(id)));
     if (this.readyCount > 0) onReady();
     return header.revision;
   }
@@ -96,21 +110,26 @@ export class ReadyIndex {
   private messageChanged(type: EtcdEvent["type"], id: string): void {
     if (type === "Delete") {
       this.messages.delete(id);
+      this.left.delete(id);
       this.drop(id);
     } else {
       this.messages.add(id);
-      if (!this.claimed.has(id)) this.fresh.add(id);
+      if (this.isReady(id)) this.fresh.add(id);
     }
   }
 
   private claimChanged(type: EtcdEvent["type"], id: string): void {
     if (type === "Delete") {
       this.claimed.delete(id);
-      if (this.messages.has(id)) this.returned.add(id);
+      if (this.isReady(id)) this.returned.add(id);
     } else {
       this.claimed.add(id);
       this.drop(id);
     }
+  }
+
+  private isReady(id: string): boolean {
+    return this.messages.has(id) && !this.claimed.has(id) && !this.left.has(id);
   }
 
   private drop(id: string): void {

@@ -97,8 +97,12 @@ export class MemoryQueue implements Queue, DeadLetters {
     await this.eachOwned([delivery], (entry) => {
       if (error !== undefined) return this.returnOrDeadLetter(entry, error);
       entry.attempts = 0;
-      this.returnToQueue(entry);
+      this.makeReady(entry);
     });
+  }
+
+  async leave(delivery: Delivery, why: string): Promise<void> {
+    await this.eachOwned([delivery], (entry) => this.deadLetter(entry, why));
   }
 
   extend(deliveries: readonly Delivery[]): Promise<Delivery[]> {
@@ -118,6 +122,7 @@ export class MemoryQueue implements Queue, DeadLetters {
       deadCapacityMessages: this.maxDeadLetters,
       capacityMessages: this.options.capacityMessages,
       oldestAgeMs: nowMs - oldestMs,
+      leftMessages: 0,
     });
   }
 
@@ -228,15 +233,16 @@ export class MemoryQueue implements Queue, DeadLetters {
 
   /** CLAIMED -> READY, or DEAD after the last attempt. */
   private returnOrDeadLetter(entry: Entry, error: string): void {
-    if (entry.attempts >= this.options.maxAttempts) {
-      this.remove(entry);
-      const { envelope, attempts } = entry;
-      const letter = { envelope, attempts, lastError: error, deadAtMs: this.options.clock.nowMs() };
-      this.deadById.set(envelope.id, { entry, letter });
-      this.deleteSurplus();
-      return;
-    }
-    this.returnToQueue(entry);
+    if (entry.attempts >= this.options.maxAttempts) this.deadLetter(entry, error);
+    else this.makeReady(entry);
+  }
+
+  private deadLetter(entry: Entry, lastError: string): void {
+    const { envelope, attempts } = entry;
+    this.remove(entry);
+    const letter = { envelope, attempts, lastError, deadAtMs: this.options.clock.nowMs() };
+    this.deadById.set(envelope.id, { entry, letter });
+    this.deleteSurplus();
   }
 
   /** DEAD -> deleted, for the oldest of too many. */
@@ -250,13 +256,9 @@ export class MemoryQueue implements Queue, DeadLetters {
     }
   }
 
-  private returnToQueue(entry: Entry): void {
-    this.claimed.delete(entry.envelope.id);
-    this.makeReady(entry);
-  }
-
   private makeReady(entry: Entry): void {
     entry.claim = undefined;
+    this.claimed.delete(entry.envelope.id);
     this.returned.push(entry.envelope.id);
     this.waitingClaims.wakeNext();
   }
