@@ -1,7 +1,7 @@
 import { drizzle } from "drizzle-orm/postgres-js";
 import { migrate } from "drizzle-orm/postgres-js/migrator";
 import { SchemaBehind } from "../domain/errors.ts";
-import { checkNotAhead, migrationsFolder, newestKnownMigrationMs, readNewestMigrationMs } from "./migrations.ts";
+import { checkUsable, migrationsFolder, newestKnownMigrationMs, noteNeeded, readSchema } from "./migrations.ts";
 import type { PostgresClient } from "./postgres-client.ts";
 import type { PostgresConnection } from "./postgres-connection.ts";
 
@@ -18,23 +18,27 @@ const migrationTimeoutMs = 12 * 3_600_000;
  *  @throws StoreUnavailable (also if a right is missing), StoreRejected if a migration contradicts the stored data, SchemaAhead */
 export async function migratePostgres(client: PostgresClient): Promise<void> {
   // without the lock: a process that starts while others start, or while the database is far away, does not wait for it
-  if ((await readNewest(client)) === newestKnownMigrationMs()) return;
+  if ((await readNewest(client)) >= newestKnownMigrationMs()) return;
   await client.withConnection(migrationTimeoutMs, (connection) =>
     connection.transaction(async () => {
       await connection.query(`set local lock_timeout = ${lockTimeoutMs}`);
       // a lock of the transaction, not of the session, ends with the transaction, even behind a pooler
       await connection.query(`select pg_advisory_xact_lock(${lockKey})`);
-      checkNotAhead(await readNewestMigrationMs(connection), client.description);
+      const schema = await readSchema(connection);
+      checkUsable(schema, client.description);
+      // another process may have been quicker, even one of a newer version
+      if (schema.newestMs >= newestKnownMigrationMs()) return;
       await migrate(drizzle(withinTransaction(connection)), { migrationsFolder });
+      await connection.query(noteNeeded());
     }),
   );
 }
 
-/** Checks that every migration has been run, and no other.
- *  @throws SchemaBehind if a migration is missing, SchemaAhead if there is one that this program does not know; StoreUnavailable */
+/** Checks that every migration has been run, and none that takes away what this program uses.
+ *  @throws SchemaBehind if a migration is missing, SchemaAhead if there is one that this program would have to know; StoreUnavailable */
 export async function checkSchema(client: PostgresClient): Promise<void> {
   const newestMs = await readNewest(client);
-  if (newestMs === newestKnownMigrationMs()) return;
+  if (newestMs >= newestKnownMigrationMs()) return;
   throw new SchemaBehind(
     newestMs === 0
       ? `${client.description} has no tables of this program: correct DATABASE_URL, or start one process with MIGRATE_ON_START=true`
@@ -44,9 +48,9 @@ export async function checkSchema(client: PostgresClient): Promise<void> {
 
 /** @throws SchemaAhead, StoreUnavailable */
 async function readNewest(client: PostgresClient): Promise<number> {
-  const newestMs = await readNewestMigrationMs(client);
-  checkNotAhead(newestMs, client.description);
-  return newestMs;
+  const schema = await readSchema(client);
+  checkUsable(schema, client.description);
+  return schema.newestMs;
 }
 
 /** drizzle creates its own table and then begins a transaction for the migrations. On the returned connection, the table and

@@ -1,31 +1,55 @@
-import { readMigrationFiles } from "drizzle-orm/migrator";
+import journal from "../../drizzle/meta/_journal.json";
 import type { SqlExecutor } from "./client.ts";
+import { contractions, oldestOfRule } from "./contractions.ts";
 import { SchemaAhead } from "../domain/errors.ts";
 
 /** The folder of the migrations, for drizzle. */
 export const migrationsFolder = `${import.meta.dir}/../../drizzle`;
 
-/** When the newest migration that this program knows was generated, in milliseconds since the epoch. Migrations are known by this
- *  instant: a database keeps it, and not their names. */
-export function newestKnownMigrationMs(): number {
-  return Math.max(...readMigrationFiles({ migrationsFolder }).map(({ folderMillis }) => folderMillis));
+/** What a database's migrations say, each by the instant at which it was generated, in milliseconds since the epoch: a database keeps
+ *  that, and not their names. */
+export interface DatabaseSchema {
+  /** The newest migration; 0 if there is none. */
+  readonly newestMs: number;
+  /** The newest migration that a program has to know to work with this database, as the program says that migrated it. */
+  readonly neededMs: number;
 }
 
-/** An SQL expression: when the newest migration of the database was generated, as `newestKnownMigrationMs` has it. */
-export const newestMigrationMs = "(select max(created_at)::float8 from drizzle.__drizzle_migrations)";
+/** The newest migration that this program knows. */
+export function newestKnownMigrationMs(): number {
+  return Math.max(...journal.entries.map(({ when }) => when));
+}
 
-/** @returns when the newest migration of the database was generated; 0 if it has none */
-export async function readNewestMigrationMs(executor: SqlExecutor): Promise<number> {
+/** SQL expressions: the newest migration of the database, and the newest one that a program has to know. A program from before the
+ *  rule about migrations leaves no comment: then all have to be known. */
+export const newestMigrationMs = "(select max(created_at)::float8 from drizzle.__drizzle_migrations)";
+export const neededMigrationMs = `coalesce(
+  substring(obj_description('drizzle.__drizzle_migrations'::regclass, 'pg_class') from '\\[(\\d+)\\]')::float8, ${newestMigrationMs})`;
+
+/** Reads what the database's migrations say. */
+export async function readSchema(executor: SqlExecutor): Promise<DatabaseSchema> {
+  const none = { newestMs: 0, neededMs: 0 };
   const tables = await executor.query("select 1 where to_regclass('drizzle.__drizzle_migrations') is not null");
-  if (tables.length === 0) return 0;
-  const [row] = await executor.query<{ newestMs: number | null }>(`select ${newestMigrationMs} as "newestMs"`);
-  return row?.newestMs ?? 0;
+  if (tables.length === 0) return none;
+  const [row] = await executor.query<{ newestMs: number | null; neededMs: number | null }>(
+    `select ${newestMigrationMs} as "newestMs", ${neededMigrationMs} as "neededMs"`,
+  );
+  return row === undefined ? none : { newestMs: row.newestMs ?? 0, neededMs: row.neededMs ?? 0 };
+}
+
+/** A statement that says in the database which migration a program has to know from now on. It belongs to the transaction that migrates. */
+export function noteNeeded(): string {
+  const needed = contractions.at(-1)?.needs ?? oldestOfRule;
+  const entry = journal.entries.find(({ tag }) => tag === needed);
+  if (entry === undefined) throw new Error(`there is no migration ${needed}`);
+  return `comment on table drizzle.__drizzle_migrations is 'A program has to know migration ${needed} [${entry.when}] to use this database'`;
 }
 
 /** @param place the database, for the message
- *  @throws SchemaAhead if the database has a migration that this program does not know */
-export function checkNotAhead(newestMs: number, place: string): void {
-  if (newestMs <= newestKnownMigrationMs()) return;
+ *  @throws SchemaAhead if the database has a migration that this program does not know, and would have to */
+export function checkUsable(schema: DatabaseSchema, place: string): void {
+  const knownMs = newestKnownMigrationMs();
+  if (schema.newestMs <= knownMs || schema.neededMs <= knownMs) return;
   throw new SchemaAhead(
     `${place} was migrated by a newer version of this program, which this version would damage: start the newer version, or ` +
       "restore the backup from before the migration (docs/operations.md, Upgrade, and the way back)",

@@ -7,7 +7,7 @@ import { SchemaAhead, StoreUnavailable } from "../domain/errors.ts";
 import type { SqlExecutor } from "./client.ts";
 import { afterDamage } from "./database-files.ts";
 import { freeMebibytesOf, reserveMebibytes } from "./free-space.ts";
-import { checkNotAhead, migrationsFolder, newestKnownMigrationMs, readNewestMigrationMs } from "./migrations.ts";
+import { checkUsable, migrationsFolder, newestKnownMigrationMs, noteNeeded, readSchema } from "./migrations.ts";
 import type { PGliteAnswer, PGliteCall, PGliteConnection, PGliteSession } from "./pglite-connection.ts";
 import { PGliteStatements } from "./pglite-statements.ts";
 import { isUniqueViolation } from "./sqlstate.ts";
@@ -112,11 +112,12 @@ async function bringUpToDate(database: PGlite, dataDir: string): Promise<void> {
     query: async <Row>(text: string, params: readonly unknown[] = []) =>
       (await database.query<Row>(text, [...params])).rows,
   };
-  const newestMs = await readNewestMigrationMs(executor);
-  checkNotAhead(newestMs, `the embedded store at ${dataDir}`);
-  if (newestMs === newestKnownMigrationMs()) return;
+  const schema = await readSchema(executor);
+  checkUsable(schema, `the embedded store at ${dataDir}`);
+  if (schema.newestMs >= newestKnownMigrationMs()) return;
   await checkSpaceToMigrate(executor, dataDir);
   await migrate(drizzle(database), { migrationsFolder });
+  await executor.query(noteNeeded());
 }
 
 /** A migration may rewrite every record, with the indexes and the write-ahead log, before it deletes the old

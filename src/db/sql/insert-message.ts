@@ -1,7 +1,7 @@
 import type { InputTally } from "../../domain/batch.ts";
 import type { SourceRange } from "../../domain/range.ts";
 import type { SqlExecutor, SqlTransaction } from "../client.ts";
-import { newestMigrationMs } from "../migrations.ts";
+import { type DatabaseSchema, neededMigrationMs, newestMigrationMs } from "../migrations.ts";
 import { numberArray, textArray } from "./array-literal.ts";
 import { incarnation } from "./database-state.ts";
 import { settledAmong } from "./packed-blocks.ts";
@@ -36,7 +36,7 @@ with added as (
   returning message_id
 )
 select (select json_agg(message_id) from added)::text as added, ${incarnation} as incarnation,
-  ${newestMigrationMs} as "newestMigrationMs", ${settledAmong("$16::text::float8[]")} as "settledHours"`;
+  ${newestMigrationMs} as "newestMs", ${neededMigrationMs} as "neededMs", ${settledAmong("$16::text::float8[]")} as "settledHours"`;
 
 /** The result of recording messages. */
 export interface InsertedMessages {
@@ -44,13 +44,12 @@ export interface InsertedMessages {
   readonly added: ReadonlySet<string>;
   /** Which database the transaction runs in. */
   readonly incarnation: string;
-  /** When the database's newest migration was generated. */
-  readonly newestMigrationMs: number;
+  readonly schema: DatabaseSchema;
   /** The hours of the messages' records in which blocks exist. */
   readonly settledHours: readonly number[];
 }
 
-interface InsertedRow extends Pick<InsertedMessages, "incarnation" | "newestMigrationMs"> {
+interface InsertedRow extends DatabaseSchema, Pick<InsertedMessages, "incarnation"> {
   readonly added: string | null;
   readonly settledHours: string | null;
 }
@@ -79,10 +78,13 @@ export async function insertMessages(
     texts(({ rejected }) => JSON.stringify(rejected)),
     numberArray(hours),
   ]);
-  if (row === undefined) return { added: new Set(), incarnation: "", newestMigrationMs: 0, settledHours: [] };
-  const { added, settledHours, ...database } = row;
+  if (row === undefined) {
+    return { added: new Set(), incarnation: "", schema: { newestMs: 0, neededMs: 0 }, settledHours: [] };
+  }
+  const { added, settledHours, incarnation: of, newestMs, neededMs } = row;
   return {
-    ...database,
+    incarnation: of,
+    schema: { newestMs, neededMs },
     added: new Set(JSON.parse(added ?? "[]") as string[]),
     settledHours: settledHours?.split(",").map(Number) ?? [],
   };

@@ -168,7 +168,7 @@ export function lostRecordsCounter(registry: Registry): (records: number) => voi
 export function databaseInstrument(registry: Registry): OnDatabaseChange {
   const changes = new Counter({
     name: "telemetry_database_changes_total",
-    help: "Changes of the server process that answers for the database: restarted, replaced (by another server, which has the messages of this process), or went_back (stored messages are missing)",
+    help: "Changes of the server process that answers for the database: restarted, replaced (by another server, which has the messages of this process), went_back (stored messages are missing), or migrated (by a newer version of the program)",
     labelNames: ["kind"],
     registers: [registry],
   });

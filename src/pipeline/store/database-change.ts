@@ -1,7 +1,7 @@
 /** How the database that answers at an address differs from the one that answered before. `restarted`: a new server process
  *  with the same data. `replaced`: another server that has what this process stored. `went_back`: a database that lacks a
- *  message that this process had stored. */
-export type DatabaseChangeKind = "restarted" | "replaced" | "went_back";
+ *  message that this process had stored. `migrated`: the same database, after a newer version of this program has migrated it. */
+export type DatabaseChangeKind = "restarted" | "replaced" | "went_back" | "migrated";
 
 /** A change of the database at an address. */
 export interface DatabaseChange {

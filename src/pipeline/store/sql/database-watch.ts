@@ -31,6 +31,7 @@ export class DatabaseWatch {
   /** The last message that this process stored before the incarnation changed. */
   private landmark: MessageKey | undefined;
   private comparing: Promise<void> | undefined;
+  private isMigrated = false;
   private noticed: (DatabaseChange & { readonly untilMs: number }) | undefined;
 
   constructor(private readonly options: DatabaseWatchOptions) {}
@@ -48,6 +49,19 @@ export class DatabaseWatch {
     // an error of the comparison is no error of the use: the next use repeats the comparison
     this.comparing ??= this.compare().finally(() => (this.comparing = undefined));
     await this.comparing.catch(() => undefined);
+  }
+
+  /** Reports once that a newer version has migrated the database, in a way that this program can work with. */
+  migratedByNewer(): void {
+    if (this.isMigrated) return;
+    this.isMigrated = true;
+    const { place, clock, onChange } = this.options;
+    const text =
+      `a newer version of this program has migrated the database at ${place}: this process stores new records, but leaves settling ` +
+      "history to the newer version";
+    const change = { kind: "migrated", text } as const;
+    this.noticed = { ...change, untilMs: clock.nowMs() + noticeMs };
+    onChange(change);
   }
 
   /** The last change that was more than a restart, for an hour; undefined if there was none. */

@@ -1,4 +1,5 @@
 import type { SqlClient, SqlExecutor, SqlTransaction } from "../../../db/client.ts";
+import { newestKnownMigrationMs, readSchema } from "../../../db/migrations.ts";
 import { limitSettling, tryHours } from "../../../db/sql/hour-locks.ts";
 import { copyBlocks } from "../../../db/sql/packed-blocks.ts";
 import { forgetLateHours, restHours, selectDueHours } from "../../../db/sql/late-hours.ts";
@@ -144,12 +145,14 @@ export class Settler implements HistorySettling {
       limitSettling(transaction);
       planByKeys(transaction);
       const lock = await tryHours(transaction, [hour]);
+      // of values that a newer version has added, this program would make no blocks
+      if (await isNewer(transaction)) return { outcome: "others settle" };
       return lock === "held" ? work(transaction) : { outcome: lock };
     });
   }
 
-  rollUpDay(): Promise<boolean> {
-    return this.days.rollUpDay();
+  async rollUpDay(): Promise<boolean> {
+    return !(await isNewer(this.client)) && this.days.rollUpDay();
   }
 
   forget(settled: readonly number[]): Promise<void> {
@@ -201,6 +204,11 @@ export class Settler implements HistorySettling {
     await updateLastSeen(transaction, { gpuKeys, lastMs: gpuKeys.map((key) => lastOf.get(key) ?? 0) });
     return records;
   }
+}
+
+/** True if a newer version has migrated the database. */
+async function isNewer(executor: SqlExecutor): Promise<boolean> {
+  return (await readSchema(executor)).newestMs > newestKnownMigrationMs();
 }
 
 /** The first GPUs, at least one, that have no more than so many records together. */

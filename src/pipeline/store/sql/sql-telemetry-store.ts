@@ -1,8 +1,8 @@
 import type { RecordBatch, RejectReason } from "../../../domain/batch.ts";
-import { StoreUnavailable } from "../../../domain/errors.ts";
+import { NeedsNewerVersion, StoreUnavailable } from "../../../domain/errors.ts";
 import type { ContestedGpu } from "../../../domain/query.ts";
 import type { SqlClient, SqlTransaction } from "../../../db/client.ts";
-import { newestKnownMigrationMs } from "../../../db/migrations.ts";
+import { type DatabaseSchema, newestKnownMigrationMs } from "../../../db/migrations.ts";
 import { markContested } from "../../../db/sql/contested-gpus.ts";
 import {
   type InsertedMessages,
@@ -15,6 +15,7 @@ import { foldedAmong, type MessageKey, withdrawMessages } from "../../../db/sql/
 import { insertQuarantine } from "../../../db/sql/insert-quarantine.ts";
 import { holdHours, hoursOf } from "../../../db/sql/hour-locks.ts";
 import { isOver, noteLateHours } from "../../../db/sql/late-hours.ts";
+import { haveUnknownValues } from "../../../db/sql/unknown-values.ts";
 import type { KeyedBatch } from "./batch-parts.ts";
 import { countConflictsOf } from "./conflict-changes.ts";
 import type { DatabaseWatch } from "./database-watch.ts";
@@ -115,8 +116,8 @@ export class SqlTelemetryStore implements TelemetryStore {
     // before all statements that read
     holdHours(executor, hours);
     noteLateHours(executor, hours.filter(isOver));
-    const { added, incarnation, newestMigrationMs, settledHours } = await recordMessages(executor, messages, hours);
-    if (newestMigrationMs > this.newestKnownMigrationMs) throw migratedMeanwhile();
+    const { added, incarnation, schema, settledHours } = await recordMessages(executor, messages, hours);
+    if (schema.newestMs > this.newestKnownMigrationMs) await this.besideNewer(executor, schema, settledHours);
     this.directory.enter(incarnation);
     this.ledger.enter(incarnation);
     const indexes = messages.flatMap(({ messageId }, index) => (added.has(messageId) ? [index] : []));
@@ -150,6 +151,22 @@ export class SqlTelemetryStore implements TelemetryStore {
       indexes.map((index) => messages[index] as Ingesting),
     );
     return { incarnation, results, unsettled };
+  }
+
+  /** Decides whether this program may store in a database that a newer version has migrated.
+   *  @throws StoreUnavailable if it may not; NeedsNewerVersion if it would lose values that a newer version has settled */
+  private async besideNewer(
+    executor: SqlTransaction,
+    { neededMs }: DatabaseSchema,
+    settledHours: readonly number[],
+  ): Promise<void> {
+    if (neededMs > this.newestKnownMigrationMs) throw migratedMeanwhile();
+    this.watch.migratedByNewer();
+    if (settledHours.length > 0 && (await haveUnknownValues(executor, settledHours))) {
+      throw new NeedsNewerVersion(
+        "records are late for hours whose blocks have values of a newer version of this program, which this one would lose",
+      );
+    }
   }
 }
 
