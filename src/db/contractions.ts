@@ -8,7 +8,7 @@ export interface Contraction {
 }
 
 /** The newest migration before the rule: each later one that is not among the contractions only adds, so that the program before it
- *  works beside it and after it. */
+ *  works next to it and after it. */
 export const oldestOfRule = "0032_usage_device_days";
 
 /** The contractions since then, the oldest first. Each comes at least one release after the one that stopped using what it takes away

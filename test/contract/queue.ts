@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from "bun:test";
+import { NeedsNewerVersion } from "../../src/domain/errors.ts";
 import type { DeadLetter, DeadLetters, Delivery, NewMessage, Queue } from "../../src/pipeline/queue/queue.ts";
 
 /** A queue under test, and its driver's way to end leases. */
@@ -79,7 +80,7 @@ export function exerciseQueue(name: string, open: (options: OpenQueueOptions) =>
     test("a message that is left for a newer version is not delivered through this queue again, and the others are", async () => {
       const { queue } = await start();
       await publish(queue, "newer", "other");
-      await queue.leave(await claimOne(queue), "schema v2");
+      await queue.reject(await claimOne(queue), new NeedsNewerVersion("schema v2"));
       const other = await claimOne(queue);
       expect(keysOf([other])).toEqual(["other"]);
       await queue.acknowledge([other]);

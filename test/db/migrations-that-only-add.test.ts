@@ -4,7 +4,7 @@ import { join } from "node:path";
 import journal from "../../drizzle/meta/_journal.json";
 import { contractions, oldestOfRule } from "../../src/db/contractions.ts";
 
-// The version before a migration runs beside it and after it: a migration only adds (docs/operations.md, "Migrations that do not stop
+// The version before a migration runs next to it and after it: a migration only adds (docs/operations.md, "Migrations that do not stop
 // the version before"). What cannot be read off the statements, such as a new rule about old columns, is up to the reviewer.
 
 const tags = journal.entries.map(({ tag }) => tag);

@@ -4,10 +4,10 @@ import { print, printError } from "../../src/terminal/print.ts";
 import { type Checkout, checkoutOf, nextVersion, reasonAgainst, thisCheckout } from "./checkouts.ts";
 import { sideBySide, type SideBySideOutcome } from "./side-by-side.ts";
 
-/** The version before the deployments: the last one whose processes this version has to run beside. */
+/** The version before the deployments: the last one whose processes this version has to work with. */
 const previous = "e8efc924266a58bdaa57aea7211aaf8112907f9e";
 
-const usage = `Runs two versions beside each other under load: first all processes of the older one, which are replaced by the newer
+const usage = `Runs two versions side by side under load: first all processes of the older one, which are replaced by the newer
 one, one after another, and then by the older one again. Compares the store with the file that was read meanwhile.
   bun run test:upgrade [--from COMMIT] [--only previous|next] [--settles]
 previous: from the version of COMMIT to this checkout. It is skipped without the history of git.

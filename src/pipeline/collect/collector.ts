@@ -183,8 +183,7 @@ export class Collector extends BaseService {
 
   private async leave(delivery: Delivery, why: NeedsNewerVersion): Promise<void> {
     this.forNewer.record(why.message);
-    this.options.listener.leftForNewer();
-    await this.retrying(() => this.options.queue.leave(delivery, why.message));
+    await this.retrying(() => this.options.queue.reject(delivery, why));
     this.watchingLeft ??= this.watchLeft();
   }
 

@@ -18,8 +18,7 @@ type CounterName =
   | "refused"
   | "retries"
   | "failedTogether"
-  | "staleAcknowledgements"
-  | "leftForNewer";
+  | "staleAcknowledgements";
 
 type Counters = Readonly<Record<CounterName, Counter>> & {
   readonly rejected: Counter<"reason">;
@@ -48,10 +47,6 @@ export function pipelineInstruments(registry: Registry): PipelineListener {
     "telemetry_stale_acknowledgements_total",
     "Acknowledgements refused because the claim had already ended",
   );
-  const leftForNewer = counter(
-    "telemetry_left_messages_total",
-    "Messages that this collector has left for collectors of a newer version of the program",
-  );
   return listenerOf({
     publishedMessages,
     publishedSamples,
@@ -67,7 +62,6 @@ export function pipelineInstruments(registry: Registry): PipelineListener {
     retries,
     failedTogether: failedGroupsCounter(registry),
     staleAcknowledgements,
-    leftForNewer,
     rejected: rejectedCounter(registry),
     countReading: readingCounters(registry),
   });
@@ -141,7 +135,6 @@ function listenerOf(counters: Counters): PipelineListener {
     },
     refused: () => counters.refused.inc(),
     retried: () => counters.retries.inc(),
-    leftForNewer: () => counters.leftForNewer.inc(),
     acknowledgedTooLate: (messages) => counters.staleAcknowledgements.inc(messages),
   };
 }

@@ -15,8 +15,6 @@ export interface PipelineListener {
   /** A delivery failed: its message returns to the queue, or becomes a dead letter. `batch` is undefined if
    *  the payload cannot be decoded. */
   refused(batch: RecordBatch | undefined, error: Error): void;
-  /** A message is left for a collector of a newer version. */
-  leftForNewer(): void;
   /** An operation failed and is tried again. */
   retried(error: Error): void;
   /** Acknowledgements of stale claims were refused: the leases had ended, so the messages may be delivered again. */
@@ -31,7 +29,6 @@ export const silentListener: PipelineListener = {
   published: () => undefined,
   stored: () => undefined,
   refused: () => undefined,
-  leftForNewer: () => undefined,
   retried: () => undefined,
   acknowledgedTooLate: () => undefined,
   sourceFinished: () => undefined,
@@ -44,7 +41,6 @@ export function fanOut(listeners: readonly PipelineListener[]): PipelineListener
     published: (tally, duplicate) => listeners.forEach((to) => to.published(tally, duplicate)),
     stored: (message, result) => listeners.forEach((to) => to.stored(message, result)),
     refused: (batch, error) => listeners.forEach((to) => to.refused(batch, error)),
-    leftForNewer: () => listeners.forEach((to) => to.leftForNewer()),
     retried: (error) => listeners.forEach((to) => to.retried(error)),
     acknowledgedTooLate: (messages) => listeners.forEach((to) => to.acknowledgedTooLate(messages)),
     sourceFinished: (source) => listeners.forEach((to) => to.sourceFinished(source)),

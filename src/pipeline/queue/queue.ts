@@ -1,3 +1,4 @@
+import type { NeedsNewerVersion } from "../../domain/errors.ts";
 import type { Position, SourceRange } from "../../domain/range.ts";
 
 /** A message before it is published. */
@@ -138,7 +139,7 @@ export interface QueueStats {
  *
  *  States of a message: READY -claim-> CLAIMED -acknowledge-> deleted.
  *  CLAIMED -reject or end of lease-> READY, or DEAD after the message has been delivered `maxAttempts` times.
- *  CLAIMED -reject without an error, leave-> READY (attempts start from 0).
+ *  CLAIMED -reject without an error, or with NeedsNewerVersion-> READY (attempts start from 0).
  *  DEAD -redrive-> READY (attempts start from 0); DEAD -delete-> deleted;
  *  DEAD -the oldest of more than `maxDeadLetters`-> deleted, and reported as lost. */
 export interface Queue {
@@ -157,17 +158,15 @@ export interface Queue {
   acknowledge(deliveries: readonly Delivery[]): Promise<Delivery[]>;
   /** Returns a message to the queue immediately; after `maxAttempts` deliveries, the message becomes a dead letter with
    *  `error`. If the claim is stale, nothing changes.
-   *  @param error undefined if the message is not at fault, for example because its consumer stops */
-  reject(delivery: Delivery, error: string | undefined): Promise<void>;
-  /** Returns a message to the queue for consumers of a newer version: it is not delivered through this queue again. A queue that no other
-   *  process uses makes it a dead letter. If the claim is stale, nothing changes.
-   *  @param why for the dead letter */
-  leave(delivery: Delivery, why: string): Promise<void>;
+   *  @param error undefined if the message is not at fault, for example because its consumer stops. NeedsNewerVersion: the message
+   *    returns to the queue for consumers of a newer version, and is not delivered through this queue again; a queue that no other process
+   *    uses makes it a dead letter */
+  reject(delivery: Delivery, error: string | NeedsNewerVersion | undefined): Promise<void>;
   /** Restarts the leases of these deliveries, unless the driver renews leases by itself.
    *  @returns the deliveries with a stale claim */
   extend(deliveries: readonly Delivery[]): Promise<Delivery[]>;
   stats(): Promise<QueueStats>;
-  /** Ends every waiting call. Later calls of `publish`, `claim`, `acknowledge`, `reject`, `leave` and `extend` throw QueueClosed.
+  /** Ends every waiting call. Later calls of `publish`, `claim`, `acknowledge`, `reject` and `extend` throw QueueClosed.
    *  Idempotent. */
   close(): Promise<void>;
 }

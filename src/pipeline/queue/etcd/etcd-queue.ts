@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import type { Clock } from "../../../kit/clock.ts";
-import { QueueClosed } from "../../../domain/errors.ts";
+import { NeedsNewerVersion, QueueClosed } from "../../../domain/errors.ts";
 import type { EtcdClient } from "../../../etcd/etcd-client.ts";
 import { countPrefix, firstOfPrefix, maxNestedTransactions } from "../../../etcd/requests.ts";
 import { Claimer } from "./claimer.ts";
@@ -107,19 +107,14 @@ export class EtcdQueue implements Queue {
     return deliveries.filter((_, index) => stale[index]);
   }
 
-  async reject(delivery: Delivery, error: string | undefined): Promise<void> {
+  async reject(delivery: Delivery, error: string | NeedsNewerVersion | undefined): Promise<void> {
     this.refuseWhenClosed();
-    if (error === undefined) await this.settler.giveBackUncounted(delivery);
+    const isForNewer = error instanceof NeedsNewerVersion;
+    // before the message is ready again
+    if (isForNewer) this.consuming?.index.leave(delivery.envelope.id);
+    if (isForNewer || error === undefined) await this.settler.giveBackUncounted(delivery);
     else if (delivery.attempt >= this.options.maxAttempts) await this.addDeadLetter(delivery, error);
     else await this.settler.giveBack([delivery]);
-    await this.claimer.release(delivery);
-  }
-
-  async leave(delivery: Delivery): Promise<void> {
-    this.refuseWhenClosed();
-    // before the message is ready again
-    this.consuming?.index.leave(delivery.envelope.id);
-    await this.settler.giveBackUncounted(delivery);
     await this.claimer.release(delivery);
   }
 

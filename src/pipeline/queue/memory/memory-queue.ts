@@ -1,7 +1,7 @@
 import { LRUCache } from "lru-cache";
 import { monotonicFactory } from "ulid";
 import type { Clock } from "../../../kit/clock.ts";
-import { QueueClosed } from "../../../domain/errors.ts";
+import { NeedsNewerVersion, QueueClosed } from "../../../domain/errors.ts";
 import { Fifo } from "../../../kit/fifo.ts";
 import {
   type ClaimOptions,
@@ -93,16 +93,13 @@ export class MemoryQueue implements Queue, DeadLetters {
     return this.eachOwned(deliveries, (entry) => this.remove(entry));
   }
 
-  async reject(delivery: Delivery, error: string | undefined): Promise<void> {
+  async reject(delivery: Delivery, error: string | NeedsNewerVersion | undefined): Promise<void> {
     await this.eachOwned([delivery], (entry) => {
+      if (error instanceof NeedsNewerVersion) return this.deadLetter(entry, error.message);
       if (error !== undefined) return this.returnOrDeadLetter(entry, error);
       entry.attempts = 0;
       this.makeReady(entry);
     });
-  }
-
-  async leave(delivery: Delivery, why: string): Promise<void> {
-    await this.eachOwned([delivery], (entry) => this.deadLetter(entry, why));
   }
 
   extend(deliveries: readonly Delivery[]): Promise<Delivery[]> {

@@ -117,7 +117,7 @@ export class SqlTelemetryStore implements TelemetryStore {
     holdHours(executor, hours);
     noteLateHours(executor, hours.filter(isOver));
     const { added, incarnation, schema, settledHours } = await recordMessages(executor, messages, hours);
-    if (schema.newestMs > this.newestKnownMigrationMs) await this.besideNewer(executor, schema, settledHours);
+    if (schema.newestMs > this.newestKnownMigrationMs) await this.checkNewer(executor, schema, settledHours);
     this.directory.enter(incarnation);
     this.ledger.enter(incarnation);
     const indexes = messages.flatMap(({ messageId }, index) => (added.has(messageId) ? [index] : []));
@@ -155,7 +155,7 @@ export class SqlTelemetryStore implements TelemetryStore {
 
   /** Decides whether this program may store in a database that a newer version has migrated.
    *  @throws StoreUnavailable if it may not; NeedsNewerVersion if it would lose values that a newer version has settled */
-  private async besideNewer(
+  private async checkNewer(
     executor: SqlTransaction,
     { neededMs }: DatabaseSchema,
     settledHours: readonly number[],
