@@ -3,7 +3,7 @@ import { type Deadline, DeadlineExceeded, within } from "../kit/within.ts";
 import { StoreUnavailable, type TelemetryError } from "../domain/errors.ts";
 import type { SqlClient, SqlExecutor, SqlReads, SqlTransaction } from "./client.ts";
 import { PostgresConnection } from "./postgres-connection.ts";
-import { isRefusal, isTimeout, translatePostgresError } from "./postgres-errors.ts";
+import { isDeadlock, isRefusal, isTimeout, translatePostgresError } from "./postgres-errors.ts";
 import { PostgresPool } from "./postgres-pool.ts";
 import { parsePostgresUrl, type PostgresUrl } from "./postgres-url.ts";
 import { isTemporaryLimit } from "./sqlstate.ts";
@@ -28,6 +28,8 @@ const statementTimeoutMs = 30_000;
  *  client's own limit of one statement. A call that exceeds its limit is abandoned, because the server may be frozen or cut
  *  off. */
 const extraMs = 10_000;
+/** A migration has the locks that it waits for after one or two deadlocks. */
+const deadlocksMax = 3;
 
 /** PostgreSQL or TimescaleDB, over a pool of connections that are opened as they are needed. A connection is used again only
  *  after a call that succeeded or whose data was refused. After any other error, the connection may be lost, may lead to a
@@ -56,7 +58,7 @@ export class PostgresClient implements SqlClient {
   }
 
   query<Row>(text: string, params: readonly unknown[] = []): Promise<Row[]> {
-    return this.onConnection((connection) => connection.query<Row>(text, params));
+    return this.repeatedly((connection) => connection.query<Row>(text, params));
   }
 
   transaction<T>(work: (transaction: SqlTransaction) => Promise<T>): Promise<T> {
@@ -68,15 +70,15 @@ export class PostgresClient implements SqlClient {
   }
 
   snapshot<T>(work: (executor: SqlExecutor) => Promise<T>): Promise<T> {
-    return this.onConnection((connection) => connection.snapshot(() => work(connection)));
+    return this.repeatedly((connection) => connection.snapshot(() => work(connection)));
   }
 
   until(signal: AbortSignal): SqlReads {
     return {
       query: <Row>(text: string, params: readonly unknown[] = []) =>
-        this.onConnection((connection) => connection.query<Row>(text, params), signal),
+        this.repeatedly((connection) => connection.query<Row>(text, params), signal),
       snapshot: (work) =>
-        this.onConnection((connection) => connection.snapshot(() => work(stopping(connection, signal))), signal),
+        this.repeatedly((connection) => connection.snapshot(() => work(stopping(connection, signal))), signal),
     };
   }
 
@@ -98,6 +100,18 @@ export class PostgresClient implements SqlClient {
   close(): Promise<void> {
     this.closing ??= this.pool.close();
     return this.closing;
+  }
+
+  /** Repeats a call that the server ended because of a deadlock, which undoes all of it: a migration locks several tables, and so does a
+   *  question. */
+  private async repeatedly<T>(use: (connection: PostgresConnection) => Promise<T>, left?: AbortSignal): Promise<T> {
+    for (let deadlocks = 0; ; deadlocks += 1) {
+      try {
+        return await this.onConnection(use, left);
+      } catch (error) {
+        if (!isDeadlock(error) || deadlocks === deadlocksMax) throw error;
+      }
+    }
   }
 
   /** @param left aborts when the call's result is not needed any more */

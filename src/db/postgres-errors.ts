@@ -17,6 +17,11 @@ export function isTimeout(error: unknown): boolean {
   return root instanceof postgres.PostgresError && root.code === "57014";
 }
 
+/** True if the server ended the statement because it waited for others that waited for it. */
+export function isDeadlock(error: unknown): boolean {
+  return (rootOf(error) as { readonly code?: unknown }).code === "40P01";
+}
+
 /** Translates an error of postgres.js, drizzle or a socket into an error that the store's callers handle.
  *  @param place the database, without secrets */
 export function translatePostgresError(cause: unknown, place: string): TelemetryError {

@@ -52,6 +52,20 @@ describe("errors state whether a retry can help", () => {
     expect(failure).toMatchObject({ ...unavailable, message: containing('relation "nowhere" does not exist (42P01)') });
   });
 
+  test("a question that the server ends because of a deadlock with a migration is asked again", async () => {
+    const [reader, migrator, observer] = [open(), open(), open()];
+    for (const name of ["locked_first", "locked_second"]) await migrator.query(`create table ${name} (n int)`);
+    const waiting = "select from pg_stat_activity where wait_event_type = 'Lock' and query like '%locked_second, %'";
+    let asked: Promise<unknown> = Promise.resolve();
+    await migrator.transaction(async (transaction) => {
+      await transaction.query("lock table locked_first in access exclusive mode");
+      asked = reader.query("select count(*)::int as rows from locked_second, locked_first");
+      await until(async () => (await observer.query(waiting)).length === 1);
+      await transaction.query("lock table locked_second in access exclusive mode");
+    });
+    expect(await asked).toEqual([{ rows: 0 }]);
+  });
+
   test("a question that needs more temporary files than the server allows is too costly; no other statement is", async () => {
     const sorted = "select count(*) from (select g from generate_series(1, 600000) g order by g::text offset 1) s";
     const run = (client: PostgresClient) =>
