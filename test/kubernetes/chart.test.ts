@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, setDefaultTimeout, test } from "bun:test
 import { type ControlPlane, startControlPlane } from "../../dev/servers/kubernetes/control-plane.ts";
 import { Administrator } from "./administrator.ts";
 import { exerciseChart } from "./exercise-chart.ts";
+import { exerciseCommands } from "./exercise-commands.ts";
 import { exerciseRights } from "./exercise-rights.ts";
 import { TestNode } from "./test-node.ts";
 
@@ -27,5 +28,6 @@ function testChart(): void {
 
     exerciseChart(() => ({ api, node }));
     exerciseRights(() => api);
+    exerciseCommands(() => ({ api, node }));
   });
 }
