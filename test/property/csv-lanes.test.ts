@@ -15,6 +15,7 @@ import {
   rejectedOf,
   samplesOf,
 } from "../support/csv-reading.ts";
+import { propertyRuns } from "../support/property-runs.ts";
 
 const folder = new CsvFolder();
 afterAll(() => folder.remove());
@@ -45,7 +46,7 @@ test("quotedFields splits a row as csv-parse does, or leaves it to csv-parse", (
       splits += 1;
       expect(csvFields(Buffer.from(row))).toEqual([fields]);
     }),
-    { numRuns: 2000 },
+    { numRuns: propertyRuns(600) },
   );
   expect(splits).toBeGreaterThan(500);
 });
@@ -90,7 +91,7 @@ test("decimalAt agrees with Number() on texts of 1 to 15 digits, a sign and a do
       if (number !== undefined) expect(number).toBe(Number(text.toString()));
       else expect(whole.length + fraction.length).not.toBeWithin(1, 16);
     }),
-    { numRuns: 2000 },
+    { numRuns: propertyRuns(600) },
   );
 });
 
@@ -108,7 +109,7 @@ test("a file read whole, or in two parts at any boundary, gives the same contigu
       const after = await batchesOf(await openCsvSource(path, options), { from: boundary });
       expect([...before, ...after].map(plain)).toEqual(all.map(plain));
     }),
-    { numRuns: 150 },
+    { numRuns: propertyRuns(50) },
   );
 });
 
@@ -134,7 +135,7 @@ test("the sum of a batch's counts does not exceed its rows; a rejection has its 
         expect(raw.length).toBeLessThanOrEqual(2000);
       }
     }),
-    { numRuns: 100 },
+    { numRuns: propertyRuns(30) },
   );
 });
 
@@ -154,6 +155,6 @@ test("well-formed rows have the uuid and the value that csv-parse finds", async 
       const found = ofCatalogue.map(({ uuid, value }) => [uuid, String(value)]);
       expect(found).toEqual(expected.map((fields) => [fields[2] ?? "", fields[4] ?? ""]));
     }),
-    { numRuns: 100 },
+    { numRuns: propertyRuns(30) },
   );
 });

@@ -19,6 +19,7 @@ import {
   type TestCsvOptions,
 } from "../support/csv-reading.ts";
 import { mergedRecords } from "../support/merged-records.ts";
+import { propertyRuns } from "../support/property-runs.ts";
 
 const folder = new CsvFolder();
 afterAll(() => folder.remove());
@@ -70,7 +71,7 @@ test(
           expect(offsetsOf(await rangesOf(source, rangeBytes, rest[0].from))).toEqual(offsetsOf(rest));
         }
       }),
-      { numRuns: 100 },
+      { numRuns: propertyRuns(30) },
     );
   },
   timeoutMs,
@@ -123,7 +124,7 @@ test(
           if (range.to.offset <= lastFrom) expect(endAt.get(range.to.offset)).toEqual(range.to);
         }
       }),
-      { numRuns: 100 },
+      { numRuns: propertyRuns(30) },
     );
   },
   timeoutMs,
@@ -170,7 +171,7 @@ test(
           await file.close();
         }
       }),
-      { numRuns: 1000 },
+      { numRuns: propertyRuns(300) },
     );
   },
   timeoutMs,
@@ -204,7 +205,7 @@ test(
           expect(tallyOf(parts, count)).toBe(tallyOf(whole, count));
         }
       }),
-      { numRuns: 100 },
+      { numRuns: propertyRuns(30) },
     );
   },
   timeoutMs,
@@ -234,7 +235,7 @@ test(
         const ofTwoHosts = (batches: RangeBatch[]): number => rejectedOf(batches).length - rejected(batches).length;
         if (ofTwoHosts(parts) + ofTwoHosts(whole) === 0) expect(values(parts)).toBe(values(whole));
       }),
-      { numRuns: 100 },
+      { numRuns: propertyRuns(30) },
     );
   },
   timeoutMs,

@@ -11,6 +11,7 @@ import {
   rejectedOf,
   samplesOf,
 } from "../support/csv-reading.ts";
+import { propertyRuns } from "../support/property-runs.ts";
 
 // Rows with the same cells are checked and parsed once.
 
@@ -58,7 +59,7 @@ test("each row of a file says what it says alone, also after rows that differ fr
       for (const row of rows) alone.push(...(await contentOf([row])));
       expect(await contentOf(rows)).toEqual(alone.sort());
     }),
-    { numRuns: 20 },
+    { numRuns: propertyRuns(8) },
   );
 });
 

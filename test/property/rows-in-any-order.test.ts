@@ -13,6 +13,7 @@ import { batchesOf, CsvFolder, exporterHeader, exporterRow, openCsvSource } from
 import { Follower } from "../support/hot-records.ts";
 import { openMemoryStore } from "../support/open-store.ts";
 import { unshownLog } from "../../dev/unshown-log.ts";
+import { propertyRuns } from "../support/property-runs.ts";
 
 // Rows of a CSV go through the reader, the queue and collectors. Store, history and hot tier must not depend on how.
 
@@ -185,7 +186,7 @@ test(
       expect(await contentAfter(shuffled, way)).toBe(expected);
     });
     // smaller rows that fail would take longer to find than the test may take
-    await fc.assert(property, { numRuns: 40, endOnFailure: true });
+    await fc.assert(property, { numRuns: propertyRuns(12), endOnFailure: true });
     expect(longest).toBeGreaterThan(5000);
   },
   timeoutMs,

@@ -16,7 +16,7 @@ import { propertyRuns } from "../support/property-runs.ts";
 // TELEMETRY_PROPERTY_RUNS sets the number of fleets.
 
 setDefaultTimeout(120_000);
-const numRuns = propertyRuns(2);
+const numRuns = propertyRuns(1);
 const hourMs = 3_600_000;
 const startMs = Date.UTC(2025, 6, 18, 10, 50);
 const range = { fromMs: Date.UTC(2025, 6, 18, 8), toMs: Date.UTC(2025, 6, 18, 23) };
