@@ -5,11 +5,13 @@ import { join } from "node:path";
 import { clientTools } from "../../dev/servers/client-tools.ts";
 import { type EtcdCluster, startEtcd } from "../../dev/servers/etcd.ts";
 import { type PostgresServer, startPostgres } from "../../dev/servers/postgres.ts";
+import { makeKeyText } from "../../src/access/key-text.ts";
+import { settleTo } from "../support/settled.ts";
 import { contentOf } from "../support/database-content.ts";
 import { commandsUnder, runCommands } from "../support/doc-commands.ts";
 import { writeFleetCsv } from "../../dev/fleet-csv.ts";
 import { withClient } from "../support/postgres-database.ts";
-import { startPipeline, stopPipeline } from "../../dev/pipeline-process.ts";
+import { startPipeline, stopPipeline, urlOf } from "../../dev/pipeline-process.ts";
 import { sharedData } from "../support/shared-data.ts";
 
 // Runs commands of docs/backup.md as they are written, and checks that they restore the store.
@@ -52,7 +54,7 @@ async function expectContinuation(csvFile: string, env: Readonly<Record<string, 
   await writeFleetCsv(more, { hosts: 1, "gpus-per-host": 2, seconds: 3, seed: 7 });
   expect(await importCsv(more, env)).toMatch(/records stored +6\n/);
   const [stored] = await withClient(server.url, (client) =>
-    client.query("select count(*)::int as records from telemetry"),
+    client.query("select count(*)::int as records from telemetry_all"),
   );
   expect(stored).toEqual({ records: 988 + 6 });
 }
@@ -80,9 +82,13 @@ for (const [name, isPlain] of [
       await run(setUp);
       if (isPlain) await disableTimescale();
       await importCsv(realCsv as string, env);
+      const key = await addToHistory();
+      const answers = isPlain ? undefined : await answersWith(key);
       const before = await contentOf(server.url);
       expect(before["public.gpus"]).toMatchObject({ rows: 247 });
-      expect(before["public.telemetry"]).toMatchObject({ rows: 988 });
+      expect(before["public.telemetry_all"]).toMatchObject({ rows: 988 });
+      for (const table of ["telemetry", "blocks", "rollups", "usage_hours", "access_keys"])
+        expect([table, before[`public.${table}`]]).not.toMatchObject([table, { rows: 0 }]);
       expect(before.hypertables).toEqual(
         isPlain ? undefined : [expect.objectContaining({ hypertable: "telemetry", chunks: 1 })],
       );
@@ -98,9 +104,52 @@ for (const [name, isPlain] of [
       }
       await run(isPlain ? restore.filter((command) => !/timescaledb|create database/.test(command)) : restore);
       expect(await contentOf(server.url)).toEqual(before);
+      if (answers !== undefined) expect(await answersWith(key)).toEqual(answers);
       await expectContinuation(realCsv as string, env);
     },
   );
+}
+
+/** Settles half of the history, and adds a key. @returns the key's text */
+async function addToHistory(): Promise<string> {
+  const { id, text, sha256 } = makeKeyText();
+  await withClient(server.url, async (client) => {
+    await settleTo(client, "half");
+    const scopes = JSON.stringify(["read"]);
+    await client.query(
+      "insert into access_keys (id, name, sha256, scopes) values ($1, 'reader', $2, $3::text::jsonb)",
+      [...[id, sha256, scopes]],
+    );
+  });
+  return text;
+}
+
+const window = "start_time=2025-07-18T20:00:00Z&end_time=2025-07-18T22:00:00Z";
+const paths = [
+  ...["/api/v1/gpus?limit=300", `/api/v1/telemetry?${window}&limit=1000`],
+  `/api/v1/telemetry/aggregates?${window}&resolution=1h&group_by=namespace`,
+  `/api/v1/usage?${window}&group_by=namespace`,
+];
+
+/** What a gateway answers to a caller with this key, in a cluster of which only the database is not empty. */
+async function answersWith(key: string): Promise<unknown[]> {
+  const empty = { ETCD_ENDPOINTS: etcd.endpoints.join(","), QUEUE_TOPIC: `empty-${crypto.randomUUID().slice(0, 8)}` };
+  const first = { AUTH_BOOTSTRAP_KEY: makeKeyText().text, LOG_LEVEL: "warn" };
+  const gateway = startPipeline({ ROLE: "gateway", DATABASE_URL: server.url, ...empty, ...first });
+  const url = await urlOf(gateway);
+  const headers = { authorization: `Bearer ${key}` };
+  const answers = paths.map(async (path) => {
+    const answer = await fetch(`${url}${path}`, { headers });
+    expect([path, answer.status]).toEqual([path, 200]);
+    const { data } = (await answer.json()) as { readonly data: readonly unknown[] };
+    expect([path, data.length > 0]).toEqual([path, true]);
+    return data;
+  });
+  try {
+    return await Promise.all(answers);
+  } finally {
+    await stopPipeline(gateway);
+  }
 }
 
 /** Makes the database behave as on a server without TimescaleDB. */
