@@ -11,6 +11,7 @@ import { memoryText, metricText } from "../../src/dashboard/model/format.ts";
 import { dashboardPages, gpuPath, hostPath, type PageName } from "../../src/dashboard/pages.ts";
 import { makeDataDir } from "../../dev/empty-store.ts";
 import { type OpenPage, openPage } from "./open-page.ts";
+import { pixelsOf } from "./canvas-pixels.ts";
 
 // All pages in a real browser, of a real process that simulates faults and MIG instances, and evaluates the rules.
 
@@ -140,7 +141,7 @@ test("a GPU's page has its MIG instances with the API's values, and its host and
   await until(
     async () => (await page.locator("[data-tile=devices] strong").textContent()) === String((await gpus()).length),
   );
-  const cells = `[...document.querySelector("canvas.values").getContext("2d").getImageData(0, 0, 1000, 1000).data].filter((each, at) => at % 4 === 3 && each === 255).length`;
+  const cells = `${pixelsOf('document.querySelector("canvas.values")')}.filter((each, at) => at % 4 === 3 && each === 255).length`;
   await until(async () => (await page.evaluate<number>(cells)) === (await gpus()).length);
   expect(errors).toEqual([]);
   await close();

@@ -11,6 +11,7 @@ import { memoryText, metricText } from "../../src/dashboard/model/format.ts";
 import { makeDataDir } from "../../dev/empty-store.ts";
 import { seriousFaults } from "./axe.ts";
 import { looks, openPage, overflowPx } from "./open-page.ts";
+import { pixelsOf } from "./canvas-pixels.ts";
 
 // The page in a real browser, of a real process with the simulated fleet.
 
@@ -103,7 +104,7 @@ test("every value of the table is the API's, follows the records as they arrive,
   await until(async () => (await latest()).every(({ timestamp }, index) => timestamp !== first[index]?.timestamp));
   await until(equal);
   expect(await page.locator("[data-tile=devices] strong").textContent()).toBe(String(first.length));
-  const coloured = `[...document.querySelector("canvas.values").getContext("2d").getImageData(0, 0, 1000, 1000).data].filter((each, at) => at % 4 === 3 && each === 255).length`;
+  const coloured = `${pixelsOf('document.querySelector("canvas.values")')}.filter((each, at) => at % 4 === 3 && each === 255).length`;
   expect(await page.evaluate(coloured)).toBe(first.length);
   expect([errors, [...origins]]).toEqual([[], [url]]);
   await close();

@@ -11,6 +11,7 @@ import { quantityText } from "../../src/dashboard/model/format.ts";
 import { makeDataDir } from "../../dev/empty-store.ts";
 import { seriousFaults } from "./axe.ts";
 import { looks, openPage, overflowPx } from "./open-page.ts";
+import { pixelsOf } from "./canvas-pixels.ts";
 
 // The pages of a GPU and of a host in a real browser, of a real process with the simulated fleet.
 
@@ -83,7 +84,7 @@ test("a chart has the API's values, follows the records, and is read by keyboard
   expect(text).toContain(`lowest ${Math.min(...degrees)} °C`);
   await page.keyboard.press("Escape");
   await until(async () => (await said()) === "");
-  const drawn = `[...document.querySelectorAll(".chart canvas")].map((each) => each.getContext("2d").getImageData(0, 0, each.width, each.height).data.some((value) => value > 0))`;
+  const drawn = `[...document.querySelectorAll(".chart canvas")].map((each) => ${pixelsOf("each")}.some((value) => value > 0))`;
   expect(await page.evaluate<boolean[]>(drawn)).toEqual([true, true]);
   expect([errors, [...origins]]).toEqual([[], [url]]);
   await close();
