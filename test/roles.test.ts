@@ -13,6 +13,7 @@ import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "../dev
 import { expectNamedParts } from "./support/expect-named-parts.ts";
 import { expectStopped } from "./support/expect-stopped.ts";
 import { sharedData } from "./support/shared-data.ts";
+import { makeDataDir } from "../dev/empty-store.ts";
 
 // Streamers, collectors and gateways, each in a process of its own. They share an etcd and a database. The tests of /health and of
 // a secured etcd start processes with several roles instead.
@@ -144,12 +145,13 @@ test("a process can use an etcd that requires a certificate and a user, with the
     // gRPC's own variable names a file that replaces the system's CAs
     const authorities = { own: { ETCD_CA_FILE: caFile }, system: { GRPC_DEFAULT_SSL_ROOTS_FILE_PATH: caFile } };
     for (const [name, authority] of Object.entries(authorities)) {
+      // a store of its own needs a topic of its own
+      const own = { QUEUE_TOPIC: `secured-${name}`, DATA_DIR: join(dir, `secured-${name}`) };
+      await makeDataDir(own.DATA_DIR);
       const pipeline = startPipeline({
-        ...{ ETCD_ENDPOINTS: secured.endpoints.join(","), ...authority },
+        ...{ ETCD_ENDPOINTS: secured.endpoints.join(","), ...authority, ...own },
         ...{ ETCD_CERT_FILE: secured.tls?.certFile ?? "", ETCD_KEY_FILE: secured.tls?.keyFile ?? "" },
         ...{ ETCD_USERNAME: user.name, ETCD_PASSWORD_FILE: passwordFile, LOG_LEVEL: "warn" },
-        // a store of its own needs a topic of its own
-        ...{ QUEUE_TOPIC: `secured-${name}`, DATA_DIR: join(dir, `secured-${name}`) },
       });
       started.push(pipeline);
       const url = await urlOf(pipeline);

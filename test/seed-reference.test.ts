@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { type LoadedGateway, realCsv, realFigures, startLoadedGateway } from "./support/loaded-gateway.ts";
 import { startPipeline, stopPipeline, urlOf } from "../dev/pipeline-process.ts";
 import { until } from "../dev/until.ts";
+import { makeDataDir } from "../dev/empty-store.ts";
 
 // The requests that users of the former system send, from its API reference. All tests but the last need the real CSV.
 
@@ -129,6 +130,7 @@ describe.skipIf(realCsv === undefined)("the API reference", () => {
 
 test("/ws sends the documented telemetry_update for a simulated GPU", async () => {
   const dir = await mkdtemp(join(tmpdir(), "telemetry-reference-"));
+  await makeDataDir(dir);
   const pipeline = startPipeline({ DATA_DIR: dir, LOG_LEVEL: "warn" });
   const url = await urlOf(pipeline);
   const gpus = async () => ((await (await fetch(`${url}/api/v1/gpus`)).json()) as Envelope).data;

@@ -82,6 +82,7 @@ export const commandGroups: readonly CommandGroup[] = [
       "test:containers": "build the images, start compose.yaml, kill, compare",
       "test:elastic": "add, kill and stop processes while data flows",
       "test:kubernetes": "build a Kubernetes control plane, and test on it",
+      "test:upgrade": "two versions at once under load, forward and back",
       "test:rolling": "restart gateways under load; no request may fail",
       "test:fuzz": "mutated inputs for all readers and a gateway",
       typecheck: "check the types",

@@ -10,11 +10,11 @@ import { newestKnownMigrationMs } from "../../src/db/migrations.ts";
 import type { DatabaseChange } from "../../src/pipeline/store/database-change.ts";
 import type { HistorySettling } from "../../src/pipeline/store/history-settling.ts";
 import { openPGliteClient } from "../support/open-store.ts";
-import { openPGliteStore } from "../../src/pipeline/store/sql/open-pglite-store.ts";
 import { openLatePostgresStore, openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { createDatabase, withClient } from "../support/postgres-database.ts";
 import { unshownLog } from "../../dev/unshown-log.ts";
+import { makeDataDir } from "../../dev/empty-store.ts";
 
 // A newer version has migrated the database: it has a migration that this program does not know.
 
@@ -115,7 +115,7 @@ async function settleDue(settling: HistorySettling): Promise<string[]> {
 
 test("an embedded store that a newer version has migrated stays as it is, and the program exits 1 with the reason", async () => {
   const dataDir = join(folder, "data");
-  await (await openPGliteStore({ dataDir })).close();
+  await makeDataDir(dataDir);
   const client = await openPGliteClient(join(dataDir, "pglite"));
   await takeAway(client);
   await client.close();

@@ -13,6 +13,7 @@ import { type Expected, independentReading, keyOf, without } from "./independent
 import { readUpdates, updateKey, updateOf } from "./live-updates.ts";
 import type { Row } from "./rules-for-rows.ts";
 import { csvOf, shuffled, troubled } from "./troubled-fleet.ts";
+import { makeDataDir } from "../../dev/empty-store.ts";
 
 // A fleet with MIG instances, shared GPUs and labelled series goes through a whole process with an embedded store, and every
 // value that the API returns is compared with an independent reading of the file.
@@ -117,12 +118,9 @@ for (const variant of variants) {
       expected = independentReading(csv, clusterId);
       const settings = { CSV_FILE: files.write(csv, `${variant.name.replaceAll(/\W+/g, "-")}.csv`), LOG_LEVEL: "warn" };
       const batches = { BATCH_SIZE: String(variant.batchRows(random)) };
-      pipeline = startPipeline({
-        ...settings,
-        ...batches,
-        CLUSTER_ID: clusterId,
-        DATA_DIR: mkdtempSync(join(dir, "data-")),
-      });
+      const dataDir = mkdtempSync(join(dir, "data-"));
+      await makeDataDir(dataDir);
+      pipeline = startPipeline({ ...settings, ...batches, CLUSTER_ID: clusterId, DATA_DIR: dataDir });
       url = await urlOf(pipeline);
       [report] = (await pipeline.waitFor(/Imported [\s\S]*samples\/s.*\n/, 120_000)) as unknown as [string];
     }, 180_000);

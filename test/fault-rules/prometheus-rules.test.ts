@@ -8,6 +8,7 @@ import { trixieFolder } from "../../dev/servers/trixie.ts";
 import { prometheusRules } from "../../src/faults/prometheus/prometheus-rules.ts";
 import { runbookOf } from "../../src/faults/rules/rule.ts";
 import { catalogue, rules } from "./scripted-fleet.ts";
+import { makeDataDir } from "../../dev/empty-store.ts";
 
 const text = prometheusRules(rules, catalogue);
 let promtool: string;
@@ -361,6 +362,7 @@ describe("alerts of each kind fire on their series, and not before", () => {
 });
 
 test("promtool accepts the metrics of a running process", async () => {
+  await makeDataDir(join(folder, "data"));
   const pipeline = startPipeline({ DATA_DIR: join(folder, "data"), SIM_HOSTS: "1" });
   try {
     const url = await urlOf(pipeline);

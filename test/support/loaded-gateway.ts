@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { until } from "../../dev/until.ts";
 import { startPipeline, stopPipeline, urlOf } from "../../dev/pipeline-process.ts";
 import { sharedData } from "./shared-data.ts";
+import { makeDataDir } from "../../dev/empty-store.ts";
 
 /** The path of the CSV file of a real fleet; undefined if the file is missing. */
 export const realCsv = sharedData("csv", "dcgm_metrics_20250718_134233.csv");
@@ -32,6 +33,7 @@ export async function startLoadedGateway(env: Record<string, string> = {}, timeo
   const key = env["AUTH_BOOTSTRAP_KEY"];
   const headers: Record<string, string> = key === undefined ? {} : { authorization: `Bearer ${key}` };
   const dir = await mkdtemp(join(tmpdir(), "telemetry-loaded-"));
+  await makeDataDir(dir);
   const pipeline = startPipeline({ DATA_DIR: dir, CSV_FILE: realCsv ?? "", LOG_LEVEL: "warn", ...env });
   const stop = async (): Promise<void> => {
     await stopPipeline(pipeline);

@@ -5,9 +5,11 @@ import { join } from "node:path";
 import { startPipeline, urlOf } from "../../../dev/pipeline-process.ts";
 import { expectStopped } from "../../support/expect-stopped.ts";
 import { LiveClient } from "./live-gateway.ts";
+import { makeDataDir } from "../../../dev/empty-store.ts";
 
 test("a stopping process closes its clients' connections with 1012, and does not wait for the clients", async () => {
   const folder = await mkdtemp(join(tmpdir(), "telemetry-live-"));
+  await makeDataDir(folder);
   const pipeline = startPipeline({ DATA_DIR: folder, SIM_HOSTS: "1", SIM_INTERVAL: "200ms" });
   try {
     const url = `${(await urlOf(pipeline)).replace("http:", "ws:")}/ws`;
