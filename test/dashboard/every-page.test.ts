@@ -9,12 +9,13 @@ import { freePorts } from "../../dev/servers/free-ports.ts";
 import { until } from "../../dev/until.ts";
 import { memoryText, metricText } from "../../src/dashboard/model/format.ts";
 import { dashboardPages, gpuPath, hostPath, type PageName } from "../../src/dashboard/pages.ts";
-import { makeDataDir } from "../../dev/empty-store.ts";
 import { type OpenPage, openPage } from "./open-page.ts";
 import { pixelsOf } from "./canvas-pixels.ts";
+import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide-database.ts";
 
 // All pages in a real browser, of a real process that simulates faults and MIG instances, and evaluates the rules.
 
+let database: ProvidedDatabase;
 const dir = await mkdtemp(join(tmpdir(), "telemetry-every-page-"));
 const failed = "memory.row-remap.failed";
 const pending = "memory.row-remap.pending";
@@ -43,10 +44,10 @@ const api = async <Data>(path: string): Promise<Data> =>
 
 beforeAll(async () => {
   const [port = 0] = await freePorts(1);
-  await makeDataDir(join(dir, "data"));
+  database = await provideDatabase();
   await Bun.write(join(dir, "rules.yaml"), `${pending}:\n  resolve_for_seconds: 1\n`);
   env = {
-    ...{ DATA_DIR: join(dir, "data"), PORT: String(port), SIM_HOSTS: "2", SIM_MIG: "0.5", SIM_INTERVAL: "1s" },
+    ...{ DATABASE_URL: database.url, PORT: String(port), SIM_HOSTS: "2", SIM_MIG: "0.5", SIM_INTERVAL: "1s" },
     ...{ SIM_FAULTS: `${failed}@5s,${pending}@8s-20s`, FAULT_RULES_FILE: join(dir, "rules.yaml") },
   };
   pipeline = startPipeline(env);
@@ -67,6 +68,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await chromium.close();
   await stopPipeline(pipeline, "SIGKILL");
+  await database.stop();
   await rm(dir, { recursive: true, force: true });
 });
 

@@ -12,6 +12,7 @@ import { makeDataDir } from "../../dev/empty-store.ts";
 import { seriousFaults } from "./axe.ts";
 import { looks, openPage, overflowPx } from "./open-page.ts";
 import { pixelsOf } from "./canvas-pixels.ts";
+import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide-database.ts";
 
 // The page in a real browser, of a real process with the simulated fleet.
 
@@ -22,6 +23,7 @@ let url: string;
 
 /** SIM_HOSTS hosts with 8 each. */
 const simulatedGpus = 16;
+let database: ProvidedDatabase;
 
 function start(more: Record<string, string>): PipelineProcess {
   const process = startPipeline({ SIM_HOSTS: "2", SIM_INTERVAL: "2s", ...more });
@@ -30,14 +32,15 @@ function start(more: Record<string, string>): PipelineProcess {
 }
 
 beforeAll(async () => {
-  await makeDataDir(join(dir, "data"));
-  const pipeline = start({ DATA_DIR: join(dir, "data") });
+  database = await provideDatabase();
+  const pipeline = start({ DATABASE_URL: database.url });
   [chromium, url] = await Promise.all([openChromium(), urlOf(pipeline)]);
   await until(async () => (await latest()).length === simulatedGpus);
 }, 600_000);
 afterAll(async () => {
   await chromium.close();
   for (const process of started) await stopPipeline(process, "SIGKILL");
+  await database.stop();
   await rm(dir, { recursive: true, force: true });
 });
 

@@ -1,17 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "../../dev/pipeline-process.ts";
 import { type OpenChromium, openChromium } from "../../dev/servers/chromium.ts";
 import { freePorts } from "../../dev/servers/free-ports.ts";
 import { until } from "../../dev/until.ts";
 import { quantityText } from "../../src/dashboard/model/format.ts";
-import { makeDataDir } from "../../dev/empty-store.ts";
 import { seriousFaults } from "./axe.ts";
 import { looks, openPage, overflowPx } from "./open-page.ts";
 import { pixelsOf } from "./canvas-pixels.ts";
+import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide-database.ts";
 
 // The pages of a GPU and of a host in a real browser, of a real process with the simulated fleet.
 
@@ -24,19 +21,19 @@ type ApiRecord = Readonly<Record<"temperature" | "gpu_utilization" | "power_draw
   readonly timestamp: string;
 };
 
-const dir = await mkdtemp(join(tmpdir(), "telemetry-gpu-page-"));
 /** Longer than the 2.5 readings after which there is a gap. */
 const outageMs = 5000;
 let chromium: OpenChromium;
 let pipeline: PipelineProcess;
+let database: ProvidedDatabase;
 let env: Record<string, string>;
 let url: string;
 let gpu: ApiGpu;
 
 beforeAll(async () => {
   const [port = 0] = await freePorts(1);
-  await makeDataDir(join(dir, "data"));
-  env = { DATA_DIR: join(dir, "data"), PORT: String(port), SIM_HOSTS: "2", SIM_INTERVAL: "1s" };
+  database = await provideDatabase();
+  env = { DATABASE_URL: database.url, PORT: String(port), SIM_HOSTS: "2", SIM_INTERVAL: "1s" };
   pipeline = startPipeline(env);
   [chromium, url] = await Promise.all([openChromium(), urlOf(pipeline)]);
   const found = await until(async () => (await api<ApiGpu[]>("/api/v1/gpus")).find(({ id }) => id === "3"));
@@ -45,7 +42,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await chromium.close();
   await stopPipeline(pipeline, "SIGKILL");
-  await rm(dir, { recursive: true, force: true });
+  await database.stop();
 });
 
 const api = async <Data>(path: string, method = "GET"): Promise<Data> =>

@@ -13,7 +13,7 @@ import { type Expected, independentReading, keyOf, without } from "./independent
 import { readUpdates, updateKey, updateOf } from "./live-updates.ts";
 import type { Row } from "./rules-for-rows.ts";
 import { csvOf, shuffled, troubled } from "./troubled-fleet.ts";
-import { makeDataDir } from "../../dev/empty-store.ts";
+import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide-database.ts";
 
 // A fleet with MIG instances, shared GPUs and labelled series goes through a whole process with an embedded store, and every
 // value that the API returns is compared with an independent reading of the file.
@@ -108,6 +108,7 @@ test.skipIf(seed !== usualSeed)("the file has everything that the simulation and
 
 for (const variant of variants) {
   describe(variant.name, () => {
+    let database: ProvidedDatabase;
     let expected: Expected;
     let pipeline: PipelineProcess;
     let url: string;
@@ -118,13 +119,15 @@ for (const variant of variants) {
       expected = independentReading(csv, clusterId);
       const settings = { CSV_FILE: files.write(csv, `${variant.name.replaceAll(/\W+/g, "-")}.csv`), LOG_LEVEL: "warn" };
       const batches = { BATCH_SIZE: String(variant.batchRows(random)) };
-      const dataDir = mkdtempSync(join(dir, "data-"));
-      await makeDataDir(dataDir);
-      pipeline = startPipeline({ ...settings, ...batches, CLUSTER_ID: clusterId, DATA_DIR: dataDir });
+      database = await provideDatabase();
+      pipeline = startPipeline({ ...settings, ...batches, CLUSTER_ID: clusterId, DATABASE_URL: database.url });
       url = await urlOf(pipeline);
       [report] = (await pipeline.waitFor(/Imported [\s\S]*samples\/s.*\n/, 120_000)) as unknown as [string];
     }, 180_000);
-    afterAll(() => stopPipeline(pipeline));
+    afterAll(async () => {
+      await stopPipeline(pipeline);
+      await database.stop();
+    });
 
     for (const output of outputs) {
       test(`the history has exactly the records of the file, as ${output.name}`, async () => {

@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { AnyElysia } from "elysia";
 import { unshownLog } from "../../dev/unshown-log.ts";
 import { until } from "../../dev/until.ts";
@@ -15,7 +12,7 @@ import { keyedByInstant, messagesOf } from "../../src/pipeline/stream/batch-mess
 import { openRoles, type OpenRoles } from "../../src/roles/roles.ts";
 import type { ApiFault, ApiFaultDetail } from "../../src/routes/schemas/fault.ts";
 import { ManualClock } from "../support/manual-clock.ts";
-import { makeDataDir } from "../../dev/empty-store.ts";
+import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide-database.ts";
 
 /** The fleet begins so long ago that it ends in the past: nothing of it is of the future. */
 const beganMs = 3 * 3_600_000;
@@ -35,7 +32,7 @@ export interface LiveFleetOptions {
   readonly readings?: LiveReadings;
 }
 
-/** A whole pipeline in this process, opened as main.ts opens it: a simulated fleet, the queue, the collector, the embedded store, the
+/** A whole pipeline in this process, opened as main.ts opens it: a simulated fleet, the queue, the collector, the database, the
  *  hot tier, the evaluation of faults and the gateway. Its time passes as fast as the pipeline works. */
 export class LiveFleet {
   readonly startMs: number;
@@ -47,7 +44,7 @@ export class LiveFleet {
     private readonly clock: ManualClock,
     private readonly readings: LiveReadings | undefined,
     private opened: OpenPipeline,
-    private readonly dir: string,
+    private readonly database: ProvidedDatabase,
   ) {
     this.startMs = clock.nowMs();
     this.follow();
@@ -55,16 +52,16 @@ export class LiveFleet {
 
   /** @param env settings of the simulated fleet and the rules */
   static async start(env: Readonly<Record<string, string>>, options: LiveFleetOptions = {}): Promise<LiveFleet> {
-    const dir = await mkdtemp(join(tmpdir(), "telemetry-live-fleet-"));
-    await makeDataDir(join(dir, "data"));
+    // it takes a third of the embedded store's processor time
+    const database = await provideDatabase();
     // a reading is one message; what moves history into blocks has tests of its own
-    const parsed = parseConfig({ DATA_DIR: join(dir, "data"), BATCH_SIZE: "50000", SETTLE_HISTORY: "false", ...env });
+    const parsed = parseConfig({ DATABASE_URL: database.url, BATCH_SIZE: "50000", SETTLE_HISTORY: "false", ...env });
     const config: Config =
       options.readings === undefined ? parsed : { ...parsed, roles: ["collector", "gateway", "coordinator"] };
     const { simIntervalMs: intervalMs } = config;
     const startMs = Date.now() - (options.beganMs ?? beganMs);
     const clock = new ManualClock(Math.floor(startMs / intervalMs) * intervalMs);
-    return new LiveFleet(config, clock, options.readings, await openPipeline(config, clock), dir);
+    return new LiveFleet(config, clock, options.readings, await openPipeline(config, clock), database);
   }
 
   /** Since the beginning of the fleet. */
@@ -92,7 +89,7 @@ export class LiveFleet {
     }
   }
 
-  /** Closes the pipeline, and opens it again on its folder after a pause. What is read meanwhile is lost. */
+  /** Closes the pipeline, and opens it again on its database after a pause. What is read meanwhile is lost. */
   async restart(pauseSeconds: number): Promise<void> {
     const { clock, config, readings } = this;
     await closePipeline(this.opened);
@@ -148,7 +145,7 @@ export class LiveFleet {
 
   async close(): Promise<void> {
     await closePipeline(this.opened);
-    await rm(this.dir, { recursive: true, force: true });
+    await this.database.stop();
   }
 
   /** @param path what follows /api/v1 */

@@ -14,23 +14,24 @@ import { systemClock as clock } from "../../src/kit/clock.ts";
 import { EtcdServiceRegistry } from "../../src/scaling/registry/etcd/etcd-service-registry.ts";
 import type { ServiceInstance } from "../../src/scaling/registry/service-instance.ts";
 import { expectStopped } from "../support/expect-stopped.ts";
-import { makeDataDir } from "../../dev/empty-store.ts";
 import { unshownLog } from "../../dev/unshown-log.ts";
+import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide-database.ts";
 
 // Real processes in the registry of a real etcd. Streamers need no store.
 
 const leaseSeconds = 5;
 const dir = await mkdtemp(join(tmpdir(), "telemetry-registry-"));
 let etcd: EtcdCluster;
+let database: ProvidedDatabase;
 let client: EtcdClient;
 
 beforeAll(async () => {
-  etcd = await startEtcd({ members: 1 });
+  [etcd, database] = await Promise.all([startEtcd({ members: 1 }), provideDatabase()]);
   client = new EtcdClient({ endpoints: etcd.endpoints });
 }, 300_000);
 afterAll(async () => {
   client.close();
-  await etcd.stop();
+  await Promise.all([etcd.stop(), database.stop()]);
   await rm(dir, { recursive: true, force: true });
 });
 
@@ -45,11 +46,8 @@ class OwnProcesses {
     return pipeline;
   }
 
-  /** Starts a process with a store of its own. It exists already: making one takes most of the time of a start. */
-  async startWithStore(env: Record<string, string>): Promise<PipelineProcess> {
-    const dataDir = join(dir, crypto.randomUUID());
-    await makeDataDir(dataDir);
-    return this.start({ DATA_DIR: dataDir, ...env });
+  startWithStore(env: Record<string, string>): PipelineProcess {
+    return this.start({ DATABASE_URL: database.url, ...env });
   }
 
   /** Starts a process that the test ends. */
@@ -125,7 +123,7 @@ testAtOnce(
   "a process is listed with its roles, address and load, and its name in the process table says its role",
   async (own) => {
     const whole = crypto.randomUUID();
-    const pipeline = await own.startWithStore({ ROLE: "all", QUEUE_TOPIC: whole, SIM_INTERVAL: "100ms" });
+    const pipeline = own.startWithStore({ ROLE: "all", QUEUE_TOPIC: whole, SIM_INTERVAL: "100ms" });
     const streamer = own.start({ INSTANCE_NAME: "streamer-7", SERVICE_ADDRESS: "streamer.inner:9000" });
     const url = await urlOf(pipeline);
     await own.becomes("streamer-7", "ready");
@@ -151,7 +149,7 @@ testAtOnce(
 );
 
 testAtOnce("a gateway's load has its clients and the latency of their requests", async (own) => {
-  const url = await urlOf(await own.startWithStore({ INSTANCE_NAME: "gateway-1", ROLE: "gateway" }));
+  const url = await urlOf(own.startWithStore({ INSTANCE_NAME: "gateway-1", ROLE: "gateway" }));
   const socket = new WebSocket(`${url.replace("http", "ws")}/ws`);
   const loadOf = async () => (await own.listed()).find(({ name }) => name === "gateway-1")?.load ?? {};
   await until(
@@ -215,7 +213,7 @@ testAlone("a process that is killed is gone within its lease", async (own) => {
 testAlone(
   "when etcd was away for longer than the lease, a process is listed again by itself; meanwhile it is ready, and watchers keep it",
   async (own) => {
-    const pipeline = await own.startWithStore({ INSTANCE_NAME: "patient", ROLE: "gateway" });
+    const pipeline = own.startWithStore({ INSTANCE_NAME: "patient", ROLE: "gateway" });
     const url = await urlOf(pipeline);
     await own.becomes("patient", "ready");
     const seen: number[] = [];

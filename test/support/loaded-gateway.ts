@@ -1,10 +1,7 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { until } from "../../dev/until.ts";
 import { startPipeline, stopPipeline, urlOf } from "../../dev/pipeline-process.ts";
 import { sharedData } from "./shared-data.ts";
-import { makeDataDir } from "../../dev/empty-store.ts";
+import { provideDatabase } from "../../dev/servers/provide-database.ts";
 
 /** The path of the CSV file of a real fleet; undefined if the file is missing. */
 export const realCsv = sharedData("csv", "dcgm_metrics_20250718_134233.csv");
@@ -32,12 +29,11 @@ export interface LoadedGateway {
 export async function startLoadedGateway(env: Record<string, string> = {}, timeoutMs = 60_000): Promise<LoadedGateway> {
   const key = env["AUTH_BOOTSTRAP_KEY"];
   const headers: Record<string, string> = key === undefined ? {} : { authorization: `Bearer ${key}` };
-  const dir = await mkdtemp(join(tmpdir(), "telemetry-loaded-"));
-  await makeDataDir(dir);
-  const pipeline = startPipeline({ DATA_DIR: dir, CSV_FILE: realCsv ?? "", LOG_LEVEL: "warn", ...env });
+  const database = await provideDatabase();
+  const pipeline = startPipeline({ DATABASE_URL: database.url, CSV_FILE: realCsv ?? "", LOG_LEVEL: "warn", ...env });
   const stop = async (): Promise<void> => {
     await stopPipeline(pipeline);
-    await rm(dir, { recursive: true, force: true });
+    await database.stop();
   };
   try {
     const url = await urlOf(pipeline, timeoutMs);
