@@ -1,16 +1,12 @@
 import { answerOf } from "gpu-telemetry-client";
-import { type CreatedKey, KeyAdministration, type KeyRequest } from "../../src/access/key-administration.ts";
+import type { KeyRequest } from "../../src/access/key-administration.ts";
 import { keyFileLine } from "../../src/access/file/keys-file.ts";
 import { keyNameProblem } from "../../src/access/key-name.ts";
 import { makeKeyText } from "../../src/access/key-text.ts";
 import { isScope, type Scope, scopes, selectorProblem } from "../../src/access/scope.ts";
-import { SqlKeyStore } from "../../src/access/sql/sql-key-store.ts";
-import { parseConfig } from "../../src/config/parse-config.ts";
 import { boundNames, type GpuBounds, readNames } from "../../src/domain/gpu-bounds.ts";
 import { formatTimestamp, readInstant } from "../../src/domain/timestamp.ts";
 import { defined } from "../../src/kit/defined.ts";
-import { openPGliteStore } from "../../src/pipeline/store/sql/open-pglite-store.ts";
-import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
 import { cellOf, type Output, showRows } from "./output.ts";
 import { print, printError } from "../../src/terminal/print.ts";
 import { unmatchedNames } from "./unmatched-names.ts";
@@ -31,7 +27,9 @@ export interface KeyOptions {
 /** Creates a key, and prints it alone on standard output, so that a script can take it. */
 export async function createKey(output: Output, options: KeyOptions): Promise<void> {
   if (options.direct === true) {
-    const { key, text } = await createDirectly(options);
+    // the drivers of the stores take as long to load as the rest of this program
+    const { createInDatabase } = await import("./key-in-database.ts");
+    const { key, text } = await createInDatabase(requestIn(options));
     return showNew(output, { key: text, id: key.id, name: key.name, scopes: key.scopes });
   }
   const { name, scopes: granted, clusters, hosts, namespaces, expires } = options;
@@ -75,21 +73,6 @@ export function makeKey(output: Output, options: KeyOptions): void {
   print(text);
   printError("the line for AUTH_KEYS_FILE, which does not contain the key:");
   print(line);
-}
-
-/** Stores a key in the database of the settings, without a gateway: in the one at DATABASE_URL, or in DATA_DIR while no process
- *  uses it. */
-async function createDirectly(options: KeyOptions): Promise<CreatedKey> {
-  const request = requestIn(options);
-  const { databaseUrl: url, dataDir, migrateOnStart: migrate } = parseConfig(process.env);
-  const opened = await (url === undefined
-    ? openPGliteStore({ dataDir, onNotice: printError })
-    : openPostgresStore({ url, migrate }));
-  try {
-    return await new KeyAdministration(new SqlKeyStore(opened.client), () => Promise.resolve()).create(request);
-  } finally {
-    await opened.close();
-  }
 }
 
 interface ShownKey {

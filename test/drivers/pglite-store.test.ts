@@ -23,23 +23,20 @@ const pglite = { name: "PGlite", open: openMemoryStore };
 exerciseStoredTogether("PGlite", openMemoryStore);
 exerciseMessageFolding("PGlite", openMemoryStore);
 
-/** Each PGlite in memory is a database of its own, so both collectors of the contract use the same store. */
-function exerciseOneStore(name: string, open: () => Promise<OpenStore>): void {
-  let shared: Promise<OpenStore> | undefined;
-  const openShared = (): Promise<OpenStore> => (shared ??= open());
-  exerciseGpuStateHistory(name, openShared, openShared);
+/** Answers come from rows and from blocks. */
+const openHalfSettled = settledStores(openMemoryStore, "half");
+exerciseInEachState(exerciseTelemetryStore, { ...pglite, atRest: "half" });
+for (const exercise of [exerciseTelemetryQueries, exerciseCoverage, exerciseExpectedDevices, exerciseExpectedRecords]) {
+  exercise("PGlite", openHalfSettled);
 }
-exerciseInEachState(exerciseOneStore, { ...pglite, atRest: "everything" });
-
+for (const exercise of [exerciseDevicesInStore, exerciseInventory, exerciseMissedReasons, exerciseBoundedQueries]) {
+  exercise("PGlite", openHalfSettled);
+}
 exerciseHistoryRetention("PGlite", openMemoryStore);
 exerciseKeyStore("PGlite", openMemoryStore);
 
-exerciseInEachState(exerciseTelemetryStore, { ...pglite, atRest: "half" });
-exerciseInEachState(exerciseDevicesInStore, { ...pglite, atRest: "everything" });
-exerciseInEachState(exerciseInventory, { ...pglite, atRest: "everything" });
-exerciseInEachState(exerciseMissedReasons, { ...pglite, atRest: "half" });
-for (const exercise of [exerciseTelemetryQueries, exerciseCoverage, exerciseExpectedDevices, exerciseExpectedRecords]) {
-  exerciseInEachState(exercise, { ...pglite, atRest: "nothing" });
-}
+// each PGlite in memory is a database of its own, so both collectors of the contract use the same store
+let shared: Promise<OpenStore> | undefined;
+const openShared = (): Promise<OpenStore> => (shared ??= openHalfSettled());
+exerciseGpuStateHistory("PGlite", openShared, openShared);
 exerciseSettledCoverage("PGlite", openMemoryStore, 3);
-exerciseBoundedQueries("PGlite with half of its history settled", settledStores(openMemoryStore, "half"));

@@ -1,6 +1,5 @@
 import { type Command, InvalidArgumentError } from "commander";
 import type { Output } from "../output.ts";
-import { alertingRules } from "./alerting-rules.ts";
 import { type FaultOptions, faultList, showFault, type WatchOptions } from "./fault-list.ts";
 import { acknowledge, endSilence, remediate, silence, type SilenceOptions, silences } from "./fault-orders.ts";
 import { faultRules, xids } from "./fault-rules.ts";
@@ -9,6 +8,9 @@ const parseCode = (text: string): number => {
   if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
   throw new InvalidArgumentError("Expected a whole number, such as 79.");
 };
+
+/** Loads what only this command needs. */
+const printAlertingRules = async (): Promise<void> => (await import("./alerting-rules.ts")).alertingRules();
 
 const unitMs = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
@@ -37,7 +39,7 @@ export function addFaults(program: Command, output: () => Output, parseCount: (t
       "default rules and FAULT_RULES_FILE as alerting rules for Prometheus; asks no gateway",
       false,
     )
-    .action(({ prometheus }: { prometheus: boolean }) => (prometheus ? alertingRules() : faultRules(output())));
+    .action(({ prometheus }: { prometheus: boolean }) => (prometheus ? printAlertingRules() : faultRules(output())));
   parent
     .command("xids")
     .description("catalogue of XIDs: what each means, and what to do")
