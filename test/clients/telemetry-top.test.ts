@@ -1,15 +1,12 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { freePorts } from "../../dev/servers/free-ports.ts";
 import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "../../dev/pipeline-process.ts";
 import { until } from "../../dev/until.ts";
-import { makeDataDir } from "../../dev/empty-store.ts";
 import { runTelemetry } from "./run-telemetry.ts";
+import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide-database.ts";
 
-const dir = await mkdtemp(join(tmpdir(), "telemetry-top-"));
+let database: ProvidedDatabase;
 const withStarts = 180_000;
 let pipeline: PipelineProcess;
 let port: number;
@@ -17,13 +14,13 @@ const opened: Top[] = [];
 
 async function start(): Promise<void> {
   const fleet = { SIM_HOSTS: "2", SIM_GPUS_PER_HOST: "8", SIM_MIG: "0.2", SIM_INTERVAL: "500ms" };
-  pipeline = startPipeline({ DATA_DIR: dir, PORT: String(port), ...fleet });
+  pipeline = startPipeline({ DATABASE_URL: database.url, PORT: String(port), ...fleet });
   await urlOf(pipeline);
 }
 
 beforeAll(async () => {
   [port = 0] = await freePorts(1);
-  await makeDataDir(dir);
+  database = await provideDatabase();
   await start();
   const listed = async () => JSON.parse((await run("latest", "--json")).text || "[]") as unknown[];
   await until(async () => (await listed()).length >= 16, { timeoutMs: 60_000, everyMs: 200 });
@@ -31,7 +28,7 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const { child } of opened) child.kill("SIGKILL");
   await stopPipeline(pipeline, "SIGKILL");
-  await rm(dir, { recursive: true, force: true });
+  await database.stop();
 });
 
 const run = (...args: string[]) => runTelemetry(port, args);

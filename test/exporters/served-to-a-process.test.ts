@@ -6,7 +6,7 @@ import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "../../
 import { until } from "../../dev/until.ts";
 import type { TargetState } from "../../src/pipeline/source/target-states.ts";
 import { runTelemetry } from "../clients/run-telemetry.ts";
-import { makeDataDir } from "../../dev/empty-store.ts";
+import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide-database.ts";
 
 const dir = await mkdtemp(join(tmpdir(), "telemetry-served-"));
 const targetsFile = join(dir, "targets.json");
@@ -19,9 +19,11 @@ const exporters = Bun.spawn(
   { cwd: `${import.meta.dir}/../..`, stdin: "ignore", stdout: "ignore", stderr: "ignore" },
 );
 let pipeline: PipelineProcess | undefined;
+let database: ProvidedDatabase | undefined;
 afterAll(async () => {
   exporters.kill();
   if (pipeline !== undefined) await stopPipeline(pipeline, "SIGKILL");
+  await database?.stop();
   await exporters.exited;
   await rm(dir, { recursive: true, force: true });
 });
@@ -45,9 +47,9 @@ async function servedAt(): Promise<string> {
 }
 
 test("simulated exporters, served to a process: their GPUs are stored, and a fault shows in health, coverage and targets until it ends", async () => {
-  await makeDataDir(join(dir, "data"));
+  database = await provideDatabase();
   const address = await servedAt();
-  pipeline = startPipeline({ DATA_DIR: join(dir, "data"), DCGM_TARGETS_FILE: targetsFile, DCGM_INTERVAL: "1s" });
+  pipeline = startPipeline({ DATABASE_URL: database.url, DCGM_TARGETS_FILE: targetsFile, DCGM_INTERVAL: "1s" });
   const url = await urlOf(pipeline);
   const has = (what: () => Promise<boolean>) => until(what, { timeoutMs: 60_000 });
   const health = async (): Promise<string> => JSON.stringify(await readJson(`${url}/health`));

@@ -5,11 +5,12 @@ import { join } from "node:path";
 import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "../../../dev/pipeline-process.ts";
 import { until } from "../../../dev/until.ts";
 import type { TargetState } from "../../../src/pipeline/source/target-states.ts";
-import { makeDataDir } from "../../../dev/empty-store.ts";
 import { dcgmText, exposition, startExporter } from "./exporter-server.ts";
+import { type ProvidedDatabase, provideDatabase } from "../../../dev/servers/provide-database.ts";
 
 const dir = await mkdtemp(join(tmpdir(), "telemetry-exporters-"));
 let pipeline: PipelineProcess | undefined;
+let database: ProvidedDatabase | undefined;
 const exporters = [
   startExporter(exposition(dcgmText("one", 300))),
   startExporter(exposition(dcgmText("localhost", 400))),
@@ -17,6 +18,7 @@ const exporters = [
 afterAll(async () => {
   if (pipeline !== undefined) await stopPipeline(pipeline, "SIGKILL");
   await Promise.all(exporters.map((exporter) => exporter.close()));
+  await database?.stop();
   await rm(dir, { recursive: true, force: true });
 });
 
@@ -25,9 +27,9 @@ test("the GPUs of exporters are served under their clusters and hosts; a target 
   const file = join(dir, "targets.json");
   const groups = [{ targets: [one.address], labels: { cluster: "prod", rack: "r1" } }];
   await writeFile(file, JSON.stringify(groups));
-  await makeDataDir(join(dir, "data"));
+  database = await provideDatabase();
   pipeline = startPipeline({
-    ...{ DATA_DIR: join(dir, "data"), DCGM_TARGETS_FILE: file, DCGM_INTERVAL: "1s", CLUSTER_ID: "lab" },
+    ...{ DATABASE_URL: database.url, DCGM_TARGETS_FILE: file, DCGM_INTERVAL: "1s", CLUSTER_ID: "lab" },
     ...{ DCGM_USERNAME: "scraper", DCGM_PASSWORD: "geheim" },
   });
   const url = await urlOf(pipeline);
