@@ -12,6 +12,7 @@ const servers = [
   { kind: "main", command: /^CSV_FILE=\S+ bun run (dev|start)$/, stops: ["main", "role"], isUp: /records stored/ },
   { kind: "main", command: /bun run (dev|start)$/, stops: ["main", "role"], isUp: /health\s+http/ },
   { kind: "exporters", command: /^bun run simulate --serve /, stops: ["exporters"], isUp: /exporters \(/ },
+  { kind: "balancer", command: /bun run balancer$/, stops: ["balancer"], isUp: /balancer listens on/ },
   { kind: "services", command: /bun run services$/, stops: ["main", "role", "services"], isUp: /Ctrl-C/ },
 ] as const;
 
