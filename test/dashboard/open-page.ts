@@ -31,7 +31,8 @@ export async function openPage(
   });
   page.on("websocket", (socket) => void origins.add(new URL(socket.url()).origin.replace("ws", "http")));
   await page.goto(address);
-  await page.locator(".status[data-status=live]").waitFor();
+  // rarely, a request of a page that opens is not answered; the page asks again after 30 s
+  await page.locator(".status[data-status=live]").waitFor({ timeout: 45_000 });
   return { page, errors, origins, close: () => context.close() };
 }
 
