@@ -1,12 +1,11 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { mkdir, rename } from "node:fs/promises";
+import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
-import { dataDir as initialContent } from "@electric-sql/pglite-prepopulatedfs";
-import { drizzle } from "drizzle-orm/pglite";
-import { migrate } from "drizzle-orm/pglite/migrator";
 import { dependencies } from "../package.json";
-import { migrationsFolder } from "../src/db/migrations.ts";
+import { migrationsFolder, noteNeeded } from "../src/db/migrations.ts";
+import { PGliteDatabase } from "../src/db/pglite-database.ts";
 import { cacheFolder } from "./servers/trixie.ts";
 
 // Making an embedded store takes 3 to 10 s of CPU time, copying one 0.5 s. So one is made for each schema and kept in the cache.
@@ -28,21 +27,26 @@ export async function makeDataDir(dataDir: string): Promise<void> {
 async function makeFile(): Promise<string> {
   const path = join(cacheFolder(), `empty-store-${schemaHash()}.tar`);
   if (existsSync(path)) return path;
-  const database = await PGlite.create("memory://", { loadDataDir: await initialContent() });
-  await migrate(drizzle(database), { migrationsFolder });
-  const unfinished = `${path}.${process.pid}`;
-  await Bun.write(unfinished, await database.dumpDataDir("none"));
-  await database.close();
-  await rename(unfinished, path);
+  const folder = await mkdtemp(join(tmpdir(), "telemetry-empty-store-"));
+  try {
+    await (await PGliteDatabase.open(folder)).close();
+    const database = await PGlite.create(folder);
+    const unfinished = `${path}.${process.pid}`;
+    await Bun.write(unfinished, await database.dumpDataDir("none"));
+    await database.close();
+    await rename(unfinished, path);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
   return path;
 }
 
-/** What an empty store depends on: PGlite, and the migrations. */
+/** What an empty store depends on: PGlite, the migrations, and the note about them. */
 function schemaHash(): string {
   const hash = new Bun.CryptoHasher("sha256");
   for (const [name, version] of Object.entries(dependencies)) if (name.includes("pglite")) hash.update(name + version);
   for (const name of readdirSync(migrationsFolder).sort()) {
     if (name.endsWith(".sql")) hash.update(readFileSync(join(migrationsFolder, name)));
   }
-  return hash.digest("hex").slice(0, 12);
+  return hash.update(noteNeeded()).digest("hex").slice(0, 12);
 }
