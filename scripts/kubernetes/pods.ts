@@ -12,7 +12,10 @@ interface Pod {
 /** Why a pod is not ready, in the words of the cluster.
  *  @param json what `kubectl get pod NAME --output json` prints; undefined if it failed */
 export function waitingReason(json: string | undefined): string {
-  const { status = {} } = JSON.parse(json ?? "{}") as Pod;
+  return reasonOf(JSON.parse(json ?? "{}") as Pod);
+}
+
+function reasonOf({ status = {} }: Pod): string {
   const [waiting] = (status.containerStatuses ?? []).flatMap(({ state }) => state?.waiting ?? []);
   if (waiting !== undefined) return [waiting.reason, waiting.message].filter((each) => each !== undefined).join(": ");
   const [unmet] = (status.conditions ?? []).flatMap((each) => (each.status === "True" ? [] : (each.message ?? [])));
@@ -23,7 +26,8 @@ export function waitingReason(json: string | undefined): string {
  *  @param json what `kubectl get pods --output json` prints */
 export function reasonAgainstPods(json: string): string | undefined {
   const { items } = JSON.parse(json) as { readonly items: readonly Pod[] };
-  if (items.length === 0) return "nothing is deployed here: make k8s-deploy-nexus deploys the pipeline";
+  const [first] = items;
+  if (first === undefined) return "nothing is deployed here: make k8s-deploy-nexus deploys the pipeline";
   if (items.some(({ status }) => status?.phase !== "Pending")) return undefined;
-  return `no pod has started yet; the first one: ${waitingReason(JSON.stringify(items[0]))}. make k8s-status-nexus shows them all`;
+  return `no pod has started yet; the first one: ${reasonOf(first)}. make k8s-status-nexus shows them all`;
 }
