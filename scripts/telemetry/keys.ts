@@ -27,7 +27,7 @@ export interface KeyOptions {
 /** Creates a key, and prints it alone on standard output, so that a script can take it. */
 export async function createKey(output: Output, options: KeyOptions): Promise<void> {
   if (options.direct === true) {
-    // the drivers of the stores take as long to load as the rest of this program
+    // the drivers of the stores take twice as long to load as the rest of this program
     const { createInDatabase } = await import("./key-in-database.ts");
     const { key, text } = await createInDatabase(requestIn(options));
     return showNew(output, { key: text, id: key.id, name: key.name, scopes: key.scopes });

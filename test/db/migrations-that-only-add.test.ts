@@ -10,8 +10,8 @@ import { contractions, oldestOfRule } from "../../src/db/contractions.ts";
 const tags = journal.entries.map(({ tag }) => tag);
 const sqlOf = (tag: string): string => readFileSync(join(import.meta.dir, "../../drizzle", `${tag}.sql`), "utf8");
 
-/** What takes away something that the version before uses, or refuses what it writes. Views and functions may be made anew: the
- *  version before names the columns that it reads. */
+/** Statements that break the version before: they take away what it uses, or refuse what it writes. Replacing a view or a function is
+ *  allowed, because that version names the columns that it reads. */
 const takingAway: readonly (readonly [string, RegExp])[] = [
   ["drops a table", /\bdrop\s+table\b/i],
   ["drops a column", /\bdrop\s+column\b/i],
