@@ -1,10 +1,11 @@
 import type { RejectReason } from "./batch.ts";
 import { quoted } from "./cut-text.ts";
+import { millisecondsOfEpoch } from "./epoch-text.ts";
 
 /** The error of a text that is not an instant in the accepted years. */
 export interface TimestampError {
   readonly reason: Extract<RejectReason, "invalid_timestamp" | "timestamp_out_of_range">;
-  /** One sentence with the text, and with an example or the accepted years. */
+  /** One sentence with the text, and with the accepted forms or years. */
   readonly message: string;
 }
 
@@ -24,13 +25,20 @@ export interface Instant {
 /** The shape of timestamps in telemetry files, and the shape that the API accepts (`rfc3339`). Both expressions have the same
  *  groups. */
 const lenientShape =
-  /^(\d{4})([-/])(\d\d)\2(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:([Zz])|([+-])(\d\d):?(\d\d))?$/;
+  /^(\d{4})([-/])(\d\d)\2(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:[.,](\d+))?(?: ?(Z|UTC|GMT)| ?([+-])(\d\d)(?::?(\d\d))?(?: [A-Z]{3,5})?)?$/i;
+/** ISO 8601's basic form, `20250718T204234Z`. */
+const basicShape = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(.*)$/i;
 const rfc3339 = /^(\d{4})(-)(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:([Zz])|([+-])(\d\d):(\d\d))$/;
 const lostPlus = /[Tt][\d:.]+ \d\d:\d\d$/;
 const withoutZone = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?$/;
 const withoutTime = /^\d{4}-\d\d-\d\d$/;
-const epochSeconds = /^\d{10}$/;
-const epochMilliseconds = /^\d{13}$/;
+/** `18.07.2025`, `07/18/25`: programs write the day or the month first. */
+const yearLast = /^\d{1,2}([./-])\d{1,2}\1(?:\d{4}|\d\d)(?!\d)/;
+
+/** The forms of `parseTimestamp`, for messages. */
+const forms =
+  "2025-07-18T20:42:34.123Z (also with a space for the T, a comma for the point, and a zone such as +02, +0200 or UTC; without a " +
+  "zone it is UTC), 2025/07/18 20:42:34 (UTC), or seconds, milliseconds, microseconds or nanoseconds since 1970";
 
 /** The first and the last year whose records are stored. */
 const firstYear = 2000;
@@ -57,17 +65,21 @@ export function firstMsOf({ ms, isRounded }: Instant): number {
   return isRounded ? ms + 1 : ms;
 }
 
-/** Reads the instants that telemetry files have: RFC 3339 (also with a space instead of the T), the same without a zone
- *  (read as UTC), nvidia-smi's `2025/07/18 20:42:34.000` (UTC), epoch seconds and milliseconds.
- *  Digits beyond the millisecond are cut. Days that the calendar does not have and second 60 are refused. */
+/** Reads the instants that telemetry files have: RFC 3339 and what databases, loggers and languages write in its place (a space
+ *  for the T, a comma for the point, a zone without minutes or colon, `UTC`, ISO 8601's basic form), the same without a zone (read as
+ *  UTC), nvidia-smi's `2025/07/18 20:42:34.000` (UTC), and numbers since the epoch (see `millisecondsOfEpoch`).
+ *  Digits beyond the millisecond are cut. Days that the calendar does not have and second 60 are refused, and so are dates that
+ *  do not begin with the year. */
 export function parseTimestamp(text: string): ParsedTimestamp {
   const trimmed = text.trim();
-  if (epochMilliseconds.test(trimmed)) return timestampOfMs(Number(trimmed), trimmed);
-  if (epochSeconds.test(trimmed)) return timestampOfMs(Number(trimmed) * 1000, trimmed);
-  const match = lenientShape.exec(trimmed);
-  if (match === null) return invalid(trimmed);
-  const read = instantOf(match);
-  return "problem" in read ? invalid(trimmed) : timestampOfMs(read.ms, trimmed);
+  const match = lenientShape.exec(trimmed) ?? lenientShape.exec(trimmed.replace(basicShape, "$1-$2-$3T$4:$5:$6$7"));
+  if (match !== null) {
+    const read = instantOf(match);
+    return "problem" in read ? impossible(trimmed, read.problem) : timestampOfMs(read.ms, trimmed);
+  }
+  const ms = millisecondsOfEpoch(trimmed, earliestMs);
+  if (ms === "rounded") return rounded(trimmed);
+  return ms === undefined ? invalid(trimmed) : timestampOfMs(ms, trimmed);
 }
 
 const dayMs = 86_400_000;
@@ -126,7 +138,18 @@ function outOfRange(text: string): TimestampError {
   return { reason: "timestamp_out_of_range", message };
 }
 
-function invalid(text: string): TimestampError {
-  const message = `The timestamp ${quoted(text)} is not an instant such as 2025-07-18T20:42:34Z.`;
+function impossible(text: string, problem: string): TimestampError {
+  return { reason: "invalid_timestamp", message: `The timestamp ${quoted(text)} is no instant: ${problem}.` };
+}
+
+function rounded(text: string): TimestampError {
+  const message = `The timestamp ${quoted(text)} was rounded when it was written, so its instant is lost; write all of its digits.`;
   return { reason: "invalid_timestamp", message };
+}
+
+function invalid(text: string): TimestampError {
+  const problem = yearLast.test(text)
+    ? "does not tell its day from its month; the forms that are read begin with the year"
+    : "is in none of the forms that are read";
+  return { reason: "invalid_timestamp", message: `The timestamp ${quoted(text)} ${problem}: ${forms}.` };
 }
