@@ -14,7 +14,8 @@ export interface FieldError {
 /** The longest name that is accepted, in UTF-16 units. */
 export const fieldMaxLength = 256;
 const gpuIdMax = 1_000_000;
-const wholeNumber = /^\d{1,7}$/;
+/** pandas writes a column of integers with a missing value as `0.0`. */
+const wholeNumber = /^\d{1,7}(?:\.0+)?$/;
 // eslint-disable-next-line no-control-regex -- the expression finds control characters
 const controlCharacter = /[\u0000-\u001f\u007f-\u009f]/;
 /** Characters that are not seen: they reverse the text around them, or make two identities look the same. */

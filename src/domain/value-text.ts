@@ -15,7 +15,7 @@ export const infinityText = /^[+-]?inf(?:inity)?$/i;
 export type ValueReading = number | "missing" | Pick<FieldError, "reason" | "message">;
 
 /** Reads a metric's value: a decimal number. Surrounding white space is ignored. Hexadecimal numbers, thousands separators,
- *  units and infinities are errors.
+ *  units (see `readMeasuredValue`) and infinities are errors.
  *  @param metric the metric's index in the catalogue, its spelling in the input, or its name if it is not in the catalogue
  *  @returns the value in the unit of the catalogue's metric */
 export function readValue(metric: number | string | Spelling, text: string): ValueReading {

@@ -50,8 +50,8 @@ test("the columns of a wide file have no values where tools have written why, an
   expect(records.map(valuesOf)).toEqual(noNumbers.map(() => ({ temperature: 40 })));
 });
 
-test("a number in brackets, a number with a unit, and other texts are invalid values, not missing ones", async () => {
-  const texts = ["[85]", "(3)", "<1>", "85 %", "1,234", "0x1F", "nano", "-x", "none of these", "[N/A", "Infinity"];
+test("a number in brackets, a number with another unit, and other texts are invalid values, not missing ones", async () => {
+  const texts = ["[85]", "(3)", "<1>", "85 MiB", "1,234", "0x1F", "nano", "-x", "none of these", "[N/A", "Infinity"];
   const { rejected, tally } = await readRows(
     folder,
     texts.map((value) => ({ value })),

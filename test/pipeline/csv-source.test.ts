@@ -171,7 +171,7 @@ test.each([
   [{ metric: " " }, "missing_field", "metric_name"],
   [{ gpu: "1000001" }, "invalid_gpu_id", "gpu_id"],
   [{ gpu: "-1" }, "invalid_gpu_id", "gpu_id"],
-  [{ gpu: "1.0" }, "invalid_gpu_id", "gpu_id"],
+  [{ gpu: "1.5" }, "invalid_gpu_id", "gpu_id"],
   [{ pod: "a\tb" }, "invalid_field", "pod"],
   [{ uuid: "u".repeat(257) }, "invalid_field", "uuid"],
   [{ metric: "m".repeat(257) }, "invalid_field", "metric_name"],

@@ -13,15 +13,20 @@ export const fromHertz = decimal(-6);
 export const fromJoules = decimal(3);
 export const fromMicrojoules = decimal(-3);
 export const fromSeconds = decimal(9);
-/** Bytes to MiB: a power of two changes no digit. */
-export const fromBytes: Scale = { factor: 2 ** -20, convert: (value) => value * 2 ** -20 };
+/** Bytes to MiB. */
+export const fromBytes = binary(-20);
+/** Multiplies by a power of two, which changes no digit. */
+export function binary(exponent: number): Scale {
+  const factor = 2 ** exponent;
+  return { factor, convert: (value) => value * factor };
+}
 /** DCGM computes both NVLink throughputs from KiB per second: it divides by 1,000 for the older field, and multiplies by 1,024 for
  *  the one in bytes per second. */
 export const fromNvlinkBytes: Scale = { factor: 1 / 1_024_000, convert: (value) => value / 1_024_000 };
 
-/** Moves the decimal point. A product of doubles would be another number than the printed one: 0.29 * 100 is
+/** Moves the decimal point by `exponent` places. A product of doubles would be another number than the printed one: 0.29 * 100 is
  *  28.999999999999996. */
-function decimal(exponent: number): Scale {
+export function decimal(exponent: number): Scale {
   const power = 10 ** Math.abs(exponent);
   const convert = (value: number): number => {
     // both are exact powers, so the result is the double next to the exact one
