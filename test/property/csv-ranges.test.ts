@@ -86,7 +86,14 @@ async function splitterEnds(path: string, { whole }: CsvSource, maxBytes: number
   const file = await open(path);
   const endOffset = whole.to.offset;
   try {
-    const window = new FileWindow({ file, path, fromOffset: 0, endOffset, chunkBytes: endOffset });
+    const window = new FileWindow({
+      file,
+      path,
+      fromOffset: 0,
+      endOffset,
+      chunkBytes: endOffset,
+      translate: undefined,
+    });
     await window.advance(0);
     const splitter = new RowSplitter(exporterHeader.split(",").length, maxBytes);
     const ends: Position[] = [];
@@ -160,7 +167,14 @@ test(
         const from = { offset: 0, line: 1 };
         const fileEnd = bytes.length;
         const endFrom = async (searchBytes: number): Promise<Position> => {
-          const window = new FileWindow({ file, path, fromOffset: 0, endOffset: fileEnd, chunkBytes });
+          const window = new FileWindow({
+            file,
+            path,
+            fromOffset: 0,
+            endOffset: fileEnd,
+            chunkBytes,
+            translate: undefined,
+          });
           return new RowEnds({ ...rules, window, from, fileEnd, spreadMs: 0, searchBytes }).next(offset, never);
         };
         try {

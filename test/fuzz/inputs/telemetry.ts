@@ -13,6 +13,7 @@ import { readValue } from "../../../src/domain/value-text.ts";
 import { decodeBatch, decodePayload, encodeBatch } from "../../../src/pipeline/queue/batch-codec.ts";
 import { BatchReader } from "../../../src/pipeline/source/csv/batch-reader.ts";
 import { csvFields } from "../../../src/pipeline/source/csv/csv-fields.ts";
+import { usualForm } from "../../../src/pipeline/source/csv/csv-form.ts";
 import { FastTemplates } from "../../../src/pipeline/source/csv/fast-templates.ts";
 import { FileWindow } from "../../../src/pipeline/source/csv/file-window.ts";
 import { detectLayout } from "../../../src/pipeline/source/csv/layout.ts";
@@ -50,10 +51,18 @@ function readCsv(content: Buffer, fastLane: boolean): string {
   const layout = { ...detectLayout(names, "fuzz.csv"), defaultHostname: "n1" };
   // the window has the whole file, and does not read
   const file = undefined as unknown as FileHandle;
-  const window = new FileWindow({ file, path: "fuzz.csv", fromOffset: 0, endOffset: content.length, chunkBytes: 1 });
+  const window = new FileWindow({
+    file,
+    path: "fuzz.csv",
+    fromOffset: 0,
+    endOffset: content.length,
+    chunkBytes: 1,
+    translate: undefined,
+  });
   window.bytes = content;
   const reader = new BatchReader({
     ...{ window, layout, gpus: new GpuCache("c"), batchRows: 5, batchMaxRows: 7, spreadMs: 2000, shiftMs: 0 },
+    form: usualForm,
     rowMaxBytes: 4096,
     templates: fastLane ? new FastTemplates() : undefined,
     onUnread: () => undefined,

@@ -48,13 +48,15 @@ test("a table of nvidia-smi --query-gpu is read with its units, in cells or only
   }
 });
 
-test("a value that nvidia-smi does not have is missing; one in another unit is rejected", async () => {
+test("a value that nvidia-smi does not have is missing; one in another unit is converted or rejected", async () => {
   const missing = row.replace("815 MiB", "[N/A]").replace("87 %", "[Requested functionality has been deprecated]");
-  const { records, rejected } = await read(`${header}\n${missing.replace("98.14 W", "98140 mW")}\n`);
-  const unread = ["memory_used_mb", "gpu_utilization", "power_draw"];
+  const { records, rejected } = await read(
+    `${header}\n${missing.replace("98.14 W", "98140 mW").replace("1980 MHz", "1980 rpm")}\n`,
+  );
+  const unread = ["memory_used_mb", "gpu_utilization", "sm_clock_mhz"];
   const others = Object.fromEntries(Object.entries(values).filter(([name]) => !unread.includes(name)));
   expect(records.map(valuesOf)).toEqual([others]);
-  expect(rejected).toMatchObject([{ reason: "invalid_value", field: "power.draw [W]", value: "98140 mW" }]);
+  expect(rejected).toMatchObject([{ reason: "invalid_value", field: "clocks.current.sm [MHz]", value: "1980 rpm" }]);
 });
 
 test("a column in another unit than nvidia-smi's is no value of the catalogue's metric", async () => {

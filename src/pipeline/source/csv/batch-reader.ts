@@ -1,6 +1,7 @@
 import { BatchBuilder } from "../../../domain/batch-builder.ts";
 import type { RecordBatch } from "../../../domain/batch.ts";
 import type { Position } from "../../../domain/range.ts";
+import type { CsvForm } from "./csv-form.ts";
 import { FastLane } from "./fast-lane.ts";
 import type { FastTemplates } from "./fast-templates.ts";
 import type { FileWindow } from "./file-window.ts";
@@ -19,6 +20,7 @@ const batchMaxBytes = 16 * 1024 * 1024;
 export interface BatchReaderOptions {
   readonly window: FileWindow;
   readonly layout: Layout;
+  readonly form: CsvForm;
   readonly gpus: GpuCache;
   readonly batchRows: number;
   /** A batch may grow to this many rows, so that it ends where its last instant ends: the rows of one record may be far apart
@@ -68,12 +70,13 @@ export class BatchReader {
   constructor(private readonly options: BatchReaderOptions) {
     const { window, layout, gpus, shiftMs, spreadMs, templates, rowMaxBytes, batchRows, batchMaxRows, onUnread } =
       options;
+    const { delimiter } = options.form;
     const builder = new BatchBuilder(layout.header[layout.hostname]);
     this.builder = builder;
-    this.rejections = new Rejections(window, builder);
+    this.rejections = new Rejections(window, builder, delimiter);
     this.splitter = new RowSplitter(layout.header.length, rowMaxBytes);
     this.rows = new RowReader({ layout, gpus, builder, rejections: this.rejections, shiftMs, onUnread });
-    if (templates !== undefined && isExporterLayout(layout)) {
+    if (templates !== undefined && delimiter === "," && isExporterLayout(layout)) {
       this.fast = new FastLane({ window, builder, shiftMs, rowMaxBytes, templates });
     }
     if (layout.timestamp === 0 && batchMaxRows > batchRows) this.instants = new InstantEnds(window, spreadMs);
@@ -82,6 +85,7 @@ export class BatchReader {
       rows: this.rows,
       rejections: this.rejections,
       header: layout.header,
+      delimiter,
       splitsQuoted: templates !== undefined,
       learn: (place, row) => this.fast?.learn(place, row),
     });
@@ -194,8 +198,9 @@ export class BatchReader {
 
   private take(row: RawRow, place: RowPlace): void {
     if (row.kind === "regular") return this.slow.add(place, row.next);
-    if (row.kind === "blank") return this.builder.count("blankLines");
+    if (row.kind === "blank" && row.end === row.start) return this.builder.count("blankLines");
     this.slow.flush();
+    if (row.kind === "blank") return this.builder.count("blankLines");
     this.rows.reject(
       place,
       row.kind === "malformed_quotes" ? malformedQuotes() : rowTooLarge(this.options.rowMaxBytes),

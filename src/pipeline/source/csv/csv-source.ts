@@ -4,6 +4,7 @@ import type { Clock } from "../../../kit/clock.ts";
 import type { Position, Range } from "../../../domain/range.ts";
 import { roundSourceId } from "../../../domain/round-source.ts";
 import { BatchReader } from "./batch-reader.ts";
+import { translationOf } from "./csv-form.ts";
 import { FastTemplates } from "./fast-templates.ts";
 import { FileWindow } from "./file-window.ts";
 import { firstTimeIn } from "./first-time.ts";
@@ -132,8 +133,8 @@ export class CsvSource implements ReplayableSource {
     this.templates = reading.fastLane ? new FastTemplates() : undefined;
     const { inode, endOffset: sizeBytes, fingerprint } = opened;
     this.guard = new FileGuard({ path, inode, sizeBytes, fingerprint, onGrown: onWarning });
-    const { start, endOffset } = opened;
-    this.lines = new LineNumbers({ path, start, endOffset, chunkBytes: reading.chunkBytes });
+    const { start, endOffset, form } = opened;
+    this.lines = new LineNumbers({ path, start, endOffset, chunkBytes: reading.chunkBytes, form });
     this.lastRow = new LastRow({ path, guard: this.guard, clock, onUnfinished: onWarning });
   }
 
@@ -200,8 +201,10 @@ export class CsvSource implements ReplayableSource {
 
   private windowOn(file: FileHandle, fromOffset: number): FileWindow {
     const { path } = this.options;
-    const { chunkBytes } = this.file.reading;
-    return new FileWindow({ file, path, fromOffset, endOffset: this.whole.to.offset, chunkBytes });
+    const { opened, reading } = this.file;
+    const translate = translationOf(opened.form);
+    const { chunkBytes } = reading;
+    return new FileWindow({ file, path, fromOffset, endOffset: this.whole.to.offset, chunkBytes, translate });
   }
 
   private rowEndsIn(window: FileWindow, from: Position): RowEnds {
@@ -225,6 +228,7 @@ export class CsvSource implements ReplayableSource {
     return new BatchReader({
       window,
       layout: opened.layout,
+      form: opened.form,
       gpus,
       templates,
       shiftMs,

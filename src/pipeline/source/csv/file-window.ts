@@ -12,6 +12,8 @@ export interface FileWindowOptions {
   readonly endOffset: number;
   /** Bytes per read. */
   readonly chunkBytes: number;
+  /** Makes bytes that were read into those of the usual form; undefined if they have it. See `translationOf`. */
+  readonly translate: ((bytes: Uint8Array) => void) | undefined;
 }
 
 /** The part of a file that is in memory: one chunk, and the earlier bytes that the reader still needs. The window moves forward
@@ -84,6 +86,7 @@ export class FileWindow {
       );
     }
     this.bytes = this.buffer.subarray(0, remaining.length + bytesRead);
+    this.options.translate?.(this.bytes.subarray(remaining.length));
   }
 
   private moveToFront(remaining: Buffer, wantedBytes: number): void {

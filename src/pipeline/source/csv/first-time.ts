@@ -1,9 +1,9 @@
 import type { Position } from "../../../domain/range.ts";
 import { parseTimestamp } from "../../../domain/timestamp.ts";
 import { csvFields } from "./csv-fields.ts";
+import { translationOf, writtenText } from "./csv-form.ts";
 import { openForReading } from "../file/open-file.ts";
 import { FileWindow } from "./file-window.ts";
-import type { Layout } from "./layout.ts";
 import type { OpenedCsv } from "./open-csv.ts";
 import { type RawRow, RowSplitter } from "./row-splitter.ts";
 
@@ -24,16 +24,23 @@ export async function firstTimeIn(path: string, opened: OpenedCsv, reading: Read
   const file = await openForReading(path);
   try {
     const { chunkBytes, rowMaxBytes } = reading;
-    const { start, endOffset, layout } = opened;
-    const window = new FileWindow({ file, path, fromOffset: start.offset, endOffset, chunkBytes });
-    return await firstTimeMs(window, start, { layout, rowMaxBytes });
+    const { start, endOffset, form } = opened;
+    const window = new FileWindow({
+      file,
+      path,
+      fromOffset: start.offset,
+      endOffset,
+      chunkBytes,
+      translate: translationOf(form),
+    });
+    return await firstTimeMs(window, start, { opened, rowMaxBytes });
   } finally {
     await file.close();
   }
 }
 
 interface RowRules {
-  readonly layout: Layout;
+  readonly opened: OpenedCsv;
   readonly rowMaxBytes: number;
 }
 
@@ -41,9 +48,9 @@ interface RowRules {
 async function firstTimeMs(
   window: FileWindow,
   start: Position,
-  { layout, rowMaxBytes }: RowRules,
+  { opened, rowMaxBytes }: RowRules,
 ): Promise<number | undefined> {
-  const splitter = new RowSplitter(layout.header.length, rowMaxBytes);
+  const splitter = new RowSplitter(opened.layout.header.length, rowMaxBytes);
   let offset = start.offset;
   for (let rows = 0; rows < searchMaxRows && offset - start.offset < searchMaxBytes;) {
     if (offset >= window.endOffset && window.atEnd) return undefined;
@@ -52,7 +59,7 @@ async function firstTimeMs(
       await window.advance(offset);
       continue;
     }
-    const timeMs = timeOf(window, row, layout);
+    const timeMs = timeOf(window, row, opened);
     if (timeMs !== undefined) return timeMs;
     offset = row.next;
     rows += 1;
@@ -60,12 +67,12 @@ async function firstTimeMs(
   return undefined;
 }
 
-function timeOf(window: FileWindow, row: RawRow, layout: Layout): number | undefined {
+function timeOf(window: FileWindow, row: RawRow, { layout, form }: OpenedCsv): number | undefined {
   if (row.kind !== "regular") return undefined;
   const fields = csvFields(window.bytes.subarray(row.start - window.offset, row.end - window.offset))?.[0];
   if (fields?.length !== layout.header.length) return undefined;
   // the end of the last cell may not have been written yet
   if (row.mayContinue && layout.timestamp === fields.length - 1) return undefined;
-  const parsed = parseTimestamp(fields[layout.timestamp] ?? "");
+  const parsed = parseTimestamp(writtenText(fields[layout.timestamp] ?? "", form.delimiter));
   return "ms" in parsed ? parsed.ms : undefined;
 }

@@ -8,6 +8,7 @@ import { seriesLabels } from "../../../domain/series.ts";
 import { quoted } from "../../../domain/cut-text.ts";
 import { columnsOfLabels } from "../labels/labels.ts";
 import { isAbout, namedSeries, type NamedSeries } from "../labels/series-labels.ts";
+import { isRowNumber, spellingWithUnit, withOurNames } from "./header-names.ts";
 import { smiTableOf, type SmiTable } from "./smi-table.ts";
 
 /** Index of a column that the header does not have. */
@@ -40,6 +41,8 @@ interface AnyLayout extends IdentityColumns {
   readonly smi: SmiTable | undefined;
   /** The host of rows whose host has no name; undefined if they are rejected. */
   readonly defaultHostname: string | undefined;
+  /** True if a comma in a number is its decimal point. */
+  readonly hasDecimalCommas: boolean;
 }
 
 /** A row is one metric of one GPU at one instant, as in a table of dcgm-exporter's metrics. */
@@ -83,6 +86,7 @@ const identityNames: Readonly<Record<keyof IdentityColumns, readonly string[]>> 
 };
 const requiredNames = ["timestamp", "gpu_id", "uuid", "hostname"];
 const longNames = ["metric_name", "value"];
+const exampleHeader = "timestamp,gpu_id,uuid,hostname,gpu_utilization";
 
 const spellingByNormalName: ReadonlyMap<string, Spelling> = new Map(
   // of spellings with the same normal name, which have the same meaning, the first one
@@ -114,6 +118,12 @@ export function normalName(columnName: string): string {
   return columnName.toLowerCase().replace(/[_\s]/g, "");
 }
 
+/** True for names among which are those of the time and of the GPU. */
+export function looksLikeHeader(columnNames: readonly string[]): boolean {
+  const names = columnNames.map((name) => normalName(name.replaceAll('"', "")));
+  return names.includes("uuid") && (names.includes("timestamp") || names.includes("time"));
+}
+
 /** Finds the layout by the header's column names, which may be in any order.
  *  @throws UnusableSource that names the missing columns and those found, or two columns with the same meaning */
 export function detectLayout(columnNames: readonly string[], path: string): Layout {
@@ -123,43 +133,57 @@ export function detectLayout(columnNames: readonly string[], path: string): Layo
   const required = isSmi ? requiredNames.filter((name) => name !== "hostname") : requiredNames;
   const missing = required.filter((name) => columns.take([name]) === noColumn);
   const long = longNames.filter((name) => columns.take([name]) !== noColumn);
-  const metricColumns = columns.takeAll(spellingByNormalName, "spelling");
+  const metricColumns = columns.takeAll(spellingOfColumn, "spelling");
   if (long.length === longNames.length && missing.length === 0) return longLayout(header, path);
   if (long.length === 0 && missing.length === 0 && metricColumns.length > 0) return wideLayout(header, path);
   if (long.length > 0) missing.push(...longNames.filter((name) => !long.includes(name)));
   else if (metricColumns.length === 0) missing.push("metric_name and value (or at least one metric column)");
+  throw new UnusableSource(`${path} ${problemOf(header, missing, isSmi)}.`);
+}
+
+/** What is wrong with a header, and what to do. */
+function problemOf(header: readonly string[], missing: readonly string[], isSmi: boolean): string {
+  const [first = ""] = header;
+  if (header.length === 1 && looksLikeHeader(first.split(/[\s:]+/))) {
+    return `separates its columns with other characters than commas, semicolons, tabs or |: ${quoted(first)}; separate them with commas`;
+  }
+  const found = header.map((name) => quoted(name)).join(", ");
+  if (requiredNames.every((name) => missing.includes(name)) && header.some((name) => /^[+-]?\d/.test(name))) {
+    return `does not begin with a header line, but with ${found}; write a line such as ${exampleHeader} before its first row`;
+  }
   const advice = isSmi ? " (of nvidia-smi: timestamp, index and uuid)" : "";
-  throw new UnusableSource(
-    `${path} has no usable header: missing ${missing.join(", ")}${advice}; found ${header.map((name) => quoted(name)).join(", ")}.`,
-  );
+  return `has no usable header: missing ${missing.join(", ")}${advice}; found ${found}; rename these columns, or add those that are missing`;
 }
 
 function longLayout(header: readonly string[], path: string): LongLayout {
   const columns = new HeaderColumns(header, path);
   const identity = identityColumns(columns);
   const [metricName, value] = [columns.take(["metric_name"]), columns.take(["value"])];
-  const labelColumns = columns.takeAll(withSeriesLabels(seriesLabels), "name");
+  const labelColumns = columns.takeAll(labelOfColumn(seriesLabels), "name");
   const ignoredColumns = columns.rest().map(({ name }) => name);
-  const other = { smi: columns.smi, defaultHostname: undefined };
+  const other = { smi: columns.smi, defaultHostname: undefined, hasDecimalCommas: false };
   return { form: "long", header, ...identity, metricName, value, labelColumns, ignoredColumns, ...other };
 }
 
 function wideLayout(header: readonly string[], path: string): WideLayout {
   const columns = new HeaderColumns(header, path);
   const identity = identityColumns(columns);
-  const metricColumns = byRank(withUnits(columns.takeAll(spellingByNormalName, "spelling"), header));
+  const metricColumns = byRank(withUnits(columns.takeAll(spellingOfColumn, "spelling"), header));
   // a column such as xid is a label only if another column is a metric that it is about
   const names = [...metricColumns.map(({ spelling }) => metrics[spelling.metricIndex]?.name ?? ""), ...header];
   const labelsOfMetrics = seriesLabels.filter((label) =>
     names.some((name) => normalName(name) !== normalName(label) && isAbout(label, name)),
   );
-  const labelColumns = columns.takeAll(withSeriesLabels(labelsOfMetrics), "name");
+  const labelColumns = columns.takeAll(labelOfColumn(labelsOfMetrics), "name");
   const rest = columns.rest();
   const isUsable = ({ name }: (typeof rest)[number]): boolean =>
-    name !== "" && invalidText("", name) === undefined && rest.filter((other) => other.name === name).length === 1;
+    name !== "" &&
+    !isRowNumber(name) &&
+    invalidText("", name) === undefined &&
+    rest.filter((other) => other.name === name).length === 1;
   const customColumns = rest.filter(isUsable).map((column) => ({ ...column, series: namedSeries(column.name) }));
   const ignoredColumns = rest.filter((column) => !isUsable(column)).map(({ name }) => name);
-  const other = { smi: columns.smi, defaultHostname: undefined };
+  const other = { smi: columns.smi, defaultHostname: undefined, hasDecimalCommas: false };
   return { form: "wide", header, ...identity, metricColumns, labelColumns, customColumns, ignoredColumns, ...other };
 }
 
@@ -176,8 +200,15 @@ function byRank(columns: WideLayout["metricColumns"]): WideLayout["metricColumns
   return columns.toSorted(({ spelling: a }, { spelling: b }) => a.metricIndex - b.metricIndex || a.rank - b.rank);
 }
 
-function withSeriesLabels(labels: readonly string[]): ReadonlyMap<string, string> {
-  return new Map([...labelNameByNormalName, ...labels.map((name) => [normalName(name), name] as const)]);
+/** The spelling in a column's name, which may end with a unit. */
+function spellingOfColumn(columnName: string): Spelling | undefined {
+  const spelled = (name: string): Spelling | undefined => spellingByNormalName.get(normalName(name));
+  return spelled(columnName) ?? spellingWithUnit(columnName, spelled);
+}
+
+function labelOfColumn(labels: readonly string[]): (columnName: string) => string | undefined {
+  const all = new Map([...labelNameByNormalName, ...labels.map((name) => [normalName(name), name] as const)]);
+  return (name) => all.get(normalName(name));
 }
 
 function identityColumns(columns: HeaderColumns): IdentityColumns {
@@ -190,7 +221,7 @@ class HeaderColumns {
   private readonly taken = new Set<number>();
   private readonly normalNames: readonly string[];
   readonly smi: SmiTable | undefined;
-  /** The header, with our names of nvidia-smi's columns. */
+  /** The header, with our names of other programs' columns. */
   private readonly names: readonly string[];
 
   constructor(
@@ -198,7 +229,7 @@ class HeaderColumns {
     private readonly path: string,
   ) {
     this.smi = smiTableOf(header);
-    this.names = this.smi?.names ?? header;
+    this.names = withOurNames(this.smi?.names ?? header, normalName);
     this.normalNames = this.names.map(normalName);
   }
 
@@ -215,18 +246,18 @@ class HeaderColumns {
     return noColumn;
   }
 
-  /** Takes every column whose name is in the catalogue, except columns that are already taken.
-   *  @returns each column, with the catalogue's value in the property that `key` names
+  /** Takes every column whose name has a meaning, except columns that are already taken.
+   *  @returns each column, with its meaning in the property that `key` names
    *  @throws UnusableSource if two columns have the same meaning (see `meaningOf`) */
   takeAll<Key extends string, Value extends string | Spelling>(
-    catalogue: ReadonlyMap<string, Value>,
+    find: (columnName: string) => Value | undefined,
     key: Key,
   ): ({ readonly column: number } & Readonly<Record<Key, Value>>)[] {
     const columnOf = new Map<unknown, number>();
     const found: { readonly column: number }[] = [];
-    this.normalNames.forEach((name, column) => {
-      const value = catalogue.get(name);
-      if (value === undefined || this.taken.has(column)) return;
+    this.names.forEach((name, column) => {
+      const value = this.taken.has(column) ? undefined : find(name);
+      if (value === undefined) return;
       this.refuseSecond(columnOf.get(meaningOf(value)) ?? noColumn, column);
       columnOf.set(meaningOf(value), column);
       found.push({ column, [key]: value });

@@ -2,6 +2,7 @@ import type { RejectedInput } from "../../../domain/batch.ts";
 import type { Position } from "../../../domain/range.ts";
 import { lineFeed } from "../bytes/characters.ts";
 import { openForReading } from "../file/open-file.ts";
+import { type CsvForm, translationOf } from "./csv-form.ts";
 import { FileWindow } from "./file-window.ts";
 
 /** The file whose lines are counted. */
@@ -11,6 +12,7 @@ export interface LineNumbersOptions {
   readonly start: Position;
   readonly endOffset: number;
   readonly chunkBytes: number;
+  readonly form: CsvForm;
 }
 
 /** Numbers the lines of a file that is read in ranges. Only rejected rows need the number of their line, so the lines before a range
@@ -42,11 +44,18 @@ export class LineNumbers {
    *  @returns the number of the line that begins at `offset`; undefined if the signal aborts
    *  @throws UnusableSource when the file cannot be read or has become shorter */
   async at(offset: number, signal: AbortSignal): Promise<number | undefined> {
-    const { path, start, endOffset, chunkBytes } = this.options;
+    const { path, start, endOffset, chunkBytes, form } = this.options;
     const from = this.latest.offset <= offset ? this.latest : start;
     const file = await openForReading(path);
     try {
-      const window = new FileWindow({ file, path, fromOffset: from.offset, endOffset, chunkBytes });
+      const window = new FileWindow({
+        file,
+        path,
+        fromOffset: from.offset,
+        endOffset,
+        chunkBytes,
+        translate: translationOf(form),
+      });
       let { line } = from;
       while (window.endOffset < offset) {
         if (signal.aborted) return undefined;

@@ -23,7 +23,7 @@ export function readRowAgain({ raw, clusterId }: RejectedRow): RowReadAgain {
   const bytes = Buffer.from(raw);
   const layout = detectLayout(exporterHeader, "the row");
   const builder = new BatchBuilder(layout.header[layout.hostname]);
-  const rejections = new Rejections({ bytes, offset: 0 }, builder);
+  const rejections = new Rejections({ bytes, offset: 0 }, builder, ",");
   const gpus = new GpuCache(clusterId);
   const rows = new RowReader({ layout, gpus, builder, rejections, onUnread: () => undefined, shiftMs: 0 });
   const [fields, ...others] = csvFields(bytes) ?? [];

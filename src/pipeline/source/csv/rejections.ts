@@ -3,6 +3,7 @@ import type { BatchBuilder } from "../../../domain/batch-builder.ts";
 import { cutText } from "../../../domain/cut-text.ts";
 import type { FieldError } from "../../../domain/field-rules.ts";
 import { rawText, shown } from "../bytes/shown-text.ts";
+import { type Delimiter, writtenText } from "./csv-form.ts";
 import type { FileWindow } from "./file-window.ts";
 
 /** Where a row is in the file. */
@@ -24,6 +25,7 @@ export class Rejections {
   constructor(
     private readonly window: Pick<FileWindow, "bytes" | "offset">,
     private readonly builder: BatchBuilder,
+    private readonly delimiter: Delimiter,
   ) {}
 
   /** Adds a rejection to the batch; the row must be in the window. */
@@ -42,7 +44,7 @@ export class Rejections {
   /** The row as text; see `rawText` in shown-text.ts. */
   rawText(place: RowPlace): string {
     const { bytes, offset } = this.window;
-    return rawText(bytes.subarray(place.start - offset, place.end - offset));
+    return writtenText(rawText(bytes.subarray(place.start - offset, place.end - offset)), this.delimiter);
   }
 }
 
@@ -52,7 +54,7 @@ export function wrongColumnCount(found: number, expected: number): FieldError {
     reason: "wrong_column_count",
     field: "",
     value: String(found),
-    message: `The row has ${found} columns, but the header has ${expected}; a comma inside a value needs quotes around the value.`,
+    message: `The row has ${found} columns, but the header has ${expected}; a delimiter inside a value needs quotes around the value.`,
   };
 }
 
@@ -73,7 +75,7 @@ export function malformedQuotes(): FieldError {
     field: "",
     value: "",
     message:
-      "The quotes in the row do not match: a quoted value ends with one quote before a comma or the line's end, and a quote inside it is written twice.",
+      "The quotes in the row do not match: a quoted value ends with one quote before a delimiter or the line's end, and a quote inside it is written twice.",
   };
 }
 

@@ -12,7 +12,11 @@ import { type Rejections, type RowPlace, wrongColumnCount } from "./rejections.t
 import { cell, type RowIdentity, RowIdentityReader } from "./row-identity.ts";
 import { type Sample, SampleRecorder } from "../labels/sample-recorder.ts";
 import { labelsAbout, namedSeries, type NamedSeries } from "../labels/series-labels.ts";
+import { readMeasuredValue } from "../../../domain/measured-value.ts";
 import { readValue } from "../../../domain/value-text.ts";
+
+/** A number with a comma, but with no other comma or point: `1.234,5` has a separator of thousands. */
+const decimalComma = /^([^.,]*),(\d[^.,]*)$/;
 
 /** The parts that a RowReader works with. */
 export interface RowReaderParts {
@@ -44,11 +48,14 @@ export class RowReader {
   private readonly identities: RowIdentityReader;
   private readonly normalHeader: readonly string[];
   private readonly recorder: SampleRecorder;
+  /** Undefined if numbers have decimal points. */
+  private readonly numberColumns: ReadonlySet<number> | undefined;
 
   constructor(private readonly parts: RowReaderParts) {
     this.identities = new RowIdentityReader(parts.layout, parts.gpus);
     this.recorder = new SampleRecorder(parts.builder);
     this.normalHeader = parts.layout.header.map(normalName);
+    this.numberColumns = parts.layout.hasDecimalCommas ? numberColumnsOf(parts.layout) : undefined;
   }
 
   /** @returns the GPU, workload and metric of a long row, even if its value is missing or rejected; undefined for a wide
@@ -59,7 +66,7 @@ export class RowReader {
       this.reject(place, wrongColumnCount(written.length, layout.header.length));
       return undefined;
     }
-    const fields = layout.smi?.cells(written) ?? written;
+    const fields = this.withPoints(layout.smi?.cells(written) ?? written);
     const identity = this.identities.read(fields);
     if ("reason" in identity) {
       if (this.isHeader(written)) builder.count("repeatedHeaders");
@@ -71,6 +78,13 @@ export class RowReader {
     if (layout.form === "long") return this.readLong(layout, fields, { place, identity });
     this.readWide(layout, fields, { place, identity });
     return undefined;
+  }
+
+  /** The cells with decimal points instead of decimal commas. */
+  private withPoints(fields: readonly string[]): readonly string[] {
+    const { numberColumns } = this;
+    if (numberColumns === undefined) return fields;
+    return fields.map((text, column) => (numberColumns.has(column) ? text.replace(decimalComma, "$1.$2") : text));
   }
 
   /** Counts a row and rejects it as a whole. */
@@ -133,7 +147,7 @@ export class RowReader {
    *  @returns whether the cell has a value */
   private addValue(row: IdentifiedRow, column: number, { metric, labels, spelling, text }: Cell): boolean {
     const { builder, rejections, layout } = this.parts;
-    const value = readValue(spelling ?? metric, text);
+    const value = readMeasuredValue(spelling ?? metric, text);
     const field = layout.header[column] ?? "";
     if (value === "missing") builder.count("missing");
     else if (typeof value === "number") this.add(row, field, { metric, labels, value });
@@ -156,6 +170,14 @@ export class RowReader {
   private isHeader(fields: readonly string[]): boolean {
     return fields.every((field, column) => normalName(field) === this.normalHeader[column]);
   }
+}
+
+/** The columns in which a comma is a decimal point. */
+function numberColumnsOf(layout: Layout): ReadonlySet<number> {
+  const { timestamp, gpuId } = layout;
+  if (layout.form === "long") return new Set([timestamp, gpuId, layout.value]);
+  const values = [...layout.metricColumns, ...layout.customColumns].map(({ column }) => column);
+  return new Set([timestamp, gpuId, ...values]);
 }
 
 interface Cell extends NamedSeries {

@@ -1,4 +1,5 @@
-import { carriageReturn, comma, lineFeed, quote } from "../bytes/characters.ts";
+import { carriageReturn, comma, hashSign, lineFeed, quote } from "../bytes/characters.ts";
+import { isComment } from "./csv-form.ts";
 import type { FileWindow } from "./file-window.ts";
 
 /** The longest row that production reads, in bytes without its line end. A row of the exporter has about 500 bytes. */
@@ -6,7 +7,7 @@ export const defaultRowMaxBytes = 1024 * 1024;
 
 /** A row, or the part of one that `kind` describes. */
 export interface RawRow {
-  /** `regular`: a whole row; its number of columns may still be wrong. `blank`: an empty line. `malformed_quotes`: the first
+  /** `regular`: a whole row; its number of columns may still be wrong. `blank`: an empty line, or a comment (see `isComment`). `malformed_quotes`: the first
    *  line of a row that breaks RowSplitter's rules for quotes. `record_too_large`: the start of a row that is too long; the caller
    *  must skip the bytes from `next` to the line end. */
   readonly kind: "regular" | "blank" | "malformed_quotes" | "record_too_large";
@@ -58,8 +59,15 @@ export class RowSplitter {
       return { ...firstLine, kind: "record_too_large", end, next: end, mayContinue };
     }
     if (firstLine.end === firstLine.start) return { ...firstLine, kind: "blank" };
+    if (bytes[start] === hashSign && this.isComment(bytes.subarray(start, firstLineEnd))) {
+      return { ...firstLine, kind: "blank" };
+    }
     if (!bytes.subarray(start, firstLineEnd).includes(quote)) return firstLine;
     return this.quotedRow(window, firstLine);
+  }
+
+  private isComment(line: Buffer): boolean {
+    return this.columnCount !== undefined && isComment(line, this.columnCount);
   }
 
   private quotedRow(window: FileWindow, firstLine: RawRow): RawRow | undefined {

@@ -1,6 +1,7 @@
 import { parseTimestamp } from "../../../domain/timestamp.ts";
 import { openForReading } from "../file/open-file.ts";
 import { comma, lineFeed, quote } from "../bytes/characters.ts";
+import { translationOf } from "./csv-form.ts";
 import { FileWindow } from "./file-window.ts";
 import type { OpenedCsv } from "./open-csv.ts";
 
@@ -13,11 +14,22 @@ const fieldMaxBytes = 64;
 /** Reads over how much time the rows of a file's scrapes are spread, as `scrapeSpreadMs` finds it in its first rows.
  *  @returns 0 if the file is shorter than a sample: a file that grows must not change what is known of its first rows
  *  @throws UnusableSource when the file cannot be read */
-export async function spreadIn(path: string, { start, endOffset }: OpenedCsv, sampleBytes: number): Promise<number> {
+export async function spreadIn(
+  path: string,
+  { start, endOffset, form }: OpenedCsv,
+  sampleBytes: number,
+): Promise<number> {
   if (endOffset - start.offset < sampleBytes) return 0;
   const file = await openForReading(path);
   try {
-    const window = new FileWindow({ file, path, fromOffset: start.offset, endOffset, chunkBytes: sampleBytes });
+    const window = new FileWindow({
+      file,
+      path,
+      fromOffset: start.offset,
+      endOffset,
+      chunkBytes: sampleBytes,
+      translate: translationOf(form),
+    });
     await window.advance(start.offset);
     return scrapeSpreadMs(window.bytes);
   } finally {

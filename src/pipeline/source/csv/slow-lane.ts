@@ -1,5 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { csvFields } from "./csv-fields.ts";
+import { type Delimiter, writtenText } from "./csv-form.ts";
 import { quotedFields } from "./quoted-fields.ts";
 import type { FileWindow } from "./file-window.ts";
 import type { FieldError } from "../../../domain/field-rules.ts";
@@ -18,6 +19,7 @@ export interface SlowLaneParts {
   readonly rows: RowReader;
   readonly rejections: Rejections;
   readonly header: readonly string[];
+  readonly delimiter: Delimiter;
   /** If false, csv-parse reads every row, with the same result. */
   readonly splitsQuoted: boolean;
   /** Called for every row of the long form whose GPU and metric could be read. */
@@ -83,14 +85,16 @@ export class SlowLane {
   }
 
   private read(fields: readonly string[], place: RowPlace): void {
-    const recognized = this.parts.rows.read(fields, place);
+    const { rows, delimiter } = this.parts;
+    const written = delimiter === "," ? fields : fields.map((field) => writtenText(field, delimiter));
+    const recognized = rows.read(written, place);
     if (recognized !== undefined) this.parts.learn(place, recognized);
   }
 
   private notTextAt(place: RowPlace, reason: "nul_byte" | "invalid_utf8"): FieldError {
-    const { rejections, header } = this.parts;
+    const { rejections, header, delimiter } = this.parts;
     // the raw text shows a NUL byte and bad UTF-8 as U+FFFD
-    const fields = csvFields(Buffer.from(rejections.rawText(place)))?.[0] ?? [];
+    const fields = csvFields(Buffer.from(rejections.rawText(place)), delimiter)?.[0] ?? [];
     const column = fields.findIndex((field) => field.includes("\u{FFFD}"));
     return notText(reason, { field: header[column] ?? "", value: fields[column] ?? "" });
   }

@@ -1,0 +1,46 @@
+import type { Scale } from "../../../domain/dialects/scale.ts";
+import type { Spelling } from "../../../domain/dialects/spelling.ts";
+import { scaleOfUnit } from "../../../domain/dialects/units.ts";
+import { metrics } from "../../../domain/metrics.ts";
+
+/** Our names of columns that Grafana and InfluxDB call otherwise, with how they write them. */
+const otherNames: readonly (readonly [written: RegExp, ours: string])[] = [
+  [/^_?time$/i, "timestamp"],
+  [/^gpu$/i, "gpu_id"],
+  [/^__name__$|^_field$/, "metric_name"],
+  [/^_value$|^Value(?: #\w+)?$/, "value"],
+];
+/** `Power Draw [W]`, `power_draw (W)` */
+const nameAndUnit = /^(.*\S)\s*(?:\[([^\]]+)\]|\(([^)]+)\))$/;
+/** What pandas calls the column of its row numbers when it reads a file that it has written. */
+const rowNumbers = /^Unnamed: \d+$/;
+
+/** Gives columns our names, if the header does not have these names already.
+ *  @param normalName makes all spellings of a name equal */
+export function withOurNames(header: readonly string[], normalName: (name: string) => string): readonly string[] {
+  const taken = new Set(header.map(normalName));
+  const ours = (name: string): string | undefined => otherNames.find(([written]) => written.test(name))?.[1];
+  return header.map((name) => {
+    const found = ours(name);
+    return found === undefined || taken.has(normalName(found)) ? name : found;
+  });
+}
+
+/** True for a column without a meaning, which is not read. */
+export function isRowNumber(columnName: string): boolean {
+  return rowNumbers.test(columnName);
+}
+
+/** Finds the spelling of a metric in a column's name that ends with a unit.
+ *  @returns undefined if it has no unit, or one that the metric cannot be written in */
+export function spellingWithUnit(
+  columnName: string,
+  spellingOf: (name: string) => Spelling | undefined,
+): Spelling | undefined {
+  const [, name = "", bracketed, parenthesized] = nameAndUnit.exec(columnName) ?? [];
+  const spelling = spellingOf(name);
+  const unit = bracketed ?? parenthesized;
+  if (spelling === undefined || unit === undefined || spelling.dialect === "nvidia-smi") return undefined;
+  const scale: Scale | undefined = scaleOfUnit(metrics[spelling.metricIndex]?.unit ?? "", unit.trim());
+  return scale === undefined ? undefined : { ...spelling, scale, isAmbiguous: false };
+}

@@ -1,0 +1,46 @@
+import { UnusableSource } from "../../../domain/errors.ts";
+
+interface Format {
+  /** The file's first bytes, as latin1. */
+  readonly begins: string | RegExp;
+  readonly name: string;
+  readonly advice: string;
+}
+
+const asCsv = "save it as CSV in UTF-8";
+const unpacked = "unpack it first";
+/** Formats that people take for CSV. */
+const formats: readonly Format[] = [
+  { begins: /^(?:\xff\xfe|\xfe\xff|[^\0]\0|\0[^\0])/, name: "is text in UTF-16", advice: asCsv },
+  { begins: "PK\x03\x04", name: "is a ZIP archive or a workbook of a spreadsheet", advice: asCsv },
+  { begins: "\xd0\xcf\x11\xe0", name: "is a workbook of a spreadsheet", advice: asCsv },
+  { begins: "PAR1", name: "is a Parquet file", advice: asCsv },
+  { begins: /^(?:ARROW1|FEA1)/, name: "is an Arrow file", advice: asCsv },
+  { begins: "SQLite format 3", name: "is an SQLite database", advice: "export its table as CSV in UTF-8" },
+  { begins: "\x1f\x8b", name: "is packed with gzip", advice: unpacked },
+  { begins: "\x28\xb5\x2f\xfd", name: "is packed with zstd", advice: unpacked },
+  { begins: /^BZh\d1AY&SY/, name: "is packed with bzip2", advice: unpacked },
+  { begins: "\xfd7zXZ", name: "is packed with xz", advice: unpacked },
+  { begins: "\x04\x22\x4d\x18", name: "is packed with lz4", advice: unpacked },
+  { begins: "7z\xbc\xaf", name: "is packed with 7-Zip", advice: unpacked },
+  {
+    begins: /^(?:\xef\xbb\xbf)?\s*[{[]\s*(?:["{[]|$)/,
+    name: "is JSON",
+    advice: "convert it to CSV with a header line",
+  },
+  {
+    begins: /^(?:\xef\xbb\xbf)?# (?:HELP|TYPE) /,
+    name: "is in the text format of Prometheus",
+    advice: "set DCGM_TARGETS to the exporter's address instead, or convert it to CSV",
+  },
+];
+const headBytes = 256;
+
+/** @throws UnusableSource if the file's first bytes are those of another format, with what to do about it */
+export function refuseOtherFormat(bytes: Buffer, path: string): void {
+  const head = bytes.toString("latin1", 0, headBytes);
+  const format = formats.find(({ begins }) =>
+    typeof begins === "string" ? head.startsWith(begins) : begins.test(head),
+  );
+  if (format !== undefined) throw new UnusableSource(`${path} ${format.name}, not CSV: ${format.advice}.`);
+}

@@ -1,0 +1,59 @@
+import { afterAll, describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { CsvFolder, openCsvSource } from "../support/csv-reading.ts";
+
+const folder = new CsvFolder();
+afterAll(() => folder.remove());
+
+/** What each file of the table in the documentation may contain. */
+const examples: Readonly<Record<string, readonly (string | Uint8Array)[]>> = {
+  JSON: ['{"timestamp": 1}\n', '[{"timestamp": 1}]\n', "[\n"],
+  "a workbook": ["PK\u0003\u0004\u0014"],
+  'UTF-16, such as "Unicode text" of Excel': [
+    Buffer.from("\u{FEFF}timestamp\tgpu_id\n", "utf16le"),
+    Buffer.from("timestamp,gpu_id\n", "utf16le"),
+  ],
+  "an exporter's answer": ["# HELP DCGM_FI_DEV_GPU_UTIL GPU utilization\n", "# TYPE DCGM_FI_DEV_GPU_UTIL gauge\n"],
+  "columns separated by spaces": ["timestamp gpu_id uuid hostname temperature\n"],
+  "no header": ["1772366400,0,GPU-1\n1772366401,0,GPU-1\n"],
+  "a column that is missing": ["timestamp,gpu_id,uuid,temperature\n"],
+};
+
+const documentation = readFileSync(new URL("../../docs/DYNAMIC_CSV_HANDLING.md", import.meta.url), "utf8");
+const documented = [...documentation.matchAll(/^\| (.+?) \| `(.+)` \|$/gm)].map(
+  ([, file = "", message = ""]) => [file, message.replaceAll("\\|", "|")] as const,
+);
+
+describe("a file that is no CSV is refused in the documented sentence", () => {
+  test("each documented message has an example", () => {
+    expect(documented.map(([file]) => file)).toEqual(Object.keys(examples));
+  });
+
+  test.each(documented)("%s", async (file, message) => {
+    for (const content of examples[file] ?? []) {
+      const path = folder.write(content);
+      await expect(openCsvSource(path)).rejects.toThrow(new RegExp(`^${RegExp.escape(`${path} ${message}`)}$`));
+    }
+  });
+});
+
+test.each([
+  ["bzip2", "BZh91AY&SY\u0000"],
+  ["xz", Buffer.from("fd377a585a000004", "hex")],
+  ["7-Zip", Buffer.from("377abcaf271c", "hex")],
+  ["lz4", Buffer.from("04224d18", "hex")],
+])("a file that is packed with %s is refused with what to do", async (packer, content) => {
+  const path = folder.write(content);
+  await expect(openCsvSource(path)).rejects.toThrow(`${path} is packed with ${packer}, not CSV: unpack it first.`);
+});
+
+test("columns separated by colons are refused by their delimiter, not by a list of missing columns", async () => {
+  const path = folder.write("timestamp:gpu_id:uuid:hostname:temperature\n");
+  await expect(openCsvSource(path)).rejects.toThrow("separates its columns with other characters");
+});
+
+test("a file of blank lines and comments is empty", async () => {
+  for (const text of ["", "\n\n", "# a\n# b\n", "sep=;\n", "\u{FEFF}"]) {
+    await expect(openCsvSource(folder.write(text))).rejects.toThrow("is empty; a CSV file begins with a header line");
+  }
+});
