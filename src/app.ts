@@ -31,12 +31,22 @@ export interface AppOptions extends HealthOptions, PrometheusOptions {
   readonly log: Logger;
 }
 
+/** By default, Bun answers an error that no hook has caught with a page that has the stack and the source. */
+const withoutInternals: { readonly development: false; readonly error: () => Response } = {
+  development: false,
+  error: () => {
+    const message = "The request failed inside the server; its log says why";
+    const error = { code: "internal_error", message, details: {} };
+    return Response.json({ success: false, error }, { status: 500 });
+  },
+};
+
 /** Composes the HTTP side of a process: /health, /metrics and the routes of its roles. The caller has to listen. */
 export function composeApp(options: AppOptions): Elysia {
   const websocket = socketSettings(options.webSocket);
   // `normalize` would silently drop fields that a schema does not declare. `systemRouter` would use Bun's router, which decodes
   // and matches paths differently from Elysia's router. Tests use Elysia's router through `app.handle`.
-  const app = new Elysia({ name: "app", normalize: false, systemRouter: false, websocket });
+  const app = new Elysia({ name: "app", normalize: false, systemRouter: false, websocket, serve: withoutInternals });
   // first, because a hook applies only to routes that are added after it
   app.use(errorHandling({ routes: () => app.routes, log: options.log }));
   app.use(requestUrl());

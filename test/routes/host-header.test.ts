@@ -11,10 +11,11 @@ const http = { rateLimitPerSecond: 0, trustsForwardedFor: false, corsOrigins: un
 const door = { hosts: new HostNames({ listensOn: "127.0.0.1", own: [], allowed: ["*"] }), corsOrigins: undefined };
 const host = (value: string): string => `Host: ${value}\r\n`;
 
-/** Host headers that a proxy, a probe or a service's short name produces, and ones that are no host at all. */
+/** Host headers that a proxy, a probe or a service's short name produces, and ones that are no host at all. wire/rfc9112.test.ts has
+ *  those with characters that no host has. */
 const hosts = [
   ...["x", "gw", "api", "a:1", "db:1", "[::1]", "[::1]:8080", "1", "api.example.com:8080"],
-  ...["", " ", "a:99999", ":80", "%2f", "[::1", "999.1.1.1", "..", "a@b", "x/y", "x?y", "x y", "é", "http://q"],
+  ...["", " ", "a:99999", ":80", "[::1", "999.1.1.1", ".."],
 ];
 
 const paths = [
@@ -100,7 +101,7 @@ test("a target in absolute form gets the same answers as its path, whichever Hos
     "http://[::1]",
     "http://u:p@x",
   ];
-  const headers = ["x", "", "api.example.com", "a@b"].map(host);
+  const headers = ["x", "", "api.example.com", "a:99999"].map(host);
   await expectSameAnswers((path) =>
     origins.flatMap((origin) => headers.map((header) => get(`${origin}${path}`, header))),
   );

@@ -4,6 +4,7 @@ import type { DocumentNode, GraphQLError } from "graphql";
 import { LRUCache } from "lru-cache";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
+import { isHandshake, offeredProtocols } from "../../kit/web-socket-handshake.ts";
 import { hiddenDetail } from "../http/access/access-rule.ts";
 import { requesterOf } from "../http/access/requester.ts";
 import type { OriginRule } from "../http/door/origin-rule.ts";
@@ -14,6 +15,7 @@ import { type GraphqlParts, type GraphqlView, OperationContext } from "../graphq
 import { GraphiqlPage } from "./graphiql.ts";
 import { operationLimits } from "./limits/operation-limits.ts";
 import { GraphqlSockets, type Yoga } from "./live/graphql-socket.ts";
+import { requireProtocol } from "./live/subprotocol.ts";
 import { subscriptionInstruments } from "./live/subscription-instruments.ts";
 import { readerMutations } from "./reader-mutations.ts";
 import { requestRules, withoutSuggestions } from "./request-rules.ts";
@@ -70,7 +72,9 @@ export function graphqlRoutes(options: GraphqlOptions) {
   subscriptionInstruments(registry, { connections: () => sockets.count, subscriptions: () => admission.count });
   return new Elysia({ name: "graphql", detail: hiddenDetail({ scope: "any" }) })
     .onBeforeHandle(({ request, server }) => {
-      if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") return undefined;
+      // the balancer asks again without a handshake to learn why one was refused
+      if (offeredProtocols(request.headers).length > 0) requireProtocol(request.headers);
+      if (!isHandshake(request.headers)) return undefined;
       sockets.upgrade(request, server);
       return new Response(null, { status: 101 });
     })
@@ -123,7 +127,7 @@ function yogaOptions(
       instance,
       requestRules(settings),
       graphiql.plugin(),
-      responseCache(viewOf, (request) => contexts.get(request)),
+      responseCache(viewOf, (request) => contexts.get(request), parts.clock),
       operationLimits(parts.log),
       readerMutations(parts.origins),
     ],

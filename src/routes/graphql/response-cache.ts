@@ -1,10 +1,10 @@
 import type { Plugin } from "graphql-yoga";
 import { LRUCache } from "lru-cache";
+import type { Clock } from "../../kit/clock.ts";
 import { requesterOf, withRequesterOf } from "../http/access/requester.ts";
 import { CachedBody, ResponseCache } from "../http/response-cache.ts";
-import { graphqlError } from "../graphql-kit/graphql-errors.ts";
 import type { GraphqlView, OperationContext } from "../graphql-kit/operation-context.ts";
-import { bodyMaxBytes, readBody } from "./read-body.ts";
+import { readBody } from "./read-body.ts";
 
 const cacheMax = { maxEntries: 256, maxCharacters: 64 * 1024 * 1024 };
 /** For the answers to callers with one selector, and how many selectors have answers in caches. */
@@ -13,12 +13,13 @@ const maxCaches = 100;
 
 /** Caches the JSON answers with status 200 that are made only from the fleet, at most until the fleet changes. Parsing,
  *  validation and resolvers take ten times as long as the other work for an answer. The plugin also refuses a request whose
- *  body is too long.
+ *  body is too long, or takes too long.
  *  @param viewOf gives the view of a request's caller
  *  @param contextOf returns the context of a request's operation; undefined if the request was not executed */
 export function responseCache(
   viewOf: (request: Request) => GraphqlView,
   contextOf: (request: Request) => OperationContext | undefined,
+  clock: Clock,
 ): Plugin {
   const cacheOf = cachesByView();
   const requests = new WeakMap<
@@ -29,15 +30,15 @@ export function responseCache(
     onRequest: async (event) => {
       const { request } = event;
       if (request.headers.get("accept")?.includes("text/html") === true && request.method === "GET") return;
-      const sent = request.method === "POST" ? await readBody(request) : "";
-      if (sent === undefined) return event.endResponse(tooLarge());
-      const key = keyOf(request, sent);
+      const sent = request.method === "POST" ? await readBody(request, clock) : { text: "" };
+      if ("refusal" in sent) return event.endResponse(sent.refusal);
+      const key = keyOf(request, sent.text);
       const responses = cacheOf(viewOf(request));
       const { version } = responses;
       const body = responses.get(key);
       if (body !== undefined) return event.endResponse(await body.answerTo(request, {}));
       // a body can be read only once, so a new request with the same text replaces this one
-      const readable = request.method === "POST" ? withRequesterOf(request, withBody(request, sent)) : request;
+      const readable = request.method === "POST" ? withRequesterOf(request, withBody(request, sent.text)) : request;
       requests.set(readable, { key, responses, version });
       event.setRequest(readable);
     },
@@ -81,11 +82,4 @@ function keyOf(request: Request, body: string): string {
 
 function withBody({ url, method, headers, signal }: Request, body: string): Request {
   return new Request(url, { method, headers, signal, body });
-}
-
-function tooLarge(): Response {
-  const error = graphqlError("BAD_REQUEST", `The request's body is longer than ${bodyMaxBytes} bytes`, {
-    max: bodyMaxBytes,
-  });
-  return Response.json({ errors: [error] }, { status: 413 });
 }

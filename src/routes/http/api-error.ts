@@ -11,6 +11,7 @@ export type ErrorCode =
   | "method_not_allowed"
   | "not_acceptable"
   | "host_not_allowed"
+  | "invalid_host"
   | "too_large"
   | "unsupported_media_type"
   | "too_many_requests"

@@ -19,7 +19,7 @@ export function requestUrl() {
   /** The beginning of the last valid URL. Most requests have the same one, and comparing is cheaper than parsing. */
   let validStart = "none";
   return new Elysia({ name: "request-url" }).wrap((handle, request) => {
-    const url = withoutFragment(request.url);
+    const url = withoutFragment(decodedPath(request.url));
     const hasValidStart = url.startsWith(validStart);
     if (hasValidStart && url === request.url) return handle;
     const pathAt = pathIndexOf(url);
@@ -31,6 +31,22 @@ export function requestUrl() {
     }
     return handle;
   });
+}
+
+/** The URL with the characters of its path decoded that need no encoding: `/api/v1/%67pus` is `/api/v1/gpus`. Bun has resolved `.` and `..`
+ *  before, also those that are encoded.
+ *  Source: https://www.rfc-editor.org/rfc/rfc3986#section-6.2.2.2 */
+function decodedPath(url: string): string {
+  // with broken encodings among them, decoding could make new ones: %2%35
+  if (!url.includes("%") || /%(?![\dA-Fa-f]{2})/.test(url)) return url;
+  const queryAt = url.indexOf("?");
+  const pathEnd = queryAt === -1 ? url.length : queryAt;
+  const path = url
+    .slice(0, pathEnd)
+    .replace(/%(?:2[DEde]|3\d|[46][1-9A-Fa-f]|[57][0-9Aa]|5[Ff]|7[Ee])/g, (encoded) =>
+      String.fromCharCode(parseInt(encoded.slice(1), 16)),
+    );
+  return path + url.slice(pathEnd);
 }
 
 function withoutFragment(url: string): string {

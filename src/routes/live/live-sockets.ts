@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import type { Clock } from "../../kit/clock.ts";
 import { defined } from "../../kit/defined.ts";
+import { isHandshake, offeredProtocols } from "../../kit/web-socket-handshake.ts";
 import type { Caller } from "../../access/caller.ts";
 import { type Requester, requesterOf } from "../http/access/requester.ts";
 import { askedBy, Asker, presentAsker } from "../http/access/asker.ts";
@@ -36,10 +37,16 @@ interface Client {
 
 /** The part of Bun's server that this module uses. */
 interface SocketServer {
-  upgrade(request: Request, options: { readonly data: LiveSocket }): boolean;
+  upgrade(
+    request: Request,
+    options: { readonly data: LiveSocket; readonly headers: Readonly<Record<string, string>> },
+  ): boolean;
   requestIP(request: Request): { readonly address: string } | null;
   publish(topic: string, text: string): unknown;
 }
+
+/** Without it, Bun would answer with the first text of the client's header. */
+const noProtocol = { "sec-websocket-protocol": "" };
 
 /** The pause between two periodic checks of all sockets. */
 const checkEveryMs = 100;
@@ -91,12 +98,14 @@ export class LiveSockets implements SocketOwner {
    *  WS_MAX_CONNECTIONS allows */
   upgrade(request: Request, server: SocketServer | null): void {
     const { wsMaxConnections } = this.options.settings;
-    if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") throw upgradeRequired();
+    if (offeredProtocols(request.headers).length > 0) throw noSubprotocols();
+    if (!request.headers.has("upgrade")) throw upgradeRequired();
     if (this.options.stopping.aborted) throw this.refusal("shutdown", "This gateway is stopping; connect again");
     if (this.sockets.size >= wsMaxConnections) {
       const message = `There are ${wsMaxConnections} connections already, as many as WS_MAX_CONNECTIONS allows`;
       throw this.refusal("connections", message);
     }
+    if (!isHandshake(request.headers)) throw upgradeRequired();
     this.server = server ?? undefined;
     const socket = new LiveSocket(this);
     const requester = requesterOf(request);
@@ -105,7 +114,7 @@ export class LiveSockets implements SocketOwner {
     this.askers.set(socket, asker);
     const release = asker.hold("sockets");
     this.releases.set(socket, release);
-    if (server?.upgrade(request, { data: socket }) === true) return;
+    if (server?.upgrade(request, { data: socket, headers: noProtocol }) === true) return;
     release();
     throw upgradeRequired();
   }
@@ -243,4 +252,12 @@ export class LiveSockets implements SocketOwner {
 function upgradeRequired(): ApiError {
   const message = "/ws speaks WebSocket; connect with a WebSocket client, such as wscat -c ws://localhost:8080/ws";
   return new ApiError(426, "upgrade_required", { message, details: { upgrade: "websocket" } });
+}
+
+/** A client that offers subprotocols relies on one of them being chosen.
+ *  Source: https://www.rfc-editor.org/rfc/rfc6455#section-4.1 */
+function noSubprotocols(): ApiError {
+  const message =
+    "/ws has messages of its own, and no subprotocol: connect without Sec-WebSocket-Protocol; graphql-transport-ws is at /graphql";
+  return new ApiError(400, "invalid_parameter", { message, details: { header: "sec-websocket-protocol" } });
 }

@@ -6,6 +6,7 @@ import { aborted } from "../../kit/aborted.ts";
 import { defined } from "../../kit/defined.ts";
 import { urlOfHost } from "../../kit/host-port.ts";
 import type { HostNames } from "../../kit/host-names.ts";
+import { isHandshake } from "../../kit/web-socket-handshake.ts";
 import type { TlsFront } from "../../tls/tls-front.ts";
 import type { Backends } from "./backends.ts";
 import { errorResponse, hostNotAllowed, invalidHost, tlsRequired } from "./error-response.ts";
@@ -100,8 +101,7 @@ export class Balancer extends BaseService {
     if (client === undefined) return tlsRequired();
     if (new URL(request.url).pathname === statusPath) return this.status(request);
     const { backends } = this.options;
-    const isHandshake = request.headers.get("upgrade")?.toLowerCase() === "websocket";
-    return isHandshake ? this.upgrade(request, client, server) : forward(request, client, backends);
+    return isHandshake(request.headers) ? this.upgrade(request, client, server) : forward(request, client, backends);
   }
 
   /** @returns undefined for a connection that did not come through TLS, if the balancer serves TLS */

@@ -1,5 +1,6 @@
 import type { Clock } from "../../kit/clock.ts";
 import { endsWithin } from "../../kit/within.ts";
+import { offeredProtocols } from "../../kit/web-socket-handshake.ts";
 import type { Backend } from "./backend.ts";
 import type { Backends } from "./backends.ts";
 import { type BalancerClient, forwardedHeaders } from "./request-headers.ts";
@@ -32,10 +33,9 @@ export async function openRelay(
   const { pathname, search } = new URL(request.url);
   const headers = forwardedHeaders(request, client);
   for (const name of handshakeHeaders) headers.delete(name);
-  const protocols = (request.headers.get("sec-websocket-protocol") ?? "").split(",").map((name) => name.trim());
   const options = {
     headers: Object.fromEntries(headers),
-    protocols: protocols.filter((name) => name !== ""),
+    protocols: offeredProtocols(request.headers),
     ...backends.tlsOption,
   };
   const tried = new Set<Backend>();

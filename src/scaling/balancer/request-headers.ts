@@ -1,3 +1,5 @@
+import { isHostHeader } from "../../kit/host-header.ts";
+
 /** Headers that belong to one connection, which a proxy must not pass on. The balancer itself answers `Expect`.
  *  Source: https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1 */
 const connectionHeaders = [
@@ -37,8 +39,7 @@ export function withoutConnectionHeaders(given: Headers): Headers {
   return headers;
 }
 
-/** False for a Host header that servers may read differently: several hosts, or characters that end a host in a URL.
- *  Source: https://www.rfc-editor.org/rfc/rfc9112#section-3.2 */
+/** False for a request whose Host header is not one host, or one that no URL can have. */
 export function hasUsableHost({ headers, url }: Request): boolean {
-  return /^[\w.~:[\]-]*$/.test(headers.get("host") ?? "") && URL.canParse(url);
+  return isHostHeader(headers.get("host") ?? "") && URL.canParse(url);
 }

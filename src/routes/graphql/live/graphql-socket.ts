@@ -13,6 +13,7 @@ import { askedBy, Asker, presentAsker } from "../../http/access/asker.ts";
 import { ApiError } from "../../http/api-error.ts";
 import type { RateLimit } from "../../http/rate-limit.ts";
 import { graphqlError } from "../../graphql-kit/graphql-errors.ts";
+import { requireProtocol } from "./subprotocol.ts";
 
 /** Yoga's functions for one operation, which apply all plugins. */
 interface Operation {
@@ -102,8 +103,9 @@ export class GraphqlSockets {
   }
 
   /** Upgrades a request to a WebSocket.
-   *  @throws ApiError if the request is not a handshake, or the gateway accepts no more connections */
+   *  @throws ApiError if the request is not a handshake, or does not offer the subprotocol, or the gateway accepts no more connections */
   upgrade(request: Request, server: SocketServer | null): void {
+    requireProtocol(request.headers);
     const { stopping, maxConnections, log } = this.options;
     if (stopping.aborted || this.sockets.size >= maxConnections) {
       const message = stopping.aborted
@@ -241,7 +243,7 @@ export class GraphqlSocket {
     let onMessage: Connection["onMessage"] = () => Promise.resolve();
     const onClosed = this.protocol.opened(
       {
-        protocol: this.client.request.headers.get("sec-websocket-protocol")?.split(",")[0]?.trim() ?? "",
+        protocol: GRAPHQL_TRANSPORT_WS_PROTOCOL,
         send: (text) => this.send(wire, text),
         close: (code, reason) => wire.close(code, reason),
         onMessage: (handler) => void (onMessage = handler),

@@ -1,4 +1,5 @@
 import type { CredentialText } from "../../../access/credential.ts";
+import { isHandshake } from "../../../kit/web-socket-handshake.ts";
 import { cookieIn } from "./session-cookie.ts";
 
 /** What a request shows to say who sends it. An Authorization header counts alone, even if it has no key that can be read, and a
@@ -8,8 +9,7 @@ import { cookieIn } from "./session-cookie.ts";
 export function credentialOf({ headers, url }: Request, sessionCookie: string | undefined): CredentialText | undefined {
   const authorization = headers.get("authorization");
   if (authorization !== null) return credential("bearer", keyIn(authorization));
-  const isSocket = headers.get("upgrade")?.toLowerCase() === "websocket";
-  const ticket = isSocket ? credential("ticket", ticketIn(url)) : undefined;
+  const ticket = isHandshake(headers) ? credential("ticket", ticketIn(url)) : undefined;
   const session = sessionCookie === undefined ? undefined : cookieIn(headers, sessionCookie);
   return ticket ?? credential("session", session);
 }

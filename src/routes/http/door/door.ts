@@ -1,4 +1,5 @@
 import { Elysia } from "elysia";
+import { isHostHeader } from "../../../kit/host-header.ts";
 import type { HostNames } from "../../../kit/host-names.ts";
 import type { AuditTrail } from "../../../access/audit.ts";
 import { clientAddress } from "../access/client-address.ts";
@@ -51,9 +52,10 @@ export function door({ hosts, corsOrigins, trail, trustsForwardedFor }: DoorPart
       const address = clientAddress(request, server, trustsForwardedFor) ?? "";
       stranger(address, trail).refused(`${method} ${path}`, target ?? "", result);
     };
-    if (safeMethods.has(method) && openPaths.has(path)) return;
     // only HTTP/1.0 allows a request without Host, and no browser speaks it
     const host = headers.get("host");
+    if (host !== null && !isHostHeader(host)) throw invalidHost(host);
+    if (safeMethods.has(method) && openPaths.has(path)) return;
     if (host !== null && !hosts.includes(host)) {
       note("host_not_allowed", host);
       throw hostNotAllowed(host);
@@ -82,6 +84,13 @@ function isNavigation(headers: Headers): boolean {
 
 function isPage(path: string, url: string): boolean {
   return signInPaths.has(path) || (pagePaths.has(path) && !url.includes("?"));
+}
+
+function invalidHost(host: string): ApiError {
+  return new ApiError(400, "invalid_host", {
+    message: "The Host header is not usable; expected one host name or address, with or without a port",
+    details: { value: shown(host) },
+  });
 }
 
 function hostNotAllowed(host: string): ApiError {

@@ -3,7 +3,7 @@ import { inventoryStates } from "../../../domain/inventory.ts";
 import { metricNames } from "../../../domain/metrics.ts";
 import { nameMaxLength } from "../../schemas/envelope.ts";
 import { selectorFields } from "../../schemas/gpu-selector.ts";
-import { cursorParameter } from "./cursor.ts";
+import { cursorParameter, hasTypes } from "./cursor.ts";
 import { choice, integer, listOf, optional, type Parameter, text, withDefault } from "./parameter.ts";
 import type { Text } from "./spelling.ts";
 
@@ -86,7 +86,9 @@ export const gpuListQuery = {
     maxLength: 2048,
     following: "the elements that follow",
     example: ["mtv5-dgx1-hgpu-032", 4, "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4"],
-    positionOf: (place) => place,
+    // of hosts, the name and the cluster
+    positionOf: (place) =>
+      hasTypes(place, "string", "number", "string") || hasTypes(place, "string", "string") ? place : undefined,
   }),
 };
 

@@ -14,14 +14,27 @@ export function encodeCursor(place: Place): string {
 /** @returns undefined if the text is not a cursor */
 function decodeCursor(cursor: string): Place | undefined {
   const content = Buffer.from(cursor, "base64url").toString();
-  if (/^-?\d+(?::-?\d+)*$/.test(content)) return content.split(":").map(Number);
+  const place = /^-?\d+(?::-?\d+)*$/.test(content) ? content.split(":").map(Number) : parsed(content);
+  return Array.isArray(place) && place.length > 0 && place.every(isPart) ? place : undefined;
+}
+
+function parsed(json: string): unknown {
   try {
-    const place: unknown = JSON.parse(content);
-    const isPlace = Array.isArray(place) && place.every((part) => typeof part === "string" || typeof part === "number");
-    return isPlace ? place : undefined;
+    return JSON.parse(json);
   } catch {
     return undefined;
   }
+}
+
+/** False for what no element has, and no store can compare: a text with NUL or half a character, or a number that is not exact. */
+function isPart(part: unknown): part is string | number {
+  if (typeof part === "string") return part.isWellFormed() && !part.includes("\0");
+  return Number.isSafeInteger(part);
+}
+
+/** True if the parts of a place are of these types. */
+export function hasTypes(place: Place, ...types: readonly ("string" | "number")[]): boolean {
+  return place.length === types.length && place.every((part, index) => typeof part === types[index]);
 }
 
 interface CursorOptions<Position extends object> {

@@ -8,11 +8,14 @@ import type { Clock } from "../../../kit/clock.ts";
 import { defined } from "../../../kit/defined.ts";
 import type { CoverageQueries } from "../../../pipeline/store/telemetry-queries.ts";
 import { gpuSelection, limit } from "../../http/parameters/common.ts";
-import { cursorParameter, encodeCursor } from "../../http/parameters/cursor.ts";
+import { cursorParameter, encodeCursor, type Place } from "../../http/parameters/cursor.ts";
 import { choice, type ValuesOf, withDefault } from "../../http/parameters/parameter.ts";
 import { hourBounds, hoursBetween } from "../../http/parameters/time-bounds.ts";
 import { selectorOf } from "../../schemas/gpu-selector.ts";
 import { toApiCoverage } from "./coverage-row.ts";
+
+/** What a database can take for an instant: the year 5138. */
+const maxTimeMs = 1e14;
 
 /** The parameters of requests for coverage. */
 export const coverageQuery = {
@@ -36,10 +39,15 @@ export const coverageQuery = {
     maxLength: 4096,
     following: "the rows that follow",
     example: [1_752_868_800_000, "local-cluster", "mtv5-dgx1-hgpu-032"],
-    positionOf: ([timeMs, ...group]): CoveragePlace | undefined =>
-      typeof timeMs === "number" ? { timeMs, group: group.map(String) } : undefined,
+    positionOf: placeOf,
   }),
 };
+
+/** @returns undefined unless a row can begin at this time: an hour, or a range of hours */
+function placeOf([timeMs, ...group]: Place): CoveragePlace | undefined {
+  const isHour = typeof timeMs === "number" && timeMs % coverageHourMs === 0 && Math.abs(timeMs) < maxTimeMs;
+  return isHour ? { timeMs, group: group.map(String) } : undefined;
+}
 
 /** A part of the coverage, in the API's shape. */
 export interface ApiCoveragePage {

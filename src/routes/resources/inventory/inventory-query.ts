@@ -9,7 +9,7 @@ import { firstMsOf } from "../../../domain/timestamp.ts";
 import { defined } from "../../../kit/defined.ts";
 import type { Declaration } from "../../answers/inventory-answers.ts";
 import { limit, nameOf } from "../../http/parameters/common.ts";
-import { cursorParameter } from "../../http/parameters/cursor.ts";
+import { cursorParameter, hasTypes } from "../../http/parameters/cursor.ts";
 import {
   choice,
   instant,
@@ -45,10 +45,10 @@ export const inventoryQuery = {
     maxLength: 4096,
     following: "the items that follow",
     example: ["lab", "gpu-01", "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4"],
-    positionOf: ([clusterId, hostname, uuid]): InventoryPlace | undefined =>
-      clusterId === undefined || hostname === undefined || uuid === undefined
-        ? undefined
-        : { clusterId: String(clusterId), hostname: String(hostname), uuid: String(uuid) },
+    positionOf: (place): InventoryPlace | undefined => {
+      const [clusterId, hostname, uuid] = place.map(String) as [string, string, string];
+      return hasTypes(place, "string", "string", "string") ? { clusterId, hostname, uuid } : undefined;
+    },
   }),
 };
 

@@ -26,7 +26,11 @@ const selection = {
 
 /** The parameter for the `next_cursor` of a list of usage. */
 const cursor = (example: Place) =>
-  cursorParameter({ maxLength: 4096, following: "the rows that follow", example, positionOf: (place) => place });
+  cursorParameter({
+    ...{ maxLength: 4096, following: "the rows that follow", example },
+    positionOf: (place) =>
+      place.every((part, index) => typeof part === (index === 0 ? "number" : "string")) ? place : undefined,
+  });
 
 /** The parameters of requests for usage. */
 export const usageQuery = {
