@@ -19,6 +19,8 @@ export interface LiveFleetOptions {
   readonly streamers: number;
   readonly collectors: number;
   readonly gateways: number;
+  /** COLLECTOR_WORKERS of each collector. */
+  readonly workers: number;
 }
 
 /** Exporters of 8 GPUs each, and the processes and servers that store and show their telemetry. */
@@ -54,6 +56,7 @@ export async function startLiveFleet(options: LiveFleetOptions, stops: (() => Pr
   const env = {
     ...{ ETCD_ENDPOINTS: etcd.endpoints.join(","), DATABASE_URL: database.url, LOG_LEVEL: "warn" },
     ...{ DCGM_TARGETS_FILE: targetsFile, DCGM_INTERVAL: options.interval },
+    COLLECTOR_WORKERS: String(options.workers),
   };
   const running = new Map<string, PipelineProcess>();
   const start = async (role: string, number: number): Promise<string> => {
