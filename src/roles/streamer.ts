@@ -148,7 +148,7 @@ async function openRangeAssignment(shared: SharedParts): Promise<RangeAssignment
 /** With etcd, one streamer at a time owns a live source. Without etcd, the store gives the time of the last batch. */
 async function openLiveAssignment(shared: SharedParts): Promise<LiveAssignment> {
   const { config, etcd, store, clock, instanceId: streamerId } = shared;
-  if (etcd === undefined) return new LocalLiveAssignment((await store.open()).store);
+  if (etcd === undefined) return new LocalLiveAssignment((await store.open()).store, clock);
   const { queueTopic: topic, queueLeaseSeconds: leaseSeconds } = config;
   return new EtcdLiveAssignment({ client: etcd, topic, clock, streamerId, leaseSeconds });
 }
@@ -156,7 +156,7 @@ async function openLiveAssignment(shared: SharedParts): Promise<LiveAssignment> 
 /** With etcd, streamers share the targets of exporters. Without etcd, this process has all of them. */
 async function openTargetAssignment(shared: SharedParts, retries: StreamRetries): Promise<TargetAssignment> {
   const { config, etcd, store, clock, instanceId: streamerId } = shared;
-  if (etcd === undefined) return new LocalTargetAssignment({ store: (await store.open()).store, retries });
+  if (etcd === undefined) return new LocalTargetAssignment({ store: (await store.open()).store, clock, retries });
   const { queueTopic: topic, queueLeaseSeconds: leaseSeconds } = config;
   return new EtcdTargetAssignment({ client: etcd, topic, clock, streamerId, leaseSeconds, retries });
 }

@@ -66,6 +66,21 @@ export function exerciseLiveAssignment(name: string, open: () => Promise<OpenLiv
       await later.close();
     });
 
+    test("a batch of a process whose clock was ahead does not hold back the next owner", async () => {
+      opened = await open();
+      const { assignment, source, settle, openOther } = opened;
+      const claimed = (await assignment.claim(source, never)) as ClaimedSource;
+      const aheadMs = Date.now() + 60_000;
+      await settle(claimed, { ...batchAt(source.sourceId, 1), timeMs: aheadMs });
+      await claimed.release();
+      await assignment.close();
+      const [later, beforeMs] = [openOther(), Date.now()];
+      const next = await later.claim(source, never);
+      expect(next).toMatchObject({ takenUntilMs: aheadMs });
+      expect(next?.afterMs).toBeWithin(beforeMs, Date.now() + 1);
+      await later.close();
+    });
+
     test("a claim with an aborted signal returns nothing, and a second close does nothing", async () => {
       opened = await open();
       expect(await opened.assignment.claim(opened.source, AbortSignal.abort())).toBeUndefined();

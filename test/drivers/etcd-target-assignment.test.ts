@@ -3,7 +3,7 @@ import { type ProvidedEtcd, provideEtcd } from "../../dev/servers/provide-etcd.t
 import { until } from "../../dev/until.ts";
 import { EtcdClient } from "../../src/etcd/etcd-client.ts";
 import { prefixRange, put } from "../../src/etcd/requests.ts";
-import { systemClock as clock } from "../../src/kit/clock.ts";
+import { type Clock, systemClock as clock } from "../../src/kit/clock.ts";
 import { readEnvelope } from "../../src/pipeline/queue/etcd/envelope.ts";
 import { EtcdQueue } from "../../src/pipeline/queue/etcd/etcd-queue.ts";
 import type { MessageEnvelope } from "../../src/pipeline/queue/queue.ts";
@@ -46,6 +46,7 @@ class Member {
     readonly name: string,
     topic: string,
     ids: readonly string[],
+    clock: Clock,
   ) {
     this.targets = new ToldTargets(ids.map((id) => new ScheduledSource(id, { intervalMs, clock })));
     this.queue = openQueue(this.client, topic);
@@ -77,7 +78,11 @@ function openPipeline(count: number) {
   topics += 1;
   const topic = `shares-${run}-${topics}`;
   const ids = Array.from({ length: count }, (_, index) => `target-${index}`);
-  return { topic, ids, join: (name: string, known: readonly string[] = ids) => new Member(name, topic, known) };
+  return {
+    topic,
+    ids,
+    join: (name: string, known: readonly string[] = ids, by = clock) => new Member(name, topic, known, by),
+  };
 }
 
 /** Names of the owners, by target. */
@@ -303,4 +308,22 @@ test("messages of many targets are published together, and only that of a target
   await queue.publish(messages.slice(0, 1), { signal, claims });
   expect(await latestOf("target-0")).toBe(latestText(batchAt("target-0", 2).timeMs));
   await queue.close();
+});
+
+test("a streamer whose clock was a minute ahead does not hold back its successor, whose scrapes are stored beside its own", async () => {
+  const { topic, ids, join } = openPipeline(3);
+  const aheadMs = 60_000;
+  const ahead = join("ahead", ids, { ...clock, nowMs: () => clock.nowMs() + aheadMs });
+  const scrapesOf = async (id: string) => (await publishedOf(topic)).get(id) ?? [];
+  const everyTarget = async (isWanted: (scrapes: readonly PublishedScrape[]) => boolean): Promise<boolean> =>
+    (await Promise.all(ids.map(scrapesOf))).every(isWanted);
+  await until(() => everyTarget((scrapes) => scrapes.length >= 2), { timeoutMs: 10_000 });
+  await ahead.stop();
+  const beforeMs = clock.nowMs();
+  const successor = join("successor");
+  const isRead = ({ timeMs }: PublishedScrape): boolean => timeMs < beforeMs + aheadMs / 2;
+  await until(() => everyTarget((scrapes) => scrapes.filter(isRead).length >= 3), { timeoutMs: 10_000 });
+  await successor.stop();
+  const all = await Promise.all(ids.map(scrapesOf));
+  for (const scrapes of all) expect(new Set(scrapes.map(({ timeMs }) => timeMs)).size).toBe(scrapes.length);
 });

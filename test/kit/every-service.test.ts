@@ -180,7 +180,7 @@ exerciseService("a streamer that shares a file through etcd", () => {
   return openReplayStreamer(new EtcdAssignment({ ...options, ...names, client, clock, log }));
 });
 exerciseService("a streamer of a live source, alone with its store", () =>
-  openLiveStreamer(new LocalLiveAssignment(opened.store)),
+  openLiveStreamer(new LocalLiveAssignment(opened.store, clock)),
 );
 exerciseService("a streamer that shares a live source through etcd", () => {
   const options = { streamerId: crypto.randomUUID(), leaseSeconds: 5, topic: defaultTopic };

@@ -2,6 +2,7 @@ import { makeBatch } from "../../dev/make-batch.ts";
 import { BatchBuilder } from "../../src/domain/batch-builder.ts";
 import { aborted } from "../../src/kit/aborted.ts";
 import type { Clock } from "../../src/kit/clock.ts";
+import { freeTime } from "../../src/pipeline/source/scheduled-readings.ts";
 import { Schedule } from "../../src/pipeline/source/schedule.ts";
 import type { LiveBatch, LiveSource } from "../../src/pipeline/source/source.ts";
 import type { DroppedReading } from "../../src/domain/reading.ts";
@@ -50,7 +51,7 @@ export class ScheduledSource implements LiveSource {
     this.schedule = new Schedule(sourceId, options.intervalMs);
   }
 
-  async *read(afterMs: number, signal: AbortSignal): AsyncIterable<LiveBatch> {
+  async *read(afterMs: number, signal: AbortSignal, takenUntilMs?: number): AsyncIterable<LiveBatch> {
     const { clock, intervalMs } = this.options;
     let lastMs = afterMs;
     for (;;) {
@@ -60,10 +61,11 @@ export class ScheduledSource implements LiveSource {
       await clock.sleep(Math.max(0, dueMs - clock.nowMs()), signal);
       if (signal.aborted) return;
       lastMs = dueMs;
-      const batch = makeBatch([{ uuid: `GPU-${this.sourceId}`, timeMs: dueMs, metrics: { temperature: 30 } }]);
+      const timeMs = freeTime(dueMs, takenUntilMs);
+      const batch = makeBatch([{ uuid: `GPU-${this.sourceId}`, timeMs, metrics: { temperature: 30 } }]);
       yield {
-        ...{ timeMs: dueMs, idempotencyKey: `${this.sourceId}:${dueMs}`, batch },
-        reading: { timeMs: dueMs, intervalMs, outcome: "read", count: 1 },
+        ...{ timeMs, idempotencyKey: `${this.sourceId}:${timeMs}`, batch },
+        reading: { timeMs, intervalMs, outcome: "read", count: 1 },
       };
     }
   }

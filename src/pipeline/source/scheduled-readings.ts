@@ -18,8 +18,10 @@ export interface SkippedReadings {
 export interface ScheduledSource {
   readonly schedule: Schedule;
   readonly clock: Clock;
-  /** Reads what is due. @returns undefined to end, when the signal aborted and it is not known what became of the reading */
-  readonly read: (dueMs: number, signal: AbortSignal) => Promise<LiveBatch | undefined>;
+  /** See LiveSource. */
+  readonly takenUntilMs: number | undefined;
+  /** Reads what is due. @param timeMs of the batch @returns undefined to end, when the signal aborted and it is not known what became of the reading */
+  readonly read: (timeMs: number, signal: AbortSignal) => Promise<LiveBatch | undefined>;
   readonly skipped: (skipped: SkippedReadings) => LiveBatch;
   /** The machine's clock was set back: nothing is due until it reaches the time of the last reading. */
   readonly waitsUntil: (dueMs: number) => void;
@@ -34,7 +36,7 @@ const latestStartMs = 1000;
 export async function* readOnSchedule(
   afterMs: number,
   signal: AbortSignal,
-  { schedule, clock, read, skipped, waitsUntil }: ScheduledSource,
+  { schedule, clock, read, skipped, waitsUntil, takenUntilMs }: ScheduledSource,
 ): AsyncGenerator<LiveBatch, void, undefined> {
   const { intervalMs } = schedule;
   // the time of the last reading that is told, and how long its batch waited to be published
@@ -44,7 +46,11 @@ export async function* readOnSchedule(
     const count = lastMs === -Infinity ? 0 : schedule.countBetween(lastMs, dueMs);
     if (count > 0) {
       lastMs = dueMs - intervalMs;
-      const batch = skipped({ timeMs: lastMs, count, ...causeOf(isFirst, waitedMs, count * intervalMs) });
+      const batch = skipped({
+        timeMs: freeTime(lastMs, takenUntilMs),
+        count,
+        ...causeOf(isFirst, waitedMs, count * intervalMs),
+      });
       const yieldedMs = clock.nowMs();
       yield batch;
       waitedMs = clock.nowMs() - yieldedMs;
@@ -60,13 +66,18 @@ export async function* readOnSchedule(
       if (lastMs === -Infinity) lastMs = dueMs - intervalMs;
       continue;
     }
-    const batch = await read(dueMs, signal);
+    const batch = await read(freeTime(dueMs, takenUntilMs), signal);
     if (batch === undefined) return;
     lastMs = dueMs;
     const yieldedMs = clock.nowMs();
     yield batch;
     waitedMs = clock.nowMs() - yieldedMs;
   }
+}
+
+/** The time of a batch: the time at which it is due, or the millisecond after it if a batch of another clock may have that time. */
+export function freeTime(dueMs: number, takenUntilMs = -Infinity): number {
+  return dueMs <= takenUntilMs ? dueMs + 1 : dueMs;
 }
 
 /** Why due readings were skipped.

@@ -57,6 +57,8 @@ export interface LiveSource {
    *  slower than the source misses batches. A reading that is under way at the abort may end within 2 s, and is yielded.
    *  A reading that fails yields no records; an error that is thrown ends the streamer until it is restarted.
    *  @param afterMs the time of the last batch that any process has published: only later batches are read
+   *  @param takenUntilMs up to this time, a process whose clock was ahead has published batches: batches until then have times that
+   *    its batches do not have. Absent: none has
    *  @throws UnusableSource when the source can no longer be read */
-  read(afterMs: number, signal: AbortSignal): AsyncIterable<LiveBatch>;
+  read(afterMs: number, signal: AbortSignal, takenUntilMs?: number): AsyncIterable<LiveBatch>;
 }

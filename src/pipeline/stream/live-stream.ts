@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import type { LiveSource } from "../source/source.ts";
+import { aheadText } from "./assignment/known-position.ts";
 import type { ClaimedSource, LiveAssignment } from "./assignment/live-assignment.ts";
 import { type KeyedBatch, keyedByInstant } from "./batch-messages.ts";
 import type { BatchPublisher } from "./batch-publisher.ts";
@@ -39,6 +40,8 @@ export class LiveStream implements SourceStream {
       this.owner = undefined;
       if (claimed === undefined) return;
       this.current = 1;
+      const ahead = aheadText(claimed);
+      if (ahead !== undefined) log.warn(`${source.description}: ${ahead}`);
       const publishing = publisher.publish(claimed, (stop) => this.batchesOf(claimed, stop), signal);
       await publishing.finally(() => (this.current = 0));
       if (claimed.lost.aborted) log.warn(`${source.description} may now be read by another streamer`);
@@ -60,8 +63,8 @@ export class LiveStream implements SourceStream {
     });
   }
 
-  private async *batchesOf({ afterMs }: ClaimedSource, stop: AbortSignal): AsyncIterable<KeyedBatch> {
+  private async *batchesOf({ afterMs, takenUntilMs }: ClaimedSource, stop: AbortSignal): AsyncIterable<KeyedBatch> {
     const { source } = this.options;
-    for await (const batch of source.read(afterMs, stop)) yield keyedByInstant(source.sourceId, batch);
+    for await (const batch of source.read(afterMs, stop, takenUntilMs)) yield keyedByInstant(source.sourceId, batch);
   }
 }

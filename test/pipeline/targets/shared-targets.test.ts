@@ -40,7 +40,7 @@ function open(sources: readonly LiveSource[] = [], options: { capacityMessages?:
   const queue = new MemoryQueue({ topic: "t", clock, capacityMessages, leaseSeconds: 5, maxAttempts: 3 });
   const targets = new ToldTargets(sources);
   const openAssignment = (retries: ConstructorParameters<typeof LocalTargetAssignment>[0]["retries"]) =>
-    new LocalTargetAssignment({ store, retries });
+    new LocalTargetAssignment({ store, clock, retries });
   const { stream, stop } = runTargets({ queue, targets, bufferBytes, openAssignment });
   const ready = async (): Promise<number> => (await queue.stats()).readyMessages;
   return { queue, stream, targets, ready, stop };
@@ -57,7 +57,10 @@ class ToldAssignment implements TargetAssignment {
 
   know(sourceIds: ReadonlySet<string>): void {
     const { signal: lost } = new AbortController();
-    for (const sourceId of sourceIds) this.owner?.claimed({ sourceId, lost, afterMs: 0, forMessage: () => undefined });
+    const position = { afterMs: 0, takenUntilMs: -Infinity };
+    for (const sourceId of sourceIds) {
+      this.owner?.claimed({ sourceId, lost, ...position, forMessage: () => undefined });
+    }
   }
 
   readonly release = () => Promise.resolve();

@@ -73,12 +73,13 @@ export class ExporterSource implements LiveSource {
     this.health.dropped(reading);
   }
 
-  async *read(afterMs: number, signal: AbortSignal): AsyncIterable<LiveBatch> {
+  async *read(afterMs: number, signal: AbortSignal, takenUntilMs?: number): AsyncIterable<LiveBatch> {
     const { clock, openReader, log } = this.options;
     const scrapes = new Scrapes(openReader(this.target), new FrozenReadings());
     try {
       yield* readOnSchedule(afterMs, signal, {
         schedule: this.schedule,
+        takenUntilMs,
         clock,
         read: (dueMs) => this.scrape(scrapes, dueMs, signal),
         skipped: (skipped) => this.missed({ ...skipped, failure: skippedFailure(skipped) }),

@@ -52,9 +52,10 @@ export class SmiSource implements LiveSource {
     return this.failure.current;
   }
 
-  read(afterMs: number, signal: AbortSignal): AsyncIterable<LiveBatch> {
+  read(afterMs: number, signal: AbortSignal, takenUntilMs?: number): AsyncIterable<LiveBatch> {
     return readOnSchedule(afterMs, signal, {
       schedule: this.schedule,
+      takenUntilMs,
       clock: this.options.clock,
       read: (dueMs) => this.readAt(dueMs, signal),
       skipped: ({ timeMs, count, cause }) =>

@@ -5,7 +5,7 @@ import { SimulatedFleet, type SimulatedFleetOptions } from "./simulated-fleet.ts
 import { simulatedMetrics } from "./simulated-metrics.ts";
 import type { SourceReading } from "../../../domain/reading.ts";
 import { BatchBuilder } from "../../../domain/batch-builder.ts";
-import { causeOf } from "../scheduled-readings.ts";
+import { causeOf, freeTime } from "../scheduled-readings.ts";
 import type { LiveBatch, LiveSource } from "../source.ts";
 
 export interface SimulatedSourceOptions extends SimulatedFleetOptions {
@@ -55,7 +55,7 @@ export class SimulatedSource implements LiveSource {
     this.parts = partsOf(this.fleet, batchMaxSamples);
   }
 
-  async *read(afterMs: number, signal: AbortSignal): AsyncIterable<LiveBatch> {
+  async *read(afterMs: number, signal: AbortSignal, takenUntilMs?: number): AsyncIterable<LiveBatch> {
     const { clock, intervalMs } = this.options;
     const first = Math.floor(afterMs / intervalMs) + 1;
     let waitedMs = 0;
@@ -70,7 +70,7 @@ export class SimulatedSource implements LiveSource {
       if (signal.aborted) return;
       this.fleet.advance();
       waitedMs = 0;
-      for (const batch of this.batchesAt(tick * intervalMs)) {
+      for (const batch of this.batchesAt(freeTime(tick * intervalMs, takenUntilMs))) {
         const yieldedMs = clock.nowMs();
         yield batch;
         waitedMs += clock.nowMs() - yieldedMs;

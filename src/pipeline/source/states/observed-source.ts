@@ -37,9 +37,9 @@ export class ObservedSource implements LiveSource {
     return this.health.show();
   }
 
-  async *read(afterMs: number, signal: AbortSignal): AsyncIterable<LiveBatch> {
+  async *read(afterMs: number, signal: AbortSignal, takenUntilMs?: number): AsyncIterable<LiveBatch> {
     try {
-      for await (const batch of this.options.source.read(afterMs, signal)) {
+      for await (const batch of this.options.source.read(afterMs, signal, takenUntilMs)) {
         this.observe(batch);
         yield batch;
       }

@@ -1,6 +1,7 @@
 import { get, isAbsent, put, putIfAbsent, remove, wasCreatedAt } from "../../../etcd/requests.ts";
 import type { LiveSource } from "../../source/source.ts";
 import { LiveKeys } from "./checkpoint-keys.ts";
+import { knownPosition } from "./known-position.ts";
 import type { ClaimedSource, LiveAssignment } from "./live-assignment.ts";
 import { ReleaseWatch } from "./release-watch.ts";
 import { latestText, readLatest } from "./stored-plan.ts";
@@ -67,7 +68,7 @@ export class EtcdLiveAssignment implements LiveAssignment {
       const isMine = wasCreatedAt(keys.owner, claimed.revision);
       const removal = { compare: [isMine], success: [remove(keys.owner)] };
       return {
-        afterMs: latest === undefined ? -Infinity : readLatest(latest.value),
+        ...knownPosition(latest && readLatest(latest.value), clock.nowMs()),
         checkpoint: {
           key: keys.latest,
           valueAt: ({ offset: timeMs }) => latestText(timeMs),

@@ -1,8 +1,9 @@
 import type { LiveSource } from "../../source/source.ts";
 import type { Claim } from "./claim.ts";
+import type { KnownPosition } from "./known-position.ts";
 
 /** A live source that only this streamer reads and publishes now. */
-export interface ClaimedSource extends Claim {
+export interface ClaimedSource extends Claim, KnownPosition {
   /** Time of the last batch that any process has published. If there is none: -Infinity for the first claim of the source; for a later
    *  one, the time of the first claim if it is known. */
   readonly afterMs: number;

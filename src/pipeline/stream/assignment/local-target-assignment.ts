@@ -1,11 +1,14 @@
+import type { Clock } from "../../../kit/clock.ts";
 import type { TelemetryStore } from "../../store/telemetry-store.ts";
 import type { StreamRetries } from "../stream-retries.ts";
+import { knownPosition } from "./known-position.ts";
 import type { TargetAssignment, TargetOwner } from "./target-assignment.ts";
 
 const never = new AbortController().signal;
 
 export interface LocalTargetAssignmentOptions {
   readonly store: Pick<TelemetryStore, "latestInstantMs">;
+  readonly clock: Clock;
   readonly retries: StreamRetries;
 }
 
@@ -52,10 +55,11 @@ export class LocalTargetAssignment implements TargetAssignment {
   }
 
   private async claim(sourceId: string, owner: TargetOwner, signal: AbortSignal): Promise<void> {
-    const { store, retries } = this.options;
+    const { store, clock, retries } = this.options;
     const latestMs = await retries.retrying(() => store.latestInstantMs(sourceId), signal);
     if (signal.aborted) return;
     this.claimed.add(sourceId);
-    owner.claimed({ sourceId, afterMs: latestMs ?? -Infinity, forMessage: () => undefined, lost: never });
+    const position = knownPosition(latestMs, clock.nowMs());
+    owner.claimed({ sourceId, ...position, forMessage: () => undefined, lost: never });
   }
 }

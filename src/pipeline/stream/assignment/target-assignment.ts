@@ -1,7 +1,8 @@
 import type { MessageClaim } from "../../queue/queue.ts";
+import type { KnownPosition } from "./known-position.ts";
 
 /** A target that only this process scrapes and publishes now. */
-export interface TargetClaim {
+export interface TargetClaim extends KnownPosition {
   readonly sourceId: string;
   /** Scheduled time of the last scrape that any process has published. If there is none: when a process first claimed the target,
    *  or -Infinity if no other process can know. */

@@ -3,6 +3,7 @@ import type { EtcdClient } from "../../../etcd/etcd-client.ts";
 import type { LeaseSession } from "../../../etcd/lease-session.ts";
 import type { Clock } from "../../../kit/clock.ts";
 import { get, isAbsent, nested, put, putIfAbsent, remove, wasCreatedAt } from "../../../etcd/requests.ts";
+import { knownPosition } from "./known-position.ts";
 import { latestText, readLatest } from "./stored-plan.ts";
 import type { TargetClaim, TargetOwner } from "./target-assignment.ts";
 import type { TargetBoard } from "./target-board.ts";
@@ -165,10 +166,11 @@ export class TargetClaims {
 
   private hold({ id, revision, latest, owner }: Claimed): void {
     const lost = new AbortController();
-    const [ownerKey, key] = [this.options.keys.owner(id), this.options.keys.latest(id)];
+    const { keys, clock } = this.options;
+    const [ownerKey, key] = [keys.owner(id), keys.latest(id)];
     const held: Held = {
       sourceId: id,
-      afterMs: latest === undefined ? -Infinity : readLatest(latest),
+      ...knownPosition(latest && readLatest(latest), clock.nowMs()),
       forMessage: (timeMs) => ({
         ownerKey,
         ownerRevision: revision,

@@ -3,6 +3,7 @@ import type { Clock } from "../../../kit/clock.ts";
 import { endsWithin } from "../../../kit/within.ts";
 import type { LiveSource } from "../../source/source.ts";
 import type { SourcesChange, TargetSources } from "../../source/target-sources.ts";
+import { aheadText } from "../assignment/known-position.ts";
 import type { TargetAssignment, TargetClaim } from "../assignment/target-assignment.ts";
 import type { SourceStream } from "../source-stream.ts";
 import type { StreamRetries } from "../stream-retries.ts";
@@ -40,6 +41,8 @@ export class SharedTargets implements SourceStream {
   private readonly failed = new AbortController();
   /** What others have taken and is not logged yet: `pending` targets, of which a scrape may be under way, and those that have lost scrapes. */
   private taken = noneTaken();
+  /** A wrong clock concerns many targets: the first is logged. */
+  private hasLoggedAhead = false;
 
   constructor(private readonly options: SharedTargetsOptions) {
     const { bufferBytes: maxBytes, messageMaxBytes } = options;
@@ -108,6 +111,7 @@ export class SharedTargets implements SourceStream {
 
   private claimed(claim: TargetClaim): void {
     const { sourceId } = claim;
+    this.logAhead(claim);
     const reading = this.readings.get(sourceId);
     const source = this.sources.get(sourceId);
     if (reading !== undefined) reading.claimed(claim);
@@ -116,6 +120,13 @@ export class SharedTargets implements SourceStream {
       const onFailure = (error: unknown): void => this.failed.abort(error);
       this.readings.set(sourceId, new TargetReading(source, claim, { kept: this.kept, onFailure }));
     }
+  }
+
+  private logAhead(claim: TargetClaim): void {
+    const ahead = aheadText(claim);
+    if (ahead === undefined || this.hasLoggedAhead) return;
+    this.hasLoggedAhead = true;
+    this.options.log.warn(`${claim.sourceId}: ${ahead}. Other targets may have such records, too`);
   }
 
   /** Gives a target to another process. */

@@ -19,6 +19,7 @@ export class TargetReading {
   /** The time of the last scrape that was read. */
   private readMs: number;
   private publishedMs: number;
+  private takenUntilMs: number;
 
   constructor(
     private source: LiveSource,
@@ -27,6 +28,7 @@ export class TargetReading {
   ) {
     this.sourceId = source.sourceId;
     this.readMs = this.publishedMs = claim.afterMs;
+    this.takenUntilMs = claim.takenUntilMs;
     this.claim = this.watched(claim);
     this.start();
   }
@@ -45,6 +47,7 @@ export class TargetReading {
   claimed(claim: TargetClaim): void {
     this.claim = this.watched(claim);
     this.publishedMs = Math.max(this.publishedMs, claim.afterMs);
+    this.takenUntilMs = Math.max(this.takenUntilMs, claim.takenUntilMs);
     if (this.halt.signal.aborted) void this.resume();
     this.options.kept.announce();
   }
@@ -99,7 +102,7 @@ export class TargetReading {
 
   private async read(source: LiveSource, signal: AbortSignal): Promise<void> {
     const afterMs = Math.max(this.readMs, this.publishedMs);
-    for await (const batch of source.read(afterMs, signal)) {
+    for await (const batch of source.read(afterMs, signal, this.takenUntilMs)) {
       this.readMs = batch.timeMs;
       this.options.kept.add(this, batch);
     }
