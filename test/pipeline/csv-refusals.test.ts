@@ -13,6 +13,12 @@ const examples: Readonly<Record<string, readonly (string | Uint8Array)[]>> = {
     Buffer.from("\u{FEFF}timestamp\tgpu_id\n", "utf16le"),
     Buffer.from("timestamp,gpu_id\n", "utf16le"),
   ],
+  "XML or HTML, if it does not begin as that of nvidia-smi does": [
+    "<html>\n",
+    "<!DOCTYPE html>\n",
+    "<nvidia_smi_log>\n",
+  ],
+  bzip2: ["BZh91AY&SY\u0000"],
   "an exporter's answer": ["# HELP DCGM_FI_DEV_GPU_UTIL GPU utilization\n", "# TYPE DCGM_FI_DEV_GPU_UTIL gauge\n"],
   "columns separated by spaces": ["timestamp gpu_id uuid hostname temperature\n"],
   "no header": ["1772366400,0,GPU-1\n1772366401,0,GPU-1\n"],
@@ -38,13 +44,14 @@ describe("a file that is no CSV is refused in the documented sentence", () => {
 });
 
 test.each([
-  ["bzip2", "BZh91AY&SY\u0000"],
   ["xz", Buffer.from("fd377a585a000004", "hex")],
   ["7-Zip", Buffer.from("377abcaf271c", "hex")],
   ["lz4", Buffer.from("04224d18", "hex")],
 ])("a file that is packed with %s is refused with what to do", async (packer, content) => {
   const path = folder.write(content);
-  await expect(openCsvSource(path)).rejects.toThrow(`${path} is packed with ${packer}, not CSV: unpack it first.`);
+  await expect(openCsvSource(path)).rejects.toThrow(
+    `${path} is packed with ${packer}, not CSV: unpack it first, or pack it with gzip or zstd, which are read as they are.`,
+  );
 });
 
 test("columns separated by colons are refused by their delimiter, not by a list of missing columns", async () => {

@@ -1,4 +1,3 @@
-import type { FileHandle } from "node:fs/promises";
 import { quoted } from "../../../domain/cut-text.ts";
 import type { Clock } from "../../../kit/clock.ts";
 import type { Position, Range } from "../../../domain/range.ts";
@@ -9,11 +8,11 @@ import { FastTemplates } from "./fast-templates.ts";
 import { FileWindow } from "./file-window.ts";
 import { firstTimeIn } from "./first-time.ts";
 import { FileGuard } from "../file/file-guard.ts";
-import { openForReading } from "../file/open-file.ts";
+import type { OpenContent } from "../file/file-content.ts";
 import { GpuCache } from "../labels/gpu-cache.ts";
 import { LastRow } from "./last-row.ts";
 import { LineNumbers, type RangeLines } from "./line-numbers.ts";
-import { type OpenedCsv, openCsv } from "./open-csv.ts";
+import { fileSeen, type OpenedCsv, openCsv } from "./open-csv.ts";
 import { defaultRowMaxBytes } from "./row-splitter.ts";
 import { RowEnds } from "./row-ends.ts";
 import { withHost } from "./smi-host.ts";
@@ -99,7 +98,7 @@ export class CsvSource implements ReplayableSource {
    *          `startedAtMs` */
   static async open(options: CsvSourceOptions, reading = usualReading): Promise<CsvSource> {
     const { path, playing } = options;
-    const opened = withHost(options, await openCsv(path, reading.chunkBytes));
+    const opened = withHost(options, await openCsv(path, { chunkBytes: reading.chunkBytes, clock: options.clock }));
     const fileId = fileIdOf(opened.identity);
     const spreadMs = keepsInstants(options, opened) ? await spreadIn(path, opened, reading.sampleBytes) : 0;
     if (playing.timestamps === "original") {
@@ -115,7 +114,7 @@ export class CsvSource implements ReplayableSource {
 
   /** The prefix of a file's source ids, the same in every round. @throws UnusableSource */
   static async fileId(path: string): Promise<string> {
-    return fileIdOf((await openCsv(path, usualReading.chunkBytes)).identity);
+    return fileIdOf((await fileSeen(path)).identity);
   }
 
   private constructor(
@@ -131,10 +130,10 @@ export class CsvSource implements ReplayableSource {
     for (const name of opened.layout.ignoredColumns) this.addUnread(name);
     this.gpus = new GpuCache(clusterId);
     this.templates = reading.fastLane ? new FastTemplates() : undefined;
-    const { inode, endOffset: sizeBytes, fingerprint } = opened;
+    const { inode, fileBytes: sizeBytes, fingerprint } = opened;
     this.guard = new FileGuard({ path, inode, sizeBytes, fingerprint, onGrown: onWarning });
-    const { start, endOffset, form } = opened;
-    this.lines = new LineNumbers({ path, start, endOffset, chunkBytes: reading.chunkBytes, form });
+    const { start, endOffset, form, content } = opened;
+    this.lines = new LineNumbers({ path, content, start, endOffset, chunkBytes: reading.chunkBytes, form });
     this.lastRow = new LastRow({ path, guard: this.guard, clock, onUnfinished: onWarning });
   }
 
@@ -146,7 +145,7 @@ export class CsvSource implements ReplayableSource {
    *  batch. A row in which the file ends, without a line end or with an open quote, waits until it is whole; all rows before
    *  it are yielded first. */
   async *read(range: Range, signal: AbortSignal): AsyncIterable<RangeBatch> {
-    const file = await openForReading(this.options.path);
+    const file = await this.file.opened.content.open();
     try {
       await this.guard.check();
       const window = this.windowOn(file, range.from.offset);
@@ -173,7 +172,7 @@ export class CsvSource implements ReplayableSource {
   }
 
   async *planRanges(from: Position, rangeBytes: number, signal: AbortSignal): AsyncIterable<Range> {
-    const file = await openForReading(this.options.path);
+    const file = await this.file.opened.content.open();
     try {
       const ends = this.rowEndsIn(this.windowOn(file, from.offset), from);
       for (let start = from; start.offset < this.whole.to.offset && !signal.aborted;) {
@@ -193,13 +192,15 @@ export class CsvSource implements ReplayableSource {
     { reader, line }: { readonly reader: BatchReader; readonly line: number },
     signal: AbortSignal,
   ): Promise<void> {
+    // a packed file has its end, or it would have been refused
+    if (this.file.opened.content.packing !== undefined) return reader.endFile();
     const row = { line, fileBytes: window.endOffset };
     const fileBytes = await this.lastRow.grownTo(row, signal);
     if (fileBytes === undefined) reader.endFile();
     else window.extendTo(fileBytes);
   }
 
-  private windowOn(file: FileHandle, fromOffset: number): FileWindow {
+  private windowOn(file: OpenContent, fromOffset: number): FileWindow {
     const { path } = this.options;
     const { opened, reading } = this.file;
     const translate = translationOf(opened.form);
@@ -213,7 +214,7 @@ export class CsvSource implements ReplayableSource {
       window,
       from,
       fileEnd: this.whole.to.offset,
-      searchBytes: Math.ceil(reading.chunkBytes / searchShare),
+      searchBytes: opened.content.packing === undefined ? Math.ceil(reading.chunkBytes / searchShare) : Infinity,
       columnCount: opened.layout.header.length,
       rowMaxBytes: reading.rowMaxBytes,
       keepsInstants: keepsInstants(this.options, opened),

@@ -1,9 +1,9 @@
-import type { FileHandle } from "node:fs/promises";
 import { UnusableSource } from "../../../domain/errors.ts";
+import type { OpenContent } from "../file/file-content.ts";
 import { lineFeed } from "../bytes/characters.ts";
 
 export interface FileWindowOptions {
-  readonly file: FileHandle;
+  readonly file: Pick<OpenContent, "read">;
   /** The path, for messages. */
   readonly path: string;
   /** The first byte to read. */
@@ -112,10 +112,11 @@ interface Read {
   readonly fileOffset: number;
 }
 
-async function readInto(file: FileHandle, path: string, read: Read): Promise<number> {
+async function readInto(file: Pick<OpenContent, "read">, path: string, read: Read): Promise<number> {
   if (read.wantedBytes === 0) return 0;
+  const place = { offset: read.bufferOffset, length: read.wantedBytes, position: read.fileOffset };
   try {
-    return (await file.read(read.buffer, read.bufferOffset, read.wantedBytes, read.fileOffset)).bytesRead;
+    return (await file.read(read.buffer, place)).bytesRead;
   } catch (cause) {
     throw new UnusableSource(`${path} cannot be read at byte ${read.fileOffset}: ${(cause as Error).message}`, {
       cause,

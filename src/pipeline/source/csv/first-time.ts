@@ -2,7 +2,6 @@ import type { Position } from "../../../domain/range.ts";
 import { parseTimestamp } from "../../../domain/timestamp.ts";
 import { csvFields } from "./csv-fields.ts";
 import { translationOf, writtenText } from "./csv-form.ts";
-import { openForReading } from "../file/open-file.ts";
 import { FileWindow } from "./file-window.ts";
 import type { OpenedCsv } from "./open-csv.ts";
 import { type RawRow, RowSplitter } from "./row-splitter.ts";
@@ -21,7 +20,7 @@ interface Reading {
  *  @returns milliseconds since the epoch; undefined if the search finds no time
  *  @throws UnusableSource when the file cannot be read */
 export async function firstTimeIn(path: string, opened: OpenedCsv, reading: Reading): Promise<number | undefined> {
-  const file = await openForReading(path);
+  const file = await opened.content.open();
   try {
     const { chunkBytes, rowMaxBytes } = reading;
     const { start, endOffset, form } = opened;

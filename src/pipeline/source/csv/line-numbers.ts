@@ -1,13 +1,14 @@
 import type { RejectedInput } from "../../../domain/batch.ts";
 import type { Position } from "../../../domain/range.ts";
 import { lineFeed } from "../bytes/characters.ts";
-import { openForReading } from "../file/open-file.ts";
+import type { FileContent } from "../file/file-content.ts";
 import { type CsvForm, translationOf } from "./csv-form.ts";
 import { FileWindow } from "./file-window.ts";
 
 /** The file whose lines are counted. */
 export interface LineNumbersOptions {
   readonly path: string;
+  readonly content: FileContent;
   /** A place whose line is known. */
   readonly start: Position;
   readonly endOffset: number;
@@ -44,9 +45,9 @@ export class LineNumbers {
    *  @returns the number of the line that begins at `offset`; undefined if the signal aborts
    *  @throws UnusableSource when the file cannot be read or has become shorter */
   async at(offset: number, signal: AbortSignal): Promise<number | undefined> {
-    const { path, start, endOffset, chunkBytes, form } = this.options;
+    const { path, content, start, endOffset, chunkBytes, form } = this.options;
     const from = this.latest.offset <= offset ? this.latest : start;
-    const file = await openForReading(path);
+    const file = await content.open();
     try {
       const window = new FileWindow({
         file,

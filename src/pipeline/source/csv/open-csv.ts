@@ -2,6 +2,8 @@ import { basename } from "node:path";
 import { isUtf8 } from "node:buffer";
 import { UnusableSource } from "../../../domain/errors.ts";
 import type { Position } from "../../../domain/range.ts";
+import type { Clock } from "../../../kit/clock.ts";
+import { FileContent } from "../file/file-content.ts";
 import { fingerprint, openForReading } from "../file/open-file.ts";
 import { type CsvForm, translationOf, writtenText } from "./csv-form.ts";
 import { csvFields } from "./csv-fields.ts";
@@ -15,7 +17,12 @@ export interface OpenedCsv {
   readonly layout: Layout;
   readonly form: CsvForm;
   readonly start: Position;
+  /** Where the content ends. */
   readonly endOffset: number;
+  /** The file, of whose content `start` and `endOffset` are offsets. */
+  readonly content: FileContent;
+  /** The size of the file, which is packed if `content` says so. */
+  readonly fileBytes: number;
   /** `{basename}:{fingerprint}`: files with the same name, head and size have the same identity. */
   readonly identity: string;
   /** 16 hexadecimal digits made from the file's head and size. */
@@ -24,13 +31,21 @@ export interface OpenedCsv {
   readonly inode: number;
 }
 
+/** How a file is opened. */
+interface CsvOpening {
+  /** Bytes per read. */
+  readonly chunkBytes: number;
+  readonly clock: Pick<Clock, "after">;
+}
+
 /** Reads a file's header, size and fingerprint. Bytes that are appended later are not part of the opened file.
  *  @throws UnusableSource when the file cannot be read, is empty, or has no usable header */
-export async function openCsv(path: string, chunkBytes: number): Promise<OpenedCsv> {
-  const file = await openForReading(path);
+export async function openCsv(path: string, { chunkBytes, clock }: CsvOpening): Promise<OpenedCsv> {
+  const seen = await fileSeen(path);
+  const content = await FileContent.of(path, clock);
+  const endOffset = await content.size(seen.fileBytes);
+  const file = await content.open();
   try {
-    const { size: endOffset, ino: inode } = await file.stat();
-    const digits = await fingerprint(file, endOffset);
     const window = { file, path, endOffset, chunkBytes };
     const head = await readHead(new FileWindow({ ...window, fromOffset: 0, translate: undefined }), path);
     const { form } = head;
@@ -39,8 +54,21 @@ export async function openCsv(path: string, chunkBytes: number): Promise<OpenedC
     const header = await readHeader(translated, path, head.header);
     const names = header.names.map((name) => writtenText(name, form.delimiter));
     const layout = { ...detectLayout(names, path), hasDecimalCommas: form.delimiter === ";" };
-    const identity = `${basename(path)}:${digits}`;
-    return { layout, form, start: header.next, endOffset, identity, fingerprint: digits, inode };
+    return { layout, form, start: header.next, endOffset, content, ...seen };
+  } finally {
+    await file.close();
+  }
+}
+
+/** A file's size, inode and identity. @throws UnusableSource when the file cannot be read */
+export async function fileSeen(
+  path: string,
+): Promise<Pick<OpenedCsv, "fileBytes" | "inode" | "identity" | "fingerprint">> {
+  const file = await openForReading(path);
+  try {
+    const { size: fileBytes, ino: inode } = await file.stat();
+    const digits = await fingerprint(file, fileBytes);
+    return { fileBytes, inode, identity: `${basename(path)}:${digits}`, fingerprint: digits };
   } finally {
     await file.close();
   }

@@ -8,7 +8,7 @@ interface Format {
 }
 
 const asCsv = "save it as CSV in UTF-8";
-const unpacked = "unpack it first";
+const unpacked = "unpack it first, or pack it with gzip or zstd, which are read as they are";
 /** Formats that people take for CSV. */
 const formats: readonly Format[] = [
   { begins: /^(?:\xff\xfe|\xfe\xff|[^\0]\0|\0[^\0])/, name: "is text in UTF-16", advice: asCsv },
@@ -17,12 +17,15 @@ const formats: readonly Format[] = [
   { begins: "PAR1", name: "is a Parquet file", advice: asCsv },
   { begins: /^(?:ARROW1|FEA1)/, name: "is an Arrow file", advice: asCsv },
   { begins: "SQLite format 3", name: "is an SQLite database", advice: "export its table as CSV in UTF-8" },
-  { begins: "\x1f\x8b", name: "is packed with gzip", advice: unpacked },
-  { begins: "\x28\xb5\x2f\xfd", name: "is packed with zstd", advice: unpacked },
   { begins: /^BZh\d1AY&SY/, name: "is packed with bzip2", advice: unpacked },
   { begins: "\xfd7zXZ", name: "is packed with xz", advice: unpacked },
   { begins: "\x04\x22\x4d\x18", name: "is packed with lz4", advice: unpacked },
   { begins: "7z\xbc\xaf", name: "is packed with 7-Zip", advice: unpacked },
+  {
+    begins: /^(?:\xef\xbb\xbf)?\s*<(?:[?!]|html|nvidia_smi_log)/i,
+    name: "is XML or HTML",
+    advice: "unpack XML of nvidia-smi, and convert other files to CSV",
+  },
   {
     begins: /^(?:\xef\xbb\xbf)?\s*[{[]\s*(?:["{[]|$)/,
     name: "is JSON",

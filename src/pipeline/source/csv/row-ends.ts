@@ -15,7 +15,8 @@ export interface RowEndsOptions {
   readonly from: Position;
   /** Where the file ends. */
   readonly fileEnd: number;
-  /** How far before the offset that is looked for the search begins, if a row certainly starts there. */
+  /** How far before the offset that is looked for the search begins, if a row certainly starts there; Infinity if all bytes
+   *  have to be read anyway. */
   readonly searchBytes: number;
   /** Columns of the header. */
   readonly columnCount: number;

@@ -1,5 +1,4 @@
 import { parseTimestamp } from "../../../domain/timestamp.ts";
-import { openForReading } from "../file/open-file.ts";
 import { comma, lineFeed, quote } from "../bytes/characters.ts";
 import { translationOf } from "./csv-form.ts";
 import { FileWindow } from "./file-window.ts";
@@ -16,11 +15,11 @@ const fieldMaxBytes = 64;
  *  @throws UnusableSource when the file cannot be read */
 export async function spreadIn(
   path: string,
-  { start, endOffset, form }: OpenedCsv,
+  { start, endOffset, form, content }: OpenedCsv,
   sampleBytes: number,
 ): Promise<number> {
   if (endOffset - start.offset < sampleBytes) return 0;
-  const file = await openForReading(path);
+  const file = await content.open();
   try {
     const window = new FileWindow({
       file,
