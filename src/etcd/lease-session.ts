@@ -35,6 +35,16 @@ export class LeaseSession {
     return session;
   }
 
+  /** Opens a session in place of one that is lost. A lease that etcd could not renew may be alive there: an etcd that was restarted gives
+   *  every lease its whole time again, and until then, no process could claim the keys that this one has given up. So the lost
+   *  lease is ended first.
+   *  @param lost absent: there was none
+   *  @throws EtcdUnavailable, EtcdOutOfSpace, EtcdRefused */
+  static async reopen(lost: LeaseSession | undefined, options: LeaseSessionOptions): Promise<LeaseSession> {
+    if (lost !== undefined) await options.client.revokeLease(lost.leaseId).catch(() => undefined);
+    return LeaseSession.open(options);
+  }
+
   /** Aborts when the lease is lost or revoked. */
   get signal(): AbortSignal {
     return this.ended.signal;

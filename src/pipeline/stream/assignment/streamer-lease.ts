@@ -31,7 +31,7 @@ export class StreamerLease {
   private async open(): Promise<LeaseSession> {
     if (this.session !== undefined && !this.session.signal.aborted) return this.session;
     const { client, clock, leaseSeconds } = this.options;
-    this.opening ??= LeaseSession.open({ client, clock, ttlSeconds: leaseSeconds }).finally(
+    this.opening ??= LeaseSession.reopen(this.session, { client, clock, ttlSeconds: leaseSeconds }).finally(
       () => (this.opening = undefined),
     );
     return (this.session = await this.opening);

@@ -39,7 +39,7 @@ export class TargetMembership {
     const { client, clock, leaseSeconds, onLost } = this.options;
     if (this.session === undefined || this.session.signal.aborted) {
       this.written = undefined;
-      const session = await LeaseSession.open({ client, clock, ttlSeconds: leaseSeconds });
+      const session = await LeaseSession.reopen(this.session, { client, clock, ttlSeconds: leaseSeconds });
       this.session = session;
       session.signal.addEventListener("abort", onLost, { once: true });
     }
