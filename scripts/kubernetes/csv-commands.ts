@@ -12,7 +12,7 @@ const unchanged = "The streamers read what they have read before";
  *  @throws Error with a sentence for people */
 export async function csvToConfigMap(env: Environment): Promise<void> {
   const deployment = deploymentOf(env);
-  const content = await csvIn(env);
+  const content = await csvIn(env, "csv-deploy-configmap");
   if (content.size > configMapMaxBytes) {
     throw new Error(
       `CSV_FILE=${textIn(env, "CSV_FILE")} has ${content.size} bytes, and a ConfigMap takes ${configMapMaxBytes}: make csv-deploy-pvc puts it into a volume`,
@@ -28,7 +28,7 @@ export async function csvToConfigMap(env: Environment): Promise<void> {
  *  @throws Error with a sentence for people */
 export async function csvToVolume(env: Environment): Promise<void> {
   const deployment = deploymentOf(env);
-  const content = await csvIn(env);
+  const content = await csvIn(env, "csv-deploy-pvc");
   const size = sizeIn(env);
   requireTools("kubectl", "helm");
   await ensureNamespace(deployment);
@@ -69,9 +69,9 @@ async function csvValues(
   return Object.entries(values).flatMap(([name, value]) => ["--set-string", `nexusStreamer.csv.${name}=${value}`]);
 }
 
-async function csvIn(env: Environment): Promise<Bun.BunFile> {
+async function csvIn(env: Environment, command: string): Promise<Bun.BunFile> {
   const path = textIn(env, "CSV_FILE");
-  if (path === undefined) throw new Error("which file? For example: CSV_FILE=fleet.csv make csv-deploy-configmap");
+  if (path === undefined) throw new Error(`which file? For example: CSV_FILE=fleet.csv make ${command}`);
   const file = Bun.file(path);
   if (await file.exists()) return file;
   throw new Error(`CSV_FILE=${path} does not exist, or is no file`);

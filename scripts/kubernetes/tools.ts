@@ -6,14 +6,23 @@ const pages = {
 
 type Tool = keyof typeof pages;
 
-/** Checks that the programs are installed.
+/** Checks that the programs are installed, and that they know a cluster. Without one they would ask localhost:8080, where a gateway of this
+ *  program may answer.
  *  @throws Error with a sentence for people, which names all that are missing */
 export function requireTools(...tools: readonly Tool[]): void {
   const missing = tools.filter((tool) => Bun.which(tool) === null);
-  if (missing.length === 0) return;
+  if (missing.length === 0) return requireCluster();
   const verb = missing.length === 1 ? "is" : "are";
   throw new Error(
     `${missing.join(" and ")} ${verb} not installed, or not in PATH: ${missing.map((tool) => pages[tool]).join(" and ")} ${missing.length === 1 ? "says" : "say"} how`,
+  );
+}
+
+/** In a pod, kubectl and helm use the pod's own cluster. */
+function requireCluster(): void {
+  if (process.env.KUBERNETES_SERVICE_HOST || outputOf(["kubectl", "config", "current-context"]) !== undefined) return;
+  throw new Error(
+    "kubectl has no cluster: name the file of its configuration in KUBECONFIG, or choose a context of `kubectl config get-contexts` with `kubectl config use-context NAME`",
   );
 }
 

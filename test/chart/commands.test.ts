@@ -29,7 +29,7 @@ interface Call {
   readonly code: number;
   readonly errors: string;
   readonly output: string;
-  /** The calls of kubectl and helm, each with its arguments. */
+  /** The calls of kubectl and helm, each with its arguments, but for the question which cluster kubectl uses. */
   readonly calls: readonly (readonly string[])[];
   /** What was applied. */
   readonly applied: readonly KubernetesObject[];
@@ -73,7 +73,9 @@ function type(
   const lines = (path: string): string[] => (existsSync(path) ? readFileSync(path, "utf8").trim().split("\n") : []);
   return {
     ...{ code, errors: stderr.toString(), output: stdout.toString(), volume },
-    calls: lines(notes).map((line) => line.split("\t")),
+    calls: lines(notes)
+      .map((line) => line.split("\t"))
+      .filter(([, verb]) => verb !== "config"),
     applied: lines(applied).map((line) => JSON.parse(line) as KubernetesObject),
   };
 }
@@ -131,6 +133,7 @@ test.each([
   ["k8s-deploy-nexus", { STREAMER_INSTANCES: "many" }, "STREAMER_INSTANCES=many is not usable"],
   ["k8s-logs-nexus", { NAMESPACE: "Not A Name" }, "NAMESPACE=Not A Name is not usable"],
   ["csv-deploy-configmap", {}, "which file? For example: CSV_FILE=fleet.csv make csv-deploy-configmap"],
+  ["csv-deploy-pvc", {}, "which file? For example: CSV_FILE=fleet.csv make csv-deploy-pvc"],
   ["csv-deploy-configmap", { CSV_FILE: "nowhere.csv" }, "CSV_FILE=nowhere.csv does not exist"],
   ["csv-deploy-configmap", { CSV_FILE: "bun.lock", SIZE: "5Gi" }, undefined],
   [
@@ -208,6 +211,20 @@ test("the objects of a CSV are valid, and its pod fits Pod Security restricted",
   ];
   for (const object of objects) expect(await problemsOf(object as KubernetesObject)).toEqual([]);
   expect(restrictedProblems(pod.spec as Pod)).toEqual([]);
+});
+
+test("without a cluster, each command says so, and asks no other server", () => {
+  for (const command of ["k8s-deploy-nexus", "k8s-status-nexus", "k8s-logs-nexus", "k8s-undeploy-nexus"]) {
+    const { code, errors, calls } = type(command, {}, { answers: "*current-context*) exit 1;;" });
+    expect([code, calls]).toEqual([1, []]);
+    expect(errors).toStartWith("kubectl has no cluster: name the file of its configuration in KUBECONFIG");
+  }
+  const inPod = type(
+    "k8s-undeploy-nexus",
+    { KUBERNETES_SERVICE_HOST: "10.96.0.1" },
+    { answers: "*current-context*) exit 1;;" },
+  );
+  expect([inPod.code, inPod.calls.length]).toEqual([0, 2]);
 });
 
 test("k8s-status-nexus names what is not ready, and exits with 1", () => {
