@@ -36,7 +36,7 @@ export class LeaseSession {
   }
 
   /** Opens a session in place of one that is lost. A lease that etcd could not renew may be alive there: an etcd that was restarted gives
-   *  every lease its whole time again, and until then, no process could claim the keys that this one has given up. So the lost
+   *  every lease its whole time again, and until then, no process could claim the keys that this one no longer owns. So the lost
    *  lease is ended first.
    *  @param lost absent: there was none
    *  @throws EtcdUnavailable, EtcdOutOfSpace, EtcdRefused */
