@@ -16,6 +16,7 @@ import {
   type UsageFault,
 } from "../src/pipeline/store/sql/usage/usage-repair.ts";
 import type { UsageThresholds } from "../src/domain/usage/usage-hour.ts";
+import { answersVersion } from "../src/terminal/answers-help.ts";
 import { print, printError } from "../src/terminal/print.ts";
 
 const usage = `Finds settled history that is damaged, and repairs what can be repaired.
@@ -153,6 +154,7 @@ function work(): ((store: OpenStore) => Promise<boolean>) | undefined {
 }
 
 async function repair(): Promise<void> {
+  if (answersVersion(process.argv.slice(2))) return;
   const done = work();
   if (done === undefined) return print(usage);
   const store = await open();

@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { askGateway, gatewayUrl } from "./gateway/ask-gateway.ts";
 import { levelTable } from "./load-test/level-table.ts";
 import { type Level, measure, type Operation } from "./load-test/run-level.ts";
+import { gatewayAddress } from "./gateway/gateway-address.ts";
 import { answersHelp } from "../src/terminal/answers-help.ts";
 import { print, printError } from "../src/terminal/print.ts";
 
@@ -52,7 +53,7 @@ async function loadTest(): Promise<number> {
   const text = { type: "string" } as const;
   if (answersHelp(process.argv.slice(2), usage)) return 0;
   const { values } = parseArgs({ options: { url: text, clients: text, operations: text } });
-  const url = values.url?.replace(/\/$/, "") ?? gatewayUrl(process.env);
+  const url = values.url === undefined ? gatewayUrl(process.env) : gatewayAddress(values.url);
   const { clients = "5", operations = "20" } = values;
   const isChosen = values.clients !== undefined || values.operations !== undefined;
   const chosen = { clients: countOf("clients", clients), operations: countOf("operations", operations) };

@@ -5,12 +5,14 @@ import { parseArguments, usage } from "./simulate-scaling/arguments.ts";
 import type { Style } from "./simulate-scaling/plot.ts";
 import { plotText, type Run, tableText } from "./simulate-scaling/report.ts";
 import { runCurve } from "./simulate-scaling/run-curve.ts";
+import { answersVersion } from "../src/terminal/answers-help.ts";
 import { print, printError } from "../src/terminal/print.ts";
 
 const plain: Style = { line: (text) => text, alarm: (text) => text };
 const coloured: Style = { line: (text) => styleText("cyan", text), alarm: (text) => styleText("red", text) };
 
 function simulate(): void {
+  if (answersVersion(process.argv.slice(2))) return;
   const { isTTY, columns } = process.stdout;
   const args = parseArguments(process.argv.slice(2), isTTY ? columns : undefined);
   if (args === undefined) {

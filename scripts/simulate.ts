@@ -6,6 +6,7 @@ import { parseArguments, type SimulateArguments, usage } from "./simulate/argume
 import { fleetCsv } from "./simulate/fleet-csv.ts";
 import { isServe, parseServeArguments, serveUsage } from "./simulate/serve-arguments.ts";
 import { serveFleet } from "./simulate/serve-fleet.ts";
+import { answersVersion } from "../src/terminal/answers-help.ts";
 import { printError } from "../src/terminal/print.ts";
 
 /** Writes the CSV part by part, as fast as `out` accepts it, so that memory does not grow with the file's size. */
@@ -26,6 +27,7 @@ async function writeFleet(args: SimulateArguments, out: Writable): Promise<{ row
 
 async function simulate(): Promise<void> {
   const given = process.argv.slice(2);
+  if (answersVersion(given)) return;
   if (isServe(given)) return serve(given);
   const args = parseArguments(given);
   if (args === undefined) {

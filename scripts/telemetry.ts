@@ -1,7 +1,9 @@
+import { version } from "../package.json";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { createGatewayClient, GatewayError, GatewayUnreachable, SubscriptionRefused } from "gpu-telemetry-client";
 import { changes } from "./telemetry/changes.ts";
 import { coverage } from "./telemetry/coverage.ts";
+import { gatewayAddress } from "./gateway/gateway-address.ts";
 import { gatewayInit } from "./gateway/gateway-init.ts";
 import { unreachableHint } from "./gateway/unreachable-hint.ts";
 import { TelemetryError } from "../src/domain/errors.ts";
@@ -40,8 +42,11 @@ import { printError } from "../src/terminal/print.ts";
 // the gateway refuses a request, with 2 if no gateway answers.
 
 function gatewayUrl(text: string): string {
-  if (/^https?:\/\//.test(text) && URL.canParse(text)) return text;
-  throw new InvalidArgumentError("Expected a URL such as http://localhost:8080.");
+  try {
+    return gatewayAddress(text);
+  } catch {
+    throw new InvalidArgumentError("Expected localhost:8080, or a URL such as https://gateway:8080.");
+  }
 }
 
 const program = new Command("telemetry")
@@ -52,6 +57,7 @@ const program = new Command("telemetry")
       .default("http://localhost:8080")
       .argParser(gatewayUrl),
   )
+  .version(version, "--version", "the version")
   .option("--json", "JSON instead of tables", false)
   .showHelpAfterError("(--help lists commands and options)");
 

@@ -10,6 +10,7 @@ import { CsvSource, originalTimes } from "../src/pipeline/source/csv/csv-source.
 import { openPGliteStore } from "../src/pipeline/store/sql/open-pglite-store.ts";
 import { compareFile } from "./verify/compare-file.ts";
 import { recordsBehindApi, recordsInStore, type StoredRecords } from "./verify/stored-records.ts";
+import { gatewayAddress } from "./gateway/gateway-address.ts";
 import { answersHelp } from "../src/terminal/answers-help.ts";
 import { print, printError } from "../src/terminal/print.ts";
 
@@ -34,7 +35,7 @@ async function openStored(config: ReturnType<typeof parseConfig>, url: string | 
     stored: recordsBehindApi(place),
     close: () => Promise.resolve(),
   });
-  if (url !== undefined) return behindApi(url.replace(/\/$/, ""));
+  if (url !== undefined) return behindApi(gatewayAddress(url));
   if (databaseUrl !== undefined) return behindApi(ownUrl);
   if (!existsSync(join(dataDir, "pglite"))) {
     throw new TypeError(`There is no store in ${dataDir} to compare with; set DATA_DIR, or give --url`);

@@ -7,7 +7,7 @@ import { type Config, parseConfig } from "./config/parse-config.ts";
 import { stopwatch, systemClock } from "./kit/clock.ts";
 import { endAfter } from "./kit/libc.ts";
 import { endsWithin } from "./kit/within.ts";
-import { TelemetryError } from "./domain/errors.ts";
+import { InvalidConfig, TelemetryError } from "./domain/errors.ts";
 import { hostNamesOf } from "./config/host-names-of.ts";
 import { openRegistration } from "./roles/open-registration.ts";
 import { listening } from "./roles/listening.ts";
@@ -192,8 +192,20 @@ function urlHost(host: string): string {
   return host.includes(":") ? `[${host}]` : host;
 }
 
+/** @throws InvalidConfig if there is an argument: it would have no effect */
+function refuseArguments([first]: readonly string[]): void {
+  if (first === undefined) return;
+  throw new InvalidConfig([
+    `the argument ${first} is not usable: all settings are variables before the command, such as PORT=8080 or CSV_FILE=fleet.csv. 'bun run config' prints them`,
+  ]);
+}
+
 try {
-  if (!answersHelp(process.argv.slice(2), usage)) await main();
+  const args = process.argv.slice(2);
+  if (!answersHelp(args, usage)) {
+    refuseArguments(args);
+    await main();
+  }
   process.exit(0);
 } catch (error) {
   printError(error instanceof TelemetryError ? error.message : String((error as Error).stack ?? error));
