@@ -48,8 +48,6 @@ test("the commands that people type most say their version, and do nothing else"
 
 test("the pipeline does not start with an argument that would have no effect", async () => {
   const { errors, code } = await answerOf("src/main.ts", "--port=9090");
-  expect({ errors, code }).toEqual({
-    errors: expect.stringContaining("the argument --port=9090 is not usable"),
-    code: 1,
-  });
+  expect(code).toBe(1);
+  expect(errors).toContain("the argument --port=9090 is not usable");
 });
