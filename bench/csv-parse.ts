@@ -48,6 +48,7 @@ async function readSource(path: string, fastLane: boolean): Promise<number> {
     path,
     clusterId: "bench",
     hostname: undefined,
+    namedHostname: undefined,
     batchRows: 1000,
     batchMaxRows: 1000,
     playing: originalTimes,

@@ -60,6 +60,7 @@ async function verify(): Promise<number> {
     path,
     clusterId: config.clusterId,
     hostname: config.sourceHostname ?? hostname(),
+    namedHostname: config.sourceHostname,
     batchRows: batchSize,
     batchMaxRows: batchSize,
     playing: originalTimes,

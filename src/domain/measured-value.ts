@@ -4,9 +4,13 @@ import type { Spelling } from "./dialects/spelling.ts";
 import { spellings } from "./dialects/spelling-of.ts";
 import { scaleOfUnit, unitsFor } from "./dialects/units.ts";
 import { metrics } from "./metrics.ts";
+import { meansNoNumber } from "./value.ts";
 import { readValue, type ValueReading } from "./value-text.ts";
 
 const numberAndUnit = /^([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?) ?([%°µμa-z][a-z/ ]*)$/i;
+
+/** `N/A W`, `nan %` */
+const noNumberAndUnit = /^(\S.*) ([%°µμa-z][a-z/]*)$/i;
 
 /** Reads the cell of a metric as `readValue` does, or a number with a unit, such as `85 %` or `1.5GiB`. The unit is the metric's own,
  *  or one that is converted without a loss; it takes precedence over the unit that a spelling of the metric has.
@@ -15,7 +19,7 @@ export function readMeasuredValue(metric: number | string | Spelling, text: stri
   const read = readValue(metric, text);
   if (typeof read !== "object" || read.reason !== "invalid_value") return read;
   const [, digits, unit] = numberAndUnit.exec(text.trim()) ?? [];
-  if (digits === undefined || unit === undefined) return read;
+  if (digits === undefined || unit === undefined) return isNoNumber(metric, text) ? "missing" : read;
   const spelling = typeof metric === "number" ? plainSpelling(metric) : metric;
   if (typeof spelling === "string") return unknownUnit(spelling, text, unit);
   const declared = metrics[spelling.metricIndex];
@@ -26,6 +30,14 @@ export function readMeasuredValue(metric: number | string | Spelling, text: stri
   const range = `${declared.min} to ${declared.max} ${declared.unit}`;
   const message = `The value ${quoted(text)} of ${declared.name} is outside its range: ${range}.`;
   return { reason: "value_out_of_range", message };
+}
+
+/** True for a text without a value in front of a unit of the metric. */
+function isNoNumber(metric: number | string | Spelling, text: string): boolean {
+  const [, before, unit] = noNumberAndUnit.exec(text.trim()) ?? [];
+  if (before === undefined || unit === undefined || typeof metric === "string") return false;
+  const declared = metrics[typeof metric === "number" ? metric : metric.metricIndex];
+  return meansNoNumber(before) && scaleOfUnit(declared?.unit ?? "", unit) !== undefined;
 }
 
 /** Our own name of a metric. */

@@ -8,6 +8,9 @@ import type { FieldError } from "./field-rules.ts";
 /** A decimal number, without white space around it. */
 export const decimalNumber = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
 
+/** A number with decimal or thousands commas, perhaps with a unit. */
+const numberWithComma = /^[+-]?[\d.]*\d,\d[\d.,]*(?: ?[%°a-z/]+)?$/i;
+
 /** An infinity, without white space around it. */
 export const infinityText = /^[+-]?inf(?:inity)?$/i;
 
@@ -37,6 +40,9 @@ export function readValue(metric: number | string | Spelling, text: string): Val
 function problemOf(text: string): string {
   if (infinityText.test(text.trim())) return "is not finite; only finite numbers are stored";
   if (decimalNumber.test(text.trim())) return "is beyond the range of a double, which ends at 1.8e308";
+  if (numberWithComma.test(text.trim())) {
+    return "has a comma, which is a decimal point only in a file whose columns are separated by semicolons; write 1234.5";
+  }
   return "is not a decimal number such as 73.136";
 }
 

@@ -178,7 +178,7 @@ function roundOpener(
       await rounds.startedAtMs(await CsvSource.fileId(path), round);
     }
     const playing: Playing = timestamps === "original" ? { timestamps, round } : { timestamps, round, startedAtMs };
-    const hostname = hostOfFile(config);
-    return CsvSource.open({ path, clusterId, hostname, batchRows, batchMaxRows, playing, clock, onWarning });
+    const hosts = { hostname: hostOfFile(config), namedHostname: config.sourceHostname };
+    return CsvSource.open({ path, clusterId, ...hosts, batchRows, batchMaxRows, playing, clock, onWarning });
   };
 }

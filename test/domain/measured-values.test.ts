@@ -63,7 +63,7 @@ const refused: readonly (readonly [metric: string, text: string, reason: string,
     'The value "101 %" of gpu_utilization is outside its range: 0 to 100 percent.',
   ],
   ["power_draw", "6 kW", "value_out_of_range", "0 to 5000 watts"],
-  ["power_draw", "1,5 kW", "invalid_value", "is not a decimal number"],
+  ["power_draw", "1,5 kW", "invalid_value", "has a comma, which is a decimal point only in a file whose columns are"],
   ["power_draw", "W", "invalid_value", "is not a decimal number"],
   ["memory_used_mb", "0x1F MiB", "invalid_value", "is not a decimal number"],
 ];
@@ -72,8 +72,11 @@ test.each(refused)("%s: %s is refused with its cause", (metric, text, reason, me
   expect(read(metric, text)).toMatchObject({ reason, message: expect.stringContaining(message) as string });
 });
 
-test("a blank of DCGM with a unit is missing, by the width of its field", () => {
+test("a blank of DCGM with a unit is missing, by the width of its field, and so is a text for no value", () => {
   expect(read("temperature", "2147483632 C")).toBe("missing");
   expect(read("power_draw", "140737488355328 W")).toBe("missing");
+  for (const text of ["N/A W", "[N/A] W", "nan kW", "- mW"])
+    expect([text, read("power_draw", text)]).toEqual([text, "missing"]);
+  expect(read("power_draw", "N/A MiB")).toMatchObject({ reason: "invalid_value" });
   expect(read("total_energy_mj", "2147483632 mJ")).toBe(2147483632);
 });

@@ -85,6 +85,24 @@ test("Grafana's table of a query is a long file: its names and its number for th
   expect(records[0]?.gpu).toMatchObject({ gpuId: 3, modelName: "H100" });
 });
 
+test("a file without a column of the host is read if the setting names it, long or wide, and refused if not", async () => {
+  const wide = folder.write("timestamp,gpu_id,uuid,temperature\n1772366400,0,GPU-1,45\n", "no-host.csv");
+  const long = folder.write(
+    "Time;__name__;uuid;gpu;Value\n1772366400;DCGM_FI_DEV_GPU_TEMP;GPU-1;0;45,0\n",
+    "no-host-long.csv",
+  );
+  for (const path of [wide, long]) {
+    const warnings: string[] = [];
+    const onWarning = (message: string) => void warnings.push(message);
+    const source = await openCsvSource(path, { namedHostname: "box", hostname: "box", onWarning });
+    const batches = await batchesOf(source);
+    expect(rejectedOf(batches)).toEqual([]);
+    expect(batches.flatMap(({ batch }) => batch.gpus.map(({ hostname }) => hostname))).toEqual(["box"]);
+    expect(warnings).toEqual([`${path} does not name the host: its GPUs are on box (SOURCE_HOSTNAME)`]);
+    await expect(openCsvSource(path, { hostname: "this-machine" })).rejects.toThrow("or set SOURCE_HOSTNAME");
+  }
+});
+
 test("a table of dcgm-exporter with other delimiters gives what it gives with commas", async () => {
   const rows = [{ value: "1" }, { value: "2", gpu: "1", uuid: "GPU-1", pod: "a,b;c" }, { value: "x" }].map(exporterRow);
   const text = [exporterHeader, ...rows].join("\n");

@@ -71,9 +71,9 @@ export type TestCsvOptions = Partial<CsvSourceOptions & CsvReading>;
 export function openCsvSource(path: string, options: TestCsvOptions = {}): Promise<CsvSource> {
   const { fastLane, chunkBytes, rowMaxBytes, sampleBytes } = { ...usualReading, ...options };
   const { batchRows = 1000, batchMaxRows = batchRows, clusterId = "local-cluster", playing = originalTimes } = options;
-  const { hostname, clock = systemClock, onWarning = () => undefined } = options;
+  const { hostname, namedHostname, clock = systemClock, onWarning = () => undefined } = options;
   return CsvSource.open(
-    { path, clusterId, hostname, batchRows, batchMaxRows, playing, clock, onWarning },
+    { path, clusterId, hostname, namedHostname, batchRows, batchMaxRows, playing, clock, onWarning },
     { fastLane, chunkBytes, rowMaxBytes, sampleBytes },
   );
 }

@@ -24,6 +24,8 @@ export interface CsvSourceOptions {
   readonly clusterId: string;
   /** The host of GPUs in a table of nvidia-smi, which does not name it; undefined if such a table cannot be read. */
   readonly hostname: string | undefined;
+  /** The host that SOURCE_HOSTNAME names: that of GPUs in any table without a host's column. */
+  readonly namedHostname: string | undefined;
   /** A batch ends after this many rows, >= 1. */
   readonly batchRows: number;
   /** If the first column is the timestamp, a batch may grow to this many rows to end with an instant. */
@@ -98,7 +100,10 @@ export class CsvSource implements ReplayableSource {
    *          `startedAtMs` */
   static async open(options: CsvSourceOptions, reading = usualReading): Promise<CsvSource> {
     const { path, playing } = options;
-    const opened = withHost(options, await openCsv(path, { chunkBytes: reading.chunkBytes, clock: options.clock }));
+    const { chunkBytes } = reading;
+    const { clock, namedHostname } = options;
+    const needsHost = namedHostname === undefined;
+    const opened = withHost(options, await openCsv(path, { chunkBytes, clock, needsHost }));
     const fileId = fileIdOf(opened.identity);
     const spreadMs = keepsInstants(options, opened) ? await spreadIn(path, opened, reading.sampleBytes) : 0;
     if (playing.timestamps === "original") {

@@ -125,12 +125,13 @@ export function looksLikeHeader(columnNames: readonly string[]): boolean {
 }
 
 /** Finds the layout by the header's column names, which may be in any order.
+ *  @param needsHost false if rows without a host belong to a known one; a table of nvidia-smi never needs the column
  *  @throws UnusableSource that names the missing columns and those found, or two columns with the same meaning */
-export function detectLayout(columnNames: readonly string[], path: string): Layout {
+export function detectLayout(columnNames: readonly string[], path: string, needsHost = true): Layout {
   const header = columnNames.map((name) => name.trim());
   const columns = new HeaderColumns(header, path);
   const isSmi = columns.smi !== undefined;
-  const required = isSmi ? requiredNames.filter((name) => name !== "hostname") : requiredNames;
+  const required = isSmi || !needsHost ? requiredNames.filter((name) => name !== "hostname") : requiredNames;
   const missing = required.filter((name) => columns.take([name]) === noColumn);
   const long = longNames.filter((name) => columns.take([name]) !== noColumn);
   const metricColumns = columns.takeAll(spellingOfColumn, "spelling");
@@ -151,8 +152,9 @@ function problemOf(header: readonly string[], missing: readonly string[], isSmi:
   if (requiredNames.every((name) => missing.includes(name)) && header.some((name) => /^[+-]?\d/.test(name))) {
     return `does not begin with a header line, but with ${found}; write a line such as ${exampleHeader} before its first row`;
   }
+  const hostAdvice = missing.includes("hostname") ? ", or set SOURCE_HOSTNAME if all GPUs are on one host" : "";
   const advice = isSmi ? " (of nvidia-smi: timestamp, index and uuid)" : "";
-  return `has no usable header: missing ${missing.join(", ")}${advice}; found ${found}; rename these columns, or add those that are missing`;
+  return `has no usable header: missing ${missing.join(", ")}${advice}; found ${found}; rename these columns, or add those that are missing${hostAdvice}`;
 }
 
 function longLayout(header: readonly string[], path: string): LongLayout {

@@ -36,11 +36,13 @@ interface CsvOpening {
   /** Bytes per read. */
   readonly chunkBytes: number;
   readonly clock: Pick<Clock, "after">;
+  /** See `detectLayout`. */
+  readonly needsHost: boolean;
 }
 
 /** Reads a file's header, size and fingerprint. Bytes that are appended later are not part of the opened file.
  *  @throws UnusableSource when the file cannot be read, is empty, or has no usable header */
-export async function openCsv(path: string, { chunkBytes, clock }: CsvOpening): Promise<OpenedCsv> {
+export async function openCsv(path: string, { chunkBytes, clock, needsHost }: CsvOpening): Promise<OpenedCsv> {
   const seen = await fileSeen(path);
   const content = await FileContent.of(path, clock);
   const endOffset = await content.size(seen.fileBytes);
@@ -53,7 +55,7 @@ export async function openCsv(path: string, { chunkBytes, clock }: CsvOpening): 
     const translated = new FileWindow({ ...window, fromOffset, translate: translationOf(form) });
     const header = await readHeader(translated, path, head.header);
     const names = header.names.map((name) => writtenText(name, form.delimiter));
-    const layout = { ...detectLayout(names, path), hasDecimalCommas: form.delimiter === ";" };
+    const layout = { ...detectLayout(names, path, needsHost), hasDecimalCommas: form.delimiter === ";" };
     return { layout, form, start: header.next, endOffset, content, ...seen };
   } finally {
     await file.close();

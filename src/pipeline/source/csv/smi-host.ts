@@ -3,21 +3,25 @@ import type { OpenedCsv } from "./open-csv.ts";
 
 interface HostOptions {
   readonly path: string;
-  /** Undefined if it is not known. */
+  /** That of a table of nvidia-smi; undefined if it is not known. */
   readonly hostname: string | undefined;
+  /** That of any other table without a host's column; undefined if none is named. */
+  readonly namedHostname: string | undefined;
   readonly onWarning: (message: string) => void;
 }
 
-/** Gives a table of nvidia-smi the host of its GPUs, and reports it.
+/** Gives a table that does not name the host of its GPUs a host, and reports it.
  *  @throws UnusableSource if the host is not known */
-export function withHost({ path, hostname, onWarning }: HostOptions, opened: OpenedCsv): OpenedCsv {
+export function withHost(options: HostOptions, opened: OpenedCsv): OpenedCsv {
+  const { path, onWarning } = options;
   const { layout } = opened;
-  if (layout.smi === undefined) return opened;
-  if (hostname !== undefined) {
-    onWarning(
-      `${path} is a table of nvidia-smi, which does not name the host: its GPUs are on ${hostname} (SOURCE_HOSTNAME)`,
-    );
-    return { ...opened, layout: { ...layout, defaultHostname: hostname } };
+  const isSmi = layout.smi !== undefined;
+  if (!isSmi && layout.hostname >= 0) return opened;
+  const defaultHostname = isSmi ? options.hostname : options.namedHostname;
+  if (defaultHostname !== undefined) {
+    const what = isSmi ? "is a table of nvidia-smi, which does not" : "does not";
+    onWarning(`${path} ${what} name the host: its GPUs are on ${defaultHostname} (SOURCE_HOSTNAME)`);
+    return { ...opened, layout: { ...layout, defaultHostname } };
   }
   if (layout.hostname >= 0) return opened;
   throw new UnusableSource(`${path} does not name the host of its GPUs; set SOURCE_HOSTNAME to the host's name.`);
