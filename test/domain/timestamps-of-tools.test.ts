@@ -47,6 +47,7 @@ const refused: readonly (readonly [text: string, problem: string])[] = [
   ["1.77237E+12", "was rounded when it was written"],
   ["1.77e9", "was rounded when it was written"],
   ["46082.5", "is in none of the forms that are read"],
+  ["175287135", "is in none of the forms that are read"],
   ["17723664041", "is in none of the forms that are read"],
   ["94668479", "is in none of the forms that are read"],
   ["-1772366404", "is in none of the forms that are read"],
