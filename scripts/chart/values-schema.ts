@@ -8,10 +8,18 @@ const own = <T extends TProperties>(properties: T) =>
 const kubernetes = Type.Object({}, { additionalProperties: true });
 const kubernetesList = Type.Array(kubernetes);
 const texts = Type.Record(Type.String(), Type.String());
+/** Labels next to the chart's own, by which selectors find the pods. */
+const moreLabels = Type.Record(Type.String(), Type.String(), {
+  propertyNames: {
+    not: {
+      pattern: "^(?:app\\.kubernetes\\.io/(?:name|instance|component|part-of|version|managed-by)|helm\\.sh/chart)$",
+    },
+  },
+});
 const name = Type.String({ pattern: "^(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?)?$" });
 const key = Type.String({ pattern: "^[-._a-zA-Z0-9]+$" });
 const count = (minimum: number, maximum = 10_000) => Type.Integer({ minimum, maximum });
-const quantity = Type.String({ pattern: "^[0-9.]+(?:m|[KMGTP]i?)?$" });
+const quantity = Type.String({ pattern: "^[0-9]+(?:\\.[0-9]+)?(?:[mkMGTPE]|[KMGTPE]i)?$" });
 const list = (pattern: string) => Type.Array(Type.String({ pattern }));
 
 const settingsOfRole = own(
@@ -25,9 +33,9 @@ const [settings, files] = [
   Type.Unsafe({ $ref: "#/definitions/files" }),
 ];
 const image = own({
-  registry: Type.String(),
-  repository: Type.String({ minLength: 1 }),
-  tag: Type.String(),
+  registry: Type.String({ pattern: "^[-\\w.:/[\\]]*$" }),
+  repository: Type.String({ pattern: "^[-\\w.:/[\\]]+$" }),
+  tag: Type.String({ pattern: "^(?:\\w[-\\w.]{0,127})?$" }),
   digest: Type.String({ pattern: "^(?:sha256:[0-9a-f]{64})?$" }),
   pullPolicy: Type.Union(["IfNotPresent", "Always", "Never"].map((each) => Type.Literal(each))),
 });
@@ -42,7 +50,7 @@ const role = <T extends TProperties>(properties: T) =>
     resources: kubernetes,
     settings,
     files,
-    podLabels: texts,
+    podLabels: moreLabels,
     podAnnotations: texts,
     affinity: kubernetes,
     topologySpreadConstraints: kubernetesList,
@@ -101,7 +109,7 @@ const nexusGateway = role({
 const database = own({
   existingSecret: name,
   urlKey: key,
-  caKey: Type.String(),
+  caKey: Type.Union([Type.Literal(""), key]),
   port: count(1, 65_535),
   trial: own({ enabled: Type.Boolean(), image, persistence, resources: kubernetes, ...placement }),
 });
@@ -122,15 +130,15 @@ const etcd = own({
 });
 
 const values = own({
-  nameOverride: Type.String(),
-  fullnameOverride: Type.String(),
+  nameOverride: Type.String({ pattern: "^(?:[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)?$" }),
+  fullnameOverride: Type.String({ pattern: "^(?:[a-z](?:[-a-z0-9]{0,34}[a-z0-9])?)?$" }),
   image,
   imagePullSecrets: kubernetesList,
   clusterId: Type.String({ pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$" }),
   shutdownTimeoutSeconds: count(1, 3600),
   settings,
   files,
-  commonLabels: texts,
+  commonLabels: moreLabels,
   extraManifests: Type.Array(Type.Union([kubernetes, Type.String()])),
   access: own({
     ...{ existingSecret: name, key, generateFirstKey: Type.Boolean() },

@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs";
 import { chartFolder } from "../../scripts/chart/chart-folder.ts";
 import { problemsOf } from "./object-problems.ts";
 import { referenceProblems } from "./reference-problems.ts";
-import { helm, type KubernetesObject, podsOf, renderChart } from "./render-chart.ts";
+import { helm, type KubernetesObject, objectsIn, podsOf, renderChart } from "./render-chart.ts";
 import { everything, renderings } from "./renderings.ts";
 import { restrictedProblems, settingProblems } from "./pod-problems.ts";
 
@@ -24,6 +24,28 @@ test.each(renderings)("objects and pods are sound with %s", async (_, rendering)
   expect([...problems, ...referenceProblems(objects)]).toEqual([]);
   expect(objects.length).toBeGreaterThan(12);
 });
+
+// YAML takes 123, 1e3 and true for numbers and booleans, which Kubernetes refuses where it expects a name
+test.each(["123", "1e3", "true", "null"])(
+  "names are texts for a release, a namespace and values named %s",
+  async (odd) => {
+    const secret =
+      "database.existingSecret,nexusStreamer.priorityClassName,etcd.persistence.storageClass,nameOverride,access.key";
+    const more =
+      "nexusStreamer.csv.configMap,database.urlKey,database.caKey,nexusGateway.tls.existingSecret,serviceMonitor.key";
+    const values = [...secret.split(","), ...more.split(",")].flatMap((name) => ["--set-string", `${name}=${odd}`]);
+    const set = ["fullnameOverride=gpus,serviceMonitor.enabled=true,serviceMonitor.keySecret=key"];
+    const { errors, output } = helm(["template", odd, "--namespace", odd, ...values], { set });
+    expect(errors).toBe("");
+    const problems: string[] = [];
+    for (const object of objectsIn(output)) {
+      const { namespace, labels } = object.metadata;
+      problems.push(...(await problemsOf(object)).map((each) => `${object.kind} ${object.metadata.name}: ${each}`));
+      expect([namespace, labels?.["app.kubernetes.io/instance"]]).toEqual([odd, odd]);
+    }
+    expect(problems).toEqual([]);
+  },
+);
 
 test("there are 30 renderings, and they have every values file, example and kind", () => {
   const files = [

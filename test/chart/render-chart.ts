@@ -75,6 +75,11 @@ export function renderChart(rendering: Rendering): readonly KubernetesObject[] {
   const command = ["template", "telemetry-pipeline", "--namespace", "telemetry-system"];
   const { code, output, errors } = helm(command, rendering);
   if (code !== 0) throw new Error(errors);
+  return objectsIn(output);
+}
+
+/** The objects in what `helm template` prints. */
+export function objectsIn(output: string): readonly KubernetesObject[] {
   return parseAllDocuments(output).flatMap((document) => (document.toJS() as KubernetesObject | null) ?? []);
 }
 

@@ -5,7 +5,7 @@ import { generatedChartFiles } from "../../scripts/chart/chart-files.ts";
 import { chartFolder } from "../../scripts/chart/chart-folder.ts";
 import { fileSettings, plainSettings } from "../../scripts/chart/setting-names.ts";
 import { settingNames } from "../../src/config/parse-config.ts";
-import { containerOf, helm, objectOf, renderChart } from "./render-chart.ts";
+import { containerOf, helm, objectOf, podOf, renderChart } from "./render-chart.ts";
 
 setDefaultTimeout(60_000);
 
@@ -48,10 +48,39 @@ test.each([
   ["autoscaling.mode=keda", "autoscaling.keda.existingSecret is empty"],
   ["autoscaling.mode=keda,nexusCoordinator.enabled=false", "autoscaling.mode=keda needs nexusCoordinator.enabled=true"],
   ["serviceMonitor.enabled=true", "serviceMonitor.keySecret is empty"],
+  ["database.urlKey=password", "database.urlKey=password is taken"],
+  ["image.tag=a: b", "'/image/tag': 'a: b' does not match pattern"],
+  ["image.repository=a\nb: c", "'/image/repository': 'a\\nb: c' does not match pattern"],
+  ["database.caKey=a: b", "'/database/caKey': 'a: b' does not match pattern"],
+  ["nameOverride=a b", "'/nameOverride': 'a b' does not match pattern"],
+  ["fullnameOverride=1st", "'/fullnameOverride': '1st' does not match pattern"],
+  ["etcd.persistence.size=1.5.2Gi", "'/etcd/persistence/size': '1.5.2Gi' does not match pattern"],
+  ["commonLabels.app\\.kubernetes\\.io/component=x", "invalid propertyName 'app.kubernetes.io/component'"],
+  ["nexusStreamer.podLabels.helm\\.sh/chart=x", "invalid propertyName 'helm.sh/chart'"],
+  ["files.ETCD_CA_FILE.secret=a", "files.ETCD_CA_FILE has no key"],
+  [
+    "files.ETCD_CA_FILE.secret=a,files.ETCD_CA_FILE.configMap=b,files.ETCD_CA_FILE.key=c",
+    "files.ETCD_CA_FILE names a secret and a configMap, which exclude each other",
+  ],
 ])("helm refuses --set %s in a sentence", (set, sentence) => {
   const { code, errors } = helm(["template", "telemetry-pipeline"], { files: ["values-nexus.yaml"], set: [set] });
   expect(errors).toContain(sentence);
   expect(code).toBe(1);
+});
+
+test.each(["456", "1e3", "a.b"])("a release named %s, after which no Service can be named, needs a name", (release) => {
+  const { code, errors } = helm(["template", release], { files: ["values-nexus.yaml"] });
+  expect([code, errors]).toEqual([1, expect.stringContaining("set fullnameOverride")]);
+});
+
+test("what a role says of a file replaces what all roles have", () => {
+  const [all, streamer] = ["files.ETCD_CA_FILE", "nexusStreamer.files.ETCD_CA_FILE"];
+  const set = [`${all}.configMap=ca,${all}.key=ca.crt,${streamer}.secret=own`];
+  const objects = renderChart({ files: ["values-nexus.yaml"], set });
+  const source = (role: string) =>
+    podOf(objectOf(objects, "Deployment", role)).volumes?.find(({ name }) => name === "etcd-ca-file");
+  expect(source("nexus-collector")).toMatchObject({ configMap: { name: "ca", items: [{ key: "ca.crt" }] } });
+  expect(source("nexus-streamer")).toMatchObject({ secret: { secretName: "own", items: [{ key: "ca.crt" }] } });
 });
 
 test("newer fields of Kubernetes' own objects pass, and so do further objects, with templates", () => {

@@ -36,7 +36,14 @@
 {{- with $values.exporters.targetsConfigMap }}{{ $_ := set $files "DCGM_TARGETS_FILE" (dict "configMap" . "key" $values.exporters.targetsKey) }}{{ end -}}
 {{- end -}}
 {{- if ne $role "migrations" -}}
-{{- $files = mergeOverwrite $files (deepCopy $root.Values.files) (deepCopy ($values.files | default dict)) -}}
+{{- range $more := list $root.Values.files ($values.files | default dict) -}}
+{{- range $name, $file := $more -}}
+{{- $former := get $files $name | default dict -}}
+{{- /* a secret replaces a configMap, and the other way round */ -}}
+{{- if or $file.secret $file.configMap }}{{ $former = omit $former "secret" "configMap" }}{{ end -}}
+{{- $_ := set $files $name (merge (deepCopy $file) $former) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{ toYaml $files }}
 {{- end -}}
@@ -64,21 +71,23 @@
 {{/* Whole folders, not single files by subPath: only so does a process see that a Secret has changed. */}}
 {{- define "telemetry.fileVolumes" -}}
 {{- range $name, $file := . }}
+{{- if and $file.configMap $file.secret }}{{ fail (printf "files.%s names a secret and a configMap, which exclude each other" $name) }}{{ end }}
+{{- if not $file.key }}{{ fail (printf "files.%s has no key: name the one that has the file in its secret or configMap" $name) }}{{ end }}
 - name: {{ include "telemetry.fileVolume" $name }}
   {{- if $file.configMap }}
   configMap:
-    name: {{ $file.configMap }}
+    name: {{ $file.configMap | quote }}
     items:
-      - key: {{ $file.key }}
-        path: {{ $file.key }}
+      - key: {{ $file.key | quote }}
+        path: {{ $file.key | quote }}
   {{- else }}
   secret:
-    secretName: {{ required (printf "files.%s names neither a secret nor a configMap" $name) $file.secret }}
+    secretName: {{ required (printf "files.%s names neither a secret nor a configMap" $name) $file.secret | quote }}
     # with fsGroup, kubelet makes 0440 of it
     defaultMode: 0400
     items:
-      - key: {{ $file.key }}
-        path: {{ $file.key }}
+      - key: {{ $file.key | quote }}
+        path: {{ $file.key | quote }}
   {{- end }}
 {{- end }}
 {{- end -}}

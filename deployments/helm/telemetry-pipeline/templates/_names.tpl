@@ -2,7 +2,9 @@
 {{- define "telemetry.fullname" -}}
 {{- $name := .Values.nameOverride | default .Chart.Name -}}
 {{- $full := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) -}}
-{{- .Values.fullnameOverride | default $full | trunc 36 | trimSuffix "-" -}}
+{{- $full = .Values.fullnameOverride | default $full | trunc 36 | trimSuffix "-" -}}
+{{- if not (regexMatch "^[a-z][-a-z0-9]*$" $full) }}{{ fail (printf "the objects would be named %s-..., and Services take only small letters, digits and dashes after a letter: set fullnameOverride" $full) }}{{ end -}}
+{{ $full }}
 {{- end -}}
 
 {{/* The roles of the program that have processes of their own: nexus-streamer and so on, each with its values. Call it with the root. */}}
@@ -28,8 +30,8 @@ coordinator: nexusCoordinator
 {{/* The labels by which selectors find a component. Call it with a list: the root, the component. */}}
 {{- define "telemetry.selector" -}}
 {{- $root := index . 0 -}}
-app.kubernetes.io/name: {{ $root.Values.nameOverride | default $root.Chart.Name }}
-app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/name: {{ $root.Values.nameOverride | default $root.Chart.Name | quote }}
+app.kubernetes.io/instance: {{ $root.Release.Name | quote }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end -}}
 
@@ -58,7 +60,7 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{- $end := index . 1 -}}
 {{- if gt (len .) 2 }}{{ $end = index . 2 }}{{ end -}}
 name: {{ include "telemetry.fullname" $root }}-{{ $end }}
-namespace: {{ $root.Release.Namespace }}
+namespace: {{ $root.Release.Namespace | quote }}
 labels:
   {{- include "telemetry.labels" (list $root (index . 1)) | nindent 2 }}
 {{- end -}}

@@ -54,8 +54,8 @@
 {{- $root := index . 0 -}}
 - podSelector:
     matchLabels:
-      app.kubernetes.io/name: {{ $root.Values.nameOverride | default $root.Chart.Name }}
-      app.kubernetes.io/instance: {{ $root.Release.Name }}
+      app.kubernetes.io/name: {{ $root.Values.nameOverride | default $root.Chart.Name | quote }}
+      app.kubernetes.io/instance: {{ $root.Release.Name | quote }}
     matchExpressions:
       - key: app.kubernetes.io/component
         operator: In
