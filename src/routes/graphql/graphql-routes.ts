@@ -15,6 +15,7 @@ import { type GraphqlParts, type GraphqlView, OperationContext } from "../graphq
 import { GraphiqlPage } from "./graphiql.ts";
 import { operationLimits } from "./limits/operation-limits.ts";
 import { GraphqlSockets, type Yoga } from "./live/graphql-socket.ts";
+import { multipartSubscriptions } from "./live/multipart.ts";
 import { requireProtocol } from "./live/subprotocol.ts";
 import { subscriptionInstruments } from "./live/subscription-instruments.ts";
 import { readerMutations } from "./reader-mutations.ts";
@@ -126,6 +127,7 @@ function yogaOptions(
     plugins: [
       instance,
       requestRules(settings),
+      multipartSubscriptions(parts.clock),
       graphiql.plugin(),
       responseCache(viewOf, (request) => contexts.get(request), parts.clock),
       operationLimits(parts.log),

@@ -1,12 +1,21 @@
 import { GraphQLError, NoSchemaIntrospectionCustomRule } from "graphql";
 import type { Plugin } from "graphql-yoga";
 import { visibleLines } from "../../domain/visible-text.ts";
+import { shown } from "../http/api-error.ts";
 import { headAnswer } from "../http/head-answer.ts";
+import { codingProblem } from "../http/request-body.ts";
 import { graphqlError } from "../graphql-kit/graphql-errors.ts";
 
 const answerType = "application/graphql-response+json; charset=utf-8";
 
 const bodyTypes = ["application/json", "application/graphql"];
+
+/** The media type of a body in lower case, without parameters.
+ *  Source: https://www.rfc-editor.org/rfc/rfc9110#section-8.3.1 ("The type and subtype tokens are case-insensitive") */
+export function bodyType(headers: Headers): string {
+  const [type = ""] = (headers.get("content-type") ?? "").split(";");
+  return type.trim().toLowerCase();
+}
 
 /** Checks requests beyond GraphQL's own rules, executes nothing for HEAD, and adds codes to the errors of parsing and validation. */
 export function requestRules({ introspection }: { readonly introspection: boolean }): Plugin {
@@ -14,9 +23,21 @@ export function requestRules({ introspection }: { readonly introspection: boolea
     onRequest: (event) => {
       const { request } = event;
       if (request.method === "HEAD") return event.endResponse(headAnswer(request, { "content-type": answerType }));
-      const [type = ""] = (request.headers.get("content-type") ?? "").split(";");
-      if (request.method === "POST" && !bodyTypes.includes(type.trim().toLowerCase()))
-        event.endResponse(unsupported(type));
+      if (request.method !== "POST") return;
+      const type = bodyType(request.headers);
+      const problem = bodyTypes.includes(type) ? codingProblem(request.headers) : unsupported(type);
+      if (problem !== undefined) event.endResponse(refusal(415, problem));
+    },
+    onParams: ({ params, setParams }) => {
+      // clients that have only one operation send an empty name
+      const { operationName, ...others } = params;
+      if (operationName === "") setParams(others);
+    },
+    onResponse: (event) => {
+      const { response } = event;
+      if (response.status === 406 && response.body === null) event.setResponse(notAcceptable(response));
+      // Yoga's own, and no coding: a client that looks for it finds none
+      if (response.headers.get("content-encoding") === "none") response.headers.delete("content-encoding");
     },
     onParse:
       () =>
@@ -58,8 +79,18 @@ export function withoutSuggestions(error: GraphQLError): GraphQLError {
   return new GraphQLError(shown, { nodes, source, positions, path, extensions });
 }
 
-function unsupported(type: string): Response {
-  const given = type === "" ? "no content-type" : `content-type ${type.trim()}`;
-  const message = `A request with ${given} is not supported; expected ${bodyTypes.join(" or ")}`;
-  return Response.json({ errors: [graphqlError("BAD_REQUEST", message)] }, { status: 415 });
+function unsupported(type: string): string {
+  const given = type === "" ? "no content-type" : `content-type ${shown(type)}`;
+  return `A request with ${given} is not supported; expected ${bodyTypes.join(" or ")}`;
+}
+
+/** The answer to a client that accepts none of the formats of a result.
+ *  @param empty Yoga's answer, which names the formats in a header */
+function notAcceptable({ headers }: Response): Response {
+  const available = [...new Set((headers.get("accept") ?? "").split(", ").map((each) => each.split(";")[0] ?? ""))];
+  return refusal(406, `The Accept header allows no format of this result; available: ${available.join(", ")}`);
+}
+
+function refusal(status: 406 | 415, message: string): Response {
+  return Response.json({ errors: [graphqlError("BAD_REQUEST", message)] }, { status });
 }

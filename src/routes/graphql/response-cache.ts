@@ -4,6 +4,7 @@ import type { Clock } from "../../kit/clock.ts";
 import { requesterOf, withRequesterOf } from "../http/access/requester.ts";
 import { CachedBody, ResponseCache } from "../http/response-cache.ts";
 import type { GraphqlView, OperationContext } from "../graphql-kit/operation-context.ts";
+import { bodyType } from "./request-rules.ts";
 import { readBody } from "./read-body.ts";
 
 const cacheMax = { maxEntries: 256, maxCharacters: 64 * 1024 * 1024 };
@@ -80,6 +81,9 @@ function keyOf(request: Request, body: string): string {
   ].join("\n");
 }
 
-function withBody({ url, method, headers, signal }: Request, body: string): Request {
+/** @param given whose content-type Yoga would compare as it is */
+function withBody({ url, method, headers: given, signal }: Request, body: string): Request {
+  const headers = new Headers(given);
+  headers.set("content-type", bodyType(given));
   return new Request(url, { method, headers, signal, body });
 }

@@ -86,11 +86,15 @@ export class GraphqlSockets {
     this.protocol = makeServer({
       execute: (args) => begin(args, "execute"),
       subscribe: (args) => begin(args, "subscribe"),
-      onSubscribe: async ({ extra, subscriptions }, id, params) =>
-        (await this.refusalOf(extra, Object.keys(subscriptions).length)) ??
-        prepare(options.yoga().getEnveloped({ request: extra.request, params }), params, (asker) =>
+      onSubscribe: async ({ extra, subscriptions }, id, { operationName, ...others }) => {
+        // clients that have only one operation send an empty name
+        const params = { ...others, ...(operationName && { operationName }) };
+        const refusal = await this.refusalOf(extra, Object.keys(subscriptions).length);
+        if (refusal !== undefined) return refusal;
+        return prepare(options.yoga().getEnveloped({ request: extra.request, params }), params, (asker) =>
           extra.askers.set(id, asker),
-        ),
+        );
+      },
       onComplete: ({ extra }, id) => void extra.askers.delete(id),
     });
     stopping.addEventListener("abort", () => {

@@ -1,17 +1,13 @@
 import { defined } from "../../../kit/defined.ts";
 import { headAnswer } from "../head-answer.ts";
-import { encodingOf, type Format, formatOf } from "./negotiate.ts";
+import { encodingOf, type Format, formatOf, mediaTypeOf } from "./negotiate.ts";
 
-const contentTypes = {
-  json: "application/json",
-  csv: "text/csv; charset=utf-8; header=present",
-  ndjson: "application/x-ndjson",
-} as const;
+const csvType = "text/csv; charset=utf-8; header=present";
 
 /** The headers of a list that is written row by row. */
 export function rowHeaders(request: Request, format: Format): Record<string, string> {
   return {
-    "content-type": contentTypes[format],
+    "content-type": format === "csv" ? csvType : mediaTypeOf(request),
     "cache-control": "no-cache",
     vary: "accept, accept-encoding",
     ...defined({ "content-encoding": encodingOf(request) }),
@@ -21,7 +17,7 @@ export function rowHeaders(request: Request, format: Format): Record<string, str
 /** The answer to a HEAD request for something that is read from the store. Its parameters have been checked, but nothing is read: otherwise,
  *  a request for headers alone would cost as much as a whole export. */
 export function headOf(request: Request, format: Format = "json"): Response {
-  return headAnswer(request, format === "json" ? { "content-type": contentTypes.json } : rowHeaders(request, format));
+  return headAnswer(request, format === "json" ? { "content-type": "application/json" } : rowHeaders(request, format));
 }
 
 type Hook = (context: { readonly request: Request }) => Response | undefined;

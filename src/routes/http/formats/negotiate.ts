@@ -4,28 +4,41 @@ import { ApiError, shown } from "../api-error.ts";
 /** The formats of lists: one JSON document, or rows as CSV or NDJSON. */
 export type Format = "json" | "csv" | "ndjson";
 
-const mediaTypes: Readonly<Record<Format, string>> = {
-  json: "application/json",
-  csv: "text/csv",
-  ndjson: "application/x-ndjson",
+/** The media types of the formats, each under the names that its clients use; the first is the one of a client that takes any. */
+const formats: Readonly<Record<string, Format>> = {
+  "application/json": "json",
+  "text/csv": "csv",
+  "application/x-ndjson": "ndjson",
+  "application/ndjson": "ndjson",
+  "application/jsonl": "ndjson",
+  "application/x-jsonlines": "ndjson",
 };
+const available = Object.keys(formats);
+
+/** A parameter of a media range that is not its weight, such as `; charset=utf-8`. */
+const parameter = /\s*;\s*(?!q\s*=)[^\s;,="]+\s*(?:=\s*(?:"(?:[^"\\]|\\.)*"|[^\s;,]*))?/gi;
 
 /** The format that the Accept header prefers; JSON without the header.
  *  @throws ApiError 406 if the header allows none of the formats */
 export function formatOf(request: Request): Format {
-  const accept = request.headers.get("accept");
-  if (accept === null || accept === "*/*") return "json";
-  const best = new Negotiator({ headers: { accept } }).mediaType(Object.values(mediaTypes));
-  for (const [format, mediaType] of Object.entries(mediaTypes)) if (mediaType === best) return format as Format;
-  const available = Object.values(mediaTypes);
+  return formats[mediaTypeOf(request)] ?? "json";
+}
+
+/** The media type that the Accept header prefers, whatever parameters it has: all formats are UTF-8.
+ *  @throws ApiError 406 if the header allows no type of a format */
+export function mediaTypeOf(request: Request): string {
+  const accept = request.headers.get("accept") ?? "";
+  if (accept === "" || accept === "*/*") return "application/json";
+  const best = new Negotiator({ headers: { accept: accept.replace(parameter, "") } }).mediaType(available);
+  if (best !== undefined) return best;
   throw new ApiError(406, "not_acceptable", {
     message: `accept=${JSON.stringify(shown(accept))} matches no supported media type: ${available.join(", ")}`,
     details: { accept: shown(accept), available },
   });
 }
 
-/** Content codings, in order of preference. */
-const encodings = ["zstd", "gzip"] as const;
+/** Content codings, in order of preference. Some clients send that they accept zstd, and cannot read it: undici of Node 20. */
+const encodings = ["gzip", "zstd"] as const;
 export type Encoding = (typeof encodings)[number];
 
 /** Negotiator with an option that its types lack: `preferred` is the order of the codings that a client accepts equally. */
