@@ -39,7 +39,11 @@ const made: Readonly<Record<string, () => string>> = {
 /** What the pipeline gets of it, from the texts of the files above. */
 const derived: Readonly<Record<string, (textOf: (name: string) => string) => string>> = {
   "access/etcd-password": (textOf) => textOf("etcd/password"),
-  "access/database-url": (textOf) => `postgres://postgres:${textOf("database/password")}@timescaledb:5432/telemetry`,
+  "access/database-url": (textOf) => {
+    // a password that was put there by hand, as the server's image reads it
+    const password = textOf("database/password").replace(/\n+$/, "");
+    return `postgres://postgres:${encodeURIComponent(password)}@timescaledb:5432/telemetry`;
+  },
   "access/keys.json": (textOf) => {
     const key = textOf("monitoring/prometheus-key");
     const sha256 = hashOf(key).toString("hex");

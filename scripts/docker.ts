@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import { version } from "../package.json";
 import { containerEngine, engineMissing } from "./docker/container-engine.ts";
-import { images } from "./docker/images.ts";
+import { type ImageNames, images } from "./docker/images.ts";
 import { answersHelp } from "../src/terminal/answers-help.ts";
 import { print, printError } from "../src/terminal/print.ts";
 
@@ -12,8 +12,6 @@ DOCKER_REGISTRY is the registry in their names, IMAGE_TAG their tag (${version})
 
 const legacyIsGone =
   "docker-build-legacy is gone, with the separate images of the former system: one image runs every role (ROLE); make docker-build-nexus builds it";
-
-const names = images({ registry: process.env.DOCKER_REGISTRY, tag: process.env.IMAGE_TAG || version });
 
 /** Runs a command of the engine, which prints its progress itself.
  *  @throws Error that names the command if it fails */
@@ -30,7 +28,7 @@ function revision(): string {
   return success ? stdout.toString().trim() : "unknown";
 }
 
-async function build(engine: string): Promise<void> {
+async function build(engine: string, names: ImageNames): Promise<void> {
   // Podman's own format has no health checks
   const format = engine === "podman" ? ["--format", "docker"] : [];
   const labels = ["--build-arg", `VERSION=${version}`, "--build-arg", `REVISION=${revision()}`];
@@ -39,7 +37,7 @@ async function build(engine: string): Promise<void> {
   print(`Built ${names.pipeline} and ${names.etcd}`);
 }
 
-async function push(engine: string): Promise<void> {
+async function push(engine: string, names: ImageNames): Promise<void> {
   if (!process.env.DOCKER_REGISTRY) {
     throw new Error(
       "DOCKER_REGISTRY is not set: DOCKER_REGISTRY=registry.example.org/gpu make docker-build-nexus, and the same with docker-push-nexus",
@@ -49,7 +47,7 @@ async function push(engine: string): Promise<void> {
   await run(engine, "push", names.etcd);
 }
 
-const commands: Readonly<Record<string, (engine: string) => Promise<void>>> = { build, push };
+const commands: Readonly<Record<string, (engine: string, names: ImageNames) => Promise<void>>> = { build, push };
 
 async function main(): Promise<void> {
   const { positionals } = parseArgs({ allowPositionals: true });
@@ -57,9 +55,10 @@ async function main(): Promise<void> {
   if (name === "legacy") throw new Error(legacyIsGone);
   const command = commands[name];
   if (command === undefined) throw new TypeError(usage);
+  const names = images({ registry: process.env.DOCKER_REGISTRY, tag: process.env.IMAGE_TAG?.trim() || version });
   const engine = containerEngine();
   if (engine === undefined) throw new Error(engineMissing(`docker-${name}-nexus`));
-  await command(engine);
+  await command(engine, names);
 }
 
 try {

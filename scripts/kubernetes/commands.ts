@@ -55,12 +55,18 @@ async function logs(env: Environment): Promise<number> {
 }
 
 async function portForward(env: Environment): Promise<number> {
-  const [namespace, port] = [namespaceIn(env), textIn(env, "PORT") ?? "8080"];
+  const [namespace, port] = [namespaceIn(env), portIn(env)];
   requireTools("kubectl");
   requirePods(namespace, `${releaseSelector},app.kubernetes.io/component=nexus-gateway`);
   return runTool([
     ...["kubectl", "port-forward", `service/${release}-nexus-gateway`, `${port}:8080`, "--namespace", namespace],
   ]);
+}
+
+function portIn(env: Environment): string {
+  const text = textIn(env, "PORT") ?? "8080";
+  if (/^[1-9]\d{0,4}$/.test(text) && Number(text) < 65_536) return text;
+  throw new Error(`PORT=${text} is not usable: expected a port of this machine, from 1 to 65535`);
 }
 
 /** If kubectl cannot even list the pods, the command says why.

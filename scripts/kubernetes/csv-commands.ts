@@ -29,7 +29,7 @@ export async function csvToConfigMap(env: Environment): Promise<void> {
 export async function csvToVolume(env: Environment): Promise<void> {
   const deployment = deploymentOf(env);
   const content = await csvIn(env, "csv-deploy-pvc");
-  const size = sizeIn(env);
+  const size = sizeIn(env, content);
   requireTools("kubectl", "helm");
   await ensureNamespace(deployment);
   await apply(csvClaim(deployment.namespace, size, textIn(env, "STORAGE_CLASS")));
@@ -73,13 +73,23 @@ async function csvIn(env: Environment, command: string): Promise<Bun.BunFile> {
   const path = textIn(env, "CSV_FILE");
   if (path === undefined) throw new Error(`which file? For example: CSV_FILE=fleet.csv make ${command}`);
   const file = Bun.file(path);
-  if (await file.exists()) return file;
-  throw new Error(`CSV_FILE=${path} does not exist, or is no file`);
+  // a pipe, too, exists, but can be read only once
+  if (!(await file.exists()) || !(await file.stat()).isFile()) {
+    throw new Error(`CSV_FILE=${path} does not exist, or is no file`);
+  }
+  if (file.size === 0) throw new Error(`CSV_FILE=${path} is empty`);
+  return file;
 }
 
-function sizeIn(env: Environment): string {
+const unitBytes = { Mi: 2 ** 20, Gi: 2 ** 30, Ti: 2 ** 40 };
+
+function sizeIn(env: Environment, content: Blob): string {
   const size = textIn(env, "SIZE") ?? "1Gi";
-  if (/^[1-9]\d*(?:Mi|Gi|Ti)$/.test(size)) return size;
+  const [, count, unit] = /^([1-9]\d*)(Mi|Gi|Ti)$/.exec(size) ?? [];
+  if (Number(count) * unitBytes[unit as keyof typeof unitBytes] < content.size) {
+    throw new Error(`SIZE=${size} is too small: CSV_FILE=${textIn(env, "CSV_FILE")} has ${content.size} bytes`);
+  }
+  if (unit !== undefined) return size;
   throw new Error(`SIZE=${size} is not usable: expected a whole number with Mi, Gi or Ti, such as 5Gi`);
 }
 

@@ -40,7 +40,7 @@ export function deploymentOf(env: Environment): Deployment {
     namespace: namespaceIn(env),
     image: images({ registry, tag: tag ?? version }).pipeline,
     values,
-    timeout: textIn(env, "TIMEOUT") ?? "10m",
+    timeout: timeoutIn(env),
   };
 }
 
@@ -56,6 +56,12 @@ export function namespaceIn(env: Environment): string {
 export function textIn(env: Environment, variable: string): string | undefined {
   const text = env[variable]?.trim();
   return text === "" ? undefined : text;
+}
+
+function timeoutIn(env: Environment): string {
+  const text = textIn(env, "TIMEOUT") ?? "10m";
+  if (/^(?:\d+(?:h|m|s))+$/.test(text)) return text;
+  throw new Error(`TIMEOUT=${text} is not usable: expected a time with its unit, such as 10m or 1h30m`);
 }
 
 function countIn(env: Environment, variable: string): number | undefined {

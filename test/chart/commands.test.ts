@@ -123,6 +123,15 @@ test("helm 3 is not given the flags of helm 4", () => {
   );
 });
 
+const [pipe, empty, large] = ["pipe", "empty.csv", "above-1Mi.csv"].map((name) => join(folder, name)) as [
+  string,
+  string,
+  string,
+];
+Bun.spawnSync(["mkfifo", pipe]);
+writeFileSync(empty, "");
+writeFileSync(large, "x".repeat(1024 ** 2 + 1));
+
 test.each([
   [
     "k8s-deploy-nexus",
@@ -136,6 +145,21 @@ test.each([
   ["csv-deploy-pvc", {}, "which file? For example: CSV_FILE=fleet.csv make csv-deploy-pvc"],
   ["csv-deploy-configmap", { CSV_FILE: "nowhere.csv" }, "CSV_FILE=nowhere.csv does not exist"],
   ["csv-deploy-configmap", { CSV_FILE: "bun.lock", SIZE: "5Gi" }, undefined],
+  ["csv-deploy-configmap", { CSV_FILE: "test" }, "CSV_FILE=test does not exist, or is no file"],
+  ["csv-deploy-pvc", { CSV_FILE: pipe }, `CSV_FILE=${pipe} does not exist, or is no file`],
+  ["csv-deploy-pvc", { CSV_FILE: empty }, `CSV_FILE=${empty} is empty`],
+  ["csv-deploy-pvc", { CSV_FILE: large, SIZE: "1Mi" }, `SIZE=1Mi is too small: CSV_FILE=${large} has 1048577 bytes`],
+  ["k8s-deploy-nexus", { TIMEOUT: "10" }, "TIMEOUT=10 is not usable: expected a time with its unit"],
+  ["k8s-deploy-nexus", { IMAGE_TAG: "a,image.registry=b" }, "IMAGE_TAG=a,image.registry=b is not usable"],
+  [
+    "k8s-deploy-nexus",
+    { DOCKER_REGISTRY: "https://b/gpu" },
+    "DOCKER_REGISTRY=https://b/gpu is not usable: expected a host",
+  ],
+  ["docker-build-nexus", { IMAGE_TAG: "a b" }, "IMAGE_TAG=a b is not usable"],
+  ["docker-build-nexus", { DOCKER_REGISTRY: "b/GPU" }, "DOCKER_REGISTRY=b/GPU is not usable"],
+  ["k8s-port-forward", { PORT: "--address=0.0.0.0" }, "PORT=--address=0.0.0.0 is not usable: expected a port"],
+  ["k8s-port-forward", { PORT: "65536" }, "PORT=65536 is not usable"],
   [
     "csv-deploy-pvc",
     { CSV_FILE: "package.json", SIZE: "5GB" },

@@ -1,5 +1,14 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { version } from "../../package.json";
@@ -178,7 +187,11 @@ test("keys and passwords are made once; the pipeline's are for its user only", (
   expect(modes).toEqual(before.map((each) => [each, each.startsWith("access/") ? 0o400 : 0o444]));
   // a secret that is lost is made anew, with what follows from it
   rmSync(join(folder, "etcd/password"));
+  // and one that was put there by hand may have any characters
+  rmSync(join(folder, "database/password"));
+  writeFileSync(join(folder, "database/password"), "p@ss/w:rd#%\n");
   makeSecrets();
+  expect(decodeURIComponent(new URL(secret("access/database-url")).password)).toBe("p@ss/w:rd#%");
   expect(secret("access/etcd-password")).toBe(secret("etcd/password"));
   expect(texts).not.toContain(secret("etcd/password"));
 });
