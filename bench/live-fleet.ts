@@ -138,14 +138,11 @@ function reportLog(logged: readonly string[]): void {
   logged.slice(0, 20).forEach((line) => print(`  ${line}`));
 }
 
-function faultsOf({ account, freshness, ledgers }: Result): string[] {
+function faultsOf({ account, freshness }: Result): string[] {
   const { scheduled, stored, lacking, records, rows } = account;
-  // a GPU that an exporter does not report for a while is absent: that is no scrape
-  const missed = Object.values(ledgers.target.missed).reduce((sum, count) => sum + count, 0);
   const p99Ms = Math.max(quantile(freshness.newestMs, 0.99), quantile(freshness.historyMs, 0.99));
   return [
     ...(scheduled === stored && lacking.length === 0 ? [] : [`${scheduled - stored} scrapes are not stored`]),
-    ...(missed === 0 ? [] : [`the ledger has ${missed} missed scrapes`]),
     ...(records === rows ? [] : [`the messages had ${records} records, the table has ${rows}`]),
     ...(freshness.newestMs.length === rows ? [] : [`${freshness.newestMs.length} of ${rows} records came over /ws`]),
     ...(p99Ms < freshnessLimitMs ? [] : [`the freshness's p99 is not below ${freshnessLimitMs / 1000} s`]),
