@@ -238,7 +238,10 @@ test("errors have a message; the exit status is 1 for invalid input, and 2 for a
     1,
     expect.stringContaining("whole number from 1 to 10000"),
   ]);
-  const invalidUrl = await run("gpus", "--url", "localhost");
-  expect([invalidUrl.status, invalidUrl.errors]).toEqual([1, expect.stringContaining("such as http://localhost:8080")]);
+  const invalidUrl = await run("gpus", "--url", "ftp://localhost");
+  expect([invalidUrl.status, invalidUrl.errors]).toEqual([
+    1,
+    expect.stringContaining("Expected localhost:8080, or a URL"),
+  ]);
   expect((await run("--help")).text).toContain("dead-letters");
 });
