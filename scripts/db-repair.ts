@@ -16,7 +16,7 @@ import {
   type UsageFault,
 } from "../src/pipeline/store/sql/usage/usage-repair.ts";
 import type { UsageThresholds } from "../src/domain/usage/usage-hour.ts";
-import { answersVersion } from "../src/terminal/answers-help.ts";
+import { answersHelp } from "../src/terminal/answers-help.ts";
 import { print, printError } from "../src/terminal/print.ts";
 
 const usage = `Finds settled history that is damaged, and repairs what can be repaired.
@@ -128,15 +128,10 @@ async function makeDayAgain({ client }: OpenStore, day: number): Promise<boolean
   return true;
 }
 
-/** @returns what to do with the store; undefined for --help. @throws TypeError that says which argument is not usable */
-function work(): ((store: OpenStore) => Promise<boolean>) | undefined {
-  const options = {
-    help: { type: "boolean", short: "h" },
-    "gpu-key": { type: "string" },
-    from: { type: "string" },
-  } as const;
+/** @returns what to do with the store @throws TypeError that says which argument is not usable */
+function work(): (store: OpenStore) => Promise<boolean> {
+  const options = { "gpu-key": { type: "string" }, from: { type: "string" } } as const;
   const { values, positionals } = parseArgs({ options, allowPositionals: true });
-  if (values.help) return undefined;
   const [command, ...others] = positionals;
   if (others.length > 0) throw new TypeError(`unexpected argument: ${others.join(" ")}`);
   if (command === undefined) return list;
@@ -154,9 +149,8 @@ function work(): ((store: OpenStore) => Promise<boolean>) | undefined {
 }
 
 async function repair(): Promise<void> {
-  if (answersVersion(process.argv.slice(2))) return;
+  if (answersHelp(process.argv.slice(2), usage)) return;
   const done = work();
-  if (done === undefined) return print(usage);
   const store = await open();
   try {
     if (!(await done(store))) process.exitCode = 1;

@@ -5,20 +5,17 @@ import { parseArguments, usage } from "./simulate-scaling/arguments.ts";
 import type { Style } from "./simulate-scaling/plot.ts";
 import { plotText, type Run, tableText } from "./simulate-scaling/report.ts";
 import { runCurve } from "./simulate-scaling/run-curve.ts";
-import { answersVersion } from "../src/terminal/answers-help.ts";
+import { answersHelp } from "../src/terminal/answers-help.ts";
 import { print, printError } from "../src/terminal/print.ts";
 
 const plain: Style = { line: (text) => text, alarm: (text) => text };
 const coloured: Style = { line: (text) => styleText("cyan", text), alarm: (text) => styleText("red", text) };
 
 function simulate(): void {
-  if (answersVersion(process.argv.slice(2))) return;
+  const given = process.argv.slice(2);
+  if (answersHelp(given, usage)) return;
   const { isTTY, columns } = process.stdout;
-  const args = parseArguments(process.argv.slice(2), isTTY ? columns : undefined);
-  if (args === undefined) {
-    process.stdout.write(usage);
-    return;
-  }
+  const args = parseArguments(given, isTTY ? columns : undefined);
   const style = isTTY && process.env.NO_COLOR === undefined ? coloured : plain;
   const policy = scalingPolicy(parseConfig(process.env));
   const runs: Run[] = [];

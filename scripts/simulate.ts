@@ -6,7 +6,7 @@ import { parseArguments, type SimulateArguments, usage } from "./simulate/argume
 import { fleetCsv } from "./simulate/fleet-csv.ts";
 import { isServe, parseServeArguments, serveUsage } from "./simulate/serve-arguments.ts";
 import { serveFleet } from "./simulate/serve-fleet.ts";
-import { answersVersion } from "../src/terminal/answers-help.ts";
+import { answersHelp } from "../src/terminal/answers-help.ts";
 import { printError } from "../src/terminal/print.ts";
 
 /** Writes the CSV part by part, as fast as `out` accepts it, so that memory does not grow with the file's size. */
@@ -27,13 +27,9 @@ async function writeFleet(args: SimulateArguments, out: Writable): Promise<{ row
 
 async function simulate(): Promise<void> {
   const given = process.argv.slice(2);
-  if (answersVersion(given)) return;
+  if (answersHelp(given, isServe(given) ? serveUsage : usage)) return;
   if (isServe(given)) return serve(given);
   const args = parseArguments(given);
-  if (args === undefined) {
-    process.stdout.write(usage);
-    return;
-  }
   const startedAtMs = performance.now();
   const { rows, bytes } = await writeFleet(args, args.out === "-" ? process.stdout : createWriteStream(args.out));
   const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(1);
@@ -42,9 +38,7 @@ async function simulate(): Promise<void> {
 }
 
 async function serve(given: readonly string[]): Promise<void> {
-  const args = parseServeArguments(given);
-  if (args === undefined) process.stdout.write(serveUsage);
-  else await serveFleet(args);
+  await serveFleet(parseServeArguments(given));
 }
 
 try {

@@ -24,18 +24,15 @@ export interface SimulateScalingArguments {
 }
 
 const options = {
-  help: { type: "boolean", short: "h" },
   curve: { type: "string" },
   seed: { type: "string", default: "1" },
   width: { type: "string" },
 } as const;
 
 /** @param columns the terminal's width; undefined if there is no terminal
- *  @returns undefined for --help
  *  @throws TypeError that says which argument is not usable, and why */
-export function parseArguments(args: string[], columns: number | undefined): SimulateScalingArguments | undefined {
+export function parseArguments(args: string[], columns: number | undefined): SimulateScalingArguments {
   const { values } = parseArgs({ args, options });
-  if (values.help) return undefined;
   return {
     curves: values.curve === undefined ? curves : [curveNamed(values.curve)],
     seed: wholeNumber("--seed", values.seed, [0, 4_294_967_295]),

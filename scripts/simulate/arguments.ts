@@ -31,7 +31,6 @@ export interface SimulateArguments {
 }
 
 const options = {
-  help: { type: "boolean", short: "h" },
   out: { type: "string" },
   hosts: { type: "string", default: "4" },
   "gpus-per-host": { type: "string", default: "8" },
@@ -42,11 +41,10 @@ const options = {
   ...shareOptions,
 } as const;
 
-/** @returns the arguments, with the defaults of those that are absent; undefined for --help
+/** @returns the arguments, with the defaults of those that are absent
  *  @throws TypeError that says which argument is not usable, and why */
-export function parseArguments(args: string[]): SimulateArguments | undefined {
+export function parseArguments(args: string[]): SimulateArguments {
   const { values } = parseArgs({ args, options });
-  if (values.help) return undefined;
   const seconds = wholeNumber("--seconds", values.seconds, [1, 31_536_000]);
   const intervalMs = milliseconds("--interval", values.interval);
   return {

@@ -35,7 +35,6 @@ export interface ServeArguments {
 }
 
 const options = {
-  help: { type: "boolean", short: "h" },
   serve: { type: "string" },
   hosts: { type: "string", default: "4" },
   "gpus-per-host": { type: "string", default: "8" },
@@ -54,10 +53,9 @@ export function isServe(args: readonly string[]): boolean {
   return args.some((arg) => arg === "--serve" || arg.startsWith("--serve="));
 }
 
-/** @returns the arguments, with the defaults of those that are absent; undefined for --help
+/** @returns the arguments, with the defaults of those that are absent
  *  @throws TypeError that says which argument is not usable, and why */
-export function parseServeArguments(args: readonly string[]): ServeArguments | undefined {
-  if (args.includes("--help") || args.includes("-h")) return undefined;
+export function parseServeArguments(args: readonly string[]): ServeArguments {
   const { values } = parseArgs({ args: [...args], options });
   const hosts = wholeNumber("--hosts", values.hosts, [1, 20_000]);
   const per = oneOf("--per", values.per, ["port", "path"] as const);

@@ -1,7 +1,7 @@
 import { quoted } from "./cut-text.ts";
 import { judgeReading } from "./dialects/judge-reading.ts";
 import type { Spelling } from "./dialects/spelling.ts";
-import { spellings } from "./dialects/spelling-of.ts";
+import { spellingOf } from "./dialects/spelling-of.ts";
 import { scaleOfUnit, unitsFor } from "./dialects/units.ts";
 import { metrics } from "./metrics.ts";
 import { meansNoNumber } from "./value.ts";
@@ -20,7 +20,7 @@ export function readMeasuredValue(metric: number | string | Spelling, text: stri
   if (typeof read !== "object" || read.reason !== "invalid_value") return read;
   const [, digits, unit] = numberAndUnit.exec(text.trim()) ?? [];
   if (digits === undefined || unit === undefined) return isNoNumber(metric, text) ? "missing" : read;
-  const spelling = typeof metric === "number" ? plainSpelling(metric) : metric;
+  const spelling = typeof metric === "number" ? (spellingOf(metrics[metric]?.name ?? "") ?? "") : metric;
   if (typeof spelling === "string") return unknownUnit(spelling, text, unit);
   const declared = metrics[spelling.metricIndex];
   const scale = scaleOfUnit(declared?.unit ?? "", unit);
@@ -38,11 +38,6 @@ function isNoNumber(metric: number | string | Spelling, text: string): boolean {
   if (before === undefined || unit === undefined || typeof metric === "string") return false;
   const declared = metrics[typeof metric === "number" ? metric : metric.metricIndex];
   return meansNoNumber(before) && scaleOfUnit(declared?.unit ?? "", unit) !== undefined;
-}
-
-/** Our own name of a metric. */
-function plainSpelling(metricIndex: number): Spelling | string {
-  return spellings.find((spelling) => spelling.metricIndex === metricIndex) ?? "";
 }
 
 function otherUnit({ metricIndex }: Spelling, text: string, unit: string): ValueReading {

@@ -6,14 +6,9 @@ import { print } from "./print.ts";
  *  @param usage what the command does, and what it takes
  *  @returns whether they ask for it */
 export function answersHelp(args: readonly string[], usage: string): boolean {
-  const asks = args.includes("--help") || args.includes("-h");
-  if (asks) print(usage.trimEnd());
-  return asks || answersVersion(args);
-}
-
-/** Prints the version if the arguments ask for it. @returns whether they do */
-export function answersVersion(args: readonly string[]): boolean {
-  const asks = args.includes("--version");
-  if (asks) print(version);
-  return asks;
+  const asksHelp = args.includes("--help") || args.includes("-h");
+  const asksVersion = !asksHelp && args.includes("--version");
+  if (asksHelp) print(usage.trimEnd());
+  if (asksVersion) print(version);
+  return asksHelp || asksVersion;
 }

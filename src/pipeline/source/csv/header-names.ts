@@ -1,4 +1,3 @@
-import type { Scale } from "../../../domain/dialects/scale.ts";
 import type { Spelling } from "../../../domain/dialects/spelling.ts";
 import { scaleOfUnit } from "../../../domain/dialects/units.ts";
 import { metrics } from "../../../domain/metrics.ts";
@@ -41,6 +40,6 @@ export function spellingWithUnit(
   const spelling = spellingOf(name);
   const unit = bracketed ?? parenthesized;
   if (spelling === undefined || unit === undefined || spelling.dialect === "nvidia-smi") return undefined;
-  const scale: Scale | undefined = scaleOfUnit(metrics[spelling.metricIndex]?.unit ?? "", unit.trim());
+  const scale = scaleOfUnit(metrics[spelling.metricIndex]?.unit ?? "", unit.trim());
   return scale === undefined ? undefined : { ...spelling, scale, isAmbiguous: false };
 }

@@ -79,7 +79,7 @@ export class FileContent {
       at = unpacked;
       return { bytesRead };
     };
-    const close = async (): Promise<void> => {
+    const close = (): Promise<void> => {
       if (at !== undefined) this.keep(at);
       at = undefined;
       return Promise.resolve();

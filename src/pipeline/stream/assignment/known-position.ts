@@ -12,14 +12,14 @@ export interface KnownPosition {
 }
 
 /** What one process's clock wrote must not hold back another: a position that is later than this machine's clock is not waited for.
- *  @param latestMs the position that the last owner has left; undefined if there is none */
+ *  @param latestMs the time of the last batch that was published; undefined if none was */
 export function knownPosition(latestMs: number | undefined, nowMs: number): KnownPosition {
   if (latestMs === undefined) return { afterMs: -Infinity, takenUntilMs: -Infinity };
   if (latestMs - nowMs <= clocksAgreeMs) return { afterMs: latestMs, takenUntilMs: -Infinity };
   return { afterMs: nowMs, takenUntilMs: latestMs };
 }
 
-/** What to log about a position that was not waited for; undefined if there is none. */
+/** Says that the records of the last owner are later than this machine's clock; undefined if they are not. */
 export function aheadText({ takenUntilMs }: KnownPosition): string | undefined {
   if (takenUntilMs === -Infinity) return undefined;
   return (
