@@ -91,6 +91,9 @@ describe.skipIf(!isPossible)("typed as in the README of the former system:", () 
   }, 300_000);
   afterAll(() => shell.close(), 120_000);
 
+  // a file without any test would be missing in the report of CI
+  if (sections.length === 0) test("the README of the former system, which is missing", () => undefined);
+
   for (const { title, commands } of sections) {
     test(
       title,
