@@ -4,6 +4,7 @@ import { DataDirUnusable } from "../domain/errors.ts";
 import { tightenFolder } from "../kit/private-files.ts";
 import { type DataDirLock, lockDataDir } from "./data-dir-lock.ts";
 import { checkDatabaseFiles } from "./database-files.ts";
+import { freeMebibytesOf } from "./free-space.ts";
 
 /** A DATA_DIR that this process has locked. */
 export interface DataDir {
@@ -58,9 +59,18 @@ async function removeLeftovers(dir: string): Promise<void> {
   }
 }
 
+/** It has 41 MiB. */
+const newDatabaseMebibytes = 48;
+
 /** Creates the database in a child process, because the creation needs almost 500 MB of memory, which a process never
  *  releases. */
 async function createDatabase(dir: string, databaseDir: string): Promise<void> {
+  const free = await freeMebibytesOf(dir);
+  if (free < newDatabaseMebibytes) {
+    throw new DataDirUnusable(
+      `DATA_DIR ${dir}: a new database takes ${newDatabaseMebibytes} MiB, and the disk has ${free} free: free space or enlarge it`,
+    );
+  }
   const unfinished = join(dir, `pglite.making.${process.pid}`);
   const child = Bun.spawn([process.execPath, `${import.meta.dir}/make-database.ts`, unfinished], {
     stdin: "ignore",
@@ -70,6 +80,7 @@ async function createDatabase(dir: string, databaseDir: string): Promise<void> {
   if ((await child.exited) !== 0) {
     // ended by a signal, it has said nothing: Ctrl-C reaches it too, and the kernel kills it where memory is short
     const { signalCode } = child;
+    await rm(unfinished, { recursive: true, force: true });
     const memory = signalCode === "SIGKILL" ? ", perhaps because memory is short: it needs 500 MB" : "";
     throw new DataDirUnusable(
       signalCode === null

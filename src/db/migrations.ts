@@ -37,7 +37,8 @@ export async function readSchema(executor: SqlExecutor): Promise<DatabaseSchema>
   return row === undefined ? none : { newestMs: row.newestMs ?? 0, neededMs: row.neededMs ?? 0 };
 }
 
-/** A statement that says in the database which migration a program has to know from now on. It belongs to the transaction that migrates. */
+/** A statement that says in the database which migration a program has to know from now on. It belongs to the transaction that migrates,
+ *  or before it: before the migration, programs that do not know it still may use the database. */
 export function noteNeeded(): string {
   const needed = contractions.at(-1)?.needs ?? oldestOfRule;
   const entry = journal.entries.find(({ tag }) => tag === needed);

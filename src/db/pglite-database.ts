@@ -1,6 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { PGlite } from "@electric-sql/pglite";
 import { dataDir as initialContent } from "@electric-sql/pglite-prepopulatedfs";
+import { DrizzleQueryError } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/pglite";
 import { migrate } from "drizzle-orm/pglite/migrator";
 import { SchemaAhead, StoreUnavailable } from "../domain/errors.ts";
@@ -46,7 +47,7 @@ export class PGliteDatabase implements PGliteConnection, PGliteSession {
     } catch (cause) {
       if (cause instanceof SchemaAhead) throw cause;
       throw new StoreUnavailable(
-        `the embedded store at ${dataDir} cannot be opened: ${(cause as Error).message}. If this remains, its files are damaged: ${afterDamage}`,
+        `the embedded store at ${dataDir} cannot be opened: ${reasonOf(cause)}. If this remains, its files are damaged: ${afterDamage}`,
         { cause },
       );
     }
@@ -102,6 +103,17 @@ export class PGliteDatabase implements PGliteConnection, PGliteSession {
   }
 }
 
+/** Errors of PGlite's file system have a number, those of WASI, and no message. */
+const noSpace = 51;
+
+function reasonOf(cause: unknown): string {
+  // its message is the whole statement
+  if (cause instanceof DrizzleQueryError && cause.cause !== undefined) return reasonOf(cause.cause);
+  const { message, errno } = cause as { readonly message?: string; readonly errno?: number };
+  if (message) return message;
+  return errno === noSpace ? "no space is left on its disk" : `error ${errno} of PGlite's file system`;
+}
+
 async function isNew(dataDir: string): Promise<boolean> {
   if (dataDir.startsWith("memory:")) return true;
   return (await readdir(dataDir).catch(() => [])).length === 0;
@@ -116,6 +128,8 @@ async function bringUpToDate(database: PGlite, dataDir: string): Promise<void> {
   checkUsable(schema, `the embedded store at ${dataDir}`);
   if (schema.newestMs >= newestKnownMigrationMs()) return;
   await checkSpaceToMigrate(executor, dataDir);
+  // before as well: migrating is a transaction of its own, and a process that dies after it must not leave what an older version has said
+  if (schema.newestMs > 0) await executor.query(noteNeeded());
   await migrate(drizzle(database), { migrationsFolder });
   await executor.query(noteNeeded());
 }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "../../dev/until.ts";
@@ -44,6 +44,24 @@ test("an import on a full disk reports the error, waits until space is free, and
   expect(report).toMatch(new RegExp(`records stored .* ${records.toLocaleString("en-US")}\n`));
   await stopPipeline(pipeline);
   expect(pipeline.subprocess.exitCode).toBe(0);
+});
+
+test("a database is not made on a full disk, which is said in a sentence, and nothing is left there", async () => {
+  Bun.spawnSync(["fallocate", "--length", "165M", join(disk.path, "other")]);
+  const dataDir = join(disk.path, "data");
+  const { subprocess, output } = startPipeline({ DATA_DIR: dataDir, LOG_LEVEL: "warn" });
+  expect(await subprocess.exited).toBe(1);
+  expect(output()).toMatch(
+    /DATA_DIR \S+: a new database takes 48 MiB, and the disk has \d+ free: free space or enlarge it/,
+  );
+  // the space may be gone only while the database is made
+  const making = [process.execPath, join(import.meta.dir, "../../src/db/make-database.ts"), join(dataDir, "new")];
+  const { exitCode, stderr } = Bun.spawnSync(making);
+  expect([exitCode, stderr.toString()]).toEqual([
+    1,
+    expect.stringMatching(/^the embedded store .* no space is left on/),
+  ]);
+  expect((await readdir(dataDir)).sort()).toEqual(["lock", "new"]);
 });
 
 test("data on a full disk can be read; writes are refused until space is free", async () => {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { PGlite } from "@electric-sql/pglite";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,7 +7,7 @@ import { makeBatch, messageOf } from "../../dev/make-batch.ts";
 import { startPipeline } from "../../dev/pipeline-process.ts";
 import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide-database.ts";
 import type { SqlExecutor } from "../../src/db/client.ts";
-import { newestKnownMigrationMs } from "../../src/db/migrations.ts";
+import { neededMigrationMs, newestKnownMigrationMs } from "../../src/db/migrations.ts";
 import type { DatabaseChange } from "../../src/pipeline/store/database-change.ts";
 import type { HistorySettling } from "../../src/pipeline/store/history-settling.ts";
 import { openPGliteClient } from "../support/open-store.ts";
@@ -112,6 +113,22 @@ async function settleDue(settling: HistorySettling): Promise<string[]> {
   const { hours } = await settling.due({ afterMs: 0, quietMs: 0 });
   return Promise.all(hours.map(async (hour) => (await settling.settleSome(hour, 0)).outcome));
 }
+
+test("an embedded store whose migration fails already says what programs have to know", async () => {
+  const dataDir = join(folder, "failing");
+  await makeDataDir(dataDir);
+  const path = join(dataDir, "pglite");
+  const client = await openPGliteClient(path);
+  await client.query("comment on table drizzle.__drizzle_migrations is 'A program has to know migration x [1]'");
+  // the last migration is run again, and finds what it adds
+  await client.query("delete from drizzle.__drizzle_migrations where created_at = $1", [newestKnownMigrationMs()]);
+  await client.close();
+  await expect(openPGliteClient(path)).rejects.toThrow(/cannot be opened: relation \S+ already exists/);
+  const database = await PGlite.create(path);
+  const { rows } = await database.query(`select ${neededMigrationMs} as needed`);
+  expect(rows).toEqual([{ needed: newestKnownMigrationMs() }]);
+  await database.close();
+});
 
 test("an embedded store that a newer version has migrated stays as it is, and the program exits 1 with the reason", async () => {
   const dataDir = join(folder, "data");
