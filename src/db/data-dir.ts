@@ -84,7 +84,7 @@ async function createDatabase(dir: string, databaseDir: string): Promise<void> {
     const memory = signalCode === "SIGKILL" ? ", perhaps because memory is short: it needs 500 MB" : "";
     throw new DataDirUnusable(
       signalCode === null
-        ? `DATA_DIR ${dir}: creating the database failed: ${await new Response(child.stderr).text()}`
+        ? `DATA_DIR ${dir}: creating the database failed: ${(await new Response(child.stderr).text()).trim()}`
         : `DATA_DIR ${dir}: ${signalCode} ended the creation of the database${memory}. The next start creates it`,
     );
   }

@@ -21,7 +21,7 @@ if (directory === undefined) throw new TypeError("usage: make-database.ts DIRECT
 try {
   await makeDatabase(directory);
 } catch (error) {
-  // data-dir.ts says it to people
-  process.stderr.write(messageOf(error));
+  // a pipe to data-dir.ts, which says it to people
+  await Bun.write(Bun.stderr, messageOf(error));
   process.exitCode = 1;
 }
