@@ -8,6 +8,7 @@ import { defined } from "../src/kit/defined.ts";
 import { messageOf } from "../src/kit/message-of.ts";
 import { nameProcess } from "../src/kit/process-name.ts";
 import { startAll, stopAll } from "../src/kit/run-services.ts";
+import { stopSignal } from "../src/kit/stop-signals.ts";
 import { type BackendTls, Backends, type WatchEntries } from "../src/scaling/balancer/backends.ts";
 import { Balancer } from "../src/scaling/balancer/balancer.ts";
 import { listedGateways, registeredGateways } from "../src/scaling/balancer/gateway-entries.ts";
@@ -41,9 +42,7 @@ function backendTls({ balancerCaFile, balancerCertFile, balancerKeyFile }: Confi
 async function balance(): Promise<void> {
   const config = parseConfig(process.env);
   const { host, balancerPort: port, balancerBackends, queueTopic: topic, serviceLeaseSeconds: leaseSeconds } = config;
-  const stopRequested = new Promise<void>((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => resolve());
-  });
+  const stopRequested = stopSignal();
   const log = await makeLog(config.logLevel, process.stdout.isTTY);
   const client = openEtcd(config);
   const watch = ((): WatchEntries => {

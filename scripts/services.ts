@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { startEtcd } from "../dev/servers/etcd.ts";
 import { provideDatabase } from "../dev/servers/provide-database.ts";
 import { provideEtcd } from "../dev/servers/provide-etcd.ts";
+import { stopSignal } from "../src/kit/stop-signals.ts";
 import { answersHelp } from "../src/terminal/answers-help.ts";
 import { print, printError } from "../src/terminal/print.ts";
 
@@ -38,7 +39,7 @@ async function services(): Promise<void> {
   if (answersHelp(process.argv.slice(2), usage)) return;
   const { values } = parseArgs({ options: { "etcd-members": { type: "string", default: "1" } } });
   const etcdMembers = membersFrom(values["etcd-members"]);
-  const stopRequested = new Promise((resolve) => ["SIGINT", "SIGTERM"].map((signal) => process.once(signal, resolve)));
+  const stopRequested = stopSignal();
   const { etcd, database } = await startBoth(etcdMembers);
   const settings = [`ETCD_ENDPOINTS=${etcd.endpoints.join(",")}`, `DATABASE_URL=${database.url}`];
   print(

@@ -15,6 +15,7 @@ import { openRoles, type OpenRoles } from "./roles/roles.ts";
 import { keepFilesPrivate } from "./kit/private-files.ts";
 import { nameProcess } from "./kit/process-name.ts";
 import { startAll, stopAll } from "./kit/run-services.ts";
+import { onStopSignals } from "./kit/stop-signals.ts";
 import type { HealthOptions } from "./routes/operations/health-routes.ts";
 import { answersHelp } from "./terminal/answers-help.ts";
 import { bannerText } from "./terminal/banner.ts";
@@ -51,20 +52,14 @@ async function main(): Promise<void> {
     port = await listen(app, opened);
     onListening(port);
   } catch (error) {
+    opened.shared.stopDrawing();
     await stopAll(services, AbortSignal.abort());
     await opened.shared.close();
     throw error;
   }
-  print(
-    bannerText({
-      url: `${opened.tls === undefined ? "http" : "https"}://${urlHost(config.host)}:${port}`,
-      roles: opened.roles.map(({ banner }) => banner),
-      store: opened.shared.store.current?.description,
-      access: opened.access.notice,
-      queue: config.etcdEndpoints?.join(", "),
-    }),
-  );
+  print(bannerOf(opened, port));
   await stopRequested;
+  opened.shared.stopDrawing();
   const elapsedMs = stopwatch();
   registration.drain();
   draining.abort();
@@ -72,6 +67,17 @@ async function main(): Promise<void> {
   stopping.abort();
   await stop(app, { services, shared: opened.shared, tls: opened.tls }, elapsedMs);
   log.info("stopped");
+}
+
+/** What the process prints when it serves at a port. */
+function bannerOf({ shared: { config, store }, roles, access, tls }: OpenRoles, port: number): string {
+  return bannerText({
+    url: `${tls === undefined ? "http" : "https"}://${urlHost(config.host)}:${port}`,
+    roles: roles.map(({ banner }) => banner),
+    store: store.current?.description,
+    access: access.notice,
+    queue: config.etcdEndpoints?.join(", "),
+  });
 }
 
 /** If the process has not ended so long after the shutdown's time, the kernel ends it. */
@@ -174,16 +180,14 @@ function signalled(
   log: (message: string) => void,
 ): Promise<void> {
   return new Promise((resolve) => {
-    let isStopping = false;
-    const onSignal = (signal: string): void => {
-      if (isStopping) process.exit(130);
-      isStopping = true;
-      endAfter(shutdownDrainSeconds + shutdownTimeoutSeconds + endingSeconds);
-      log(`${signal}: stopping; send it again to stop at once`);
-      resolve();
-    };
-    process.on("SIGINT", () => onSignal("SIGINT"));
-    process.on("SIGTERM", () => onSignal("SIGTERM"));
+    onStopSignals(process, systemClock, {
+      first: (signal) => {
+        endAfter(shutdownDrainSeconds + shutdownTimeoutSeconds + endingSeconds);
+        log(`${signal}: stopping; send it again to stop at once`);
+        resolve();
+      },
+      again: () => process.exit(130),
+    });
   });
 }
 

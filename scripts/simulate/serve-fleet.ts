@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { serveExporters } from "../../dev/exporters/serve-exporters.ts";
 import type { ServeArguments } from "./serve-arguments.ts";
+import { stopSignal } from "../../src/kit/stop-signals.ts";
 import { print } from "../../src/terminal/print.ts";
 
 /** Serves exporters until SIGINT or SIGTERM, and says where they are.
@@ -16,9 +17,7 @@ export async function serveFleet({ exporters: options, targetsFile }: ServeArgum
         (targetsFile === undefined ? "" : `DCGM_TARGETS_FILE=${targetsFile} names them all\n`) +
         `faults: curl -X PUT --data-binary 'slow:2s:0.1' http://${first?.address}/-/faults`,
     );
-    await new Promise<void>((resolve) => {
-      for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => resolve());
-    });
+    await stopSignal();
   } finally {
     await exporters.stop();
   }

@@ -62,6 +62,8 @@ export interface SharedParts extends Surroundings {
   readonly registry: Registry;
   /** Services that belong to no single role. */
   readonly services: readonly Service[];
+  /** Gives the terminal back as it was, if a progress bar is drawn on it. */
+  stopDrawing(): void;
   /** Closes the queue, etcd's client and the store. Call it after the services have stopped. */
   close(): Promise<void>;
 }
@@ -85,10 +87,7 @@ export function openSharedParts(
   const loadMeter = new LoadMeter({ roles: config.roles });
   if (etcd !== undefined) showDatabaseBytes(etcd, registry);
   return {
-    clock,
-    log,
-    print,
-    terminal,
+    ...{ clock, log, print, terminal },
     config,
     instanceId,
     etcd,
@@ -103,6 +102,7 @@ export function openSharedParts(
     listener: fanOut([pipelineInstruments(registry), monitor.listener(), loadMeter.listener]),
     registry,
     services: etcdUpkeep(config, etcd, { clock, log, instanceId }),
+    stopDrawing: () => monitor.stop(),
     close: async () => {
       await queue.close();
       etcd?.close();

@@ -35,6 +35,7 @@ export class ImportMonitor {
   private figures = emptyFigures();
   private published = nothingPublished;
   private duplicateMessages = 0;
+  private isStopped = false;
 
   constructor(private readonly options: ImportMonitorOptions) {
     this.bar = new SingleBar({
@@ -76,6 +77,17 @@ export class ImportMonitor {
     };
   }
 
+  /** Removes the bar, and gives the terminal its cursor and its line wrap back. If an import is under way, says how far it has come. */
+  stop(): void {
+    this.isStopped = true;
+    if (!this.bar.isActive) return;
+    this.bar.stop();
+    const percent = Math.floor((100 * this.storedBytes) / this.totalBytes());
+    this.options.print(
+      `The import of ${this.source?.description} is at ${percent}%: the same command, run again, continues it`,
+    );
+  }
+
   private open(source: ReplayableSource, covered: readonly Range[]): void {
     this.source = source;
     this.startedAtMs = this.options.clock.nowMs();
@@ -84,7 +96,7 @@ export class ImportMonitor {
     this.duplicateMessages = 0;
     this.covered = covered;
     this.storedBytes = bytesIn(covered);
-    if (this.options.store() !== undefined && this.storedBytes < this.totalBytes())
+    if (!this.isStopped && this.options.store() !== undefined && this.storedBytes < this.totalBytes())
       this.bar.start(this.totalBytes(), this.storedBytes, this.payload());
   }
 

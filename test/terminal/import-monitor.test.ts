@@ -27,20 +27,25 @@ const totals = {
   ...makeBatch([]).tally,
 };
 
-test("messages that were published before the source was opened are counted once, although they are stored later", async () => {
+/** A monitor of the source on a terminal, with what is drawn and printed. */
+function openMonitor(isTerminal: boolean) {
   const clock = new ManualClock();
-  const terminal = new PassThrough();
-  let shown = "";
-  terminal.on("data", (text: Buffer) => (shown += text.toString()));
-  const reports: string[] = [];
+  const terminal = Object.assign(new PassThrough(), { isTTY: isTerminal, columns: 80 });
+  const seen = { drawn: "", reports: [] as string[] };
+  terminal.on("data", (text: Buffer) => (seen.drawn += text.toString()));
   const monitor = new ImportMonitor({
     queue: new MemoryQueue({ topic: "t", clock, capacityMessages: 10, leaseSeconds: 30, maxAttempts: 3 }),
     store: () => ({ progressOf: () => Promise.resolve({ stored: [], totals }) }),
     clock,
     log: unshownLog(),
     terminal: terminal as unknown as NodeJS.WriteStream,
-    print: (text) => void reports.push(text),
+    print: (text) => void seen.reports.push(text),
   });
+  return { monitor, clock, seen };
+}
+
+test("messages that were published before the source was opened are counted once, although they are stored later", async () => {
+  const { monitor, clock, seen } = openMonitor(false);
   const { sourceOpened, stored, sourceFinished } = monitor.listener();
   const store = (id: string, from: number, to: number): void => {
     const batch = makeBatch([{ uuid: "GPU-a", timeMs: 0, metrics: { temperature: 1 } }]);
@@ -54,9 +59,31 @@ test("messages that were published before the source was opened are counted once
   store("new", 50, 60);
   sourceFinished(source);
   await clock.advance(1000);
-  expect(reports).toHaveLength(1);
+  expect(seen.reports).toHaveLength(1);
   await clock.advance(0);
-  expect(shown).toContain("50% |");
+  expect(seen.drawn).toContain("50% |");
   // 10 bytes took 10 s, and 40 bytes are left
-  expect(shown.split("\n").findLast((line) => line.includes("%"))).toMatch(/ 60% .* 40 s left/);
+  expect(seen.drawn.split("\n").findLast((line) => line.includes("%"))).toMatch(/ 60% .* 40 s left/);
+});
+
+test("Ctrl-C in an import gives the terminal its cursor and its line wrap back, and no bar is drawn after it", () => {
+  const { monitor, seen } = openMonitor(true);
+  const { sourceOpened } = monitor.listener();
+  sourceOpened(source, [range(0, 29)]);
+  expect(seen.drawn).toContain("\u001b[?25l");
+  monitor.stop();
+  for (const [on, off] of [
+    ["\u001b[?25h", "\u001b[?25l"],
+    ["\u001b[?7h", "\u001b[?7l"],
+  ] as const) {
+    expect(seen.drawn.lastIndexOf(on)).toBeGreaterThan(seen.drawn.lastIndexOf(off));
+  }
+  expect(seen.reports).toEqual([
+    "The import of a file of 100 bytes is at 29%: the same command, run again, continues it",
+  ]);
+  const { length } = seen.drawn;
+  sourceOpened(source, []);
+  monitor.stop();
+  expect(seen.drawn.length).toBe(length);
+  expect(seen.reports).toHaveLength(1);
 });
