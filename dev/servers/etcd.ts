@@ -11,6 +11,8 @@ import { trixieFolder } from "./trixie.ts";
 export interface EtcdMember {
   readonly name: string;
   readonly clientUrl: string;
+  /** Its data directory, to be removed or replaced while it is down. */
+  readonly dataFolder: string;
   /** The server's process id on this machine. */
   readonly pid: number;
   /** Sends a signal, SIGKILL by default, and waits until the process has ended. */
@@ -91,7 +93,7 @@ export async function startEtcd(options: EtcdOptions): Promise<EtcdCluster> {
     }
     return {
       endpoints: seats.map(({ clientUrl }) => clientUrl),
-      members: members.map((member, index) => memberOf(member, seats[index] as Seat)),
+      members: members.map((member, index) => memberOf(member, seats[index] as Seat, folder.path)),
       tls,
       stop,
     };
@@ -176,10 +178,11 @@ async function isHealthy(metricsUrl: string): Promise<boolean> {
   return response.ok && ((await response.json()) as { health: string }).health === "true";
 }
 
-function memberOf(server: TrixieServer, { name, clientUrl }: Seat): EtcdMember {
+function memberOf(server: TrixieServer, { name, clientUrl }: Seat, folder: string): EtcdMember {
   return {
     name,
     clientUrl,
+    dataFolder: join(folder, name),
     get pid() {
       return server.pid;
     },

@@ -15,6 +15,7 @@ import { EtcdUnavailable, LeaseGone } from "../domain/errors.ts";
 import { messageOf } from "../kit/message-of.ts";
 import { callTimeoutMs, type Endpoint, type EtcdClientOptions, openEndpoint } from "./etcd-endpoint.ts";
 import { translateEtcdError } from "./etcd-errors.ts";
+import { EtcdHistory } from "./etcd-history.ts";
 
 /** The result of a transaction. */
 export interface TxnResult {
@@ -46,6 +47,8 @@ const upkeepTimeoutMs = 120_000;
 /** Calls etcd: one endpoint until it fails, then the next. A failed call is not repeated, because only the caller knows whether
  *  a repetition is safe. The exception is a call that etcd refused because of an invalid token. */
 export class EtcdClient {
+  /** Notices when etcd has lost what it had. */
+  readonly history = new EtcdHistory();
   private readonly endpoints: readonly Endpoint[];
   private current: number;
   private closed = false;
@@ -64,14 +67,19 @@ export class EtcdClient {
   /** @throws EtcdUnavailable (outcome unknown), EtcdOutOfSpace, LeaseGone or EtcdRefused (nothing was changed) */
   async txn({ compare = [], success, failure = [] }: Txn): Promise<TxnResult> {
     const request = { compare: [...compare], success: [...success], failure: [...failure] };
+    const before = this.history.current;
     const { header, succeeded, responses } = await this.call("a transaction", ({ kv }, limits) =>
       kv.txn(request, limits),
     );
+    this.history.compare(header, before);
     return { succeeded, responses, revision: header.revision };
   }
 
-  range(request: IRangeRequest): Promise<IRangeResponse> {
-    return this.call("a read", ({ kv }, limits) => kv.range(request, limits));
+  async range(request: IRangeRequest): Promise<IRangeResponse> {
+    const before = this.history.current;
+    const response = await this.call("a read", ({ kv }, limits) => kv.range(request, limits));
+    this.history.compare(response.header, before);
+    return response;
   }
 
   /** @returns the lease's id, a decimal number of 64 bits */
@@ -112,12 +120,13 @@ export class EtcdClient {
     );
   }
 
-  /** Opens a stream for watches. A member that has no leader closes the stream. Call `failed` if the stream breaks. */
-  async openWatch(): Promise<EtcdStream<IWatchRequest, IWatchResponse> & { readonly failed: () => void }> {
+  /** Opens a stream for watches. A member that has no leader closes the stream. Call `failed` if the stream breaks.
+   *  @param key one of those that are to be watched, read first: etcd would silently wait for a revision that it had before it lost
+   *  what it had, and only a unary call renews a token that etcd no longer accepts */
+  async openWatch(key: Buffer): Promise<EtcdStream<IWatchRequest, IWatchResponse> & { readonly failed: () => void }> {
+    await this.range({ key, count_only: true });
     const index = this.current;
     const endpoint = this.endpointAt(index);
-    // only a unary call renews a token that etcd no longer accepts, so one comes first
-    if (this.options.user !== undefined) await this.range({ key: Buffer.from("/"), count_only: true });
     const stream = await endpoint.pool
       .withConnection("Watch", ({ client, metadata }) => {
         const withLeader = metadata.clone();
@@ -216,7 +225,8 @@ export class EtcdClient {
       return await run();
     } catch (error) {
       if (!messageOf(error).includes("invalid auth token")) throw error;
-      await kv.range({ key: Buffer.from("/"), count_only: true });
+      // a user without rights to this key gets a token, too
+      await kv.range({ key: Buffer.from("/"), count_only: true }).catch(() => undefined);
       return run();
     }
   }

@@ -37,17 +37,26 @@ const reopenMs = 200;
 const reopenMaxMs = 5000;
 
 /** Follows the changes of a range of keys, across restarts and failures of etcd. It resumes after the last received revision,
- *  and lists the state again if etcd no longer has the events after that revision. Its states are in watch-state.ts. */
+ *  and lists the state again if etcd no longer has the events after that revision, or has lost what it had. Its states are in
+ *  watch-state.ts. */
 export class EtcdWatch {
   private readonly state = new WatchState();
   private readonly closing = new AbortController();
+  /** Aborts when what was listed is no longer etcd's history. */
+  private outdated = new AbortController();
+  private readonly leaveHistory: () => void;
   private readonly running: Promise<void>;
 
   constructor(private readonly options: EtcdWatchOptions) {
+    this.leaveHistory = options.client.history.onChange(() => {
+      this.state.outdated();
+      this.outdated.abort();
+    });
     this.running = this.run();
   }
 
   async close(): Promise<void> {
+    this.leaveHistory();
     this.state.closed();
     this.closing.abort();
     await this.running;
@@ -56,7 +65,7 @@ export class EtcdWatch {
   private async run(): Promise<void> {
     for (let phase = this.state.current; phase.name !== "CLOSED"; phase = this.state.current) {
       try {
-        if (phase.name === "LISTING") this.state.listed(await this.options.list());
+        if (phase.name === "LISTING") await this.list();
         else if (phase.name === "FOLLOWING") await this.follow(phase.revision);
         else await this.pause(phase.failures);
       } catch (error) {
@@ -65,6 +74,13 @@ export class EtcdWatch {
         if (!this.closing.signal.aborted) this.options.onInterrupted(error as Error);
       }
     }
+  }
+
+  private async list(): Promise<void> {
+    this.outdated = new AbortController();
+    const { signal } = this.outdated;
+    const revision = await this.options.list();
+    if (!signal.aborted) this.state.listed(revision);
   }
 
   private async pause(failures: number): Promise<void> {
@@ -77,15 +93,16 @@ export class EtcdWatch {
    *  events; another error if the stream cannot be opened or breaks */
   private async follow(revision: string): Promise<void> {
     const { client, range, clock, withPrevious = false, resyncMs } = this.options;
-    const stream = await client.openWatch();
+    const stream = await client.openWatch(range.key);
     const ended = new AbortController();
     const end = (): void => ended.abort();
-    this.closing.signal.addEventListener("abort", end, { once: true });
+    const endings = AbortSignal.any([this.closing.signal, this.outdated.signal]);
+    endings.addEventListener("abort", end, { once: true });
     if (resyncMs !== undefined) void clock.sleep(resyncMs, ended.signal).then(end);
     try {
       await new Promise<void>((resolve, reject) => {
         ended.signal.addEventListener("abort", () => resolve(), { once: true });
-        if (this.closing.signal.aborted) resolve();
+        if (endings.aborted) resolve();
         stream.on("data", (response) => this.receive(response, reject));
         stream.on("error", (error) => reject(broken(client, error)));
         stream.on("end", () => reject(broken(client, new Error("the stream ended"))));
@@ -98,7 +115,7 @@ export class EtcdWatch {
       throw error;
     } finally {
       end();
-      this.closing.signal.removeEventListener("abort", end);
+      endings.removeEventListener("abort", end);
       stream.on("error", () => undefined);
       stream.cancel();
     }

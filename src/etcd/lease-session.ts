@@ -14,7 +14,7 @@ const retryMs = 250;
 /** A lease that this process renews until it closes the session. When a lease ends, etcd deletes the keys bound to it.
  *
  *  ALIVE -renewed, every third of `ttlSeconds`-> ALIVE
- *  ALIVE -etcd has ended the lease, no renewal succeeded for `ttlSeconds`, or markLost-> LOST
+ *  ALIVE -etcd has ended the lease or lost what it had, no renewal succeeded for `ttlSeconds`, or markLost-> LOST
  *  ALIVE -close-> REVOKED */
 export class LeaseSession {
   private readonly ended = new AbortController();
@@ -31,6 +31,8 @@ export class LeaseSession {
     const sinceRequest = stopwatch();
     const session = new LeaseSession(options, await options.client.grantLease(options.ttlSeconds));
     session.sinceRenewal = sinceRequest;
+    const leave = options.client.history.onChange(() => session.markLost());
+    session.signal.addEventListener("abort", leave, { once: true });
     session.renewing = session.keepRenewing();
     return session;
   }

@@ -13,7 +13,7 @@ export type WatchPhase =
  *  FOLLOWING -opened-> FOLLOWING with 0 failures
  *  FOLLOWING -interrupted-> PAUSING -pause ended-> FOLLOWING from the same revision
  *  FOLLOWING -compacted-> PAUSING -pause ended-> LISTING
- *  FOLLOWING -resync due-> LISTING; any -closed-> CLOSED */
+ *  FOLLOWING -resync due, outdated-> LISTING; PAUSING -outdated-> PAUSING, then LISTING; any -closed-> CLOSED */
 export class WatchState {
   private phase: WatchPhase = { name: "LISTING", failures: 0 };
 
@@ -57,6 +57,13 @@ export class WatchState {
 
   resyncDue(): void {
     if (this.phase.name === "FOLLOWING") this.phase = { name: "LISTING", failures: this.phase.failures };
+  }
+
+  /** What was listed is no longer etcd's history. */
+  outdated(): void {
+    const { phase } = this;
+    if (phase.name === "FOLLOWING") this.phase = { name: "LISTING", failures: phase.failures };
+    if (phase.name === "PAUSING") this.phase = { ...phase, revision: undefined };
   }
 
   closed(): void {

@@ -12,7 +12,7 @@ import { showInventory } from "../pipeline/observe/inventory-instruments.ts";
 import type { ServiceLoad } from "../scaling/registry/service-instance.ts";
 import type { Role } from "./role.ts";
 import type { SharedParts } from "./shared-parts.ts";
-import { claimingTopic, compareBeforeStart } from "./store-check.ts";
+import { claimingTopic, compareBeforeStart, StoreCheck } from "./store-check.ts";
 
 /** Stores the queue's messages, updates the hot tier, and deletes history that is too old. */
 export const collector: Role = {
@@ -23,6 +23,7 @@ export const collector: Role = {
     const opened = await shared.store.open();
     const admit = claimingTopic(shared, opened);
     await compareBeforeStart(admit);
+    const { clock, log } = shared;
     const collecting = new Collector({
       ...shared,
       store: opened.store,
@@ -35,6 +36,7 @@ export const collector: Role = {
     return {
       services: [
         collecting,
+        ...(etcd === undefined ? [] : [new StoreCheck({ compare: admit, etcd, clock, log })]),
         historyUpkeep(opened, shared),
         ...diskUpkeep(opened, shared),
         settleUpkeep(opened, shared),

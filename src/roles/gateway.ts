@@ -83,5 +83,7 @@ function httpOptions(config: Config, isKeyRequired: boolean): HttpOptions {
 
 /** Without etcd there is nothing to compare, and a collector in the same process compares before it collects. */
 function storeChecks({ etcd, config, clock, log }: SharedParts, compare: CompareStores): StoreCheck[] {
-  return etcd === undefined || config.roles.includes("collector") ? [] : [new StoreCheck({ compare, clock, log })];
+  return etcd === undefined || config.roles.includes("collector")
+    ? []
+    : [new StoreCheck({ compare, etcd, clock, log })];
 }

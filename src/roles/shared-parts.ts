@@ -10,17 +10,20 @@ import type { HotTier } from "../pipeline/hot/hot-tier.ts";
 import { openHotTier } from "../pipeline/hot/open-hot-tier.ts";
 import {
   databaseInstrument,
+  lostHistoryCounter,
   lostRecordsCounter,
   pipelineInstruments,
   showDatabaseBytes,
 } from "../pipeline/observe/pipeline-instruments.ts";
 import { fanOut, type PipelineListener } from "../pipeline/observe/pipeline-listener.ts";
+import { QueueKeys } from "../pipeline/queue/etcd/queue-keys.ts";
 import { EtcdQueue } from "../pipeline/queue/etcd/etcd-queue.ts";
 import { MemoryQueue } from "../pipeline/queue/memory/memory-queue.ts";
 import type { DeadLetter, Queue } from "../pipeline/queue/queue.ts";
 import { EtcdTargetStates } from "../pipeline/source/states/etcd/etcd-target-states.ts";
 import { MemoryTargetStates } from "../pipeline/source/states/memory/memory-target-states.ts";
 import type { TargetStates } from "../pipeline/source/target-states.ts";
+import { EtcdHistoryCheck } from "../pipeline/upkeep/etcd-history-check.ts";
 import { EtcdUpkeep } from "../pipeline/upkeep/etcd-upkeep.ts";
 import { EtcdServiceRegistry } from "../scaling/registry/etcd/etcd-service-registry.ts";
 import { LoadMeter } from "../scaling/registry/load-meter.ts";
@@ -101,7 +104,7 @@ export function openSharedParts(
     scaling: openScaling(config, etcd, { instanceId, clock }),
     listener: fanOut([pipelineInstruments(registry), monitor.listener(), loadMeter.listener]),
     registry,
-    services: etcdUpkeep(config, etcd, { clock, log, instanceId }),
+    services: etcdServices(config, etcd, { clock, log, instanceId, registry }),
     stopDrawing: () => monitor.stop(),
     close: async () => {
       await queue.close();
@@ -150,11 +153,19 @@ function openTargetStates(
     : new EtcdTargetStates({ client, clock, topic, instanceId, leaseSeconds });
 }
 
-/** The service that compacts etcd's history; none without etcd, or if compaction is left to etcd. */
-function etcdUpkeep(
-  { etcdCompactSeconds: historySeconds }: Config,
+/** The service that compacts etcd's history, unless that is left to etcd, and the one that notices when etcd has lost it; none without
+ *  etcd. */
+function etcdServices(
+  { etcdCompactSeconds: historySeconds, queueTopic: topic }: Config,
   client: EtcdClient | undefined,
-  parts: Pick<SharedParts, "clock" | "log" | "instanceId">,
-): EtcdUpkeep[] {
-  return client === undefined || historySeconds === 0 ? [] : [new EtcdUpkeep({ ...parts, client, historySeconds })];
+  parts: Pick<SharedParts, "clock" | "log" | "instanceId" | "registry">,
+): Service[] {
+  if (client === undefined) return [];
+  const check = new EtcdHistoryCheck({
+    ...parts,
+    client,
+    markKey: new QueueKeys(topic).history,
+    onLost: lostHistoryCounter(parts.registry),
+  });
+  return [...(historySeconds === 0 ? [] : [new EtcdUpkeep({ ...parts, client, historySeconds })]), check];
 }

@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import { aborted } from "../kit/aborted.ts";
 import { BaseService } from "../kit/base-service.ts";
+import type { EtcdClient } from "../etcd/etcd-client.ts";
 import type { Clock } from "../kit/clock.ts";
 import { isRetryable, retry } from "../kit/retry.ts";
 import type { OpenStore } from "../pipeline/store/open-store.ts";
@@ -34,20 +35,30 @@ export async function compareBeforeStart(compare: CompareStores): Promise<void> 
   });
 }
 
-/** Compares the stores of a running process as soon as etcd and the database answer. If they differ, the process keeps running
+/** Compares the stores of a running process as soon as etcd and the database answer, and again when etcd has lost the record. If they
+ *  differ, the process keeps running
  *  but is not ready, and /health names both. */
 export class StoreCheck extends BaseService {
   constructor(
-    private readonly options: { readonly compare: CompareStores; readonly clock: Clock; readonly log: Logger },
+    private readonly options: {
+      readonly compare: CompareStores;
+      readonly etcd: EtcdClient;
+      readonly clock: Clock;
+      readonly log: Logger;
+    },
   ) {
     super("topic", options.log);
   }
 
   protected override async run(): Promise<void> {
-    const { compare, clock } = this.options;
-    const comparing = retry(compare, { clock, signal: this.stopping, onRetry: () => undefined });
-    // a database that does not answer would hold up the stop; what it answers later is ignored
-    await Promise.race([comparing, aborted(this.stopping)]);
+    const { compare, etcd, clock } = this.options;
+    let isRecordLost: Promise<boolean>;
+    do {
+      isRecordLost = etcd.history.nextChange(this.stopping);
+      const comparing = retry(compare, { clock, signal: this.stopping, onRetry: () => undefined });
+      // a database that does not answer would hold up the stop; what it answers later is ignored
+      await Promise.race([comparing, aborted(this.stopping)]);
+    } while (await isRecordLost);
   }
 }
 

@@ -4,6 +4,7 @@ import { type EtcdCluster, type EtcdOptions, startEtcd } from "../../dev/servers
 import { until, untilResolved } from "../../dev/until.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import { EtcdClient } from "../../src/etcd/etcd-client.ts";
+import { EtcdHistory } from "../../src/etcd/etcd-history.ts";
 import { EtcdWatch } from "../../src/etcd/etcd-watch.ts";
 import { LeaseSession } from "../../src/etcd/lease-session.ts";
 import { isAbsent, prefixRange, put } from "../../src/etcd/requests.ts";
@@ -129,7 +130,7 @@ test.concurrent(
       return Promise.resolve(Object.assign(stream, { write, cancel: () => undefined, failed: () => undefined }));
     };
     const watch = new EtcdWatch({
-      client: { description: "in this test", openWatch } as unknown as EtcdClient,
+      client: { description: "in this test", openWatch, history: new EtcdHistory() } as unknown as EtcdClient,
       clock: systemClock,
       range,
       list: () => Promise.resolve("1"),

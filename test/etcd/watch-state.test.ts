@@ -9,6 +9,7 @@ const events = {
   compacted: (state: WatchState) => state.compacted(),
   pauseEnded: (state: WatchState) => state.pauseEnded(),
   resyncDue: (state: WatchState) => state.resyncDue(),
+  outdated: (state: WatchState) => state.outdated(),
   closed: (state: WatchState) => state.closed(),
 };
 type Event = keyof typeof events;
@@ -41,13 +42,18 @@ const table: readonly { path: readonly Event[]; phase: WatchPhase; next: Partial
       interrupted: { name: "PAUSING", revision: "9", failures: 2 },
       compacted: { name: "PAUSING", revision: undefined, failures: 2 },
       resyncDue: { name: "LISTING", failures: 1 },
+      outdated: { name: "LISTING", failures: 1 },
       closed,
     },
   },
   {
     path: ["listed", "opened", "interrupted"],
     phase: { name: "PAUSING", revision: "9", failures: 1 },
-    next: { pauseEnded: { name: "FOLLOWING", revision: "9", failures: 1 }, closed },
+    next: {
+      pauseEnded: { name: "FOLLOWING", revision: "9", failures: 1 },
+      outdated: { name: "PAUSING", revision: undefined, failures: 1 },
+      closed,
+    },
   },
   { path: ["listed", "closed"], phase: closed, next: {} },
 ];

@@ -49,6 +49,7 @@ import { ReplayStream } from "../../src/pipeline/stream/replay-stream.ts";
 import type { SourceStream } from "../../src/pipeline/stream/source-stream.ts";
 import { StreamRetries } from "../../src/pipeline/stream/stream-retries.ts";
 import { Streamer } from "../../src/pipeline/stream/streamer.ts";
+import { EtcdHistoryCheck } from "../../src/pipeline/upkeep/etcd-history-check.ts";
 import { EtcdUpkeep } from "../../src/pipeline/upkeep/etcd-upkeep.ts";
 import { PositionUpkeep } from "../../src/pipeline/stream/position-upkeep.ts";
 import { DiskUpkeep } from "../../src/pipeline/upkeep/disk-upkeep.ts";
@@ -205,10 +206,17 @@ exerciseService("the removal of positions of sources that are gone", () => {
   const positions = new EtcdOldPositions(part, defaultTopic);
   return { service: new PositionUpkeep({ positions, clock: { ...clock, sleep }, log }), calls };
 });
+exerciseService("the look whether etcd has lost its history", () => {
+  const { part, calls } = counted(client);
+  const sleep: typeof clock.sleep = (ms, signal) => clock.sleep(Math.min(ms, 5), signal);
+  const markKey = `/history/${crypto.randomUUID()}`;
+  const options = { client: part, markKey, clock: { ...clock, sleep }, log, onLost: () => undefined };
+  return { service: new EtcdHistoryCheck(options), calls };
+});
 exerciseService("a gateway's comparison of its store with the topic's", () => {
   let calls = 0;
   const fail = (): Promise<void> => Promise.reject(new EtcdUnavailable(`attempt ${(calls += 1)} failed`));
-  return { service: new StoreCheck({ compare: fail, clock, log }), calls: () => calls };
+  return { service: new StoreCheck({ compare: fail, etcd: client, clock, log }), calls: () => calls };
 });
 exerciseService("a coordinator that others can replace", () => {
   const { part: queue, calls } = counted(memoryQueue());

@@ -24,9 +24,9 @@ class LateClient extends NamespacedEtcdClient {
     super(etcd, namespace);
   }
 
-  override async openWatch(): ReturnType<EtcdClient["openWatch"]> {
+  override async openWatch(key: Buffer): ReturnType<EtcdClient["openWatch"]> {
     await this.opening;
-    return super.openWatch();
+    return super.openWatch(key);
   }
 }
 

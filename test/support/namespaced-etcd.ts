@@ -35,8 +35,8 @@ export class NamespacedEtcdClient extends EtcdClient {
     return this.#read(await super.range(this.#within(request)));
   }
 
-  override async openWatch(): ReturnType<EtcdClient["openWatch"]> {
-    const stream = await super.openWatch();
+  override async openWatch(key: Buffer): ReturnType<EtcdClient["openWatch"]> {
+    const stream = await super.openWatch(key);
     return {
       failed: stream.failed,
       cancel: () => stream.cancel(),

@@ -168,6 +168,16 @@ export function databaseInstrument(registry: Registry): OnDatabaseChange {
   return ({ kind }) => changes.inc({ kind });
 }
 
+/** Counts how often etcd has lost what it had. */
+export function lostHistoryCounter(registry: Registry): () => void {
+  const losses = new Counter({
+    name: "telemetry_etcd_lost_histories_total",
+    help: "Times that etcd has come back empty or with an older state, or that another etcd has answered",
+    registers: [registry],
+  });
+  return () => losses.inc();
+}
+
 /** Exposes the size of etcd's database, to be compared with its quota. No value if etcd does not answer. */
 export function showDatabaseBytes(client: EtcdClient, registry: Registry): void {
   new Gauge({

@@ -33,16 +33,24 @@ export class ReplayStream implements SourceStream {
   }
 
   async run(signal: AbortSignal): Promise<void> {
+    let areLost: Promise<boolean>;
+    do {
+      areLost = this.options.assignment.positionsLost(signal);
+      await this.streamRounds(signal);
+    } while (await areLost);
+  }
+
+  close(): Promise<void> {
+    return this.options.assignment.close();
+  }
+
+  private async streamRounds(signal: AbortSignal): Promise<void> {
     const { openSource, retries } = this.options;
     for (let round = 0; !signal.aborted; round += 1) {
       const source = await retries.retrying(() => openSource(round), signal);
       if (source === undefined) return;
       await this.streamSource(source, signal);
     }
-  }
-
-  close(): Promise<void> {
-    return this.options.assignment.close();
   }
 
   private async streamSource(source: ReplayableSource, signal: AbortSignal): Promise<void> {

@@ -42,6 +42,8 @@ export class EtcdUpkeep extends BaseService {
   });
   /** The error to report while etcd refuses writes. */
   private outOfSpace: string | undefined;
+  /** How often etcd had lost its history when the marks were made. */
+  private lostHistories = 0;
   /** Past revisions with their times; history up to a revision older than `historySeconds` is compacted. */
   private marks: { readonly revision: string; readonly atMs: number }[] = [];
   private compactedAtMs = 0;
@@ -118,6 +120,11 @@ export class EtcdUpkeep extends BaseService {
   private async compactOld(): Promise<void> {
     const { client, clock, historySeconds } = this.options;
     const { inUseBytes, revision } = await client.databaseSize();
+    if (client.history.changes !== this.lostHistories) {
+      this.lostHistories = client.history.changes;
+      this.marks = [];
+      this.minInUseBytes = Infinity;
+    }
     const nowMs = clock.nowMs();
     this.minInUseBytes = Math.min(this.minInUseBytes, inUseBytes);
     const grewTooMuch = inUseBytes - this.minInUseBytes > growthMaxBytes;

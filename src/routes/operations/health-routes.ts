@@ -39,7 +39,7 @@ const dispensable: ReadonlySet<string> = new Set(["fleet", "states", "etcd", "di
  *  keys and people that it has read before; while tls has one, it serves the last usable certificate; while audit has one, the log has the entries; while queries or history has one, it answers what it can; while retention, settling or messages has one, old history takes more room; while evaluation has one, no other process may evaluate faults, which is not a gateway's work; while nvidia-smi has one, GPUs of the process's own machine are not read. */
 const notNeeded: ReadonlySet<string> = new Set([
   ...["registry", "nvidia-smi", "access", "audit", "tls", "queries", "history", "mapping", "provider", "sessions"],
-  ...["retention", "settling", "messages", "evaluation"],
+  ...["retention", "settling", "messages", "evaluation", "etcd-history"],
 ]);
 /** A part that does not answer within this time counts as down. */
 const probeTimeoutMs = 2000;

@@ -12,6 +12,8 @@ export class QueueKeys {
   readonly latest: string;
   /** The key of the store that the messages go to. */
   readonly store: string;
+  /** The key of a random text, which is another one after etcd has lost what it had. */
+  readonly history: string;
   private readonly root: string;
 
   constructor(topic: string) {
@@ -23,6 +25,7 @@ export class QueueKeys {
     this.dead = `${this.root}dead/`;
     this.latest = `${this.root}published`;
     this.store = `${this.root}store`;
+    this.history = `${this.root}history`;
   }
 
   /** One range of keys, from claims to messages, so that one watch receives claims and messages in order. The range includes

@@ -95,6 +95,10 @@ export class EtcdAssignment implements RangeAssignment {
     }
   }
 
+  positionsLost(signal: AbortSignal): Promise<boolean> {
+    return this.options.client.history.nextChange(signal);
+  }
+
   async close(): Promise<void> {
     await this.planner.stop();
     await this.lease.close();

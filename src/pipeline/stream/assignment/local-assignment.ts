@@ -34,6 +34,11 @@ export class LocalAssignment implements RangeAssignment {
     };
   }
 
+  /** The positions are in the store itself. */
+  positionsLost(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+
   close(): Promise<void> {
     return Promise.resolve();
   }
