@@ -6,6 +6,7 @@ import type { Access } from "./access/access.ts";
 import type { AuditTrail } from "./access/audit.ts";
 import type { Peers } from "./tls/peer.ts";
 import { accessCheck } from "./routes/http/access/access-check.ts";
+import type { TrustedHops } from "./routes/http/access/client-address.ts";
 import { tlsPeers } from "./routes/http/access/tls-peers.ts";
 import { closedConnections } from "./routes/http/closed-connections.ts";
 import { errorHandling } from "./routes/http/error-handling.ts";
@@ -24,8 +25,8 @@ export interface AppOptions extends HealthOptions, PrometheusOptions {
   readonly trail: AuditTrail;
   /** How the process serves TLS; undefined: it does not. */
   readonly tls: { readonly peers: Peers; readonly hstsSeconds: number } | undefined;
-  /** True if the last address of X-Forwarded-For is the client's. */
-  readonly trustsForwardedFor: boolean;
+  /** Whether X-Forwarded-For has the client's address. */
+  readonly trustsForwardedFor: TrustedHops;
   /** Maximum number of requests a second without a valid credential from one address; 0: no limit. */
   readonly unauthenticatedPerSecond: number;
   readonly log: Logger;

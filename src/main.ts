@@ -118,7 +118,7 @@ function makeApp({ shared, roles, access, tls }: OpenRoles, health: HealthOption
     access: access.access,
     trail: access.audit,
     tls,
-    trustsForwardedFor: shared.config.httpTrustForwardedFor,
+    trustsForwardedFor: shared.config.httpTrustForwardedFor && shared.config.httpForwardedHops,
     unauthenticatedPerSecond: shared.config.httpUnauthenticatedPerSecond,
     routes: (app) => roles.flatMap((role) => role.routes({ app, services, version, stopping, access })),
   });

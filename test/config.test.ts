@@ -107,6 +107,14 @@ describe("configuration", () => {
     expect(errorsOf({ TLS_KEY_FILE: "b.pem" })[0]).toContain("belong together");
   });
 
+  test("a number of proxies needs their header, in a gateway", () => {
+    const hops = { HTTP_FORWARDED_HOPS: "2" };
+    expect(errorsOf(hops)[0]).toContain("HTTP_FORWARDED_HOPS=2 needs HTTP_TRUST_FORWARDED_FOR=true");
+    expect(errorsOf({ ...hops, HTTP_TRUST_FORWARDED_FOR: "true" })).toEqual([]);
+    expect(errorsOf({ ...hops, ROLE: "collector", ETCD_ENDPOINTS: "http://etcd:2379" })).toEqual([]);
+    expect(errorsOf({ HTTP_FORWARDED_HOPS: "1" })).toEqual([]);
+  });
+
   test("a certificate for etcd is refused with http endpoints, and a client certificate without its key", () => {
     const certificate = { ETCD_CERT_FILE: "client.pem", ETCD_KEY_FILE: "client-key.pem" };
     for (const files of [certificate, { ETCD_CA_FILE: "ca.pem" }]) {

@@ -60,8 +60,14 @@ function etcdContradictions(config: Config): string[] {
 }
 
 function tlsContradictions(config: Config): string[] {
-  const { tlsCertFile, tlsKeyFile, tlsRedirectPort, port } = config;
+  const { tlsCertFile, tlsKeyFile, tlsRedirectPort, port, httpForwardedHops: hops } = config;
   const errors: string[] = [];
+  // other processes may have the settings of the gateways
+  if (hops > 1 && !config.httpTrustForwardedFor && config.roles.includes("gateway")) {
+    errors.push(
+      `HTTP_FORWARDED_HOPS=${hops} needs HTTP_TRUST_FORWARDED_FOR=true: without it, X-Forwarded-For is not read`,
+    );
+  }
   if ((config.balancerCertFile === undefined) !== (config.balancerKeyFile === undefined)) {
     errors.push("BALANCER_CERT_FILE and BALANCER_KEY_FILE belong together: set both or neither");
   }

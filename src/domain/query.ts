@@ -194,5 +194,7 @@ export interface StoredRejection extends RejectedInput {
 /** Selects the newest `limit` rejected inputs, of one source or of all sources. */
 export interface RejectionFilter {
   readonly sourceId?: string;
+  /** Only inputs with a lower id: older ones. */
+  readonly beforeId?: number;
   readonly limit: number;
 }

@@ -76,7 +76,7 @@ function settingsOf(config: Config) {
 function httpOptions(config: Config, isKeyRequired: boolean): HttpOptions {
   return {
     rateLimitPerSecond: config.httpRateLimitPerSecond ?? (isKeyRequired ? 1000 : 0),
-    trustsForwardedFor: config.httpTrustForwardedFor,
+    trustsForwardedFor: config.httpTrustForwardedFor && config.httpForwardedHops,
     corsOrigins: config.corsOrigins,
   };
 }

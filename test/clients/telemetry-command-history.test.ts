@@ -112,7 +112,7 @@ test("an unknown GPU, or a time or resolution that is not usable, is refused in 
     [["history", "--gpu", "GPU-0"], 'There is no GPU with uuid "GPU-0"\n'],
     [["changes", "--gpu", "GPU-0"], "There is no GPU"],
     [["history", "--start", "yesterday"], 'start_time="yesterday" is not usable'],
-    [["changes", "--gpu", "GPU-old", "--end", "now"], 'end_time="now" is not usable'],
+    [["changes", "--gpu", "GPU-old", "--end", "yesterday"], 'end_time="yesterday" is not usable'],
     [["history", "--resolution", "2m"], "error: option '--resolution <span>' argument '2m' is invalid"],
   ] as const) {
     const { status, text, errors } = await run(...args);

@@ -53,6 +53,29 @@ test("a port, and another address of the same IPv6 network, do not make another 
   }
 });
 
+test("behind several proxies, the client is as many addresses from the end as there are proxies", async () => {
+  const limits = { ...http, rateLimitPerSecond: 1, trustsForwardedFor: 2 };
+  const statusesOf = async (forwarded: readonly string[]): Promise<number[]> => {
+    const gateway = gatewayOver(stored, { http: limits });
+    const ask = (value: string) => gateway.get("/api/v1/clusters", { headers: { "x-forwarded-for": value } });
+    return (await Promise.all(forwarded.map(ask))).map(({ status }) => status);
+  };
+  const oneClient = [
+    "made-up, 10.0.0.7, 192.0.2.1",
+    "10.0.0.7:4711,192.0.2.2",
+    "10.0.0.7 , [2001:db8::1]:443",
+    "10.0.0.7",
+  ];
+  expect(await statusesOf(oneClient)).toEqual([200, 429, 429, 429]);
+  const twoClients = [
+    "10.0.0.7, 192.0.2.1",
+    "10.0.0.8, 192.0.2.1",
+    "[2001:db8::1]:1, 192.0.2.1",
+    "2001:db8::2, 192.0.2.1",
+  ];
+  expect(await statusesOf(twoClients)).toEqual([200, 200, 200, 429]);
+});
+
 /** Sends messages over a socket to a gateway that allows one client four requests a second, the upgrade included.
  *  @returns the answers */
 async function answersOverSocket(path: string, protocols: string[], messages: readonly object[]): Promise<string[]> {

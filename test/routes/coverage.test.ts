@@ -45,7 +45,7 @@ describe("coverage", () => {
 
   test("has what was expected of a host in the hours of the range, not in one that begins with its end, and why readings are missing", async () => {
     const answer = await gateway.json(`/api/v1/coverage?by=host&cluster_id=lab&${range}`);
-    expect(answer).toEqual({ success: true, count: 1, data: [host] });
+    expect(answer).toEqual({ success: true, count: 1, total: 1, data: [host] });
   });
 
   test("of a device that was missing from a reading counts that as absent", async () => {
@@ -101,7 +101,7 @@ describe("coverage", () => {
     expect(await ndjson.text()).toBe(`${JSON.stringify(host)}\n`);
     const csv = await gateway.get(path, { headers: { accept: "text/csv" } });
     expect((await csv.text()).split("\n")[1]).toBe(
-      '2025-07-18T20:00:00Z,lab,gpu-01,,,2,8,5,3,"{""timeout"":2,""absent"":1}",0,5,2,0,schedule,900',
+      '2025-07-18T20:00:00Z,lab,gpu-01,2,8,5,3,"{""timeout"":2,""absent"":1}",0,5,2,0,schedule,900',
     );
   });
 

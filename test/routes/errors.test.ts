@@ -49,7 +49,7 @@ describe("an error names the unusable parameter", () => {
         status: 400,
         code: "invalid_parameter",
         message:
-          'start_time="yesterday" is not usable: it is not an RFC 3339 date-time; expected RFC 3339 with zone, such as 2025-07-18T20:42:34Z',
+          'start_time="yesterday" is not usable: it is not an RFC 3339 date-time; expected RFC 3339 with zone, such as 2025-07-18T20:42:34Z, or a time from now, such as -1h, -7d or now',
         details: { parameter: "start_time", value: "yesterday" },
       });
       const filters = ["gpu_uuid", "parent_uuid", "cluster_id", "hostname", "model", "namespace"];
@@ -57,6 +57,7 @@ describe("an error names the unusable parameter", () => {
         ...["start_time", "end_time", "limit", "order", "metrics"],
         ...(path.endsWith("/latest") ? [] : ["resolution", "cursor"]),
         ...(path.startsWith("/api/v1/telemetry") ? filters : []),
+        ...(path.endsWith("/latest") ? ["cursor"] : []),
       ];
       expect(await errorOf(`${path}?gpu=1`)).toEqual({
         status: 400,

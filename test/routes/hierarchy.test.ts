@@ -44,7 +44,7 @@ const alpha = {
 describe("GPUs", () => {
   test("the list counts every GPU; an element has the place, model and status, and the times of the first and last record", async () => {
     const body = await gateway.json("/api/v1/gpus");
-    expect(Object.keys(body)).toEqual(["success", "count", "data"]);
+    expect(Object.keys(body)).toEqual(["success", "count", "total", "data"]);
     expect(body).toMatchObject({ success: true, count: 4 });
     expect(body.data).toContainEqual({
       id: "0",

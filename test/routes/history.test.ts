@@ -148,6 +148,7 @@ describe("aggregates", () => {
       success: true,
       count: 2,
       resolution: "1m",
+      ...{ start_time: "2025-07-18T00:00:00Z", end_time: "2025-07-18T23:59:59Z" },
       data: [
         {
           timestamp: "2025-07-18T20:40:00Z",

@@ -21,7 +21,7 @@ afterAll(() => stored.close());
 describe("the exporters that are scraped", () => {
   test("are listed by cluster and target, with the instant at which the list was read", async () => {
     const { as_of: asOf, ...answer } = await gateway.json("/api/v1/targets");
-    expect(answer).toEqual({ success: true, count: 3, data: [up, down, elsewhere] });
+    expect(answer).toEqual({ success: true, count: 3, total: 3, data: [up, down, elsewhere] });
     expect(Date.parse(String(asOf))).toBeGreaterThan(Date.now() - 10_000);
   });
 
@@ -39,7 +39,7 @@ describe("the exporters that are scraped", () => {
     const second = await gateway.json(`/api/v1/targets?limit=1&cursor=${String(first["next_cursor"])}`);
     expect(second["data"]).toEqual([down]);
     const { as_of: asOf, ...last } = await gateway.json(`/api/v1/targets?cursor=${String(second["next_cursor"])}`);
-    expect(last).toEqual({ success: true, count: 1, data: [elsewhere] });
+    expect(last).toEqual({ success: true, count: 1, total: 3, data: [elsewhere] });
     expect(asOf).toBeDefined();
     const unusable = await gateway.json(`/api/v1/targets?cursor=${btoa("7:8")}`);
     expect(unusable["error"]).toMatchObject({ code: "invalid_parameter" });

@@ -149,7 +149,7 @@ test("who held a GPU at 14:05, and from when until when", async () => {
 
 test("usage is CSV and GraphQL, too", async () => {
   const csv = await (await gateway.get(`/api/v1/usage?${window}`, { headers: { accept: "text/csv" } })).text();
-  expect(csv.split("\n")[0]).toStartWith("timestamp,cluster_id,hostname,uuid,model_name,namespace");
+  expect(csv.split("\n")[0]).toStartWith("timestamp,namespace,devices,allocated_seconds");
   const range = 'startTime: "2025-07-18T14:00:00Z", endTime: "2025-07-18T17:00:00Z"';
   const query = `{ usage(groupBy: total, ${range}) { startTime endTime rows { devices allocatedSeconds } } gpuHolders(uuid: "GPU-b", at: "2025-07-18T14:05:00Z") { job user } }`;
   const answer = await gateway.get("/graphql", {

@@ -27,6 +27,14 @@ export const apiSettings = {
     default: false,
     description: "Take the client's address from the end of X-Forwarded-For; only behind a proxy that sets it",
   }),
+  httpForwardedHops: count({
+    env: "HTTP_FORWARDED_HOPS",
+    default: 1,
+    minimum: 1,
+    maximum: 10,
+    description:
+      "With HTTP_TRUST_FORWARDED_FOR: the number of proxies between clients and this process, the balancer included; the client is this many addresses from the end",
+  }),
   ...clientSettings,
   corsOrigins: Type.Optional(
     Type.Array(Type.String({ pattern: "^(\\*|https?://[^/\\s]+)$" }), {

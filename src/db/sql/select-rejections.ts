@@ -8,9 +8,9 @@ const columns = `id::float8 as id, source_id as "sourceId", line::float8 as line
 /** Reads rejected inputs, newest first: of one source, or of all sources if the filter names none. */
 export function selectRejections(
   executor: SqlExecutor,
-  { sourceId, limit }: RejectionFilter,
+  { sourceId, beforeId, limit }: RejectionFilter,
 ): Promise<StoredRejection[]> {
-  const conditions = new Conditions().add("source_id = ?", sourceId);
+  const conditions = new Conditions().add("source_id = ?", sourceId).add("id < ?::float8::int8", beforeId);
   const text = `
 select ${columns} from quarantine ${conditions.after("where")} order by id desc limit ${conditions.param(limit)}`;
   return executor.query<StoredRejection>(text, conditions.params);

@@ -1,20 +1,24 @@
-import type { Static } from "@sinclair/typebox";
+import type { Static, TObject } from "@sinclair/typebox";
 import type { StoredRecord } from "../../domain/query.ts";
 import type { Fleet, FleetMember } from "../fleet/fleet.ts";
 import { inState } from "../fleet/fleet-states.ts";
-import { gpuColumns, hostColumns, kindsIn, recordColumns, type Row } from "../http/formats/columns.ts";
+import { filledColumns, type Row } from "../http/formats/columns.ts";
 import { formatOf } from "../http/formats/negotiate.ts";
+import type { Paging } from "../http/formats/paging-headers.ts";
 import { rowAnswer } from "../http/formats/row-answer.ts";
+import { encodeCursor, type Place } from "../http/parameters/cursor.ts";
+import { isRelativeTime } from "../http/parameters/relative-time.ts";
+import { defined } from "../../kit/defined.ts";
 import { comparePlaces, type ListPage, pageOf } from "../http/list-page.ts";
 import type { gpuListQuery } from "../http/parameters/common.ts";
 import type { ValuesOf } from "../http/parameters/parameter.ts";
 import { timeRangeOf } from "../http/parameters/time-bounds.ts";
 import { CachedBody, ResponseCache } from "../http/response-cache.ts";
 import { type Status, statusOf } from "../schemas/activity.ts";
-import { type FleetGpu, toApiGpu } from "../schemas/gpu.ts";
+import { type FleetGpu, gpuSchema, toApiGpu } from "../schemas/gpu.ts";
 import { selectorOf } from "../schemas/gpu-selector.ts";
-import { type hostSchema, newestByCluster, toApiHosts } from "../schemas/hierarchy.ts";
-import { toApiRecord } from "../schemas/telemetry-record.ts";
+import { hostSchema, newestByCluster, toApiHosts } from "../schemas/hierarchy.ts";
+import { telemetryRecordSchema, toApiRecord } from "../schemas/telemetry-record.ts";
 import type { latestQuery } from "./history-request.ts";
 import { narrowed } from "./narrowed.ts";
 
@@ -64,13 +68,27 @@ export class FleetAnswers {
   }
 
   /** Answers a request with JSON, from the cache if it has the URL's response for the current fleet.
-   *  @param makeText returns the body, which may depend only on the fleet and the request's URL */
-  answer(request: Request, makeText: () => string): Response | Promise<Response> {
-    const body = this.bodyOf(request.url.slice(request.url.indexOf("/", 8)), makeText);
+   *  @param makeText returns the body, which may depend only on the fleet and the request's URL
+   *  @param isOfMoment true if the body also depends on the time of the request */
+  answer(request: Request, makeText: () => string, isOfMoment = false): Response | Promise<Response> {
+    const body = isOfMoment
+      ? new CachedBody(makeText(), "application/json")
+      : this.bodyOf(request.url.slice(request.url.indexOf("/", 8)), makeText);
     const { etag } = body;
     const headers = { etag, "cache-control": "no-cache", vary: "accept, accept-encoding" };
     if (matches(request.headers.get("if-none-match"), etag)) return new Response(null, { status: 304, headers });
     return body.answerTo(request, headers);
+  }
+
+  /** A whole list whose JSON is made from the fleet, in the format that the client accepts.
+   *  @param makeText returns the list in the API's envelope
+   *  @param schema of its elements */
+  list(request: Request, schema: TObject, makeText: () => string): Response | Promise<Response> {
+    const format = formatOf(request);
+    if (format === "json") return this.answer(request, makeText);
+    const { data: rows } = JSON.parse(makeText()) as { readonly data: readonly Row[] };
+    const paging = { total: rows.length };
+    return rowAnswer({ request, format, columns: filledColumns(schema, rows), parts: inParts(rows), paging });
   }
 
   /** The requested GPUs, in the format that the client accepts. */
@@ -78,25 +96,30 @@ export class FleetAnswers {
     const format = formatOf(request);
     if (format === "json") return this.answer(request, () => this.gpuList(query));
     const newest = this.newestByCluster();
-    const rows = this.gpuPage(query).elements.map((gpu) => toApiGpu(gpu, newest.get(gpu.clusterId) ?? NaN));
-    return rowAnswer({ request, format, columns: gpuColumns(rows), parts: inParts(rows) });
+    const { elements, ...page } = this.gpuPage(query);
+    const paging = pagingOf(page);
+    const rows = elements.map((gpu) => toApiGpu(gpu, newest.get(gpu.clusterId) ?? NaN));
+    return rowAnswer({ request, format, columns: filledColumns(gpuSchema, rows), parts: inParts(rows), paging });
   }
 
   /** The hosts of the requested GPUs, in the format that the client accepts. */
   hosts(request: Request, query: ListValues): Response | Promise<Response> {
     const format = formatOf(request);
     if (format === "json") return this.answer(request, () => this.hostList(query));
-    const rows = this.hostPage(query).elements;
-    return rowAnswer({ request, format, columns: hostColumns(rows), parts: inParts(rows) });
+    const { elements: rows, ...page } = this.hostPage(query);
+    const columns = filledColumns(hostSchema, rows);
+    return rowAnswer({ request, format, columns, parts: inParts(rows), paging: pagingOf(page) });
   }
 
   /** The requested newest records, in the format that the client accepts. */
   latest(request: Request, query: LatestValues): Response | Promise<Response> {
     const format = formatOf(request);
-    if (format === "json") return this.answer(request, () => this.latestList(query));
+    if (format === "json") return this.answer(request, () => this.latestList(query), isRelative(query));
     const { metrics: choice } = query;
-    const rows = this.latestRecords(query).map((record) => toApiRecord(narrowed(record, choice)));
-    return rowAnswer({ request, format, columns: recordColumns(choice?.names, kindsIn(rows)), parts: inParts(rows) });
+    const { elements, ...page } = this.latestPage(query);
+    const rows = elements.map((record) => toApiRecord(narrowed(record, choice)));
+    const columns = filledColumns(telemetryRecordSchema, rows, choice?.names);
+    return rowAnswer({ request, format, columns, parts: inParts(rows), paging: pagingOf(page) });
   }
 
   /** The requested GPUs, in the API's envelope. */
@@ -110,18 +133,18 @@ export class FleetAnswers {
   }
 
   /** The GPUs of a page, in the API's envelope. */
-  gpuPageText({ elements, next }: ListPage<FleetGpu>): string {
+  gpuPageText({ elements, ...page }: Partial<ListPage<FleetGpu>> & Pick<ListPage<FleetGpu>, "elements">): string {
     return listText(
       elements.map((gpu) => this.gpuText(gpu)),
-      next,
+      page,
     );
   }
 
   private hostList(query: ListValues): string {
-    const { elements, next } = this.hostPage(query);
+    const { elements, ...page } = this.hostPage(query);
     return listText(
       elements.map((host) => JSON.stringify(host)),
-      next,
+      page,
     );
   }
 
@@ -153,20 +176,25 @@ export class FleetAnswers {
     const { metrics: choice } = query;
     const textOf = (record: StoredRecord): string =>
       choice === undefined ? this.recordText(record) : JSON.stringify(toApiRecord(narrowed(record, choice)));
-    return listText(this.latestRecords(query).map(textOf));
+    const { elements, ...page } = this.latestPage(query);
+    return listText(elements.map(textOf), page);
   }
 
-  /** The newest requested records, up to the limit: oldest first, records of the same instant in the fleet's order. With
+  /** The newest requested records before the cursor, up to the limit: oldest first, records of the same instant in the fleet's order. With
    *  `order=desc`, the list is reversed. */
-  private latestRecords(query: LatestValues): StoredRecord[] {
+  private latestPage(query: LatestValues): ListPage<StoredRecord> {
     const range = timeRangeOf(query);
     const records: StoredRecord[] = [];
     for (const { record } of this.fleet.members(selectorOf(query))) {
       if (record !== undefined && record.timeMs >= range.fromMs && record.timeMs < range.toMs) records.push(record);
     }
     records.sort((a, b) => a.timeMs - b.timeMs);
-    const newest = records.slice(-query.limit);
-    return query.order === "desc" ? newest.reverse() : newest;
+    const { cursor } = query;
+    const before = cursor === undefined ? records : records.filter((each) => comparePlaces(placeOf(each), cursor) < 0);
+    const elements = before.slice(-query.limit);
+    const [oldest] = elements;
+    const next = before.length > elements.length && oldest !== undefined ? encodeCursor(placeOf(oldest)) : undefined;
+    return { elements: query.order === "desc" ? elements.reverse() : elements, next, total: records.length };
   }
 
   /** When the newest record of each cluster was measured, milliseconds since the epoch; at most the present. */
@@ -214,9 +242,24 @@ async function* inParts(rows: readonly Row[]): AsyncGenerator<readonly Row[], vo
   }
 }
 
-function listText(texts: readonly string[], next?: string): string {
-  const more = next === undefined ? "" : `"next_cursor":${JSON.stringify(next)},`;
-  return `{"success":true,"count":${texts.length},${more}"data":[${texts.join(",")}]}`;
+function listText(texts: readonly string[], { next, total }: Partial<Page>): string {
+  const head = { success: true, count: texts.length, ...defined({ total, next_cursor: next }) };
+  return `${JSON.stringify(head).slice(0, -1)},"data":[${texts.join(",")}]}`;
+}
+
+type Page = Omit<ListPage<unknown>, "elements">;
+
+function pagingOf({ next, total }: Page): Paging {
+  return { total, next_cursor: next };
+}
+
+/** The place of a newest record in their order. */
+function placeOf({ timeMs, gpu }: StoredRecord): Place {
+  return [timeMs, gpu.hostname, gpu.gpuId, gpu.uuid];
+}
+
+function isRelative({ start_time: start, end_time: end }: LatestValues): boolean {
+  return [start, end].some((bound) => bound !== undefined && isRelativeTime(bound.text));
 }
 
 /** Source: https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2 (a weak comparison; `*` matches any answer) */

@@ -1,14 +1,15 @@
 import type { GpuSelector } from "../../domain/gpu-selector.ts";
-import type { RecordFilter, Resolution } from "../../domain/query.ts";
+import type { HistoryCursor, RecordFilter, Resolution } from "../../domain/query.ts";
 import type { Clock } from "../../kit/clock.ts";
 import { defined } from "../../kit/defined.ts";
 import type { HistoryQueries } from "../../pipeline/store/telemetry-queries.ts";
-import { recordColumns, type Row } from "../http/formats/columns.ts";
+import { filledColumns, recordColumns, type Row } from "../http/formats/columns.ts";
+import { inOnePart } from "../http/formats/list-in-format.ts";
 import { formatOf } from "../http/formats/negotiate.ts";
 import { rowAnswer } from "../http/formats/row-answer.ts";
 import { headOf } from "../http/formats/head-of.ts";
 import { encodeCursor } from "../http/parameters/cursor.ts";
-import { toApiRecord, toApiRollup } from "../schemas/telemetry-record.ts";
+import { telemetryRecordSchema, toApiRecord, toApiRollup } from "../schemas/telemetry-record.ts";
 import { type HistoryRequest, historyRequestOf, type HistoryValues } from "./history-request.ts";
 import { narrowed } from "./narrowed.ts";
 
@@ -37,9 +38,18 @@ export class HistoryAnswers {
     const requested = historyRequestOf(values, gpus, this.clock.nowMs());
     if (request.method === "HEAD") return headOf(request, format);
     if (format === "json") return this.part(requested);
-    const parts = requested.isUnlimited ? this.all(requested) : this.onePart(requested);
-    const columns = format === "csv" ? recordColumns(requested.metrics?.names, await this.queries.deviceKinds()) : [];
-    return rowAnswer({ request, format, columns, parts });
+    const names = requested.metrics?.names;
+    if (requested.isUnlimited) {
+      const whole = new WholeRange((records) => this.read(requested, records), requested);
+      const columns = async () =>
+        whole.onlyRows === undefined
+          ? recordColumns(names, await this.queries.deviceKinds())
+          : filledColumns(telemetryRecordSchema, whole.onlyRows, names);
+      return rowAnswer({ request, format, columns, parts: whole.parts() });
+    }
+    const { data, next_cursor } = await this.part(requested);
+    const columns = filledColumns(telemetryRecordSchema, data, names);
+    return rowAnswer({ request, format, columns, parts: inOnePart(data), paging: { next_cursor } });
   }
 
   /** A page of the requested history: the newest one if no cursor is given. If an older page follows, the answer
@@ -61,20 +71,6 @@ export class HistoryAnswers {
     };
   }
 
-  private async *onePart(requested: HistoryRequest): AsyncGenerator<readonly Row[], void> {
-    yield (await this.part(requested)).data;
-  }
-
-  private async *all(requested: HistoryRequest): AsyncGenerator<readonly Row[], void> {
-    const { isNewestFirst } = requested;
-    let records: RecordFilter | undefined = { ...requested.records, isForward: !isNewestFirst, limit: rowsAtATime };
-    while (records !== undefined) {
-      const { elements, next } = await this.read(requested, records);
-      yield isNewestFirst ? elements.reverse() : elements;
-      records = next && { ...records, cursor: next };
-    }
-  }
-
   private async read({ resolution, metrics }: HistoryRequest, records: RecordFilter) {
     if (resolution === "raw") {
       const { elements, next } = await this.queries.records(records);
@@ -82,5 +78,33 @@ export class HistoryAnswers {
     }
     const { elements, next } = await this.queries.rollups(records, resolution);
     return { elements: elements.map((rollup) => toApiRollup(narrowed(rollup, metrics))), next };
+  }
+}
+
+type Read = (records: RecordFilter) => Promise<{ readonly elements: Row[]; readonly next: HistoryCursor | undefined }>;
+
+/** The rows of a whole range, which are read part by part. */
+class WholeRange {
+  /** The rows, if the first part has all of them; undefined if it has not, or is not read. */
+  onlyRows: readonly Row[] | undefined;
+
+  constructor(
+    private readonly read: Read,
+    private readonly requested: HistoryRequest,
+  ) {}
+
+  async *parts(): AsyncGenerator<readonly Row[], void> {
+    const { isNewestFirst } = this.requested;
+    let records: RecordFilter | undefined = {
+      ...this.requested.records,
+      isForward: !isNewestFirst,
+      limit: rowsAtATime,
+    };
+    for (let isFirst = true; records !== undefined; isFirst = false) {
+      const { elements, next } = await this.read(records);
+      if (isFirst && next === undefined) this.onlyRows = elements;
+      yield isNewestFirst ? elements.reverse() : elements;
+      records = next && { ...records, cursor: next };
+    }
   }
 }

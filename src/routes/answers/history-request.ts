@@ -4,7 +4,7 @@ import type { MetricChoice } from "../../domain/metric-choice.ts";
 import { type HistoryCursor, type RecordFilter, type Resolution, resolutions } from "../../domain/query.ts";
 import { defined } from "../../kit/defined.ts";
 import { gpuSelection, limit, limitDefault } from "../http/parameters/common.ts";
-import { cursorParameter, type Place } from "../http/parameters/cursor.ts";
+import { cursorParameter, hasTypes, type Place } from "../http/parameters/cursor.ts";
 import { choice, optional, type ValuesOf, withDefault } from "../http/parameters/parameter.ts";
 import { recordMetrics } from "../http/parameters/record-metrics.ts";
 import { timeBounds, timeRangeOf } from "../http/parameters/time-bounds.ts";
@@ -26,7 +26,16 @@ const recordsQuery = {
 };
 
 /** The parameters of requests for the newest records. */
-export const latestQuery = { ...recordsQuery, ...gpuSelection };
+export const latestQuery = {
+  ...recordsQuery,
+  ...gpuSelection,
+  cursor: cursorParameter({
+    maxLength: 2048,
+    following: "records that are older; a GPU whose record is newer by then is not among them",
+    example: [1752871354000, "mtv5-dgx1-hgpu-032", 4, "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4"],
+    positionOf: (place) => (hasTypes(place, "number", "string", "number", "string") ? place : undefined),
+  }),
+};
 
 /** The parameters of requests for the history of one GPU. */
 export const historyQuery = {

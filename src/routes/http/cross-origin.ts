@@ -12,6 +12,17 @@ export function crossOrigin(origins: readonly string[]) {
     credentials: !isForAll,
     methods: ["GET", "HEAD", "POST", "DELETE"],
     allowedHeaders,
-    exposeHeaders: ["etag", "retry-after", "ratelimit", "ratelimit-policy"],
+    exposeHeaders: [
+      "etag",
+      "link",
+      "x-next-cursor",
+      "x-total-count",
+      "x-start-time",
+      "x-end-time",
+      "x-notice",
+      "retry-after",
+      "ratelimit",
+      "ratelimit-policy",
+    ],
   });
 }

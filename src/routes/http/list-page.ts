@@ -5,6 +5,8 @@ export interface ListPage<Element> {
   readonly elements: readonly Element[];
   /** The cursor of the next part; undefined at the end. */
   readonly next: string | undefined;
+  /** The elements of the whole list. */
+  readonly total: number;
 }
 
 interface Paging<At extends Place> {
@@ -29,6 +31,7 @@ export function pageOf<Element, At extends Place>(
   const last = part.at(-1);
   return {
     elements: part,
+    total: elements.length,
     next: rest.length > part.length && last !== undefined ? encodeCursor(placeOf(last)) : undefined,
   };
 }

@@ -46,18 +46,17 @@ interface OperationText {
 
 /** The body of a successful response, with the schema of its elements or of its object. In the envelope: a `list`, a list with
  *  the instant at which it was read (`listAsOf`), a `part` of a list, a part with that instant (`partAsOf`), a `page` of history, `rows` of aggregates, or a `single` object. Without the envelope: a `plain` object in
- *  JSON, or plain text, with `text` as the example. With `alsoAsRows`, the elements are also available as CSV and NDJSON. */
+ *  JSON, or plain text, with `text` as the example. The elements of lists are also available as CSV and NDJSON. */
 type Success =
-  | { readonly list: TSchema; readonly alsoAsRows?: true }
+  | { readonly list: TSchema }
   | { readonly listAsOf: TSchema }
   | { readonly partAsOf: TSchema }
   | {
       readonly part: TSchema;
-      readonly alsoAsRows?: true;
       /** Members besides those of the envelope. */
       readonly also?: TProperties;
     }
-  | { readonly page: TSchema; readonly alsoAsRows?: true }
+  | { readonly page: TSchema }
   | { readonly rows: TSchema }
   | { readonly single: TSchema }
   | { readonly plain: TSchema; /** The description of a 503 with the same schema. */ readonly plain503?: string }
@@ -82,7 +81,7 @@ export function operation({
   accepted,
   ...success
 }: OperationText & Success) {
-  const isByRow = "alsoAsRows" in success;
+  const isByRow = !("single" in success || "plain" in success || "text" in success);
   // probes are never limited
   const all: ErrorStatus[] = [
     ...errors,
@@ -150,7 +149,8 @@ function successResponses(success: Success): Record<number, Documented> & { 200:
     return { 200: json("Success", pageAnswer(refTo(success.page)), example) };
   }
   if ("rows" in success) {
-    const example = { success: true, count: 1, resolution: "1m", data: [exampleOf(success.rows)] };
+    const window = { start_time: "2025-07-18T20:00:00Z", end_time: "2025-07-18T21:00:00Z" };
+    const example = { success: true, count: 1, resolution: "1m", ...window, data: [exampleOf(success.rows)] };
     return { 200: json("Success", rowsAnswer(refTo(success.rows)), example) };
   }
   const example = { success: true, count: 1, data: exampleOf(success.single) };

@@ -1,5 +1,5 @@
 import { Elysia } from "elysia";
-import { type AddressServer, clientAddress } from "./access/client-address.ts";
+import { type AddressServer, clientAddress, type TrustedHops } from "./access/client-address.ts";
 import { credentialOf } from "./access/credentials.ts";
 import { type Requester, requesterOf, stranger } from "./access/requester.ts";
 import type { ApiError } from "./api-error.ts";
@@ -10,8 +10,8 @@ import { PerSecond } from "./per-second.ts";
 export interface RateLimitOptions {
   /** Maximum number of requests and of operations over sockets a second from one client. */
   readonly rateLimitPerSecond: number;
-  /** True if the last address of X-Forwarded-For is the client's: only behind a proxy that sets this header. */
-  readonly trustsForwardedFor: boolean;
+  /** Whether X-Forwarded-For has the client's address: only behind proxies that set this header. */
+  readonly trustsForwardedFor: TrustedHops;
 }
 
 /** Counts what each client asks: a key, or without a key an IPv4 address or the network of an IPv6 address. */

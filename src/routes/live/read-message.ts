@@ -3,7 +3,7 @@ import { Value, type ValueError, ValueErrorType } from "@sinclair/typebox/value"
 import { shown } from "../http/api-error.ts";
 import { readMetricChoice } from "../../domain/metric-choice.ts";
 import { metricNames } from "../../domain/metrics.ts";
-import { readInstant } from "../../domain/timestamp.ts";
+import { readTime, timeForms } from "../http/parameters/relative-time.ts";
 import type { FaultFilters } from "./fault-filters.ts";
 import { type ClientMessage, clientMessages, type SubscriptionFilters } from "./messages.ts";
 
@@ -76,10 +76,9 @@ function contradictionIn({ filters = {}, since, snapshot }: Subscribe): MessageE
   const contradiction = contradictionOfFilters(filters);
   if (contradiction !== undefined) return contradiction;
   if (since === undefined) return undefined;
-  const read = readInstant(since);
+  const read = readTime(since);
   if ("problem" in read) {
-    const expected = "RFC 3339 with zone, such as 2025-07-18T20:42:34Z";
-    return invalidField({ field: "since", value: since, reason: read.problem, expected });
+    return invalidField({ field: "since", value: since, reason: read.problem, expected: timeForms });
   }
   if (snapshot !== true) return undefined;
   return invalidField({ field: "snapshot", value: snapshot, expected: "false, because since is given" });

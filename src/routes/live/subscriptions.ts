@@ -5,7 +5,8 @@ import type { Clock } from "../../kit/clock.ts";
 import { defined } from "../../kit/defined.ts";
 import { visibleLines } from "../../domain/visible-text.ts";
 import type { FleetMember } from "../fleet/fleet.ts";
-import { firstMsOf, readInstant } from "../../domain/timestamp.ts";
+import { firstMsOf } from "../../domain/timestamp.ts";
+import { readTime } from "../http/parameters/relative-time.ts";
 import { presentAsker } from "../http/access/asker.ts";
 import { ApiError } from "../http/api-error.ts";
 import type { FaultFilters } from "./fault-filters.ts";
@@ -169,7 +170,7 @@ export class Subscriptions {
     { subscription, view }: Pick<Replay, "subscription" | "view">,
     since: string,
   ): void {
-    const read = readInstant(since);
+    const read = readTime(since);
     if ("problem" in read) return; // cannot happen: `readMessage` has checked the text
     void this.replays.run({
       subscription,

@@ -11,7 +11,7 @@ import { tags } from "../http/operation.ts";
 const description = `Telemetry of GPU clusters: newest state and history.
 
 A list is \`{success, count, data}\`; a single object is the same with a count of 1; an error is
-\`{success: false, error: {code, message, details}}\`. Instants are RFC 3339 in UTC; write a \`+\` in a query as %2B.
+\`{success: false, error: {code, message, details}}\`. Instants are RFC 3339 in UTC; those of requests may also be times from now, such as -1h; write a \`+\` in a query as %2B.
 A metric without a value is absent from a record, never null and never 0.
 
 A WebSocket at \`/ws\` sends the newest records. OpenAPI cannot describe it: \`x-websocket\` in this document has the

@@ -1,6 +1,5 @@
 import { type TProperties, type TSchema, Type } from "@sinclair/typebox";
 import { resolutions } from "../../domain/query.ts";
-import { formatTimestamp } from "../../domain/timestamp.ts";
 
 /** In a request, the maximum length of a GPU's uuid, of a dead letter's id, and of the name of a host, cluster, model or
  *  namespace. */
@@ -36,6 +35,10 @@ export function listAsOfAnswer(item: TSchema) {
   );
 }
 
+const total = Type.Optional(
+  wholeNumber({ minimum: 0, description: "Elements of the whole list; absent if not counted" }),
+);
+
 const nextCursor = Type.Optional(
   Type.String({ description: "Cursor of the next part; absent at the end of the list" }),
 );
@@ -43,20 +46,30 @@ const nextCursor = Type.Optional(
 /** The response that carries a list or a part of it, and what `also` has. */
 export function partAnswer(item: TSchema, also: TProperties = {}) {
   return Type.Object(
-    { ...listAnswer(item).properties, next_cursor: nextCursor, ...also },
+    { ...listAnswer(item).properties, total, next_cursor: nextCursor, ...also },
     { additionalProperties: false },
   );
 }
 
 /** The response that carries a part of a list as it is at an instant. */
 export function partAsOfAnswer(item: TSchema) {
-  return Type.Object({ ...listAsOfAnswer(item).properties, next_cursor: nextCursor }, { additionalProperties: false });
+  return Type.Object(
+    { ...listAsOfAnswer(item).properties, total, next_cursor: nextCursor },
+    { additionalProperties: false },
+  );
 }
 
 const resolution = Type.Union(
   resolutions.map((each) => Type.Literal(each)),
   { description: "Resolution of the data" },
 );
+
+/** What aggregates cover. */
+export const windowFields = {
+  start_time: instant("Beginning of the range that was aggregated"),
+  end_time: instant("Its end, which belongs to it"),
+  notice: Type.Optional(Type.String({ description: "Why there are no rows, and what to do; absent if there are any" })),
+};
 
 /** The response that carries a part of the history. */
 export function pageAnswer(item: TSchema) {
@@ -72,7 +85,7 @@ export function pageAnswer(item: TSchema) {
 
 /** The response that carries aggregates. */
 export function rowsAnswer(item: TSchema) {
-  return Type.Object({ ...listAnswer(item).properties, resolution }, { additionalProperties: false });
+  return Type.Object({ ...listAnswer(item).properties, resolution, ...windowFields }, { additionalProperties: false });
 }
 
 /** The response that carries a single object. */
@@ -83,11 +96,6 @@ export function singleAnswer(data: TSchema) {
 /** Puts a list into the API's envelope. */
 export function list<T>(data: readonly T[]): { success: true; count: number; data: readonly T[] } {
   return { success: true, count: data.length, data };
-}
-
-/** Puts a list into the API's envelope, with the instant at which it was read. */
-export function listAsOf<T>(data: readonly T[], asOfMs: number) {
-  return { ...list(data), as_of: formatTimestamp(asOfMs) };
 }
 
 /** Puts a single object into the API's envelope. */

@@ -88,7 +88,8 @@ test("a CSV has a column for occupants only if GPUs are shared, and as JSON", as
       const [shared] = await csv(gateway, path);
       expect([path, JSON.parse(shared?.["occupants"] ?? "")]).toEqual([path, [x, y]]);
       const [row] = await csv(plain, path);
-      expect(Object.keys(row ?? {}).slice(-5)).toEqual(["custom", "container", "pod", "namespace", "rollup"]);
+      expect(Object.keys(row ?? {})).toContain("pod");
+      expect(Object.keys(row ?? {})).not.toContain("occupants");
     }
   } finally {
     await plain.close();

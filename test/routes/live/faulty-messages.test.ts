@@ -133,7 +133,7 @@ const unusable: [name: string, sent: unknown, code: string, message: string][] =
     "a text that is not an instant",
     { type: "subscribe", since: "2025-07-18 20:42:34" },
     "invalid_field",
-    'since="2025-07-18 20:42:34" is not usable: the zone is missing: end it with Z for UTC; expected RFC 3339 with zone, such as 2025-07-18T20:42:34Z',
+    'since="2025-07-18 20:42:34" is not usable: the zone is missing: end it with Z for UTC; expected RFC 3339 with zone, such as 2025-07-18T20:42:34Z, or a time from now, such as -1h, -7d or now',
   ],
   [
     "snapshot together with since",

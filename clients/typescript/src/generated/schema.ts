@@ -390,7 +390,7 @@ export interface paths {
         };
         /**
          * Newest record of every GPU
-         * @description The newest record of each GPU and MIG instance, if that record is in the range. If there are more records than limit, only the newest are returned. To get all of them, set limit to the number of GPUs and MIG instances, at most 10000.
+         * @description The newest record of each GPU and MIG instance, if that record is in the range. If there are more records than limit, the newest are returned; total says how many there are, and next_cursor leads to older ones.
          */
         get: operations["listLatestTelemetry"];
         put?: never;
@@ -4542,6 +4542,8 @@ export interface operations {
                         /** @description Elements in data */
                         count: number;
                         data: components["schemas"]["Gpu"][];
+                        /** @description Elements of the whole list; absent if not counted */
+                        total?: number;
                         /** @description Cursor of the next part; absent at the end of the list */
                         next_cursor?: string;
                     };
@@ -4869,6 +4871,8 @@ export interface operations {
                         count: number;
                         data: components["schemas"]["Cluster"][];
                     };
+                    "text/csv": string;
+                    "application/x-ndjson": string;
                 };
             };
             /** @description The response that If-None-Match names is still current; no body */
@@ -4881,6 +4885,7 @@ export interface operations {
             400: components["responses"]["400"];
             401: components["responses"]["401"];
             403: components["responses"]["403"];
+            406: components["responses"]["406"];
             421: components["responses"]["421"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
@@ -5060,6 +5065,8 @@ export interface operations {
                         count: number;
                         data: components["schemas"]["Host"][];
                     };
+                    "text/csv": string;
+                    "application/x-ndjson": string;
                 };
             };
             /** @description The response that If-None-Match names is still current; no body */
@@ -5073,6 +5080,7 @@ export interface operations {
             401: components["responses"]["401"];
             403: components["responses"]["403"];
             404: components["responses"]["404"];
+            406: components["responses"]["406"];
             421: components["responses"]["421"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
@@ -5205,6 +5213,8 @@ export interface operations {
                         count: number;
                         data: components["schemas"]["Gpu"][];
                     };
+                    "text/csv": string;
+                    "application/x-ndjson": string;
                 };
             };
             /** @description The response that If-None-Match names is still current; no body */
@@ -5218,6 +5228,7 @@ export interface operations {
             401: components["responses"]["401"];
             403: components["responses"]["403"];
             404: components["responses"]["404"];
+            406: components["responses"]["406"];
             421: components["responses"]["421"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
@@ -5504,6 +5515,8 @@ export interface operations {
                         /** @description Elements in data */
                         count: number;
                         data: components["schemas"]["Host"][];
+                        /** @description Elements of the whole list; absent if not counted */
+                        total?: number;
                         /** @description Cursor of the next part; absent at the end of the list */
                         next_cursor?: string;
                     };
@@ -5580,6 +5593,8 @@ export interface operations {
                         count: number;
                         data: components["schemas"]["Gpu"][];
                     };
+                    "text/csv": string;
+                    "application/x-ndjson": string;
                 };
             };
             /** @description The response that If-None-Match names is still current; no body */
@@ -5593,6 +5608,7 @@ export interface operations {
             401: components["responses"]["401"];
             403: components["responses"]["403"];
             404: components["responses"]["404"];
+            406: components["responses"]["406"];
             421: components["responses"]["421"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
@@ -5788,6 +5804,11 @@ export interface operations {
                  * @example ml-training
                  */
                 namespace?: string;
+                /**
+                 * @description next_cursor of the previous answer; returns records that are older; a GPU whose record is newer by then is not among them
+                 * @example WzE3NTI4NzEzNTQwMDAsIm10djUtZGd4MS1oZ3B1LTAzMiIsNCwiR1BVLTc1Y2E4MzZmLTEyYTAtOWZiZS0xM2EyLTE3NzMzYTVmNjhlNCJd
+                 */
+                cursor?: string;
             };
             header?: never;
             path?: never;
@@ -5833,6 +5854,10 @@ export interface operations {
                         /** @description Elements in data */
                         count: number;
                         data: components["schemas"]["TelemetryRecord"][];
+                        /** @description Elements of the whole list; absent if not counted */
+                        total?: number;
+                        /** @description Cursor of the next part; absent at the end of the list */
+                        next_cursor?: string;
                     };
                     "text/csv": string;
                     "application/x-ndjson": string;
@@ -5920,6 +5945,8 @@ export interface operations {
                      *       "success": true,
                      *       "count": 1,
                      *       "resolution": "1m",
+                     *       "start_time": "2025-07-18T20:00:00Z",
+                     *       "end_time": "2025-07-18T21:00:00Z",
                      *       "data": [
                      *         {
                      *           "timestamp": "2025-07-18T20:42:00Z",
@@ -5951,12 +5978,29 @@ export interface operations {
                          * @enum {string}
                          */
                         resolution: "raw" | "1m" | "1h" | "1d";
+                        /**
+                         * Format: date-time
+                         * @description Beginning of the range that was aggregated
+                         * @example 2025-07-18T20:42:34Z
+                         */
+                        start_time: string;
+                        /**
+                         * Format: date-time
+                         * @description Its end, which belongs to it
+                         * @example 2025-07-18T20:42:34Z
+                         */
+                        end_time: string;
+                        /** @description Why there are no rows, and what to do; absent if there are any */
+                        notice?: string;
                     };
+                    "text/csv": string;
+                    "application/x-ndjson": string;
                 };
             };
             400: components["responses"]["400"];
             401: components["responses"]["401"];
             403: components["responses"]["403"];
+            406: components["responses"]["406"];
             421: components["responses"]["421"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
@@ -6064,6 +6108,8 @@ export interface operations {
                         /** @description Elements in data */
                         count: number;
                         data: components["schemas"]["Coverage"][];
+                        /** @description Elements of the whole list; absent if not counted */
+                        total?: number;
                         /** @description Cursor of the next part; absent at the end of the list */
                         next_cursor?: string;
                     };
@@ -6214,6 +6260,8 @@ export interface operations {
                         /** @description Elements in data */
                         count: number;
                         data: components["schemas"]["Usage"][];
+                        /** @description Elements of the whole list; absent if not counted */
+                        total?: number;
                         /** @description Cursor of the next part; absent at the end of the list */
                         next_cursor?: string;
                         /**
@@ -6380,6 +6428,8 @@ export interface operations {
                         /** @description Elements in data */
                         count: number;
                         data: components["schemas"]["JobUsage"][];
+                        /** @description Elements of the whole list; absent if not counted */
+                        total?: number;
                         /** @description Cursor of the next part; absent at the end of the list */
                         next_cursor?: string;
                         /**
@@ -6475,12 +6525,15 @@ export interface operations {
                         count: number;
                         data: components["schemas"]["HeldSpan"][];
                     };
+                    "text/csv": string;
+                    "application/x-ndjson": string;
                 };
             };
             400: components["responses"]["400"];
             401: components["responses"]["401"];
             403: components["responses"]["403"];
             404: components["responses"]["404"];
+            406: components["responses"]["406"];
             421: components["responses"]["421"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
@@ -6572,6 +6625,8 @@ export interface operations {
                         /** @description Elements in data */
                         count: number;
                         data: components["schemas"]["InventoryItem"][];
+                        /** @description Elements of the whole list; absent if not counted */
+                        total?: number;
                         /** @description Cursor of the next part; absent at the end of the list */
                         next_cursor?: string;
                     };
@@ -7179,6 +7234,8 @@ export interface operations {
                         /** @description Elements in data */
                         count: number;
                         data: components["schemas"]["Fault"][];
+                        /** @description Elements of the whole list; absent if not counted */
+                        total?: number;
                         /** @description Cursor of the next part; absent at the end of the list */
                         next_cursor?: string;
                         /**
@@ -7519,11 +7576,14 @@ export interface operations {
                         count: number;
                         data: components["schemas"]["FaultSilence"][];
                     };
+                    "text/csv": string;
+                    "application/x-ndjson": string;
                 };
             };
             400: components["responses"]["400"];
             401: components["responses"]["401"];
             403: components["responses"]["403"];
+            406: components["responses"]["406"];
             421: components["responses"]["421"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
@@ -7750,11 +7810,14 @@ export interface operations {
                         count: number;
                         data: components["schemas"]["FaultRule"][];
                     };
+                    "text/csv": string;
+                    "application/x-ndjson": string;
                 };
             };
             400: components["responses"]["400"];
             401: components["responses"]["401"];
             403: components["responses"]["403"];
+            406: components["responses"]["406"];
             421: components["responses"]["421"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
@@ -7798,11 +7861,14 @@ export interface operations {
                         count: number;
                         data: components["schemas"]["Xid"][];
                     };
+                    "text/csv": string;
+                    "application/x-ndjson": string;
                 };
             };
             400: components["responses"]["400"];
             401: components["responses"]["401"];
             403: components["responses"]["403"];
+            406: components["responses"]["406"];
             421: components["responses"]["421"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
@@ -7856,11 +7922,14 @@ export interface operations {
                         count: number;
                         data: components["schemas"]["Metric"][];
                     };
+                    "text/csv": string;
+                    "application/x-ndjson": string;
                 };
             };
             400: components["responses"]["400"];
             401: components["responses"]["401"];
             403: components["responses"]["403"];
+            406: components["responses"]["406"];
             421: components["responses"]["421"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
@@ -7954,12 +8023,19 @@ export interface operations {
                         /** @description Elements in data */
                         count: number;
                         data: components["schemas"]["Series"][];
+                        /** @description Elements of the whole list; absent if not counted */
+                        total?: number;
+                        /** @description Cursor of the next part; absent at the end of the list */
+                        next_cursor?: string;
                     };
+                    "text/csv": string;
+                    "application/x-ndjson": string;
                 };
             };
             400: components["responses"]["400"];
             401: components["responses"]["401"];
             403: components["responses"]["403"];
+            406: components["responses"]["406"];
             421: components["responses"]["421"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
@@ -7976,6 +8052,8 @@ export interface operations {
                 source_id?: string;
                 /** @description At most this many inputs, the newest ones; 1 to 10000, default 100 */
                 limit?: number;
+                /** @description next_cursor of the previous answer, the id of its last input; selects the inputs before it */
+                cursor?: number;
             };
             header?: never;
             path?: never;
@@ -8015,12 +8093,19 @@ export interface operations {
                         /** @description Elements in data */
                         count: number;
                         data: components["schemas"]["Rejection"][];
+                        /** @description Elements of the whole list; absent if not counted */
+                        total?: number;
+                        /** @description Cursor of the next part; absent at the end of the list */
+                        next_cursor?: string;
                     };
+                    "text/csv": string;
+                    "application/x-ndjson": string;
                 };
             };
             400: components["responses"]["400"];
             401: components["responses"]["401"];
             403: components["responses"]["403"];
+            406: components["responses"]["406"];
             421: components["responses"]["421"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
@@ -8264,14 +8349,19 @@ export interface operations {
                         /** @description Elements in data */
                         count: number;
                         data: components["schemas"]["DeadLetter"][];
+                        /** @description Elements of the whole list; absent if not counted */
+                        total?: number;
                         /** @description Cursor of the next part; absent at the end of the list */
                         next_cursor?: string;
                     };
+                    "text/csv": string;
+                    "application/x-ndjson": string;
                 };
             };
             400: components["responses"]["400"];
             401: components["responses"]["401"];
             403: components["responses"]["403"];
+            406: components["responses"]["406"];
             421: components["responses"]["421"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
@@ -8536,11 +8626,14 @@ export interface operations {
                          */
                         as_of: string;
                     };
+                    "text/csv": string;
+                    "application/x-ndjson": string;
                 };
             };
             400: components["responses"]["400"];
             401: components["responses"]["401"];
             403: components["responses"]["403"];
+            406: components["responses"]["406"];
             421: components["responses"]["421"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
@@ -8637,14 +8730,19 @@ export interface operations {
                          * @example 2025-07-18T20:42:34Z
                          */
                         as_of: string;
+                        /** @description Elements of the whole list; absent if not counted */
+                        total?: number;
                         /** @description Cursor of the next part; absent at the end of the list */
                         next_cursor?: string;
                     };
+                    "text/csv": string;
+                    "application/x-ndjson": string;
                 };
             };
             400: components["responses"]["400"];
             401: components["responses"]["401"];
             403: components["responses"]["403"];
+            406: components["responses"]["406"];
             421: components["responses"]["421"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
@@ -8836,12 +8934,19 @@ export interface operations {
                         /** @description Elements in data */
                         count: number;
                         data: components["schemas"]["AccessKey"][];
+                        /** @description Elements of the whole list; absent if not counted */
+                        total?: number;
+                        /** @description Cursor of the next part; absent at the end of the list */
+                        next_cursor?: string;
                     };
+                    "text/csv": string;
+                    "application/x-ndjson": string;
                 };
             };
             400: components["responses"]["400"];
             401: components["responses"]["401"];
             403: components["responses"]["403"];
+            406: components["responses"]["406"];
             421: components["responses"]["421"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
@@ -9133,12 +9238,19 @@ export interface operations {
                         /** @description Elements in data */
                         count: number;
                         data: components["schemas"]["Session"][];
+                        /** @description Elements of the whole list; absent if not counted */
+                        total?: number;
+                        /** @description Cursor of the next part; absent at the end of the list */
+                        next_cursor?: string;
                     };
+                    "text/csv": string;
+                    "application/x-ndjson": string;
                 };
             };
             400: components["responses"]["400"];
             401: components["responses"]["401"];
             403: components["responses"]["403"];
+            406: components["responses"]["406"];
             421: components["responses"]["421"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];
@@ -9295,6 +9407,8 @@ export interface operations {
                         /** @description Elements in data */
                         count: number;
                         data: components["schemas"]["AuditEntry"][];
+                        /** @description Elements of the whole list; absent if not counted */
+                        total?: number;
                         /** @description Cursor of the next part; absent at the end of the list */
                         next_cursor?: string;
                     };

@@ -5,7 +5,7 @@ import { shortened } from "../../../domain/cut-text.ts";
 import { ApiError } from "../api-error.ts";
 import { OriginRule } from "../door/origin-rule.ts";
 import { type AccessRule, ruleOf, type RuledRoute } from "./access-rule.ts";
-import { clientAddress } from "./client-address.ts";
+import { clientAddress, type TrustedHops } from "./client-address.ts";
 import { credentialOf } from "./credentials.ts";
 import { noteRequester, Requester, requesterOf, stranger } from "./requester.ts";
 import { certificateOf, certificateProblem } from "./shown-certificate.ts";
@@ -21,7 +21,7 @@ export interface AccessCheckOptions {
   readonly access: Access;
   readonly trail: AuditTrail;
   /** True if the last address of X-Forwarded-For is the client's: only behind a proxy that sets this header. */
-  readonly trustsForwardedFor: boolean;
+  readonly trustsForwardedFor: TrustedHops;
   /** Maximum number of requests a second without a valid credential from one address; 0: no limit. */
   readonly unauthenticatedPerSecond: number;
   readonly door: { readonly corsOrigins: readonly string[] | undefined };

@@ -6,15 +6,21 @@ export interface AddressServer {
   requestIP(request: Request): { readonly address: string } | null;
 }
 
+/** Whether the client's address is in X-Forwarded-For, which proxies have set: the number of these proxies, each of which adds the address
+ *  that it sees to the end; true: one. */
+export type TrustedHops = boolean | number;
+
 /** The address of a request's client; undefined if it is not known.
- *  @param trustsForwardedFor true: it is the last one of X-Forwarded-For, which a proxy has set */
+ *  @param trustsForwardedFor whether X-Forwarded-For has it, and where */
 export function clientAddress(
   request: Request,
   server: AddressServer | null,
-  trustsForwardedFor: boolean,
+  trustsForwardedFor: TrustedHops,
 ): string | undefined {
-  const forwarded = trustsForwardedFor ? request.headers.get("x-forwarded-for")?.split(",").at(-1)?.trim() : undefined;
-  const address = forwarded === undefined ? undefined : addressIn(forwarded);
+  const hops = Number(trustsForwardedFor);
+  const forwarded = hops === 0 ? [] : (request.headers.get("x-forwarded-for") ?? "").split(",");
+  // a request that has passed fewer proxies has fewer addresses
+  const address = addressIn((forwarded.at(-hops) ?? forwarded[0] ?? "").trim());
   return address ?? peerOf(request)?.address ?? server?.requestIP(request)?.address;
 }
 

@@ -2,7 +2,7 @@ import { Elysia } from "elysia";
 import { isHostHeader } from "../../../kit/host-header.ts";
 import type { HostNames } from "../../../kit/host-names.ts";
 import type { AuditTrail } from "../../../access/audit.ts";
-import { clientAddress } from "../access/client-address.ts";
+import { clientAddress, type TrustedHops } from "../access/client-address.ts";
 import { stranger } from "../access/requester.ts";
 import { ApiError, shown } from "../api-error.ts";
 import { OriginRule } from "./origin-rule.ts";
@@ -17,8 +17,8 @@ export interface DoorOptions {
 
 interface DoorParts extends DoorOptions {
   readonly trail: AuditTrail;
-  /** True if the last address of X-Forwarded-For is the client's. */
-  readonly trustsForwardedFor: boolean;
+  /** Whether X-Forwarded-For has the client's address. */
+  readonly trustsForwardedFor: TrustedHops;
 }
 
 /** Paths for probes. Their answers tell nothing, and a balancer may ask under any name. */

@@ -27,7 +27,10 @@ export const jsonUnread: { readonly beforeHandle: Hook } = {
   beforeHandle: ({ request }) => (request.method === "HEAD" ? headOf(request) : undefined),
 };
 
-/** Like `jsonUnread`, for a route that also answers in rows. */
+/** Like `jsonUnread`, for a route that also answers in rows: a format that it does not have is refused before anything is read. */
 export const rowsUnread: { readonly beforeHandle: Hook } = {
-  beforeHandle: ({ request }) => (request.method === "HEAD" ? headOf(request, formatOf(request)) : undefined),
+  beforeHandle: ({ request }) => {
+    const format = formatOf(request);
+    return request.method === "HEAD" ? headOf(request, format) : undefined;
+  },
 };

@@ -4,6 +4,7 @@ import { askedBy, Asker, presentAsker } from "../access/asker.ts";
 import type { Row } from "./columns.ts";
 import { compressedStream } from "./compress.ts";
 import { jsonCell, textCell } from "./csv-cells.ts";
+import { type Paging, pagingHeaders } from "./paging-headers.ts";
 import { headOf, rowHeaders } from "./head-of.ts";
 import { encodingOf, type Format } from "./negotiate.ts";
 
@@ -11,8 +12,10 @@ import { encodingOf, type Format } from "./negotiate.ts";
 export interface RowAnswer {
   readonly request: Request;
   readonly format: Exclude<Format, "json">;
-  /** The columns of a CSV. An object in a cell is written as JSON. */
-  readonly columns: readonly string[];
+  /** The columns of a CSV, or what finds them after the first part is read. An object in a cell is written as JSON. */
+  readonly columns: readonly string[] | (() => Promise<readonly string[]>);
+  /** How many rows the list has, and how to go on. */
+  readonly paging?: Paging;
   /** Each part after the first is read when the stream of the response asks for more. The generator is closed if the client
    *  disconnects. */
   readonly parts: AsyncGenerator<readonly Row[], void>;
@@ -23,20 +26,25 @@ const rowsAtOnce = 100;
 
 /** Streams an answer part by part, with one part in memory at a time. An error before the first part becomes an error
  *  response; a later error aborts the stream, as does the end of the caller. For a HEAD request, no part is read. */
-export async function rowAnswer({ request, format, columns, parts }: RowAnswer): Promise<Response> {
+export async function rowAnswer({ request, format, columns, parts, paging = {} }: RowAnswer): Promise<Response> {
   if (request.method === "HEAD") return headOf(request, format);
   // the stream is read after the request's handler has ended
   const asker = presentAsker() ?? new Asker(() => requesterOf(request));
   const release = asker.hold("exports");
-  const first = await parts.next().catch((error: unknown) => {
+  const { first, found } = await beginningOf(parts, format === "csv" ? columns : undefined).catch((error: unknown) => {
     release();
     throw error;
   });
-  const texts = textsOf({ first, parts, asker, columns: format === "csv" ? columns : undefined });
+  const texts = textsOf({ first, parts, asker, columns: found });
   const body = bodyOf(texts, asker, release);
   const encoding = encodingOf(request);
   const sent = encoding === undefined ? body : compressedStream(body, encoding);
-  return new Response(sent, { headers: rowHeaders(request, format) });
+  return new Response(sent, { headers: { ...rowHeaders(request, format), ...pagingHeaders(request, paging) } });
+}
+
+async function beginningOf(parts: RowAnswer["parts"], columns: RowAnswer["columns"] | undefined) {
+  const first = await parts.next();
+  return { first, found: typeof columns === "function" ? await columns() : columns };
 }
 
 /** @param release called when the stream has ended, in whatever way */

@@ -1,5 +1,6 @@
 import { quoted } from "../../../domain/cut-text.ts";
-import { type Instant, readInstant } from "../../../domain/timestamp.ts";
+import type { Instant } from "../../../domain/timestamp.ts";
+import { readTime, timeForms } from "./relative-time.ts";
 import type { Text } from "./spelling.ts";
 
 /** The kind of a parameter's values. The kind determines the type of the argument in GraphQL. */
@@ -120,9 +121,9 @@ export function instant(description: Text): Parameter<Instant> {
   return {
     ...required({ type: "string", format: "date-time", minLength: 1 }, { description, example }),
     kind: { name: "instant" },
-    expected: `RFC 3339 with zone, such as ${example}`,
+    expected: timeForms,
     read: (given) => {
-      const read = readInstant(given);
+      const read = readTime(given);
       return "problem" in read ? read : { value: read };
     },
   };

@@ -1,3 +1,4 @@
+import { listInFormat } from "../../http/formats/list-in-format.ts";
 import { Elysia } from "elysia";
 import type { KeyAdministration, KeyRequest } from "../../../access/key-administration.ts";
 import { keyNameMaxLength, keyNameProblem } from "../../../access/key-name.ts";
@@ -9,7 +10,7 @@ import { StoreRejected } from "../../../domain/errors.ts";
 import type { Instant } from "../../../domain/timestamp.ts";
 import { requesterOf } from "../../http/access/requester.ts";
 import { ApiError, InvalidParameter, notFound } from "../../http/api-error.ts";
-import { jsonUnread } from "../../http/formats/head-of.ts";
+import { rowsUnread } from "../../http/formats/head-of.ts";
 import { operation } from "../../http/operation.ts";
 import { accepts, acceptsAt } from "../../http/parameters/accepts.ts";
 import { limit, nameOf, noQuery } from "../../http/parameters/common.ts";
@@ -22,7 +23,7 @@ import {
   type ValuesOf,
   withDefault,
 } from "../../http/parameters/parameter.ts";
-import { list, single } from "../../schemas/envelope.ts";
+import { single } from "../../schemas/envelope.ts";
 import { accessKeySchema, newAccessKeySchema, ticketSchema, toApiKey, endOf } from "./access-key.ts";
 import { selectorIn, selectorQuery } from "./selector.ts";
 
@@ -68,11 +69,15 @@ const noStore = { "cache-control": "no-store" };
 /** The routes of keys. */
 export function keyRoutes(keys: KeyAdministration, clock: Clock) {
   return new Elysia({ name: "keys", prefix: "/api/v1/keys" })
-    .get("", async ({ query }) => list((await keys.list(query.limit)).map(toApiKey)), {
-      ...accepts(listQuery),
-      ...jsonUnread,
-      detail: listDetail,
-    })
+    .get(
+      "",
+      async ({ request, query }) => {
+        const elements = (await keys.list(query.limit)).map(toApiKey);
+        const more = { total: elements.length < query.limit ? elements.length : undefined };
+        return listInFormat(request, { elements, schema: accessKeySchema, more });
+      },
+      { ...accepts(listQuery), ...rowsUnread, detail: listDetail },
+    )
     .post(
       "",
       async ({ request, query, set }) => {
@@ -150,7 +155,7 @@ const listDetail = operation({
   access: { scope: "admin" },
   summary: "Stored keys",
   description: "Stored keys, the newest first, with those that are revoked or have expired; never their secrets.",
-  list: accessKeySchema,
+  part: accessKeySchema,
   errors: [400, 500, 503],
 });
 

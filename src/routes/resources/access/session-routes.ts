@@ -1,3 +1,4 @@
+import { listInFormat } from "../../http/formats/list-in-format.ts";
 import { type Static, Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import type { SessionAdministration } from "../../../access/session-store.ts";
@@ -7,7 +8,7 @@ import { notFound } from "../../http/api-error.ts";
 import { operation } from "../../http/operation.ts";
 import { accepts, acceptsAt } from "../../http/parameters/accepts.ts";
 import { limit, nameOf, noQuery } from "../../http/parameters/common.ts";
-import { instant, list, single } from "../../schemas/envelope.ts";
+import { instant, single } from "../../schemas/envelope.ts";
 
 /** A session of a person. */
 export const sessionSchema = Type.Object(
@@ -39,10 +40,18 @@ export const sessionSchema = Type.Object(
 /** The routes of sessions. */
 export function sessionRoutes(sessions: SessionAdministration) {
   return new Elysia({ name: "sessions", prefix: "/api/v1/sessions" })
-    .get("", async ({ query }) => list((await sessions.list(query.limit)).map(toApiSession)), {
-      ...accepts({ limit: limit({ meaning: "At most this many sessions, the newest ones" }) }),
-      detail: listDetail,
-    })
+    .get(
+      "",
+      async ({ request, query }) => {
+        const elements = (await sessions.list(query.limit)).map(toApiSession);
+        const more = { total: elements.length < query.limit ? elements.length : undefined };
+        return listInFormat(request, { elements, schema: sessionSchema, more });
+      },
+      {
+        ...accepts({ limit: limit({ meaning: "At most this many sessions, the newest ones" }) }),
+        detail: listDetail,
+      },
+    )
     .delete("/:session_id", async ({ params }) => single(toApiSession(await ended(sessions, params.session_id))), {
       ...acceptsAt({ session_id: nameOf("The session's id", "9d41c7a05e") }, noQuery),
       detail: endDetail,
@@ -67,7 +76,7 @@ const listDetail = operation({
   access: { scope: "admin" },
   summary: "People who are signed in",
   description: "The sessions that have not ended or expired, the newest first.",
-  list: sessionSchema,
+  part: sessionSchema,
   errors: [400, 500, 503],
 });
 

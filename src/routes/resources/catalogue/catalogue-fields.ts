@@ -27,7 +27,7 @@ export function catalogueFields({ types, field }: SchemaKit): FieldMap {
       takes: seriesQuery,
       size: limitOf,
       asksStore: true,
-      resolve: (_, query, { allParts }) => seriesSeen(allParts.queries.history, query),
+      resolve: async (_, query, { allParts }) => (await seriesSeen(allParts.queries.history, query)).elements,
     }),
   };
 }

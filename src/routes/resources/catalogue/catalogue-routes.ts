@@ -1,10 +1,10 @@
+import { listInFormat } from "../../http/formats/list-in-format.ts";
 import { Elysia } from "elysia";
 import { metrics } from "../../../domain/metrics.ts";
-import { jsonUnread } from "../../http/formats/head-of.ts";
+import { rowsUnread } from "../../http/formats/head-of.ts";
 import { operation } from "../../http/operation.ts";
 import { accepts } from "../../http/parameters/accepts.ts";
 import { noQuery } from "../../http/parameters/common.ts";
-import { list } from "../../schemas/envelope.ts";
 import { metricSchema, toApiMetric } from "./metric.ts";
 import { seriesSchema } from "./series.ts";
 import { recordsRead, seriesQuery, seriesSeen } from "./series-query.ts";
@@ -13,12 +13,18 @@ import type { ViewOf } from "../resource.ts";
 /** The routes for the metrics catalogue, and for the series that records have. */
 export function catalogueRoutes(viewOf: ViewOf) {
   return new Elysia({ name: "catalogue", prefix: "/api/v1/metrics" })
-    .get("", () => list(metrics.map(toApiMetric)), { ...accepts(noQuery), detail })
-    .get("/series", async ({ request, query }) => list(await seriesSeen(viewOf(request).queries.history, query)), {
-      ...accepts(seriesQuery),
-      ...jsonUnread,
-      detail: seriesDetail,
-    });
+    .get("", ({ request }) => listInFormat(request, { elements: metrics.map(toApiMetric), schema: metricSchema }), {
+      ...accepts(noQuery),
+      detail,
+    })
+    .get(
+      "/series",
+      async ({ request, query }) => {
+        const { elements, total } = await seriesSeen(viewOf(request).queries.history, query);
+        return listInFormat(request, { elements, schema: seriesSchema, more: { total } });
+      },
+      { ...accepts(seriesQuery), ...rowsUnread, detail: seriesDetail },
+    );
 }
 
 const detail = operation({
@@ -39,6 +45,6 @@ const seriesDetail = operation({
   description:
     `The names that the custom of records has, ordered by name: those of the newest ${recordsRead} records that match the ` +
     "parameters. Narrow the selection or the range for series that only older records have.",
-  list: seriesSchema,
+  part: seriesSchema,
   errors: [400, 500, 503],
 });

@@ -36,8 +36,6 @@ export async function seriesSeen(queries: HistoryQueries, values: ValuesOf<typeo
   const series = toApiSeries(elements);
   const { metric } = values;
   const name = metric === undefined ? undefined : metricNameOf(metric);
-  return (name === undefined ? series : series.filter((each) => metricNameOf(each.metric) === name)).slice(
-    0,
-    values.limit,
-  );
+  const meant = name === undefined ? series : series.filter((each) => metricNameOf(each.metric) === name);
+  return { elements: meant.slice(0, values.limit), total: meant.length };
 }

@@ -1,13 +1,9 @@
+import { listInFormat } from "../../http/formats/list-in-format.ts";
 import { Elysia } from "elysia";
 import type { Clock } from "../../../kit/clock.ts";
-import { defined } from "../../../kit/defined.ts";
-import type { Row } from "../../http/formats/columns.ts";
-import { formatOf } from "../../http/formats/negotiate.ts";
-import { rowAnswer } from "../../http/formats/row-answer.ts";
 import { rowsUnread } from "../../http/formats/head-of.ts";
 import { operation } from "../../http/operation.ts";
 import { accepts } from "../../http/parameters/accepts.ts";
-import { list } from "../../schemas/envelope.ts";
 import { coveragePage, coverageQuery } from "./coverage-query.ts";
 import type { ViewOf } from "../resource.ts";
 import { coverageSchema } from "./coverage-row.ts";
@@ -17,17 +13,11 @@ export function coverageRoutes(viewOf: ViewOf, clock: Clock) {
   return new Elysia({ name: "coverage", prefix: "/api/v1/coverage" }).get(
     "",
     async ({ request, query }) => {
-      const format = formatOf(request);
       const { rows, next } = await coveragePage(viewOf(request).queries.coverage, query, clock);
-      if (format === "json") return { ...list(rows), ...defined({ next_cursor: next }) };
-      return rowAnswer({ request, format, columns: Object.keys(coverageSchema.properties), parts: onePart(rows) });
+      return listInFormat(request, { elements: rows, schema: coverageSchema, more: { next_cursor: next } });
     },
     { ...accepts(coverageQuery), ...rowsUnread, detail },
   );
-}
-
-async function* onePart(rows: readonly Row[]): AsyncGenerator<readonly Row[], void> {
-  yield await Promise.resolve(rows);
 }
 
 const detail = operation({
@@ -41,6 +31,5 @@ const detail = operation({
     "What was expected follows from the schedules of live sources; for files, it is learned from the records. Covers whole hours, and " +
     "the present one until now.",
   part: coverageSchema,
-  alsoAsRows: true,
   errors: [400, 500, 503],
 });

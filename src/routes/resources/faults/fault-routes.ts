@@ -1,19 +1,14 @@
+import { listInFormat } from "../../http/formats/list-in-format.ts";
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
-import { defined } from "../../../kit/defined.ts";
-import type { Row } from "../../http/formats/columns.ts";
 import { jsonUnread, rowsUnread } from "../../http/formats/head-of.ts";
-import { formatOf } from "../../http/formats/negotiate.ts";
-import { rowAnswer } from "../../http/formats/row-answer.ts";
 import { operation } from "../../http/operation.ts";
 import { accepts, acceptsAt } from "../../http/parameters/accepts.ts";
 import { noQuery } from "../../http/parameters/common.ts";
-import { instant, list, single } from "../../schemas/envelope.ts";
+import { instant, single } from "../../schemas/envelope.ts";
 import { faultDetailSchema, faultSchema } from "../../schemas/fault.ts";
 import type { ViewOf } from "../resource.ts";
 import { faultFilterOf, faultParams, faultsQuery } from "./fault-query.ts";
-
-const columns = Object.keys(faultSchema.properties);
 
 /** The routes that read faults. */
 export function faultRoutes(viewOf: ViewOf) {
@@ -21,11 +16,9 @@ export function faultRoutes(viewOf: ViewOf) {
     .get(
       "",
       async ({ request, query }) => {
-        const format = formatOf(request);
         const { faults, next, evaluatedAt, notice } = await viewOf(request).faults.page(faultFilterOf(query));
-        if (format === "json")
-          return { ...list(faults), ...defined({ next_cursor: next, evaluated_at: evaluatedAt, notice }) };
-        return rowAnswer({ request, format, columns, parts: onePart(faults) });
+        const more = { next_cursor: next, evaluated_at: evaluatedAt, notice };
+        return listInFormat(request, { elements: faults, schema: faultSchema, more });
       },
       { ...accepts(faultsQuery), ...rowsUnread, detail: listDetail },
     )
@@ -34,10 +27,6 @@ export function faultRoutes(viewOf: ViewOf) {
       ...jsonUnread,
       detail: showDetail,
     });
-}
-
-async function* onePart(rows: readonly Row[]): AsyncGenerator<readonly Row[], void> {
-  yield await Promise.resolve(rows);
 }
 
 const listDetail = operation({
@@ -56,7 +45,6 @@ const listDetail = operation({
       Type.String({ description: "Why the list may lack faults, and what to do; absent if it is complete" }),
     ),
   },
-  alsoAsRows: true,
   errors: [400, 500, 503],
 });
 

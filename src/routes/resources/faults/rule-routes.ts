@@ -1,16 +1,25 @@
+import { listInFormat } from "../../http/formats/list-in-format.ts";
 import { Elysia } from "elysia";
 import type { FaultGuide } from "../../../faults/fault-guide.ts";
 import { operation } from "../../http/operation.ts";
 import { accepts } from "../../http/parameters/accepts.ts";
 import { noQuery } from "../../http/parameters/common.ts";
-import { list } from "../../schemas/envelope.ts";
 import { faultRuleSchema, toApiRule, toApiXids, xidSchema } from "./fault-rule.ts";
 
 /** The routes of the rules in force, and of the catalogue of XIDs. */
 export function faultRuleRoutes(guide: () => Promise<FaultGuide>) {
   return new Elysia({ name: "fault-rules", prefix: "/api/v1/faults" })
-    .get("/rules", async () => list((await guide()).rules.map(toApiRule)), { ...accepts(noQuery), detail: rulesDetail })
-    .get("/xids", async () => list(toApiXids(await guide())), { ...accepts(noQuery), detail: xidsDetail });
+    .get(
+      "/rules",
+      async ({ request }) =>
+        listInFormat(request, { elements: (await guide()).rules.map(toApiRule), schema: faultRuleSchema }),
+      { ...accepts(noQuery), detail: rulesDetail },
+    )
+    .get(
+      "/xids",
+      async ({ request }) => listInFormat(request, { elements: toApiXids(await guide()), schema: xidSchema }),
+      { ...accepts(noQuery), detail: xidsDetail },
+    );
 }
 
 const rulesDetail = operation({

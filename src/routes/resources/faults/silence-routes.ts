@@ -1,11 +1,12 @@
+import { listInFormat } from "../../http/formats/list-in-format.ts";
 import { Elysia } from "elysia";
 import type { FaultOrderAnswers } from "../../answers/faults/fault-orders.ts";
 import { requesterOf } from "../../http/access/requester.ts";
-import { jsonUnread } from "../../http/formats/head-of.ts";
+import { rowsUnread } from "../../http/formats/head-of.ts";
 import { operation } from "../../http/operation.ts";
 import { accepts, acceptsAt } from "../../http/parameters/accepts.ts";
 import { noQuery } from "../../http/parameters/common.ts";
-import { list, single } from "../../schemas/envelope.ts";
+import { single } from "../../schemas/envelope.ts";
 import { silenceSchema } from "../../schemas/fault-silence.ts";
 import type { ViewOf } from "../resource.ts";
 import { newSilenceOf, newSilenceQuery, silenceParams, silencesQuery } from "./order-query.ts";
@@ -14,11 +15,14 @@ import { authorOf } from "./order-routes.ts";
 /** The routes that list, create and end silences. */
 export function silenceRoutes(orders: FaultOrderAnswers, viewOf: ViewOf) {
   return new Elysia({ name: "silences", prefix: "/api/v1/silences" })
-    .get("", async ({ request, query }) => list(await viewOf(request).faults.silences(query.ended)), {
-      ...accepts(silencesQuery),
-      ...jsonUnread,
-      detail: silencesDetail,
-    })
+    .get(
+      "",
+      async ({ request, query }) => {
+        const silences = await viewOf(request).faults.silences(query.ended);
+        return listInFormat(request, { elements: silences, schema: silenceSchema });
+      },
+      { ...accepts(silencesQuery), ...rowsUnread, detail: silencesDetail },
+    )
     .post(
       "",
       async ({ request, query }) => single(await orders.silence(newSilenceOf(query), authorOf(requesterOf(request)))),

@@ -61,7 +61,6 @@ const telemetryDetail = operation({
     "The GPU's records in the range. If there are more records than limit, the newest are returned, and next_cursor leads to " +
     "older ones.",
   page: telemetryRecordSchema,
-  alsoAsRows: true,
   errors: [400, 404, 500, 503],
 });
 

@@ -42,7 +42,6 @@ const listDetail = operation({
     "Every GPU that has reported telemetry, itself or through its MIG instances, and matches the parameters, ordered by " +
     "hostname and index. MIG instances follow their GPU, with parent_uuid; they remain after they are deleted.",
   part: gpuSchema,
-  alsoAsRows: true,
   etag: true,
   errors: [400, 500, 503],
 });

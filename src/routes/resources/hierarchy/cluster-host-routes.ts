@@ -41,9 +41,7 @@ export function clusterHostRoutes(viewOf: ViewOf) {
       "/gpus",
       ({ request, params }) => {
         const { answers, fleet } = viewOf(request);
-        return answers.answer(request, () =>
-          answers.gpuPageText({ elements: gpusOfHost(fleet, params), next: undefined }),
-        );
+        return answers.list(request, gpuSchema, () => answers.gpuPageText({ elements: gpusOfHost(fleet, params) }));
       },
       { ...acceptsAt(hostParams, noQuery), detail: gpusDetail },
     )
@@ -138,6 +136,5 @@ const metricsDetail = operation({
     "The GPU's records in the range. If there are more records than limit, the newest are returned, and next_cursor leads to " +
     "older ones.",
   page: telemetryRecordSchema,
-  alsoAsRows: true,
   errors: [400, 404, 500, 503],
 });

@@ -20,7 +20,7 @@ export function clusterRoutes(viewOf: ViewOf) {
       "",
       ({ request }) => {
         const { answers, fleet } = viewOf(request);
-        return answers.answer(request, () =>
+        return answers.list(request, clusterSchema, () =>
           JSON.stringify(list(toApiClusters(fleet.gpus({}), answers.newestByCluster()))),
         );
       },
@@ -48,7 +48,8 @@ export function clusterRoutes(viewOf: ViewOf) {
       "/:cluster_id/hosts",
       ({ request, params: { cluster_id } }) => {
         const { answers, fleet } = viewOf(request);
-        return answers.answer(request, () => JSON.stringify(list(answers.apiHosts(gpusOfCluster(fleet, cluster_id)))));
+        const hosts = () => answers.apiHosts(gpusOfCluster(fleet, cluster_id));
+        return answers.list(request, hostSchema, () => JSON.stringify(list(hosts())));
       },
       { ...acceptsAt(clusterParams, noQuery), detail: hostsDetail },
     );

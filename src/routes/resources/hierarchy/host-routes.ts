@@ -20,9 +20,9 @@ export function hostRoutes(viewOf: ViewOf) {
       "/:hostname/gpus",
       ({ request, params: { hostname } }) => {
         const { answers, fleet } = viewOf(request);
-        return answers.answer(request, () => {
+        return answers.list(request, gpuSchema, () => {
           const gpus = fleet.gpus({ hostname });
-          if (gpus.length > 0) return answers.gpuPageText({ elements: gpus, next: undefined });
+          if (gpus.length > 0) return answers.gpuPageText({ elements: gpus });
           fleet.checkComplete();
           throw notFound("host", { hostname });
         });
@@ -39,7 +39,6 @@ const listDetail = operation({
   description:
     "Every host, in any cluster, with a GPU that has reported telemetry and matches the parameters, ordered by hostname.",
   part: hostSchema,
-  alsoAsRows: true,
   etag: true,
   errors: [400, 500, 503],
 });

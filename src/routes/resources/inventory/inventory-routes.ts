@@ -1,12 +1,10 @@
+import { listInFormat } from "../../http/formats/list-in-format.ts";
 import { Elysia } from "elysia";
-import { defined } from "../../../kit/defined.ts";
 import type { InventoryAnswers } from "../../answers/inventory-answers.ts";
-import { formatOf } from "../../http/formats/negotiate.ts";
-import { rowAnswer } from "../../http/formats/row-answer.ts";
 import { rowsUnread } from "../../http/formats/head-of.ts";
 import { operation } from "../../http/operation.ts";
 import { accepts } from "../../http/parameters/accepts.ts";
-import { list, single } from "../../schemas/envelope.ts";
+import { single } from "../../schemas/envelope.ts";
 import { endedTargetSchema, inventoryItemSchema } from "../../schemas/inventory-item.ts";
 import type { ViewOf } from "../resource.ts";
 import {
@@ -24,18 +22,14 @@ import {
   targetEndOf,
 } from "./inventory-query.ts";
 
-const columns = Object.keys(inventoryItemSchema.properties);
-
 /** The routes of the inventory. */
 export function inventoryRoutes(inventory: InventoryAnswers, viewOf: ViewOf) {
   return new Elysia({ name: "inventory", prefix: "/api/v1/inventory" })
     .get(
       "",
       async ({ request, query }) => {
-        const format = formatOf(request);
-        const page = await viewOf(request).inventoryList.page(inventoryFilterOf(query));
-        if (format === "json") return { ...list(page.items), ...defined({ next_cursor: page.next }) };
-        return rowAnswer({ request, format, columns, parts: onePart(page.items) });
+        const { items, next } = await viewOf(request).inventoryList.page(inventoryFilterOf(query));
+        return listInFormat(request, { elements: items, schema: inventoryItemSchema, more: { next_cursor: next } });
       },
       { ...accepts(inventoryQuery), ...rowsUnread, detail: listDetail },
     )
@@ -67,10 +61,6 @@ export function inventoryRoutes(inventory: InventoryAnswers, viewOf: ViewOf) {
     });
 }
 
-async function* onePart<Row>(rows: readonly Row[]): AsyncGenerator<readonly Row[], void> {
-  yield await Promise.resolve(rows);
-}
-
 const listDetail = operation({
   id: "listInventory",
   tag: "inventory",
@@ -80,7 +70,6 @@ const listDetail = operation({
     "Every host and device that has reported or was declared, with its state, ordered by cluster and host; a host comes before its devices. " +
     "A GPU that only its MIG instances report is listed once its own state was changed.",
   part: inventoryItemSchema,
-  alsoAsRows: true,
   errors: [400, 500, 503],
 });
 

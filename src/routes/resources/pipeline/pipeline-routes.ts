@@ -1,11 +1,12 @@
+import { listInFormat } from "../../http/formats/list-in-format.ts";
 import { Elysia } from "elysia";
 import type { ResourceParts } from "../resource.ts";
-import { jsonUnread } from "../../http/formats/head-of.ts";
+import { jsonUnread, rowsUnread } from "../../http/formats/head-of.ts";
 import { operation } from "../../http/operation.ts";
 import { accepts, acceptsAt } from "../../http/parameters/accepts.ts";
 import { limit, nameOf, noQuery } from "../../http/parameters/common.ts";
 import { optional, text } from "../../http/parameters/parameter.ts";
-import { list, single } from "../../schemas/envelope.ts";
+import { single } from "../../schemas/envelope.ts";
 import { pipelineSchema, toApiPipeline } from "./pipeline-state.ts";
 import { deadLetterSchema } from "../../schemas/dead-letter.ts";
 
@@ -34,11 +35,11 @@ export function pipelineRoutes({ pipeline, deadLetters }: Pick<ResourceParts, "p
     })
     .get(
       "/dead-letters",
-      async ({ query: { limit: max, cursor } }) => {
+      async ({ request, query: { limit: max, cursor } }) => {
         const { letters, next } = await deadLetters.page(max, cursor);
-        return next === undefined ? list(letters) : { ...list(letters), next_cursor: next };
+        return listInFormat(request, { elements: letters, schema: deadLetterSchema, more: { next_cursor: next } });
       },
-      { ...accepts(deadLettersQuery), ...jsonUnread, detail: listDetail },
+      { ...accepts(deadLettersQuery), ...rowsUnread, detail: listDetail },
     )
     .get("/dead-letters/:id", async ({ params: { id } }) => single(await deadLetters.show(id)), {
       ...acceptsAt(letterParams, noQuery),

@@ -1,7 +1,6 @@
 import { GraphQLNonNull } from "graphql";
 import { type FieldMap, limitOf, type SchemaKit } from "../../graphql-kit/field.ts";
-import { defined } from "../../../kit/defined.ts";
-import { quarantineQuery, rejectionParams } from "./quarantine-routes.ts";
+import { quarantineQuery, rejectionFilterOf, rejectionParams } from "./quarantine-routes.ts";
 import { rejectionSchema, toApiRejection } from "./rejection.ts";
 
 /** The query for rejected inputs. */
@@ -11,12 +10,12 @@ export function quarantineFields({ types, field }: SchemaKit): FieldMap {
       scope: "read",
       selectors: "refused",
       type: types.listOf(rejectionSchema),
-      description: "Inputs that were rejected, newest first",
+      description: "Inputs that were rejected, newest first; those before another one have its id as cursor",
       takes: quarantineQuery,
       size: limitOf,
       asksStore: true,
-      resolve: async (_, { source_id: sourceId, limit }, { allParts }) =>
-        (await allParts.quarantine.rejections(defined({ sourceId, limit }))).map(toApiRejection),
+      resolve: async (_, query, { allParts }) =>
+        (await allParts.quarantine.rejections(rejectionFilterOf(query))).map(toApiRejection),
     }),
   };
 }

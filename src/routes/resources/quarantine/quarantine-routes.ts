@@ -1,11 +1,13 @@
+import { listInFormat } from "../../http/formats/list-in-format.ts";
 import { Elysia } from "elysia";
+import type { RejectionFilter } from "../../../domain/query.ts";
 import { defined } from "../../../kit/defined.ts";
-import { jsonUnread } from "../../http/formats/head-of.ts";
+import { rowsUnread } from "../../http/formats/head-of.ts";
 import { operation } from "../../http/operation.ts";
 import { accepts, acceptsAt } from "../../http/parameters/accepts.ts";
 import { limit, noQuery } from "../../http/parameters/common.ts";
-import { integer, optional, text } from "../../http/parameters/parameter.ts";
-import { list, single } from "../../schemas/envelope.ts";
+import { integer, optional, text, type ValuesOf } from "../../http/parameters/parameter.ts";
+import { single } from "../../schemas/envelope.ts";
 import type { ResourceParts } from "../resource.ts";
 import { rejectionSchema, toApiRejection } from "./rejection.ts";
 
@@ -15,12 +17,24 @@ export const quarantineQuery = {
     text({ maxLength: 4096, description: "Only rejected inputs of this source", example: "csv:fleet.csv" }),
   ),
   limit: limit({ meaning: "At most this many inputs, the newest ones" }),
+  cursor: optional(
+    integer({
+      minimum: 1,
+      maximum: 999_999_999_999_999,
+      description: "next_cursor of the previous answer, the id of its last input; selects the inputs before it",
+    }),
+  ),
 };
 
 /** The path parameter of one rejected input. */
 export const rejectionParams = {
   id: integer({ minimum: 1, maximum: 999_999_999_999_999, description: "The rejected input's id", example: 7 }),
 };
+
+/** Makes a filter from the values of a request's parameters. */
+export function rejectionFilterOf(values: ValuesOf<typeof quarantineQuery>): RejectionFilter {
+  return { limit: values.limit, ...defined({ sourceId: values.source_id, beforeId: values.cursor }) };
+}
 
 type QuarantineParts = Pick<ResourceParts, "quarantine" | "rejectedInputs">;
 
@@ -29,9 +43,13 @@ export function quarantineRoutes({ quarantine, rejectedInputs }: QuarantineParts
   return new Elysia({ name: "quarantine", prefix: "/api/v1/quarantine" })
     .get(
       "",
-      async ({ query: { source_id: sourceId, limit: max } }) =>
-        list((await quarantine.rejections(defined({ sourceId, limit: max }))).map(toApiRejection)),
-      { ...accepts(quarantineQuery), ...jsonUnread, detail: listDetail },
+      async ({ request, query }) => {
+        const rejections = (await quarantine.rejections(rejectionFilterOf(query))).map(toApiRejection);
+        const next = rejections.length < query.limit ? undefined : rejections.at(-1)?.id;
+        const more = { next_cursor: next?.toString() };
+        return listInFormat(request, { elements: rejections, schema: rejectionSchema, more });
+      },
+      { ...accepts(quarantineQuery), ...rowsUnread, detail: listDetail },
     )
     .post("/:id/redrive", async ({ params: { id } }) => single(toApiRejection(await rejectedInputs.redrive(id))), {
       ...acceptsAt(rejectionParams, noQuery),
@@ -49,7 +67,7 @@ const listDetail = operation({
   access: { scope: "read", selectors: "refused" },
   summary: "Rejected inputs",
   description: "Inputs that were rejected, newest first, each with its place, reason and value.",
-  list: rejectionSchema,
+  part: rejectionSchema,
   errors: [400, 500, 503],
 });
 

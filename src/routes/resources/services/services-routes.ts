@@ -1,12 +1,13 @@
+import { formatTimestamp } from "../../../domain/timestamp.ts";
+import { listInFormat } from "../../http/formats/list-in-format.ts";
 import { Elysia } from "elysia";
 import { roleNames } from "../../../domain/role-name.ts";
 import { type ServiceInstance, serviceInstanceSchema } from "../../../scaling/registry/service-instance.ts";
 import type { Listed, ServiceRegistry } from "../../../scaling/registry/service-registry.ts";
-import { jsonUnread } from "../../http/formats/head-of.ts";
+import { rowsUnread } from "../../http/formats/head-of.ts";
 import { operation } from "../../http/operation.ts";
 import { accepts } from "../../http/parameters/accepts.ts";
 import { choice, optional } from "../../http/parameters/parameter.ts";
-import { listAsOf } from "../../schemas/envelope.ts";
 
 /** The parameter of requests for the running processes. */
 export const servicesQuery = {
@@ -22,11 +23,12 @@ export const servicesQuery = {
 export function servicesRoutes(registry: Pick<ServiceRegistry, "list">) {
   return new Elysia({ name: "services", prefix: "/api/v1/services" }).get(
     "",
-    async ({ query: { role } }) => {
+    async ({ request, query: { role } }) => {
       const listed = await registry.list();
-      return listAsOf(withRole(listed, role), listed.asOfMs);
+      const more = { as_of: formatTimestamp(listed.asOfMs) };
+      return listInFormat(request, { elements: withRole(listed, role), schema: serviceInstanceSchema, more });
     },
-    { ...accepts(servicesQuery), ...jsonUnread, detail },
+    { ...accepts(servicesQuery), ...rowsUnread, detail },
   );
 }
 

@@ -1,22 +1,23 @@
+import { formatTimestamp } from "../../../domain/timestamp.ts";
+import { listInFormat } from "../../http/formats/list-in-format.ts";
 import { Elysia } from "elysia";
-import { defined } from "../../../kit/defined.ts";
 import { type TargetStates, targetStateSchema } from "../../../pipeline/source/target-states.ts";
-import { jsonUnread } from "../../http/formats/head-of.ts";
+import { rowsUnread } from "../../http/formats/head-of.ts";
 import { operation } from "../../http/operation.ts";
 import { accepts } from "../../http/parameters/accepts.ts";
-import { listAsOf } from "../../schemas/envelope.ts";
 import { targetPage, targetPageQuery } from "./targets-query.ts";
 
 /** The route that lists the exporters that the pipeline scrapes, and its other live sources. */
 export function targetsRoutes(states: Pick<TargetStates, "list">) {
   return new Elysia({ name: "targets", prefix: "/api/v1/targets" }).get(
     "",
-    async ({ query }) => {
+    async ({ request, query }) => {
       const listed = await states.list();
-      const { elements, next } = targetPage(listed, query);
-      return { ...listAsOf(elements, listed.asOfMs), ...defined({ next_cursor: next }) };
+      const { elements, next, total } = targetPage(listed, query);
+      const more = { as_of: formatTimestamp(listed.asOfMs), total, next_cursor: next };
+      return listInFormat(request, { elements, schema: targetStateSchema, more });
     },
-    { ...accepts(targetPageQuery), ...jsonUnread, detail },
+    { ...accepts(targetPageQuery), ...rowsUnread, detail },
   );
 }
 

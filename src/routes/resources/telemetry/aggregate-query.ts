@@ -1,4 +1,9 @@
+import type { GpuSelector } from "../../../domain/gpu-selector.ts";
 import { type AggregateFilter, groupings } from "../../../domain/query.ts";
+import type { TimeRange } from "../../../domain/time-range.ts";
+import { formatTimestamp } from "../../../domain/timestamp.ts";
+import { defined } from "../../../kit/defined.ts";
+import type { Fleet } from "../../fleet/fleet.ts";
 import { rollupFor } from "../../answers/resolution.ts";
 import { gpuSelection, limit, limitMax, metricsParameter } from "../../http/parameters/common.ts";
 import { choice, flag, type Parameter, type ValuesOf, withDefault } from "../../http/parameters/parameter.ts";
@@ -63,4 +68,19 @@ export function aggregateFilterOf(values: ValuesOf<typeof aggregateQuery>, nowMs
       hostname: values.hostname,
     }),
   };
+}
+
+/** The range that was aggregated, and why it has no rows.
+ *  @param fleet with the newest record of each GPU */
+export function aggregateWindow({ range, gpus }: AggregateFilter, rows: readonly unknown[], fleet: Fleet) {
+  const [startTime, endTime] = [range.fromMs, range.toMs - 1].map(formatTimestamp) as [string, string];
+  const notice = rows.length > 0 || !fleet.isLoaded ? undefined : emptyNotice(fleet, gpus, range);
+  return { start_time: startTime, end_time: endTime, ...defined({ notice }) };
+}
+
+function emptyNotice(fleet: Fleet, gpus: GpuSelector, { fromMs }: TimeRange): string {
+  const newestMs = fleet.members(gpus).reduce((newest, { gpu }) => Math.max(newest, gpu.lastSeenAtMs), -Infinity);
+  if (newestMs === -Infinity) return "No GPU that is selected has a record";
+  const empty = `The range has no values: the newest record of the selected GPUs is of ${formatTimestamp(newestMs)}`;
+  return newestMs < fromMs ? `${empty}; set start_time and end_time` : empty;
 }

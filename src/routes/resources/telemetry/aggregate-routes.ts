@@ -3,10 +3,13 @@ import type { Clock } from "../../../kit/clock.ts";
 import { headOf } from "../../http/formats/head-of.ts";
 import { operation } from "../../http/operation.ts";
 import { accepts } from "../../http/parameters/accepts.ts";
+import { inOnePart } from "../../http/formats/list-in-format.ts";
+import { formatOf } from "../../http/formats/negotiate.ts";
+import { rowAnswer } from "../../http/formats/row-answer.ts";
 import { jsonRows } from "../../http/formats/json-rows.ts";
-import { aggregateFilterOf, aggregateQuery } from "./aggregate-query.ts";
+import { aggregateFilterOf, aggregateQuery, aggregateWindow } from "./aggregate-query.ts";
 import type { ViewOf } from "../resource.ts";
-import { aggregateSchema, toApiAggregate } from "./aggregate.ts";
+import { aggregateSchema, toApiAggregate, toFlatAggregate } from "./aggregate.ts";
 
 /** The route of telemetry aggregated by time and group. */
 export function aggregateRoutes(viewOf: ViewOf, clock: Clock) {
@@ -14,9 +17,18 @@ export function aggregateRoutes(viewOf: ViewOf, clock: Clock) {
     "/aggregates",
     async ({ request, query }) => {
       const filter = aggregateFilterOf(query, clock.nowMs());
-      if (request.method === "HEAD") return headOf(request);
-      const rows = await viewOf(request).queries.aggregates.byGroup(filter);
-      return jsonRows({ success: true, count: rows.length, resolution: filter.resolution }, rows, toApiAggregate);
+      const format = formatOf(request);
+      if (request.method === "HEAD") return headOf(request, format);
+      const { queries, fleet } = viewOf(request);
+      const rows = await queries.aggregates.byGroup(filter);
+      const window = aggregateWindow(filter, rows, fleet);
+      const head = { success: true, count: rows.length, resolution: filter.resolution, ...window };
+      if (format === "json") return jsonRows(head, rows, toApiAggregate);
+      const shown = format === "csv" ? rows.map(toFlatAggregate) : rows.map(toApiAggregate);
+      const columns = new Set(["timestamp"]);
+      if (format === "csv") for (const row of shown) for (const name in row) columns.add(name);
+      const paging = { total: rows.length, ...window };
+      return rowAnswer({ request, format, columns: [...columns], parts: inOnePart(shown), paging });
     },
     { ...accepts(aggregateQuery), detail },
   );

@@ -1,6 +1,8 @@
 import { type Static, Type } from "@sinclair/typebox";
 import type { AggregateRow } from "../../../domain/query.ts";
 import { formatTimestamp } from "../../../domain/timestamp.ts";
+import { defined } from "../../../kit/defined.ts";
+import type { Row } from "../../http/formats/columns.ts";
 import { instant, wholeNumber } from "../../schemas/envelope.ts";
 
 /** A summary of a metric's values in one group and one minute, hour or day. */
@@ -61,4 +63,13 @@ export function toApiAggregate({ timeMs, group, expected, metrics }: AggregateRo
   // `defined` would take as long as all the rest
   const shown = { timestamp: formatTimestamp(timeMs), group, metrics };
   return expected === undefined ? shown : { timestamp: shown.timestamp, group, expected, metrics };
+}
+
+/** The same with a field for each figure, as a table has it: `temperature_avg`. */
+export function toFlatAggregate({ timeMs, group, expected, metrics }: AggregateRow): Row {
+  const figures = Object.entries(metrics).flatMap(([name, summary]) =>
+    Object.entries(summary).map(([figure, value]) => [`${name}_${figure}`, value as unknown] as const),
+  );
+  const time = { timestamp: formatTimestamp(timeMs) };
+  return { ...time, ...group, ...defined({ expected }), ...Object.fromEntries(figures) };
 }

@@ -4,12 +4,14 @@ import type { ApiGpu } from "../../fleet/fleet-index.ts";
 import { type FieldMap, limitOf, type SchemaKit } from "../../graphql-kit/field.ts";
 import type { OperationContext } from "../../graphql-kit/operation-context.ts";
 import { fleetHistoryQuery } from "../../answers/history-request.ts";
+import { dateTime } from "../../graphql-kit/types/scalars.ts";
 import { limitMax } from "../../http/parameters/common.ts";
 import { type ValuesOf, without } from "../../http/parameters/parameter.ts";
+import { windowFields } from "../../schemas/envelope.ts";
 import { telemetryRecordSchema, toApiRecord } from "../../schemas/telemetry-record.ts";
 import { gpuPage, gpuPageQuery, gpusOfPage } from "../gpus/gpu-page.ts";
 import { aggregateSchema, toApiAggregate } from "./aggregate.ts";
-import { aggregateFilterOf, aggregateLimit, aggregateQuery } from "./aggregate-query.ts";
+import { aggregateFilterOf, aggregateLimit, aggregateQuery, aggregateWindow } from "./aggregate-query.ts";
 
 // without metrics, because the selected fields determine them
 const telemetryQuery = without(fleetHistoryQuery, "metrics");
@@ -48,10 +50,9 @@ export function telemetryFields({ types, enums, field }: SchemaKit): FieldMap {
       asksStore: true,
       resolve: async (_, query, { allParts }) => {
         const filter = aggregateFilterOf(query, allParts.clock.nowMs());
-        return {
-          rows: (await allParts.queries.aggregates.byGroup(filter)).map(toApiAggregate),
-          resolution: filter.resolution,
-        };
+        const rows = await allParts.queries.aggregates.byGroup(filter);
+        const { start_time: startTime, end_time: endTime, notice } = aggregateWindow(filter, rows, allParts.fleet);
+        return { rows: rows.map(toApiAggregate), resolution: filter.resolution, startTime, endTime, notice };
       },
     }),
   };
@@ -94,6 +95,9 @@ function aggregatesType({ types, enums }: Pick<SchemaKit, "types" | "enums">): G
     fields: {
       rows: { type: types.listOf(aggregateSchema), extensions: { size: () => 1 } },
       resolution: { type: new GraphQLNonNull(enums.of(resolutions, "Resolution")) },
+      startTime: { type: new GraphQLNonNull(dateTime), description: windowFields.start_time.description },
+      endTime: { type: new GraphQLNonNull(dateTime), description: windowFields.end_time.description },
+      notice: { type: GraphQLString, description: "Why there are no rows, and what to do; null if there are any" },
     },
   });
 }

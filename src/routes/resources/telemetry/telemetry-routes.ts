@@ -27,7 +27,6 @@ const allDetail = operation({
     "Records in the range. If there are more records than limit, the newest are returned, and next_cursor leads to " +
     "older ones.",
   page: telemetryRecordSchema,
-  alsoAsRows: true,
   errors: [400, 500, 503],
 });
 
@@ -37,10 +36,9 @@ const latestDetail = operation({
   access: { scope: "read", selectors: "narrowed" },
   summary: "Newest record of every GPU",
   description:
-    "The newest record of each GPU and MIG instance, if that record is in the range. If there are more records than limit, only the newest are " +
-    "returned. To get all of them, set limit to the number of GPUs and MIG instances, at most 10000.",
-  list: telemetryRecordSchema,
-  alsoAsRows: true,
+    "The newest record of each GPU and MIG instance, if that record is in the range. If there are more records than limit, the newest are " +
+    "returned; total says how many there are, and next_cursor leads to older ones.",
+  part: telemetryRecordSchema,
   etag: true,
   errors: [400, 500, 503],
 });

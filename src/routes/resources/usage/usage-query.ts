@@ -1,3 +1,4 @@
+import type { ListPage } from "../../http/list-page.ts";
 import { hourMs } from "../../../domain/time-range.ts";
 import { usageGroupings, type UsageFilter, usageSteps } from "../../../domain/usage/usage.ts";
 import type { Clock } from "../../../kit/clock.ts";
@@ -69,6 +70,8 @@ export interface ApiUsagePage<Row> {
   readonly hours: ApiHours;
   /** The cursor of the next part; undefined at the end. */
   readonly next: string | undefined;
+  /** The rows of the whole list. */
+  readonly total: number;
 }
 
 /** Reads the requested part of usage.
@@ -84,8 +87,8 @@ export async function usagePage(
   const rows = await queries.sums({ ...filter, groupBy, step, rowsMax });
   // the time of all rows is the beginning of the range, which may have moved since the page before
   const place = ({ timeMs, group }: (typeof rows)[number]): Place => [step === "total" ? 0 : timeMs, ...group];
-  const { elements, next } = partOf(rows, place, values);
-  return { rows: elements.map((row) => toApiUsage(row, groupBy)), hours: toApiHours(filter.range), next };
+  const { elements, next, total } = partOf(rows, place, values);
+  return { rows: elements.map((row) => toApiUsage(row, groupBy)), hours: toApiHours(filter.range), next, total };
 }
 
 /** Reads the requested part of the usage of jobs.
@@ -100,8 +103,8 @@ export async function jobPage(
   const jobs = await queries.jobs({ ...filter, nowMs, rowsMax });
   const meant = jobs.filter(({ hasEnded }) => values.ended === "all" || hasEnded === (values.ended === "yes"));
   const place = ({ fromMs, namespace, pod, job }: (typeof jobs)[number]): Place => [fromMs, namespace, pod, job];
-  const { elements, next } = partOf(meant, place, values);
-  return { rows: elements.map(toApiJob), hours: toApiHours(filter.range), next };
+  const { elements, next, total } = partOf(meant, place, values);
+  return { rows: elements.map(toApiJob), hours: toApiHours(filter.range), next, total };
 }
 
 function filterOf(values: ValuesOf<typeof selection>, nowMs: number): UsageFilter {
@@ -118,11 +121,12 @@ function partOf<Row>(
   rows: readonly Row[],
   placeOf: (row: Row) => Place,
   { cursor: after, limit: max }: { readonly cursor: Place | undefined; readonly limit: number },
-): { readonly elements: readonly Row[]; readonly next: string | undefined } {
+): ListPage<Row> {
   const rest = after === undefined ? rows : rows.filter((row) => isAfter(placeOf(row), after));
   const elements = rest.slice(0, max);
   const last = elements.at(-1);
-  return { elements, next: rest.length > max && last !== undefined ? encodeCursor(placeOf(last)) : undefined };
+  const next = rest.length > max && last !== undefined ? encodeCursor(placeOf(last)) : undefined;
+  return { elements, next, total: rows.length };
 }
 
 function isAfter(place: Place, other: Place): boolean {

@@ -1,14 +1,12 @@
+import type { TObject } from "@sinclair/typebox";
+import { listInFormat } from "../../http/formats/list-in-format.ts";
 import { Elysia } from "elysia";
 import type { Clock } from "../../../kit/clock.ts";
-import { defined } from "../../../kit/defined.ts";
 import { notFound } from "../../http/api-error.ts";
-import type { Row } from "../../http/formats/columns.ts";
 import { headOf, rowsUnread } from "../../http/formats/head-of.ts";
 import { formatOf } from "../../http/formats/negotiate.ts";
-import { rowAnswer } from "../../http/formats/row-answer.ts";
 import { operation } from "../../http/operation.ts";
 import { accepts, acceptsAt } from "../../http/parameters/accepts.ts";
-import { list } from "../../schemas/envelope.ts";
 import type { ViewOf } from "../resource.ts";
 import { heldSpanSchema, toApiHeldSpan } from "./held-span.ts";
 import { holdersQuery, holdersRange, uuidParameter } from "./holders-query.ts";
@@ -22,7 +20,7 @@ export function usageRoutes(viewOf: ViewOf, clock: Clock) {
       "/usage",
       async ({ request, query }) => {
         const page = await usagePage(viewOf(request).queries.usage, query, clock);
-        return pageAnswer(request, page, Object.keys(usageSchema.properties));
+        return pageAnswer(request, page, usageSchema);
       },
       { ...accepts(usageQuery), ...rowsUnread, detail: usageDetail },
     )
@@ -30,7 +28,7 @@ export function usageRoutes(viewOf: ViewOf, clock: Clock) {
       "/usage/jobs",
       async ({ request, query }) => {
         const page = await jobPage(viewOf(request).queries.usage, query, clock);
-        return pageAnswer(request, page, Object.keys(jobUsageSchema.properties));
+        return pageAnswer(request, page, jobUsageSchema);
       },
       { ...accepts(jobQuery), ...rowsUnread, detail: jobsDetail },
     )
@@ -38,23 +36,19 @@ export function usageRoutes(viewOf: ViewOf, clock: Clock) {
       "/gpus/:uuid/holders",
       async ({ request, params: { uuid }, query }) => {
         const range = holdersRange(query, clock);
+        const format = formatOf(request);
         const { queries } = viewOf(request);
         if (!(await queries.fleet.has(uuid))) throw notFound("GPU", { uuid });
-        if (request.method === "HEAD") return headOf(request);
-        return list((await queries.usage.holders({ uuid, range })).map(toApiHeldSpan));
+        if (request.method === "HEAD") return headOf(request, format);
+        const spans = (await queries.usage.holders({ uuid, range })).map(toApiHeldSpan);
+        return listInFormat(request, { elements: spans, schema: heldSpanSchema });
       },
       { ...acceptsAt({ uuid: uuidParameter }, holdersQuery), detail: holdersDetail },
     );
 }
 
-function pageAnswer(request: Request, { rows, hours, next }: ApiUsagePage<Row>, columns: readonly string[]) {
-  const format = formatOf(request);
-  if (format === "json") return { ...list(rows), ...hours, ...defined({ next_cursor: next }) };
-  return rowAnswer({ request, format, columns, parts: onePart(rows) });
-}
-
-async function* onePart(rows: readonly Row[]): AsyncGenerator<readonly Row[], void> {
-  yield await Promise.resolve(rows);
+function pageAnswer(request: Request, { rows, hours, next, total }: ApiUsagePage<object>, schema: TObject) {
+  return listInFormat(request, { elements: rows, schema, more: { ...hours, total, next_cursor: next } });
 }
 
 const read = { tag: "telemetry", access: { scope: "read", selectors: "narrowed" } } as const;
@@ -70,7 +64,6 @@ const usageDetail = operation({
     "An end_time at the beginning of an hour leaves this hour out: a day lasts from midnight to midnight.",
   part: usageSchema,
   also: countedHours,
-  alsoAsRows: true,
   errors: [400, 500, 503],
 });
 
@@ -83,7 +76,6 @@ const jobsDetail = operation({
     "memory, power and energy. In the order in which they began. The range has whole hours, as that of usage.",
   part: jobUsageSchema,
   also: countedHours,
-  alsoAsRows: true,
   errors: [400, 500, 503],
 });
 
