@@ -1,9 +1,11 @@
 import { version } from "../package.json";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { createGatewayClient, GatewayError, GatewayUnreachable, SubscriptionRefused } from "gpu-telemetry-client";
+import { addAggregates } from "./telemetry/aggregates.ts";
 import { changes } from "./telemetry/changes.ts";
 import { coverage } from "./telemetry/coverage.ts";
 import { gatewayAddress } from "./gateway/gateway-address.ts";
+import { localGateway } from "./gateway/ask-gateway.ts";
 import { gatewayInit } from "./gateway/gateway-init.ts";
 import { unreachableHint } from "./gateway/unreachable-hint.ts";
 import { TelemetryError } from "../src/domain/errors.ts";
@@ -34,7 +36,7 @@ import { watch } from "./telemetry/watch.ts";
 import { watchFaults } from "./telemetry/faults/watch-faults.ts";
 import { printError } from "../src/terminal/print.ts";
 
-// bun run telemetry -- gpus|hosts|latest|history|coverage|usage|waste|inventory|changes|watch|top|faults|series|services|targets|scaling|queue|rejections|dead-letters|keys|sessions|whoami|completions
+// bun run telemetry -- gpus|hosts|latest|history|aggregates|coverage|usage|waste|inventory|changes|watch|top|faults|series|services|targets|scaling|queue|rejections|dead-letters|keys|sessions|whoami|completions
 //   [--json] [--url http://localhost:8080]
 // A gateway that needs a key gets the one of TELEMETRY_KEY, or of the file TELEMETRY_KEY_FILE. TELEMETRY_CA_FILE, TELEMETRY_CERT_FILE and
 // TELEMETRY_CERT_KEY_FILE are for TLS.
@@ -43,7 +45,7 @@ import { printError } from "../src/terminal/print.ts";
 
 function gatewayUrl(text: string): string {
   try {
-    return gatewayAddress(text);
+    return text === "" ? localGateway(process.env) : gatewayAddress(text);
   } catch {
     throw new InvalidArgumentError("Expected localhost:8080, or a URL such as https://gateway:8080.");
   }
@@ -52,9 +54,9 @@ function gatewayUrl(text: string): string {
 const program = new Command("telemetry")
   .description("Shows the data of a gateway of the GPU telemetry pipeline")
   .addOption(
-    new Option("--url <url>", "URL of the gateway")
+    new Option("--url <url>", "URL of the gateway, or host:port")
       .env("TELEMETRY_URL")
-      .default("http://localhost:8080")
+      .default(localGateway(process.env), "this machine's, at PORT or 8080")
       .argParser(gatewayUrl),
   )
   .version(version, "--version", "the version")
@@ -150,6 +152,7 @@ program
   .option("--end <time>", "up to the hour that has this time, or up to the beginning of an hour")
   .option("--limit <count>", "maximum number of rows", parseCount)
   .action((options) => coverage(output(), options as object));
+addAggregates(program, output, { count: parseCount, time: rfc3339 });
 addUsage(program, output, parseCount);
 addInventory(program, output, parseCount);
 program

@@ -1,3 +1,4 @@
+import { gatewayAddress } from "./gateway-address.ts";
 import { gatewayInit } from "./gateway-init.ts";
 
 /** A successful answer of a gateway. */
@@ -7,10 +8,17 @@ export interface GatewayAnswer {
   readonly data: readonly Readonly<Record<string, unknown>>[];
 }
 
-/** The gateway of this machine: TELEMETRY_URL, or else localhost with PORT (8080). */
-export function gatewayUrl(env: Readonly<Record<string, string | undefined>>): string {
-  const scheme = env.TLS_CERT_FILE ? "https" : "http";
-  return (env.TELEMETRY_URL || `${scheme}://localhost:${env.PORT || 8080}`).replace(/\/$/, "");
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The gateway that TELEMETRY_URL names, or else this machine's.
+ *  @throws TypeError if TELEMETRY_URL is no address */
+export function gatewayUrl(env: Environment): string {
+  return env.TELEMETRY_URL ? gatewayAddress(env.TELEMETRY_URL) : localGateway(env);
+}
+
+/** This machine's gateway, with the same settings: at PORT, or else at 8080. */
+export function localGateway({ TLS_CERT_FILE, PORT = "" }: Environment): string {
+  return `${TLS_CERT_FILE ? "https" : "http"}://localhost:${/^[1-9]\d*$/.test(PORT) ? PORT : 8080}`;
 }
 
 /** Requests a list, or an object, of a gateway.

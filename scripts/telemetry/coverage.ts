@@ -2,7 +2,8 @@ import { answerOf, type paths } from "gpu-telemetry-client";
 import { defined } from "../../src/kit/defined.ts";
 import { checkGpus, columnsIn, type Filters, queryOf } from "./fleet.ts";
 import { rangeOf, type TimeOptions } from "./history.ts";
-import { type Output, type Row, showRows } from "./output.ts";
+import type { Output, Row } from "./output.ts";
+import { showRows } from "./show-rows.ts";
 
 type Query = NonNullable<paths["/api/v1/coverage"]["get"]["parameters"]["query"]>;
 

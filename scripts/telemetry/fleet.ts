@@ -1,9 +1,12 @@
+import { print, printError } from "../../src/terminal/print.ts";
+import { ageText } from "./age-text.ts";
 import { defined } from "../../src/kit/defined.ts";
 import { answerOf, type TelemetryRecord } from "gpu-telemetry-client";
 import type { InventoryState } from "../../src/domain/inventory.ts";
 import { readSeriesSelector, selectsSeries, splitNames } from "../../src/domain/series-selector.ts";
 import { checkGpu } from "./check-gpu.ts";
-import { occupantsText, type Output, showRows } from "./output.ts";
+import { occupantsText, type Output } from "./output.ts";
+import { fittingMetrics, showRows } from "./show-rows.ts";
 
 /** A list's filters, under the names of the command line. */
 export interface Filters {
@@ -39,6 +42,7 @@ export async function gpus(output: Output, filters: StateFilters): Promise<void>
   const columns = ["hostname", "id", ...columnsIn(answer.data, migColumns), "uuid", "name", "status"];
   columns.push(...stateColumns(answer.data), "last_seen_at");
   showRows(answer.data, columns, { ...output, next: filters.limit === undefined ? answer.next_cursor : undefined });
+  if (!output.asJson) tellAge(answer.data);
 }
 
 /** Shows the hosts that match the filters. @throws GatewayError, GatewayUnreachable */
@@ -52,6 +56,7 @@ export async function hosts(output: Output, filters: StateFilters): Promise<void
   ];
   const columns = ["hostname", "cluster_id", ...counts, "status", ...stateColumns(answer.data), "last_seen_at"];
   showRows(answer.data, columns, { ...output, next: filters.limit === undefined ? answer.next_cursor : undefined });
+  if (!output.asJson) tellAge(answer.data);
 }
 
 /** Shows the newest record of each GPU that matches the filters. @throws GatewayError, GatewayUnreachable */
@@ -60,9 +65,17 @@ export async function latest(output: Output, filters: Filters & { readonly metri
   const { metrics } = filters;
   const query = { limit: 10_000, ...queryOf(filters), ...defined({ metrics }) };
   const { data } = await answerOf(output.gateway.GET("/api/v1/telemetry/latest", { params: { query } }));
-  const shown = metrics === undefined ? await shownMetricsOf(output, data) : columnsOfMetrics(metrics, data);
-  const columns = ["timestamp", "hostname", "gpu_id", ...columnsIn(data, migColumns), ...shown, "workload"];
-  showRows(output.asJson ? data : data.map(rowOf), columns, output);
+  if (output.asJson) return showRows(data, [], output);
+  const rows = data.map(rowOf);
+  const places = ["timestamp", "hostname", "gpu_id", ...columnsIn(data, migColumns)];
+  const columnsOf = (shown: readonly string[]) => [...places, ...shown, "workload"];
+  if (metrics !== undefined) return showRows(rows, columnsOf(columnsOfMetrics(metrics, data)), output);
+  const present = await presentMetrics(output, data);
+  const shown = fittingMetrics(rows, present.slice(0, maxShownMetrics), columnsOf);
+  showRows(rows, columnsOf(shown), output);
+  if (shown.length < present.length) {
+    print(`${present.length - shown.length} more metrics: --metrics chooses among them, --json has all`);
+  }
 }
 
 /** Shows the series that the newest records have. @throws GatewayError, GatewayUnreachable */
@@ -71,6 +84,20 @@ export async function series(output: Output, filters: Filters & { readonly metri
   const query = { ...queryOf(filters), ...defined({ metric: filters.metric }) };
   const { data } = await answerOf(output.gateway.GET("/api/v1/metrics/series", { params: { query } }));
   showRows(data, ["name", "records", "last_seen_at"], output);
+}
+
+/** Records that are older are no live fleet. */
+const liveMs = 10 * 60_000;
+
+/** Says on standard error how old the newest of the records is, if it is not of a live fleet: a status compares with it, not with the
+ *  clock. */
+function tellAge(rows: readonly { readonly status: string; readonly last_seen_at: string }[]): void {
+  const newest = rows.reduce((latest, { last_seen_at: at }) => (at > latest ? at : latest), "");
+  const ageMs = Date.now() - Date.parse(newest);
+  if (!(ageMs > liveMs) || rows.every(({ status }) => status !== "active")) return;
+  printError(
+    `the newest record is ${ageText(Math.round(ageMs / 1000))} old (${newest}): active are those that reported until then`,
+  );
 }
 
 /** Checks that the GPUs exist that the filters name. @throws GatewayError, GatewayUnreachable */
@@ -104,11 +131,6 @@ export function columnsOfMetrics(requested: string, records: readonly TelemetryR
 /** A record as a row: its values, also those of metrics outside the catalogue, and the workloads that held its GPU. */
 export function rowOf(record: TelemetryRecord): Readonly<Record<string, unknown>> {
   return { ...record.custom, ...record, workload: occupantsText(record.occupants ?? [record]) };
-}
-
-/** The metrics to show: up to `maxShownMetrics` of those that any of the records has. */
-async function shownMetricsOf(output: Output, records: readonly TelemetryRecord[]): Promise<readonly string[]> {
-  return (await presentMetrics(output, records)).slice(0, maxShownMetrics);
 }
 
 /** The metrics of the catalogue that any of the records has. One record would not be enough, because an exporter may spread a

@@ -1,7 +1,8 @@
 import { answerOf, type paths } from "gpu-telemetry-client";
 import { defined } from "../../src/kit/defined.ts";
 import { columnsIn } from "./fleet.ts";
-import { type Output, showRows } from "./output.ts";
+import type { Output } from "./output.ts";
+import { showRows } from "./show-rows.ts";
 
 type ListQuery = NonNullable<paths["/api/v1/inventory"]["get"]["parameters"]["query"]>;
 

@@ -7,7 +7,8 @@ import { isScope, type Scope, scopes, selectorProblem } from "../../src/access/s
 import { boundNames, type GpuBounds, readNames } from "../../src/domain/gpu-bounds.ts";
 import { formatTimestamp, readInstant } from "../../src/domain/timestamp.ts";
 import { defined } from "../../src/kit/defined.ts";
-import { cellOf, type Output, showRows } from "./output.ts";
+import { cellOf, type Output } from "./output.ts";
+import { showRows } from "./show-rows.ts";
 import { print, printError } from "../../src/terminal/print.ts";
 import { unmatchedNames } from "./unmatched-names.ts";
 

@@ -2,23 +2,37 @@ import Table from "cli-table3";
 import { cellIn, type Row, titleOf } from "./output.ts";
 import { print } from "../../src/terminal/print.ts";
 
-/** A column of a table that fits a terminal of 80 columns. */
+/** A column of a table that fits the terminal. */
 export interface NarrowColumn {
   readonly name: string;
   /** True for long texts, which go on in the next line. */
   readonly wraps?: boolean;
 }
 
-const narrowWidth = 80;
+/** The width of tables in a pipe. */
+const pipeWidth = 80;
 /** The narrowest that a column with long texts becomes. */
 const minWrappedWidth = 10;
+const style = { head: [], border: [], compact: true };
 
-/** Prints rows as a table of at most 80 characters, or of the width of a terminal that is wider, unless the columns that do not wrap
- *  need more. */
+/** The width of the terminal that standard output is; undefined in a pipe. */
+export const terminalWidth = (): number | undefined => process.stdout.columns;
+
+/** Prints rows as a table of the terminal's width, or of 80 characters in a pipe. */
 export function printNarrow(rows: readonly Row[], columns: readonly NarrowColumn[]): void {
-  const style = { head: [], border: [], compact: true };
+  printRows(rows, columns, terminalWidth() ?? pipeWidth);
+}
+
+/** Prints rows as `fittedText` has them. */
+export function printRows(rows: readonly Row[], columns: readonly NarrowColumn[], maxWidth: number): void {
+  print(fittedText(rows, columns, maxWidth));
+}
+
+/** Rows as a table of at most this width; if the columns that do not wrap need more, a line for each value of a row. */
+export function fittedText(rows: readonly Row[], columns: readonly NarrowColumn[], maxWidth: number): string {
+  if (tableWidth(columns.map((column) => leastWidth(rows, column))) > maxWidth) return listed(rows, columns, maxWidth);
   const table = new Table({ head: columns.map(({ name }) => headOf(name)), style });
-  const widths = wrappedWidths(rows, columns);
+  const widths = wrappedWidths(rows, columns, maxWidth);
   for (const row of rows) {
     table.push(
       columns.map(({ name }) => {
@@ -27,12 +41,19 @@ export function printNarrow(rows: readonly Row[], columns: readonly NarrowColumn
       }),
     );
   }
-  print(table.toString());
+  return table.toString();
 }
 
-/** True if a table with these columns has at most 80 characters. */
+/** Rows as a table, however wide it is. */
+export function plainTable(rows: readonly Row[], columns: readonly string[]): string {
+  const table = new Table({ head: columns.map(titleOf), style });
+  for (const row of rows) table.push(columns.map((name) => cellIn(row, name)));
+  return table.toString();
+}
+
+/** True if a table with these columns fits the terminal, or has at most 80 characters in a pipe. */
 export function fitsNarrow(rows: readonly Row[], columns: readonly NarrowColumn[]): boolean {
-  return tableWidth(columns.map((column) => leastWidth(rows, column))) <= narrowWidth;
+  return tableWidth(columns.map((column) => leastWidth(rows, column))) <= (terminalWidth() ?? pipeWidth);
 }
 
 /** A text in lines of at most this width, between words where possible. */
@@ -46,6 +67,23 @@ export function wrapped(text: string, width: number): string[] {
   return lines;
 }
 
+/** Each value of each row in a line, with an empty line between rows. Empty values have no line. */
+function listed(rows: readonly Row[], columns: readonly NarrowColumn[], maxWidth: number): string {
+  const nameWidth = Math.max(...columns.map(({ name }) => titleOf(name).length));
+  const indent = " ".repeat(nameWidth + 2);
+  const blocks = rows.map((row) =>
+    columns
+      .map(({ name }) => [titleOf(name), cellIn(row, name)] as const)
+      .filter(([, text]) => text !== "")
+      .map(([name, text]) => {
+        const lines = wrapped(text, Math.max(minWrappedWidth, maxWidth - indent.length));
+        return `${name.padEnd(nameWidth)}  ${lines.join(`\n${indent}`)}`;
+      })
+      .join("\n"),
+  );
+  return blocks.join("\n\n");
+}
+
 function chunks(word: string, width: number): string[] {
   const characters = [...word];
   const parts: string[] = [];
@@ -56,10 +94,8 @@ function chunks(word: string, width: number): string[] {
 }
 
 /** Narrows the widest of the columns that wrap until the table fits. */
-function wrappedWidths(rows: readonly Row[], columns: readonly NarrowColumn[]): Map<string, number> {
+function wrappedWidths(rows: readonly Row[], columns: readonly NarrowColumn[], maxWidth: number): Map<string, number> {
   const widths = columns.map(({ name }) => naturalWidth(rows, name));
-  // undefined in a pipe
-  const maxWidth = Math.max(narrowWidth, process.stdout.columns ?? 0);
   while (tableWidth(widths) > maxWidth) {
     const canShrink = columns.map((column, index) => column.wraps && (widths[index] ?? 0) > leastWidth(rows, column));
     const widest = Math.max(...widths.filter((_, index) => canShrink[index]));

@@ -1,9 +1,7 @@
-import Table from "cli-table3";
 import type { GatewayClient } from "gpu-telemetry-client";
 import type { Workload } from "../../src/domain/gpu.ts";
 import type { GatewayTls } from "../gateway/gateway-tls.ts";
 import { visible } from "../../src/domain/visible-text.ts";
-import { print, printError } from "../../src/terminal/print.ts";
 
 /** The gateway that a command queries, and the form of its output. */
 export interface Output {
@@ -16,24 +14,8 @@ export interface Output {
   readonly asJson: boolean;
 }
 
-interface ShowOptions extends Pick<Output, "asJson"> {
-  readonly next?: string | undefined;
-}
-
 /** A row of a table, by the names of the columns. */
 export type Row = Readonly<Record<string, unknown>>;
-
-/** Prints rows as a table of the given columns, or as JSON with all fields. Reports on standard error if the list has more rows.
- *  @param next the cursor of the list's next page; absent if there is none */
-export function showRows(rows: readonly Row[], columns: readonly string[], { asJson, next }: ShowOptions): void {
-  if (next !== undefined) printError(`the list has more rows: raise --limit (up to 10000) to see them`);
-  if (asJson) return print(JSON.stringify(rows, null, 2));
-  const style = { head: [], border: [], compact: true };
-  const table = new Table({ head: columns.map(titleOf), style });
-  for (const row of rows) table.push(columns.map((name) => cellIn(row, name)));
-  print(table.toString());
-  print(`${rows.length} ${rows.length === 1 ? "row" : "rows"}`);
-}
 
 /** The cell of a row in a column. A metric may be named constructor, which every object inherits. */
 export function cellIn(row: Row, name: string): string {

@@ -1,5 +1,6 @@
 import { answerOf } from "gpu-telemetry-client";
-import { type Output, showRows } from "./output.ts";
+import type { Output } from "./output.ts";
+import { showRows } from "./show-rows.ts";
 
 /** Shows who the gateway takes the command for: the key, or the subject of a token. */
 export async function whoAmI(output: Output): Promise<void> {

@@ -1,7 +1,8 @@
 import { answerOf, type components } from "gpu-telemetry-client";
 import { defined } from "../../src/kit/defined.ts";
 import { printNarrow } from "./narrow-table.ts";
-import { type Output, showRows } from "./output.ts";
+import type { Output } from "./output.ts";
+import { showRows } from "./show-rows.ts";
 import { print } from "../../src/terminal/print.ts";
 
 const letterColumns = ["id", "attempts", "records", "source_id", "dead_at", "last_error"];

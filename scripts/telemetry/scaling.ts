@@ -1,6 +1,7 @@
 import { answerOf } from "gpu-telemetry-client";
-import { wrapped } from "./narrow-table.ts";
-import { cellOf, type Output, showRows } from "./output.ts";
+import { terminalWidth, wrapped } from "./narrow-table.ts";
+import { cellOf, type Output } from "./output.ts";
+import { showRows } from "./show-rows.ts";
 import { print } from "../../src/terminal/print.ts";
 
 /** The roles in the order in which data passes through them. */
@@ -21,6 +22,6 @@ export async function scaling(output: Output, { limit = 10 }: { readonly limit?:
   showRows(rows, ["role", "desired", "actual", "reason"], output);
   for (const { at, role, direction, from, to, code, reason } of decisions) {
     print(`${at} ${role}s ${direction === "hold" ? `${to}` : `${from} -> ${to}`} (${code})`);
-    for (const line of wrapped(cellOf(reason), 78)) print(`  ${line}`);
+    for (const line of wrapped(cellOf(reason), (terminalWidth() ?? 80) - 2)) print(`  ${line}`);
   }
 }

@@ -1,9 +1,10 @@
 import { answerOf } from "gpu-telemetry-client";
 import { fixedTable, type FixedColumn } from "./fixed-table.ts";
+import { terminalWidth } from "./narrow-table.ts";
 import { cellOf, type Output } from "./output.ts";
 import { print } from "../../src/terminal/print.ts";
 
-/** The columns of the table: with their borders, they are 80 characters wide. */
+/** The columns of the table: with their borders, they are 80 characters wide, or as wide as a narrower terminal. */
 const columns: readonly FixedColumn[] = [
   { title: "instance", width: 16, align: "left" },
   { title: "roles", width: 11, align: "left" },
@@ -19,7 +20,7 @@ export async function services(output: Output, { role }: { readonly role?: strin
   const query = role === undefined ? {} : { role: role as "collector" };
   const { data, as_of: asOf } = await answerOf(output.gateway.GET("/api/v1/services", { params: { query } }));
   if (output.asJson) return print(JSON.stringify(data, null, 2));
-  const table = fixedTable(columns);
+  const table = fixedTable(columns, terminalWidth());
   for (const { name, roles, state, url, load } of data) {
     const { samples_per_second: samples, cpu_percent: cpu, rss_bytes: bytes } = load;
     const figures = [samples, cpu, bytes === undefined ? undefined : bytes / 1024 / 1024];

@@ -1,10 +1,11 @@
 import { answerOf } from "gpu-telemetry-client";
 import { ageText } from "./age-text.ts";
 import { fixedTable, type FixedColumn } from "./fixed-table.ts";
+import { terminalWidth } from "./narrow-table.ts";
 import { cellOf, type Output } from "./output.ts";
 import { print } from "../../src/terminal/print.ts";
 
-/** The columns of the table: with their borders, they are 80 characters wide. */
+/** The columns of the table: with their borders, they are 80 characters wide, or as wide as a narrower terminal. */
 const columns: readonly FixedColumn[] = [
   { title: "target", width: 30, align: "left" },
   { title: "state", width: 7, align: "left" },
@@ -30,7 +31,7 @@ const pageTargets = 10_000;
 export async function targets(output: Output, options: TargetsOptions): Promise<void> {
   const { data, asOf } = await allTargets(output, options);
   if (output.asJson) return print(JSON.stringify(data, null, 2));
-  const table = fixedTable(columns);
+  const table = fixedTable(columns, terminalWidth());
   for (const { target, kind, state, dialect, last_read_at: readAt, devices, gaps, duration_ms: ms, frozen } of data) {
     const shownState = frozen > 0 && state !== "down" ? "frozen" : state;
     const shownDialect = kind === "exporter" ? dialect : kind;

@@ -7,7 +7,8 @@ import { textCell } from "../../src/routes/http/formats/csv-cells.ts";
 import { print } from "../../src/terminal/print.ts";
 import { checkGpus, columnsIn, type Filters, queryOf } from "./fleet.ts";
 import { rangeOf, type TimeOptions } from "./history.ts";
-import { cellOf, type Output, type Row, showRows } from "./output.ts";
+import { cellOf, type Output, type Row } from "./output.ts";
+import { type ShowOptions, showRows } from "./show-rows.ts";
 
 type Query = NonNullable<paths["/api/v1/usage"]["get"]["parameters"]["query"]>;
 
@@ -120,11 +121,7 @@ function hoursText(seconds: number): string {
 function show(
   rows: readonly Row[],
   columns: readonly string[],
-  {
-    csv = false,
-    range,
-    ...options
-  }: Parameters<typeof showRows>[2] & { readonly csv?: boolean | undefined; readonly range: string },
+  { csv = false, range, ...options }: ShowOptions & { readonly csv?: boolean | undefined; readonly range: string },
 ): void {
   if (!csv) {
     showRows(rows, columns, options);

@@ -2,6 +2,7 @@ import { answerOf, liveTelemetry, type TelemetryUpdateMessage } from "gpu-teleme
 import { defined } from "../../src/kit/defined.ts";
 import { splitNames } from "../../src/domain/series-selector.ts";
 import { checkGpu } from "./check-gpu.ts";
+import { queryOf } from "./fleet.ts";
 import { cellOf, occupantsText, type Output } from "./output.ts";
 import { print, printError } from "../../src/terminal/print.ts";
 
@@ -34,6 +35,7 @@ export async function watch(output: Output, options: WatchOptions): Promise<void
     // the gateway refuses unknown names
     ...(metrics === undefined ? {} : { metrics: splitNames(metrics) }),
   };
+  const places = output.asJson ? new Map<string, string>() : await readPlaces(output, options);
   let shownCount = 0;
   let isSubscribed = false;
   const live = liveTelemetry({
@@ -43,7 +45,7 @@ export async function watch(output: Output, options: WatchOptions): Promise<void
     filters,
     onUpdate: (update) => {
       if (shownCount >= count) return;
-      print(output.asJson ? JSON.stringify(update) : lineOf(update));
+      print(output.asJson ? JSON.stringify(update) : lineOf(update, places));
       shownCount += 1;
       if (shownCount >= count) live.close();
     },
@@ -58,8 +60,19 @@ export async function watch(output: Output, options: WatchOptions): Promise<void
   await live.ended;
 }
 
-function lineOf({ timestamp, gpu_uuid, data, occupants }: TelemetryUpdateMessage): string {
+/** The host and the index of each device, by its uuid. */
+type Places = ReadonlyMap<string, string>;
+
+/** The places of the devices that the filters select now. */
+async function readPlaces({ gateway }: Output, { parent, cluster, host, namespace }: WatchOptions): Promise<Places> {
+  const query = { limit: 10_000, ...queryOf(defined({ parent, cluster, host, namespace })) };
+  const { data } = await answerOf(gateway.GET("/api/v1/gpus", { params: { query } }));
+  return new Map(data.map(({ uuid, hostname, id }) => [uuid, `${cellOf(hostname)}/${cellOf(id)}`]));
+}
+
+/** A device that is new has no place yet: the list of devices was read before it reported. */
+function lineOf({ timestamp, gpu_uuid, data, occupants }: TelemetryUpdateMessage, places: Places): string {
   const values = Object.entries(data).map(([name, value]) => `${name}=${cellOf(value)}`);
   const sharing = occupants === undefined ? [] : [`occupants=[${cellOf(occupantsText(occupants))}]`];
-  return [timestamp, cellOf(gpu_uuid), ...values, ...sharing].join(" ");
+  return [timestamp, places.get(gpu_uuid) ?? "-", cellOf(gpu_uuid), ...values, ...sharing].join(" ");
 }

@@ -57,6 +57,23 @@ test("history shows the records of a GPU in a range of time, in lines of at most
   ]);
 });
 
+test("aggregates prints averages of each group, and of an old import says until when there are records", async () => {
+  const range = ["--start", "2025-07-18T20:42:00Z", "--end", "2025-07-18T20:43:00Z"];
+  const averages = await jsonOf("aggregates", ...range, "--metrics", "temperature");
+  expect(averages).toContainEqual(
+    expect.objectContaining({
+      group: expect.objectContaining({ hostname: "mtv5-dgx1-hgpu-032.example.com" }) as object,
+      metrics: { temperature: expect.objectContaining({ avg: 72, count: 3 }) as object },
+    }),
+  );
+  expect((await run("aggregates", "--by", "gpu", ...range)).text).toMatch(/2025-07-18T20:42:00Z .*GPU-old .*72/);
+  const empty = await run("aggregates");
+  expect([empty.status, empty.errors]).toEqual([
+    0,
+    "there are no records of the last hour; the newest is of 2025-07-18T20:42:03Z: --end 2025-07-18T20:42:03Z\n",
+  ]);
+});
+
 test("history of several GPUs names their hosts, in lines of at most 80 characters", async () => {
   const { text } = await run("history");
   expect(text).toContain("4 records\n");

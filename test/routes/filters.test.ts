@@ -80,6 +80,14 @@ describe("order and metrics", () => {
     for (const path of ["/api/v1/telemetry", "/api/v1/telemetry/latest"]) {
       const refused = JSON.stringify(await gateway.json(`${path}?metrics=temperature,warmth`));
       expect(refused).toContain('there is no metric \\"warmth\\"');
+      for (const [given, meant] of [
+        ["temprature", "temperature"],
+        ["power", "power_draw"],
+        ["DCGM_FI_DEV_GPU_TMEP", "DCGM_FI_DEV_GPU_TEMP"],
+      ]) {
+        const told = JSON.stringify(await gateway.json(`${path}?metrics=${given}`));
+        expect(told).toMatch(new RegExp(`did you mean [^?]*\\b${meant}\\b`));
+      }
     }
   });
 });

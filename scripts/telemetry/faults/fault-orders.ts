@@ -2,7 +2,8 @@ import { answerOf, type FaultOrder, type paths } from "gpu-telemetry-client";
 import { defined } from "../../../src/kit/defined.ts";
 import { print } from "../../../src/terminal/print.ts";
 import { UsageError } from "../keys.ts";
-import { cellOf, type Output, showRows } from "../output.ts";
+import { cellOf, type Output } from "../output.ts";
+import { showRows } from "../show-rows.ts";
 
 type SilenceQuery = paths["/api/v1/silences"]["post"]["parameters"]["query"];
 

@@ -32,6 +32,11 @@ const others = tables.flatMap(([dialect, rows]) =>
 /** Every spelling of the catalogue's metrics: our names, DCGM's, and those of other exporters and tools. */
 export const spellings: readonly Spelling[] = [...own, ...others].map((spelling, rank) => ({ ...spelling, rank }));
 
+/** The names by which a client can ask for metrics: ours first. */
+export const metricSpellings: readonly string[] = [
+  ...new Set([...metrics.map(({ name }) => name), ...spellings.map(({ name }) => name)]),
+];
+
 const byName: ReadonlyMap<string, Spelling> = new Map(spellings.map((spelling) => [spelling.name, spelling]));
 
 /** @param name as an input or a client writes it; for AMD's clocks, with the label `clock_type`

@@ -1,6 +1,8 @@
 import { Kind, type TObject, type TSchema } from "@sinclair/typebox";
 import { Value, type ValueError, ValueErrorType } from "@sinclair/typebox/value";
 import { shown } from "../http/api-error.ts";
+import { unknownName } from "../http/parameters/unknown-name.ts";
+import { metricSpellings } from "../../domain/dialects/spelling-of.ts";
 import { readMetricChoice } from "../../domain/metric-choice.ts";
 import { metricNames } from "../../domain/metrics.ts";
 import { readTime, timeForms } from "../http/parameters/relative-time.ts";
@@ -70,8 +72,13 @@ function contradictionIn({ filters = {}, since, snapshot }: Subscribe): MessageE
   const choice = readMetricChoice(filters.metrics ?? []);
   if ("unknown" in choice) {
     const index = filters.metrics?.indexOf(choice.unknown) ?? 0;
-    const expected = choice.unknown.includes("{") ? `a series such as ${seriesExample}` : expectedMetric;
-    return invalidField({ field: `filters.metrics[${index}]`, value: choice.unknown, expected });
+    const isSeries = choice.unknown.includes("{");
+    return invalidField({
+      field: `filters.metrics[${index}]`,
+      value: choice.unknown,
+      ...(isSeries ? {} : { reason: unknownName("metric", choice.unknown, metricSpellings) }),
+      expected: isSeries ? `a series such as ${seriesExample}` : expectedMetric,
+    });
   }
   const contradiction = contradictionOfFilters(filters);
   if (contradiction !== undefined) return contradiction;

@@ -1,3 +1,4 @@
+import { similarNames } from "../../../kit/similar-names.ts";
 import type { SqlClient, SqlTransaction } from "../../../db/client.ts";
 import { deleteDeclared, deleteUndeclared, upsertDeclared } from "../../../db/sql/declared-items.ts";
 import { endSource, selectLastReading, selectSourceIds } from "../../../db/sql/end-source.ts";
@@ -28,7 +29,6 @@ import type {
 } from "../../../domain/inventory.ts";
 import type { Inventory } from "../inventory.ts";
 import { decommission } from "./decommissioning.ts";
-import { similarNames } from "./similar-names.ts";
 
 /** The inventory in SQL. Its changes wait for each other, so each one sees what the one before it has said. */
 export class SqlInventory implements Inventory {

@@ -1,7 +1,7 @@
-import { quoted } from "../../../domain/cut-text.ts";
 import type { Instant } from "../../../domain/timestamp.ts";
 import { readTime, timeForms } from "./relative-time.ts";
 import type { Text } from "./spelling.ts";
+import { unknownName } from "./unknown-name.ts";
 
 /** The kind of a parameter's values. The kind determines the type of the argument in GraphQL. */
 export type Kind =
@@ -180,7 +180,7 @@ export function listOf(
       if (given.length > listMaxLength) return notUsable;
       const items = [...new Set(given.split(",").map(meaningOf))];
       const unknown = items.find((item) => !allowed.has(item));
-      if (unknown !== undefined) return { problem: `there is no ${noun} ${quoted(unknown)}` };
+      if (unknown !== undefined) return { problem: unknownName(noun, unknown, values) };
       return items.length <= maxItems ? { value: items } : { problem: `it has ${items.length} names` };
     },
   };

@@ -1,8 +1,9 @@
-import { quoted } from "../../../domain/cut-text.ts";
+import { metricSpellings } from "../../../domain/dialects/spelling-of.ts";
 import { type MetricChoice, readMetricChoice } from "../../../domain/metric-choice.ts";
 import { splitNames } from "../../../domain/series-selector.ts";
 import { maxMetrics } from "./common.ts";
 import { emptyList, notUsable, optional, type Parameter, type Read, text } from "./parameter.ts";
+import { unknownName } from "./unknown-name.ts";
 
 /** The longest list of metrics and series, in characters: the longest selector fits. */
 export const namesMaxLength = 4096;
@@ -33,6 +34,6 @@ function readChoice(given: string): Read<MetricChoice> {
   if (given.length > namesMaxLength) return notUsable;
   const items = [...new Set(splitNames(given))];
   const choice = readMetricChoice(items);
-  if ("unknown" in choice) return { problem: `there is no metric ${quoted(choice.unknown)}` };
+  if ("unknown" in choice) return { problem: unknownName("metric", choice.unknown, metricSpellings) };
   return items.length <= maxMetrics ? { value: choice } : { problem: `it has ${items.length} names` };
 }

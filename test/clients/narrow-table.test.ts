@@ -1,0 +1,61 @@
+import { expect, test } from "bun:test";
+import { fixedTable } from "../../scripts/telemetry/fixed-table.ts";
+import { fittedText } from "../../scripts/telemetry/narrow-table.ts";
+
+const uuid = "GPU-2f6a84c7-5012-aac9-a54b-2ebed2f4aea3";
+const row = {
+  hostname: "mtv5-dgx1-hgpu-032",
+  uuid,
+  name: "NVIDIA H100 80GB HBM3",
+  last_seen_at: "2025-07-18T20:42:34Z",
+};
+const widthOf = (text: string): number => Math.max(...text.split("\n").map((line) => line.length));
+
+test("in 60 columns, long texts go on in the next line, and no line is wider", () => {
+  const rows = [
+    { source: "csv:/home/someone/exports/fleet.csv", message: "the value is not a number, and nothing else" },
+  ];
+  const columns = [
+    { name: "source", wraps: true },
+    { name: "message", wraps: true },
+  ];
+  const text = fittedText(rows, columns, 60);
+  expect(widthOf(text)).toBeLessThanOrEqual(60);
+  expect(text).toContain("│ source");
+  expect(widthOf(fittedText(rows, columns, 200))).toBeGreaterThan(60);
+});
+
+test("a table that cannot fit has a line for each value, with the uuid whole", () => {
+  const columns = [
+    { name: "hostname", wraps: true },
+    { name: "uuid" },
+    { name: "name", wraps: true },
+    { name: "last_seen_at" },
+  ];
+  const text = fittedText([row, { ...row, name: "" }], columns, 60);
+  expect(text.split("\n")).toEqual([
+    "hostname      mtv5-dgx1-hgpu-032",
+    `uuid          ${uuid}`,
+    "name          NVIDIA H100 80GB HBM3",
+    "last seen at  2025-07-18T20:42:34Z",
+    "",
+    "hostname      mtv5-dgx1-hgpu-032",
+    `uuid          ${uuid}`,
+    "last seen at  2025-07-18T20:42:34Z",
+  ]);
+});
+
+test("tables with fixed widths become narrower with the terminal, and stay as they are in a pipe", () => {
+  const columns = [
+    { title: "target", width: 30, align: "left" },
+    { title: "state", width: 7, align: "left" },
+    { title: "dialect", width: 30, align: "left" },
+    { title: "ms", width: 5, align: "right" },
+  ] as const;
+  const widthIn = (maxWidth: number | undefined): number => {
+    const table = fixedTable(columns, maxWidth);
+    table.push(["http://gpu-01.example:9400/metrics", "up", "dcgm-exporter", "12"]);
+    return widthOf(table.toString());
+  };
+  expect([widthIn(undefined), widthIn(100), widthIn(60), widthIn(40)]).toEqual([77, 77, 60, 40]);
+});
