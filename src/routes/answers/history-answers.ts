@@ -41,9 +41,11 @@ export class HistoryAnswers {
     const names = requested.metrics?.names;
     if (requested.isUnlimited) {
       const whole = new WholeRange((records) => this.read(requested, records), requested);
-      const columns = async () =>
+      // before the rows, which may use up what the client may read
+      const kinds = format === "csv" ? await this.queries.deviceKinds() : noKinds;
+      const columns = () =>
         whole.onlyRows === undefined
-          ? recordColumns(names, await this.queries.deviceKinds())
+          ? recordColumns(names, kinds)
           : filledColumns(telemetryRecordSchema, whole.onlyRows, names);
       return rowAnswer({ request, format, columns, parts: whole.parts() });
     }
@@ -80,6 +82,8 @@ export class HistoryAnswers {
     return { elements: elements.map((rollup) => toApiRollup(narrowed(rollup, metrics))), next };
   }
 }
+
+const noKinds = { hasMigInstances: false, hasSharedDevices: false };
 
 type Read = (records: RecordFilter) => Promise<{ readonly elements: Row[]; readonly next: HistoryCursor | undefined }>;
 

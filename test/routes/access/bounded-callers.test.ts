@@ -106,10 +106,14 @@ const everything = `{
 test("lists of a caller with hosts, in every format and in GraphQL, are those of a gateway that has nothing else", async () => {
   const within = { hosts: ["e1", "w2"] };
   const [bounded, alone] = [boundedGateway(whole, within), boundedGateway(await storeOf(within), undefined)];
-  const withoutQuarantined = ([path, status, headers, text]: Sent): Sent =>
-    path.includes("coverage")
-      ? [path, status, [], text.replaceAll(/"quarantined":0,/g, "").replace(/(?<=\d,)0(?=,learned)/g, "")]
-      : [path, status, headers, text];
+  const withoutQuarantined = ([path, status, headers, text]: Sent): Sent => {
+    if (!path.includes("coverage")) return [path, status, headers, text];
+    // a column of a CSV, or a member
+    const rest = text.includes("quarantined,")
+      ? text.replace("quarantined,", "").replaceAll("0,learned", "learned")
+      : text;
+    return [path, status, [], rest.replaceAll('"quarantined":0,', "")];
+  };
   for (const path of [...listPaths, `/graphql?query=${encodeURIComponent(everything)}`]) {
     const formats = path.startsWith("/graphql")
       ? ["application/json"]

@@ -13,7 +13,7 @@ export interface RowAnswer {
   readonly request: Request;
   readonly format: Exclude<Format, "json">;
   /** The columns of a CSV, or what finds them after the first part is read. An object in a cell is written as JSON. */
-  readonly columns: readonly string[] | (() => Promise<readonly string[]>);
+  readonly columns: readonly string[] | (() => readonly string[]);
   /** How many rows the list has, and how to go on. */
   readonly paging?: Paging;
   /** Each part after the first is read when the stream of the response asks for more. The generator is closed if the client
@@ -44,7 +44,7 @@ export async function rowAnswer({ request, format, columns, parts, paging = {} }
 
 async function beginningOf(parts: RowAnswer["parts"], columns: RowAnswer["columns"] | undefined) {
   const first = await parts.next();
-  return { first, found: typeof columns === "function" ? await columns() : columns };
+  return { first, found: typeof columns === "function" ? columns() : columns };
 }
 
 /** @param release called when the stream has ended, in whatever way */
