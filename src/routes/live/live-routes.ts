@@ -1,4 +1,5 @@
 import { Elysia } from "elysia";
+import { messageDeflate } from "../../kit/message-deflate.ts";
 import { accepts } from "../http/parameters/accepts.ts";
 import { hiddenDetail } from "../http/access/access-rule.ts";
 import { optional, text } from "../http/parameters/parameter.ts";
@@ -8,14 +9,15 @@ import { type LiveOptions, LiveSockets } from "./live-sockets.ts";
  *  client that does not read; LiveSocket stops sending long before this limit. */
 const transportMaxBytes = 1024 * 1024;
 
-/** Bun's settings for WebSockets: Bun pings silent connections, and closes those that stay silent. */
+/** Bun's settings for WebSockets: Bun pings silent connections, and closes those that stay silent. Only long messages are compressed
+ *  (`isWorthDeflating`); the updates of /ws are short, and each is sent to many. */
 export function socketSettings({ wsIdleTimeoutMs }: { readonly wsIdleTimeoutMs: number }) {
   return {
     idleTimeout: Math.ceil(wsIdleTimeoutMs / 1000),
     sendPings: true,
     maxPayloadLength: transportMaxBytes,
     backpressureLimit: transportMaxBytes,
-    perMessageDeflate: false,
+    perMessageDeflate: messageDeflate,
   };
 }
 

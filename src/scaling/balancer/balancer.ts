@@ -6,6 +6,7 @@ import { aborted } from "../../kit/aborted.ts";
 import { defined } from "../../kit/defined.ts";
 import { urlOfHost } from "../../kit/host-port.ts";
 import type { HostNames } from "../../kit/host-names.ts";
+import { messageDeflate } from "../../kit/message-deflate.ts";
 import { isHandshake } from "../../kit/web-socket-handshake.ts";
 import type { TlsFront } from "../../tls/tls-front.ts";
 import type { Backends } from "./backends.ts";
@@ -70,7 +71,7 @@ export class Balancer extends BaseService {
       fetch: (request, server) => this.answer(request, server),
       error: (error) => this.failed(error),
       websocket: {
-        ...{ idleTimeout: idleSeconds, sendPings: true, perMessageDeflate: false },
+        ...{ idleTimeout: idleSeconds, sendPings: true, perMessageDeflate: messageDeflate },
         backpressureLimit: backpressureLimitBytes,
         open: (client) => client.data.open(client),
         message: (client, data) => client.data.message(data),

@@ -36,6 +36,8 @@ export async function openRelay(
   const options = {
     headers: Object.fromEntries(headers),
     protocols: offeredProtocols(request.headers),
+    // the gateway is near
+    perMessageDeflate: false,
     ...backends.tlsOption,
   };
   const tried = new Set<Backend>();

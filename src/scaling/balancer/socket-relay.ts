@@ -1,5 +1,6 @@
 import type { ServerWebSocket } from "bun";
 import type { Clock } from "../../kit/clock.ts";
+import { isWorthDeflating } from "../../kit/message-deflate.ts";
 
 /** Above this many bytes that wait for one side, the relay ends: a client that reads nothing, or a gateway that does not read. */
 const waitingMaxBytes = 4 * 1024 * 1024;
@@ -74,7 +75,7 @@ export class SocketRelay {
   }
 
   private pass(client: ServerWebSocket<SocketRelay>, data: string | Buffer): void {
-    client.send(data);
+    client.send(data, isWorthDeflating(data));
     if (client.getBufferedAmount() > waitingMaxBytes) this.end(tryAgainLater, "the client reads too slowly");
   }
 

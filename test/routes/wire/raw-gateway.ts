@@ -4,6 +4,7 @@ import { gatewayOver, openFleetStore } from "../gateway.ts";
 
 /** A gateway that answers on a port, for requests that are written byte by byte. */
 export interface RawGateway {
+  readonly port: number;
   /** Sends the parts of a request one after the other.
    *  @returns the answer, when the server has closed the connection or 100 ms after a WebSocket has opened */
   send(...parts: readonly (string | Uint8Array)[]): Promise<string>;
@@ -26,6 +27,7 @@ export async function openRawGateway(): Promise<RawGateway> {
   gateway.app.listen({ port: 0, hostname: "127.0.0.1" });
   const port = gateway.app.server?.port as number;
   return {
+    port,
     send: (...parts) => sent(port, parts),
     isInDevelopment: gateway.app.server?.development === true,
     errors: () => gateway.logged.filter((line) => line.includes('"level":50')),

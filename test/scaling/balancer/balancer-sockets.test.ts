@@ -1,5 +1,7 @@
+import net from "node:net";
 import { expect, test } from "bun:test";
 import { until } from "../../../dev/until.ts";
+import { textFrame, textsIn, upgradeRequest } from "../../../dev/web-socket-frames.ts";
 import { type Answer, before, errorOf, fakeGateway, rawClient } from "./fake-gateway.ts";
 
 // WebSockets through a balancer.
@@ -30,6 +32,28 @@ test("a WebSocket passes with its subprotocol, texts, bytes, and the gateway's c
   socket.send("close");
   expect(await closing).toEqual([4001, "as asked"]);
   expect(backends.list()[0]?.open).toBe(0);
+});
+
+test("a long message is compressed on its way to a client that offers it, and arrives whole", async () => {
+  const { url } = await socketTo(upgraded);
+  const long = "0123456789".repeat(1000);
+  const received: Buffer[] = [];
+  const client = net.connect(Number(new URL(url).port), "127.0.0.1");
+  client.on("data", (bytes: Buffer) => received.push(bytes));
+  client.write(upgradeRequest.replace("\r\n\r\n", "\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n"));
+  const frames = () => {
+    const all = Buffer.concat(received);
+    return textsIn(all.subarray(all.indexOf("\r\n\r\n") + 4));
+  };
+  await until(() => received.length > 0 && frames().length > 0);
+  client.write(textFrame(long));
+  await until(() => frames().length > 1);
+  client.end();
+  expect(frames()).toEqual([
+    { isDeflated: false, text: "early" },
+    { isDeflated: true, text: long },
+  ]);
+  expect(Buffer.concat(received).length).toBeLessThan(1000);
 });
 
 test("when a gateway dies, or the balancer stops, clients of WebSockets are told to connect again", async () => {

@@ -11,6 +11,7 @@ import type { Logger } from "pino";
 import { requesterOf } from "../../http/access/requester.ts";
 import { askedBy, Asker, presentAsker } from "../../http/access/asker.ts";
 import { ApiError } from "../../http/api-error.ts";
+import { isWorthDeflating } from "../../../kit/message-deflate.ts";
 import type { RateLimit } from "../../http/rate-limit.ts";
 import { graphqlError } from "../../graphql-kit/graphql-errors.ts";
 import { requireProtocol } from "./subprotocol.ts";
@@ -186,9 +187,7 @@ async function prepare(
 function withoutStatus({ message, nodes, source, positions, extensions }: GraphQLError): GraphQLError {
   const rest = Object.fromEntries(Object.entries(extensions).filter(([name]) => name !== "http"));
   return new GraphQLError(message, {
-    nodes: nodes ?? null,
-    source: source ?? null,
-    positions: positions ?? null,
+    ...{ nodes: nodes ?? null, source: source ?? null, positions: positions ?? null },
     extensions: rest,
   });
 }
@@ -293,7 +292,7 @@ export class GraphqlSocket {
   /** Resolves when the client is no longer behind, or has disconnected. Only then does graphql-ws request the operation's
    *  next event. */
   private async send(wire: Wire, text: string): Promise<void> {
-    wire.send(text);
+    wire.send(text, isWorthDeflating(text));
     if (wire.getBufferedAmount() < behindBytes) return;
     await new Promise<void>((resolve) => this.onDrained.push(resolve));
   }
