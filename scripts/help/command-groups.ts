@@ -83,6 +83,7 @@ export const commandGroups: readonly CommandGroup[] = [
       "test:elastic": "add, kill and stop processes while data flows",
       "test:kubernetes": "build a Kubernetes control plane, and test on it",
       "test:upgrade": "two versions at once under load, forward and back",
+      "test:pgbouncer": "a database behind pgbouncer, in each of its modes",
       "test:rolling": "restart gateways under load; no request may fail",
       "test:fuzz": "mutated inputs for all readers and a gateway",
       typecheck: "check the types",

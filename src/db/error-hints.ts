@@ -1,8 +1,11 @@
 import { StoreUnavailable } from "../domain/errors.ts";
+import { grantFor } from "./missing-rights.ts";
 
 const otherSchema =
   "the schema is not that of this version: if a newer version has migrated the database, replace this process with it; " +
   "otherwise start one process with MIGRATE_ON_START=true";
+
+const pooled = "a pooler (pgbouncer) answers there: add ?prepare=false to DATABASE_URL";
 
 const unknownAuthority = "set DATABASE_CA_FILE to the authority that has signed the server's certificate";
 
@@ -11,12 +14,16 @@ const unknownAuthority = "set DATABASE_CA_FILE to the authority that has signed 
  *  Source: https://www.postgresql.org/docs/17/errcodes-appendix.html */
 const hints: Readonly<Record<string, string>> = {
   "08": "check the server's log and the network to it",
+  "26000": pooled,
   "25006":
     "the server is a standby or read-only: DATABASE_URL must lead to the primary; after a failover this passes by itself",
   "28": "correct the user or password in DATABASE_URL, or allow the user in pg_hba.conf",
+  "3F000": "create the schema, or name one that exists with ?schema=NAME in DATABASE_URL",
   "3D000": "create the database, or correct DATABASE_URL",
   "42501": "grant the missing right to the user of DATABASE_URL",
   "42703": otherSchema,
+  "42704": "if DATABASE_URL has a parameter of this name, remove it there: the server does not know it",
+  "42P05": pooled,
   "42P01": otherSchema,
   "53100": "the database's disk is full: free space or enlarge it (data, tablespaces, pg_wal)",
   "53200":
@@ -59,10 +66,22 @@ export interface ReportedError {
   readonly cause?: unknown;
 }
 
+/** Advice that depends on the message: of the same code, others have another cause. */
+const hintsByMessage: readonly [RegExp, string][] = [
+  [/unsupported startup parameter/, pooled],
+  [/not allowed in statement pooling mode/, "set pool_mode = transaction or session in pgbouncer for this database"],
+  [
+    /no encryption|SSL off|SSL connection is required|requires? (?:SSL|TLS|encryption)|insecure connection/i,
+    "the server wants TLS: add ?sslmode=verify-full to DATABASE_URL, with DATABASE_CA_FILE if it has its own authority, or " +
+      "?sslmode=require, which does not check who answers",
+  ],
+];
+
 /** The error of a database that may answer a later attempt, with the hint for the code of `error`.
- *  @param event the beginning of the message, such as `the embedded store failed` */
-export function unavailable(event: string, error: ReportedError): StoreUnavailable {
-  const hint = error.code === undefined ? undefined : hintFor(error.code);
+ *  @param event the beginning of the message, such as `the embedded store failed`
+ *  @param user of the database, who may lack a right */
+export function unavailable(event: string, error: ReportedError, user?: string): StoreUnavailable {
+  const hint = error.code === undefined ? undefined : hintFor(error, error.code, user);
   const { cause } = error;
   return new StoreUnavailable(`${event}: ${textOf(error)}${hint === undefined ? "" : `; ${hint}`}`, { cause });
 }
@@ -72,7 +91,11 @@ export function textOf({ message, code }: ReportedError): string {
   return code === undefined || message.includes(code) ? message : `${message} (${code})`;
 }
 
-function hintFor(code: string): string | undefined {
+function hintFor({ message }: ReportedError, code: string, user: string | undefined): string | undefined {
+  const byMessage = hintsByMessage.find(([pattern]) => pattern.test(message))?.[1];
+  if (byMessage !== undefined) return byMessage;
+  const grant = code === "42501" && user !== undefined ? grantFor(message, user) : undefined;
+  if (grant !== undefined) return `have the owner or a superuser execute: ${grant}`;
   for (let length = code.length; length > 0; length -= 1) {
     const hint = hints[code.slice(0, length)];
     if (hint !== undefined) return hint;

@@ -21,7 +21,9 @@ export function fatalMessageIn(received: Buffer): FatalMessage | undefined {
     // the length includes its own bytes, but not the type
     if (start + 1 + received.readUInt32BE(start + 1) !== received.length) continue;
     const fields = fieldsOf(received.toString("utf8", start + headerBytes));
-    const [severity, code, message] = ["V", "C", "M"].map((field) => fields.get(field));
+    const [code, message] = ["C", "M"].map((field) => fields.get(field));
+    // poolers send only the severity that a server would translate
+    const severity = fields.get("V") ?? fields.get("S");
     if (code === undefined || message === undefined) continue;
     return severity === "FATAL" || severity === "PANIC" || code === crashCode ? { code, message } : undefined;
   }

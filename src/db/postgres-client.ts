@@ -57,6 +57,19 @@ export class PostgresClient implements SqlClient {
     return this.url.place;
   }
 
+  /** See PostgresUrl. */
+  get isPooled(): boolean {
+    return this.url.isPooled;
+  }
+
+  get schema(): string | undefined {
+    return this.url.schema;
+  }
+
+  get user(): string {
+    return this.url.user;
+  }
+
   query<Row>(text: string, params: readonly unknown[] = []): Promise<Row[]> {
     return this.repeatedly((connection) => connection.query<Row>(text, params));
   }
@@ -159,7 +172,7 @@ export class PostgresClient implements SqlClient {
     const { queryLimit } = this.options;
     if (queryLimit !== undefined && isTimeout(cause)) return queryLimit.tooLong();
     if (queryLimit !== undefined && isTemporaryLimit(cause)) return tooLargeForDisk(cause);
-    if (!(cause instanceof DeadlineExceeded)) return translatePostgresError(cause, this.description);
+    if (!(cause instanceof DeadlineExceeded)) return translatePostgresError(cause, this.url);
     this.pool.discardIdle();
     return new StoreUnavailable(`${this.description} did not answer within ${cause.ms / 1000} s`, { cause });
   }

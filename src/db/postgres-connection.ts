@@ -5,6 +5,7 @@ import type { SqlTransaction } from "./client.ts";
 import { fatalMessageIn } from "./fatal-message.ts";
 import type { PostgresUrl } from "./postgres-url.ts";
 import { unavailable } from "./error-hints.ts";
+import { identifier, literal, pooledSettings, sessionSettings } from "./session-settings.ts";
 import { SentStatements } from "./sent-statements.ts";
 import { isUniqueViolation } from "./sqlstate.ts";
 
@@ -30,6 +31,11 @@ const connectTimeoutSeconds = 5;
 const keepAliveSeconds = 10;
 /** How long closing a connection waits for a server that may not answer. */
 const endTimeoutSeconds = 1;
+
+/** @returns the value for SET: a search_path is a list of names already */
+function settingText(name: string, value: string | number): string {
+  return name === "search_path" ? String(value) : literal(String(value));
+}
 
 /** One connection to PostgreSQL: it connects at its first statement, and never reconnects.
  *
@@ -61,7 +67,8 @@ export class PostgresConnection implements SqlTransaction {
       // the others do not end a server process that sends an answer which this process, frozen or cut off, does not receive
       tcp_user_timeout: statementTimeoutMs,
     };
-    const session = { ...timeouts, ...planning, ...(byKey ? keyedPlans : {}) };
+    const path = url.schema === undefined ? {} : { search_path: identifier(url.schema) };
+    const session = { ...sessionSettings, ...path, ...timeouts, ...planning, ...(byKey ? keyedPlans : {}) };
     // a pooler refuses settings that it does not know, and postgres.js omits a 0: in both cases, each transaction sets them
     const perTransaction = url.isPooled || statementTimeoutMs === 0;
     const settings = {
@@ -78,11 +85,11 @@ export class PostgresConnection implements SqlTransaction {
       onnotice: () => undefined,
       onclose: () => this.lose(),
       socket: () => this.openSocket(),
-      connection: { application_name: "gpu-telemetry-pipeline", ...(perTransaction ? {} : session) },
+      connection: { application_name: "gpu-telemetry-pipeline", ...(perTransaction ? pooledSettings : session) },
     };
     this.sql = postgres(url.href, settings);
     // behind a pooler, a setting made outside a transaction may end up in another client's session
-    const local = Object.entries(session).map(([name, value]) => `set local ${name} = ${value}`);
+    const local = Object.entries(session).map(([name, value]) => `set local ${name} = ${settingText(name, value)}`);
     this.begin = perTransaction ? ["begin", ...local].join("; ") : "begin";
   }
 
@@ -251,14 +258,14 @@ export class PostgresConnection implements SqlTransaction {
   }
 
   private lostError(): StoreUnavailable {
-    const { place } = this.options.url;
+    const { place, user } = this.options.url;
     if (this.hasRefusedTls) {
       return new StoreUnavailable(
         `${place} has no TLS, which sslmode in DATABASE_URL needs: switch it on in the server, or correct DATABASE_URL`,
       );
     }
     const fatal = fatalMessageIn(this.received);
-    if (fatal !== undefined) return unavailable(`${place} ended the connection`, fatal);
+    if (fatal !== undefined) return unavailable(`${place} ended the connection`, fatal, user);
     return new StoreUnavailable(
       `the connection to ${place} is lost; if this lasts, check the server's log and the network to it`,
     );

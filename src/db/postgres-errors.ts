@@ -1,6 +1,7 @@
 import postgres from "postgres";
 import { StoreRejected, TelemetryError } from "../domain/errors.ts";
 import { messageOf } from "../kit/message-of.ts";
+import type { PostgresUrl } from "./postgres-url.ts";
 import { textOf, unavailable } from "./error-hints.ts";
 import { isDataError } from "./sqlstate.ts";
 
@@ -23,15 +24,18 @@ export function isDeadlock(error: unknown): boolean {
 }
 
 /** Translates an error of postgres.js, drizzle or a socket into an error that the store's callers handle.
- *  @param place the database, without secrets */
-export function translatePostgresError(cause: unknown, place: string): TelemetryError {
+ *  @param url of the database: its place and user are named */
+export function translatePostgresError(
+  cause: unknown,
+  { place, user }: Pick<PostgresUrl, "place" | "user">,
+): TelemetryError {
   if (cause instanceof TelemetryError) return cause;
   const root = rootOf(cause);
   const { code } = root as { readonly code?: unknown };
   const error = { message: messageOf(root), code: typeof code === "string" ? code : undefined, cause };
   return isRefusal(root)
     ? new StoreRejected(`${place} refused the data: ${textOf(error)}`, { cause })
-    : unavailable(`${place} failed`, error);
+    : unavailable(`${place} failed`, error, user);
 }
 
 /** The innermost cause: drizzle wraps an error with its statement. */

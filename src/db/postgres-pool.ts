@@ -12,9 +12,19 @@ export interface PostgresPoolOptions extends PostgresConnectionOptions {
  *  the usual time limit of a supervisor. */
 const closeTimeoutMs = 5000;
 
+/** A connection that was idle for longer is not used again: a firewall may have dropped it silently, and a statement would then fail only
+ *  after its whole time limit. */
+const idleMaxMs = 30_000;
+
+/** A connection that waits for its next use. */
+interface IdleConnection {
+  readonly connection: PostgresConnection;
+  readonly sinceMs: number;
+}
+
 /** Connections to one database, opened as they are needed. A caller that finds no free connection waits in line. */
 export class PostgresPool {
-  private readonly idle: PostgresConnection[] = [];
+  private readonly idle: IdleConnection[] = [];
   private readonly taken = new Set<PostgresConnection>();
   private readonly line: PromiseWithResolvers<PostgresConnection>[] = [];
   private readonly allGivenBack = Promise.withResolvers<void>();
@@ -49,14 +59,14 @@ export class PostgresPool {
   /** Gives a connection back, so that the next caller in line can have one. */
   give(connection: PostgresConnection): void {
     this.taken.delete(connection);
-    if (connection.isUsable) this.idle.push(connection);
+    if (connection.isUsable) this.idle.push({ connection, sinceMs: this.options.clock.nowMs() });
     this.line.shift()?.resolve(this.next());
     if (this.isClosed && this.taken.size === 0) this.allGivenBack.resolve();
   }
 
   /** Closes the idle connections: if a connection in use gets no answer, they may be broken, too. */
   discardIdle(): void {
-    for (const connection of this.idle.splice(0)) connection.destroy();
+    for (const { connection } of this.idle.splice(0)) connection.destroy();
   }
 
   /** Refuses the callers in line, waits up to `closeTimeoutMs` for the calls under way, then ends all connections. */
@@ -65,15 +75,24 @@ export class PostgresPool {
     for (const { reject } of this.line.splice(0)) reject(this.closedError());
     if (this.taken.size > 0) await endsWithin(this.options.clock, closeTimeoutMs, () => this.allGivenBack.promise);
     for (const connection of this.taken) connection.destroy();
-    await Promise.all(this.idle.splice(0).map((connection) => connection.end()));
+    await Promise.all(this.idle.splice(0).map(({ connection }) => connection.end()));
   }
 
   private next(): PostgresConnection {
-    let connection = this.idle.pop();
-    while (connection !== undefined && !connection.isUsable) connection = this.idle.pop();
-    connection ??= new PostgresConnection(this.options);
+    const connection = this.usable() ?? new PostgresConnection(this.options);
     this.taken.add(connection);
     return connection;
+  }
+
+  /** The connection that was used last, if it can be used again. */
+  private usable(): PostgresConnection | undefined {
+    for (let last = this.idle.pop(); last !== undefined; last = this.idle.pop()) {
+      const { connection, sinceMs } = last;
+      const isFresh = Math.abs(this.options.clock.nowMs() - sinceMs) < idleMaxMs;
+      if (isFresh && connection.isUsable) return connection;
+      connection.destroy();
+    }
+    return undefined;
   }
 
   private closedError(): StoreUnavailable {

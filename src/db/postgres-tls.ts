@@ -19,7 +19,17 @@ const unsupported = {
   channel_binding: "remove it, and use sslmode=verify-full, which keeps others out of the connection in the same way",
   require_auth: "remove it, and use sslmode=verify-full",
   gssencmode: "Kerberos is not used",
+  ssl_min_protocol_version: "remove it: TLS 1.2 or newer is used",
+  ssl_max_protocol_version: "remove it: TLS 1.2 or newer is used",
 } as const;
+
+/** Values of these that ask for nothing. */
+const harmless: Readonly<Partial<Record<string, readonly string[]>>> = {
+  channel_binding: ["prefer", "disable"],
+  gssencmode: ["prefer", "disable"],
+  sslcertmode: ["allow"],
+  ssl_min_protocol_version: ["TLSv1", "TLSv1.1", "TLSv1.2"],
+};
 
 /** The parameters that this module reads, and that must not reach the server. */
 const ownParameters = ["sslmode", "ssl", "sslrootcert", "sslcert", "sslkey", "sslcompression", "sslsni"] as const;
@@ -75,7 +85,9 @@ type Given = Readonly<Partial<Record<(typeof ownParameters)[number], string>>>;
 
 function parametersOf(params: URLSearchParams): Given {
   for (const [name, advice] of Object.entries(unsupported)) {
-    if (params.has(name)) throw refusal(`${name} is not supported: ${advice}`);
+    const isHarmless = params.getAll(name).every((value) => harmless[name]?.includes(value));
+    if (params.has(name) && isHarmless) params.delete(name);
+    else if (params.has(name)) throw refusal(`${name} is not supported: ${advice}`);
   }
   const twice = ownParameters.find((name) => params.getAll(name).length > 1);
   if (twice !== undefined) throw refusal(`${twice} is there twice`);

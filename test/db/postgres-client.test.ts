@@ -150,6 +150,18 @@ describe("parameters and results", () => {
 });
 
 describe("connections", () => {
+  test("are used again, but not after they were idle for longer than a firewall may keep them", async () => {
+    const clock = new ManualClock();
+    const client = open({ clock });
+    const pid = async (): Promise<unknown> =>
+      (await client.query<{ pid: number }>("select pg_backend_pid() as pid"))[0]?.pid;
+    const first = await pid();
+    await clock.advance(29_000);
+    expect(await pid()).toBe(first);
+    await clock.advance(30_000);
+    expect(await pid()).not.toBe(first);
+  });
+
   test("are limited to the given number, and waiting calls get their turn", async () => {
     const client = open({ maxConnections: 2 });
     const pids = await Promise.all(

@@ -1,5 +1,6 @@
 import type { UsageSettings } from "../../../domain/usage/usage-hour.ts";
 import type { Logger } from "pino";
+import { checkServer } from "../../../db/check-server.ts";
 import { type DatabaseEngine, detectEngine } from "../../../db/engine.ts";
 import { GatedClient } from "../../../db/gated-client.ts";
 import { checkSchema, migratePostgres } from "../../../db/migrate-postgres.ts";
@@ -121,6 +122,7 @@ class PostgresClients {
   /** Brings the schema up to date, or checks that it is up to date, and detects the database's engine.
    *  @throws as `openPostgresStore` does */
   async prepare(): Promise<DatabaseEngine> {
+    await checkServer(this.writer);
     await (this.migrate ? migratePostgres(this.writer) : checkSchema(this.writer));
     return detectEngine(this.reader);
   }

@@ -120,7 +120,7 @@ select pg_try_advisory_xact_lock(${this.options.lockKey}) as "isElected",
 
   private translated(error: unknown): TelemetryError {
     const { place } = this.url;
-    if (!(error instanceof DeadlineExceeded)) return translatePostgresError(error, place);
+    if (!(error instanceof DeadlineExceeded)) return translatePostgresError(error, this.url);
     return new StoreUnavailable(`${place} did not answer within ${error.ms / 1000} s`, { cause: error });
   }
 }
