@@ -2,15 +2,18 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import config from "../drizzle.config.ts";
+import { metricText } from "../src/domain/metric-text.ts";
+import { metrics } from "../src/domain/metrics.ts";
 import { answersHelp } from "../src/terminal/answers-help.ts";
 
 const usage = `Generates a migration with the changes of src/db/schema.ts since the newest migration, and with what drizzle-kit does not
-know: the storage of new columns of blocks, and the view telemetry_all.
+know: the storage and the comments of new columns, and the views telemetry_all and telemetry_named.
   bun run db:generate [--out ${config.out}] [--name NAME]`;
 
 const statementBreak = "--> statement-breakpoint\n";
 const changesMetrics =
   /^ALTER TABLE "telemetry" (?:ADD COLUMN "[^"]+" double precision|(?:ALTER|DROP|RENAME) COLUMN )/m;
+const addsMetricColumn = /^ALTER TABLE "([^"]+)" ADD COLUMN "([^"]+)" "?(bytea|double precision)"?/gm;
 const addsPackedColumn = /^ALTER TABLE "([^"]+)" ADD COLUMN "([^"]+)" "?bytea"?/gm;
 
 async function migrationsIn(folder: string): Promise<ReadonlySet<string>> {
@@ -35,11 +38,23 @@ async function generate(folder: string, name: string | undefined): Promise<void>
   if ((await kit.exited) !== 0) process.exit(1);
 }
 
-/** The view has the columns of telemetry, and would keep those that it has from being changed. */
-function withView(migration: string): string {
+/** The views have the columns of telemetry, and would keep those that they have from being changed. */
+function withViews(migration: string): string {
   if (!changesMetrics.test(migration)) return migration;
-  const statements = ["DROP VIEW IF EXISTS telemetry_all;", migration.trimEnd(), "SELECT create_telemetry_all();\n"];
-  return statements.join(statementBreak);
+  const drop = ["DROP VIEW IF EXISTS telemetry_named;", "DROP VIEW IF EXISTS telemetry_all;"];
+  const create = ["SELECT create_telemetry_all();", "SELECT create_telemetry_named();\n"];
+  return [...drop, migration.trimEnd(), ...create].join(statementBreak);
+}
+
+/** Adds statements that say what the columns of new metrics are. */
+function withComments(migration: string): string {
+  const comments = [...migration.matchAll(addsMetricColumn)].flatMap(([, table = "", column = "", type]) => {
+    const metric = metrics.find(({ name }) => name === column);
+    if (metric === undefined) return [];
+    const text = `${metricText(metric)}${type === "bytea" ? ", packed" : ""}`.replaceAll("'", "''");
+    return [`COMMENT ON COLUMN "${table}"."${column}" IS '${text}';`];
+  });
+  return comments.length === 0 ? migration : [migration.trimEnd(), ...comments].join(statementBreak);
 }
 
 /** Adds statements that keep new columns of packed values out of PostgreSQL's own compression: it costs time and gains nothing. */
@@ -56,5 +71,5 @@ const existing = await migrationsIn(values.out);
 await generate(values.out, values.name);
 for (const name of (await migrationsIn(values.out)).difference(existing)) {
   const path = join(values.out, name);
-  await Bun.write(path, withView(withStorage(await Bun.file(path).text())));
+  await Bun.write(path, withViews(withComments(withStorage(await Bun.file(path).text()))));
 }

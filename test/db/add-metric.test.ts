@@ -82,14 +82,20 @@ test("from one entry in the catalogue, the commands generate the client and a mi
   await checkout.run(["bun", "run", "db:generate", "--name", "recipe_metric"]);
   const migrations = [...new Bun.Glob("*_recipe_metric.sql").scanSync(join(checkout.dir, "drizzle"))];
   const migration = await Bun.file(join(checkout.dir, "drizzle", migrations[0] ?? "")).text();
+  const text = "A metric of the recipe; percent, gauge (DCGM_FI_DEV_RECIPE_METRIC, field 9191)";
   expect(migration.split("--> statement-breakpoint\n").toSorted()).toEqual([
     'ALTER TABLE "blocks" ADD COLUMN "recipe_metric" "bytea";',
     'ALTER TABLE "blocks" ALTER COLUMN "recipe_metric" SET STORAGE EXTERNAL;',
     'ALTER TABLE "rollups" ADD COLUMN "recipe_metric" "bytea";',
     'ALTER TABLE "rollups" ALTER COLUMN "recipe_metric" SET STORAGE EXTERNAL;',
     'ALTER TABLE "telemetry" ADD COLUMN "recipe_metric" double precision;',
+    `COMMENT ON COLUMN "blocks"."recipe_metric" IS '${text}, packed';`,
+    `COMMENT ON COLUMN "rollups"."recipe_metric" IS '${text}, packed';`,
+    `COMMENT ON COLUMN "telemetry"."recipe_metric" IS '${text}';`,
     "DROP VIEW IF EXISTS telemetry_all;",
-    "SELECT create_telemetry_all();\n",
+    "DROP VIEW IF EXISTS telemetry_named;",
+    "SELECT create_telemetry_all();",
+    "SELECT create_telemetry_named();\n",
   ]);
   // nothing is left to generate
   await checkout.run(["bun", "run", "db:generate", "--name", "again"]);

@@ -1,4 +1,5 @@
 import { type Static, type TNumber, type TOptional, Type } from "@sinclair/typebox";
+import { metricText } from "../../domain/metric-text.ts";
 import { type Metric, metrics } from "../../domain/metrics.ts";
 import { type Gpu, noOccupants, noWorkload } from "../../domain/gpu.ts";
 import { migPartOf } from "../../domain/mig-instance.ts";
@@ -56,9 +57,8 @@ const rollupSchema = Type.Object(
   },
 );
 
-function metricField({ description, unit, dcgmField, dcgmFieldId, kind }: Metric): TOptional<TNumber> {
-  const origin = dcgmFieldId === undefined ? dcgmField : `${dcgmField}, field ${dcgmFieldId}`;
-  return Type.Optional(Type.Number({ description: `${description}; ${unit}, ${kind} (${origin})` }));
+function metricField(metric: Metric): TOptional<TNumber> {
+  return Type.Optional(Type.Number({ description: metricText(metric) }));
 }
 
 /** The metrics of a record: those of the catalogue, and all others in `custom`. */
