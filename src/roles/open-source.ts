@@ -86,11 +86,20 @@ async function targetsOf(config: Config, parts: SourceParts): Promise<ExporterTa
   return openExporters(config, parts);
 }
 
+/** The time from the beginning of a round to that of the next one, at least: a file of a single instant takes no time by itself. */
+const roundMinMs = 1000;
+
 async function fileInput(config: Config, path: string, parts: SourceParts): Promise<StreamedInput> {
+  const { clock } = parts;
   const open = (await isSmiFile(path)) ? smiFileOpener(config, path, parts) : roundOpener(config, path, parts);
   const first = await open(0);
-  const openLater = (round: number): Promise<ReplayableSource | undefined> =>
-    config.loopMode ? open(round) : Promise.resolve(undefined);
+  let nextRoundAtMs = clock.nowMs() + roundMinMs;
+  const openLater = async (round: number): Promise<ReplayableSource | undefined> => {
+    if (!config.loopMode) return undefined;
+    await clock.sleep(nextRoundAtMs - clock.nowMs());
+    nextRoundAtMs = clock.nowMs() + roundMinMs;
+    return open(round);
+  };
   const openRound: ReplayableInput["openRound"] = (round) => (round === 0 ? Promise.resolve(first) : openLater(round));
   return { name: mainService, error: noError, kind: "replayable", first, openRound };
 }

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { RecordBatch, RejectedInput } from "../../domain/batch.ts";
+import { fileOfRound } from "../../domain/round-source.ts";
 import { hourMs } from "../../domain/time-range.ts";
 import type { SqlTransaction } from "../client.ts";
 import { numberArray, textArray } from "./array-literal.ts";
@@ -19,7 +20,7 @@ interface StoredMessage {
 }
 
 /** Stores a message's rejected inputs. A row of a file is ignored if the same field of the same row is already stored, from
- *  another message. An input of a live source's reading is ignored if its source, reason, field and series are already stored in the
+ *  another message: a file that is played again and again has it once. An input of a live source's reading is ignored if its source, reason, field and series are already stored in the
  *  hour: a line that is bad in one reading is bad in all of them. All other inputs are stored: no other message has them. */
 export function insertQuarantine(
   transaction: SqlTransaction,
@@ -32,7 +33,7 @@ export function insertQuarantine(
   const texts = (field: "reason" | "field" | "value" | "message" | "raw"): string =>
     textArray(rejected.map((input) => input[field]));
   transaction.send(text, [
-    source.sourceId,
+    fileOfRound(source.sourceId) ?? source.sourceId,
     textArray(items.map((item, index) => inHour[index] ?? item)),
     // the text of a reading is not kept, and its bytes move with the numbers before them
     numberArray(rejected.map(({ byte }, index) => (inHour[index] === undefined ? byte : 0))),
