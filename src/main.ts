@@ -20,6 +20,7 @@ import type { HealthOptions } from "./routes/operations/health-routes.ts";
 import { answersHelp } from "./terminal/answers-help.ts";
 import { bannerText } from "./terminal/banner.ts";
 import { makeLog } from "./terminal/log.ts";
+import { nextSteps } from "./terminal/next-steps.ts";
 import { print, printError } from "./terminal/print.ts";
 
 // The only file of src that reads the environment, handles signals and exits.
@@ -52,14 +53,14 @@ async function main(): Promise<void> {
     port = await listen(app, opened);
     onListening(port);
   } catch (error) {
-    opened.shared.stopDrawing();
+    opened.shared.monitor.stop();
     await stopAll(services, AbortSignal.abort());
     await opened.shared.close();
     throw error;
   }
   print(bannerOf(opened, port));
   await stopRequested;
-  opened.shared.stopDrawing();
+  opened.shared.monitor.stop();
   const elapsedMs = stopwatch();
   registration.drain();
   draining.abort();
@@ -70,13 +71,19 @@ async function main(): Promise<void> {
 }
 
 /** What the process prints when it serves at a port. */
-function bannerOf({ shared: { config, store }, roles, access, tls }: OpenRoles, port: number): string {
+function bannerOf({ shared: { config, store, monitor }, roles, access, tls }: OpenRoles, port: number): string {
+  const url = `${tls === undefined ? "http" : "https"}://${urlHost(config.host)}:${port}`;
+  const { clusterId, csvFile } = config;
+  const stepsAfter = (file: string | undefined): readonly string[] =>
+    config.roles.includes("gateway") ? nextSteps({ url, clusterId, csvFile: file }) : [];
+  monitor.suggest(stepsAfter(csvFile));
   return bannerText({
-    url: `${tls === undefined ? "http" : "https"}://${urlHost(config.host)}:${port}`,
+    url,
     roles: roles.map(({ banner }) => banner),
     store: store.current?.description,
     access: access.notice,
     queue: config.etcdEndpoints?.join(", "),
+    next: stepsAfter(undefined),
   });
 }
 

@@ -65,8 +65,8 @@ export interface SharedParts extends Surroundings {
   readonly registry: Registry;
   /** Services that belong to no single role. */
   readonly services: readonly Service[];
-  /** Gives the terminal back as it was, if a progress bar is drawn on it. */
-  stopDrawing(): void;
+  /** Shows the import of a file. */
+  readonly monitor: Pick<ImportMonitor, "suggest" | "stop">;
   /** Closes the queue, etcd's client and the store. Call it after the services have stopped. */
   close(): Promise<void>;
 }
@@ -105,7 +105,7 @@ export function openSharedParts(
     listener: fanOut([pipelineInstruments(registry), monitor.listener(), loadMeter.listener]),
     registry,
     services: etcdServices(config, etcd, { clock, log, instanceId, registry }),
-    stopDrawing: () => monitor.stop(),
+    monitor,
     close: async () => {
       await queue.close();
       etcd?.close();

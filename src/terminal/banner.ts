@@ -15,14 +15,17 @@ export function bannerText(options: {
   readonly access: string | undefined;
   /** The endpoints of etcd; undefined if the queue is in this process's memory. */
   readonly queue: string | undefined;
+  /** Commands for another terminal; empty if the process answers no questions. */
+  readonly next: readonly string[];
 }): string {
-  const { url, roles, store, access, queue } = options;
+  const { url, roles, store, access, queue, next } = options;
   const pages = [...roles.flatMap((role) => role.pages), ["health", "/health"], ["metrics", "/metrics"]] as const;
   const facts = [
     ...roles.flatMap((role) => role.facts),
     ...(access === undefined ? [] : [["access", access] as const]),
     ...(queue === undefined ? [] : [["queue", `etcd at ${queue}`] as const]),
     ...(store === undefined ? [] : [["data", store] as const]),
+    ...next.map((command, index) => [index === 0 ? "next" : "", command] as const),
   ];
   const lines = [...pages.map(([label, path]) => [label, `${url}${path}`] as const), ...facts];
   return ["", "GPU telemetry pipeline", ...lines.map(([label, text]) => `  ${label.padEnd(10)} ${text}`), ""].join(

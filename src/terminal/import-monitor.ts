@@ -36,6 +36,7 @@ export class ImportMonitor {
   private published = nothingPublished;
   private duplicateMessages = 0;
   private isStopped = false;
+  private next: readonly string[] = [];
 
   constructor(private readonly options: ImportMonitorOptions) {
     this.bar = new SingleBar({
@@ -75,6 +76,11 @@ export class ImportMonitor {
         );
       },
     };
+  }
+
+  /** @param next commands for another terminal, which are printed after an import */
+  suggest(next: readonly string[]): void {
+    this.next = next;
   }
 
   /** Removes the bar, and gives the terminal its cursor and its line wrap back. If an import is under way, says how far it has come. */
@@ -132,6 +138,7 @@ export class ImportMonitor {
         absentBytes: bytesIn(this.covered.flatMap((range) => gapsIn(range, stored))),
         deadLetters: stats.deadMessages,
         unreadColumns: source.unreadColumns,
+        next: this.next,
       }),
     );
   }

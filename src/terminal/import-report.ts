@@ -64,11 +64,13 @@ export interface ImportReport {
   readonly deadLetters: number;
   /** Columns of the file that were not read completely. */
   readonly unreadColumns: readonly string[];
+  /** Commands to go on with; may be empty. */
+  readonly next: readonly string[];
 }
 
 /** The table that is printed after an import. */
 export function importReportText(report: ImportReport): string {
-  const { description, thisRun, inAll, seconds, absentBytes, deadLetters, unreadColumns } = report;
+  const { description, thisRun, inAll, seconds, absentBytes, deadLetters, unreadColumns, next } = report;
   const isPartial = thisRun.rows !== inAll.rows;
   const line = (label: string, value: number, total: number): string =>
     `  ${label.padEnd(34)}${grouped(isPartial ? value : total).padStart(14)}${isPartial ? grouped(total).padStart(16) : ""}`;
@@ -94,6 +96,7 @@ export function importReportText(report: ImportReport): string {
     `  ${"seconds".padEnd(34)}${seconds.toFixed(2).padStart(14)}`,
     `  ${"samples/s".padEnd(34)}${grouped(Math.round(thisRun.samples / Math.max(seconds, 0.001))).padStart(14)}`,
     ...(absentBytes > 0 ? [absentText] : []),
+    ...(next.length > 0 ? ["", "Next, in another terminal:", ...next.map((command) => `  ${command}`)] : []),
     "",
   ].join("\n");
 }

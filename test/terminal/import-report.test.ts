@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test";
 import { makeBatch } from "../../dev/make-batch.ts";
+import { nextSteps } from "../../src/terminal/next-steps.ts";
 import { addStored, emptyFigures, importReportText } from "../../src/terminal/import-report.ts";
 
-const report = { description: "file.csv", seconds: 1, deadLetters: 0, absentBytes: 0 };
+const report = { description: "file.csv", seconds: 1, deadLetters: 0, absentBytes: 0, next: [] };
 const figures = { ...emptyFigures(), rows: 9, samples: 5, duplicates: 2 };
 
 test("the report of an import counts conflicting values and names the columns that were not read", () => {
@@ -18,6 +19,20 @@ test("this run counts the conflicts and rejections that the store finds between 
   addStored(counted, makeBatch([]), { duplicate: false, ...counts, contested: [] });
   addStored(counted, makeBatch([]), { duplicate: true, ...counts, contested: [] });
   expect(counted).toMatchObject({ conflicts: 2, rejected: { uuid_on_two_hosts: 3 } });
+});
+
+test("a report ends with the commands to go on with, ready to copy", () => {
+  const next = nextSteps({ url: "http://localhost:9090", clusterId: "lab", csvFile: "my file.csv" });
+  expect(importReportText({ ...report, thisRun: figures, inAll: figures, unreadColumns: [], next })).toEndWith(
+    `
+Next, in another terminal:
+  bun run telemetry --url http://localhost:9090 hosts
+  bun run telemetry --url http://localhost:9090 latest
+  CLUSTER_ID=lab bun run verify --csv 'my file.csv' --url http://localhost:9090
+`,
+  );
+  const plain = { url: "http://localhost:8080", clusterId: "local-cluster", csvFile: "fleet.csv" };
+  expect(nextSteps(plain).at(-1)).toBe("bun run verify --csv fleet.csv");
 });
 
 test("without conflicts and unread columns, a report has no lines about them", () => {
