@@ -76,6 +76,8 @@ test("the newest records say how many there are, and lead on to all of them, in 
     expect(new Set(uuids).size).toBe(4);
     for (const accept of ["text/csv", "application/x-ndjson"]) {
       const { headers } = await as(path, accept);
+      const head = await gateway.get(path, { method: "HEAD", headers: { accept } });
+      expect([head.headers.get("x-total-count"), head.headers.get("link")]).toEqual(["4", headers.get("link")]);
       expect([headers.get("x-total-count"), headers.get("x-next-cursor")]).toEqual(["4", first.next_cursor ?? ""]);
       const link = /^<(.+)>; rel="next"$/.exec(headers.get("link") ?? "")?.[1] ?? "";
       const rest = await as(link, "application/x-ndjson");

@@ -20,7 +20,7 @@ const challenge = `Basic realm="gpu-telemetry", charset="UTF-8", ${bearerChallen
 export interface AccessCheckOptions {
   readonly access: Access;
   readonly trail: AuditTrail;
-  /** True if the last address of X-Forwarded-For is the client's: only behind a proxy that sets this header. */
+  /** Whether X-Forwarded-For has the client's address: only behind proxies that set this header. */
   readonly trustsForwardedFor: TrustedHops;
   /** Maximum number of requests a second without a valid credential from one address; 0: no limit. */
   readonly unauthenticatedPerSecond: number;

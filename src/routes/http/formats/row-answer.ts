@@ -5,7 +5,8 @@ import type { Row } from "./columns.ts";
 import { compressedStream } from "./compress.ts";
 import { jsonCell, textCell } from "./csv-cells.ts";
 import { type Paging, pagingHeaders } from "./paging-headers.ts";
-import { headOf, rowHeaders } from "./head-of.ts";
+import { headAnswer } from "../head-answer.ts";
+import { rowHeaders } from "./head-of.ts";
 import { encodingOf, type Format } from "./negotiate.ts";
 
 /** Rows that arrive in parts, and the format to write them in. */
@@ -27,7 +28,8 @@ const rowsAtOnce = 100;
 /** Streams an answer part by part, with one part in memory at a time. An error before the first part becomes an error
  *  response; a later error aborts the stream, as does the end of the caller. For a HEAD request, no part is read. */
 export async function rowAnswer({ request, format, columns, parts, paging = {} }: RowAnswer): Promise<Response> {
-  if (request.method === "HEAD") return headOf(request, format);
+  const headers = { ...rowHeaders(request, format), ...pagingHeaders(request, paging) };
+  if (request.method === "HEAD") return headAnswer(request, headers);
   // the stream is read after the request's handler has ended
   const asker = presentAsker() ?? new Asker(() => requesterOf(request));
   const release = asker.hold("exports");
@@ -39,7 +41,7 @@ export async function rowAnswer({ request, format, columns, parts, paging = {} }
   const body = bodyOf(texts, asker, release);
   const encoding = encodingOf(request);
   const sent = encoding === undefined ? body : compressedStream(body, encoding);
-  return new Response(sent, { headers: { ...rowHeaders(request, format), ...pagingHeaders(request, paging) } });
+  return new Response(sent, { headers });
 }
 
 async function beginningOf(parts: RowAnswer["parts"], columns: RowAnswer["columns"] | undefined) {
