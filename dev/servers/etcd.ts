@@ -1,9 +1,11 @@
 import { chmodSync, copyFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { untilResolved } from "../until.ts";
 import { type ClientCertificate, makeCertificates } from "./certificates.ts";
 import { freePorts } from "./free-ports.ts";
 import { makeRunFolder } from "./run-folder.ts";
-import { runInTrixie, TrixieServer } from "./trixie-server.ts";
+import { runInTrixie, type TrixieCommand, TrixieServer } from "./trixie-server.ts";
 import { trixieFolder } from "./trixie.ts";
 
 /** One etcd process. After a kill, `start` restarts it with the same data and ports. If a majority of the cluster is down,
@@ -21,6 +23,11 @@ export interface EtcdMember {
   start(): Promise<void>;
   /** Sends a signal, such as SIGSTOP or SIGCONT, and does not wait. */
   signal(signal: NodeJS.Signals): void;
+  /** Has the member give free pages of its file back. It answers nothing meanwhile. */
+  defragment(): Promise<void>;
+  /** Kills the member and removes its data, and adds an empty one in its place, as after the loss of a disk. Needs a majority of the
+   *  others. Resolves when the new one is healthy. */
+  replace(): Promise<void>;
 }
 
 /** A running etcd of one or three members. */
@@ -59,13 +66,20 @@ interface Seat {
   readonly metricsUrl: string;
 }
 
+/** What the members of a cluster share. */
+interface Cluster {
+  readonly seats: readonly Seat[];
+  readonly options: EtcdOptions;
+  readonly place: Pick<TrixieCommand, "trixie" | "folder" | "user">;
+}
+
 /** Starts etcd. Its data is removed by `stop`, or when this process ends. etcd does not compact by itself.
  *  @throws Error with the last lines of a member's log, the output of a command that failed, or the missing requirement */
 export async function startEtcd(options: EtcdOptions): Promise<EtcdCluster> {
   const trixie = await trixieFolder();
   const seats = await takeSeats(options);
   const folder = makeRunFolder();
-  const members: TrixieServer[] = [];
+  const members: EtcdMember[] = [];
   const stop = async (): Promise<void> => {
     await Promise.all(members.map((member) => member.kill()));
     await folder.remove();
@@ -81,11 +95,7 @@ export async function startEtcd(options: EtcdOptions): Promise<EtcdCluster> {
       chmodSync(snapshot, 0o644);
       for (const seat of seats) await runInTrixie({ ...place, command: restoreCommand(seat, seats) });
     }
-    for (const seat of seats) {
-      const { name, netns, metricsUrl } = seat;
-      const command = commandOf(seat, seats, options);
-      members.push(new TrixieServer({ ...place, name, netns, command, answers: () => isHealthy(metricsUrl) }));
-    }
+    for (const seat of seats) members.push(memberOf(seat, { seats, options, place }));
     await Promise.all(members.map((member) => member.start()));
     const [first] = seats as [Seat];
     if (options.user !== undefined) {
@@ -93,7 +103,7 @@ export async function startEtcd(options: EtcdOptions): Promise<EtcdCluster> {
     }
     return {
       endpoints: seats.map(({ clientUrl }) => clientUrl),
-      members: members.map((member, index) => memberOf(member, seats[index] as Seat, folder.path)),
+      members,
       tls,
       stop,
     };
@@ -133,7 +143,9 @@ function restoreCommand({ name, peerUrl }: Seat, seats: readonly Seat[]): string
   ];
 }
 
-function commandOf(seat: Seat, seats: readonly Seat[], { tls, quotaBytes = defaultQuotaBytes }: EtcdOptions): string[] {
+/** @param state `existing`: the member is an empty one that joins the others */
+function commandOf(seat: Seat, { seats, options }: Cluster, state: "new" | "existing"): string[] {
+  const { tls, quotaBytes = defaultQuotaBytes } = options;
   const { name, listenUrl, clientUrl, peerUrl, metricsUrl } = seat;
   const tlsFlags = ["--cert-file=/srv/server.pem", "--key-file=/srv/server-key.pem", "--trusted-ca-file=/srv/ca.pem"];
   return [
@@ -145,7 +157,7 @@ function commandOf(seat: Seat, seats: readonly Seat[], { tls, quotaBytes = defau
     `--listen-peer-urls=${peerUrl}`,
     `--initial-advertise-peer-urls=${peerUrl}`,
     `--initial-cluster=${clusterOf(seats)}`,
-    "--initial-cluster-state=new",
+    `--initial-cluster-state=${state}`,
     `--listen-metrics-urls=${metricsUrl}`,
     ...["--snapshot-count=1000", "--experimental-snapshot-catchup-entries=1000"],
     `--quota-backend-bytes=${quotaBytes}`,
@@ -178,16 +190,39 @@ async function isHealthy(metricsUrl: string): Promise<boolean> {
   return response.ok && ((await response.json()) as { health: string }).health === "true";
 }
 
-function memberOf(server: TrixieServer, { name, clientUrl }: Seat, folder: string): EtcdMember {
+function memberOf(seat: Seat, cluster: Cluster): EtcdMember {
+  const { name, netns, clientUrl, metricsUrl, peerUrl } = seat;
+  const { place, seats } = cluster;
+  const dataFolder = join(place.folder, name);
+  const serverIn = (state: "new" | "existing"): TrixieServer => {
+    const command = commandOf(seat, cluster, state);
+    return new TrixieServer({ ...place, name, netns, command, answers: () => isHealthy(metricsUrl) });
+  };
+  let server = serverIn("new");
+  const control = async (at: Seat, ...words: string[]): Promise<string> =>
+    runInTrixie({ ...place, netns: at.netns, command: ["etcdctl", `--endpoints=${at.clientUrl}`, ...words] });
+  const replace = async (): Promise<void> => {
+    const other = seats.find((each) => each !== seat) as Seat;
+    await server.kill();
+    await rm(dataFolder, { recursive: true, force: true });
+    const row = (await control(other, "member", "list")).split("\n").find((line) => line.includes(`, ${name}, `));
+    await control(other, "member", "remove", row?.split(",")[0] ?? name);
+    // the others first have to notice that all of them are there
+    await untilResolved(() => control(other, "member", "add", name, `--peer-urls=${peerUrl}`), { timeoutMs: 30_000 });
+    server = serverIn("existing");
+    await server.start();
+  };
   return {
     name,
     clientUrl,
-    dataFolder: join(folder, name),
+    dataFolder,
     get pid() {
       return server.pid;
     },
     kill: (signal) => server.kill(signal),
     start: () => server.start(),
     signal: (signal) => server.signal(signal),
+    defragment: async () => void (await control(seat, "defrag")),
+    replace,
   };
 }

@@ -1,3 +1,4 @@
+import { constants } from "node:os";
 import { parseArgs } from "node:util";
 import { answersHelp } from "../../src/terminal/answers-help.ts";
 import { startServers } from "./harness/processes.ts";
@@ -85,6 +86,10 @@ const startedAtMs = Date.now();
 const isOver = (ran: number): boolean =>
   minutes === undefined ? ran >= Number(values.seeds) : Date.now() - startedAtMs >= minutes * 60_000;
 const servers = await startServers(values.scrapes ? scrapingStreamers : 0);
+// processes of the pipeline end with this one; namespaces of a network do not
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.once(signal, () => void servers.stop().finally(() => process.exit(128 + constants.signals[signal])));
+}
 let faults = 0;
 let ran = 0;
 let failed = false;

@@ -1,5 +1,5 @@
 import { collectors, coordinators, etcdMembers, type Servers, streamers } from "./processes.ts";
-import { databaseSignals, inflict } from "./inflict.ts";
+import { clockSkewsMs, databaseSignals, directions, inflict } from "./inflict.ts";
 import { drawScenario, type Fault, type FaultKind, faultKinds, kindsOfScrapes } from "./scenario.ts";
 import type { Victims } from "./victims.ts";
 
@@ -21,13 +21,15 @@ export const losesData = (kind: FaultKind): boolean => kind === "failover" || ki
 export function drawFaults({ network }: Servers, options: DisturbanceOptions): Fault[] {
   const workers = collectors + streamers + coordinators;
   const targets = {
-    ...{ kill: workers, terminate: workers, freeze: workers, leader: 1 },
+    ...{ kill: workers, terminate: workers, freeze: workers, clock: workers * clockSkewsMs.length, leader: 1 },
+    ...{ "freeze-etcd": etcdMembers, "defragment-etcd": etcdMembers, "replace-etcd": etcdMembers },
     ...{ "partition-etcd": etcdMembers, "partition-collector": collectors },
+    ...{ "one-way-etcd": etcdMembers * directions.length, "one-way-collector": collectors * directions.length },
     ...{ database: databaseSignals.length, "tables-disk": 1, "cluster-disk": 1, failover: 1, restore: 1 },
     "second-pipeline": 1,
   };
   const ofFiles = faultKinds.filter((kind) => !kindsOfScrapes.has(kind));
-  const possible = network === undefined ? ofFiles.filter((kind) => !kind.startsWith("partition")) : ofFiles;
+  const possible = network === undefined ? ofFiles.filter((kind) => !/^(?:partition|one-way)-/.test(kind)) : ofFiles;
   const kinds = options.first === "second-pipeline" ? possible.filter((kind) => !losesData(kind)) : possible;
   return drawScenario({ ...options, kinds, targets });
 }

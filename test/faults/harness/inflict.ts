@@ -9,6 +9,12 @@ import type { Worker } from "./workers.ts";
 /** The signals that stop the database. SIGKILL acts as a crash, SIGINT is a fast shutdown, and SIGQUIT an immediate one. */
 export const databaseSignals = ["SIGKILL", "SIGINT", "SIGQUIT"] as const;
 
+/** How far a clock is ahead of the machine's. Leases last a few seconds. */
+export const clockSkewsMs = [-90_000, -4_000, 4_000, 90_000] as const;
+
+/** The directions of a connection that works one way. */
+export const directions = ["sending", "receiving"] as const;
+
 /** Inflicts a fault, and heals it after its duration. A worker restarts its process after a kill or a termination. */
 export async function inflict(fault: Fault, victims: Victims): Promise<void> {
   const { servers, workers, record } = victims;
@@ -29,6 +35,16 @@ export async function inflict(fault: Fault, victims: Victims): Promise<void> {
       worker.signal("SIGSTOP");
       await waitAndRecord(`SIGCONT ${worker.name}`);
       return worker.signal("SIGCONT");
+    case "clock": {
+      const skewMs = clockSkewsMs[Math.floor(fault.target / workers.length) % clockSkewsMs.length] as number;
+      record(`kill -9 ${worker.name}, whose clock is then ${skewMs / 1000} s ahead`);
+      worker.setClock(skewMs);
+      return worker.signal("SIGKILL");
+    }
+    case "freeze-etcd":
+    case "defragment-etcd":
+    case "replace-etcd":
+      return inflictOnMember(fault, victims);
     case "leader": {
       const leader = await leaderOf(servers);
       const member = servers.etcd.members[leader];
@@ -53,6 +69,16 @@ export async function inflict(fault: Fault, victims: Victims): Promise<void> {
       await waitAndRecord(`reconnect ${fault.kind.slice("partition-".length)} ${fault.target}`);
       return host?.reconnect();
     }
+    case "one-way-etcd":
+    case "one-way-collector":
+      return cutOffOneWay(fault, victims);
+    case "freeze-database":
+      return victims.atDatabase(async () => {
+        record(`SIGSTOP database for ${fault.lastsMs} ms`);
+        servers.database.signal("SIGSTOP");
+        await waitAndRecord("SIGCONT database");
+        servers.database.signal("SIGCONT");
+      });
     case "database": {
       const signal = databaseSignals[fault.target % databaseSignals.length];
       return victims.atDatabase(async () => {
@@ -75,6 +101,32 @@ export async function inflict(fault: Fault, victims: Victims): Promise<void> {
     case "exporters":
       throw new Error("this run has no exporters");
   }
+}
+
+async function inflictOnMember({ kind, target, lastsMs }: Fault, { servers, record }: Victims): Promise<void> {
+  const member = servers.etcd.members[target % servers.etcd.members.length];
+  record(`${kind} ${member?.name}`);
+  if (kind === "defragment-etcd") return member?.defragment();
+  if (kind === "replace-etcd") {
+    await member?.replace();
+    return record(`${member?.name} is replaced`);
+  }
+  member?.signal("SIGSTOP");
+  await Bun.sleep(lastsMs);
+  member?.signal("SIGCONT");
+  record(`SIGCONT ${member?.name} after ${lastsMs} ms`);
+}
+
+async function cutOffOneWay({ kind, target, lastsMs }: Fault, { servers, record }: Victims): Promise<void> {
+  const hosts = kind === "one-way-etcd" ? servers.etcdHosts : servers.collectorHosts;
+  const index = target % hosts.length;
+  const direction = directions[Math.floor(target / hosts.length) % directions.length] as (typeof directions)[number];
+  const name = `${kind.slice("one-way-".length)} ${index}`;
+  record(`${name} stops ${direction} for ${lastsMs} ms`);
+  await hosts[index]?.cutOffOneWay(direction);
+  await Bun.sleep(lastsMs);
+  record(`reconnect ${name}`);
+  await hosts[index]?.reconnect();
 }
 
 function hostsOf({ etcdHosts, collectorHosts, streamerHosts }: Servers) {

@@ -1,9 +1,14 @@
+import { existsSync } from "node:fs";
+
 /** A host of the test network: a network namespace with one address. */
 export interface TestHost {
   readonly netns: string;
   readonly address: string;
   /** Disconnects the host as if its cable were pulled: no packet arrives or leaves, and no connection is closed. */
   cutOff(): Promise<void>;
+  /** Cuts one direction off: no packet leaves the host, or none arrives. */
+  cutOffOneWay(direction: "sending" | "receiving"): Promise<void>;
+  /** Undoes `cutOff` and `cutOffOneWay`. */
   reconnect(): Promise<void>;
 }
 
@@ -27,6 +32,16 @@ async function ip(...words: string[]): Promise<void> {
   if ((await child.exited) !== 0) throw new Error(`ip ${words.join(" ")}: ${errors.trim()}`);
 }
 
+/** Removes the networks that killed processes have left. */
+async function removeLeftovers(): Promise<void> {
+  const list = await Bun.spawn(["ip", "netns", "list"], { stdio: ["ignore", "pipe", "ignore"] }).stdout.text();
+  for (const [name = "", id = ""] of list.matchAll(/^gtp-([0-9a-z]+)-\S+/gm)) {
+    if (existsSync(`/proc/${parseInt(id, 36)}`)) continue;
+    await ip("link", "delete", `gtp${id}`).catch(() => undefined);
+    await ip("netns", "delete", name).catch(() => undefined);
+  }
+}
+
 /** Creates a network of namespaces, which needs Linux, root and iproute2.
  *  @returns undefined, with the reason on stderr, if the network cannot be created */
 export async function makeNetwork(hostCount: number): Promise<TestNetwork | undefined> {
@@ -41,6 +56,7 @@ export async function makeNetwork(hostCount: number): Promise<TestNetwork | unde
     for (const name of namespaces) await ip("netns", "delete", name).catch(() => undefined);
   };
   try {
+    await removeLeftovers();
     await ip("netns", "add", hub);
     await ip("-n", hub, "link", "add", "switch", "type", "bridge");
     await ip("-n", hub, "link", "set", "switch", "up");
@@ -49,12 +65,14 @@ export async function makeNetwork(hostCount: number): Promise<TestNetwork | unde
     await ip("address", "add", `${subnet}.1/24`, "dev", uplink);
     await ip("link", "set", uplink, "up");
     const hosts: TestHost[] = [];
-    for (let index = 0; index < hostCount; index += 1) {
+    const own = `${subnet}.1`;
+    const others = Array.from({ length: hostCount }, (_, index) => `${subnet}.${10 + index}`);
+    for (const [index, address] of others.entries()) {
       const netns = `gtp-${id}-${index}`;
       namespaces.push(netns);
-      hosts.push(await addHost({ hub, netns, port: `port${index}`, address: `${subnet}.${10 + index}` }));
+      hosts.push(await addHost({ hub, netns, port: `port${index}`, address, addresses: [own, ...others] }));
     }
-    return { address: `${subnet}.1`, hosts, remove };
+    return { address: own, hosts, remove };
   } catch (error) {
     await remove();
     process.stderr.write(`no partitions here: network namespaces cannot be created (${(error as Error).message})\n`);
@@ -62,13 +80,18 @@ export async function makeNetwork(hostCount: number): Promise<TestNetwork | unde
   }
 }
 
-async function addHost(plan: {
+/** A host's place in the network. */
+interface Plug {
   readonly hub: string;
   readonly netns: string;
   readonly port: string;
   readonly address: string;
-}): Promise<TestHost> {
-  const { hub, netns, port, address } = plan;
+  /** The addresses of this machine and of all hosts. */
+  readonly addresses: readonly string[];
+}
+
+async function addHost(plug: Plug): Promise<TestHost> {
+  const { hub, netns, port, address } = plug;
   await ip("netns", "add", netns);
   await ip("-n", hub, "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", netns);
   await ip("-n", hub, "link", "set", port, "master", "switch", "up");
@@ -79,6 +102,33 @@ async function addHost(plan: {
     netns,
     address,
     cutOff: () => ip("-n", hub, "link", "set", port, "nomaster"),
-    reconnect: () => ip("-n", hub, "link", "set", port, "master", "switch"),
+    cutOffOneWay: (direction) => (direction === "sending" ? stopSending(plug) : stopReceiving(plug)),
+    reconnect: () => connect(plug),
   };
+}
+
+/** An address of hardware that nobody has. */
+const nobody = "02:00:00:00:00:01";
+
+/** What the host sends goes to an address of hardware that nobody has. */
+async function stopSending({ netns, address, addresses }: Plug): Promise<void> {
+  for (const other of addresses) {
+    if (other === address) continue;
+    await ip("-n", netns, "neighbour", "replace", other, "lladdr", nobody, "dev", "eth0", "nud", "permanent");
+  }
+}
+
+/** The switch forgets what hardware is at the host's port, does not learn it again, and floods nothing there. */
+async function stopReceiving({ hub, port }: Plug): Promise<void> {
+  await ip("-n", hub, "link", "set", port, "nomaster");
+  await ip("-n", hub, "link", "set", port, "master", "switch");
+  const off = ["learning", "flood", "bcast_flood", "mcast_flood"].flatMap((flag) => [flag, "off"]);
+  await ip("-n", hub, "link", "set", port, "type", "bridge_slave", ...off);
+}
+
+/** A port that joins the switch again has the switch's defaults again. */
+async function connect({ hub, netns, port }: Plug): Promise<void> {
+  await ip("-n", netns, "neighbour", "flush", "dev", "eth0", "nud", "permanent");
+  await ip("-n", hub, "link", "set", port, "nomaster");
+  await ip("-n", hub, "link", "set", port, "master", "switch");
 }

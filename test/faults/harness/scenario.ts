@@ -9,9 +9,10 @@ export interface Fault {
   readonly lastsMs: number;
 }
 
-/** `kill`, `terminate` and `freeze` signal a pipeline process, and `leader` kills the etcd member that leads at that time.
- *  `partition-etcd` and `partition-collector` disconnect a host. `database` stops the database, `tables-disk` fills the disk of
- *  its tables, and `cluster-disk` fills the disk of its other data and its write-ahead log. `failover` kills the database, and a
+/** `kill`, `terminate` and `freeze` signal a pipeline process, and `clock` kills it and sets its clock. `leader` kills the etcd member
+ *  that leads at that time, `freeze-etcd` freezes one, `defragment-etcd` defragments one, and `replace-etcd` puts an empty one in its
+ *  place. `partition-etcd` and `partition-collector` disconnect a host, `one-way-etcd` and `one-way-collector` in one direction.
+ *  `database` stops the database, `freeze-database` freezes it, `tables-disk` fills the disk of its tables, and `cluster-disk` fills the disk of its other data and its write-ahead log. `failover` kills the database, and a
  *  standby that had lagged takes over; `restore` kills it, and an older backup takes over.
  *  `second-pipeline` starts another pipeline on the same etcd. Only for scrapes: `etcd` kills all members of etcd,
  *  `partition-streamer` disconnects a streamer, and `exporters` stops a part of the exporters. */
@@ -19,10 +20,17 @@ export const faultKinds = [
   "kill",
   "terminate",
   "freeze",
+  "clock",
   "leader",
+  "freeze-etcd",
+  "defragment-etcd",
+  "replace-etcd",
   "partition-etcd",
+  "one-way-etcd",
   "partition-collector",
+  "one-way-collector",
   "database",
+  "freeze-database",
   "tables-disk",
   "cluster-disk",
   "failover",
@@ -51,8 +59,8 @@ export interface ScenarioOptions {
 /** Groups of kinds. Only one fault of a group may be active at a time: with two of three members down, etcd does not answer, and
  *  there is only one database. */
 const exclusive: readonly (readonly FaultKind[])[] = [
-  ["leader", "partition-etcd", "etcd"],
-  ["database", "tables-disk", "cluster-disk", "failover", "restore"],
+  ["leader", "freeze-etcd", "defragment-etcd", "replace-etcd", "partition-etcd", "one-way-etcd", "etcd"],
+  ["database", "freeze-database", "tables-disk", "cluster-disk", "failover", "restore"],
 ];
 
 /** Draws the faults of a run: about one per second, or fewer if their targets are busy. Several faults may be active at a time.
@@ -67,8 +75,7 @@ export function drawScenario({ seed, durationMs, leaseSeconds, kinds, targets, f
     const kind = faults.length === 0 ? (first ?? drawn) : drawn;
     const target = Math.floor(random() * (targets[kind] ?? 1));
     const lastsMs = durationOf(kind, random(), leaseSeconds);
-    const group = exclusive.findIndex((members) => members.includes(kind));
-    const key = group === -1 ? `${kind}/${target}` : `group ${group}`;
+    const key = busyKey(kind, target);
     // a target that has just healed gets time to recover: a cluster, for example, must elect a leader and catch up
     if ((busyUntilMs.get(key) ?? 0) <= atMs) {
       faults.push({ atMs, kind, target, lastsMs });
@@ -79,17 +86,32 @@ export function drawScenario({ seed, durationMs, leaseSeconds, kinds, targets, f
   return faults;
 }
 
+/** A fault is not inflicted while another one of its key is. */
+function busyKey(kind: FaultKind, target: number): string {
+  const group = exclusive.findIndex((members) => members.includes(kind));
+  if (group !== -1) return `group ${group}`;
+  return kind.endsWith("-collector") ? `collector ${target % 3}` : `${kind}/${target}`;
+}
+
 function durationOf(kind: FaultKind, chance: number, leaseSeconds: number): number {
   switch (kind) {
     case "kill":
     case "terminate":
     case "second-pipeline":
+    case "clock":
+    case "defragment-etcd":
       return 0;
+    case "replace-etcd":
+      return 3000; // about the time that it takes
     case "freeze":
       return Math.round(leaseSeconds * 1000 * (1.1 + chance)); // longer than the lease, so that other processes take over
     case "partition-etcd":
     case "partition-collector":
     case "partition-streamer":
+    case "one-way-etcd":
+    case "one-way-collector":
+    case "freeze-etcd":
+    case "freeze-database":
     case "etcd":
       return Math.round(500 + chance * leaseSeconds * 2000);
     default:

@@ -26,6 +26,7 @@ export class Worker {
   /** Undefined until the process has printed its URL. */
   private printedUrl: string | undefined;
   private stopping = false;
+  private skewMs = 0;
   private running: Promise<void> | undefined;
   private readonly log: WriteStream;
 
@@ -69,6 +70,11 @@ export class Worker {
     this.process?.kill(signal);
   }
 
+  /** Sets how far the clock of the next process is ahead of the machine's. */
+  setClock(skewMs: number): void {
+    this.skewMs = skewMs;
+  }
+
   /** Ends the process and its supervision.
    *  @param signal the signal that ends the process
    *  @returns the exit status or the signal that ended the process, and "not up" if it had not printed its URL */
@@ -95,9 +101,15 @@ export class Worker {
   private spawn(): Subprocess<"ignore", "pipe", "pipe"> {
     const { host, env } = this.options;
     const place = host === undefined ? [] : ["ip", "netns", "exec", host.netns];
-    return Bun.spawn([...place, process.execPath, "src/main.ts"], {
+    const clock = this.skewMs === 0 ? [] : ["--preload", `${import.meta.dir}/skewed-clock.ts`];
+    // it ends when this process ends, even by kill -9
+    const command = ["setpriv", "--pdeathsig", "KILL", process.execPath, ...clock, "src/main.ts"];
+    return Bun.spawn([...place, ...command], {
       cwd: `${import.meta.dir}/../../..`,
-      env: { PATH: process.env.PATH ?? "", HOME: process.env.HOME ?? "", PORT: "0", ...env },
+      env: {
+        ...{ PATH: process.env.PATH ?? "", HOME: process.env.HOME ?? "", PORT: "0", ...env },
+        ...(this.skewMs === 0 ? {} : { CLOCK_SKEW_MS: String(this.skewMs) }),
+      },
       stdin: "ignore",
       stdout: "pipe",
       stderr: "pipe",
