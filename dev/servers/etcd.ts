@@ -45,6 +45,8 @@ export interface EtcdOptions {
   readonly tls?: boolean;
   /** Turns authentication on. This user may read and write every key, but is not an administrator. */
   readonly user?: { readonly name: string; readonly password: string };
+  /** How long the tokens of authentication are valid; 300 s by default. */
+  readonly tokenSeconds?: number;
   readonly quotaBytes?: number;
   /** A file that `etcdctl snapshot save` wrote. The cluster starts with the keys in it. */
   readonly snapshotFile?: string;
@@ -145,7 +147,7 @@ function restoreCommand({ name, peerUrl }: Seat, seats: readonly Seat[]): string
 
 /** @param state `existing`: the member is an empty one that joins the others */
 function commandOf(seat: Seat, { seats, options }: Cluster, state: "new" | "existing"): string[] {
-  const { tls, quotaBytes = defaultQuotaBytes } = options;
+  const { tls, quotaBytes = defaultQuotaBytes, tokenSeconds = 300 } = options;
   const { name, listenUrl, clientUrl, peerUrl, metricsUrl } = seat;
   const tlsFlags = ["--cert-file=/srv/server.pem", "--key-file=/srv/server-key.pem", "--trusted-ca-file=/srv/ca.pem"];
   return [
@@ -161,6 +163,7 @@ function commandOf(seat: Seat, { seats, options }: Cluster, state: "new" | "exis
     `--listen-metrics-urls=${metricsUrl}`,
     ...["--snapshot-count=1000", "--experimental-snapshot-catchup-entries=1000"],
     `--quota-backend-bytes=${quotaBytes}`,
+    `--auth-token-ttl=${tokenSeconds}`,
     "--logger=zap",
     "--log-level=error",
     ...(tls ? ["--client-cert-auth", ...tlsFlags] : []),
@@ -192,15 +195,16 @@ async function isHealthy(metricsUrl: string): Promise<boolean> {
 
 function memberOf(seat: Seat, cluster: Cluster): EtcdMember {
   const { name, netns, clientUrl, metricsUrl, peerUrl } = seat;
-  const { place, seats } = cluster;
+  const { place, seats, options } = cluster;
   const dataFolder = join(place.folder, name);
   const serverIn = (state: "new" | "existing"): TrixieServer => {
     const command = commandOf(seat, cluster, state);
     return new TrixieServer({ ...place, name, netns, command, answers: () => isHealthy(metricsUrl) });
   };
   let server = serverIn("new");
+  const root = options.user === undefined ? [] : [`--user=root:${options.user.password}`];
   const control = async (at: Seat, ...words: string[]): Promise<string> =>
-    runInTrixie({ ...place, netns: at.netns, command: ["etcdctl", `--endpoints=${at.clientUrl}`, ...words] });
+    runInTrixie({ ...place, netns: at.netns, command: ["etcdctl", `--endpoints=${at.clientUrl}`, ...root, ...words] });
   const replace = async (): Promise<void> => {
     const other = seats.find((each) => each !== seat) as Seat;
     await server.kill();

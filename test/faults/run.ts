@@ -8,9 +8,9 @@ import { runScrapes, scrapingStreamers, type ScrapesResult } from "./harness/scr
 
 const usage = `Imports a file while faults are inflicted, and compares it with the store. Unless the database loses data, GPUs of another
 cluster have faults meanwhile, and the faults that the coordinators report are compared with the records of these GPUs.
-  bun run test:faults [--scrapes] [--seed 1] [--seeds 3] [--seconds 8] [--minutes N] [--first KIND] [--late]
+  bun run test:faults [--scrapes] [--seed 1] [--seeds 3] [--seconds 8] [--minutes N] [--first KIND] [--late] [--tokens]
 With --scrapes, scrapes 100 exporters with 1, 3 and 1 streamers instead. With --late, history is settled at once, so that most
-records are late for a settled hour.
+records are late for a settled hour. With --tokens, etcd demands a user, and its tokens expire after two seconds.
 Runs --seeds seeds, starting with --seed, each with --seconds of faults. With --minutes, runs seeds until that time is up, and
 ignores --seeds. Stops at the first seed that fails, and prints its history. --first sets the kind of each seed's first fault:
 ${faultKinds.join(", ")}.
@@ -26,6 +26,7 @@ const { values } = parseArgs({
     first: { type: "string" },
     scrapes: { type: "boolean", default: false },
     late: { type: "boolean", default: false },
+    tokens: { type: "boolean", default: false },
   },
 });
 
@@ -71,6 +72,7 @@ function report({ seed, faults, violations, history, invariants, seen, seconds, 
   const options = [
     values.scrapes ? " --scrapes" : "",
     values.late ? " --late" : "",
+    values.tokens ? " --tokens" : "",
     first === undefined ? "" : ` --first ${first}`,
   ];
   process.stdout.write(
@@ -85,7 +87,8 @@ const minutes = values.minutes === undefined ? undefined : Number(values.minutes
 const startedAtMs = Date.now();
 const isOver = (ran: number): boolean =>
   minutes === undefined ? ran >= Number(values.seeds) : Date.now() - startedAtMs >= minutes * 60_000;
-const servers = await startServers(values.scrapes ? scrapingStreamers : 0);
+const streamerHosts = values.scrapes ? scrapingStreamers : 0;
+const servers = await startServers({ streamerHosts, authenticates: values.tokens });
 // processes of the pipeline end with this one; namespaces of a network do not
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.once(signal, () => void servers.stop().finally(() => process.exit(128 + constants.signals[signal])));

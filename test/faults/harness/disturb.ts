@@ -1,6 +1,6 @@
 import { collectors, coordinators, etcdMembers, type Servers, streamers } from "./processes.ts";
 import { clockSkewsMs, databaseSignals, directions, inflict } from "./inflict.ts";
-import { drawScenario, type Fault, type FaultKind, faultKinds, kindsOfScrapes } from "./scenario.ts";
+import { drawScenario, type Fault, type FaultKind, faultKinds, kindsOfScrapes, needsNetwork } from "./scenario.ts";
 import type { Victims } from "./victims.ts";
 
 export interface DisturbanceOptions {
@@ -29,7 +29,7 @@ export function drawFaults({ network }: Servers, options: DisturbanceOptions): F
     "second-pipeline": 1,
   };
   const ofFiles = faultKinds.filter((kind) => !kindsOfScrapes.has(kind));
-  const possible = network === undefined ? ofFiles.filter((kind) => !/^(?:partition|one-way)-/.test(kind)) : ofFiles;
+  const possible = network === undefined ? ofFiles.filter((kind) => !needsNetwork(kind)) : ofFiles;
   const kinds = options.first === "second-pipeline" ? possible.filter((kind) => !losesData(kind)) : possible;
   return drawScenario({ ...options, kinds, targets });
 }

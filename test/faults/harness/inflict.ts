@@ -138,9 +138,9 @@ function hostsOf({ etcdHosts, collectorHosts, streamerHosts }: Servers) {
 }
 
 /** The index of the member that leads now; 0 if no member reports that it leads. */
-async function leaderOf({ etcd }: Servers): Promise<number> {
+async function leaderOf({ etcd, etcdUser }: Servers): Promise<number> {
   for (const [index, { clientUrl }] of etcd.members.entries()) {
-    const client = new EtcdClient({ endpoints: [clientUrl] });
+    const client = new EtcdClient({ endpoints: [clientUrl], user: etcdUser });
     const leads = await client.isLeader().catch(() => false);
     client.close();
     if (leads) return index;

@@ -6,9 +6,16 @@ import { freePorts } from "../../../dev/servers/free-ports.ts";
 import { makeNetwork, type TestHost, type TestNetwork } from "./network.ts";
 import { Worker } from "./workers.ts";
 
+/** A user of etcd, whose tokens expire while a run lasts. */
+export const etcdUser = { name: "pipeline", password: "a password of etcd" } as const;
+const tokenSeconds = 2;
+type EtcdUser = typeof etcdUser;
+
 /** The servers that all runs share, and the network they are on. */
 export interface Servers {
   readonly etcd: EtcdCluster;
+  /** Undefined if etcd demands none. */
+  readonly etcdUser: EtcdUser | undefined;
   readonly database: PostgresServer;
   /** Undefined if this machine cannot create one. */
   readonly network: TestNetwork | undefined;
@@ -37,13 +44,17 @@ const diskBytes = { cluster: 256 * 1024 ** 2, tables: 128 * 1024 ** 2 };
 
 /** Starts three members of etcd, and one PostgreSQL on small disks. Each member and each collector gets a host of its own if this
  *  machine allows it.
- *  @param streamerHosts the number of streamers that get one, too */
-export async function startServers(streamerHosts = 0): Promise<Servers> {
+ *  @param options `streamerHosts`: the number of streamers that get one, too; `authenticates`: etcd demands a user */
+export async function startServers({
+  streamerHosts = 0,
+  authenticates = false,
+}: { readonly streamerHosts?: number; readonly authenticates?: boolean } = {}): Promise<Servers> {
   const network = await makeNetwork(etcdMembers + collectors + streamerHosts);
   const hosts = network?.hosts ?? [];
   const etcdHosts = hosts.slice(0, etcdMembers);
   const etcd = await startEtcd({
     members: etcdMembers,
+    ...(authenticates && { user: etcdUser, tokenSeconds }),
     memberOptions: (index) => {
       const host = etcdHosts[index];
       return host === undefined ? {} : { host: host.address, netns: host.netns };
@@ -57,7 +68,11 @@ export async function startServers(streamerHosts = 0): Promise<Servers> {
   };
   const collectorHosts = hosts.slice(etcdMembers, etcdMembers + collectors);
   const others = hosts.slice(etcdMembers + collectors);
-  return { etcd, database, network, etcdHosts, collectorHosts, streamerHosts: others, collectorPorts, stop };
+  const user = authenticates ? etcdUser : undefined;
+  return {
+    ...{ etcd, etcdUser: user, database, network, etcdHosts, collectorHosts, streamerHosts: others, collectorPorts },
+    stop,
+  };
 }
 
 /** Starts one member of etcd and one PostgreSQL, on this machine's own disk and network. */
@@ -65,7 +80,7 @@ export async function startPlainServers(): Promise<Servers> {
   const [etcd, database] = await Promise.all([startEtcd({ members: 1 }), startPostgres()]);
   const stop = async (): Promise<void> => void (await Promise.all([etcd.stop(), database.stop()]));
   const noHosts = { network: undefined, etcdHosts: [], collectorHosts: [], streamerHosts: [], collectorPorts: [] };
-  return { etcd, database, ...noHosts, stop };
+  return { etcd, etcdUser: undefined, database, ...noHosts, stop };
 }
 
 export interface PipelineOptions {
@@ -90,6 +105,7 @@ export function pipelineEnvironment({
 }: Pick<PipelineOptions, "servers" | "topic" | "leaseSeconds" | "settles">): Record<string, string> {
   return {
     ETCD_ENDPOINTS: servers.etcd.endpoints.join(","),
+    ...(servers.etcdUser && { ETCD_USERNAME: servers.etcdUser.name, ETCD_PASSWORD: servers.etcdUser.password }),
     QUEUE_TOPIC: topic,
     CLUSTER_ID: topic,
     // longer than a run: the newest state is checked at the end of the run

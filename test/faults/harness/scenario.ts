@@ -45,6 +45,9 @@ export type FaultKind = (typeof faultKinds)[number];
 /** The kinds that only runs with scrapes have. */
 export const kindsOfScrapes: ReadonlySet<FaultKind> = new Set(["etcd", "partition-streamer", "exporters"] as const);
 
+/** True if the fault disconnects a host. */
+export const needsNetwork = (kind: FaultKind): boolean => /^(?:partition|one-way)-/.test(kind);
+
 export interface ScenarioOptions {
   readonly seed: number;
   readonly durationMs: number;

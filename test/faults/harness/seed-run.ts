@@ -30,7 +30,7 @@ export async function openPlainRun(servers: Servers, seed: number): Promise<Plai
   await admin.query(`create database ${name} ${tablespace}`);
   const databaseUrl = servers.database.url.replace(/\/[^/]*$/, `/${name}`);
   const database = new PostgresClient({ url: databaseUrl, maxConnections: 2, clock: systemClock });
-  const etcd = new EtcdClient({ endpoints: servers.etcd.endpoints });
+  const etcd = new EtcdClient({ endpoints: servers.etcd.endpoints, user: servers.etcdUser });
   return {
     etcd,
     database,

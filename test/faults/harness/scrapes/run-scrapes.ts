@@ -3,10 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { prefixRange } from "../../../../src/etcd/requests.ts";
 import { disturb } from "../disturb.ts";
+import { directions } from "../inflict.ts";
 import { checkEnds } from "../judge.ts";
 import { etcdMembers, type Servers, stallMs } from "../processes.ts";
 import type { SeedOptions, SeedResult } from "../run-seed.ts";
-import { drawScenario, type Fault, type FaultKind, faultKinds } from "../scenario.ts";
+import { drawScenario, type Fault, type FaultKind, faultKinds, needsNetwork } from "../scenario.ts";
 import { openPlainRun, type PlainRun } from "../seed-run.ts";
 import type { Worker } from "../workers.ts";
 import { ScrapeCourse } from "./course.ts";
@@ -34,12 +35,17 @@ function drawFaults({ network }: Servers, options: Omit<SeedOptions, "servers">)
   const workers = scrapingStreamers + scrapingCollectors;
   const targets = {
     ...{ kill: workers, terminate: workers, freeze: workers, leader: 1, etcd: 1, database: 3 },
+    ...{
+      "freeze-etcd": etcdMembers,
+      "defragment-etcd": etcdMembers,
+      "replace-etcd": etcdMembers,
+      "freeze-database": 1,
+    },
     ...{ "partition-etcd": etcdMembers, "partition-collector": scrapingCollectors },
+    ...{ "one-way-etcd": etcdMembers * directions.length, "one-way-collector": scrapingCollectors * directions.length },
     ...{ "partition-streamer": scrapingStreamers, exporters: vanishing },
   } satisfies Partial<Record<FaultKind, number>>;
-  const kinds = faultKinds.filter(
-    (kind) => kind in targets && (network !== undefined || !kind.startsWith("partition")),
-  );
+  const kinds = faultKinds.filter((kind) => kind in targets && (network !== undefined || !needsNetwork(kind)));
   return drawScenario({ ...options, leaseSeconds, kinds, targets });
 }
 
