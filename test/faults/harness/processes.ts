@@ -7,7 +7,7 @@ import { makeNetwork, type TestHost, type TestNetwork } from "./network.ts";
 import { Worker } from "./workers.ts";
 
 /** A user of etcd, whose tokens expire while a run lasts. */
-export const etcdUser = { name: "pipeline", password: "a password of etcd" } as const;
+const etcdUser = { name: "pipeline", password: "a password of etcd" } as const;
 const tokenSeconds = 2;
 type EtcdUser = typeof etcdUser;
 
