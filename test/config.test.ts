@@ -227,3 +227,29 @@ describe("configuration", () => {
     for (const row of rows.values()) expect(row.description).not.toBe("");
   });
 });
+
+test.each([
+  "http://user:zq7x@etcd:2379",
+  "http://a:2379,http://user:zq7x/kw9v@b:2379",
+  "http://user:zq@7x,kw9v@etcd:2379",
+  "user:zq7x@etcd:2379",
+])("a user and a password in ETCD_ENDPOINTS=%s are not shown, and the error says where they belong", (endpoints) => {
+  const [error] = errorsOf({ ETCD_ENDPOINTS: endpoints });
+  expect(error).toContain("(hidden)@");
+  expect(error).toContain("the user in ETCD_USERNAME and ETCD_PASSWORD");
+  expect(error).not.toMatch(/zq|7x|kw9v/);
+});
+
+test.each(["http://etcd:0", "http://etcd:65536", "http://etcd:99999", "http://etcd:02379", "http://a:1:2379"])(
+  "the impossible port in ETCD_ENDPOINTS=%s is refused",
+  (endpoints) => {
+    expect(errorsOf({ ETCD_ENDPOINTS: endpoints })[0]).toContain("with a port from 1 to 65535");
+  },
+);
+
+test.each(["http://etcd-0.etcd:2379", "http://[::1]:65535", "http://10.0.0.1:1"])(
+  "ETCD_ENDPOINTS=%s is taken",
+  (url) => {
+    expect(errorsOf({ ETCD_ENDPOINTS: url })).toEqual([]);
+  },
+);

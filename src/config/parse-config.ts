@@ -211,7 +211,10 @@ function toText(schema: Setting["schema"], value: unknown): string {
 }
 
 function errorOf(schema: Setting["schema"], text: string): string {
-  const shownText = schema.secret ? "(hidden)" : text;
+  // a user and a password in a URL, whatever characters they have
+  const shownText = schema.secret
+    ? "(hidden)"
+    : text.replace(/^([a-z]+:\/\/)?.*:.*@|^([a-z]+:\/\/).*@/is, "$1$2(hidden)@");
   return `${schema.env}=${shownText} is not usable: expected ${typeText(schema)} (${schema.description})`;
 }
 

@@ -11,11 +11,12 @@ import {
   MaintenanceClient,
 } from "etcd3";
 import { deadlineIn } from "../kit/clock.ts";
-import { EtcdUnavailable, LeaseGone } from "../domain/errors.ts";
+import { EtcdRefused, EtcdUnavailable, LeaseGone } from "../domain/errors.ts";
 import { messageOf } from "../kit/message-of.ts";
 import { callTimeoutMs, type Endpoint, type EtcdClientOptions, openEndpoint } from "./etcd-endpoint.ts";
 import { translateEtcdError } from "./etcd-errors.ts";
 import { EtcdHistory } from "./etcd-history.ts";
+import { prefixesOf } from "./keys-of-request.ts";
 
 /** The result of a transaction. */
 export interface TxnResult {
@@ -49,14 +50,24 @@ const upkeepTimeoutMs = 120_000;
 export class EtcdClient {
   /** Notices when etcd has lost what it had. */
   readonly history = new EtcdHistory();
-  private readonly endpoints: readonly Endpoint[];
+  private readonly endpoints: Endpoint[];
   private current: number;
   private closed = false;
+  private isAuthOff = false;
 
   constructor(private readonly options: EtcdClientOptions) {
     this.endpoints = options.endpoints.map((url) => openEndpoint(url, options));
     // spreads many clients over the members
     this.current = Math.floor(Math.random() * this.endpoints.length);
+  }
+
+  /** What an operator should know although it works; undefined if there is nothing. */
+  get notice(): string | undefined {
+    if (!this.isAuthOff) return undefined;
+    return (
+      "ETCD_USERNAME is set, but authentication is off in etcd, so that anyone who reaches it may read and change everything: " +
+      "etcdctl auth enable switches it on, also while the pipeline runs"
+    );
   }
 
   /** The endpoints, for messages. */
@@ -70,14 +81,15 @@ export class EtcdClient {
     const before = this.history.current;
     const { header, succeeded, responses } = await this.call("a transaction", ({ kv }, limits) =>
       kv.txn(request, limits),
-    );
+    ).catch((error: unknown) => this.failWithRights(error, request));
     this.history.compare(header, before);
     return { succeeded, responses, revision: header.revision };
   }
 
   async range(request: IRangeRequest): Promise<IRangeResponse> {
     const before = this.history.current;
-    const response = await this.call("a read", ({ kv }, limits) => kv.range(request, limits));
+    const reading = this.call("a read", ({ kv }, limits) => kv.range(request, limits));
+    const response = await reading.catch((error: unknown) => this.failWithRights(error, request));
     this.history.compare(response.header, before);
     return response;
   }
@@ -169,7 +181,7 @@ export class EtcdClient {
   async defragment(): Promise<void> {
     for (const endpoint of this.endpoints) {
       const limits = { deadline: deadlineIn(upkeepTimeoutMs) };
-      await this.withFreshToken(endpoint, () => new MaintenanceClient(endpoint.pool).defragment(limits)).catch(
+      await this.authorized(endpoint, ({ pool }) => new MaintenanceClient(pool).defragment(limits)).catch(
         (error: unknown) => {
           throw this.translated(error, "a defragmentation", endpoint);
         },
@@ -210,7 +222,7 @@ export class EtcdClient {
     const index = this.current;
     const endpoint = this.endpointAt(index);
     try {
-      return await this.withFreshToken(endpoint, () => run(endpoint, { deadline: deadlineIn(timeoutMs) }));
+      return await this.authorized(endpoint, (authorized) => run(authorized, { deadline: deadlineIn(timeoutMs) }));
     } catch (error) {
       const translated = this.translated(error, operation, endpoint);
       if (translated instanceof EtcdUnavailable) this.leave(index);
@@ -218,17 +230,46 @@ export class EtcdClient {
     }
   }
 
-  /** Repeats a call that etcd refused because of an invalid token, as after a restart; the refused call changed nothing.
-   *  etcd3 renews the token only in unary calls, so a unary call comes first. */
-  private async withFreshToken<T>({ kv }: Endpoint, run: () => Promise<T>): Promise<T> {
+  /** Repeats a call that etcd refused because of an invalid token, as after a restart, or because authentication was switched on or
+   *  off; the refused call changed nothing. etcd3 renews the token only in unary calls, so a unary call comes first. */
+  private async authorized<T>(endpoint: Endpoint, run: (endpoint: Endpoint) => Promise<T>): Promise<T> {
     try {
-      return await run();
+      return await run(endpoint);
     } catch (error) {
-      if (!messageOf(error).includes("invalid auth token")) throw error;
+      const text = messageOf(error);
+      if (this.options.user !== undefined && /authentication is not enabled|user name is empty/.test(text)) {
+        return run(this.switchUser(endpoint, text.includes("not enabled")));
+      }
+      if (!text.includes("invalid auth token")) throw error;
       // a user without rights to this key gets a token, too
-      await kv.range({ key: Buffer.from("/"), count_only: true }).catch(() => undefined);
-      return run();
+      await endpoint.kv.range({ key: Buffer.from("/"), count_only: true }).catch(() => undefined);
+      return run(endpoint);
     }
+  }
+
+  /** Opens an endpoint again, without the user while authentication is off: etcd then gives no tokens. */
+  private switchUser(endpoint: Endpoint, isAuthOff: boolean): Endpoint {
+    const index = this.endpoints.indexOf(endpoint);
+    // another call has switched already
+    if (index < 0) return this.endpointAt(this.endpoints.findIndex(({ url }) => url === endpoint.url));
+    this.isAuthOff = isAuthOff;
+    const { user, ...rest } = this.options;
+    const opened = openEndpoint(endpoint.url, isAuthOff ? rest : { ...rest, user });
+    this.endpoints[index] = opened;
+    endpoint.pool.close();
+    return opened;
+  }
+
+  /** @throws the error; if a right is missing, with the prefixes for which it is needed */
+  private failWithRights(error: unknown, request: unknown): never {
+    if (!(error instanceof EtcdRefused) || !error.message.includes("permission denied")) throw error;
+    const prefixes = prefixesOf(request);
+    const user = this.options.user?.name ?? "of the certificate";
+    const grants = prefixes.map((prefix) => `etcdctl role grant-permission ROLE readwrite --prefix ${prefix}`);
+    throw new EtcdRefused(
+      `${error.message}; the user ${user} lacks a right to ${prefixes.join(", ")}, where ROLE is one of its roles: ${grants.join("; ")}`,
+      { cause: error },
+    );
   }
 
   private endpointAt(index: number): Endpoint {

@@ -1,13 +1,17 @@
 import { Type } from "@sinclair/typebox";
 import { count, path } from "../config-setting.ts";
 
+/** A port from 1 to 65535. */
+const port = "(?:[1-9]\\d{0,3}|[1-5]\\d{4}|6[0-4]\\d{3}|65[0-4]\\d{2}|655[0-2]\\d|6553[0-5])";
+
 /** The settings of the connection to etcd, and of its upkeep. */
 export const etcdSettings = {
   etcdEndpoints: Type.Optional(
-    Type.Array(Type.String({ pattern: "^https?://[^/,@\\s]+:\\d+$" }), {
+    Type.Array(Type.String({ pattern: `^https?://(?:\\[[0-9A-Fa-f:.]+\\]|[A-Za-z0-9._-]+):${port}$` }), {
       env: "ETCD_ENDPOINTS",
       form: "list",
-      elements: "http://host:port or https://host:port",
+      elements:
+        "http://host:port or https://host:port, with a port from 1 to 65535, and the user in ETCD_USERNAME and ETCD_PASSWORD",
       minItems: 1,
       description: "URLs of etcd's members, http://host:2379 each; absent: the queue and the hot tier are in memory",
     }),

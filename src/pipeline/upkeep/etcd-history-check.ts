@@ -25,6 +25,7 @@ const shownMs = 3_600_000;
 export class EtcdHistoryCheck extends PeriodicService {
   override readonly isUpkeep = true;
   private lost: { readonly text: string; readonly atMs: number } | undefined;
+  private toldNotice: string | undefined;
   private readonly leaveHistory: () => void;
 
   constructor(private readonly options: EtcdHistoryCheckOptions) {
@@ -46,9 +47,14 @@ export class EtcdHistoryCheck extends PeriodicService {
     return isRecent ? this.lost?.text : super.error();
   }
 
+  override activity(): string | undefined {
+    return this.options.client.notice;
+  }
+
   protected override async step(): Promise<void> {
     const { client, markKey: key } = this.options;
     const { kvs } = await client.range({ key: Buffer.from(key) });
+    this.tellNotice();
     client.history.compareMark(kvs[0]?.value.toString());
     if (kvs.length > 0) return;
     const { responses } = await client.txn({
@@ -62,6 +68,13 @@ export class EtcdHistoryCheck extends PeriodicService {
   protected override close(): Promise<void> {
     this.leaveHistory();
     return Promise.resolve();
+  }
+
+  private tellNotice(): void {
+    const { client, log } = this.options;
+    const { notice } = client;
+    if (notice !== undefined && notice !== this.toldNotice) log.warn(notice);
+    this.toldNotice = notice;
   }
 
   private tell(what: string): void {
