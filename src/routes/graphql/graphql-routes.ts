@@ -102,13 +102,19 @@ function shownError(thrown: unknown, { introspection }: GraphqlSettings, log: Lo
   return introspection ? error : withoutSuggestions(error);
 }
 
+/** The uuid of a GPU that the caller of a request may see. */
+function firstGpu({ fleet }: GraphqlView, request: Request): string | undefined {
+  if (!fleet.isLoaded || !requesterOf(request).caller.may("read")) return undefined;
+  return fleet.gpus({})[0]?.uuid;
+}
+
 function yogaOptions(
   parts: GraphqlParts & Pick<GraphqlOptions, "log" | "origins" | "viewOf">,
   settings: GraphqlSettings,
   instance: YogaInstance,
 ) {
   const { viewOf } = parts;
-  const graphiql = new GraphiqlPage();
+  const graphiql = new GraphiqlPage((request) => firstGpu(viewOf(request), request));
   const contexts = new WeakMap<Request, OperationContext>();
   return {
     context: async ({ request }: { readonly request: Request }) => {

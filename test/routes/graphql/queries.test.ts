@@ -202,6 +202,21 @@ test("introspection and GraphiQL can be switched off; GraphiQL's page loads noth
   expect(policy).toContain("default-src 'none'");
 });
 
+test("GraphiQL opens with queries that are answered, about a GPU that exists", async () => {
+  const answer = await gateway.get("/graphql", { headers: { accept: "text/html" } });
+  const page = await answer.text();
+  const [, tabs = ""] = /"defaultTabs":(\[[^\]]*\])/.exec(page) ?? [];
+  const queries = (JSON.parse(tabs) as { query: string }[]).map(({ query }) => query);
+  expect(queries).toHaveLength(3);
+  for (const query of queries) expect(await ask(query)).not.toHaveProperty("errors");
+  expect((await ask(queries[1] ?? "")).data).toMatchObject({ gpu: { uuid: expect.any(String) as string } });
+  // the policy names the script that the page has
+  const from = page.indexOf("<script>") + "<script>".length;
+  const script = page.slice(from, page.indexOf("</script", from));
+  const hash = new Bun.CryptoHasher("sha256").update(script).digest("base64");
+  expect(answer.headers.get("content-security-policy")).toContain(hash);
+});
+
 test("any query with any variables is answered with 200 or 400, and causes no internal error", async () => {
   const word = fc.constantFrom(
     "{",
