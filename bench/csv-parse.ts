@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { parse } from "csv-parse";
 import { systemClock } from "../src/kit/clock.ts";
 import { CsvSource, originalTimes, usualReading } from "../src/pipeline/source/csv/csv-source.ts";
+import { idOfContent } from "../src/pipeline/source/file-ids.ts";
+import { FileLook } from "../src/pipeline/source/file/file-look.ts";
 import { writeExporterCsv } from "./support/exporter-csv.ts";
 import { grouped, print } from "./support/output.ts";
 import { median } from "./support/statistics.ts";
@@ -45,7 +47,8 @@ async function measure(name: string, rows: number, run: () => Promise<number>): 
 
 async function readSource(path: string, fastLane: boolean): Promise<number> {
   const options = {
-    path,
+    look: new FileLook(path, systemClock),
+    chooseId: idOfContent,
     clusterId: "bench",
     hostname: undefined,
     namedHostname: undefined,

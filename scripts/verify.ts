@@ -7,6 +7,8 @@ import { defaultBatchSize } from "../src/config/settings/input-settings.ts";
 import { systemClock } from "../src/kit/clock.ts";
 import { DataDirUnusable, TelemetryError } from "../src/domain/errors.ts";
 import { CsvSource, originalTimes } from "../src/pipeline/source/csv/csv-source.ts";
+import { idOfContent } from "../src/pipeline/source/file-ids.ts";
+import { FileLook } from "../src/pipeline/source/file/file-look.ts";
 import { openPGliteStore } from "../src/pipeline/store/sql/open-pglite-store.ts";
 import { compareFile } from "./verify/compare-file.ts";
 import { recordsBehindApi, recordsInStore, type StoredRecords } from "./verify/stored-records.ts";
@@ -57,7 +59,8 @@ async function verify(): Promise<number> {
   const path = values.csv ?? config.csvFile;
   if (path === undefined) throw new TypeError(usage);
   const source = await CsvSource.open({
-    path,
+    look: new FileLook(path, systemClock),
+    chooseId: idOfContent,
     clusterId: config.clusterId,
     hostname: config.sourceHostname ?? hostname(),
     namedHostname: config.sourceHostname,

@@ -7,7 +7,9 @@ import type { Clock } from "../kit/clock.ts";
 import type { ExporterTargets } from "../pipeline/source/exporter/exporter-targets.ts";
 import type { EtcdRounds } from "../pipeline/source/csv/etcd-rounds.ts";
 import { isSmiFile } from "../pipeline/source/nvidia-smi/is-smi-file.ts";
-import { CsvSource, type Playing } from "../pipeline/source/csv/csv-source.ts";
+import { CsvSource, originalTimes, type Playing } from "../pipeline/source/csv/csv-source.ts";
+import { type ChooseId, idOfContent } from "../pipeline/source/file-ids.ts";
+import { FileLook } from "../pipeline/source/file/file-look.ts";
 import type { ReplayableSource } from "../pipeline/source/source.ts";
 import { ObservedSource } from "../pipeline/source/states/observed-source.ts";
 import { defined } from "../kit/defined.ts";
@@ -18,6 +20,8 @@ interface SourceParts {
   readonly log: Logger;
   /** Undefined without etcd: processes then do not share rounds. */
   readonly rounds: EtcdRounds | undefined;
+  /** Chooses the ids of files. */
+  readonly chooseFileId: ChooseId;
   /** Identifies this process. */
   readonly instanceId: string;
   readonly onMissed: OnMissed;
@@ -39,7 +43,8 @@ export type StreamedInput = {
 
 interface ReplayableInput {
   readonly kind: "replayable";
-  readonly first: ReplayableSource;
+  /** A description for people. */
+  readonly description: string;
   /** Opens the source of a round; returns undefined after the last round. The first round is 0. */
   readonly openRound: (round: number) => Promise<ReplayableSource | undefined>;
 }
@@ -89,24 +94,36 @@ async function targetsOf(config: Config, parts: SourceParts): Promise<ExporterTa
 /** The time from the beginning of a round to that of the next one, at least: a file of a single instant takes no time by itself. */
 const roundMinMs = 1000;
 
+/** The file is opened here to report one that cannot be used, and again when it is read: the ids of files, and the rounds, are found in
+ *  etcd or in the store, which may not answer yet. */
 async function fileInput(config: Config, path: string, parts: SourceParts): Promise<StreamedInput> {
   const { clock } = parts;
-  const open = (await isSmiFile(path)) ? smiFileOpener(config, path, parts) : roundOpener(config, path, parts);
-  const first = await open(0);
-  let nextRoundAtMs = clock.nowMs() + roundMinMs;
-  const openLater = async (round: number): Promise<ReplayableSource | undefined> => {
-    if (!config.loopMode) return undefined;
-    await clock.sleep(nextRoundAtMs - clock.nowMs());
+  const look = new FileLook(path, clock);
+  const makeOpener = (await isSmiFile(path)) ? smiFileOpener : roundOpener;
+  const opener = makeOpener(config, look, parts);
+  await opener.check();
+  let nextRoundAtMs = clock.nowMs();
+  const openRound: ReplayableInput["openRound"] = async (round) => {
+    if (round > 0 && !config.loopMode) return undefined;
+    const waitMs = nextRoundAtMs - clock.nowMs();
+    if (waitMs > 0) await clock.sleep(waitMs);
     nextRoundAtMs = clock.nowMs() + roundMinMs;
-    return open(round);
+    return opener.open(round);
   };
-  const openRound: ReplayableInput["openRound"] = (round) => (round === 0 ? Promise.resolve(first) : openLater(round));
-  return { name: mainService, error: noError, kind: "replayable", first, openRound };
+  return { name: mainService, error: noError, kind: "replayable", description: path, openRound };
+}
+
+interface FileOpener {
+  /** Opens the file without finding out its id. @throws UnusableSource */
+  check(): Promise<unknown>;
+  /** @throws UnusableSource, and the errors of etcd or of the store */
+  open(round: number): Promise<ReplayableSource>;
 }
 
 /** Opens a file of nvidia-smi's XML, which can only be played once, with its own times. */
-function smiFileOpener(config: Config, path: string, { log }: SourceParts): () => Promise<ReplayableSource> {
+function smiFileOpener(config: Config, look: FileLook, { log, chooseFileId }: SourceParts): FileOpener {
   const { clusterId, batchSize: batchRows = defaultBatchSize, loopMode, timestamps } = config;
+  const { path } = look;
   if (loopMode || timestamps === "now") {
     throw new UnusableSource(`${path} is XML of nvidia-smi: LOOP_MODE and TIMESTAMPS=now need a CSV file.`);
   }
@@ -115,10 +132,11 @@ function smiFileOpener(config: Config, path: string, { log }: SourceParts): () =
     throw new UnusableSource(`${path} does not name the host of its GPUs; set SOURCE_HOSTNAME to the host's name.`);
   }
   const onWarning = (message: string): void => log.warn(message);
-  return async () => {
+  const open = async (): Promise<ReplayableSource> => {
     const { SmiFile } = await import("../pipeline/source/nvidia-smi/smi-file.ts");
-    return SmiFile.open({ path, clusterId, hostname, batchRows, onWarning });
+    return SmiFile.open({ look, chooseId: chooseFileId, clusterId, hostname, batchRows, onWarning });
   };
+  return { check: () => look.see(), open };
 }
 
 /** The host of GPUs in a file that names none; undefined if streamers on several machines may read the file, because each would give
@@ -161,11 +179,8 @@ async function simulatedInput(config: Config, parts: SourceParts): Promise<Obser
 }
 
 /** Streamers that share a file through etcd agree on the round that is played, and on its start. */
-function roundOpener(
-  config: Config,
-  path: string,
-  { clock, log, rounds }: SourceParts,
-): (round: number) => Promise<ReplayableSource> {
+function roundOpener(config: Config, look: FileLook, parts: SourceParts): FileOpener {
+  const { clock, log, rounds, chooseFileId: chooseId } = parts;
   const { clusterId, loopMode, streamIntervalMs, rateLimitSamplesPerSecond } = config;
   const timestamps = config.timestamps ?? (loopMode ? "now" : "original");
   const isPaced = timestamps === "now" || streamIntervalMs > 0 || rateLimitSamplesPerSecond > 0;
@@ -178,16 +193,17 @@ function roundOpener(
     if (!warnings.has(message)) log.warn(message);
     warnings.add(message);
   };
+  const hosts = { hostname: hostOfFile(config), namedHostname: config.sourceHostname };
+  const options = { look, clusterId, ...hosts, batchRows, batchMaxRows, clock, onWarning };
   let firstRound: number | undefined;
-  return async (openedBefore) => {
-    if (rounds !== undefined && loopMode) firstRound ??= await rounds.current(await CsvSource.fileId(path));
+  const open = async (openedBefore: number): Promise<ReplayableSource> => {
+    const fileId = (): Promise<string> => CsvSource.fileId(look, chooseId);
+    if (rounds !== undefined && loopMode) firstRound ??= await rounds.current(await fileId());
     const round = openedBefore + (firstRound ?? 0);
     // the round's start also says, to streamers that start later, which round is played
-    if (rounds !== undefined && loopMode && timestamps === "original") {
-      await rounds.startedAtMs(await CsvSource.fileId(path), round);
-    }
+    if (rounds !== undefined && loopMode && timestamps === "original") await rounds.startedAtMs(await fileId(), round);
     const playing: Playing = timestamps === "original" ? { timestamps, round } : { timestamps, round, startedAtMs };
-    const hosts = { hostname: hostOfFile(config), namedHostname: config.sourceHostname };
-    return CsvSource.open({ path, clusterId, ...hosts, batchRows, batchMaxRows, playing, clock, onWarning });
+    return CsvSource.open({ ...options, chooseId, playing });
   };
+  return { check: () => CsvSource.open({ ...options, chooseId: idOfContent, playing: originalTimes }), open };
 }

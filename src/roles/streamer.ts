@@ -4,10 +4,13 @@ import { payloadMaxBytes } from "../pipeline/queue/etcd/publish-groups.ts";
 import { EtcdRounds } from "../pipeline/source/csv/etcd-rounds.ts";
 import { EtcdAssignment } from "../pipeline/stream/assignment/etcd-assignment.ts";
 import { EtcdLiveAssignment } from "../pipeline/stream/assignment/etcd-live-assignment.ts";
+import { EtcdFileIds } from "../pipeline/stream/assignment/etcd-file-ids.ts";
 import type { LiveAssignment } from "../pipeline/stream/assignment/live-assignment.ts";
 import { LocalAssignment } from "../pipeline/stream/assignment/local-assignment.ts";
+import { localFileId } from "../pipeline/stream/assignment/local-file-ids.ts";
 import { LocalLiveAssignment } from "../pipeline/stream/assignment/local-live-assignment.ts";
 import type { RangeAssignment } from "../pipeline/stream/assignment/range-assignment.ts";
+import type { ChooseId } from "../pipeline/source/file-ids.ts";
 import { BackPressure } from "../pipeline/stream/back-pressure.ts";
 import { BatchPublisher, type BatchPublisherOptions } from "../pipeline/stream/batch-publisher.ts";
 import { LiveStream } from "../pipeline/stream/live-stream.ts";
@@ -36,10 +39,8 @@ export const streamer: Role = {
   name: "streamer",
   writesHotTier: false,
   async open(shared) {
-    const { config, etcd, clock, log, instanceId } = shared;
-    const rounds = etcd === undefined ? undefined : new EtcdRounds(etcd, clock, config.queueTopic);
-    const onMissed = gapCounter(shared.registry);
-    const inputs = await openInputs(config, { clock, log, rounds, instanceId, onMissed });
+    const { config, log } = shared;
+    const inputs = await openInputs(config, inputParts(shared));
     const retries = new StreamRetries(shared);
     const publishing = publishingOf(shared, retries);
     const publisher = new BatchPublisher(publishing);
@@ -79,7 +80,7 @@ interface OpenStream {
 
 function descriptionOf(input: StreamedInput): string {
   if (input.kind === "targets") return input.targets.description;
-  return input.kind === "live" ? input.source.description : input.first.description;
+  return input.kind === "live" ? input.source.description : input.description;
 }
 
 /** The service that reports what this process knows about its live sources, if it has any. */
@@ -134,6 +135,19 @@ async function streamOf(input: StreamedInput, parts: StreamParts): Promise<Sourc
   const { openRound: openSource } = input;
   const { streamIntervalMs: intervalMs } = config;
   return new ReplayStream({ openSource, assignment, publisher, retries, intervalMs, clock, listener, log });
+}
+
+function inputParts(shared: SharedParts): Parameters<typeof openInputs>[1] {
+  const { config, etcd, clock, log, instanceId, registry } = shared;
+  const rounds = etcd === undefined ? undefined : new EtcdRounds(etcd, clock, config.queueTopic);
+  return { clock, log, rounds, chooseFileId: fileIdsOf(shared), instanceId, onMissed: gapCounter(registry) };
+}
+
+/** With etcd, streamers that share a file agree on its id. Without etcd, the store tells which id the file has. */
+function fileIdsOf({ etcd, store, config: { queueTopic } }: SharedParts): ChooseId {
+  if (etcd === undefined) return async (ids) => localFileId(ids, (await store.open()).store);
+  const shared = new EtcdFileIds(etcd, queueTopic);
+  return (ids) => shared.choose(ids);
 }
 
 /** With etcd, streamers share a source range by range. Without etcd, the store determines which ranges are left. */

@@ -5,12 +5,11 @@ import { systemClock } from "../../src/kit/clock.ts";
 import { defaultClusterId, defaultTopic } from "../../src/domain/default-names.ts";
 import { EtcdUnavailable, RangeLost } from "../../src/domain/errors.ts";
 import { EtcdClient } from "../../src/etcd/etcd-client.ts";
-import { prefixRange, put } from "../../src/etcd/requests.ts";
+import { prefixRange } from "../../src/etcd/requests.ts";
 import { retry } from "../../src/kit/retry.ts";
 import { EtcdQueue } from "../../src/pipeline/queue/etcd/etcd-queue.ts";
 import { CheckpointKeys } from "../../src/pipeline/stream/assignment/checkpoint-keys.ts";
 import { EtcdAssignment } from "../../src/pipeline/stream/assignment/etcd-assignment.ts";
-import { EtcdRounds } from "../../src/pipeline/source/csv/etcd-rounds.ts";
 import { StreamRetries } from "../../src/pipeline/stream/stream-retries.ts";
 import { silentListener as listener } from "../../src/pipeline/observe/pipeline-listener.ts";
 import type { ClaimedRange } from "../../src/pipeline/stream/assignment/range-assignment.ts";
@@ -23,7 +22,6 @@ import {
   type OpenRangeAssignment,
   readAll,
 } from "../contract/range-assignment.ts";
-import { ManualClock } from "../support/manual-clock.ts";
 import { openTcpProxy } from "../support/tcp-proxy.ts";
 import { CsvFolder, manyRows, openCsvSource } from "../support/csv-reading.ts";
 import { unshownLog } from "../../dev/unshown-log.ts";
@@ -232,35 +230,6 @@ for (const [which, place] of [
     await proxy.close();
   }, 120_000);
 }
-
-test("streamers agree on the start of a round, and a later streamer joins the current round", async () => {
-  const rounds = new EtcdRounds(client, systemClock, defaultTopic);
-  const other = new EtcdRounds(client, systemClock, defaultTopic);
-  expect(await rounds.current(`csv:loop-${run}`)).toBe(0);
-  const [mine, theirs] = await Promise.all([
-    rounds.startedAtMs(`csv:loop-${run}`, 0),
-    other.startedAtMs(`csv:loop-${run}`, 0),
-  ]);
-  expect(mine).toBe(theirs);
-  await rounds.startedAtMs(`csv:loop-${run}`, 1);
-  await rounds.startedAtMs(`csv:loop-${run}`, 2);
-  expect(await other.current(`csv:loop-${run}`)).toBe(2);
-});
-
-test("the plans of a file that is played again and again are deleted after a day, not those of other files", async () => {
-  const file = `csv:played-${run}`;
-  const clock = new ManualClock(Date.UTC(2030, 0, 10));
-  const rounds = new EtcdRounds(client, clock, defaultTopic);
-  const planOf = (sourceId: string): string => new CheckpointKeys(defaultTopic, sourceId).plan;
-  const hoursAgo = (hours: number): number => clock.nowMs() - hours * 3_600_000;
-  const kept = [`${file}:now:${hoursAgo(23)}:7`, `${file}2:now:${hoursAgo(90)}:0`, `${file}:round:5`, file];
-  const old = [`${file}:now:${hoursAgo(25)}:6`, `${file}:now:${hoursAgo(900)}:0`, `${file}:round:1`];
-  const plans = [...kept, ...old].map(planOf);
-  await client.txn({ success: plans.map((key) => put(key, "{}")) });
-  await rounds.startedAtMs(file, 1001);
-  const found = await Promise.all(plans.map((key) => client.range({ key: Buffer.from(key) })));
-  expect(plans.filter((_, index) => found[index]?.kvs.length === 1)).toEqual(kept.map(planOf));
-});
 
 test("a file is divided only as far as streamers will soon read, and is still read to its end", async () => {
   const source = await openCsvSource(folder.write(manyRows(1000, 99), `ahead-${run}.csv`), { batchRows: 50 });

@@ -60,6 +60,16 @@ test("a file that is overwritten in place is detected", async () => {
   expectRefusal(await readAcrossChange((path) => writeFileSync(path, textOf(rowCount, "host-2"))), /was replaced/);
 });
 
+test("a byte that is overwritten in place is detected, wherever it is", async () => {
+  const outcome = await readAcrossChange((path) => {
+    const text = textOf(rowCount);
+    const at = text.lastIndexOf('"42"');
+    writeFileSync(path, `${text.slice(0, at)}"43"${text.slice(at + 4)}`);
+    utimesSync(path, 1, 1);
+  });
+  expectRefusal(outcome, /was replaced/);
+});
+
 test("a file that becomes shorter or is deleted is detected", async () => {
   expectRefusal(await readAcrossChange((path) => truncateSync(path, 100_000)), /became shorter .* now has 100000/);
   expectRefusal(await readAcrossChange((path) => rmSync(path)), /was deleted after it was opened/);

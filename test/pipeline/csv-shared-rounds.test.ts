@@ -1,6 +1,14 @@
 import { afterAll, expect, test } from "bun:test";
-import { CsvSource, originalTimes, type Playing } from "../../src/pipeline/source/csv/csv-source.ts";
-import { batchesOf, CsvFolder, exporterHeader, exporterRow, openCsvSource, plain } from "../support/csv-reading.ts";
+import { type CsvSource, originalTimes, type Playing } from "../../src/pipeline/source/csv/csv-source.ts";
+import {
+  batchesOf,
+  CsvFolder,
+  exporterHeader,
+  exporterRow,
+  fileIdOf,
+  openCsvSource,
+  plain,
+} from "../support/csv-reading.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 
 const folder = new CsvFolder();
@@ -28,7 +36,7 @@ test("processes that share a round's start play one source, regardless of when t
   const { requests, playing } = sharedRound(2);
   const clocks = [100, 7500].map((lateMs) => new ManualClock(startMs + 2000 + lateMs));
   const [first, second] = await Promise.all(clocks.map((clock) => openCsvSource(path, { playing, clock })));
-  const fileId = await CsvSource.fileId(path);
+  const fileId = await fileIdOf(path);
   expect(requests).toEqual([
     [fileId, 2],
     [fileId, 2],
@@ -42,7 +50,7 @@ test("processes that share a round's start play one source, regardless of when t
 });
 
 test("the source of a file played with its own times has the file's id in round 0, and another id in round 1", async () => {
-  const fileId = await CsvSource.fileId(path);
+  const fileId = await fileIdOf(path);
   const source = await openCsvSource(path, { playing: originalTimes });
   expect(source.sourceId).toBe(fileId);
   expect(source.sourceId).toMatch(/^csv:input\.csv:[0-9a-f]{16}$/);

@@ -12,6 +12,8 @@ import {
   type Playing,
   usualReading,
 } from "../../src/pipeline/source/csv/csv-source.ts";
+import { idOfContent } from "../../src/pipeline/source/file-ids.ts";
+import { FileLook } from "../../src/pipeline/source/file/file-look.ts";
 import type { RangeBatch } from "../../src/pipeline/source/source.ts";
 
 /** The exporter's header. */
@@ -72,10 +74,16 @@ export function openCsvSource(path: string, options: TestCsvOptions = {}): Promi
   const { fastLane, chunkBytes, rowMaxBytes, sampleBytes } = { ...usualReading, ...options };
   const { batchRows = 1000, batchMaxRows = batchRows, clusterId = "local-cluster", playing = originalTimes } = options;
   const { hostname, namedHostname, clock = systemClock, onWarning = () => undefined } = options;
+  const { look = new FileLook(path, clock), chooseId = idOfContent } = options;
   return CsvSource.open(
-    { path, clusterId, hostname, namedHostname, batchRows, batchMaxRows, playing, clock, onWarning },
+    { look, chooseId, clusterId, hostname, namedHostname, batchRows, batchMaxRows, playing, clock, onWarning },
     { fastLane, chunkBytes, rowMaxBytes, sampleBytes },
   );
+}
+
+/** The id of a file that no earlier version has read. */
+export function fileIdOf(path: string): Promise<string> {
+  return CsvSource.fileId(new FileLook(path, systemClock), idOfContent);
 }
 
 /** The option that plays a file with shifted times, which begin at `startedAtMs`. */

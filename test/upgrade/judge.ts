@@ -2,6 +2,8 @@ import { compareFile } from "../../scripts/verify/compare-file.ts";
 import { recordsInStore } from "../../scripts/verify/stored-records.ts";
 import { EtcdClient } from "../../src/etcd/etcd-client.ts";
 import { prefixRange } from "../../src/etcd/requests.ts";
+import { systemClock } from "../../src/kit/clock.ts";
+import { fileIds, FileLook } from "../../src/pipeline/source/file/file-look.ts";
 import { QueueKeys } from "../../src/pipeline/queue/etcd/queue-keys.ts";
 import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
 import { openCsvSource } from "../support/csv-reading.ts";
@@ -47,15 +49,16 @@ export async function judge(file: StoredFile): Promise<string[]> {
 }
 
 async function sumsOf({ csvFile, databaseUrl }: StoredFile): Promise<Sums> {
-  const { sourceId } = await openCsvSource(csvFile);
+  const ids = fileIds("csv", await new FileLook(csvFile, systemClock).see());
   const [sums] = await withClient(databaseUrl, (client) =>
     client.query<Sums>(
       `select count(*)::int as messages, coalesce(sum(rows), 0)::int as rows,
          count(*) filter (where from_offset < before)::int as overlaps
        from (select rows, from_offset, max(to_offset) over (order by from_offset, to_offset
                rows between unbounded preceding and 1 preceding) as before
-             from ingested_messages where source_id = $1) m`,
-      [sourceId],
+             from ingested_messages where source_id in ($1, $2)) m`,
+      // the older version has begun to read it
+      [ids.id, ids.earlierId],
     ),
   );
   return sums as Sums;

@@ -11,8 +11,8 @@ export interface RangeBatch {
 /** Telemetry that can be read again, such as a file. It has an end and can be divided into ranges. Reading the same range
  *  again yields the same batches. */
 export interface ReplayableSource {
-  /** Identifies the content: after a restart, the same file, round and shift of times have the same id. A file with another
-   *  size or another beginning has another id. */
+  /** Identifies the content: after a restart, the same file, round and shift of times have the same id. A file with other bytes has
+   *  another id. */
   readonly sourceId: string;
   /** A description for people, such as the file's path. */
   readonly description: string;

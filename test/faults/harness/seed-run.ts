@@ -2,7 +2,7 @@ import { PostgresClient } from "../../../src/db/postgres-client.ts";
 import { systemClock } from "../../../src/kit/clock.ts";
 import { EtcdClient } from "../../../src/etcd/etcd-client.ts";
 import { QueueKeys } from "../../../src/pipeline/queue/etcd/queue-keys.ts";
-import { CsvSource } from "../../../src/pipeline/source/csv/csv-source.ts";
+import { fileIdOf } from "../../support/csv-reading.ts";
 import { CheckpointKeys } from "../../../src/pipeline/stream/assignment/checkpoint-keys.ts";
 import type { Servers } from "./processes.ts";
 
@@ -53,6 +53,6 @@ export async function openSeedRun(
   { seed, csvFile, clusterId }: { readonly seed: number; readonly csvFile: string; readonly clusterId?: string },
 ): Promise<SeedRun> {
   const run = await openPlainRun(servers, seed);
-  const checkpoints = new CheckpointKeys(run.topic, await CsvSource.fileId(csvFile));
+  const checkpoints = new CheckpointKeys(run.topic, await fileIdOf(csvFile));
   return { ...run, clusterId: clusterId ?? run.topic, checkpoints };
 }

@@ -2,6 +2,8 @@ import { afterAll, expect, test } from "bun:test";
 import { hostname } from "node:os";
 import { parseConfig } from "../../../src/config/parse-config.ts";
 import { systemClock } from "../../../src/kit/clock.ts";
+import { idOfContent } from "../../../src/pipeline/source/file-ids.ts";
+import type { RangeBatch } from "../../../src/pipeline/source/source.ts";
 import { openInputs, type StreamedInput } from "../../../src/roles/open-source.ts";
 import { CsvFolder } from "../../support/csv-reading.ts";
 import { recordsIn } from "../../support/merged-records.ts";
@@ -16,21 +18,26 @@ const openWith = (env: Record<string, string>): Promise<readonly StreamedInput[]
     clock: systemClock,
     log: unshownLog(),
     rounds: undefined,
+    chooseFileId: idOfContent,
     instanceId: "test",
     onMissed: () => undefined,
   });
 
 const xml = folder.write(smiXml([{}], { timestamp: "Fri Aug  4 11:44:30 2023" }), "gpus.xml");
 
+async function batchesOf(input: StreamedInput | undefined): Promise<RangeBatch[]> {
+  const source = input?.kind === "replayable" ? await input.openRound(0) : undefined;
+  return source === undefined ? [] : Array.fromAsync(source.read(source.whole, new AbortController().signal));
+}
+
 async function hostIn(input: StreamedInput | undefined): Promise<string | undefined> {
-  if (input?.kind !== "replayable") return undefined;
-  const [batch] = await Array.fromAsync(input.first.read(input.first.whole, new AbortController().signal));
+  const [batch] = await batchesOf(input);
   return batch && recordsIn(batch.batch)[0]?.gpu.hostname;
 }
 
 function descriptionOf(input: StreamedInput): string {
   if (input.kind === "targets") return input.targets.description;
-  return input.kind === "live" ? input.source.description : input.first.description;
+  return input.kind === "live" ? input.source.description : input.description;
 }
 
 test("NVIDIA_SMI is one more input of a process, and takes the place of the simulated fleet", async () => {
@@ -90,9 +97,7 @@ test("only a file that is read as fast as possible is sent in large messages", a
   const csv = folder.write(header + Array.from({ length: 12_000 }, row).join(""), "paced.csv");
   const rowsOfMessages = async (env: Record<string, string>): Promise<number[]> => {
     const [input] = await openWith({ CSV_FILE: csv, ...env });
-    if (input?.kind !== "replayable") return [];
-    const batches = await Array.fromAsync(input.first.read(input.first.whole, new AbortController().signal));
-    return batches.map(({ batch }) => batch.tally.rows);
+    return (await batchesOf(input)).map(({ batch }) => batch.tally.rows);
   };
   expect(await rowsOfMessages({})).toEqual([12_000]);
   expect(await rowsOfMessages({ STREAM_INTERVAL: "1s" })).toEqual([5000, 5000, 2000]);

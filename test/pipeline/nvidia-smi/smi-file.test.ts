@@ -2,6 +2,9 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import type { RangeBatch } from "../../../src/pipeline/source/source.ts";
 import { isSmiFile } from "../../../src/pipeline/source/nvidia-smi/is-smi-file.ts";
+import { systemClock } from "../../../src/kit/clock.ts";
+import { idOfContent } from "../../../src/pipeline/source/file-ids.ts";
+import { FileLook } from "../../../src/pipeline/source/file/file-look.ts";
 import { SmiFile } from "../../../src/pipeline/source/nvidia-smi/smi-file.ts";
 import { exerciseReplayableSource } from "../../contract/replayable-source.ts";
 import { CsvFolder } from "../../support/csv-reading.ts";
@@ -15,7 +18,14 @@ afterAll(() => folder.remove());
 const never = new AbortController().signal;
 
 const openFile = (path: string, batchRows = 4): Promise<SmiFile> =>
-  SmiFile.open({ path, clusterId: "c1", hostname: "box", batchRows, onWarning: () => undefined });
+  SmiFile.open({
+    look: new FileLook(path, systemClock),
+    chooseId: idOfContent,
+    clusterId: "c1",
+    hostname: "box",
+    batchRows,
+    onWarning: () => undefined,
+  });
 
 async function readText(text: string | Uint8Array): Promise<RangeBatch[]> {
   const source = await openFile(folder.write(text, "log.xml"));

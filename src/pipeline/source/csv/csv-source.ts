@@ -9,10 +9,12 @@ import { FileWindow } from "./file-window.ts";
 import { firstTimeIn } from "./first-time.ts";
 import { FileGuard } from "../file/file-guard.ts";
 import type { OpenContent } from "../file/file-content.ts";
+import type { ChooseId } from "../file-ids.ts";
+import { fileIds, type FileLook } from "../file/file-look.ts";
 import { GpuCache } from "../labels/gpu-cache.ts";
 import { LastRow } from "./last-row.ts";
 import { LineNumbers, type RangeLines } from "./line-numbers.ts";
-import { fileSeen, type OpenedCsv, openCsv } from "./open-csv.ts";
+import { type OpenedCsv, openCsv } from "./open-csv.ts";
 import { defaultRowMaxBytes } from "./row-splitter.ts";
 import { RowEnds } from "./row-ends.ts";
 import { withHost } from "./smi-host.ts";
@@ -20,7 +22,8 @@ import { spreadIn } from "./scrape-spread.ts";
 import type { RangeBatch, ReplayableSource } from "../source.ts";
 
 export interface CsvSourceOptions {
-  readonly path: string;
+  readonly look: FileLook;
+  readonly chooseId: ChooseId;
   readonly clusterId: string;
   /** The host of GPUs in a table of nvidia-smi, which does not name it; undefined if such a table cannot be read. */
   readonly hostname: string | undefined;
@@ -78,6 +81,9 @@ export const usualReading: CsvReading = {
 /** The end of a range is looked for in this share of a chunk: 64 KiB, in which 130 rows of the exporter begin. */
 const searchShare = 16;
 
+/** What the ids of CSV files begin with. */
+const idKind = "csv";
+
 /** The longest single sleep. A timer runs for at most 2^31 ms, so a longer wait is divided into several sleeps. */
 const sleepMaxMs = 60 * 60 * 1000;
 
@@ -99,45 +105,44 @@ export class CsvSource implements ReplayableSource {
    *  @throws UnusableSource when the file cannot be read or is empty, or when its header fits no layout; and the errors of
    *          `startedAtMs` */
   static async open(options: CsvSourceOptions, reading = usualReading): Promise<CsvSource> {
-    const { path, playing } = options;
-    const { chunkBytes } = reading;
-    const { clock, namedHostname } = options;
-    const needsHost = namedHostname === undefined;
-    const opened = withHost(options, await openCsv(path, { chunkBytes, clock, needsHost }));
-    const fileId = fileIdOf(opened.identity);
-    const spreadMs = keepsInstants(options, opened) ? await spreadIn(path, opened, reading.sampleBytes) : 0;
+    const { look, playing, namedHostname } = options;
+    const seen = await look.see();
+    const opening = { chunkBytes: reading.chunkBytes, needsHost: namedHostname === undefined };
+    const opened = withHost(options, await openCsv(seen, opening));
+    const fileId = await options.chooseId(fileIds(idKind, seen));
+    const spreadMs = keepsInstants(options, opened) ? await spreadIn(opened, reading.sampleBytes) : 0;
     if (playing.timestamps === "original") {
       const sourceId = roundSourceId(fileId, playing.round);
       return new CsvSource(options, { reading, opened, sourceId, shiftMs: 0, spreadMs });
     }
     const startedAtMs = await playing.startedAtMs(fileId, playing.round);
     const sourceId = roundSourceId(fileId, playing.round, startedAtMs);
-    const firstMs = await firstTimeIn(path, opened, reading);
+    const firstMs = await firstTimeIn(opened, reading);
     const shiftMs = firstMs === undefined ? 0 : startedAtMs - firstMs;
     return new CsvSource(options, { reading, opened, sourceId, shiftMs, spreadMs });
   }
 
   /** The prefix of a file's source ids, the same in every round. @throws UnusableSource */
-  static async fileId(path: string): Promise<string> {
-    return fileIdOf((await fileSeen(path)).identity);
+  static async fileId(look: FileLook, chooseId: ChooseId): Promise<string> {
+    return chooseId(fileIds(idKind, await look.see()));
   }
 
   private constructor(
     private readonly options: CsvSourceOptions,
     private readonly file: PlayedFile,
   ) {
-    const { path, clusterId, clock, onWarning } = options;
+    const { clusterId, clock, onWarning } = options;
     const { opened, sourceId, reading } = file;
+    const { start, form, seen } = opened;
+    const { path, content, contentBytes: endOffset } = seen;
     this.sourceId = sourceId;
     this.description = path;
-    this.whole = { from: opened.start, to: { offset: opened.endOffset, line: 0 } };
+    this.whole = { from: start, to: { offset: endOffset, line: 0 } };
     this.unread = new Set();
     for (const name of opened.layout.ignoredColumns) this.addUnread(name);
     this.gpus = new GpuCache(clusterId);
     this.templates = reading.fastLane ? new FastTemplates() : undefined;
-    const { inode, fileBytes: sizeBytes, fingerprint } = opened;
-    this.guard = new FileGuard({ path, inode, sizeBytes, fingerprint, onGrown: onWarning });
-    const { start, endOffset, form, content } = opened;
+    this.guard = new FileGuard({ seen, onGrown: onWarning });
     this.lines = new LineNumbers({ path, content, start, endOffset, chunkBytes: reading.chunkBytes, form });
     this.lastRow = new LastRow({ path, guard: this.guard, clock, onUnfinished: onWarning });
   }
@@ -150,7 +155,7 @@ export class CsvSource implements ReplayableSource {
    *  batch. A row in which the file ends, without a line end or with an open quote, waits until it is whole; all rows before
    *  it are yielded first. */
   async *read(range: Range, signal: AbortSignal): AsyncIterable<RangeBatch> {
-    const file = await this.file.opened.content.open();
+    const file = await this.file.opened.seen.content.open();
     try {
       await this.guard.check();
       const window = this.windowOn(file, range.from.offset);
@@ -177,7 +182,7 @@ export class CsvSource implements ReplayableSource {
   }
 
   async *planRanges(from: Position, rangeBytes: number, signal: AbortSignal): AsyncIterable<Range> {
-    const file = await this.file.opened.content.open();
+    const file = await this.file.opened.seen.content.open();
     try {
       const ends = this.rowEndsIn(this.windowOn(file, from.offset), from);
       for (let start = from; start.offset < this.whole.to.offset && !signal.aborted;) {
@@ -198,7 +203,7 @@ export class CsvSource implements ReplayableSource {
     signal: AbortSignal,
   ): Promise<void> {
     // a packed file has its end, or it would have been refused
-    if (this.file.opened.content.packing !== undefined) return reader.endFile();
+    if (this.file.opened.seen.content.packing !== undefined) return reader.endFile();
     const row = { line, fileBytes: window.endOffset };
     const fileBytes = await this.lastRow.grownTo(row, signal);
     if (fileBytes === undefined) reader.endFile();
@@ -206,8 +211,8 @@ export class CsvSource implements ReplayableSource {
   }
 
   private windowOn(file: OpenContent, fromOffset: number): FileWindow {
-    const { path } = this.options;
     const { opened, reading } = this.file;
+    const { path } = opened.seen;
     const translate = translationOf(opened.form);
     const { chunkBytes } = reading;
     return new FileWindow({ file, path, fromOffset, endOffset: this.whole.to.offset, chunkBytes, translate });
@@ -219,7 +224,7 @@ export class CsvSource implements ReplayableSource {
       window,
       from,
       fileEnd: this.whole.to.offset,
-      searchBytes: opened.content.packing === undefined ? Math.ceil(reading.chunkBytes / searchShare) : Infinity,
+      searchBytes: opened.seen.content.packing === undefined ? Math.ceil(reading.chunkBytes / searchShare) : Infinity,
       columnCount: opened.layout.header.length,
       rowMaxBytes: reading.rowMaxBytes,
       keepsInstants: keepsInstants(this.options, opened),
@@ -251,8 +256,7 @@ export class CsvSource implements ReplayableSource {
   private addUnread(name: string): void {
     if (this.unread.has(name)) return;
     this.unread.add(name);
-    const { path, onWarning } = this.options;
-    onWarning(`${path}: the column ${quoted(name)} has cells that are not read`);
+    this.options.onWarning(`${this.description}: the column ${quoted(name)} has cells that are not read`);
   }
 
   /** @returns undefined if the signal aborts */
@@ -292,8 +296,4 @@ interface PlayedFile {
 /** True if the rows of an instant stay in one batch. */
 function keepsInstants({ batchRows, batchMaxRows }: CsvSourceOptions, { layout }: OpenedCsv): boolean {
   return layout.timestamp === 0 && batchMaxRows > batchRows;
-}
-
-function fileIdOf(identity: string): string {
-  return `csv:${identity}`;
 }

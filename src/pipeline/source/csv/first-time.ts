@@ -19,11 +19,12 @@ interface Reading {
 /** Finds the time of the first row with a valid timestamp.
  *  @returns milliseconds since the epoch; undefined if the search finds no time
  *  @throws UnusableSource when the file cannot be read */
-export async function firstTimeIn(path: string, opened: OpenedCsv, reading: Reading): Promise<number | undefined> {
-  const file = await opened.content.open();
+export async function firstTimeIn(opened: OpenedCsv, reading: Reading): Promise<number | undefined> {
+  const { path, content, contentBytes: endOffset } = opened.seen;
+  const file = await content.open();
   try {
     const { chunkBytes, rowMaxBytes } = reading;
-    const { start, endOffset, form } = opened;
+    const { start, form } = opened;
     const window = new FileWindow({
       file,
       path,

@@ -1,5 +1,6 @@
 import type { Clock } from "../../../kit/clock.ts";
-import type { FileGuard, FileStatus } from "../file/file-guard.ts";
+import type { FileGuard } from "../file/file-guard.ts";
+import type { FileStatus } from "../file/file-status.ts";
 
 export interface LastRowOptions {
   readonly path: string;

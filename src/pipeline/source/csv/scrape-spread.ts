@@ -13,11 +13,8 @@ const fieldMaxBytes = 64;
 /** Reads over how much time the rows of a file's scrapes are spread, as `scrapeSpreadMs` finds it in its first rows.
  *  @returns 0 if the file is shorter than a sample: a file that grows must not change what is known of its first rows
  *  @throws UnusableSource when the file cannot be read */
-export async function spreadIn(
-  path: string,
-  { start, endOffset, form, content }: OpenedCsv,
-  sampleBytes: number,
-): Promise<number> {
+export async function spreadIn({ start, form, seen }: OpenedCsv, sampleBytes: number): Promise<number> {
+  const { path, content, contentBytes: endOffset } = seen;
   if (endOffset - start.offset < sampleBytes) return 0;
   const file = await content.open();
   try {

@@ -2,7 +2,6 @@ import { UnusableSource } from "../../../domain/errors.ts";
 import type { OpenedCsv } from "./open-csv.ts";
 
 interface HostOptions {
-  readonly path: string;
   /** That of a table of nvidia-smi; undefined if it is not known. */
   readonly hostname: string | undefined;
   /** That of any other table without a host's column; undefined if none is named. */
@@ -13,8 +12,9 @@ interface HostOptions {
 /** Gives a table that does not name the host of its GPUs a host, and reports it.
  *  @throws UnusableSource if the host is not known */
 export function withHost(options: HostOptions, opened: OpenedCsv): OpenedCsv {
-  const { path, onWarning } = options;
-  const { layout } = opened;
+  const { onWarning } = options;
+  const { layout, seen } = opened;
+  const { path } = seen;
   const isSmi = layout.smi !== undefined;
   if (!isSmi && layout.hostname >= 0) return opened;
   const defaultHostname = isSmi ? options.hostname : options.namedHostname;

@@ -1,74 +1,68 @@
 import { stat } from "node:fs/promises";
 import { UnusableSource } from "../../../domain/errors.ts";
 import { messageOf } from "../../../kit/message-of.ts";
+import { contentDigest } from "./content-digest.ts";
+import type { SeenFile } from "./file-look.ts";
+import { type FileStatus, isSameStatus, statusOf } from "./file-status.ts";
 import { fingerprint, openForReading } from "./open-file.ts";
 
 export interface FileGuardOptions {
-  readonly path: string;
-  /** The file's inode when it was opened. */
-  readonly inode: number;
-  /** The file's size when it was opened. */
-  readonly sizeBytes: number;
-  /** Made from the file's head and size when it was opened. */
-  readonly fingerprint: string;
+  /** The file when it was opened. */
+  readonly seen: Pick<SeenFile, "path" | "status" | "fingerprint" | "digest">;
   /** Called at most once: when the file has grown. */
   readonly onGrown: (message: string) => void;
-}
-
-/** A file's inode, size and times. */
-export interface FileStatus {
-  readonly inode: number;
-  readonly sizeBytes: number;
-  /** 0 if the file system does not know it. */
-  readonly createdMs: number;
-  readonly modifiedMs: number;
 }
 
 /** Detects that a file grows, or is shortened, deleted or replaced, while it is read. Growth is only reported: the next start, or
  *  the next round in LOOP_MODE, reads the grown file as another source. The other changes end the reading.
  *
- *  The guard does not detect that bytes after the first 64 KiB are overwritten in place. */
+ *  In a file that grows, only the first 64 KiB are compared again; in one that has been written to without growing, all bytes are. */
 export class FileGuard {
   /** The status at the last check that passed. */
-  private lastStatus: FileStatus | undefined;
+  private lastStatus: FileStatus;
   private hasGrown = false;
 
-  constructor(private readonly options: FileGuardOptions) {}
+  constructor(private readonly options: FileGuardOptions) {
+    this.lastStatus = options.seen.status;
+  }
 
-  /** Reads the file's status (about 20 us), and the file's head at the first check and whenever the status has changed.
+  /** Reads the file's status (about 20 us), and the file itself whenever the status has changed.
    *  @returns the status
    *  @throws UnusableSource if the file was shortened, deleted or replaced, or cannot be read */
   async check(): Promise<FileStatus> {
     const status = await this.readStatus();
-    if (this.lastStatus !== undefined && isSame(status, this.lastStatus)) return status;
-    const { path, inode, sizeBytes } = this.options;
+    if (isSameStatus(status, this.lastStatus)) return status;
+    const { path } = this.options.seen;
+    const { inode, sizeBytes } = this.options.seen.status;
     if (status.inode !== inode) throw wasReplaced(path);
     if (status.sizeBytes < sizeBytes) {
       throw new UnusableSource(
         `${path} became shorter after it was opened: it had ${sizeBytes} bytes and now has ${status.sizeBytes}. Put the whole file back and start again.`,
       );
     }
-    await this.checkHead();
+    await this.checkContent(status.sizeBytes > sizeBytes);
     if (status.sizeBytes > sizeBytes) this.reportGrowth(status.sizeBytes - sizeBytes);
     this.lastStatus = status;
     return status;
   }
 
   private async readStatus(): Promise<FileStatus> {
-    const { path } = this.options;
+    const { path } = this.options.seen;
     try {
-      const { ino, size, birthtimeMs, mtimeMs } = await stat(path);
-      return { inode: ino, sizeBytes: size, createdMs: birthtimeMs, modifiedMs: mtimeMs };
+      return statusOf(await stat(path));
     } catch (cause) {
       throw unreadable(path, cause);
     }
   }
 
-  private async checkHead(): Promise<void> {
-    const { path, sizeBytes, fingerprint: expected } = this.options;
+  private async checkContent(hasGrown: boolean): Promise<void> {
+    const { path, status, fingerprint: expected, digest } = this.options.seen;
+    const { sizeBytes } = status;
     const file = await openForReading(path);
     try {
       if ((await fingerprint(file, sizeBytes)) !== expected) throw wasReplaced(path);
+      if (hasGrown || digest === undefined) return;
+      if ((await contentDigest(file, sizeBytes)) !== digest) throw wasReplaced(path);
     } catch (cause) {
       throw cause instanceof UnusableSource ? cause : unreadable(path, cause);
     } finally {
@@ -80,13 +74,9 @@ export class FileGuard {
     if (this.hasGrown) return;
     this.hasGrown = true;
     this.options.onGrown(
-      `${this.options.path} has grown by ${bytes} bytes since it was opened; rows that begin in these bytes are not read. The next start, or the next round in LOOP_MODE, reads the whole file again, as another source.`,
+      `${this.options.seen.path} has grown by ${bytes} bytes since it was opened; rows that begin in these bytes are not read. The next start, or the next round in LOOP_MODE, reads the whole file again, as another source.`,
     );
   }
-}
-
-function isSame(a: FileStatus, b: FileStatus): boolean {
-  return a.inode === b.inode && a.sizeBytes === b.sizeBytes && a.modifiedMs === b.modifiedMs;
 }
 
 function unreadable(path: string, cause: unknown): UnusableSource {

@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { UnusableSource } from "../../../domain/errors.ts";
 
-const fingerprintMaxBytes = 64 * 1024;
+/** As much of a file's beginning is in its fingerprint. */
+export const fingerprintMaxBytes = 64 * 1024;
 
 /** Opens a file for reading. @throws UnusableSource saying why it cannot be opened */
 export async function openForReading(path: string): Promise<FileHandle> {
@@ -17,7 +18,7 @@ export async function openForReading(path: string): Promise<FileHandle> {
   }
 }
 
-/** Identifies a file's content by its first 64 KiB and its size.
+/** Identifies a file by its first 64 KiB and its size.
  *  @param sizeBytes the size of the content: bytes after it are ignored */
 export async function fingerprint(file: FileHandle, sizeBytes: number): Promise<string> {
   const head = Buffer.alloc(Math.min(sizeBytes, fingerprintMaxBytes));

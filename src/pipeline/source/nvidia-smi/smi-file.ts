@@ -1,4 +1,3 @@
-import { basename } from "node:path";
 import { BatchBuilder } from "../../../domain/batch-builder.ts";
 import { rawMaxLength, type RejectedInput, type RejectReason, valueMaxLength } from "../../../domain/batch.ts";
 import { cutText } from "../../../domain/cut-text.ts";
@@ -6,14 +5,17 @@ import type { Position, Range } from "../../../domain/range.ts";
 import { parseTimestamp } from "../../../domain/timestamp.ts";
 import { messageOf } from "../../../kit/message-of.ts";
 import { FileGuard } from "../file/file-guard.ts";
-import { fingerprint, openForReading } from "../file/open-file.ts";
+import type { ChooseId } from "../file-ids.ts";
+import { fileIds, type FileLook, type SeenFile } from "../file/file-look.ts";
+import { openForReading } from "../file/open-file.ts";
 import type { RangeBatch, ReplayableSource } from "../source.ts";
 import { type DocumentInFile, documentMaxBytes, documentsInFile } from "./documents-in-file.ts";
 import { findDocument, parseSmiLog, type SmiLog } from "./smi-document.ts";
 import { readSmiLog } from "./smi-reader.ts";
 
 export interface SmiFileOptions {
-  readonly path: string;
+  readonly look: FileLook;
+  readonly chooseId: ChooseId;
   readonly clusterId: string;
   /** The name of the machine that wrote the file. */
   readonly hostname: string;
@@ -24,8 +26,8 @@ export interface SmiFileOptions {
 }
 
 interface OpenedFile {
-  readonly endOffset: number;
-  readonly identity: string;
+  readonly seen: SeenFile;
+  readonly sourceId: string;
   readonly guard: FileGuard;
 }
 
@@ -39,25 +41,20 @@ export class SmiFile implements ReplayableSource {
 
   /** Opens a file as it is now: bytes that are appended later are not read. @throws UnusableSource if it cannot be read */
   static async open(options: SmiFileOptions): Promise<SmiFile> {
-    const { path, onWarning: onGrown } = options;
-    const file = await openForReading(path);
-    try {
-      const { size: sizeBytes, ino: inode } = await file.stat();
-      const digits = await fingerprint(file, sizeBytes);
-      const guard = new FileGuard({ path, inode, sizeBytes, fingerprint: digits, onGrown });
-      return new SmiFile(options, { endOffset: sizeBytes, identity: `${basename(path)}:${digits}`, guard });
-    } finally {
-      await file.close();
-    }
+    const { look, chooseId, onWarning: onGrown } = options;
+    const seen = await look.see();
+    const sourceId = await chooseId(fileIds("nvidia-smi-xml", seen));
+    return new SmiFile(options, { seen, sourceId, guard: new FileGuard({ seen, onGrown }) });
   }
 
   private constructor(
     private readonly options: SmiFileOptions,
     private readonly opened: OpenedFile,
   ) {
-    this.sourceId = `nvidia-smi-xml:${opened.identity}`;
-    this.description = options.path;
-    this.whole = { from: { offset: 0, line: 1 }, to: { offset: opened.endOffset, line: 0 } };
+    const { path, status } = opened.seen;
+    this.sourceId = opened.sourceId;
+    this.description = path;
+    this.whole = { from: { offset: 0, line: 1 }, to: { offset: status.sizeBytes, line: 0 } };
   }
 
   async *read(range: Range, signal: AbortSignal): AsyncIterable<RangeBatch> {
@@ -94,10 +91,10 @@ export class SmiFile implements ReplayableSource {
   }
 
   private async *documents(from: Position, signal: AbortSignal): AsyncIterable<DocumentInFile> {
-    const file = await openForReading(this.options.path);
+    const file = await openForReading(this.description);
     try {
       await this.opened.guard.check();
-      for await (const document of documentsInFile(file, from, this.opened.endOffset)) {
+      for await (const document of documentsInFile(file, from, this.whole.to.offset)) {
         if (signal.aborted) return;
         yield document;
       }

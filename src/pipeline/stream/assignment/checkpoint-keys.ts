@@ -26,6 +26,19 @@ export class CheckpointKeys {
   }
 }
 
+/** The etcd keys of a file in a pipeline. */
+export class FileKeys {
+  /** What all keys of the file begin with: its plan, or its rounds. */
+  readonly all: string;
+  /** Which content the id belongs to, if the id does not say so. */
+  readonly content: string;
+
+  constructor(topic: string, fileId: string) {
+    this.all = checkpointRoot(topic, fileId);
+    this.content = `${this.all}content`;
+  }
+}
+
 /** The etcd keys of a live source in a pipeline: its owner, and the time of its latest published batch. */
 export class LiveKeys {
   readonly owner: string;
