@@ -98,7 +98,12 @@ async function expectOlderKeys(): Promise<void> {
   const older = new Set(shared.etcd.map(({ key }) => shapeOf(key)));
   const ofOthers = /^\/(pipelines|queue\/(?!telemetry\/))/;
   const now = new Set((await keysUnder("/")).filter((key) => !ofOthers.test(key)).map(shapeOf));
-  expect([...now.difference(older)]).toEqual(["/faults/leader", "/queue/telemetry/store", "/services/{}"]);
+  expect([...now.difference(older)]).toEqual([
+    "/faults/leader",
+    "/queue/telemetry/history",
+    "/queue/telemetry/store",
+    "/services/{}",
+  ]);
   // these exist only while an import or an upkeep runs
   const passing = /messages|payloads|claims|attempts|dead|owners|ranges|maintenance/;
   expect([...older].filter((shape) => !passing.test(shape) && !now.has(shape))).toEqual([]);
