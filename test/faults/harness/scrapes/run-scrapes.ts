@@ -31,7 +31,7 @@ const answerFaults = ["500:0.02", "half:0.01", "slow:300ms:0.05", "slow:4s:0.005
 /** One of this many exporters vanishes in a fault of exporters. */
 const vanishing = 4;
 
-function drawFaults({ network }: Servers, options: Omit<SeedOptions, "servers">): Fault[] {
+function drawFaults({ network, etcd }: Servers, options: Omit<SeedOptions, "servers">): Fault[] {
   const workers = scrapingStreamers + scrapingCollectors;
   const targets = {
     ...{ kill: workers, terminate: workers, freeze: workers, leader: 1, etcd: 1, database: 3 },
@@ -45,7 +45,9 @@ function drawFaults({ network }: Servers, options: Omit<SeedOptions, "servers">)
     ...{ "one-way-etcd": etcdMembers * directions.length, "one-way-collector": scrapingCollectors * directions.length },
     ...{ "partition-streamer": scrapingStreamers, exporters: vanishing },
   } satisfies Partial<Record<FaultKind, number>>;
-  const kinds = faultKinds.filter((kind) => kind in targets && (network !== undefined || !needsNetwork(kind)));
+  const isPossible = (kind: FaultKind): boolean =>
+    (network !== undefined || !needsNetwork(kind)) && (etcd.members.length > 1 || kind !== "replace-etcd");
+  const kinds = faultKinds.filter((kind) => kind in targets && isPossible(kind));
   return drawScenario({ ...options, leaseSeconds, kinds, targets });
 }
 
