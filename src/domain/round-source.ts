@@ -5,6 +5,12 @@ export function roundSourceId(fileId: string, round: number, startedAtMs?: numbe
   return round > 0 ? `${fileId}:round:${round}` : fileId;
 }
 
+/** The id under which the rejected rows of all rounds of a source are kept, so that a bad row is there once. Rounds with times that were
+ *  shifted have one of their own: their rows do not have their times. */
+export function idOfAllRounds(sourceId: string): string {
+  return sourceId.replace(/:round:\d+$/, "").replace(/:now:\d+:\d+$/, ":now");
+}
+
 /** The file of such an id; undefined if it is the id of a file as a whole, or of another source. */
 export function fileOfRound(sourceId: string): string | undefined {
   return /^(.*):(?:now:\d+|round):\d+$/s.exec(sourceId)?.[1];

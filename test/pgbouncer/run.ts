@@ -2,11 +2,15 @@ import { type PostgresServer, startPostgres } from "../../dev/servers/postgres.t
 import { startPgbouncer } from "../../dev/servers/pgbouncer.ts";
 import { messageOf } from "../../src/kit/message-of.ts";
 import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
+import { answersHelp } from "../../src/terminal/answers-help.ts";
 import { print, printError } from "../../src/terminal/print.ts";
 import { createDatabase } from "../support/postgres-database.ts";
 
-// `bun run test:pgbouncer` opens a new database through pgbouncer in each of its modes, with and without what its administrators set. It
-// must work, or say what to add to DATABASE_URL.
+const usage = `Opens a new database through pgbouncer in each of its modes, with and without what its administrators set. It must work, or say
+what to add to DATABASE_URL.
+  bun run test:pgbouncer`;
+
+if (answersHelp(process.argv.slice(2), usage)) process.exit(0);
 
 const remedy = /\?prepare=false/;
 /** This mode allows no transactions. */

@@ -84,6 +84,7 @@ const commands: Readonly<Record<string, readonly string[]>> = {
   latest: [],
   history: [],
   coverage: range,
+  aggregates: range,
   usage: range,
   waste: range,
   inventory: [],

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { RecordBatch, RejectedInput } from "../../domain/batch.ts";
-import { fileOfRound } from "../../domain/round-source.ts";
+import { idOfAllRounds } from "../../domain/round-source.ts";
 import { hourMs } from "../../domain/time-range.ts";
 import type { SqlTransaction } from "../client.ts";
 import { numberArray, textArray } from "./array-literal.ts";
@@ -33,7 +33,7 @@ export function insertQuarantine(
   const texts = (field: "reason" | "field" | "value" | "message" | "raw"): string =>
     textArray(rejected.map((input) => input[field]));
   transaction.send(text, [
-    fileOfRound(source.sourceId) ?? source.sourceId,
+    idOfAllRounds(source.sourceId),
     textArray(items.map((item, index) => inHour[index] ?? item)),
     // the text of a reading is not kept, and its bytes move with the numbers before them
     numberArray(rejected.map(({ byte }, index) => (inHour[index] === undefined ? byte : 0))),

@@ -6,7 +6,7 @@ import type { RejectedInputs } from "../../pipeline/store/rejected-inputs.ts";
 import { ApiError, notFound } from "../http/api-error.ts";
 
 /** The id of a source whose file plays as if live: its rows do not have their times. */
-const isShifted = /:now:\d+:\d+$/;
+const isShifted = /:now(?::\d+:\d+)?$/;
 /** How long a redrive waits for room in the queue. */
 const publishTimeoutMs = 10_000;
 
