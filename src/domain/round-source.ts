@@ -11,6 +11,11 @@ export function idOfAllRounds(sourceId: string): string {
   return sourceId.replace(/:round:\d+$/, "").replace(/:now:\d+:\d+$/, ":now");
 }
 
+/** True if the rows of the source do not have their own times. Takes the id of a round, and the one of all rounds. */
+export function hasShiftedTimes(sourceId: string): boolean {
+  return /:now(?::\d+:\d+)?$/.test(sourceId);
+}
+
 /** The file of such an id; undefined if it is the id of a file as a whole, or of another source. */
 export function fileOfRound(sourceId: string): string | undefined {
   return /^(.*):(?:now:\d+|round):\d+$/s.exec(sourceId)?.[1];

@@ -1,12 +1,11 @@
 import type { RecordBatch } from "../../domain/batch.ts";
 import type { StoredRejection } from "../../domain/query.ts";
+import { hasShiftedTimes } from "../../domain/round-source.ts";
 import { encodeBatch } from "../../pipeline/queue/batch-codec.ts";
 import type { Queue } from "../../pipeline/queue/queue.ts";
 import type { RejectedInputs } from "../../pipeline/store/rejected-inputs.ts";
 import { ApiError, notFound } from "../http/api-error.ts";
 
-/** The id of a source whose file plays as if live: its rows do not have their times. */
-const isShifted = /:now(?::\d+:\d+)?$/;
 /** How long a redrive waits for room in the queue. */
 const publishTimeoutMs = 10_000;
 
@@ -62,7 +61,7 @@ export class RejectedInputAnswers {
 
   private batchOf({ id, line, sourceId, raw }: StoredRejection): RecordBatch {
     if (line === 0) throw refusal(id, "Only a row of a file can be tried again.");
-    if (isShifted.test(sourceId)) throw refusal(id, "Its file is played with other times (TIMESTAMPS=now).");
+    if (hasShiftedTimes(sourceId)) throw refusal(id, "Its file is played with other times (TIMESTAMPS=now).");
     const read = this.parts.readAgain(raw);
     if ("problem" in read) throw refusal(id, read.problem);
     const { batch } = read;

@@ -117,8 +117,10 @@ async function inflictOnMember({ kind, target, lastsMs }: Fault, { servers, reco
   record(`SIGCONT ${member?.name} after ${lastsMs} ms`);
 }
 
-async function cutOffOneWay({ kind, target, lastsMs }: Fault, { servers, record }: Victims): Promise<void> {
-  const hosts = kind === "one-way-etcd" ? servers.etcdHosts : servers.collectorHosts;
+async function cutOffOneWay({ kind, target, lastsMs }: Fault, victims: Victims): Promise<void> {
+  const { servers, collectors, record } = victims;
+  // not every run has a collector on each of the hosts
+  const hosts = kind === "one-way-etcd" ? servers.etcdHosts : servers.collectorHosts.slice(0, collectors.length);
   const index = target % hosts.length;
   const direction = directions[Math.floor(target / hosts.length) % directions.length] as (typeof directions)[number];
   const name = `${kind.slice("one-way-".length)} ${index}`;

@@ -78,7 +78,7 @@ export function drawScenario({ seed, durationMs, leaseSeconds, kinds, targets, f
     const kind = faults.length === 0 ? (first ?? drawn) : drawn;
     const target = Math.floor(random() * (targets[kind] ?? 1));
     const lastsMs = durationOf(kind, random(), leaseSeconds);
-    const key = busyKey(kind, target);
+    const key = busyKey(kind, target, targets["partition-collector"] ?? 1);
     // a target that has just healed gets time to recover: a cluster, for example, must elect a leader and catch up
     if ((busyUntilMs.get(key) ?? 0) <= atMs) {
       faults.push({ atMs, kind, target, lastsMs });
@@ -90,10 +90,10 @@ export function drawScenario({ seed, durationMs, leaseSeconds, kinds, targets, f
 }
 
 /** A fault is not inflicted while another one of its key is. */
-function busyKey(kind: FaultKind, target: number): string {
+function busyKey(kind: FaultKind, target: number, collectors: number): string {
   const group = exclusive.findIndex((members) => members.includes(kind));
   if (group !== -1) return `group ${group}`;
-  return kind.endsWith("-collector") ? `collector ${target % 3}` : `${kind}/${target}`;
+  return kind.endsWith("-collector") ? `collector ${target % collectors}` : `${kind}/${target}`;
 }
 
 function durationOf(kind: FaultKind, chance: number, leaseSeconds: number): number {
