@@ -2,6 +2,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import config from "../drizzle.config.ts";
+import { literal } from "../src/db/session-settings.ts";
 import { metricText } from "../src/domain/metric-text.ts";
 import { metrics } from "../src/domain/metrics.ts";
 import { answersHelp } from "../src/terminal/answers-help.ts";
@@ -51,8 +52,8 @@ function withComments(migration: string): string {
   const comments = [...migration.matchAll(addsMetricColumn)].flatMap(([, table = "", column = "", type]) => {
     const metric = metrics.find(({ name }) => name === column);
     if (metric === undefined) return [];
-    const text = `${metricText(metric)}${type === "bytea" ? ", packed" : ""}`.replaceAll("'", "''");
-    return [`COMMENT ON COLUMN "${table}"."${column}" IS '${text}';`];
+    const text = literal(`${metricText(metric)}${type === "bytea" ? ", packed" : ""}`);
+    return [`COMMENT ON COLUMN "${table}"."${column}" IS ${text};`];
   });
   return comments.length === 0 ? migration : [migration.trimEnd(), ...comments].join(statementBreak);
 }
