@@ -130,8 +130,10 @@ class FleetTime {
       isSized: true,
     };
     const isSeen = board !== undefined || (uuid !== undefined && this.isWhole(first as UsageDevice));
+    // the records of a GPU that is within only in part may be hours ago: whether the range has them must not matter
+    const ofBoardLife = board === undefined || this.isWhole(board) ? life : this.lifeOf(hour, board);
     const ofBoard: DeviceTime<UsageDevice> = isSeen
-      ? this.timeOf(hour, whole, { life, gone })
+      ? this.timeOf(hour, whole, { life: ofBoardLife, gone })
       : { device: whole, parts: partsPerMs, segments: [] };
     return this.selectedParts(sharesOf(ofBoard, times));
   }
