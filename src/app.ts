@@ -20,6 +20,8 @@ export interface AppOptions extends HealthOptions, PrometheusOptions {
   /** The roles' routes. `app` returns the composed app, which has all of its routes only after `composeApp` has returned. */
   readonly routes: (app: () => AnyElysia) => readonly AnyElysia[];
   readonly webSocket: { readonly wsIdleTimeoutMs: number };
+  /** The largest body that the server reads; a larger one is refused before any route sees it. */
+  readonly bodyMaxBytes: number;
   readonly door: DoorOptions;
   readonly access: Access;
   readonly trail: AuditTrail;
@@ -45,9 +47,10 @@ const withoutInternals: { readonly development: false; readonly error: () => Res
 /** Composes the HTTP side of a process: /health, /metrics and the routes of its roles. The caller has to listen. */
 export function composeApp(options: AppOptions): Elysia {
   const websocket = socketSettings(options.webSocket);
+  const serve = { ...withoutInternals, maxRequestBodySize: options.bodyMaxBytes };
   // `normalize` would silently drop fields that a schema does not declare. `systemRouter` would use Bun's router, which decodes
   // and matches paths differently from Elysia's router. Tests use Elysia's router through `app.handle`.
-  const app = new Elysia({ name: "app", normalize: false, systemRouter: false, websocket, serve: withoutInternals });
+  const app = new Elysia({ name: "app", normalize: false, systemRouter: false, websocket, serve });
   // first, because a hook applies only to routes that are added after it
   app.use(errorHandling({ routes: () => app.routes, log: options.log }));
   app.use(requestUrl());

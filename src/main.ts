@@ -10,6 +10,7 @@ import { endsWithin } from "./kit/within.ts";
 import { InvalidConfig, TelemetryError } from "./domain/errors.ts";
 import { hostNamesOf } from "./config/host-names-of.ts";
 import { openRegistration } from "./roles/open-registration.ts";
+import { bodyMaxBytesOf } from "./roles/open-push.ts";
 import { listening } from "./roles/listening.ts";
 import { openRoles, type OpenRoles } from "./roles/roles.ts";
 import { keepFilesPrivate } from "./kit/private-files.ts";
@@ -119,6 +120,7 @@ function makeApp({ shared, roles, access, tls }: OpenRoles, health: HealthOption
   return composeApp({
     ...health,
     webSocket: shared.config,
+    bodyMaxBytes: bodyMaxBytesOf(shared.config),
     registry: shared.registry,
     log: shared.log,
     door: { hosts: hostNamesOf(shared.config), corsOrigins: shared.config.corsOrigins },

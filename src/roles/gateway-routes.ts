@@ -8,6 +8,7 @@ import type { Clock } from "../kit/clock.ts";
 import type { SignIn } from "../access/sign-in.ts";
 import { dashboardRoutes } from "../dashboard/dashboard-routes.ts";
 import type { DeadLetters, Queue } from "../pipeline/queue/queue.ts";
+import type { PushIntake } from "../pipeline/source/push.ts";
 import type { TargetStates } from "../pipeline/source/target-states.ts";
 import type { Questions } from "../pipeline/store/telemetry-queries.ts";
 import type { ServiceRegistry } from "../scaling/registry/service-registry.ts";
@@ -67,6 +68,8 @@ export interface GatewayOptions extends Omit<ProcessParts, "access"> {
   /** CLUSTER_ID: the cluster of devices that are not known yet. */
   readonly clusterId: string;
   readonly queue: Pick<Queue, "stats" | "publish">;
+  readonly push: PushIntake;
+  readonly pushMaxBytes: number;
   readonly deadLetters: DeadLetters;
   readonly rejectedInputs: RejectedInputs;
   readonly serviceRegistry: Pick<ServiceRegistry, "list">;

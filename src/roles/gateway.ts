@@ -13,6 +13,7 @@ import { costLimits } from "./cost-limits.ts";
 import { gatewayRoutes, type HttpOptions } from "./gateway-routes.ts";
 import type { SharedParts } from "./shared-parts.ts";
 import { type CompareStores, compareBeforeStart, comparingWithTopic, StoreCheck } from "./store-check.ts";
+import { openPush } from "./open-push.ts";
 import type { Role } from "./role.ts";
 
 /** The gateway's pages in the banner. */
@@ -52,7 +53,7 @@ export const gateway: Role = {
           costs: costLimits(config, process.access.access.isRequired),
           pressure,
           damage,
-          ...settingsOf(config),
+          ...partsByConfig(shared),
           inventory: opened.inventory,
           faults,
           faultGuide: async () => faultGuideOf(await rules.read(), rules.catalogue, config.faultRunbookUrl),
@@ -68,9 +69,18 @@ export const gateway: Role = {
   },
 };
 
-function settingsOf(config: Config) {
+/** What follows from the settings alone. */
+function partsByConfig(shared: SharedParts) {
+  const { config } = shared;
   const { settleAfterMinutes, settleHistory, clusterId, graphqlIntrospection: introspection, graphiql } = config;
-  return { settleAfterMinutes, settleHistory, clusterId, webSocket: config, graphql: { introspection, graphiql } };
+  return {
+    ...openPush(config, shared),
+    settleAfterMinutes,
+    settleHistory,
+    clusterId,
+    webSocket: config,
+    graphql: { introspection, graphiql },
+  };
 }
 
 function httpOptions(config: Config, isKeyRequired: boolean): HttpOptions {

@@ -103,6 +103,7 @@ function callsOf(gateway: GatewayClient, cluster_id: string): Record<Operation, 
     "get /api/v1/hosts/{hostname}/gpus": () =>
       counted(gateway.GET("/api/v1/hosts/{hostname}/gpus", { params: { path: { hostname: host_id } } })),
     "get /api/v1/telemetry": () => counted(gateway.GET("/api/v1/telemetry", { params: { query: { limit: 10_000 } } })),
+    "post /api/v1/telemetry": () => counted(gateway.POST("/api/v1/telemetry", { body: [] })),
     "get /api/v1/telemetry/latest": () =>
       counted(gateway.GET("/api/v1/telemetry/latest", { params: { query: { limit: 10_000 } } })),
     "get /api/v1/telemetry/aggregates": () =>

@@ -235,6 +235,17 @@ export function exerciseQueue(name: string, open: (options: OpenQueueOptions) =>
       expect(keysOf(await claimAll(queue, 2))).toEqual(["two", "three"]);
     });
 
+    test("a message that was published is kept, at the latest when it is acknowledged or a dead letter", async () => {
+      const { queue } = await start({ maxAttempts: 1 });
+      const publishing = queue.publish(["one", "two"].map(message), { signal: never, untilKept: true });
+      const [one, two] = await claimAll(queue, 2);
+      await queue.acknowledge([one as Delivery]);
+      await queue.reject(two as Delivery, "no");
+      expect((await publishing).receipts).toMatchObject([{ duplicate: false }, { duplicate: false }]);
+      const again = await queue.publish(["one"].map(message), { signal: never, untilKept: true });
+      expect(again.receipts).toMatchObject([{ duplicate: true }]);
+    });
+
     test("a publisher whose wait is aborted has added nothing", async () => {
       const { queue } = await start({ capacityMessages: 1 });
       await publish(queue, "one");

@@ -191,6 +191,7 @@ function appOf(config: Config, { shared, roles, services, access, tls }: OpenRol
     servesFromMemory: () => true,
     draining: stopping,
     webSocket: config,
+    bodyMaxBytes: 65_536,
     registry: shared.registry,
     log: shared.log,
     door: { hosts: hostNamesOf(config), corsOrigins: undefined },

@@ -26,6 +26,8 @@ import { MemoryServiceRegistry } from "../../src/scaling/registry/memory/memory-
 import { MemoryTargetStates } from "../../src/pipeline/source/states/memory/memory-target-states.ts";
 import { SqlRejectedInputs } from "../../src/pipeline/store/sql/sql-rejected-inputs.ts";
 import { MemoryQueue } from "../../src/pipeline/queue/memory/memory-queue.ts";
+import { silentListener } from "../../src/pipeline/observe/pipeline-listener.ts";
+import { openPush } from "../../src/roles/open-push.ts";
 import type { TelemetryQueries } from "../../src/pipeline/store/telemetry-queries.ts";
 import { openMemoryStore } from "../support/open-store.ts";
 import { logSerializers } from "../../src/terminal/log.ts";
@@ -164,6 +166,8 @@ export function gatewayOver(
     faultGuide: () => Promise.resolve(guide),
     http,
     queue,
+    ...openPush({ pushMaxMebibytes: 4, batchSize: 100 }, { queue, clock, listener: silentListener }),
+    bodyMaxBytes: 4 * 1024 * 1024,
     deadLetters: queue,
     rejectedInputs: new SqlRejectedInputs(client),
     clusterId: "alpha",

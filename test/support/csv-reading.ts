@@ -4,13 +4,12 @@ import { join } from "node:path";
 import type { RejectedInput } from "../../src/domain/batch.ts";
 import type { Range } from "../../src/domain/range.ts";
 import { systemClock } from "../../src/kit/clock.ts";
+import { type CsvReading, usualReading } from "../../src/pipeline/source/csv/csv-reading.ts";
 import {
-  type CsvReading,
   CsvSource,
   type CsvSourceOptions,
   originalTimes,
   type Playing,
-  usualReading,
 } from "../../src/pipeline/source/csv/csv-source.ts";
 import { idOfContent } from "../../src/pipeline/source/file-ids.ts";
 import { FileLook } from "../../src/pipeline/source/file/file-look.ts";

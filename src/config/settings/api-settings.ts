@@ -36,6 +36,14 @@ export const apiSettings = {
       "With HTTP_TRUST_FORWARDED_FOR: the number of proxies between clients and this process, the balancer included; the client is this many addresses from the end",
   }),
   ...clientSettings,
+  pushMaxMebibytes: count({
+    env: "PUSH_MAX_MIB",
+    default: 64,
+    minimum: 1,
+    maximum: 4096,
+    unit: "MiB",
+    description: "Largest push of telemetry that a gateway accepts, after it is unpacked",
+  }),
   corsOrigins: Type.Optional(
     Type.Array(Type.String({ pattern: "^(\\*|https?://[^/\\s]+)$" }), {
       env: "CORS_ORIGINS",

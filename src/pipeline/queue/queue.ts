@@ -52,6 +52,9 @@ export interface PublishOptions {
   /** The claim of each message, in the order of the messages. A message is added, and its position moves, only while this publisher
    *  has its claim; the others are added even if one is refused. A queue in memory ignores the claims. */
   readonly claims?: readonly (MessageClaim | undefined)[] | undefined;
+  /** True to wait until the messages outlive this process: those in a queue that is lost with the process, until each is acknowledged or
+   *  a dead letter. Absent: false. */
+  readonly untilKept?: boolean;
 }
 
 /** What became of a message. */

@@ -5,6 +5,7 @@ import { restSpelling, spelled, type Spelling, type Text } from "./parameters/sp
 /** The codes of error responses. They are stable, because programs depend on them. */
 export type ErrorCode =
   | "invalid_parameter"
+  | "invalid_body"
   | "unknown_parameter"
   | "cross_origin"
   | "not_found"

@@ -42,6 +42,13 @@ interface OperationText {
   readonly etag?: true;
   /** The description of a 202 with the same schema as a 200: what was asked for is not carried out yet. */
   readonly accepted?: string;
+  /** The only status of success, if it is not 200. */
+  readonly status?: 202;
+  /** The body that the operation reads; absent: none. */
+  readonly body?: {
+    readonly required: true;
+    readonly content: Readonly<Record<string, { readonly schema: TSchema; readonly example?: unknown }>>;
+  };
 }
 
 /** The body of a successful response, with the schema of its elements or of its object. In the envelope: a `list`, a list with
@@ -79,6 +86,8 @@ export function operation({
   errors,
   etag,
   accepted,
+  status,
+  body,
   ...success
 }: OperationText & Success) {
   const isByRow = !("single" in success || "plain" in success || "text" in success);
@@ -97,8 +106,9 @@ export function operation({
     description,
     [ruleMember]: access,
     security: access.scope === "open" ? [] : securityNeeded,
+    ...defined({ requestBody: body }),
     responses: {
-      200: isByRow ? { ...success200, content: { ...success200.content, ...rowContents } } : success200,
+      [status ?? 200]: isByRow ? { ...success200, content: { ...success200.content, ...rowContents } } : success200,
       ...(accepted === undefined ? {} : { 202: { ...success200, description: accepted } }),
       ...others,
       ...defined({ 304: etag && notModified }),

@@ -6,6 +6,7 @@ import type { SessionAdministration } from "../../access/session-store.ts";
 import type { Tickets } from "../../access/tickets.ts";
 import type { FaultGuide } from "../../faults/fault-guide.ts";
 import type { Clock } from "../../kit/clock.ts";
+import type { PushIntake } from "../../pipeline/source/push.ts";
 import type { TargetStates } from "../../pipeline/source/target-states.ts";
 import type { QuarantineQueries } from "../../pipeline/store/telemetry-queries.ts";
 import type { ServiceRegistry } from "../../scaling/registry/service-registry.ts";
@@ -51,6 +52,12 @@ export interface ResourceParts {
   readonly serviceRegistry: Pick<ServiceRegistry, "list">;
   /** The exporters that the pipeline scrapes. */
   readonly targetStates: Pick<TargetStates, "list">;
+  /** Takes pushed telemetry into the queue. */
+  readonly push: PushIntake;
+  /** The largest content of a push. */
+  readonly pushMaxBytes: number;
+  /** CLUSTER_ID. */
+  readonly clusterId: string;
   /** The coordinator's decisions. */
   readonly scaling: Pick<ScalingRecords, "read">;
   /** Makes and revokes keys and tickets, ends sessions; has the audit log. */

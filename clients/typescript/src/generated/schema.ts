@@ -374,7 +374,11 @@ export interface paths {
          */
         get: operations["listTelemetry"];
         put?: never;
-        post?: never;
+        /**
+         * Push telemetry
+         * @description Takes records as JSON, NDJSON or CSV, also packed (Content-Encoding gzip or zstd), of up to PUSH_MAX_MIB, and answers when they are in the queue; without etcd, when they are stored. A record that cannot be used affects no other: it is in the answer, and in the quarantine. The same content, with the same Idempotency-Key if there is one, is stored once; so a push whose answer is missing can be sent again.
+         */
+        post: operations["pushTelemetry"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3057,6 +3061,74 @@ export interface components {
             reasons: string[];
         };
         /**
+         * @description What has become of pushed telemetry
+         * @example {
+         *       "source_id": "push:ci",
+         *       "rows": 3,
+         *       "records": 2,
+         *       "samples": 11,
+         *       "missing": 1,
+         *       "duplicates": 0,
+         *       "conflicts": 0,
+         *       "rejected_count": 1,
+         *       "rejected": [
+         *         {
+         *           "line": 3,
+         *           "index": 2,
+         *           "reason": "missing_field",
+         *           "field": "uuid",
+         *           "value": "",
+         *           "message": "The field \"uuid\" is empty."
+         *         }
+         *       ],
+         *       "unread": [],
+         *       "messages": 1,
+         *       "duplicate_messages": 0
+         *     }
+         */
+        PushResult: {
+            /** @description Under this name, the quarantine has what was rejected */
+            source_id: string;
+            /** @description Records or rows in the body, the rejected ones included */
+            rows: number;
+            /** @description Records that will be stored: one for each GPU and instant */
+            records: number;
+            /** @description Values in them */
+            samples: number;
+            /** @description Values that mean that there is none, such as null and N/A */
+            missing: number;
+            /** @description Values that the body has more than once */
+            duplicates: number;
+            /** @description Values that differ from another one of the same GPU, instant and metric; the greatest is kept */
+            conflicts: number;
+            /** @description Records and values that were rejected, and are in the quarantine */
+            rejected_count: number;
+            /** @description The first 1,000 of them */
+            rejected: {
+                /** @description Line of the body, from 1; 0 in JSON */
+                line: number;
+                /** @description Number of the record in the body, from 0; in CSV, offset of the row's first byte */
+                index: number;
+                /**
+                 * @description Why it was rejected
+                 * @enum {string}
+                 */
+                reason: "wrong_column_count" | "malformed_quotes" | "malformed_line" | "record_too_large" | "invalid_utf8" | "nul_byte" | "missing_field" | "invalid_timestamp" | "timestamp_out_of_range" | "invalid_gpu_id" | "invalid_field" | "invalid_value" | "value_out_of_range" | "uuid_on_two_hosts" | "invalid_record";
+                /** @description The member or column with the error; empty if the whole record is wrong */
+                field: string;
+                /** @description The rejected value, cut to 200 characters */
+                value: string;
+                /** @description One sentence that explains the error */
+                message: string;
+            }[];
+            /** @description Members or columns that were not read */
+            unread: string[];
+            /** @description Messages that carry the push */
+            messages: number;
+            /** @description Messages of them that the queue had already: the push was sent before, in part or as a whole */
+            duplicate_messages: number;
+        };
+        /**
          * @description An input that was rejected
          * @example {
          *       "id": 7,
@@ -4255,6 +4327,7 @@ export type Metric = components['schemas']['Metric'];
 export type NewAccessKey = components['schemas']['NewAccessKey'];
 export type Pipeline = components['schemas']['Pipeline'];
 export type Probe = components['schemas']['Probe'];
+export type PushResult = components['schemas']['PushResult'];
 export type Rejection = components['schemas']['Rejection'];
 export type Scaling = components['schemas']['Scaling'];
 export type ScalingFigure = components['schemas']['ScalingFigure'];
@@ -5743,6 +5816,112 @@ export interface operations {
             401: components["responses"]["401"];
             403: components["responses"]["403"];
             406: components["responses"]["406"];
+            421: components["responses"]["421"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    pushTelemetry: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Host of the records that name none, such as a table of nvidia-smi; without it, they are rejected
+                 * @example gpu-host-1
+                 */
+                hostname?: string;
+                /**
+                 * @description Cluster of the records that name none; by default CLUSTER_ID
+                 * @example local-cluster
+                 */
+                cluster_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example [
+                 *       {
+                 *         "timestamp": "2025-07-18T20:42:34Z",
+                 *         "uuid": "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4",
+                 *         "gpu_id": 4,
+                 *         "hostname": "mtv5-dgx1-hgpu-032",
+                 *         "gpu_utilization": 85.5,
+                 *         "power_draw": 320.1
+                 *       }
+                 *     ]
+                 */
+                "application/json": {
+                    [key: string]: unknown;
+                }[];
+                /** @example {"timestamp":"2025-07-18T20:42:34Z","uuid":"GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4","gpu_id":4,"hostname":"mtv5-dgx1-hgpu-032","gpu_utilization":85.5,"power_draw":320.1} */
+                "application/x-ndjson": string;
+                /** @example {"timestamp":"2025-07-18T20:42:34Z","uuid":"GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4","gpu_id":4,"hostname":"mtv5-dgx1-hgpu-032","gpu_utilization":85.5,"power_draw":320.1} */
+                "application/ndjson": string;
+                /** @example {"timestamp":"2025-07-18T20:42:34Z","uuid":"GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4","gpu_id":4,"hostname":"mtv5-dgx1-hgpu-032","gpu_utilization":85.5,"power_draw":320.1} */
+                "application/jsonl": string;
+                /** @example {"timestamp":"2025-07-18T20:42:34Z","uuid":"GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4","gpu_id":4,"hostname":"mtv5-dgx1-hgpu-032","gpu_utilization":85.5,"power_draw":320.1} */
+                "application/x-jsonlines": string;
+                /**
+                 * @example timestamp,uuid,gpu_id,hostname,gpu_utilization,power_draw
+                 *     2025-07-18T20:42:34Z,GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4,4,mtv5-dgx1-hgpu-032,85.5,320.1
+                 */
+                "text/csv": string;
+            };
+        };
+        responses: {
+            /** @description Success */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "count": 1,
+                     *       "data": {
+                     *         "source_id": "push:ci",
+                     *         "rows": 3,
+                     *         "records": 2,
+                     *         "samples": 11,
+                     *         "missing": 1,
+                     *         "duplicates": 0,
+                     *         "conflicts": 0,
+                     *         "rejected_count": 1,
+                     *         "rejected": [
+                     *           {
+                     *             "line": 3,
+                     *             "index": 2,
+                     *             "reason": "missing_field",
+                     *             "field": "uuid",
+                     *             "value": "",
+                     *             "message": "The field \"uuid\" is empty."
+                     *           }
+                     *         ],
+                     *         "unread": [],
+                     *         "messages": 1,
+                     *         "duplicate_messages": 0
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        /** @enum {number} */
+                        count: 1;
+                        data: components["schemas"]["PushResult"];
+                    };
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
             421: components["responses"]["421"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];

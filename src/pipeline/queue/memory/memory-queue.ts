@@ -57,6 +57,7 @@ export class MemoryQueue implements Queue, DeadLetters {
   private readonly deadById = new Map<string, { readonly entry: Entry; readonly letter: DeadLetter }>();
   private readonly waitingClaims = new Waiters();
   private readonly waitingPublishes = new Waiters();
+  private readonly waitingForSettled = new Waiters();
   private readonly closing = new AbortController();
   private expiryWatch: Promise<void> | undefined;
   private claims = 0;
@@ -70,9 +71,12 @@ export class MemoryQueue implements Queue, DeadLetters {
     });
   }
 
-  async publish(messages: readonly NewMessage[], { signal }: PublishOptions): Promise<Published> {
+  async publish(messages: readonly NewMessage[], { signal, untilKept = false }: PublishOptions): Promise<Published> {
     const receipts: Published["receipts"][number][] = [];
     for (const message of messages) receipts.push(await this.publishOne(message, signal));
+    const isLeft = (id: string): boolean => this.entries.has(id) && !this.closing.signal.aborted;
+    if (untilKept) for (const { id } of receipts) await this.waitingForSettled.waitWhile(() => isLeft(id), signal);
+    if (untilKept) this.refuseWhenClosed();
     return { receipts, depthMessages: this.entries.size };
   }
 
@@ -127,6 +131,7 @@ export class MemoryQueue implements Queue, DeadLetters {
     this.closing.abort();
     this.waitingClaims.wakeAll();
     this.waitingPublishes.wakeAll();
+    this.waitingForSettled.wakeAll();
     await this.expiryWatch;
   }
 
@@ -265,6 +270,7 @@ export class MemoryQueue implements Queue, DeadLetters {
     this.claimed.delete(entry.envelope.id);
     this.entries.delete(entry.envelope.id);
     this.waitingPublishes.wakeNext();
+    this.waitingForSettled.wakeAll();
   }
 
   /** Applies `action` to each message whose claim is still valid.

@@ -25,6 +25,14 @@ export class Waiters {
     if (signal.aborted) this.wakeNext();
   }
 
+  /** Waits until a condition no longer holds; it is checked whenever all are woken. @throws the signal's reason if it aborts before */
+  async waitWhile(holds: () => boolean, signal: AbortSignal): Promise<void> {
+    while (holds()) {
+      signal.throwIfAborted();
+      await this.wait(signal);
+    }
+  }
+
   /** Wakes the caller that has waited longest. */
   wakeNext(): void {
     for (let wake = this.waiting.shift(); wake !== undefined; wake = this.waiting.shift()) if (wake()) return;

@@ -3,6 +3,7 @@ import type { Clock } from "../../../kit/clock.ts";
 import type { Position, Range } from "../../../domain/range.ts";
 import { roundSourceId } from "../../../domain/round-source.ts";
 import { BatchReader } from "./batch-reader.ts";
+import { type CsvReading, usualReading } from "./csv-reading.ts";
 import { translationOf } from "./csv-form.ts";
 import { FastTemplates } from "./fast-templates.ts";
 import { FileWindow } from "./file-window.ts";
@@ -15,7 +16,6 @@ import { GpuCache } from "../labels/gpu-cache.ts";
 import { LastRow } from "./last-row.ts";
 import { LineNumbers, type RangeLines } from "./line-numbers.ts";
 import { type OpenedCsv, openCsv } from "./open-csv.ts";
-import { defaultRowMaxBytes } from "./row-splitter.ts";
 import { RowEnds } from "./row-ends.ts";
 import { withHost } from "./smi-host.ts";
 import { spreadIn } from "./scrape-spread.ts";
@@ -34,6 +34,8 @@ export interface CsvSourceOptions {
   /** If the first column is the timestamp, a batch may grow to this many rows to end with an instant. */
   readonly batchMaxRows: number;
   readonly playing: Playing;
+  /** True if no program writes to the file any more: its last row is whole. Absent: false. */
+  readonly isComplete?: boolean;
   readonly clock: Clock;
   /** Called at most once for each cause: the file has grown, it ends within a row, which waits, or a column has cells that are
    *  not read. */
@@ -53,30 +55,6 @@ export type Playing =
 
 /** A file's own times, played once. */
 export const originalTimes: Playing = { timestamps: "original", round: 0 };
-
-/** How the bytes of a file are read. */
-export interface CsvReading {
-  /** If false, csv-parse reads every row, with the same result. */
-  readonly fastLane: boolean;
-  /** Bytes per read. The result is the same at any size. */
-  readonly chunkBytes: number;
-  /** A longer row is rejected. */
-  readonly rowMaxBytes: number;
-  /** How many bytes of rows tell how the file's scrapes are spread. In a shorter file, the rows of a scrape do not stay together. */
-  readonly sampleBytes: number;
-}
-
-/** How production reads every file.
- *
- *  Chunks are large enough to make reads cheap compared with parsing, and small enough to keep the event loop responsive: a
- *  chunk takes about 2 ms on the fast lane and 10 ms on the slow lane. */
-export const usualReading: CsvReading = {
-  fastLane: true,
-  chunkBytes: 1024 * 1024,
-  rowMaxBytes: defaultRowMaxBytes,
-  // three scrapes of 1,000 GPUs with 10 metrics; their first cells are read in about 20 ms
-  sampleBytes: 16 * 1024 * 1024,
-};
 
 /** The end of a range is looked for in this share of a chunk: 64 KiB, in which 130 rows of the exporter begin. */
 const searchShare = 16;
@@ -203,7 +181,8 @@ export class CsvSource implements ReplayableSource {
     signal: AbortSignal,
   ): Promise<void> {
     // a packed file has its end, or it would have been refused
-    if (this.file.opened.seen.content.packing !== undefined) return reader.endFile();
+    if (this.options.isComplete === true || this.file.opened.seen.content.packing !== undefined)
+      return reader.endFile();
     const row = { line, fileBytes: window.endOffset };
     const fileBytes = await this.lastRow.grownTo(row, signal);
     if (fileBytes === undefined) reader.endFile();

@@ -139,7 +139,17 @@ export function detectLayout(columnNames: readonly string[], path: string, needs
   if (long.length === 0 && missing.length === 0 && metricColumns.length > 0) return wideLayout(header, path);
   if (long.length > 0) missing.push(...longNames.filter((name) => !long.includes(name)));
   else if (metricColumns.length === 0) missing.push("metric_name and value (or at least one metric column)");
-  throw new UnusableSource(`${path} ${problemOf(header, missing, isSmi)}.`);
+  throw new MissingColumns(`${path} ${problemOf(header, missing, isSmi)}.`, missing);
+}
+
+/** A header lacks columns. */
+export class MissingColumns extends UnusableSource {
+  constructor(
+    message: string,
+    readonly missing: readonly string[],
+  ) {
+    super(message);
+  }
 }
 
 /** What is wrong with a header, and what to do. */

@@ -75,7 +75,8 @@ export function accessCheck(options: AccessCheckOptions) {
 /** Tells the audit log of a request that was answered, if it was one for a change. */
 function noteChange(request: Request, rule: NamedRule | undefined, status: number): void {
   if (request.method === "GET" || request.method === "HEAD") return;
-  if (rule === undefined || rule.scope === "any" || rule.scope === "open" || rule.scope === "read") return;
+  // pushed telemetry is no change of the pipeline; its messages name who sent them
+  if (rule === undefined || ["any", "open", "read", "write"].includes(rule.scope)) return;
   // a refused request has no requester, and is in the log already
   requesterOf(request).changed(rule.action, targetOf(request), status < 400 ? "ok" : String(status));
 }

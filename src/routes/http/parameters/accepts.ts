@@ -16,6 +16,18 @@ export function accepts<Query extends Parameters>(query: Query) {
   };
 }
 
+/** Like `accepts`, for a route that reads the body itself. */
+export function acceptsBody<Query extends Parameters>(query: Query) {
+  return {
+    query: schemaOf(query),
+    // Elysia would read the body as a whole
+    parse: "none" as const,
+    transform: (context: { request: Request; query: unknown }) => {
+      context.query = readQuery(query, context.request.url);
+    },
+  };
+}
+
 /** Like `accepts`, for a route that also has parameters in its path. The options check these too, and pass their values to the
  *  handler as `params`. */
 export function acceptsAt<Params extends Parameters, Query extends Parameters>(params: Params, query: Query) {

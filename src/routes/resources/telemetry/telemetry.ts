@@ -3,14 +3,16 @@ import { noFields, type Resource } from "../resource.ts";
 import { aggregateSchema } from "./aggregate.ts";
 import { aggregateRoutes } from "./aggregate-routes.ts";
 import { liveFields } from "./live-fields.ts";
+import { pushResultSchema } from "./push-result.ts";
+import { pushRoutes } from "./push-routes.ts";
 import { telemetryFields } from "./telemetry-fields.ts";
 import { telemetryRelations } from "./telemetry-relations.ts";
 import { telemetryRoutes } from "./telemetry-routes.ts";
 
 /** Telemetry of GPUs: the newest records, the history, aggregates, and subscriptions. */
 export const telemetry: Resource = {
-  schemas: [aggregateSchema, telemetryRecordSchema],
-  routes: ({ viewOf, clock }) => [telemetryRoutes(viewOf), aggregateRoutes(viewOf, clock)],
+  schemas: [aggregateSchema, telemetryRecordSchema, pushResultSchema],
+  routes: (parts) => [telemetryRoutes(parts.viewOf), aggregateRoutes(parts.viewOf, parts.clock), pushRoutes(parts)],
   fields: (kit) => ({
     ...noFields,
     query: telemetryFields(kit),

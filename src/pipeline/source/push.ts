@@ -1,0 +1,91 @@
+import type { InputTally, RecordBatch, RejectedInput } from "../../domain/batch.ts";
+import { TelemetryError } from "../../domain/errors.ts";
+
+/** How the records of a body are written. */
+export type PushFormat = "json" | "ndjson" | "csv";
+
+/** The body of a push, as it arrives. */
+export interface PushedBody {
+  readonly format: PushFormat;
+  /** How the body says that it is packed; a body that does not say so may be packed, too. */
+  readonly packing: "gzip" | "zstd" | undefined;
+  readonly bytes: ReadableStream<Uint8Array>;
+  /** The cluster of records that name none. */
+  readonly clusterId: string;
+  /** The host of records that name none; undefined: these are rejected. */
+  readonly hostname: string | undefined;
+}
+
+/** Members or columns of pushed records that are not read, by name; it may grow while a body is read. */
+export type Unread = ReadonlySet<string>;
+
+/** A body that is being read. */
+export interface ReadBody {
+  /** The same body gives the same batches. @throws UnusablePush; the signal's reason if it aborts */
+  readonly batches: AsyncIterable<RecordBatch>;
+  readonly unread: Unread;
+}
+
+/** Reads a body in bounded memory. */
+export type ReadPush = (body: PushedBody, signal: AbortSignal) => ReadBody;
+
+/** The body of a push cannot be used, or not from a place on: what was before it is used. */
+export class UnusablePush extends TelemetryError {
+  readonly code = "unusable_push";
+  readonly retryable = false;
+
+  constructor(
+    readonly problem: "malformed" | "too_large" | "incomplete",
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** The queue has no room for a push, or has had none for the rest of it. */
+export class PushRefused extends TelemetryError {
+  readonly code = "push_refused";
+  readonly retryable = true;
+
+  constructor(
+    message: string,
+    readonly retryAfterSeconds: number,
+  ) {
+    super(message);
+  }
+}
+
+/** A push: what was sent, and by whom. */
+export interface Push {
+  readonly body: PushedBody;
+  /** Whose turns it takes: clients take turns. */
+  readonly client: string;
+  /** The name under which the input is kept: in messages, in the quarantine. */
+  readonly sourceId: string;
+  /** The sender's name for this push: sent twice with the same content, it is stored once. Undefined: the content is its name. */
+  readonly idempotencyKey: string | undefined;
+}
+
+/** What has become of a push. */
+export interface PushResult {
+  /** Rows, and what was in them, of all messages. */
+  readonly tally: InputTally;
+  readonly records: number;
+  readonly messages: number;
+  /** Messages that the queue had already. */
+  readonly duplicateMessages: number;
+  readonly rejectedCount: number;
+  /** The first of them. */
+  readonly rejected: readonly RejectedInput[];
+  readonly unread: readonly string[];
+  /** Why the rest of the body was not read; undefined if all of it was. */
+  readonly problem: UnusablePush | undefined;
+}
+
+/** Takes pushed telemetry into the queue. */
+export interface PushIntake {
+  /** Resolves when the messages outlive this process.
+   *  @throws UnusablePush if no part of the body can be used; PushRefused; the errors of the queue; the signal's reason if it aborts.
+   *    A part of the push may be in the queue then, and the same push again adds what is missing */
+  take(push: Push, signal: AbortSignal): Promise<PushResult>;
+}

@@ -1,0 +1,46 @@
+/** The columns of a record, and the text of each. */
+export interface RecordCells {
+  readonly names: readonly string[];
+  readonly texts: readonly string[];
+  /** The cluster that it names. */
+  readonly clusterId: string | undefined;
+  /** The names of members that are neither texts nor numbers. */
+  readonly unread: readonly string[];
+}
+
+/** Members whose own members are columns. `custom` has metrics outside the catalogue in the API's records. */
+const nested: ReadonlySet<string> = new Set(["metrics", "custom", "custom_metrics", "labels", "properties"]);
+/** Members of the API's records that follow from the others. */
+const derived: ReadonlySet<string> = new Set(["telemetry_id", "parent_uuid", "mig_instance_id", "mig_profile"]);
+
+/** Makes a row of a record's members. @returns undefined if the value is no object */
+export function cellsOf(value: unknown): RecordCells | undefined {
+  if (!isObject(value)) return undefined;
+  const cells = { names: [] as string[], texts: [] as string[], unread: [] as string[] };
+  let clusterId: string | undefined;
+  for (const [name, member] of Object.entries(value)) {
+    if (name === "cluster_id" && typeof member === "string") clusterId = member;
+    else if (nested.has(name) && isObject(member))
+      for (const [inner, cell] of Object.entries(member)) add(cells, inner, cell);
+    else if (!derived.has(name)) add(cells, name, member);
+  }
+  return { ...cells, clusterId };
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function textOf(cell: unknown): string {
+  if (typeof cell === "string") return cell;
+  return cell === null ? "" : JSON.stringify(cell);
+}
+
+function add(cells: { names: string[]; texts: string[]; unread: string[] }, name: string, cell: unknown): void {
+  if (typeof cell === "object" && cell !== null) {
+    cells.unread.push(name);
+    return;
+  }
+  cells.names.push(name);
+  cells.texts.push(textOf(cell));
+}

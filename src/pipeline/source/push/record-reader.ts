@@ -1,0 +1,104 @@
+import { LRUCache } from "lru-cache";
+import { BatchBuilder } from "../../../domain/batch-builder.ts";
+import type { RecordBatch } from "../../../domain/batch.ts";
+import { quoted } from "../../../domain/cut-text.ts";
+import { UnusableSource } from "../../../domain/errors.ts";
+import { type FieldError, invalidText } from "../../../domain/field-rules.ts";
+import { detectLayout, type Layout, MissingColumns } from "../csv/layout.ts";
+import { Rejections } from "../csv/rejections.ts";
+import { RowReader } from "../csv/row-reader.ts";
+import { GpuCache } from "../labels/gpu-cache.ts";
+import type { PushedBody } from "../push.ts";
+import { malformedRecord, type PushedRecord } from "./pushed-record.ts";
+import { cellsOf, type RecordCells } from "./record-cells.ts";
+
+/** Sets of members whose meaning is remembered. */
+const layoutsMax = 200;
+/** Clusters whose GPUs are remembered. */
+const clustersMax = 20;
+
+/** Reads records into batches, by the rules for rows of tables: a member is a column. */
+export class RecordReader {
+  readonly unread = new Set<string>();
+  private readonly builder = new BatchBuilder();
+  /** The text of the record that is read. */
+  private readonly window = { bytes: Buffer.alloc(0), offset: 0 };
+  private readonly rejections = new Rejections(this.window, this.builder, ",");
+  private readonly readers = new LRUCache<string, RowReader | FieldError>({ max: layoutsMax });
+  private readonly gpus = new LRUCache<string, GpuCache>({ max: clustersMax });
+
+  /** @param defaults the cluster and the host of records that name none */
+  constructor(private readonly defaults: Pick<PushedBody, "clusterId" | "hostname">) {}
+
+  /** Rows since the last batch. */
+  get rows(): number {
+    return this.builder.rows;
+  }
+
+  add(record: PushedRecord): void {
+    if ("error" in record) return this.reject(record, record.error, record.raw);
+    const cells = cellsOf(record.value);
+    if (cells === undefined) return this.reject(record, noObject, JSON.stringify(record.value));
+    for (const name of cells.unread) this.unread.add(name);
+    const reader = this.readerFor(cells);
+    if ("reason" in reader) return this.reject(record, reader, JSON.stringify(record.value));
+    this.window.bytes = Buffer.from(JSON.stringify(record.value));
+    this.window.offset = record.index;
+    const { line, index } = record;
+    reader.read(cells.texts, { line, start: index, end: index + this.window.bytes.length });
+  }
+
+  takeBatch(): RecordBatch {
+    return this.builder.build();
+  }
+
+  private reject({ line, index }: PushedRecord, error: FieldError, raw: string): void {
+    this.builder.count("rows");
+    this.window.bytes = Buffer.from(raw);
+    this.window.offset = index;
+    this.rejections.add({ line, start: index, end: index + this.window.bytes.length }, error);
+  }
+
+  private readerFor({ names, clusterId = this.defaults.clusterId }: RecordCells): RowReader | FieldError {
+    const key = JSON.stringify([clusterId, ...names]);
+    let reader = this.readers.get(key);
+    if (reader === undefined) this.readers.set(key, (reader = this.openReader(names, clusterId)));
+    return reader;
+  }
+
+  private openReader(names: readonly string[], clusterId: string): RowReader | FieldError {
+    const error = clusterId === "" ? undefined : invalidText("cluster_id", clusterId);
+    if (error !== undefined) return error;
+    const layout = layoutOf(names, this.defaults.hostname);
+    if ("reason" in layout) return layout;
+    for (const name of layout.ignoredColumns) this.unread.add(name);
+    const { builder, rejections } = this;
+    const onUnread = (name: string): void => void this.unread.add(name);
+    return new RowReader({ layout, gpus: this.gpusOf(clusterId), builder, rejections, onUnread, shiftMs: 0 });
+  }
+
+  private gpusOf(clusterId: string): GpuCache {
+    let gpus = this.gpus.get(clusterId);
+    if (gpus === undefined) this.gpus.set(clusterId, (gpus = new GpuCache(clusterId)));
+    return gpus;
+  }
+}
+
+/** Finds out what the members mean, or why they are not those of a record. */
+function layoutOf(names: readonly string[], defaultHostname: string | undefined): Layout | FieldError {
+  try {
+    return { ...detectLayout(names, "The record", defaultHostname === undefined), defaultHostname };
+  } catch (problem) {
+    if (!(problem instanceof UnusableSource)) throw problem;
+    const found = names.map((name) => quoted(name)).join(", ");
+    const message =
+      problem instanceof MissingColumns
+        ? `The record lacks ${problem.missing.join(", ")}; found ${found || "nothing"}.`
+        : problem.message.replaceAll("column", "member");
+    return { reason: "missing_field", field: "", value: "", message };
+  }
+}
+
+const noObject = malformedRecord(
+  "A record is an object with the members timestamp, uuid, gpu_id, hostname and metrics.",
+);

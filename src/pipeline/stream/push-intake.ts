@@ -1,0 +1,144 @@
+import { createHash } from "node:crypto";
+import type { InputTally, RecordBatch, RejectedInput } from "../../domain/batch.ts";
+import { instantRange } from "../../domain/range.ts";
+import type { Clock } from "../../kit/clock.ts";
+import { FairTurns, NoTurn } from "../../kit/fair-turns.ts";
+import type { PipelineListener } from "../observe/pipeline-listener.ts";
+import type { Queue } from "../queue/queue.ts";
+import {
+  type Push,
+  type PushIntake,
+  PushRefused,
+  type PushResult,
+  type ReadPush,
+  UnusablePush,
+} from "../source/push.ts";
+import { messagesOf } from "./batch-messages.ts";
+
+export interface QueuePushIntakeOptions {
+  readonly readPush: ReadPush;
+  readonly queue: Pick<Queue, "publish" | "stats">;
+  readonly messageMaxBytes: number;
+  readonly clock: Clock;
+  readonly listener: Pick<PipelineListener, "published">;
+}
+
+/** The messages of a batch wait so long for room in the queue; and, in a queue that is lost with the process, to be stored. */
+const takenMaxMs = 20_000;
+/** After so long, a sender that found no room tries again. */
+const retryAfterSeconds = 5;
+/** The most rejected inputs that a result names. */
+const rejectedMax = 1000;
+/** Each push that is read holds a batch in memory; one client leaves turns to others. */
+const turns = { atATime: 8, atATimePerClient: 2, maxWaiting: 64, maxWaitingPerClient: 16, maxWaitMs: 10_000 };
+
+/** Publishes what clients push, a message or more for each batch. A message's key follows from the content of its batch: a push that is
+ *  sent again, even after only a part of it had got into the queue, adds what is missing. */
+export class QueuePushIntake implements PushIntake {
+  private readonly turns: FairTurns;
+
+  constructor(private readonly options: QueuePushIntakeOptions) {
+    this.turns = new FairTurns({ ...turns, clock: options.clock });
+  }
+
+  async take(push: Push, signal: AbortSignal): Promise<PushResult> {
+    await this.checkRoom();
+    try {
+      return await this.turns.run(push.client, signal, () => this.publishAll(push, signal));
+    } catch (error) {
+      if (error instanceof NoTurn)
+        throw new PushRefused(`Other pushes are being read: ${error.message}`, error.retryAfterSeconds);
+      throw error;
+    }
+  }
+
+  /** Before anything of the body is read. */
+  private async checkRoom(): Promise<void> {
+    const { readyMessages, inFlightMessages, capacityMessages } = await this.options.queue.stats();
+    if (readyMessages + inFlightMessages >= capacityMessages) throw noRoom();
+  }
+
+  private async publishAll(push: Push, signal: AbortSignal): Promise<PushResult> {
+    const { batches, unread } = this.options.readPush(push.body, signal);
+    const sums = new Sums();
+    let problem: UnusablePush | undefined;
+    try {
+      for await (const batch of batches) await this.publish(push, { batch, sums, signal });
+    } catch (error) {
+      if (!(error instanceof UnusablePush)) throw error;
+      if (sums.messages === 0) throw error;
+      problem = error;
+    }
+    return { ...sums.result(), unread: [...unread].sort(), problem };
+  }
+
+  private async publish(
+    { sourceId, idempotencyKey }: Push,
+    { batch, sums, signal }: { readonly batch: RecordBatch; readonly sums: Sums; readonly signal: AbortSignal },
+  ): Promise<void> {
+    const { queue, clock, listener, messageMaxBytes } = this.options;
+    const source = instantRange(sourceId, clock.nowMs());
+    const outgoing = messagesOf({ idempotencyKey: "", source, batch }, messageMaxBytes).map(({ message, tally }) => {
+      const key = contentKey([sourceId, idempotencyKey ?? "", sums.batches], message.payload);
+      return { message: { ...message, idempotencyKey: key }, tally };
+    });
+    const late = AbortSignal.timeout(takenMaxMs);
+    try {
+      const messages = outgoing.map(({ message }) => message);
+      const { receipts } = await queue.publish(messages, {
+        signal: AbortSignal.any([signal, late]),
+        untilKept: true,
+      });
+      outgoing.forEach(({ tally }, index) => listener.published(tally, receipts[index]?.duplicate === true));
+      sums.add(batch, receipts);
+    } catch (error) {
+      if (late.aborted && !signal.aborted) throw noRoom();
+      throw error;
+    }
+  }
+}
+
+const noRoom = (): PushRefused => new PushRefused("The queue is full", retryAfterSeconds);
+
+/** The key of a message with this content.
+ *  @param names those of the sender and of the push, and the number of the batch in it */
+function contentKey(names: readonly (string | number)[], payload: Uint8Array): string {
+  const hash = createHash("sha256").update(JSON.stringify(names)).update(payload);
+  return `push:${hash.digest("hex").slice(0, 40)}`;
+}
+
+/** What was published so far. */
+class Sums {
+  messages = 0;
+  /** So far. */
+  batches = 0;
+  private tally: InputTally | undefined;
+  private records = 0;
+  private duplicateMessages = 0;
+  private rejectedCount = 0;
+  private readonly rejected: RejectedInput[] = [];
+
+  add({ tally, recordCount, rejected }: RecordBatch, receipts: readonly { readonly duplicate: boolean }[]): void {
+    this.batches += 1;
+    this.messages += receipts.length;
+    this.duplicateMessages += receipts.filter(({ duplicate }) => duplicate).length;
+    this.records += recordCount;
+    this.rejectedCount += rejected.length;
+    this.rejected.push(...rejected.slice(0, rejectedMax - this.rejected.length));
+    this.tally = this.tally === undefined ? tally : sumOf(this.tally, tally);
+  }
+
+  result(): Omit<PushResult, "unread" | "problem"> {
+    const { tally = noInput, records, messages, duplicateMessages, rejectedCount, rejected } = this;
+    return { tally, records, messages, duplicateMessages, rejectedCount, rejected };
+  }
+}
+
+const noInput: InputTally = {
+  ...{ rows: 0, samples: 0, missing: 0, duplicates: 0, conflicts: 0, blankLines: 0, repeatedHeaders: 0 },
+};
+
+function sumOf(a: InputTally, b: InputTally): InputTally {
+  const names = Object.keys(noInput) as (keyof InputTally)[];
+  return Object.fromEntries(names.map((name) => [name, a[name] + b[name]])) as unknown as InputTally;
+}

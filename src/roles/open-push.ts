@@ -1,0 +1,31 @@
+import { tmpdir } from "node:os";
+import { defaultBatchSize } from "../config/settings/input-settings.ts";
+import type { Config } from "../config/parse-config.ts";
+import { payloadMaxBytes } from "../pipeline/queue/etcd/publish-groups.ts";
+import type { PushIntake } from "../pipeline/source/push.ts";
+import { pushReader } from "../pipeline/source/push/read-push.ts";
+import { makeSpoolFolder } from "../pipeline/source/push/spool-folder.ts";
+import { QueuePushIntake, type QueuePushIntakeOptions } from "../pipeline/stream/push-intake.ts";
+
+/** A table may have batches of so many rows, to end with an instant. */
+const batchMaxRows = 20_000;
+
+/** PUSH_MAX_MIB in bytes. */
+const pushMaxBytesOf = ({ pushMaxMebibytes }: Pick<Config, "pushMaxMebibytes">): number =>
+  pushMaxMebibytes * 1024 * 1024;
+
+/** The server reads bodies up to this size, so that most that are too large get an answer that says so. */
+export const bodyMaxBytesOf = (config: Pick<Config, "pushMaxMebibytes">): number =>
+  Math.max(2 * pushMaxBytesOf(config), 128 * 1024 * 1024);
+
+/** What takes pushed telemetry into the queue, and how much at a time. */
+export function openPush(
+  config: Pick<Config, "pushMaxMebibytes" | "batchSize">,
+  parts: Pick<QueuePushIntakeOptions, "queue" | "clock" | "listener">,
+): { readonly push: PushIntake; readonly pushMaxBytes: number } {
+  const { batchSize: batchRows = defaultBatchSize } = config;
+  const [pushMaxBytes, { clock }] = [pushMaxBytesOf(config), parts];
+  const reading = { maxBytes: pushMaxBytes, clock, batchRows, batchMaxRows };
+  const readPush = pushReader({ ...reading, openFolder: () => makeSpoolFolder(tmpdir()) });
+  return { pushMaxBytes, push: new QueuePushIntake({ ...parts, readPush, messageMaxBytes: payloadMaxBytes }) };
+}

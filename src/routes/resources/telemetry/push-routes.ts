@@ -1,0 +1,116 @@
+import { type TSchema, Type } from "@sinclair/typebox";
+import { Elysia } from "elysia";
+import { PushRefused, UnusablePush } from "../../../pipeline/source/push.ts";
+import { requesterOf } from "../../http/access/requester.ts";
+import { ApiError } from "../../http/api-error.ts";
+import { operation } from "../../http/operation.ts";
+import { acceptsBody } from "../../http/parameters/accepts.ts";
+import { nameOf } from "../../http/parameters/common.ts";
+import { optional } from "../../http/parameters/parameter.ts";
+import { single } from "../../schemas/envelope.ts";
+import type { ResourceParts } from "../resource.ts";
+import { pushedBodyOf, pushTypes, tooLarge } from "./pushed-body.ts";
+import { pushResultSchema, toApiPush } from "./push-result.ts";
+
+const pushQuery = {
+  hostname: optional(
+    nameOf(
+      "Host of the records that name none, such as a table of nvidia-smi; without it, they are rejected",
+      "gpu-host-1",
+    ),
+  ),
+  cluster_id: optional(nameOf("Cluster of the records that name none; by default CLUSTER_ID", "local-cluster")),
+};
+
+/** Idempotency-Key may have so many characters. */
+const keyMaxLength = 255;
+
+/** The route that takes pushed telemetry. */
+export function pushRoutes({
+  push,
+  pushMaxBytes: maxBytes,
+  clusterId,
+}: Pick<ResourceParts, "push" | "pushMaxBytes" | "clusterId">) {
+  return new Elysia({ name: "push", prefix: "/api/v1/telemetry" }).post(
+    "",
+    async ({ request, query, set }) => {
+      const body = pushedBodyOf(request, {
+        ...{ clusterId: query.cluster_id ?? clusterId, hostname: query.hostname, maxBytes },
+      });
+      const { client, caller } = requesterOf(request);
+      const sourceId = `push:${caller.grant.name || "anyone"}`;
+      const idempotencyKey = idempotencyKeyOf(request.headers);
+      const { problem, ...result } = await push
+        .take({ body, client, sourceId, idempotencyKey }, request.signal)
+        .catch((error: unknown) => Promise.reject(answerOf(error, maxBytes)));
+      const data = toApiPush(sourceId, result);
+      if (problem !== undefined) throw partly(problem, data, maxBytes);
+      set.status = 202;
+      return single(data);
+    },
+    { ...acceptsBody(pushQuery), detail: pushDetail },
+  );
+}
+
+function idempotencyKeyOf(headers: Headers): string | undefined {
+  const key = headers.get("idempotency-key") ?? undefined;
+  if (key === undefined || (key !== "" && key.length <= keyMaxLength)) return key;
+  throw new ApiError(400, "invalid_parameter", {
+    message: `Idempotency-Key has ${key.length} characters; expected 1 to ${keyMaxLength}`,
+    details: { header: "idempotency-key" },
+  });
+}
+
+function answerOf(error: unknown, maxBytes: number): Error {
+  if (error instanceof PushRefused) {
+    const { message, retryAfterSeconds } = error;
+    return new ApiError(429, "no_room", {
+      message: `${message}; send the push again in ${retryAfterSeconds} s: what has arrived already is not stored twice`,
+      details: { retry_after_seconds: retryAfterSeconds },
+    });
+  }
+  if (!(error instanceof UnusablePush)) return error as Error;
+  if (error.problem === "too_large") return tooLarge(error.message, maxBytes);
+  return new ApiError(400, "invalid_body", { message: error.message, details: {} });
+}
+
+/** The answer to a body of which only the beginning was used. */
+function partly({ problem, message }: UnusablePush, taken: ReturnType<typeof toApiPush>, maxBytes: number): ApiError {
+  const used = `${message}; what was before that is taken (records: ${taken.rows})`;
+  if (problem === "too_large") return tooLarge(used, maxBytes, { taken });
+  return new ApiError(400, "invalid_body", { message: used, details: { taken } });
+}
+
+const record = {
+  ...{ timestamp: "2025-07-18T20:42:34Z", uuid: "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4", gpu_id: 4 },
+  ...{ hostname: "mtv5-dgx1-hgpu-032", gpu_utilization: 85.5, power_draw: 320.1 },
+};
+const header = Object.keys(record).join();
+const records = Type.Array(Type.Object({}, { additionalProperties: true }), {
+  description: "Records, with the members of the API's records or the columns of a CSV file",
+});
+const lines = Type.String({ description: "A record a line" });
+
+function bodyContent(type: string): { readonly schema: TSchema; readonly example: unknown } {
+  if (type === "application/json") return { schema: records, example: [record] };
+  if (type === "text/csv") {
+    const example = `${header}\n${Object.values(record).join()}\n`;
+    return { schema: Type.String({ description: "A table, in any form that a file may have" }), example };
+  }
+  return { schema: lines, example: `${JSON.stringify(record)}\n` };
+}
+
+const pushDetail = operation({
+  id: "pushTelemetry",
+  tag: "telemetry",
+  access: { scope: "write" },
+  summary: "Push telemetry",
+  description:
+    "Takes records as JSON, NDJSON or CSV, also packed (Content-Encoding gzip or zstd), of up to PUSH_MAX_MIB, and answers when they are in the " +
+    "queue; without etcd, when they are stored. A record that cannot be used affects no other: it is in the answer, and in the quarantine. " +
+    "The same content, with the same Idempotency-Key if there is one, is stored once; so a push whose answer is missing can be sent again.",
+  body: { required: true, content: Object.fromEntries(pushTypes.map((type) => [type, bodyContent(type)])) },
+  single: pushResultSchema,
+  status: 202,
+  errors: [400, 413, 415, 500, 503],
+});

@@ -1,0 +1,55 @@
+import type { PushedBody, PushFormat } from "../../../pipeline/source/push.ts";
+import { ApiError, shown } from "../../http/api-error.ts";
+
+const formats: Readonly<Record<string, PushFormat>> = {
+  "application/json": "json",
+  "application/x-ndjson": "ndjson",
+  "application/ndjson": "ndjson",
+  "application/jsonl": "ndjson",
+  "application/x-jsonlines": "ndjson",
+  "text/csv": "csv",
+};
+const packings: Readonly<Record<string, PushedBody["packing"]>> = {
+  ...{ "": undefined, identity: undefined, gzip: "gzip", "x-gzip": "gzip", zstd: "zstd" },
+};
+
+/** The content types of pushes. */
+export const pushTypes = Object.keys(formats);
+
+/** Finds out how a request's body is written.
+ *  @throws ApiError 415 with what is supported, 413 if it says that it is too large, 400 if there is none */
+export function pushedBodyOf(
+  { headers, body }: Request,
+  { maxBytes, ...defaults }: Pick<PushedBody, "clusterId" | "hostname"> & { readonly maxBytes: number },
+): PushedBody {
+  const type = (headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
+  const format = Object.hasOwn(formats, type) ? formats[type] : undefined;
+  if (format === undefined) throw unsupported("content-type", type, pushTypes);
+  const coding = (headers.get("content-encoding") ?? "").trim().toLowerCase();
+  if (!Object.hasOwn(packings, coding)) throw unsupported("content-encoding", coding, ["gzip", "zstd", "identity"]);
+  const bytes = Number(headers.get("content-length") ?? 0);
+  if (bytes > maxBytes) throw tooLarge(`The body has ${bytes} bytes`, maxBytes);
+  if (body === null)
+    throw new ApiError(400, "invalid_body", { message: "The body is empty; send records", details: {} });
+  return { format, packing: packings[coding], bytes: body, ...defaults };
+}
+
+/** @param what the beginning of a sentence */
+export function tooLarge(what: string, maxBytes: number, details: Readonly<Record<string, unknown>> = {}): ApiError {
+  return new ApiError(413, "too_large", {
+    message: `${what}; at most ${maxBytes} bytes are accepted (PUSH_MAX_MIB): send several smaller pushes`,
+    details: { max_bytes: maxBytes, ...details },
+  });
+}
+
+function unsupported(
+  header: "content-type" | "content-encoding",
+  value: string,
+  supported: readonly string[],
+): ApiError {
+  const found = value === "" ? `no ${header}` : `the ${header} ${JSON.stringify(shown(value))}`;
+  return new ApiError(415, "unsupported_media_type", {
+    message: `The body has ${found}; supported: ${supported.join(", ")}`,
+    details: { [header.replace("-", "_")]: shown(value), supported },
+  });
+}

@@ -1,0 +1,263 @@
+import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
+import { decodeBatch, encodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
+import { BatchBuilder } from "../../src/domain/batch-builder.ts";
+import { firstSecondMs, gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
+
+// Telemetry that clients push: what is taken, what is refused and why, and that nothing is stored twice.
+
+setDefaultTimeout(60_000);
+
+const path = "/api/v1/telemetry";
+const time = new Date(firstSecondMs).toISOString();
+const uuid = (index: number): string => `GPU-aaaaaaaa-0000-0000-0000-${String(index).padStart(12, "0")}`;
+const record = (index: number, more: object = {}) => {
+  return { timestamp: time, uuid: uuid(index), gpu_id: index, hostname: "pushed", gpu_utilization: index, ...more };
+};
+const columns = ["timestamp", "uuid", "gpu_id", "hostname", "gpu_utilization"];
+
+interface Pushed {
+  readonly status: number;
+  readonly retryAfter: string | null;
+  readonly data: Record<string, unknown> & { readonly rejected: readonly Record<string, unknown>[] };
+  readonly error: { readonly code: string; readonly message: string };
+}
+
+let gateway: TestGateway;
+let opened: Awaited<ReturnType<typeof openFleetStore>>;
+let collecting: Promise<void>;
+const stopped = { now: new AbortController() };
+
+beforeEach(async () => {
+  opened = await openFleetStore([]);
+  gateway = gatewayOver(opened);
+  stopped.now = new AbortController();
+  collecting = collect();
+});
+afterEach(async () => {
+  stopped.now.abort();
+  await collecting;
+  await opened.close();
+});
+
+/** Stores what is published, as a collector does. */
+async function collect(): Promise<void> {
+  while (!stopped.now.signal.aborted) {
+    const deliveries = await gateway.queue.claim({ consumerId: "test", maxMessages: 1, signal: stopped.now.signal });
+    for (const { envelope, ...encoded } of deliveries) {
+      const batch = decodeBatch({ ...envelope, ...encoded });
+      await opened.store.ingest({ ...envelope, messageId: envelope.id, batch });
+    }
+    await gateway.queue.acknowledge(deliveries);
+  }
+}
+
+async function push(
+  body: string | Uint8Array | undefined,
+  type: string,
+  headers: Record<string, string> = {},
+): Promise<Pushed> {
+  const { query = "", ...others } = headers;
+  const init = {
+    method: "POST",
+    headers: { "content-type": type, ...others },
+    ...(body === undefined ? {} : { body: body as string }),
+  };
+  const response = await gateway.get(`${path}${query}`, init);
+  const answer = (await response.json()) as Pick<Pushed, "data" | "error">;
+  return { status: response.status, retryAfter: response.headers.get("retry-after"), ...answer };
+}
+
+const json = (value: unknown, headers?: Record<string, string>): Promise<Pushed> =>
+  push(JSON.stringify(value), "application/json", headers);
+
+async function stored(): Promise<Record<string, unknown>[]> {
+  const { data } = (await gateway.json(`${path}?start_time=2000-01-01T00:00:00Z&limit=10000`)) as {
+    data: Record<string, unknown>[];
+  };
+  return data.sort((a, b) => ((a["uuid"] as string) < (b["uuid"] as string) ? -1 : 1));
+}
+
+const valuesOf = async (): Promise<unknown[]> =>
+  (await stored()).map((each) => [each["uuid"], each["cluster_id"], each["hostname"], each["gpu_utilization"]]);
+
+const three = [0, 1, 2].map((index) => record(index));
+const ndjson = three.map((each) => `${JSON.stringify(each)}\n`).join("");
+const csv = [columns.join(), ...three.map((each) => Object.values(each).join())].join("\n");
+const expected = [0, 1, 2].map((index) => [uuid(index), "alpha", "pushed", index]);
+
+test.each<[form: string, type: string, body: string]>([
+  ["an array", "application/json", JSON.stringify(three, null, 2)],
+  ["the answer of a list", "application/json; charset=utf-8", JSON.stringify({ success: true, count: 3, data: three })],
+  ["lines", "application/x-ndjson", ndjson],
+  ["lines without the last line end", "application/jsonl", ndjson.trimEnd()],
+  ["a table", "Text/CSV; header=present", csv],
+  ["a table of another program", "text/csv", csv.replaceAll(",", ";")],
+])("%s is stored, whether it is packed or not, and once", async (_, type, body) => {
+  const bytes = Buffer.from(body);
+  const packed = [
+    [bytes, {}],
+    [Bun.gzipSync(bytes), { "content-encoding": "gzip" }],
+    [Bun.zstdCompressSync(bytes), { "content-encoding": "zstd" }],
+    // a file that was packed before
+    [Bun.gzipSync(bytes), {}],
+  ] as const;
+  for (const [index, [sent, headers]] of packed.entries()) {
+    const { status, data } = await push(sent, type, headers);
+    const result = { rows: 3, records: 3, samples: 3, rejected_count: 0, rejected: [], unread: [], messages: 1 };
+    expect({ status, data }).toMatchObject({
+      status: 202,
+      data: { ...result, duplicate_messages: index === 0 ? 0 : 1 },
+    });
+  }
+  expect(await valuesOf()).toEqual(expected);
+});
+
+test("a record that cannot be used affects no other: the answer and the quarantine say why", async () => {
+  const sent = [
+    ...[record(0), record(1, { timestamp: "yesterday" }), record(2, { gpu_utilization: 345 })],
+    ...[{ gpu_utilization: 1 }, 7, record(3, { uuid: "[N/A]" }), record(4, { occupants: [{ pod: "a" }] })],
+  ];
+  const { status, data } = await json(sent);
+  expect({ status, ...data }).toMatchObject({
+    status: 202,
+    rows: 7,
+    records: 2,
+    rejected_count: 5,
+    unread: ["occupants"],
+  });
+  expect(data.rejected.map(({ index, reason, field }) => [index, reason, field])).toEqual([
+    [1, "invalid_timestamp", "timestamp"],
+    [2, "value_out_of_range", "gpu_utilization"],
+    [3, "missing_field", ""],
+    [4, "malformed_line", ""],
+    [5, "missing_field", "uuid"],
+  ]);
+  expect(data.rejected[2]?.["message"]).toBe(
+    'The record lacks timestamp, gpu_id, uuid, hostname; found "gpu_utilization".',
+  );
+  expect((await stored()).map((each) => each["gpu_utilization"])).toEqual([0, 4]);
+  const quarantined = await gateway.json(`/api/v1/quarantine?source_id=${encodeURIComponent("push:anyone")}`);
+  expect(quarantined).toMatchObject({ count: 5 });
+});
+
+test("a line that is no JSON, or too long, is rejected with its number, and the next one is read", async () => {
+  const long = `{"uuid":"${"x".repeat(1_100_000)}"}`;
+  const lines = [JSON.stringify(record(0)), "{bad", "", long, '"\u00ff', JSON.stringify(record(1))];
+  const { data } = await push(lines.join("\n"), "application/x-ndjson");
+  expect(data.rejected.map(({ line, reason }) => [line, reason])).toEqual([
+    [2, "malformed_line"],
+    [4, "record_too_large"],
+    [5, "malformed_line"],
+  ]);
+  expect(await valuesOf()).toEqual(expected.slice(0, 2));
+});
+
+test("what a body has before it ends in something that is no JSON is stored, and the answer says so", async () => {
+  const { status, error } = await push(`[${JSON.stringify(record(0))},{"uuid"`, "application/json");
+  expect([status, error.code]).toEqual([400, "invalid_body"]);
+  expect(error.message).toBe(
+    "The body is not JSON after its record 1: the array does not end; what was before that is taken (records: 1)",
+  );
+  expect(error).toMatchObject({ details: { taken: { rows: 1, records: 1 } } });
+  expect(await valuesOf()).toEqual(expected.slice(0, 1));
+});
+
+test("records name their cluster and host, or the parameters do", async () => {
+  const nameless = { ...record(0), hostname: null };
+  expect(await json([nameless])).toMatchObject({ data: { records: 0, rejected: [{ reason: "missing_field" }] } });
+  const query = "?hostname=own&cluster_id=beta";
+  const { status, data } = await json([nameless, record(1, { cluster_id: "gamma" })], { query });
+  expect({ status, data }).toMatchObject({ status: 202, data: { records: 2 } });
+  const smi = `index, uuid, timestamp, utilization.gpu [%]\n2, ${uuid(2)}, 2025/07/18 20:42:34.000, 2 %\n`;
+  expect(await push(smi, "text/csv")).toMatchObject({ status: 400, error: { code: "invalid_body" } });
+  expect(await push(smi, "text/csv", { query })).toMatchObject({ status: 202, data: { records: 1 } });
+  expect(await valuesOf()).toEqual([
+    [uuid(0), "beta", "own", 0],
+    [uuid(1), "gamma", "pushed", 1],
+    [uuid(2), "beta", "own", 2],
+  ]);
+});
+
+test("members that are metrics outside the catalogue, nested or labelled are read as columns of a table are", async () => {
+  const sent = record(0, {
+    custom: { fan_rpm: 900, 'xid_errors{xid="31"}': 4 },
+    metrics: { DCGM_FI_DEV_GPU_TEMP: 61 },
+    note: "x",
+  });
+  expect((await json(sent)).data).toMatchObject({ records: 1, samples: 4, unread: ["note"] });
+  const custom = { fan_rpm: 900, 'xid_errors{xid="31"}': 4 };
+  expect(await stored()).toMatchObject([{ temperature: 61, gpu_utilization: 0, xid_errors: 4, custom }]);
+  // a record of an answer is a record of a push
+  const [answered] = await stored();
+  expect((await json([answered])).data).toMatchObject({ records: 1, rejected: [] });
+  expect(await stored()).toEqual([answered as Record<string, unknown>]);
+});
+
+test("other content under the same Idempotency-Key is not taken for the same, and the same under another key is stored again", async () => {
+  const named = (key: string) => ({ "idempotency-key": key });
+  expect((await json([record(0)], named("a"))).data).toMatchObject({ duplicate_messages: 0 });
+  expect((await json([record(0)], named("a"))).data).toMatchObject({ duplicate_messages: 1 });
+  expect((await json([record(1)], named("a"))).data).toMatchObject({ duplicate_messages: 0 });
+  expect((await json([record(0)], named("b"))).data).toMatchObject({ duplicate_messages: 0 });
+  expect(await json([record(0)], named("x".repeat(256)))).toMatchObject({ status: 400 });
+  expect(await valuesOf()).toEqual(expected.slice(0, 2));
+});
+
+test("a body that is too large, packed or not, is refused; what came before that is told", async () => {
+  const line = `${JSON.stringify(record(0, { note: "x".repeat(1000) }))}\n`;
+  const body = line.repeat(Math.ceil((4 * 1024 * 1024) / line.length) + 200);
+  const message = expect.stringContaining("at most 4194304 bytes are accepted (PUSH_MAX_MIB)") as string;
+  const headers = { "content-length": String(body.length) };
+  expect(await push(body, "application/x-ndjson", headers)).toMatchObject({ status: 413, error: { message } });
+  expect(await stored()).toEqual([]);
+  const bomb = Bun.gzipSync(Buffer.from(body));
+  expect(bomb.length).toBeLessThan(100_000);
+  const answer = await push(bomb, "application/x-ndjson", { "content-encoding": "gzip" });
+  expect(answer).toMatchObject({
+    status: 413,
+    error: { code: "too_large", message, details: { taken: { duplicate_messages: 0 } } },
+  });
+  const { rows } = (answer.error as unknown as { details: { taken: { rows: number } } }).details.taken;
+  expect(rows).toBeWithin(Math.floor((4 * 1024 * 1024 - 65_536) / line.length), (4 * 1024 * 1024) / line.length);
+});
+
+test("what cannot be unpacked, has another type or coding, or is empty, is refused in a sentence", async () => {
+  const packed = Bun.gzipSync(Buffer.from(ndjson));
+  const type = "application/x-ndjson";
+  expect(await push(packed.subarray(0, packed.length - 12), type)).toMatchObject({ status: 400 });
+  const problems = [
+    [await push("x", type, { "content-encoding": "gzip" }), 400, /cannot be unpacked as gzip/],
+    [
+      await push("x", type, { "content-encoding": "br" }),
+      415,
+      /content-encoding "br"; supported: gzip, zstd, identity/,
+    ],
+    [await push("x", "application/xml"), 415, /content-type "application\/xml"; supported: application\/json/],
+    [await push(undefined, type), 400, /The body is empty/],
+    [await push("", "application/json"), 400, /The body is empty/],
+    [await push("a,b\n1,2\n", "text/csv"), 400, /^The body has no usable header: .* as the parameter hostname\.$/],
+  ] as const;
+  for (const [{ status, error }, expectedStatus, message] of problems) {
+    expect([status, error.message]).toEqual([expectedStatus, expect.stringMatching(message)]);
+  }
+});
+
+test("a push is answered when it is stored, and refused while the queue is full", async () => {
+  stopped.now.abort();
+  await collecting;
+  const pushes = Array.from({ length: 10 }, (_, index) => json([record(index)], { query: `?cluster_id=c${index}` }));
+  while ((await gateway.queue.stats()).readyMessages < 2) await Bun.sleep(5);
+  const isAnswered = (of: Promise<unknown>): Promise<boolean> =>
+    Promise.race([of.then(() => true), Bun.sleep(50).then(() => false)]);
+  expect(await isAnswered(pushes[0] as Promise<unknown>)).toBe(false);
+  const at = { offset: 0, line: 0 };
+  const source = { sourceId: "filler", from: at, to: at };
+  const filler = { ...encodeBatch(new BatchBuilder().build()), traceId: "", count: 0, source };
+  const fillers = Array.from({ length: 8 }, (_, index) => ({ ...filler, idempotencyKey: `filler ${index}` }));
+  await gateway.queue.publish(fillers, { signal: AbortSignal.timeout(5000) });
+  const refused = await json([record(11)]);
+  expect(refused).toMatchObject({ status: 429, retryAfter: "5", error: { code: "no_room" } });
+  stopped.now = new AbortController();
+  collecting = collect();
+  expect((await Promise.all(pushes)).map(({ status }) => status)).toEqual(pushes.map(() => 202));
+});
