@@ -1,4 +1,5 @@
 import type { RecordBatch } from "../../../domain/batch.ts";
+import { turnOfOthers } from "../../../kit/turn.ts";
 import type { PushedBody, ReadBody, ReadPush } from "../push.ts";
 import { type BodyLimits, contentOf } from "./body-bytes.ts";
 import { jsonRecords } from "./json-records.ts";
@@ -42,6 +43,7 @@ function readRecords(
     try {
       for await (const some of records) {
         signal.throwIfAborted();
+        await turnOfOthers();
         for (const record of some) {
           reader.add(record);
           if (reader.rows >= batchRows) yield reader.takeBatch();
