@@ -1,5 +1,5 @@
 import { commandGroups } from "./help/command-groups.ts";
-import { print } from "../src/terminal/print.ts";
+import { printText } from "../src/terminal/print.ts";
 
 // bun run help, make help
 // Lists the commands, a line each; with --help as well.
@@ -16,4 +16,4 @@ const usage = [
   "INSTANCES=2 make scale-local, make scale-local INSTANCES=2",
 ];
 // at once: `head` closes the pipe when it has its lines
-print([...groups, ...usage].join("\n"));
+printText([...groups, ...usage].join("\n"));

@@ -7,7 +7,7 @@ import { coverage } from "./telemetry/coverage.ts";
 import { gatewayAddress } from "./gateway/gateway-address.ts";
 import { localGateway } from "./gateway/ask-gateway.ts";
 import { gatewayInit } from "./gateway/gateway-init.ts";
-import { unreachableHint } from "./gateway/unreachable-hint.ts";
+import { refusedHint, unreachableHint } from "./gateway/unreachable-hint.ts";
 import { TelemetryError } from "../src/domain/errors.ts";
 import { inventoryStates } from "../src/domain/inventory.ts";
 import { addInventory } from "./telemetry/inventory-command.ts";
@@ -61,6 +61,8 @@ const program = new Command("telemetry")
   )
   .version(version, "--version", "the version")
   .option("--json", "JSON instead of tables", false)
+  // explanations wrap between words on narrow terminals, too
+  .configureHelp({ minWidthToWrap: 20 })
   .showHelpAfterError("(--help lists commands and options)");
 
 function output(): Output {
@@ -208,6 +210,7 @@ program
   .action((options) => scaling(output(), options as object));
 const rejected = program
   .command("rejections")
+  .alias("quarantine")
   .description("rejected inputs, newest first, each with its place and the reason")
   .option("--source <id>", "only of this source, such as csv:fleet.csv")
   .option("--limit <count>", "maximum number of rows", parseCount)
@@ -298,12 +301,14 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 });
 
 try {
-  await program.parseAsync();
+  if (process.argv.length === 2) program.outputHelp();
+  else await program.parseAsync();
 } catch (error) {
   const expected = [GatewayError, GatewayUnreachable, SubscriptionRefused, TelemetryError, UsageError];
   if (!expected.some((each) => error instanceof each)) throw error;
   const { message } = error as Error;
   const isUnreachable = error instanceof GatewayUnreachable;
-  printError(isUnreachable ? `${message}${unreachableHint(program.opts<{ url: string }>().url, message)}` : message);
+  const hint = unreachableHint(program.opts<{ url: string }>().url, message) + refusedHint(message);
+  printError(isUnreachable ? message + hint : message);
   process.exitCode = isUnreachable ? 2 : 1;
 }

@@ -1,17 +1,35 @@
 import { GatewayFileUnusable, readGatewayFile } from "./gateway-file.ts";
 import { gatewayTls, type GatewayTls } from "./gateway-tls.ts";
+import { settingMeantBy } from "../../src/config/misspelled-settings.ts";
 import { exposureOf } from "../../src/kit/private-files.ts";
 import { printError } from "../../src/terminal/print.ts";
 
-const told = new Set<string | undefined>();
+/** The variables of commands that ask a gateway. */
+const variables = ["URL", "KEY", "KEY_FILE", "CA_FILE", "CERT_FILE", "CERT_KEY_FILE"].map(
+  (name) => `TELEMETRY_${name}`,
+);
+const told = new Set<string>();
+
+/** Prints a warning once. */
+function warnOnce(text: string): void {
+  if (!told.has(text)) printError(`warning: ${text}`);
+  told.add(text);
+}
+
+/** Warns of variables that have no effect, but resemble one that has. Their values may be secrets. */
+function tellMisspelled(env: Readonly<Record<string, string | undefined>>): void {
+  for (const name of Object.keys(env)) {
+    const meant = variables.includes(name) || !env[name] ? undefined : settingMeantBy(name, variables);
+    if (meant !== undefined) warnOnce(`${name} has no effect: ${meant} seems to be meant`);
+  }
+}
 
 /** The header that carries the key of TELEMETRY_KEY, or of the file that TELEMETRY_KEY_FILE names; none without a key.
  *  @throws GatewayFileUnusable */
 function keyHeaders(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
   const { TELEMETRY_KEY: key, TELEMETRY_KEY_FILE: file } = env;
   const exposed = key || !file ? undefined : exposureOf("TELEMETRY_KEY_FILE", file);
-  if (exposed !== undefined && !told.has(exposed)) printError(`warning: ${exposed}`);
-  told.add(exposed);
+  if (exposed !== undefined) warnOnce(exposed);
   const text = key || (file ? readKey(file) : undefined);
   return text ? { authorization: `Bearer ${text}` } : {};
 }
@@ -22,6 +40,7 @@ export function gatewayInit(env: Readonly<Record<string, string | undefined>>): 
   readonly headers: Record<string, string>;
   readonly tls?: GatewayTls;
 } {
+  tellMisspelled(env);
   const tls = gatewayTls(env);
   return { headers: keyHeaders(env), ...(tls === undefined ? {} : { tls }) };
 }

@@ -9,3 +9,9 @@ export function unreachableHint(url: string, reason: string): string {
   }
   return "";
 }
+
+/** The same if nothing listens at the URL. */
+export function refusedHint(reason: string): string {
+  if (!reason.includes("ECONNREFUSED")) return "";
+  return "; nothing listens there: 'bun run dev' starts a pipeline, and --url or PORT says where one is";
+}

@@ -13,7 +13,7 @@ import { readStatusRows } from "./read-status-rows.ts";
 import { statusTable } from "./status-table.ts";
 import { SupervisorClient } from "./supervisor-client.ts";
 import { waitForRecords } from "./wait-for-records.ts";
-import { print } from "../../src/terminal/print.ts";
+import { print, printText } from "../../src/terminal/print.ts";
 
 /** A command, which returns its exit code. */
 type Command = () => Promise<number>;
@@ -128,11 +128,11 @@ async function status(): Promise<number> {
   const { instances, error } = shown;
   const settings = await client.settings();
   const rows = await readStatusRows(instances, settings);
-  print(instances.length === 0 ? nothingRuns : statusTable(rows));
+  print(instances.length === 0 ? nothingRuns : statusTable(rows, process.stdout.columns));
   const notes = coordinatorNotes(shown, settings, Date.now());
-  if (notes.length > 0) print(`\n${notes.join("\n")}`);
+  if (notes.length > 0) printText(`\n${notes.join("\n")}`);
   const problems = [...(await problemsIn(rows, settings)), ...(error === undefined ? [] : [error])];
-  if (problems.length > 0) print(`\n${problems.join("\n")}`);
+  if (problems.length > 0) printText(`\n${problems.join("\n")}`);
   const lost = await lostProcesses(paths, client);
   if (lost.length > 0) print(`\n${lostText(lost)}`);
   const isBad = instances.length === 0 || lost.length > 0 || instances.some(({ is_crash_loop: isLoop }) => isLoop);

@@ -11,22 +11,34 @@ export interface StatusRow {
   readonly load: ServiceLoad;
 }
 
-/** The widths leave one space between columns and make 80 with the longest names (coordinator-1) and 7 digits of a pid. */
-const columns = [
+/** A column. Those with `from` are only on terminals of at least that width: the name says the role, and restarts are told below. */
+interface StatusColumn {
+  readonly title: string;
+  readonly width: number;
+  readonly right?: true;
+  readonly left?: number;
+  readonly from?: number;
+}
+
+/** The widths leave one space between columns and make 80 with the longest names (coordinator-1) and 7 digits of a pid; 59 without those
+ *  that a narrow terminal lacks. */
+const columns: readonly StatusColumn[] = [
   { title: "INSTANCE", width: 14 },
-  { title: "ROLE", width: 12 },
+  { title: "ROLE", width: 12, from: 80 },
   { title: "PID", width: 7, right: true },
   { title: "PORT", width: 6, right: true },
   { title: "HEALTH", width: 10, left: 1 },
   { title: "CPU%", width: 5, right: true },
   { title: "RSS", width: 7, right: true },
   { title: "SAMPLES/S", width: 10, right: true },
-  { title: "RESTARTS", width: 9, right: true },
-] as const;
+  { title: "RESTARTS", width: 9, right: true, from: 68 },
+];
 
-/** The table, 80 columns wide. */
-export function statusTable(rows: readonly StatusRow[]): string {
-  return [columns.map(({ title }) => title as string), ...rows.map(cellsOf)].map(lineOf).join("\n");
+/** The table, 80 columns wide, or at most 59 on a terminal that has fewer than 68.
+ *  @param terminalWidth undefined in a pipe */
+export function statusTable(rows: readonly StatusRow[], terminalWidth = 80): string {
+  const isShown = columns.map(({ from = 0 }) => from <= terminalWidth);
+  return [columns.map(({ title }) => title), ...rows.map(cellsOf)].map((cells) => lineOf(cells, isShown)).join("\n");
 }
 
 /** What is wrong with a process; empty if nothing is. */
@@ -61,13 +73,12 @@ function healthText({ phase, is_crash_loop: isLoop }: ShownInstance, health: Hea
   return health?.status ?? "no answer";
 }
 
-function lineOf(cells: readonly string[]): string {
-  return cells
-    .map((cell, index) => {
-      const column = columns[index];
-      if (column === undefined) return cell;
-      const shown = "left" in column ? ` ${cell}` : cell;
-      return "right" in column ? shown.padStart(column.width) : shown.padEnd(column.width);
+function lineOf(cells: readonly string[], isShown: readonly boolean[]): string {
+  return columns
+    .map(({ width, left = 0, right }, index) => {
+      if (isShown[index] !== true) return "";
+      const shown = " ".repeat(left) + (cells[index] ?? "");
+      return right === true ? shown.padStart(width) : shown.padEnd(width);
     })
     .join("")
     .trimEnd();

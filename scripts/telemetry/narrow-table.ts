@@ -67,16 +67,16 @@ export function wrapped(text: string, width: number): string[] {
   return lines;
 }
 
-/** Each value of each row in a line, with an empty line between rows. Empty values have no line. */
+/** Each value of each row in a line, with an empty line between rows. Empty values have no line, except the first, by which a row is known. */
 function listed(rows: readonly Row[], columns: readonly NarrowColumn[], maxWidth: number): string {
   const nameWidth = Math.max(...columns.map(({ name }) => titleOf(name).length));
   const indent = " ".repeat(nameWidth + 2);
   const blocks = rows.map((row) =>
     columns
       .map(({ name }) => [titleOf(name), cellIn(row, name)] as const)
-      .filter(([, text]) => text !== "")
+      .filter(([, text], index) => text !== "" || index === 0)
       .map(([name, text]) => {
-        const lines = wrapped(text, Math.max(minWrappedWidth, maxWidth - indent.length));
+        const lines = wrapped(text === "" ? "-" : text, Math.max(minWrappedWidth, maxWidth - indent.length));
         return `${name.padEnd(nameWidth)}  ${lines.join(`\n${indent}`)}`;
       })
       .join("\n"),

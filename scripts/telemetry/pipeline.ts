@@ -2,7 +2,7 @@ import { answerOf, type components } from "gpu-telemetry-client";
 import { defined } from "../../src/kit/defined.ts";
 import { printNarrow } from "./narrow-table.ts";
 import type { Output } from "./output.ts";
-import { showRows } from "./show-rows.ts";
+import { showRows, showTable } from "./show-rows.ts";
 import { print } from "../../src/terminal/print.ts";
 
 const letterColumns = ["id", "attempts", "records", "source_id", "dead_at", "last_error"];
@@ -10,12 +10,18 @@ const letterColumns = ["id", "attempts", "records", "source_id", "dead_at", "las
 export async function queue(output: Output): Promise<void> {
   const { data } = await answerOf(output.gateway.GET("/api/v1/pipeline"));
   if (output.asJson) return print(JSON.stringify(data, null, 2));
-  showRows([data.queue], Object.keys(data.queue), output);
+  print("Messages in the queue");
+  showTable([data.queue], Object.keys(data.queue));
   const rejected = Object.entries(data.rejected).map(([reason, inputs]) => ({ reason, inputs }));
-  if (rejected.length > 0) showRows(rejected, ["reason", "inputs"], output);
+  if (rejected.length > 0) {
+    print("Rejected inputs (bun run telemetry rejections)");
+    showTable(rejected, ["reason", "inputs"]);
+  }
   if (data.conflicts !== undefined) print(`${data.conflicts} conflicting values`);
-  showRows([data.settling], ["enabled", "oldest_hour", "due_hours", "lag_seconds"], output);
-  showRows(data.services, ["name", "status", "activity", "reason"], output);
+  print("Hours of history that wait to become blocks");
+  showTable([data.settling], ["enabled", "oldest_hour", "due_hours", "lag_seconds"]);
+  print("Services of the gateway's process");
+  showTable(data.services, ["name", "status", "activity", "reason"]);
 }
 
 interface RejectionsOptions {

@@ -13,10 +13,15 @@ export interface ShowOptions extends Pick<Output, "asJson"> {
 export function showRows(rows: readonly Row[], columns: readonly string[], { asJson, next }: ShowOptions): void {
   if (next !== undefined) printError(`the list has more rows: raise --limit (up to 10000) to see them`);
   if (asJson) return print(JSON.stringify(rows, null, 2));
+  showTable(rows, columns);
+  print(`${rows.length} ${rows.length === 1 ? "row" : "rows"}`);
+}
+
+/** Prints rows as a table of the given columns. On a terminal that is too narrow, long texts go on in the next line. */
+export function showTable(rows: readonly Row[], columns: readonly string[]): void {
   const width = terminalWidth();
   if (width === undefined) print(plainTable(rows, columns));
   else printRows(rows, wrapping(rows, columns), width);
-  print(`${rows.length} ${rows.length === 1 ? "row" : "rows"}`);
 }
 
 /** The first of the metrics with which a table fits the terminal; all of them in a pipe.

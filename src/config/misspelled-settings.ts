@@ -20,8 +20,8 @@ export function misspelledSettings(env: Readonly<Record<string, string | undefin
 }
 
 /** The setting of which a name is a misspelling: it has other underscores, two exchanged letters, an s too many, or in long names another
- *  letter. */
-function settingMeantBy(given: string, names: readonly string[]): string | undefined {
+ *  letter. Undefined if there is none. */
+export function settingMeantBy(given: string, names: readonly string[]): string | undefined {
   const isMeant = (name: string): boolean =>
     plain(name) === plain(given) ||
     `${name}S` === given ||

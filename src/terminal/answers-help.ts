@@ -1,5 +1,5 @@
 import { version } from "../../package.json";
-import { print } from "./print.ts";
+import { print, printText } from "./print.ts";
 
 /** Prints how a command is used, or its version, if its arguments ask for that. A command asks this first: it does nothing else then.
  *  @param args the arguments after the command
@@ -8,7 +8,7 @@ import { print } from "./print.ts";
 export function answersHelp(args: readonly string[], usage: string): boolean {
   const asksHelp = args.includes("--help") || args.includes("-h");
   const asksVersion = !asksHelp && args.includes("--version");
-  if (asksHelp) print(usage.trimEnd());
+  if (asksHelp) printText(usage.trimEnd());
   if (asksVersion) print(version);
   return asksHelp || asksVersion;
 }

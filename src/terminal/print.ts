@@ -1,10 +1,16 @@
 import { writeSync } from "node:fs";
 import { styleText } from "node:util";
 import { visibleLines } from "../domain/visible-text.ts";
+import { wrapLines } from "./wrap-lines.ts";
 
 /** Prints lines to standard output. Characters that deceive or control a terminal are escaped. */
 export function print(text: string): void {
   process.stdout.write(`${visibleLines(text)}\n`);
+}
+
+/** Prints sentences and lists of commands: like `print`, and between words on a terminal that is narrower than their lines. */
+export function printText(text: string): void {
+  print(wrapLines(text, process.stdout.columns));
 }
 
 /** Prints lines to standard error, like `print`. */

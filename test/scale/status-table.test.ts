@@ -22,6 +22,18 @@ test("the table fits 80 columns with the longest names and figures, and its colu
   expect(lines[2]).toMatch(/^coordinator-1 coordinator/);
 });
 
+test("the table fits a terminal of 60 columns: the name says the role, and restarts are told below", () => {
+  const load = { cpu_percent: 1599.7, rss_bytes: 99_999 * 1024 * 1024, samples_per_second: 99_999_999.5 };
+  const changes = { name: "coordinator-1", pid: 4_194_304, port: 65_535, restarts: 7 } as const;
+  const widest = row(changes, { health: { status: "no answer", reasons: [] }, load });
+  const [head = "", line = ""] = statusTable([widest], 60).split("\n");
+  expect(head.split(/\s+/)).toEqual(["INSTANCE", "PID", "PORT", "HEALTH", "CPU%", "RSS", "SAMPLES/S"]);
+  expect(Math.max(head.length, line.length)).toBeLessThanOrEqual(60);
+  expect(problemsOf(row({ ...changes, last_error: "it was killed" }))).toEqual([
+    "coordinator-1: 7 restarts; the last time it was killed",
+  ]);
+});
+
 test("unknown figures are a dash, never 0", () => {
   const [, line] = statusTable([row({})]).split("\n");
   expect(line?.split(/\s+/)).toEqual(["collector-1", "collector", "4711", "9200", "ok", "-", "-", "-", "0"]);

@@ -1,0 +1,24 @@
+import { expect, test } from "bun:test";
+import { wrapLines } from "../../src/terminal/wrap-lines.ts";
+
+test("a list of commands goes on under its explanations, and a sentence under its beginning", () => {
+  const text =
+    "  scale-local           so many processes of each role (INSTANCES, CSV_FILE)\nEach is make NAME or bun run NAME";
+  expect(wrapLines("Each is make NAME or bun run NAME", 30)).toBe("Each is make NAME or bun run\nNAME");
+  expect(wrapLines(text, 60).split("\n")).toEqual([
+    "  scale-local           so many processes of each role",
+    "                        (INSTANCES, CSV_FILE)",
+    "Each is make NAME or bun run NAME",
+  ]);
+});
+
+test("a word that is longer than the terminal is wide stays whole, and lines in a pipe stay as they are", () => {
+  const url = `see ${"x".repeat(80)}`;
+  expect(wrapLines(url, 60)).toBe(`see\n${"x".repeat(80)}`);
+  expect(wrapLines("x".repeat(80), 60)).toBe("x".repeat(80));
+  expect(wrapLines(url, undefined)).toBe(url);
+});
+
+test("a line that fits exactly is not broken", () => {
+  expect(wrapLines("a".repeat(30) + " " + "b".repeat(29), 60)).not.toContain("\n");
+});
