@@ -1,7 +1,8 @@
 import { constants } from "node:os";
 import { parseArgs } from "node:util";
 import { answersHelp } from "../../src/terminal/answers-help.ts";
-import { startServers } from "./harness/processes.ts";
+import { startPlainServers, startServers } from "./harness/processes.ts";
+import { runPushes } from "./harness/pushes/run-pushes.ts";
 import { runSeed, type SeedOptions, type SeedResult } from "./harness/run-seed.ts";
 import { faultKinds } from "./harness/scenario.ts";
 import { runScrapes, scrapingStreamers, type ScrapesResult } from "./harness/scrapes/run-scrapes.ts";
@@ -9,6 +10,8 @@ import { runScrapes, scrapingStreamers, type ScrapesResult } from "./harness/scr
 const usage = `Imports a file while faults are inflicted, and compares it with the store. Unless the database loses data, GPUs of another
 cluster have faults meanwhile, and the faults that the coordinators report are compared with the records of these GPUs.
   bun run test:faults [--scrapes] [--seed 1] [--seeds 3] [--seconds 8] [--minutes N] [--first KIND] [--late] [--tokens]
+  bun run test:faults --pushes [--seed 1] [--records 1000000]
+With --pushes, clients push records while gateways and collectors are killed, and the store is compared with what was pushed.
 With --scrapes, scrapes 100 exporters with 1, 3 and 1 streamers instead. With --late, history is settled at once, so that most
 records are late for a settled hour. With --tokens, etcd demands a user, and its tokens expire after two seconds.
 Runs --seeds seeds, starting with --seed, each with --seconds of faults. With --minutes, runs seeds until that time is up, and
@@ -27,6 +30,8 @@ const { values } = parseArgs({
     scrapes: { type: "boolean", default: false },
     late: { type: "boolean", default: false },
     tokens: { type: "boolean", default: false },
+    pushes: { type: "boolean", default: false },
+    records: { type: "string", default: "1000000" },
   },
 });
 
@@ -58,6 +63,26 @@ function scrapesText({ figures, takenOverAfterMs }: ScrapesResult): string {
   return `${scheduled} scrapes: ${received} received (${late} late), missed: ${reasons.join(", ")}; ${takenOver}`;
 }
 
+/** @returns whether all held */
+async function pushes(): Promise<boolean> {
+  const [plain, seed] = [await startPlainServers(), Number(values.seed)];
+  try {
+    const options = { servers: plain, seed, records: Number(values.records), batchMaxRows: 5000 };
+    const { violations, history, figures, seconds, logFolder } = await runPushes(options);
+    const { pushes: sent, sentAgain, kills } = figures;
+    process.stdout.write(
+      `seed ${seed}: ${options.records} records in ${sent} pushes, ${sentAgain} of them sent again, ${kills} kills, ${seconds.toFixed(0)} s\n`,
+    );
+    if (violations.length === 0) return true;
+    process.stdout.write(
+      `${[...history, ...violations.map((each) => `! ${each}`)].join("\n")}\n  logs: ${logFolder}\n`,
+    );
+    return false;
+  } finally {
+    await plain.stop();
+  }
+}
+
 function report({ seed, faults, violations, history, invariants, seen, seconds, logFolder }: Seen): void {
   const counts = Object.entries(Object.groupBy(faults, ({ kind }) => kind)).map(
     ([kind, all]) => `${all?.length} ${kind}`,
@@ -80,6 +105,7 @@ function report({ seed, faults, violations, history, invariants, seen, seconds, 
   );
 }
 
+if (values.pushes) process.exit((await pushes()) ? 0 : 1);
 const firstSeed = Number(values.seed);
 const first = faultKinds.find((kind) => kind === values.first);
 if (first !== values.first) throw new TypeError(`--first must be one of ${faultKinds.join(", ")}`);
