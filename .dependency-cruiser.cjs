@@ -77,6 +77,7 @@ module.exports = {
       "^clients/typescript/src/",
     ]),
     layer("dashboard-model", "^src/dashboard/model/", ["^src/dashboard/model/"]),
+    layer("mcp", "^src/mcp/", ["^src/(kit|domain|mcp)/", "^src/routes/http/", "^clients/typescript/src/generated/"]),
     layer("routes", "^src/routes/", ["^src/(kit|domain|routes)/", interfacesOf("source|queue|store|hot"), shownRooms]),
     routesRoom("schemas", [], interfacesOf("queue"), shownRooms),
     routesRoom("http", ["schemas"], "^src/(access|tls)/[^/]+\\.ts$"),
@@ -110,7 +111,7 @@ module.exports = {
     layer("config", "^src/config/", ["^src/(kit|domain|config)/"]),
     layer("app", "^src/app\\.ts$", ["^src/routes/(http|live|operations)/", "^src/(access|tls)/[^/]+\\.ts$"]),
     layer("roles", "^src/roles/", [
-      "^src/(kit|domain|config|db|etcd|kubernetes|pipeline|terminal|routes|roles|access|tls|scaling|faults|dashboard)/",
+      "^src/(kit|domain|config|db|etcd|kubernetes|pipeline|terminal|routes|roles|access|tls|scaling|faults|dashboard|mcp)/",
     ]),
     {
       name: "roles-are-for-main",

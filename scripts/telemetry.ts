@@ -12,6 +12,7 @@ import { TelemetryError } from "../src/domain/errors.ts";
 import { inventoryStates } from "../src/domain/inventory.ts";
 import { addInventory } from "./telemetry/inventory-command.ts";
 import { addFaults } from "./telemetry/faults/faults-command.ts";
+import { addMcp } from "./telemetry/mcp.ts";
 import { addCompletions } from "./telemetry/completions/completions-command.ts";
 import { history } from "./telemetry/history.ts";
 import {
@@ -36,7 +37,7 @@ import { watch } from "./telemetry/watch.ts";
 import { watchFaults } from "./telemetry/faults/watch-faults.ts";
 import { printError } from "../src/terminal/print.ts";
 
-// bun run telemetry -- gpus|hosts|latest|history|aggregates|coverage|usage|waste|inventory|changes|watch|top|faults|series|services|targets|scaling|queue|rejections|dead-letters|keys|sessions|whoami|completions
+// bun run telemetry -- gpus|hosts|latest|history|aggregates|coverage|usage|waste|inventory|changes|watch|top|faults|series|services|targets|scaling|queue|rejections|dead-letters|keys|sessions|whoami|mcp|completions
 //   [--json] [--url http://localhost:8080]
 // A gateway that needs a key gets the one of TELEMETRY_KEY, or of the file TELEMETRY_KEY_FILE. TELEMETRY_CA_FILE, TELEMETRY_CERT_FILE and
 // TELEMETRY_CERT_KEY_FILE are for TLS.
@@ -292,6 +293,7 @@ sessions
   .description("end a session everywhere within 5 s, with the connections that it has open")
   .action((id: string) => endSession(output(), id));
 
+addMcp(program, output);
 addCompletions(program);
 
 // the reader of a pipe, such as head, has closed it

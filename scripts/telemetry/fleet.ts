@@ -1,5 +1,5 @@
 import { print, printError } from "../../src/terminal/print.ts";
-import { ageText } from "./age-text.ts";
+import { ageText } from "../../src/kit/age-text.ts";
 import { defined } from "../../src/kit/defined.ts";
 import { answerOf, type TelemetryRecord } from "gpu-telemetry-client";
 import type { InventoryState } from "../../src/domain/inventory.ts";

@@ -1,5 +1,5 @@
 import { answerOf } from "gpu-telemetry-client";
-import { ageText } from "./age-text.ts";
+import { ageText } from "../../src/kit/age-text.ts";
 import { fixedTable, type FixedColumn } from "./fixed-table.ts";
 import { terminalWidth } from "./narrow-table.ts";
 import { cellOf, type Output } from "./output.ts";

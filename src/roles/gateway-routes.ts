@@ -7,6 +7,7 @@ import type { GpuBounds } from "../domain/gpu-bounds.ts";
 import type { Clock } from "../kit/clock.ts";
 import type { SignIn } from "../access/sign-in.ts";
 import { dashboardRoutes } from "../dashboard/dashboard-routes.ts";
+import { mcpRoutes } from "../mcp/mcp-routes.ts";
 import type { DeadLetters, Queue } from "../pipeline/queue/queue.ts";
 import type { PushIntake } from "../pipeline/source/push.ts";
 import type { TargetStates } from "../pipeline/source/target-states.ts";
@@ -131,6 +132,7 @@ function api(options: GatewayOptions, clients: ClientCosts, limit: RateLimit | u
     .use(liveRoutes({ ...parts, viewFor: (caller) => views.of(caller), settings: webSocket }))
     .use(graphqlRoutes({ ...parts, settings: options.graphql, wsMaxConnections: webSocket.wsMaxConnections }))
     .use(docsRoutes(options))
+    .use(mcpRoutes(options))
     .use(dashboardRoutes())
     .use(signInRoutes(options.signIn));
 }

@@ -73,6 +73,16 @@ describe.skipIf(openssl === null)("client certificates (needs openssl)", () => {
     ]);
   });
 
+  test("a certificate is enough for the tools at /mcp, whose requests have no connection of their own", async () => {
+    const params = { name: "list_gpus", arguments: {} };
+    const answer = await fetch(`${url}/mcp`, {
+      ...{ method: "POST", tls: tlsOf("grafana"), keepalive: false },
+      headers: { "content-type": "application/json", accept: "application/json, text/event-stream" },
+      body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params }),
+    });
+    expect([answer.status, await answer.text()]).toEqual([200, expect.stringContaining("0 devices in all")]);
+  });
+
   test.each([
     [undefined, /^This needs a key; send it/],
     [

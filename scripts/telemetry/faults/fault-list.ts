@@ -1,7 +1,7 @@
 import { answerOf, type Fault, type paths } from "gpu-telemetry-client";
 import { defined } from "../../../src/kit/defined.ts";
 import { print, printError } from "../../../src/terminal/print.ts";
-import { ageText } from "../age-text.ts";
+import { ageText } from "../../../src/kit/age-text.ts";
 import { rangeOf, type TimeOptions } from "../history.ts";
 import { printNarrow } from "../narrow-table.ts";
 import { cellOf, occupantsText, type Output } from "../output.ts";

@@ -1,13 +1,11 @@
 import type { GraphQLError } from "graphql";
 import type { Clock } from "../../kit/clock.ts";
-import { DeadlineExceeded, within } from "../../kit/within.ts";
+import { DeadlineExceeded } from "../../kit/within.ts";
 import { graphqlError } from "../graphql-kit/graphql-errors.ts";
+import { bodyMaxMs, boundedText } from "../http/bounded-body.ts";
 
 /** The longest request body that is read. The document in it has a limit of its own, in tokens. */
 export const bodyMaxBytes = 256 * 1024;
-
-/** How long a body may take to arrive. A client that sends a byte now and then would otherwise never be disconnected. */
-export const bodyMaxMs = 20_000;
 
 /** The text of a request's body, or the answer to a body that is not read. */
 export type ReadBody = { readonly text: string } | { readonly refusal: Response };
@@ -15,26 +13,12 @@ export type ReadBody = { readonly text: string } | { readonly refusal: Response 
 /** Reads a request's body: at most `bodyMaxBytes`, for at most `bodyMaxMs`. */
 export async function readBody(request: Request, clock: Clock): Promise<ReadBody> {
   try {
-    const text = await within(clock, bodyMaxMs, () => textOf(request));
+    const text = await boundedText(request, bodyMaxBytes, clock);
     return text === undefined ? tooLarge() : { text };
   } catch (error) {
     if (error instanceof DeadlineExceeded) return tooSlow();
     throw error;
   }
-}
-
-/** @returns undefined if the body is longer than `bodyMaxBytes` */
-async function textOf(request: Request): Promise<string | undefined> {
-  const contentLength = request.headers.get("content-length");
-  if (contentLength !== null) return Number(contentLength) > bodyMaxBytes ? undefined : request.text();
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
-    length += chunk.byteLength;
-    if (length > bodyMaxBytes) return undefined; // leaving the loop cancels the stream
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString();
 }
 
 function tooLarge(): ReadBody {

@@ -1,6 +1,7 @@
 import { Elysia } from "elysia";
 import { type AddressServer, clientAddress, type TrustedHops } from "./access/client-address.ts";
 import { credentialOf } from "./access/credentials.ts";
+import { outerOf } from "./access/inner-request.ts";
 import { type Requester, requesterOf, stranger } from "./access/requester.ts";
 import type { ApiError } from "./api-error.ts";
 import type { ClientInstruments } from "./costs/client-instruments.ts";
@@ -55,7 +56,8 @@ const ticketsRoute = "/api/v1/tickets";
  *  known whose it is, so that keys behind one address do not share a limit; if it is not valid, `UnauthenticatedLimit` counts it.
  *  @param sessionCookie the cookie of people who have signed in; undefined: people cannot */
 export function rateLimit(limit: RateLimit, sessionCookie: string | undefined) {
-  const isAnonymous = (request: Request): boolean => credentialOf(request, sessionCookie) === undefined;
+  const isAnonymous = (request: Request): boolean =>
+    outerOf(request) === undefined && credentialOf(request, sessionCookie) === undefined;
   return new Elysia({ name: "rate-limit" })
     .onRequest(async ({ request, server }) => {
       if (unlimitedPaths.has(pathOf(request.url)) || !isAnonymous(request)) return;

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { queriesWith } from "../../routes/graphql/arbitrary-operation.ts";
+import { tools } from "../../../src/mcp/tools.ts";
 import { Draw, own, sides, worldEndMs, worldStartMs } from "./worlds.ts";
 
 /** A request over HTTP. */
@@ -10,6 +11,8 @@ export interface ApiRequest {
   readonly method?: "POST" | "DELETE";
   /** The text of a GraphQL operation, which is posted to the path. */
   readonly query?: string;
+  /** The JSON that is posted to the path. */
+  readonly body?: string;
 }
 
 /** The parts of the OpenAPI document that requests are made of. */
@@ -121,6 +124,28 @@ export const arbitraryGraphql: fc.Arbitrary<ApiRequest> = queriesWith({
   instants,
   numbers: [1, 2, 50],
 }).map((query) => ({ path: "/graphql", accept: "application/json", query }));
+
+/** Values of tools' arguments that are none of the API's parameters. */
+const toolValues: Readonly<Record<string, readonly string[]>> = { contains: ["metric"], user: ["unknown"] };
+
+/** Calls of every tool at /mcp. */
+export const arbitraryToolCall: fc.Arbitrary<ApiRequest> = fc.gen().map((generate) => {
+  const draw = new Draw(generate);
+  const { name, input } = draw.pick(tools);
+  const names = Object.keys(input.properties).filter((each) => each !== "cursor");
+  const chosen = names.filter((each) => input.required?.includes(each) === true || draw.isOneIn(3));
+  const valueOf = (each: string): string | number => {
+    const { type, enum: choices } = input.properties[each] as unknown as {
+      readonly type: string;
+      readonly enum?: string[];
+    };
+    const value = draw.pick(choices ?? values[each] ?? toolValues[each] ?? ["unknown"]);
+    return type === "integer" ? Number(draw.pick(["1", "2", "50"])) : value;
+  };
+  const call = { name, arguments: Object.fromEntries(chosen.map((each) => [each, valueOf(each)])) };
+  const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: call });
+  return { path: "/mcp", accept: "application/json, text/event-stream", method: "POST", body };
+});
 
 /** Filters of a subscription over /ws. */
 export const arbitraryFilters = fc.record(

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { bodyMaxBytes, bodyMaxMs, type ReadBody, readBody } from "../../../src/routes/graphql/read-body.ts";
+import { bodyMaxBytes, type ReadBody, readBody } from "../../../src/routes/graphql/read-body.ts";
+import { bodyMaxMs } from "../../../src/routes/http/bounded-body.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 
 /** A request whose body has these parts, and then no end. */

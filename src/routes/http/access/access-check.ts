@@ -6,6 +6,7 @@ import { ApiError } from "../api-error.ts";
 import { OriginRule } from "../door/origin-rule.ts";
 import { type AccessRule, ruleOf, type RuledRoute } from "./access-rule.ts";
 import { clientAddress, type TrustedHops } from "./client-address.ts";
+import { outerOf } from "./inner-request.ts";
 import { credentialOf } from "./credentials.ts";
 import { noteRequester, Requester, requesterOf, stranger } from "./requester.ts";
 import { certificateOf, certificateProblem } from "./shown-certificate.ts";
@@ -40,6 +41,8 @@ export function accessCheck(options: AccessCheckOptions) {
   const { signIn } = access;
   return new Elysia({ name: "access" })
     .onTransform({ as: "global" }, async ({ request, route, server, set }) => {
+      const outer = outerOf(request);
+      if (outer !== undefined) return checkInner(request, requesterOf(outer), rules.at(request.method, route));
       const address = clientAddress(request, server, trustsForwardedFor) ?? "";
       if (!access.isRequired) return noteRequester(request, new Requester(anyone, address, trail));
       const { page, asksForKey, action, countsAs = 0, ...rule } = rules.at(request.method, route);
@@ -70,6 +73,12 @@ export function accessCheck(options: AccessCheckOptions) {
       // undefined for a request that no route matches
       noteChange(request, rules.find(request.method, route), Number(set.status ?? 200));
     });
+}
+
+/** A request of the process itself is its outer request's caller's. */
+function checkInner(request: Request, requester: Requester, { action, ...rule }: NamedRule): void {
+  if (rule.scope !== "open" && rule.scope !== "any") requester.require(rule, action, targetOf(request));
+  noteRequester(request, requester);
 }
 
 /** Tells the audit log of a request that was answered, if it was one for a change. */

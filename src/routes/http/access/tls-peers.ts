@@ -1,6 +1,7 @@
 import { Elysia } from "elysia";
 import type { Peer, Peers } from "../../../tls/peer.ts";
 import { ApiError } from "../api-error.ts";
+import { outerOf } from "./inner-request.ts";
 
 const peers = new WeakMap<Request, Peer>();
 
@@ -16,7 +17,8 @@ export function tlsPeers(known: Peers | undefined) {
   const plugin = new Elysia({ name: "tls-peers" });
   if (known === undefined) return plugin;
   return plugin.onRequest(({ request, server }) => {
-    const peer = known.at(server?.requestIP(request));
+    const outer = outerOf(request);
+    const peer = outer === undefined ? known.at(server?.requestIP(request)) : peers.get(outer);
     if (peer === undefined) throw tlsRequired();
     peers.set(request, peer);
   });

@@ -1,0 +1,75 @@
+import type { AnswerOf, GatewayApi } from "../gateway-api.ts";
+import { optionalText } from "../parameters.ts";
+import { counted, figure, noticeLine, shown, timeWithAge } from "../text.ts";
+import { defineTool } from "../tool.ts";
+
+type Cluster = AnswerOf<"/api/v1/clusters">["data"][number];
+type Stats = AnswerOf<"/api/v1/clusters/{cluster_id}/stats">["data"];
+
+/** Each cluster has a request of its own. */
+const maxClusters = 10;
+
+/** What there is, and how it does. */
+export const fleetOverview = defineTool({
+  name: "fleet_overview",
+  title: "Fleet overview",
+  description:
+    "The clusters with their hosts and GPUs: how many report (active) and how many do not (silent), the age of the newest record, " +
+    "utilization, temperature, power and memory of now, and how many faults there are. Begin here.",
+  input: { cluster_id: optionalText("Only this cluster") },
+  async answer({ cluster_id: only }, api) {
+    const { data } = await api.get("/api/v1/clusters");
+    const clusters = data.filter(({ id }) => only === undefined || id === only);
+    if (only !== undefined && clusters.length === 0) {
+      return `There is no cluster ${JSON.stringify(shown(only))}. There are: ${data.map(({ id }) => shown(id)).join(", ") || "none"}.`;
+    }
+    if (clusters.length === 0) return "No GPU has reported yet.";
+    const described = clusters.slice(0, maxClusters).map((cluster) => clusterLines(cluster, api));
+    const rest = clusters.slice(maxClusters).map(({ id }) => shown(id));
+    const more =
+      rest.length === 0 ? [] : [`${rest.length} more, each with cluster_id: ${rest.slice(0, 100).join(", ")}`];
+    return [...(await Promise.all(described)).flat(), ...more, ...(await faultLines(api, only))].join("\n");
+  },
+});
+
+async function clusterLines(cluster: Cluster, api: GatewayApi): Promise<string[]> {
+  const { id, host_count: hosts, gpu_count: gpus, mig_instances: instances } = cluster;
+  const { data: stats } = await api.get("/api/v1/clusters/{cluster_id}/stats", {}, { cluster_id: id });
+  const silent = `${cluster.active_gpu_count} active, ${cluster.silent_gpu_count} silent`;
+  const gone = cluster.decommissioned_gpu_count;
+  return [
+    `Cluster ${shown(id)}: ${counted(hosts, "host")}, ${counted(gpus, "GPU")} (${silent}${gone === 0 ? "" : `, ${gone} decommissioned`})` +
+      (instances === undefined ? "" : `, ${counted(instances, "MIG instance")}`),
+    `  newest record: ${timeWithAge(cluster.last_seen_at)}; active and silent compare with it`,
+    ...valueLines(stats),
+  ];
+}
+
+const values = [
+  ["gpu_utilization", "GPU utilization", "percent"],
+  ["temperature", "temperature", "celsius"],
+  ["power_draw", "power", "watts"],
+  ["memory_used_mb", "memory used", "MiB"],
+] as const;
+
+function valueLines(stats: Stats): string[] {
+  return values.map(([name, label, unit]) => {
+    const value = stats[name];
+    if (value === undefined) return `  ${label}: not measured`;
+    const { average, max, sum, gpu_count: of } = value;
+    const total = name === "power_draw" ? `, ${figure(sum)} ${unit} in all` : "";
+    return `  ${label}: mean ${figure(average)} ${unit}, highest ${figure(max)} ${unit}${total}, of ${counted(of, "GPU")}`;
+  });
+}
+
+async function faultLines(api: GatewayApi, cluster: string | undefined): Promise<string[]> {
+  const answer = await api.get("/api/v1/faults", { cluster_id: cluster, limit: 1000 });
+  const bySeverity = (["critical", "warning", "info"] as const).map(
+    (severity) => `${answer.data.filter((fault) => fault.severity === severity).length} ${severity}`,
+  );
+  const many = answer.next_cursor === undefined ? "" : "of the newest 1000: ";
+  return [
+    `Faults that have not ended: ${many}${bySeverity.join(", ")} (the tool faults says what to do)`,
+    ...noticeLine(answer),
+  ];
+}

@@ -1,0 +1,83 @@
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { join } from "node:path";
+import { Client } from "@modelcontextprotocol/client";
+import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
+import { version } from "../../package.json";
+import { securedParts } from "../routes/access/secured-gateway.ts";
+import { gatewayOver, openFleetStore } from "../routes/gateway.ts";
+import { withCalls } from "./mcp-client.ts";
+
+setDefaultTimeout(60_000);
+
+const root = join(import.meta.dir, "../..");
+
+interface ServerEntry {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** What docs/mcp.md tells people to give to a client that starts the program. */
+async function documented(): Promise<ServerEntry> {
+  const page = await Bun.file(join(root, "docs/mcp.md")).text();
+  const [, text = ""] = /## As a program[^]*?```json\n([^]*?)```/.exec(page) ?? [];
+  const { mcpServers } = JSON.parse(text) as { readonly mcpServers: Readonly<Record<string, ServerEntry>> };
+  const [entry] = Object.values(mcpServers);
+  if (entry === undefined) throw new Error("docs/mcp.md has no server");
+  return entry;
+}
+
+let stored: Awaited<ReturnType<typeof openFleetStore>>;
+let gateway: ReturnType<typeof gatewayOver>;
+let key: string;
+beforeAll(async () => {
+  stored = await openFleetStore();
+  const secured = securedParts(stored);
+  gateway = gatewayOver(stored, secured.parts);
+  gateway.app.listen({ hostname: "127.0.0.1", port: 0 });
+  key = (await secured.create("read")).text;
+});
+afterAll(async () => {
+  await gateway.app.stop(true);
+  await stored.close();
+});
+
+/** Starts the documented program, for another gateway and key, and asks it one question. */
+async function ask(url: string, env: Readonly<Record<string, string>>) {
+  const entry = await documented();
+  expect([entry.command, Object.keys(entry.env)]).toEqual(["bun", ["TELEMETRY_KEY"]]);
+  const args = entry.args.map((each) => (each === "http://localhost:8080" ? url : each));
+  const transport = new StdioClientTransport({
+    ...{ command: process.execPath, args, cwd: root, stderr: "ignore" },
+    env: { PATH: process.env.PATH ?? "", ...env },
+  });
+  const client = new Client({ name: "test", version: "1" });
+  await client.connect(transport);
+  const server = client.getServerVersion()?.version;
+  const answer = await withCalls(client).call("list_gpus", { hostname: "host-b" });
+  const { pid } = transport;
+  await client.close();
+  return { ...answer, server, pid };
+}
+
+test("the documented program answers with what the key may see, and ends with its client", async () => {
+  const { text, isError, server, pid } = await ask(`http://127.0.0.1:${gateway.app.server?.port}`, {
+    TELEMETRY_KEY: key,
+  });
+  expect([isError, server]).toEqual([false, version]);
+  expect(text).toContain("alpha host-b GPU 0: GPU-host-b-0");
+  expect(() => process.kill(pid ?? 0, 0)).toThrow();
+});
+
+test("without a key that is valid, or a gateway, the answer says what is wrong", async () => {
+  const url = `http://127.0.0.1:${gateway.app.server?.port}`;
+  expect(await ask(url, {})).toMatchObject({
+    isError: true,
+    text: expect.stringContaining("This needs a key") as string,
+  });
+  const away = await ask("http://127.0.0.1:1", {});
+  expect(away).toMatchObject({
+    isError: true,
+    text: expect.stringContaining("No gateway answers at http://127.0.0.1:1") as string,
+  });
+});
