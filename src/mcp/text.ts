@@ -1,4 +1,5 @@
 import { ageText } from "../kit/age-text.ts";
+import { systemClock } from "../kit/clock.ts";
 import { shortened } from "../domain/cut-text.ts";
 import type { Workload } from "../domain/gpu.ts";
 import { visible } from "../domain/visible-text.ts";
@@ -30,7 +31,7 @@ export function holdersText(holders: readonly Partial<Workload>[]): string {
 
 /** A time, and how long ago that was if it is no longer the present. */
 export function timeWithAge(time: string): string {
-  const seconds = Math.round((Date.now() - Date.parse(time)) / 1000);
+  const seconds = Math.round((systemClock.nowMs() - Date.parse(time)) / 1000);
   return seconds < recentSeconds ? time : `${time} (${ageText(seconds)} ago)`;
 }
 

@@ -76,6 +76,6 @@ async function aboutMetric(api: GatewayApi, metric: string): Promise<About> {
   if (found !== undefined) return { ...found, isKnown: true };
   const reported = await api.get("/api/v1/metrics/series", { limit: 1000 });
   const isReported = reported.data.some((series) => isSeriesOf(series.name, metric));
-  // one that nobody has reported is refused with the names that may be meant
+  // one that no record has is refused with the names that may be meant
   return { unit: "an unknown unit", kind: "gauge", isKnown: !isReported };
 }

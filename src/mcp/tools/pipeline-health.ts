@@ -52,7 +52,7 @@ function serviceLines(services: AnswerOf<"/api/v1/services">["data"]): string[] 
     return `  ${shown(name)} (${roles.join(", ")}): ${state}, ${health}${rate}${errors.map((error) => `; ${shown(error)}`).join("")}`;
   });
   return [
-    `${services.length} running processes${services.length > maxProcesses ? `; the first ${maxProcesses}` : ""}`,
+    `${counted(services.length, "running process", "running processes")}${services.length > maxProcesses ? `; the first ${maxProcesses}` : ""}`,
     ...lines,
   ];
 }

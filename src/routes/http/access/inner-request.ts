@@ -1,6 +1,6 @@
 const outers = new WeakMap<Request, Request>();
 
-/** A request that the process sends to itself in order to answer another one: it is asked by whoever sent that one, and ends with it.
+/** A request that the process sends to itself in order to answer another one: it has the caller of that one, and ends with it.
  *  @param pathAndQuery of something that can be read */
 export function innerRequest(outer: Request, pathAndQuery: string): Request {
   const inner = new Request(`http://gateway${pathAndQuery}`, {
