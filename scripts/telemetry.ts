@@ -14,6 +14,7 @@ import { addInventory } from "./telemetry/inventory-command.ts";
 import { addFaults } from "./telemetry/faults/faults-command.ts";
 import { addMcp } from "./telemetry/mcp.ts";
 import { addCompletions } from "./telemetry/completions/completions-command.ts";
+import { addExport } from "./telemetry/export.ts";
 import { history } from "./telemetry/history.ts";
 import {
   deadLetters,
@@ -37,7 +38,7 @@ import { watch } from "./telemetry/watch.ts";
 import { watchFaults } from "./telemetry/faults/watch-faults.ts";
 import { printError } from "../src/terminal/print.ts";
 
-// bun run telemetry -- gpus|hosts|latest|history|aggregates|coverage|usage|waste|inventory|changes|watch|top|faults|series|services|targets|scaling|queue|rejections|dead-letters|keys|sessions|whoami|mcp|completions
+// bun run telemetry -- gpus|hosts|latest|history|export|aggregates|coverage|usage|waste|inventory|changes|watch|top|faults|series|services|targets|scaling|queue|rejections|dead-letters|keys|sessions|whoami|mcp|completions
 //   [--json] [--url http://localhost:8080]
 // A gateway that needs a key gets the one of TELEMETRY_KEY, or of the file TELEMETRY_KEY_FILE. TELEMETRY_CA_FILE, TELEMETRY_CERT_FILE and
 // TELEMETRY_CERT_KEY_FILE are for TLS.
@@ -155,6 +156,7 @@ program
   .option("--end <time>", "up to the hour that has this time, or up to the beginning of an hour")
   .option("--limit <count>", "maximum number of rows", parseCount)
   .action((options) => coverage(output(), options as object));
+addExport(program, output, rfc3339);
 addAggregates(program, output, { count: parseCount, time: rfc3339 });
 addUsage(program, output, parseCount);
 addInventory(program, output, parseCount);

@@ -87,8 +87,8 @@ export class FleetAnswers {
     const format = formatOf(request);
     if (format === "json") return this.answer(request, makeText);
     const { data: rows } = JSON.parse(makeText()) as { readonly data: readonly Row[] };
-    const paging = { total: rows.length };
-    return rowAnswer({ request, format, columns: filledColumns(schema, rows), parts: inParts(rows), paging });
+    const columns = filledColumns(schema, rows);
+    return rowAnswer({ request, format, columns, schema, parts: inParts(rows), paging: { total: rows.length } });
   }
 
   /** The requested GPUs, in the format that the client accepts. */
@@ -97,9 +97,9 @@ export class FleetAnswers {
     if (format === "json") return this.answer(request, () => this.gpuList(query));
     const newest = this.newestByCluster();
     const { elements, ...page } = this.gpuPage(query);
-    const paging = pagingOf(page);
     const rows = elements.map((gpu) => toApiGpu(gpu, newest.get(gpu.clusterId) ?? NaN));
-    return rowAnswer({ request, format, columns: filledColumns(gpuSchema, rows), parts: inParts(rows), paging });
+    const columns = filledColumns(gpuSchema, rows);
+    return rowAnswer({ request, format, columns, schema: gpuSchema, parts: inParts(rows), paging: pagingOf(page) });
   }
 
   /** The hosts of the requested GPUs, in the format that the client accepts. */
@@ -108,7 +108,7 @@ export class FleetAnswers {
     if (format === "json") return this.answer(request, () => this.hostList(query));
     const { elements: rows, ...page } = this.hostPage(query);
     const columns = filledColumns(hostSchema, rows);
-    return rowAnswer({ request, format, columns, parts: inParts(rows), paging: pagingOf(page) });
+    return rowAnswer({ request, format, columns, schema: hostSchema, parts: inParts(rows), paging: pagingOf(page) });
   }
 
   /** The requested newest records, in the format that the client accepts. */
@@ -118,8 +118,9 @@ export class FleetAnswers {
     const { metrics: choice } = query;
     const { elements, ...page } = this.latestPage(query);
     const rows = elements.map((record) => toApiRecord(narrowed(record, choice)));
-    const columns = filledColumns(telemetryRecordSchema, rows, choice?.names);
-    return rowAnswer({ request, format, columns, parts: inParts(rows), paging: pagingOf(page) });
+    const schema = telemetryRecordSchema;
+    const columns = filledColumns(schema, rows, choice?.names);
+    return rowAnswer({ request, format, columns, schema, parts: inParts(rows), paging: pagingOf(page) });
   }
 
   /** The requested GPUs, in the API's envelope. */

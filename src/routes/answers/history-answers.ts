@@ -42,16 +42,17 @@ export class HistoryAnswers {
     if (requested.isUnlimited) {
       const whole = new WholeRange((records) => this.read(requested, records), requested);
       // before the rows, which may use up what the client may read
-      const kinds = format === "csv" ? await this.queries.deviceKinds() : noKinds;
+      const kinds = format === "ndjson" ? noKinds : await this.queries.deviceKinds();
       const columns = () =>
         whole.onlyRows === undefined
           ? recordColumns(names, kinds)
           : filledColumns(telemetryRecordSchema, whole.onlyRows, names);
-      return rowAnswer({ request, format, columns, parts: whole.parts() });
+      return rowAnswer({ request, format, columns, schema: telemetryRecordSchema, parts: whole.parts() });
     }
     const { data, next_cursor } = await this.part(requested);
     const columns = filledColumns(telemetryRecordSchema, data, names);
-    return rowAnswer({ request, format, columns, parts: inOnePart(data), paging: { next_cursor } });
+    const rows = { columns, schema: telemetryRecordSchema, parts: inOnePart(data) };
+    return rowAnswer({ request, format, ...rows, paging: { next_cursor } });
   }
 
   /** A page of the requested history: the newest one if no cursor is given. If an older page follows, the answer

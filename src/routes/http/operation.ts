@@ -53,7 +53,7 @@ interface OperationText {
 
 /** The body of a successful response, with the schema of its elements or of its object. In the envelope: a `list`, a list with
  *  the instant at which it was read (`listAsOf`), a `part` of a list, a part with that instant (`partAsOf`), a `page` of history, `rows` of aggregates, or a `single` object. Without the envelope: a `plain` object in
- *  JSON, or plain text, with `text` as the example. The elements of lists are also available as CSV and NDJSON. */
+ *  JSON, or plain text, with `text` as the example. The elements of lists are also available as CSV, NDJSON and Parquet. */
 type Success =
   | { readonly list: TSchema }
   | { readonly listAsOf: TSchema }
@@ -125,6 +125,9 @@ const notModified = { description: "The response that If-None-Match names is sti
 /** The media types of a list that is written row by row. */
 const rowContents = {
   "text/csv": { schema: Type.String({ description: "A header line, then a line for each element (RFC 4180)" }) },
+  "application/vnd.apache.parquet": {
+    schema: Type.String({ description: "A row for each element of data; times are instants, metrics are doubles" }),
+  },
   "application/x-ndjson": { schema: Type.String({ description: "A line for each element of data" }) },
 };
 

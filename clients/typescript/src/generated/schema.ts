@@ -4621,6 +4621,7 @@ export interface operations {
                         next_cursor?: string;
                     };
                     "text/csv": string;
+                    "application/vnd.apache.parquet": string;
                     "application/x-ndjson": string;
                 };
             };
@@ -4807,6 +4808,7 @@ export interface operations {
                         next_cursor?: string;
                     };
                     "text/csv": string;
+                    "application/vnd.apache.parquet": string;
                     "application/x-ndjson": string;
                 };
             };
@@ -4945,6 +4947,7 @@ export interface operations {
                         data: components["schemas"]["Cluster"][];
                     };
                     "text/csv": string;
+                    "application/vnd.apache.parquet": string;
                     "application/x-ndjson": string;
                 };
             };
@@ -5139,6 +5142,7 @@ export interface operations {
                         data: components["schemas"]["Host"][];
                     };
                     "text/csv": string;
+                    "application/vnd.apache.parquet": string;
                     "application/x-ndjson": string;
                 };
             };
@@ -5287,6 +5291,7 @@ export interface operations {
                         data: components["schemas"]["Gpu"][];
                     };
                     "text/csv": string;
+                    "application/vnd.apache.parquet": string;
                     "application/x-ndjson": string;
                 };
             };
@@ -5494,6 +5499,7 @@ export interface operations {
                         next_cursor?: string;
                     };
                     "text/csv": string;
+                    "application/vnd.apache.parquet": string;
                     "application/x-ndjson": string;
                 };
             };
@@ -5594,6 +5600,7 @@ export interface operations {
                         next_cursor?: string;
                     };
                     "text/csv": string;
+                    "application/vnd.apache.parquet": string;
                     "application/x-ndjson": string;
                 };
             };
@@ -5667,6 +5674,7 @@ export interface operations {
                         data: components["schemas"]["Gpu"][];
                     };
                     "text/csv": string;
+                    "application/vnd.apache.parquet": string;
                     "application/x-ndjson": string;
                 };
             };
@@ -5809,6 +5817,7 @@ export interface operations {
                         next_cursor?: string;
                     };
                     "text/csv": string;
+                    "application/vnd.apache.parquet": string;
                     "application/x-ndjson": string;
                 };
             };
@@ -6039,6 +6048,7 @@ export interface operations {
                         next_cursor?: string;
                     };
                     "text/csv": string;
+                    "application/vnd.apache.parquet": string;
                     "application/x-ndjson": string;
                 };
             };
@@ -6173,6 +6183,7 @@ export interface operations {
                         notice?: string;
                     };
                     "text/csv": string;
+                    "application/vnd.apache.parquet": string;
                     "application/x-ndjson": string;
                 };
             };
@@ -6293,6 +6304,7 @@ export interface operations {
                         next_cursor?: string;
                     };
                     "text/csv": string;
+                    "application/vnd.apache.parquet": string;
                     "application/x-ndjson": string;
                 };
             };
@@ -6457,6 +6469,7 @@ export interface operations {
                         end_time: string;
                     };
                     "text/csv": string;
+                    "application/vnd.apache.parquet": string;
                     "application/x-ndjson": string;
                 };
             };
@@ -6625,6 +6638,7 @@ export interface operations {
                         end_time: string;
                     };
                     "text/csv": string;
+                    "application/vnd.apache.parquet": string;
                     "application/x-ndjson": string;
                 };
             };
@@ -6705,6 +6719,7 @@ export interface operations {
                         data: components["schemas"]["HeldSpan"][];
                     };
                     "text/csv": string;
+                    "application/vnd.apache.parquet": string;
                     "application/x-ndjson": string;
                 };
             };
@@ -6810,6 +6825,7 @@ export interface operations {
                         next_cursor?: string;
                     };
                     "text/csv": string;
+                    "application/vnd.apache.parquet": string;
                     "application/x-ndjson": string;
                 };
             };
@@ -7427,6 +7443,7 @@ export interface operations {
                         notice?: string;
                     };
                     "text/csv": string;
+                    "application/vnd.apache.parquet": string;
                     "application/x-ndjson": string;
                 };
             };
@@ -7756,6 +7773,7 @@ export interface operations {
                         data: components["schemas"]["FaultSilence"][];
                     };
                     "text/csv": string;
+                    "application/vnd.apache.parquet": string;
                     "application/x-ndjson": string;
                 };
             };
@@ -7990,6 +8008,7 @@ export interface operations {
                         data: components["schemas"]["FaultRule"][];
                     };
                     "text/csv": string;
+                    "application/vnd.apache.parquet": string;
                     "application/x-ndjson": string;
                 };
             };
@@ -8041,6 +8060,7 @@ export interface operations {
                         data: components["schemas"]["Xid"][];
                     };
                     "text/csv": string;
+                    "application/vnd.apache.parquet": string;
                     "application/x-ndjson": string;
                 };
             };
@@ -8102,6 +8122,7 @@ export interface operations {
                         data: components["schemas"]["Metric"][];
                     };
                     "text/csv": string;
+                    "application/vnd.apache.parquet": string;
                     "application/x-ndjson": string;
                 };
             };
@@ -8208,6 +8229,7 @@ export interface operations {
                         next_cursor?: string;
                     };
                     "text/csv": string;
+                    "application/vnd.apache.parquet": string;
                     "application/x-ndjson": string;
                 };
             };
@@ -8278,6 +8300,7 @@ export interface operations {
                         next_cursor?: string;
                     };
                     "text/csv": string;
+                    "application/vnd.apache.parquet": string;
                     "application/x-ndjson": string;
                 };
             };
@@ -8534,6 +8557,7 @@ export interface operations {
                         next_cursor?: string;
                     };
                     "text/csv": string;
+                    "application/vnd.apache.parquet": string;
                     "application/x-ndjson": string;
                 };
             };
@@ -8806,6 +8830,7 @@ export interface operations {
                         as_of: string;
                     };
                     "text/csv": string;
+                    "application/vnd.apache.parquet": string;
                     "application/x-ndjson": string;
                 };
             };
@@ -8915,6 +8940,7 @@ export interface operations {
                         next_cursor?: string;
                     };
                     "text/csv": string;
+                    "application/vnd.apache.parquet": string;
                     "application/x-ndjson": string;
                 };
             };
@@ -9119,6 +9145,7 @@ export interface operations {
                         next_cursor?: string;
                     };
                     "text/csv": string;
+                    "application/vnd.apache.parquet": string;
                     "application/x-ndjson": string;
                 };
             };
@@ -9423,6 +9450,7 @@ export interface operations {
                         next_cursor?: string;
                     };
                     "text/csv": string;
+                    "application/vnd.apache.parquet": string;
                     "application/x-ndjson": string;
                 };
             };
@@ -9592,6 +9620,7 @@ export interface operations {
                         next_cursor?: string;
                     };
                     "text/csv": string;
+                    "application/vnd.apache.parquet": string;
                     "application/x-ndjson": string;
                 };
             };

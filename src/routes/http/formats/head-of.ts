@@ -1,6 +1,6 @@
 import { defined } from "../../../kit/defined.ts";
 import { headAnswer } from "../head-answer.ts";
-import { encodingOf, type Format, formatOf, mediaTypeOf } from "./negotiate.ts";
+import { type Encoding, encodingOf, type Format, formatOf, mediaTypeOf } from "./negotiate.ts";
 
 const csvType = "text/csv; charset=utf-8; header=present";
 
@@ -10,8 +10,13 @@ export function rowHeaders(request: Request, format: Format): Record<string, str
     "content-type": format === "csv" ? csvType : mediaTypeOf(request),
     "cache-control": "no-cache",
     vary: "accept, accept-encoding",
-    ...defined({ "content-encoding": encodingOf(request) }),
+    ...defined({ "content-encoding": rowEncoding(request, format) }),
   };
+}
+
+/** The coding of a list that is written row by row; undefined for one that is compressed in itself. */
+export function rowEncoding(request: Request, format: Format): Encoding | undefined {
+  return format === "parquet" ? undefined : encodingOf(request);
 }
 
 /** The answer to a HEAD request for something that is read from the store. Its parameters have been checked, but nothing is read: otherwise,

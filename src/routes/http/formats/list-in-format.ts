@@ -26,7 +26,7 @@ export function listInFormat<Element extends object>(
   if (format === "json") return { ...list(elements), ...defined("next_cursor" in more ? { ...more, total } : more) };
   const rows = elements as readonly Row[];
   const columns = filledColumns(schema, rows);
-  return rowAnswer({ request, format, columns, parts: inOnePart(rows), paging: { ...more, total } });
+  return rowAnswer({ request, format, columns, schema, parts: inOnePart(rows), paging: { ...more, total } });
 }
 
 /** @returns undefined if the elements are a part of the list */

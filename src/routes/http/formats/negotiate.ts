@@ -1,8 +1,8 @@
 import Negotiator from "negotiator";
 import { ApiError, shown } from "../api-error.ts";
 
-/** The formats of lists: one JSON document, or rows as CSV or NDJSON. */
-export type Format = "json" | "csv" | "ndjson";
+/** The formats of lists: one JSON document, or rows as CSV, NDJSON or Parquet. */
+export type Format = "json" | "csv" | "ndjson" | "parquet";
 
 /** The media types of the formats, each under the names that its clients use; the first is the one of a client that takes any. */
 const formats: Readonly<Record<string, Format>> = {
@@ -12,6 +12,7 @@ const formats: Readonly<Record<string, Format>> = {
   "application/ndjson": "ndjson",
   "application/jsonl": "ndjson",
   "application/x-jsonlines": "ndjson",
+  "application/vnd.apache.parquet": "parquet",
 };
 const available = Object.keys(formats);
 
@@ -24,7 +25,7 @@ export function formatOf(request: Request): Format {
   return formats[mediaTypeOf(request)] ?? "json";
 }
 
-/** The media type that the Accept header prefers, whatever parameters it has: all formats are UTF-8.
+/** The media type that the Accept header prefers, whatever parameters it has: all texts are UTF-8.
  *  @throws ApiError 406 if the header allows no type of a format */
 export function mediaTypeOf(request: Request): string {
   const accept = request.headers.get("accept") ?? "";

@@ -1,20 +1,24 @@
+import type { TObject } from "@sinclair/typebox";
 import { stringify } from "csv-stringify/sync";
 import { requesterOf } from "../access/requester.ts";
 import { askedBy, Asker, presentAsker } from "../access/asker.ts";
 import type { Row } from "./columns.ts";
 import { compressedStream } from "./compress.ts";
+import { parquetOf, type RowParts } from "./parquet-rows.ts";
 import { jsonCell, textCell } from "./csv-cells.ts";
 import { type Paging, pagingHeaders } from "./paging-headers.ts";
 import { headAnswer } from "../head-answer.ts";
-import { rowHeaders } from "./head-of.ts";
-import { encodingOf, type Format } from "./negotiate.ts";
+import { rowEncoding, rowHeaders } from "./head-of.ts";
+import type { Format } from "./negotiate.ts";
 
 /** Rows that arrive in parts, and the format to write them in. */
 export interface RowAnswer {
   readonly request: Request;
   readonly format: Exclude<Format, "json">;
-  /** The columns of a CSV, or what finds them after the first part is read. An object in a cell is written as JSON. */
+  /** The columns of a CSV or Parquet, or what finds them after the first part is read. An object in a cell is written as JSON. */
   readonly columns: readonly string[] | (() => readonly string[]);
+  /** Says what the values of a Parquet's columns are; undefined: they are what the first rows have. */
+  readonly schema: TObject | undefined;
   /** How many rows the list has, and how to go on. */
   readonly paging?: Paging;
   /** Each part after the first is read when the stream of the response asks for more. The generator is closed if the client
@@ -27,19 +31,23 @@ const rowsAtOnce = 100;
 
 /** Streams an answer part by part, with one part in memory at a time. An error before the first part becomes an error
  *  response; a later error aborts the stream, as does the end of the caller. For a HEAD request, no part is read. */
-export async function rowAnswer({ request, format, columns, parts, paging = {} }: RowAnswer): Promise<Response> {
+export async function rowAnswer(answer: RowAnswer): Promise<Response> {
+  const { request, format, columns, schema, parts, paging = {} } = answer;
   const headers = { ...rowHeaders(request, format), ...pagingHeaders(request, paging) };
   if (request.method === "HEAD") return headAnswer(request, headers);
   // the stream is read after the request's handler has ended
   const asker = presentAsker() ?? new Asker(() => requesterOf(request));
   const release = asker.hold("exports");
-  const { first, found } = await beginningOf(parts, format === "csv" ? columns : undefined).catch((error: unknown) => {
-    release();
-    throw error;
-  });
-  const texts = textsOf({ first, parts, asker, columns: found });
-  const body = bodyOf(texts, asker, release);
-  const encoding = encodingOf(request);
+  const { first, found } = await beginningOf(parts, format === "ndjson" ? undefined : columns).catch(
+    (error: unknown) => {
+      release();
+      throw error;
+    },
+  );
+  const rows = { first, parts, asker, columns: found };
+  const bytes = format === "parquet" ? parquetOf({ ...rows, schema }) : encoded(textsOf(rows));
+  const body = bodyOf(bytes, asker, release);
+  const encoding = rowEncoding(request, format);
   const sent = encoding === undefined ? body : compressedStream(body, encoding);
   return new Response(sent, { headers });
 }
@@ -50,7 +58,11 @@ async function beginningOf(parts: RowAnswer["parts"], columns: RowAnswer["column
 }
 
 /** @param release called when the stream has ended, in whatever way */
-function bodyOf(texts: AsyncGenerator<string, void>, asker: Asker, release: () => void): ReadableStream<Uint8Array> {
+function bodyOf(
+  chunks: AsyncGenerator<Uint8Array, void>,
+  asker: Asker,
+  release: () => void,
+): ReadableStream<Uint8Array> {
   const { caller } = asker.requester;
   let removeListener = (): void => undefined;
   const leave = (): void => {
@@ -62,7 +74,7 @@ function bodyOf(texts: AsyncGenerator<string, void>, asker: Asker, release: () =
   const end = async (): Promise<void> => {
     leave();
     asker.leave();
-    await texts.return();
+    await chunks.return();
   };
   return new ReadableStream<Uint8Array>(
     {
@@ -73,12 +85,12 @@ function bodyOf(texts: AsyncGenerator<string, void>, asker: Asker, release: () =
         });
       },
       pull: async (controller) => {
-        const { done, value } = await askedBy(asker, () => texts.next()).catch((error: unknown) => {
+        const { done, value } = await askedBy(asker, () => chunks.next()).catch((error: unknown) => {
           leave();
           throw error;
         });
         if (caller.hasEnded) return;
-        if (done !== true) return controller.enqueue(new TextEncoder().encode(value));
+        if (done !== true) return controller.enqueue(value);
         leave();
         controller.close();
       },
@@ -88,11 +100,14 @@ function bodyOf(texts: AsyncGenerator<string, void>, asker: Asker, release: () =
   );
 }
 
-interface Parts extends Pick<RowAnswer, "parts"> {
-  readonly first: IteratorResult<readonly Row[], void>;
-  readonly asker: Asker;
+interface Parts extends RowParts {
   /** The columns of a CSV, whose header is written even if there are no rows; undefined for NDJSON. */
   readonly columns: readonly string[] | undefined;
+}
+
+async function* encoded(texts: AsyncGenerator<string, void>): AsyncGenerator<Uint8Array, void> {
+  const encoder = new TextEncoder();
+  for await (const text of texts) yield encoder.encode(text);
 }
 
 /** The texts of the parts. Empty texts are left out, because a stream does not pull again after an empty text. */

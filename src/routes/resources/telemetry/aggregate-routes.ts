@@ -24,11 +24,11 @@ export function aggregateRoutes(viewOf: ViewOf, clock: Clock) {
       const window = aggregateWindow(filter, rows, fleet);
       const head = { success: true, count: rows.length, resolution: filter.resolution, ...window };
       if (format === "json") return jsonRows(head, rows, toApiAggregate);
-      const shown = format === "csv" ? rows.map(toFlatAggregate) : rows.map(toApiAggregate);
+      const shown = format === "ndjson" ? rows.map(toApiAggregate) : rows.map(toFlatAggregate);
       const columns = new Set(["timestamp"]);
-      if (format === "csv") for (const row of shown) for (const name in row) columns.add(name);
+      if (format !== "ndjson") for (const row of shown) for (const name in row) columns.add(name);
       const paging = { total: rows.length, ...window };
-      return rowAnswer({ request, format, columns: [...columns], parts: inOnePart(shown), paging });
+      return rowAnswer({ request, format, columns: [...columns], schema: undefined, parts: inOnePart(shown), paging });
     },
     { ...accepts(aggregateQuery), detail },
   );

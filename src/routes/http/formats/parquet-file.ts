@@ -1,0 +1,83 @@
+import type { DecodedArray } from "hyparquet";
+import { ByteWriter, ParquetWriter } from "hyparquet-writer";
+import type { Row } from "./columns.ts";
+import { type ParquetColumn, parquetSchema, parquetValue } from "./parquet-columns.ts";
+
+/** Rows that are written together. With more, readers are little faster; a writer has them in memory, and a column of them takes about
+ *  10 ms, in which the process answers no other request. */
+export const rowsOfGroup = 20_000;
+
+/** zstd is in the process, and needs half of the time of the library's own snappy, for a fifth less bytes. */
+const compression = { codec: "ZSTD", compressors: { ZSTD: zstd } } as const;
+/** For speed: level 3 saves 2 % more. */
+const level = 1;
+
+function zstd(bytes: Uint8Array): Uint8Array {
+  return Bun.zstdCompressSync(bytes, { level });
+}
+
+/** A Parquet file that is written group by group, with the rows of one group in memory. */
+export class ParquetFile {
+  private readonly output = new ByteWriter();
+  private readonly writer: ParquetWriter;
+  private values: unknown[][];
+  private count = 0;
+
+  constructor(private readonly columns: readonly ParquetColumn[]) {
+    const schema = parquetSchema(columns);
+    this.writer = new ParquetWriter({ writer: this.output, schema, createdBy: "gpu-telemetry", ...compression });
+    this.values = columns.map(() => []);
+  }
+
+  /** True if the rows are to be written before more are added. */
+  get isFull(): boolean {
+    return this.count >= rowsOfGroup;
+  }
+
+  /** Adds rows to the group. */
+  add(rows: readonly Row[]): void {
+    for (const [index, { name, kind }] of this.columns.entries()) {
+      const column = this.values[index] as unknown[];
+      for (const row of rows) column.push(parquetValue(row[name], kind));
+    }
+    this.count += rows.length;
+  }
+
+  /** Writes the rows of the group.
+   *  @param pause called after each column */
+  async writeGroup(pause: () => Promise<void>): Promise<void> {
+    if (this.count === 0) return;
+    const groups = this.writer.row_groups;
+    const first = groups.length;
+    for (const [index, { name }] of this.columns.entries()) {
+      const data = this.values[index] as DecodedArray;
+      void this.writer.write({ columnData: [{ name, data, offsetIndex: false }], rowGroupSize: this.count });
+      this.values[index] = [];
+      await pause();
+    }
+    // the library writes all columns of a group at once; here, each was a group of its own so far
+    const parts = groups.splice(first);
+    const sum = (of: (part: (typeof parts)[number]) => bigint | undefined): bigint =>
+      parts.reduce((total, part) => total + (of(part) ?? 0n), 0n);
+    groups.push({
+      columns: parts.flatMap(({ columns }) => columns),
+      num_rows: BigInt(this.count),
+      total_byte_size: sum((part) => part.total_byte_size),
+      total_compressed_size: sum((part) => part.total_compressed_size),
+    });
+    this.writer.num_rows -= BigInt(this.count * (parts.length - 1));
+    this.count = 0;
+  }
+
+  /** Writes the end of the file, after the last group. */
+  finish(): void {
+    void this.writer.finish();
+  }
+
+  /** The bytes that were written since the last call. */
+  taken(): Uint8Array<ArrayBuffer> {
+    const bytes = this.output.getBytes().slice();
+    this.output.index = 0;
+    return bytes;
+  }
+}
