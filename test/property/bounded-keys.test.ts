@@ -13,6 +13,7 @@ import {
 import { LiveClient, type Message } from "../routes/live/live-gateway.ts";
 import { type Twin, TwinDatabase } from "./bounded-keys/twins.ts";
 import { arbitraryWorld, type World, worldStartMs } from "./bounded-keys/worlds.ts";
+import { readParquet } from "../support/parquet.ts";
 import { propertyRuns } from "../support/property-runs.ts";
 
 // Two fleets differ only in what a key's selector leaves out. Whatever the key asks, both gateways must give the same answer, byte by
@@ -49,8 +50,15 @@ async function ask({ gateway, headers }: Twin, request: ApiRequest, more: Record
     ...(body === undefined ? { method } : { method: "POST", body }),
     headers: { ...headers, accept, ...(body === undefined ? {} : { "content-type": "application/json" }), ...more },
   });
-  const text = (await answer.text()).replaceAll(/20(?:2[6-9]|[3-9]\d)-\d\d-\d\dT[\d:.]+Z/g, "now");
+  const text = (await shownBody(answer)).replaceAll(/20(?:2[6-9]|[3-9]\d)-\d\d-\d\dT[\d:.]+Z/g, "now");
   return { status: answer.status, headers: [...answer.headers].filter(([name]) => name !== "date"), text };
+}
+
+/** The text of an answer, or the rows of its file: its bytes would hide names. */
+async function shownBody(answer: Response): Promise<string> {
+  if (answer.headers.get("content-type") !== "application/vnd.apache.parquet") return answer.text();
+  const rows = await readParquet(await answer.arrayBuffer());
+  return JSON.stringify(rows, (_, value: unknown) => (typeof value === "bigint" ? String(value) : value));
 }
 
 /** Asks both gateways, and the following parts of a list too. */

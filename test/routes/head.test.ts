@@ -85,7 +85,8 @@ test("HEAD of what the store answers reads nothing from it, and has the headers 
     if (accept === "application/json") expect([path, needsStore]).toEqual([path, true]);
   };
   for (const path of paths) {
-    for (const accept of ["application/json", "text/csv", "application/x-ndjson"]) await ask(path, accept);
+    for (const accept of ["application/json", "text/csv", "application/x-ndjson", "application/vnd.apache.parquet"])
+      await ask(path, accept);
   }
   await ask(graphql, "application/graphql-response+json");
 });

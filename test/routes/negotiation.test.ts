@@ -27,6 +27,7 @@ test("a media range chooses a format whatever parameters it has, and however it 
     ["application/jsonl", "application/jsonl"],
     ["application/ndjson; charset=utf-8", "application/ndjson"],
     ["application/x-ndjson", "application/x-ndjson"],
+    ["application/vnd.apache.parquet", "application/vnd.apache.parquet"],
     ["text/*", "text/csv"],
     ["", "application/json"],
   ] as const)

@@ -40,7 +40,7 @@ export const latestQuery = {
 /** The parameters of requests for the history of one GPU. */
 export const historyQuery = {
   ...recordsQuery,
-  // with neither limit nor cursor, CSV and NDJSON return the whole range
+  // with neither limit nor cursor, CSV, NDJSON and Parquet return the whole range
   limit: optional(recordsQuery.limit),
   resolution: withDefault(
     choice(["auto", ...resolutions], {
@@ -77,7 +77,7 @@ export interface HistoryRequest {
   /** The metrics of each record; undefined for all. */
   readonly metrics: MetricChoice | undefined;
   readonly isNewestFirst: boolean;
-  /** True if neither limit nor cursor is given: CSV and NDJSON then return the whole range. */
+  /** True if neither limit nor cursor is given: CSV, NDJSON and Parquet then return the whole range. */
   readonly isUnlimited: boolean;
 }
 

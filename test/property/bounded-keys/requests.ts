@@ -65,7 +65,10 @@ const values: Readonly<Record<string, readonly string[]>> = {
   ...{ severity: ["warning", "info,critical"], job: ["own-team/train"] },
 };
 
-const accepts = ["application/json", "application/json", "text/csv", "application/x-ndjson"];
+const accepts = [
+  ...["application/json", "application/json", "text/csv", "application/x-ndjson"],
+  "application/vnd.apache.parquet",
+];
 
 /** Requests for everything that a key with a selector may read over REST.
  *  @param document the OpenAPI document */

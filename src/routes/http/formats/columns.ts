@@ -10,7 +10,7 @@ const catalogue: ReadonlySet<string> = new Set(metricNames);
 const migNames: ReadonlySet<string> = new Set([...Object.keys(migFields), ...Object.keys(migCounts)]);
 const occupantsNames: ReadonlySet<string> = new Set(Object.keys(occupantsField));
 
-/** An element of a list, as CSV and NDJSON write it. */
+/** An element of a list, as CSV, NDJSON and Parquet write it. */
 export type Row = Readonly<Record<string, unknown>>;
 
 /** The columns of rows that are all known, in the order of their schema's fields: those that every element has, those that are asked for,
