@@ -76,6 +76,12 @@ test("times are instants in UTC, metrics doubles, counts whole numbers, names te
   const [group] = metadata.row_groups;
   const codecs = new Set(group?.columns.map(({ meta_data: column }) => column?.codec));
   expect([...codecs]).toEqual(["ZSTD"]);
+  const encodingsOf = (name: string) =>
+    group?.columns.find(({ meta_data: column }) => column?.path_in_schema[0] === name)?.meta_data?.encodings;
+  expect([encodingsOf("uuid"), encodingsOf("pod")]).toEqual([
+    ["PLAIN", "RLE_DICTIONARY"],
+    ["PLAIN", "RLE_DICTIONARY"],
+  ]);
 });
 
 test("aggregates have a column for each figure", async () => {

@@ -2,8 +2,8 @@ import type { SchemaElement } from "hyparquet";
 import { type TObject, type TSchema, TypeGuard } from "@sinclair/typebox";
 import type { Row } from "./columns.ts";
 
-/** What the values of a column are. */
-export type Kind = "time" | "number" | "whole" | "flag" | "text";
+/** What the values of a column are; `json` is an object or a list, as text. */
+export type Kind = "time" | "number" | "whole" | "flag" | "text" | "json";
 
 /** A column of a Parquet file. */
 export interface ParquetColumn {
@@ -31,7 +31,8 @@ export function parquetColumns(
 function kindOfField(field: TSchema): Kind {
   if (TypeGuard.IsNumber(field)) return field.multipleOf === 1 ? "whole" : "number";
   if (TypeGuard.IsBoolean(field)) return "flag";
-  return TypeGuard.IsString(field) && field.format === "date-time" ? "time" : "text";
+  if (!TypeGuard.IsString(field)) return "json";
+  return field.format === "date-time" ? "time" : "text";
 }
 
 function kindOfValue(name: string, rows: readonly Row[]): Kind {
@@ -40,7 +41,13 @@ function kindOfValue(name: string, rows: readonly Row[]): Kind {
   return typeof value === "number" ? "number" : "text";
 }
 
-/** A time is an instant: readers show it with the zone UTC. An object or a list is its JSON.
+const text: Partial<SchemaElement> = {
+  type: "BYTE_ARRAY",
+  converted_type: "UTF8",
+  logical_type: { type: "STRING" },
+};
+
+/** A time is an instant: readers show it with the zone UTC.
  *  Source: https://github.com/apache/parquet-format/blob/master/LogicalTypes.md#timestamp (isAdjustedToUTC) */
 const elements: Readonly<Record<Kind, Partial<SchemaElement>>> = {
   time: {
@@ -51,7 +58,7 @@ const elements: Readonly<Record<Kind, Partial<SchemaElement>>> = {
   number: { type: "DOUBLE" },
   whole: { type: "INT64" },
   flag: { type: "BOOLEAN" },
-  text: { type: "BYTE_ARRAY", converted_type: "UTF8", logical_type: { type: "STRING" } },
+  ...{ text, json: text },
 };
 
 /** The schema of a file with these columns. */
@@ -67,6 +74,6 @@ export function parquetValue(value: unknown, kind: Kind): unknown {
   if (value === undefined || value === null) return null;
   if (kind === "time") return BigInt(Date.parse(value as string));
   if (kind === "whole") return BigInt(value as number);
-  if (kind === "text" && typeof value !== "string") return JSON.stringify(value);
+  if ((kind === "text" || kind === "json") && typeof value !== "string") return JSON.stringify(value);
   return value;
 }

@@ -16,6 +16,9 @@ function zstd(bytes: Uint8Array): Uint8Array {
   return Bun.zstdCompressSync(bytes, { level });
 }
 
+/** Names repeat; by itself, the library sees that only if they do at once. */
+const withDictionary = { encoding: "RLE_DICTIONARY" } as const;
+
 /** A Parquet file that is written group by group, with the rows of one group in memory. */
 export class ParquetFile {
   private readonly output = new ByteWriter();
@@ -49,9 +52,10 @@ export class ParquetFile {
     if (this.count === 0) return;
     const groups = this.writer.row_groups;
     const first = groups.length;
-    for (const [index, { name }] of this.columns.entries()) {
+    for (const [index, { name, kind }] of this.columns.entries()) {
       const data = this.values[index] as DecodedArray;
-      void this.writer.write({ columnData: [{ name, data, offsetIndex: false }], rowGroupSize: this.count });
+      const column = { name, data, offsetIndex: false, ...(kind === "text" ? withDictionary : {}) };
+      void this.writer.write({ columnData: [column], rowGroupSize: this.count });
       this.values[index] = [];
       await pause();
     }
