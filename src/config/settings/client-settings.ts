@@ -37,8 +37,12 @@ export const clientSettings = {
     withKeys: 2000,
     unit: "subscriptions",
   }),
-  clientMaxExports: clientLimit("CLIENT_MAX_EXPORTS", "CSV, NDJSON and Parquet answers that a gateway sends at a time", {
-    withKeys: 4,
-    unit: "exports",
-  }),
+  clientMaxExports: clientLimit(
+    "CLIENT_MAX_EXPORTS",
+    "CSV, NDJSON and Parquet answers that a gateway sends at a time",
+    {
+      withKeys: 4,
+      unit: "exports",
+    },
+  ),
 };
