@@ -19,17 +19,20 @@ function zstd(bytes: Uint8Array): Uint8Array {
 /** Names repeat; by itself, the library sees that only if they do at once. */
 const withDictionary = { encoding: "RLE_DICTIONARY" } as const;
 
+const nulls = (count: number): unknown[] => new Array<unknown>(count).fill(null);
+
 /** A Parquet file that is written group by group, with the rows of one group in memory. */
 export class ParquetFile {
   private readonly output = new ByteWriter();
   private readonly writer: ParquetWriter;
-  private values: unknown[][];
+  /** The values of each column in the group; undefined while it has only nulls, as most metrics have. */
+  private readonly values: (unknown[] | undefined)[];
   private count = 0;
 
   constructor(private readonly columns: readonly ParquetColumn[]) {
     const schema = parquetSchema(columns);
     this.writer = new ParquetWriter({ writer: this.output, schema, createdBy: "gpu-telemetry", ...compression });
-    this.values = columns.map(() => []);
+    this.values = columns.map(() => undefined);
   }
 
   /** True if the rows are to be written before more are added. */
@@ -40,8 +43,13 @@ export class ParquetFile {
   /** Adds rows to the group. */
   add(rows: readonly Row[]): void {
     for (const [index, { name, kind }] of this.columns.entries()) {
-      const column = this.values[index] as unknown[];
-      for (const row of rows) column.push(parquetValue(row[name], kind));
+      let column = this.values[index];
+      for (const [at, row] of rows.entries()) {
+        const value = parquetValue(row[name], kind);
+        if (column === undefined && value !== null) column = nulls(this.count + at);
+        column?.push(value);
+      }
+      this.values[index] = column;
     }
     this.count += rows.length;
   }
@@ -52,11 +60,12 @@ export class ParquetFile {
     if (this.count === 0) return;
     const groups = this.writer.row_groups;
     const first = groups.length;
+    const none = nulls(this.count);
     for (const [index, { name, kind }] of this.columns.entries()) {
-      const data = this.values[index] as DecodedArray;
+      const data = (this.values[index] ?? none) as DecodedArray;
       const column = { name, data, offsetIndex: false, ...(kind === "text" ? withDictionary : {}) };
       void this.writer.write({ columnData: [column], rowGroupSize: this.count });
-      this.values[index] = [];
+      this.values[index] = undefined;
       await pause();
     }
     // the library writes all columns of a group at once; here, each was a group of its own so far
