@@ -90,9 +90,10 @@ const shapeOf = (key: string): string =>
     .replace(/(idempotency|checkpoints)\/csv%3A[^/]*/, "$1/{source}")
     .replace(/hosts\/[^/]+/, "hosts/{host}")
     .replace(/gpus\/\d+$/, "gpus/{gpu_id}")
-    .replace(/(data|boards|owners|ranges|services)\/[^/]+$/, "$1/{}");
+    .replace(/(data|boards|owners|ranges|services|signs)\/[^/]+$/, "$1/{}");
 
-/** With the default names, the pipeline has the keys that 29b2323 had, and keys for the queue's store, the process that evaluates faults and each process. */
+/** With the default names, the pipeline has the keys that 29b2323 had, and keys for the queue's store, the process that evaluates faults, and each
+ *  process and its leases. */
 async function expectOlderKeys(): Promise<void> {
   const { shared } = await readFixture(join(import.meta.dir, "fixtures/29b2323"));
   const older = new Set(shared.etcd.map(({ key }) => shapeOf(key)));
@@ -101,6 +102,8 @@ async function expectOlderKeys(): Promise<void> {
   expect([...now.difference(older)]).toEqual([
     "/faults/leader",
     "/queue/telemetry/history",
+    "/queue/telemetry/roll-call",
+    "/queue/telemetry/signs/{}",
     "/queue/telemetry/store",
     "/services/{}",
   ]);

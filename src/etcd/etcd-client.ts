@@ -76,11 +76,13 @@ export class EtcdClient {
   }
 
   /** @throws EtcdUnavailable (outcome unknown), EtcdOutOfSpace, LeaseGone or EtcdRefused (nothing was changed) */
-  async txn({ compare = [], success, failure = [] }: Txn): Promise<TxnResult> {
+  async txn({ compare = [], success, failure = [] }: Txn, timeoutMs = callTimeoutMs): Promise<TxnResult> {
     const request = { compare: [...compare], success: [...success], failure: [...failure] };
     const before = this.history.current;
-    const { header, succeeded, responses } = await this.call("a transaction", ({ kv }, limits) =>
-      kv.txn(request, limits),
+    const { header, succeeded, responses } = await this.call(
+      "a transaction",
+      ({ kv }, limits) => kv.txn(request, limits),
+      timeoutMs,
     ).catch((error: unknown) => this.failWithRights(error, request));
     this.history.compare(header, before);
     return { succeeded, responses, revision: header.revision };
@@ -102,11 +104,13 @@ export class EtcdClient {
     return ID;
   }
 
-  /** Ends a lease, and thereby deletes its keys. A lease that has already ended is not an error. */
-  async revokeLease(id: string): Promise<void> {
-    await this.call("revoking a lease", ({ lease }, limits) => lease.leaseRevoke({ ID: id }, limits)).catch(
+  /** Ends a lease, and thereby deletes its keys. @returns false if it had already ended, which is not an error */
+  async revokeLease(id: string): Promise<boolean> {
+    return this.call("revoking a lease", ({ lease }, limits) => lease.leaseRevoke({ ID: id }, limits)).then(
+      () => true,
       (error: unknown) => {
-        if (!(error instanceof LeaseGone)) throw error;
+        if (error instanceof LeaseGone) return false;
+        throw error;
       },
     );
   }

@@ -1,15 +1,23 @@
+import { EtcdUnavailable } from "../domain/errors.ts";
 import { type Clock, stopwatch } from "../kit/clock.ts";
 import type { EtcdClient } from "./etcd-client.ts";
+import { put } from "./requests.ts";
 
 export interface LeaseSessionOptions {
   readonly client: EtcdClient;
   readonly clock: Clock;
   /** Time after which etcd ends a lease that is not renewed; at least 2. */
   readonly ttlSeconds: number;
+  /** The prefix of the keys that processes keep writing under their leases, so that others see that they are alive; absent: none. */
+  readonly signs?: string | undefined;
 }
 
 /** The pause before a failed renewal is tried again. */
 const retryMs = 250;
+
+/** The key of a lease's sign: its value is the seconds that the lease lasts, and each renewal writes it again. A renewal itself
+ *  leaves no trace that another process could see. */
+export const signKey = (prefix: string, leaseId: string): string => `${prefix}${leaseId}`;
 
 /** A lease that this process renews until it closes the session. When a lease ends, etcd deletes the keys bound to it.
  *
@@ -33,6 +41,7 @@ export class LeaseSession {
     session.sinceRenewal = sinceRequest;
     const leave = options.client.history.onChange(() => session.markLost());
     session.signal.addEventListener("abort", leave, { once: true });
+    await session.sign();
     session.renewing = session.keepRenewing();
     return session;
   }
@@ -50,6 +59,11 @@ export class LeaseSession {
   /** Aborts when the lease is lost or revoked. */
   get signal(): AbortSignal {
     return this.ended.signal;
+  }
+
+  /** A call may take a third of the lease's time: if one member does not respond, there is time to call another. */
+  private get callMs(): number {
+    return (this.options.ttlSeconds * 1000) / 3;
   }
 
   /** Marks the lease as lost. Call this when etcd has refused a request because the lease has ended. */
@@ -73,7 +87,24 @@ export class LeaseSession {
     while (!signal.aborted) {
       await clock.sleep(pauseMs, signal);
       if (signal.aborted) return;
-      pauseMs = (await this.renew()) ? (ttlSeconds * 1000) / 3 : retryMs;
+      const [isRenewed, isSigned] = await Promise.all([this.renew(), this.sign()]);
+      pauseMs = isRenewed && isSigned ? (ttlSeconds * 1000) / 3 : retryMs;
+    }
+  }
+
+  /** Writes the lease's sign. A process that renews its lease and cannot write a sign would be taken for dead, so this is tried
+   *  as often as a renewal.
+   *  @returns false if it is to be tried again soon */
+  private async sign(): Promise<boolean> {
+    const { client, ttlSeconds, signs } = this.options;
+    if (signs === undefined) return true;
+    const success = [put(signKey(signs, this.leaseId), String(ttlSeconds), this.leaseId)];
+    try {
+      await client.txn({ success }, this.callMs);
+      return true;
+    } catch (error) {
+      // where etcd takes no writes, others cannot tell the dead by their signs either
+      return !(error instanceof EtcdUnavailable);
     }
   }
 
@@ -81,8 +112,7 @@ export class LeaseSession {
     const { client, ttlSeconds } = this.options;
     const sinceRequest = stopwatch();
     try {
-      // a call may take a third of the lease's time: if one member does not respond, there is time to call another
-      const seconds = await client.keepLease(this.leaseId, (ttlSeconds * 1000) / 3);
+      const seconds = await client.keepLease(this.leaseId, this.callMs);
       if (seconds > 0) this.sinceRenewal = sinceRequest;
       else this.ended.abort();
       return true;

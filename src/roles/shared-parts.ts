@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import { Registry } from "prom-client";
 import type { Config } from "../config/parse-config.ts";
 import type { EtcdClient } from "../etcd/etcd-client.ts";
+import { leaseSignKeys } from "../etcd/lease-signs.ts";
 import { openEtcd } from "../etcd/open-etcd.ts";
 import type { Clock } from "../kit/clock.ts";
 import type { Service } from "../kit/service.ts";
@@ -23,6 +24,7 @@ import type { DeadLetter, Queue } from "../pipeline/queue/queue.ts";
 import { EtcdTargetStates } from "../pipeline/source/states/etcd/etcd-target-states.ts";
 import { MemoryTargetStates } from "../pipeline/source/states/memory/memory-target-states.ts";
 import type { TargetStates } from "../pipeline/source/target-states.ts";
+import { DeadLeases } from "../pipeline/upkeep/dead-leases.ts";
 import { EtcdHistoryCheck } from "../pipeline/upkeep/etcd-history-check.ts";
 import { EtcdUpkeep } from "../pipeline/upkeep/etcd-upkeep.ts";
 import { EtcdServiceRegistry } from "../scaling/registry/etcd/etcd-service-registry.ts";
@@ -153,19 +155,18 @@ function openTargetStates(
     : new EtcdTargetStates({ client, clock, topic, instanceId, leaseSeconds });
 }
 
-/** The service that compacts etcd's history, unless that is left to etcd, and the one that notices when etcd has lost it; none without
- *  etcd. */
+/** The service that compacts etcd's history, unless that is left to etcd, the one that notices when etcd has lost it, and the one that
+ *  ends leases of dead processes; none without etcd. */
 function etcdServices(
-  { etcdCompactSeconds: historySeconds, queueTopic: topic }: Config,
+  { etcdCompactSeconds: historySeconds, queueTopic: topic, queueLeaseSeconds }: Config,
   client: EtcdClient | undefined,
   parts: Pick<SharedParts, "clock" | "log" | "instanceId" | "registry">,
 ): Service[] {
   if (client === undefined) return [];
-  const check = new EtcdHistoryCheck({
-    ...parts,
-    client,
-    markKey: new QueueKeys(topic).history,
-    onLost: lostHistoryCounter(parts.registry),
-  });
-  return [...(historySeconds === 0 ? [] : [new EtcdUpkeep({ ...parts, client, historySeconds })]), check];
+  const onLost = lostHistoryCounter(parts.registry);
+  return [
+    ...(historySeconds === 0 ? [] : [new EtcdUpkeep({ ...parts, client, historySeconds })]),
+    new EtcdHistoryCheck({ ...parts, client, markKey: new QueueKeys(topic).history, onLost }),
+    new DeadLeases({ ...parts, client, keys: leaseSignKeys(topic), everyMs: (queueLeaseSeconds * 1000) / 3 }),
+  ];
 }

@@ -29,6 +29,7 @@ import { MemoryHotTier } from "../../src/pipeline/hot/memory/memory-hot-tier.ts"
 import { silentListener as listener } from "../../src/pipeline/observe/pipeline-listener.ts";
 import { EtcdQueue } from "../../src/pipeline/queue/etcd/etcd-queue.ts";
 import { MemoryQueue } from "../../src/pipeline/queue/memory/memory-queue.ts";
+import { leaseSignKeys } from "../../src/etcd/lease-signs.ts";
 import type { Queue } from "../../src/pipeline/queue/queue.ts";
 import type { CsvSource } from "../../src/pipeline/source/csv/csv-source.ts";
 import { TargetReporter } from "../../src/pipeline/source/states/target-reporter.ts";
@@ -49,6 +50,7 @@ import { ReplayStream } from "../../src/pipeline/stream/replay-stream.ts";
 import type { SourceStream } from "../../src/pipeline/stream/source-stream.ts";
 import { StreamRetries } from "../../src/pipeline/stream/stream-retries.ts";
 import { Streamer } from "../../src/pipeline/stream/streamer.ts";
+import { DeadLeases } from "../../src/pipeline/upkeep/dead-leases.ts";
 import { EtcdHistoryCheck } from "../../src/pipeline/upkeep/etcd-history-check.ts";
 import { EtcdUpkeep } from "../../src/pipeline/upkeep/etcd-upkeep.ts";
 import { PositionUpkeep } from "../../src/pipeline/stream/position-upkeep.ts";
@@ -212,6 +214,10 @@ exerciseService("the look whether etcd has lost its history", () => {
   const markKey = `/history/${crypto.randomUUID()}`;
   const options = { client: part, markKey, clock: { ...clock, sleep }, log, onLost: () => undefined };
   return { service: new EtcdHistoryCheck(options), calls };
+});
+exerciseService("the look for leases of dead processes", () => {
+  const { part, calls } = counted(client);
+  return { service: new DeadLeases({ client: part, keys: leaseSignKeys("life"), everyMs: 5, clock, log }), calls };
 });
 exerciseService("a gateway's comparison of its store with the topic's", () => {
   let calls = 0;

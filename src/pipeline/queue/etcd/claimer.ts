@@ -73,12 +73,15 @@ export class Claimer {
 
   private async openSession(): Promise<ConsumerSession> {
     if (this.session?.isOpen !== true) {
-      const { client, clock, leaseSeconds, log } = this.options;
+      const { client, clock, keys, leaseSeconds, log } = this.options;
       if (this.session !== undefined)
         log.warn(
           "the consumer's lease has ended or was retired; messages that are not acknowledged are delivered again",
         );
-      this.session = await ConsumerSession.open({ client, clock, ttlSeconds: leaseSeconds });
+      this.session = await ConsumerSession.open(
+        { client, clock, ttlSeconds: leaseSeconds, signs: keys.signs },
+        this.session,
+      );
     }
     return this.session;
   }

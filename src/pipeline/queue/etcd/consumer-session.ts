@@ -13,8 +13,9 @@ export class ConsumerSession {
 
   private constructor(private readonly lease: LeaseSession) {}
 
-  static async open(options: LeaseSessionOptions): Promise<ConsumerSession> {
-    return new ConsumerSession(await LeaseSession.open(options));
+  /** @param before the session that this one follows, if there was one. Its lease is ended if it is lost: etcd may have kept it */
+  static async open(options: LeaseSessionOptions, before?: ConsumerSession): Promise<ConsumerSession> {
+    return new ConsumerSession(await LeaseSession.reopen(before?.isLost ? before.lease : undefined, options));
   }
 
   get leaseId(): string {
@@ -24,6 +25,10 @@ export class ConsumerSession {
   /** True if new claims may be made under the lease. */
   get isOpen(): boolean {
     return !this.retired && !this.lease.signal.aborted;
+  }
+
+  private get isLost(): boolean {
+    return !this.retired && this.lease.signal.aborted;
   }
 
   hold(token: string): void {

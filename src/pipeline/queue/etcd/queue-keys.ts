@@ -1,4 +1,5 @@
 import { decodeTime } from "ulid";
+import { leaseSignKeys } from "../../../etcd/lease-signs.ts";
 import { prefixRange } from "../../../etcd/requests.ts";
 
 /** The keys of a topic in etcd; docs/ETCD_MESSAGE_QUEUE.md explains them. */
@@ -14,6 +15,8 @@ export class QueueKeys {
   readonly store: string;
   /** The key of a random text, which is another one after etcd has lost what it had. */
   readonly history: string;
+  /** Before the id of a lease: the sign of the process that has the lease. */
+  readonly signs: string;
   private readonly root: string;
 
   constructor(topic: string) {
@@ -26,6 +29,7 @@ export class QueueKeys {
     this.latest = `${this.root}published`;
     this.store = `${this.root}store`;
     this.history = `${this.root}history`;
+    this.signs = leaseSignKeys(topic).signs;
   }
 
   /** One range of keys, from claims to messages, so that one watch receives claims and messages in order. The range includes

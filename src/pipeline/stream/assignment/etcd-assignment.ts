@@ -1,3 +1,4 @@
+import { leaseSignKeys } from "../../../etcd/lease-signs.ts";
 import type { Logger } from "pino";
 import { UnusableSource } from "../../../domain/errors.ts";
 import { joinRanges, type Position, type Range } from "../../../domain/range.ts";
@@ -56,7 +57,7 @@ export class EtcdAssignment implements RangeAssignment {
   private readonly planner: RangePlanner;
 
   constructor(private readonly options: EtcdAssignmentOptions) {
-    this.lease = new StreamerLease(options);
+    this.lease = new StreamerLease({ ...options, signs: leaseSignKeys(options.topic).signs });
     this.planner = new RangePlanner(options);
   }
 

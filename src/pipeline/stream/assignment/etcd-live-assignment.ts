@@ -1,3 +1,4 @@
+import { leaseSignKeys } from "../../../etcd/lease-signs.ts";
 import { get, isAbsent, put, putIfAbsent, remove, wasCreatedAt } from "../../../etcd/requests.ts";
 import type { LiveSource } from "../../source/source.ts";
 import { LiveKeys } from "./checkpoint-keys.ts";
@@ -24,7 +25,7 @@ export class EtcdLiveAssignment implements LiveAssignment {
   private readonly lease: StreamerLease;
 
   constructor(private readonly options: EtcdLiveAssignmentOptions) {
-    this.lease = new StreamerLease(options);
+    this.lease = new StreamerLease({ ...options, signs: leaseSignKeys(options.topic).signs });
   }
 
   async claim(

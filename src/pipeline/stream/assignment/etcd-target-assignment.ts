@@ -1,3 +1,4 @@
+import { leaseSignKeys } from "../../../etcd/lease-signs.ts";
 import { retry } from "../../../kit/retry.ts";
 import type { StreamRetries } from "../stream-retries.ts";
 import type { StreamerLeaseOptions } from "./streamer-lease.ts";
@@ -49,7 +50,10 @@ export class EtcdTargetAssignment implements TargetAssignment {
   constructor(private readonly options: EtcdTargetAssignmentOptions) {
     this.keys = new TargetKeys(options.topic);
     this.claims = new TargetClaims({ ...options, keys: this.keys });
-    this.membership = new TargetMembership({ ...options, keys: this.keys, onLost: () => this.lost() });
+    this.membership = new TargetMembership({
+      ...{ ...options, keys: this.keys, signs: leaseSignKeys(options.topic).signs },
+      onLost: () => this.lost(),
+    });
   }
 
   async run(owner: TargetOwner, signal: AbortSignal): Promise<void> {

@@ -7,6 +7,8 @@ export interface StreamerLeaseOptions {
   readonly clock: Clock;
   /** Time after which everything that a dead or disconnected streamer owns can be claimed by others. */
   readonly leaseSeconds: number;
+  /** See LeaseSessionOptions. */
+  readonly signs?: string | undefined;
 }
 
 /** The lease under which a streamer owns ranges or sources in etcd; opened when it is needed, and again after a loss. */
@@ -30,8 +32,8 @@ export class StreamerLease {
 
   private async open(): Promise<LeaseSession> {
     if (this.session !== undefined && !this.session.signal.aborted) return this.session;
-    const { client, clock, leaseSeconds } = this.options;
-    this.opening ??= LeaseSession.reopen(this.session, { client, clock, ttlSeconds: leaseSeconds }).finally(
+    const { client, clock, leaseSeconds: ttlSeconds, signs } = this.options;
+    this.opening ??= LeaseSession.reopen(this.session, { client, clock, ttlSeconds, signs }).finally(
       () => (this.opening = undefined),
     );
     return (this.session = await this.opening);

@@ -36,10 +36,10 @@ export class TargetMembership {
   /** Opens a lease if there is none, and makes this process a member that knows these targets.
    *  @throws an error of the driver */
   async join(known: TargetSet, board: TargetBoard): Promise<LeaseSession> {
-    const { client, clock, leaseSeconds, onLost } = this.options;
+    const { client, clock, leaseSeconds: ttlSeconds, signs, onLost } = this.options;
     if (this.session === undefined || this.session.signal.aborted) {
       this.written = undefined;
-      const session = await LeaseSession.reopen(this.session, { client, clock, ttlSeconds: leaseSeconds });
+      const session = await LeaseSession.reopen(this.session, { client, clock, ttlSeconds, signs });
       this.session = session;
       session.signal.addEventListener("abort", onLost, { once: true });
     }
