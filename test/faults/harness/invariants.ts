@@ -1,3 +1,4 @@
+import { until } from "../../../dev/until.ts";
 import type { PostgresClient } from "../../../src/db/postgres-client.ts";
 import type { EtcdClient } from "../../../src/etcd/etcd-client.ts";
 import { prefixRange } from "../../../src/etcd/requests.ts";
@@ -80,15 +81,26 @@ export async function checkPositions(ledger: Ledger, database: PostgresClient): 
   return shortened(wrong);
 }
 
-/** I6: after all processes have ended, etcd has no message, payload, claim, attempt, dead letter, range, range owner or planner
- *  of the run. */
-export function checkLeftovers(etcd: EtcdClient, queue: QueueKeys, checkpoints: CheckpointKeys): Promise<string[]> {
-  return checkNoKeys(etcd, {
+/** The lease of a process that was killed last ends after this time at the latest. */
+const lastLeaseMs = 15_000;
+
+/** I6: after all processes have ended, etcd has no message, payload, claim, attempt, dead letter, range, range owner, planner or
+ *  sign of the run. */
+export async function checkLeftovers(
+  etcd: EtcdClient,
+  queue: QueueKeys,
+  checkpoints: CheckpointKeys,
+): Promise<string[]> {
+  const found = await checkNoKeys(etcd, {
     ...queuePlaces(queue),
     ranges: checkpoints.ranges,
     "range owners": checkpoints.owners,
     planner: checkpoints.planner,
   });
+  const signs = { signs: queue.signs };
+  const areGone = async (): Promise<boolean> => (await checkNoKeys(etcd, signs)).length === 0;
+  await until(areGone, { timeoutMs: lastLeaseMs, everyMs: 200 }).catch(() => undefined);
+  return [...found, ...(await checkNoKeys(etcd, signs))];
 }
 
 /** The prefixes of a queue's keys that must not be left. */
