@@ -7,11 +7,10 @@ import { defaultBatchSize } from "../src/config/settings/input-settings.ts";
 import { systemClock } from "../src/kit/clock.ts";
 import { DataDirUnusable, TelemetryError } from "../src/domain/errors.ts";
 import { CsvSource, originalTimes } from "../src/pipeline/source/csv/csv-source.ts";
-import { idOfContent } from "../src/pipeline/source/file-ids.ts";
 import { FileLook } from "../src/pipeline/source/file/file-look.ts";
 import { openPGliteStore } from "../src/pipeline/store/sql/open-pglite-store.ts";
 import { compareFile } from "./verify/compare-file.ts";
-import { recordsBehindApi, recordsInStore, type StoredRecords } from "./verify/stored-records.ts";
+import { idInStore, recordsBehindApi, recordsInStore, type StoredRecords } from "./verify/stored-records.ts";
 import { gatewayAddress } from "./gateway/gateway-address.ts";
 import { answersHelp } from "../src/terminal/answers-help.ts";
 import { print, printError } from "../src/terminal/print.ts";
@@ -58,20 +57,20 @@ async function verify(): Promise<number> {
   const { batchSize = defaultBatchSize } = config;
   const path = values.csv ?? config.csvFile;
   if (path === undefined) throw new TypeError(usage);
-  const source = await CsvSource.open({
-    look: new FileLook(path, systemClock),
-    chooseId: idOfContent,
-    clusterId: config.clusterId,
-    hostname: config.sourceHostname ?? hostname(),
-    namedHostname: config.sourceHostname,
-    batchRows: batchSize,
-    batchMaxRows: batchSize,
-    playing: originalTimes,
-    clock: systemClock,
-    onWarning: (message) => printError(message),
-  });
   const { place, stored, close } = await openStored(config, values.url);
   try {
+    const source = await CsvSource.open({
+      look: new FileLook(path, systemClock),
+      chooseId: idInStore(stored),
+      clusterId: config.clusterId,
+      hostname: config.sourceHostname ?? hostname(),
+      namedHostname: config.sourceHostname,
+      batchRows: batchSize,
+      batchMaxRows: batchSize,
+      playing: originalTimes,
+      clock: systemClock,
+      onWarning: (message) => printError(message),
+    });
     const { differences, differenceCount, ...sums } = await compareFile(source, stored);
     const { rows, samples, records, missing, rejected, conflicts } = sums;
     const told = conflicts === 0 ? "" : `, ${conflicts} conflicting`;

@@ -41,6 +41,8 @@ async function main(): Promise<void> {
   nameProcess(`nexus-${config.roles.length === 1 ? config.roles[0] : "all"}`);
   const log = await openLog(config);
   const stopRequested = signalled(config, log.info.bind(log));
+  let isStopping = false;
+  void stopRequested.then(() => (isStopping = true));
   const opened = await openRoles(config, { clock: systemClock, log, print, terminal: process.stderr });
   const [draining, stopping] = [new AbortController(), new AbortController()];
   const health = healthOf(config, opened, draining.signal);
@@ -59,7 +61,7 @@ async function main(): Promise<void> {
     await opened.shared.close();
     throw error;
   }
-  print(bannerOf(opened, port));
+  if (!isStopping) print(bannerOf(opened, port));
   await stopRequested;
   opened.shared.monitor.stop();
   const elapsedMs = stopwatch();

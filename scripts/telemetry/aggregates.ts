@@ -33,24 +33,26 @@ export function addAggregates(
     .option("--start <time>", `from the first minute, hour or day after this time; ${parsers.time}`)
     .option("--end <time>", "up to this time")
     .addOption(new Option("--resolution <span>", "averages over these spans").choices(["auto", "1m", "1h", "1d"]))
-    .option("--limit <count>", "maximum number of rows", parsers.count)
+    .option("--limit <count>", "only so many rows, the oldest ones", parsers.count)
     .action((options: AggregateOptions) => aggregates(output(), options));
 }
 
 /** Shows averages; as JSON, with the lowest and highest values and their number. @throws GatewayError, GatewayUnreachable */
 async function aggregates(output: Output, options: AggregateOptions): Promise<void> {
   await checkGpus(output, options);
-  const { by: group_by, metrics, resolution } = options;
+  const { by: group_by, metrics, resolution, limit, ...filters } = options;
   const query = {
     group_by,
     expected: false,
-    ...queryOf(options),
+    ...queryOf(filters),
     ...rangeOf(options),
     ...defined({ metrics, resolution }),
   };
   const path = "/api/v1/telemetry/aggregates";
-  const { data } = await answerOf(output.gateway.GET(path, { params: { query: query } }));
-  if (data.length === 0 && options.end === undefined) await tellNewest(output, options);
+  const { data: all } = await answerOf(output.gateway.GET(path, { params: { query: query } }));
+  if (all.length === 0 && options.end === undefined) await tellNewest(output, options);
+  const data = all.slice(0, limit);
+  if (data.length < all.length) printError(`${data.length} of ${all.length} rows`);
   if (output.asJson) return print(JSON.stringify(data, null, 2));
   const rows = data.map(({ timestamp, group, metrics: values }) => ({
     timestamp,

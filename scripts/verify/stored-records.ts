@@ -5,6 +5,7 @@ import { type Occupants, occupantsOf, type Workload } from "../../src/domain/gpu
 import { formatTimestamp, parseTimestamp } from "../../src/domain/timestamp.ts";
 import { metrics } from "../../src/domain/metrics.ts";
 import { messageOf } from "../../src/kit/message-of.ts";
+import type { ChooseId } from "../../src/pipeline/source/file-ids.ts";
 import type { TelemetryQueries } from "../../src/pipeline/store/telemetry-queries.ts";
 
 /** A record as verify compares it: its GPU, its instant, its workloads, and every value by the name of its metric or series. */
@@ -31,6 +32,14 @@ export interface StoredRecords {
   /** The number of a source's rejected inputs that `isComparable` accepts, among the newest `pageLimit` ones. If there are more of
    *  them, `pageLimit`. */
   countRejections(sourceId: string): Promise<number>;
+}
+
+/** Chooses the id under which the store has a file's rejected inputs: a file that an earlier version has begun to read keeps its id. */
+export function idInStore({ countRejections }: Pick<StoredRecords, "countRejections">): ChooseId {
+  return async ({ id, earlierId }) => {
+    const isBegun = async (sourceId: string): Promise<boolean> => (await countRejections(sourceId)) > 0;
+    return !(await isBegun(id)) && (await isBegun(earlierId)) ? earlierId : id;
+  };
 }
 
 /** The API's largest page. */

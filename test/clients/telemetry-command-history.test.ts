@@ -67,6 +67,11 @@ test("aggregates prints averages of each group, and of an old import says until 
     }),
   );
   expect((await run("aggregates", "--by", "gpu", ...range)).text).toMatch(/2025-07-18T20:42:00Z .*GPU-old .*72/);
+  const first = await run("aggregates", "--by", "gpu", ...range, "--limit", "1", "--json");
+  expect([(JSON.parse(first.text) as unknown[]).length, first.errors]).toEqual([
+    1,
+    expect.stringMatching(/^1 of \d+ rows\n$/),
+  ]);
   const empty = await run("aggregates");
   expect([empty.status, empty.errors]).toEqual([
     0,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { compareFile } from "../../scripts/verify/compare-file.ts";
-import { recordsBehindApi } from "../../scripts/verify/stored-records.ts";
+import { idInStore, recordsBehindApi } from "../../scripts/verify/stored-records.ts";
 import { batchesOf, CsvFolder, exporterHeader, exporterRow, openCsvSource } from "../support/csv-reading.ts";
 import { type Cells, migLabels } from "../routes/devices/device-gateway.ts";
 import { type LiveGateway, openLiveGateway } from "../routes/live/live-gateway.ts";
@@ -83,4 +83,13 @@ test("verify agrees with a store that has one host's record of a uuid that two h
   } finally {
     await cloned.close();
   }
+});
+
+test("verify looks for the rejected inputs of a file under the id that an earlier version has given it, if it has any there", async () => {
+  const ids = { id: "csv:a:1-2", earlierId: "csv:a:1", digest: "2" };
+  const chosen = (counts: Readonly<Record<string, number>>) =>
+    idInStore({ countRejections: (sourceId) => Promise.resolve(counts[sourceId] ?? 0) })(ids);
+  expect(await chosen({})).toBe(ids.id);
+  expect(await chosen({ [ids.earlierId]: 3 })).toBe(ids.earlierId);
+  expect(await chosen({ [ids.id]: 1, [ids.earlierId]: 3 })).toBe(ids.id);
 });

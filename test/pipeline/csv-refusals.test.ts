@@ -64,3 +64,21 @@ test("a file of blank lines and comments is empty", async () => {
     await expect(openCsvSource(folder.write(text))).rejects.toThrow("is empty; a CSV file begins with a header line");
   }
 });
+
+test.each([
+  ["timestamp", "date"],
+  ["timestamp", "ts"],
+  ["gpu_id", "device_id"],
+  ["uuid", "serial"],
+  ["hostname", "Host"],
+  ["hostname", "node"],
+  ["hostname", "instance"],
+])("a column %s that is called %s is told with the name that it needs", async (name, other) => {
+  const header = ["timestamp", "gpu_id", "uuid", "hostname", "temperature"].map((each) =>
+    each === name ? other : each,
+  );
+  const found = header.map((each) => JSON.stringify(each)).join(", ");
+  await expect(openCsvSource(folder.write(`${header.join()}\n`))).rejects.toThrow(
+    `missing ${name}; found ${found} (${name} may be "${other}"); rename these columns`,
+  );
+});

@@ -1,5 +1,5 @@
 import { compareFile } from "../../scripts/verify/compare-file.ts";
-import { recordsInStore } from "../../scripts/verify/stored-records.ts";
+import { idInStore, recordsInStore } from "../../scripts/verify/stored-records.ts";
 import { EtcdClient } from "../../src/etcd/etcd-client.ts";
 import { prefixRange } from "../../src/etcd/requests.ts";
 import { systemClock } from "../../src/kit/clock.ts";
@@ -34,10 +34,11 @@ export async function storedRows(file: StoredFile): Promise<number> {
  *  @returns what is wrong; empty if every row is stored exactly once */
 export async function judge(file: StoredFile): Promise<string[]> {
   const wrong: string[] = [];
-  const source = await openCsvSource(file.csvFile);
   const { queries, close } = await openPostgresStore({ url: file.databaseUrl, migrate: false });
   try {
-    const { differences, differenceCount } = await compareFile(source, recordsInStore(queries));
+    const stored = recordsInStore(queries);
+    const source = await openCsvSource(file.csvFile, { chooseId: idInStore(stored) });
+    const { differences, differenceCount } = await compareFile(source, stored);
     if (differenceCount > 0) wrong.push(`${differenceCount} differences: ${differences.slice(0, 5).join("; ")}`);
   } finally {
     await close();

@@ -127,7 +127,8 @@ export class FaultEvaluation extends BaseService {
     let notified = Promise.resolve();
     try {
       const { evaluation, term: number } = await this.takeOver(ended, feed);
-      log.info({ term: term.revision }, "this process evaluates faults");
+      log.info("this process evaluates faults");
+      log.debug({ term: term.revision }, "its term");
       notified = this.notify(number, ended);
       await this.evaluate(ended, evaluation, feed);
     } catch (error) {

@@ -11,9 +11,11 @@ export interface StreamRetriesOptions {
 }
 
 /** Retries the operations of a streamer. An error that holds the streamer up is logged when it first occurs or its
- *  message changes, and reported until an operation succeeds. */
+ *  message changes, and reported until each operation that failed has succeeded or ended. */
 export class StreamRetries {
   private readonly current: RepeatedError;
+  /** The operations that fail now; publishing, which many parts do in turn, is one. */
+  private readonly failing = new Set<object>();
 
   constructor(private readonly options: StreamRetriesOptions) {
     const { log } = options;
@@ -30,18 +32,26 @@ export class StreamRetries {
    *  @throws the last error */
   async retrying<T>(operation: (answered: () => void) => Promise<T>, signal: AbortSignal): Promise<T> {
     const { clock } = this.options;
-    const attempt = (): Promise<T> => operation(() => this.succeeded());
-    const result = await retry(attempt, { clock, signal, onRetry: (error) => this.record(error) });
-    this.succeeded();
+    const attempt = (): Promise<T> => operation(() => this.succeeded(operation));
+    const onRetry = (error: unknown): void => this.record(error, operation);
+    const result = await retry(attempt, { clock, signal, onRetry }).catch((error: unknown) => {
+      this.failing.delete(operation);
+      throw error;
+    });
+    this.succeeded(operation);
     return result;
   }
 
-  record(error: unknown): void {
+  /** @param operation what has failed; absent: publishing */
+  record(error: unknown, operation: object = this): void {
     this.options.listener.retried(error as Error);
+    this.failing.add(operation);
     this.current.record(error);
   }
 
-  succeeded(): void {
-    this.current.clear();
+  /** @param operation what has succeeded; absent: publishing */
+  succeeded(operation: object = this): void {
+    this.failing.delete(operation);
+    if (this.failing.size === 0) this.current.clear();
   }
 }
