@@ -235,6 +235,7 @@ test("what cannot be unpacked, has another type or coding, or is empty, is refus
     [await push("x", "application/xml"), 415, /content-type "application\/xml"; supported: application\/json/],
     [await push(undefined, type), 400, /The body is empty/],
     [await push("", "application/json"), 400, /The body is empty/],
+    [await push("7", "application/json"), 400, /The body is no record/],
     [await push("a,b\n1,2\n", "text/csv"), 400, /^The body has no usable header: .* as the parameter hostname\.$/],
   ] as const;
   for (const [{ status, error }, expectedStatus, message] of problems) {

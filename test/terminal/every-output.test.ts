@@ -119,7 +119,10 @@ test("no command of the terminal prints a text that deceives, as a table or as J
 test("the list of commands above is complete", async () => {
   const { text } = await runTelemetry(gateway.port, ["--help"]);
   const names = text.slice(text.indexOf("Commands:")).matchAll(/^ {2}([a-z-]+)/gm);
-  expect([...names].map(([, name]) => name).filter((name) => name !== "help")).toEqual(Object.keys(commands));
+  // export writes a file, and mcp speaks to a program
+  const others = ["help", "export", "mcp"];
+  const shown = [...names].flatMap(([, name = ""]) => (others.includes(name) ? [] : [name]));
+  expect(shown).toEqual(Object.keys(commands));
 });
 
 type Operations = Readonly<Record<string, Readonly<Record<string, { parameters?: { name: string; in: string }[] }>>>>;

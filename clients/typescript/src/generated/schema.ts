@@ -5863,9 +5863,9 @@ export interface operations {
                  *       }
                  *     ]
                  */
-                "application/json": {
+                "application/json": unknown[] | {
                     [key: string]: unknown;
-                }[];
+                };
                 /** @example {"timestamp":"2025-07-18T20:42:34Z","uuid":"GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4","gpu_id":4,"hostname":"mtv5-dgx1-hgpu-032","gpu_utilization":85.5,"power_draw":320.1} */
                 "application/x-ndjson": string;
                 /** @example {"timestamp":"2025-07-18T20:42:34Z","uuid":"GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4","gpu_id":4,"hostname":"mtv5-dgx1-hgpu-032","gpu_utilization":85.5,"power_draw":320.1} */

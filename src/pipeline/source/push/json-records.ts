@@ -76,7 +76,10 @@ function wholeDocument(bytes: Uint8Array): PushedRecord[] {
   } catch (error) {
     throw new UnusablePush("malformed", `The body is not JSON in UTF-8: ${messageOf(error)}`);
   }
-  const data = typeof value === "object" && value !== null && "data" in value ? value.data : undefined;
+  if (typeof value !== "object" || value === null) {
+    throw new UnusablePush("malformed", "The body is no record, no array of records, and no object with data");
+  }
+  const data = "data" in value ? value.data : undefined;
   const values: readonly unknown[] = Array.isArray(data) ? data : [value];
   return values.map((each, index) => ({ line: 0, index, value: each }));
 }

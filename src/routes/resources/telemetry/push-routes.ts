@@ -86,8 +86,13 @@ const record = {
   ...{ hostname: "mtv5-dgx1-hgpu-032", gpu_utilization: 85.5, power_draw: 320.1 },
 };
 const header = Object.keys(record).join();
-const records = Type.Array(Type.Object({}, { additionalProperties: true }), {
-  description: "Records, with the members of the API's records or the columns of a CSV file",
+const records = Type.Unsafe<readonly object[]>({
+  anyOf: [
+    { type: "array", items: {} },
+    { type: "object", additionalProperties: true },
+  ],
+  description:
+    "Records, with the members of the API's records or the columns of a CSV file; or one of them; or an object whose data has them",
 });
 const lines = Type.String({ description: "A record a line" });
 
