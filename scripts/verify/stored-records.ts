@@ -34,7 +34,7 @@ export interface StoredRecords {
   countRejections(sourceId: string): Promise<number>;
 }
 
-/** Chooses the id under which the store has a file's rejected inputs: a file that an earlier version has begun to read keeps its id. */
+/** Chooses the id under which the store has a file's rejected inputs: a file of which an earlier version has read a part keeps its id. */
 export function idInStore({ countRejections }: Pick<StoredRecords, "countRejections">): ChooseId {
   return async ({ id, earlierId }) => {
     const isBegun = async (sourceId: string): Promise<boolean> => (await countRejections(sourceId)) > 0;

@@ -7,6 +7,7 @@ import { labelFields, labelSpellings, metrics } from "../../../domain/metrics.ts
 import { seriesLabels } from "../../../domain/series.ts";
 import { quoted } from "../../../domain/cut-text.ts";
 import { columnsOfLabels } from "../labels/labels.ts";
+import { meantNames } from "./meant-names.ts";
 import { isAbout, namedSeries, type NamedSeries } from "../labels/series-labels.ts";
 import { isRowNumber, spellingWithUnit, withOurNames } from "./header-names.ts";
 import { smiTableOf, type SmiTable } from "./smi-table.ts";
@@ -152,23 +153,6 @@ export class MissingColumns extends UnusableSource {
   }
 }
 
-/** What other programs call the columns that every table needs. */
-const usualNames: Readonly<Record<string, readonly string[]>> = {
-  timestamp: ["date", "datetime", "ts"],
-  gpu_id: ["id", "deviceid", "gpunumber"],
-  uuid: ["serial", "gpuserial"],
-  hostname: ["host", "node", "nodename", "server", "instance", "machine"],
-};
-
-/** Which of the columns may be those that are missing; empty if none looks so. */
-function meantNames(header: readonly string[], missing: readonly string[]): string {
-  const meant = missing.flatMap((name) => {
-    const found = header.find((other) => usualNames[name]?.includes(normalName(other)));
-    return found === undefined ? [] : [`${name} may be ${quoted(found)}`];
-  });
-  return meant.length === 0 ? "" : ` (${meant.join(", ")})`;
-}
-
 /** What is wrong with a header, and what to do. */
 function problemOf(header: readonly string[], missing: readonly string[], isSmi: boolean): string {
   const [first = ""] = header;
@@ -181,7 +165,7 @@ function problemOf(header: readonly string[], missing: readonly string[], isSmi:
   }
   const hostAdvice = missing.includes("hostname") ? ", or set SOURCE_HOSTNAME if all GPUs are on one host" : "";
   const advice = isSmi ? " (of nvidia-smi: timestamp, index and uuid)" : "";
-  return `has no usable header: missing ${missing.join(", ")}${advice}; found ${found}${meantNames(header, missing)}; rename these columns, or add those that are missing${hostAdvice}`;
+  return `has no usable header: missing ${missing.join(", ")}${advice}; found ${found}${meantNames(header, missing, normalName)}; rename these columns, or add those that are missing${hostAdvice}`;
 }
 
 function longLayout(header: readonly string[], path: string): LongLayout {
