@@ -49,6 +49,7 @@ module.exports = {
     layer("kit", "^src/kit/", ["^src/kit/"]),
     layer("db", "^src/db/", ["^src/(kit|domain|db)/"]),
     layer("etcd", "^src/etcd/", ["^src/(kit|domain|etcd)/"]),
+    layer("promql", "^src/promql/", ["^src/(kit|promql)/"]),
     layer("kubernetes", "^src/kubernetes/", ["^src/(kit|domain|kubernetes)/"]),
     layer("pipeline", "^src/pipeline/", ["^src/(kit|domain|db|etcd|kubernetes|pipeline)/"]),
     pipelineRoom("source", "^src/kubernetes/"),
@@ -78,11 +79,15 @@ module.exports = {
     ]),
     layer("dashboard-model", "^src/dashboard/model/", ["^src/dashboard/model/"]),
     layer("mcp", "^src/mcp/", ["^src/(kit|domain|mcp)/", "^src/routes/http/", "^clients/typescript/src/generated/"]),
-    layer("routes", "^src/routes/", ["^src/(kit|domain|routes)/", interfacesOf("source|queue|store|hot"), shownRooms]),
+    layer("routes", "^src/routes/", [
+      "^src/(kit|domain|promql|routes)/",
+      interfacesOf("source|queue|store|hot"),
+      shownRooms,
+    ]),
     routesRoom("schemas", [], interfacesOf("queue"), shownRooms),
     routesRoom("http", ["schemas"], "^src/(access|tls)/[^/]+\\.ts$"),
     routesRoom("fleet", ["schemas"], interfacesOf("store|hot")),
-    routesRoom("answers", ["schemas", "http", "fleet"], interfacesOf("queue|store"), shownRooms),
+    routesRoom("answers", ["schemas", "http", "fleet"], interfacesOf("queue|store"), shownRooms, "^src/promql/"),
     routesRoom("live", ["schemas", "http", "fleet"], interfacesOf("store"), shownRooms),
     routesRoom(
       "graphql-kit",
@@ -95,6 +100,7 @@ module.exports = {
       ["schemas", "http", "fleet", "answers", "live", "graphql-kit"],
       interfacesOf("source|queue|store"),
       shownRooms,
+      "^src/promql/",
     ),
     {
       name: "nouns-are-listed",

@@ -10,6 +10,8 @@ export interface TestRecord {
   readonly timeMs: number;
   readonly metrics: Readonly<Record<string, number>>;
   readonly hostname?: string;
+  /** The index on its host; 0 by default. */
+  readonly gpuId?: number;
   readonly clusterId?: string;
   readonly modelName?: string;
   readonly driverVersion?: string;
@@ -24,13 +26,13 @@ export function makeBatch(records: readonly TestRecord[], rejected: readonly Rej
   const builder = new BatchBuilder();
   for (const { uuid, timeMs, metrics, hostname = "host-a", clusterId = "cluster", ...more } of records) {
     const { modelName = "NVIDIA H100", driverVersion = "535", workload = noWorkload, sharing = [] } = more;
-    const { properties = { job: 'a "quoted" \\ job' } } = more;
+    const { gpuId = 0, properties = { job: 'a "quoted" \\ job' } } = more;
     const gpu = {
       uuid,
       clusterId,
       hostname,
-      gpuId: 0,
-      device: "nvidia0",
+      gpuId,
+      device: `nvidia${gpuId}`,
       modelName,
       driverVersion,
       properties,

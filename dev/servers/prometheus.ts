@@ -15,8 +15,13 @@ export interface OpenPrometheus {
 /** Starts a Prometheus.
  *  @param config prometheus.yml; it names the other files as `/srv/NAME`
  *  @param files the texts of other files by their names
+ *  @param flags more of its flags
  *  @throws Error that names the missing requirement, or has the last lines of the log */
-export async function openPrometheus(config: string, files: Readonly<Record<string, string>>): Promise<OpenPrometheus> {
+export async function openPrometheus(
+  config: string,
+  files: Readonly<Record<string, string>>,
+  flags: readonly string[] = [],
+): Promise<OpenPrometheus> {
   const trixie = await trixieFolder(["prometheus"]);
   const folder = await mkdtemp(join(tmpdir(), "prometheus-"));
   const [port = 0] = await freePorts(1);
@@ -29,6 +34,7 @@ export async function openPrometheus(config: string, files: Readonly<Record<stri
     command: [
       ...["prometheus", "--config.file=/srv/prometheus.yml", "--storage.tsdb.path=/srv/data"],
       `--web.listen-address=127.0.0.1:${port}`,
+      ...flags,
     ],
     answers: async () => (await fetch(`${url}/-/ready`)).ok,
   });

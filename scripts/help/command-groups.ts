@@ -85,6 +85,7 @@ export const commandGroups: readonly CommandGroup[] = [
       "test:upgrade": "two versions at once under load, forward and back",
       "test:pgbouncer": "a database behind pgbouncer, in each of its modes",
       "test:rolling": "restart gateways under load; no request may fail",
+      "test:promql": "compare answers to PromQL with those of a Prometheus",
       "test:fuzz": "mutated inputs for all readers and a gateway",
       typecheck: "check the types",
       lint: "check the style",

@@ -117,6 +117,7 @@ function callsOf(gateway: GatewayClient, cluster_id: string): Record<Operation, 
     "get /api/v1/gpus/{uuid}/holders": () =>
       counted(gateway.GET("/api/v1/gpus/{uuid}/holders", { params: { path: { uuid }, query: window } })),
     "get /api/v1/coverage": () => counted(gateway.GET("/api/v1/coverage", { params: { query: window } })),
+    ...promqlCalls(gateway),
     ...inventoryCalls(gateway, cluster_id),
     ...faultCalls(gateway, cluster_id),
     "get /api/v1/quarantine": () => counted(gateway.GET("/api/v1/quarantine")),
@@ -167,6 +168,42 @@ function faultCalls(gateway: GatewayClient, cluster_id: string): Record<FaultOpe
       countIfFound(gateway.DELETE("/api/v1/silences/{id}", { params: { path: { id: 999_999 } } })),
     "get /api/v1/faults/rules": () => counted(gateway.GET("/api/v1/faults/rules")),
     "get /api/v1/faults/xids": () => counted(gateway.GET("/api/v1/faults/xids")),
+  };
+}
+
+type PromqlOperation = Extract<
+  Operation,
+  `${string} /api/v1/${"query" | "series" | "label" | "metadata" | "status"}${string}`
+>;
+
+/** Asks as Grafana asks a Prometheus. */
+function promqlCalls(gateway: GatewayClient): Record<PromqlOperation, () => Promise<number>> {
+  const query = { query: "DCGM_FI_DEV_GPU_UTIL", time: "2025-07-18T20:42:40Z" };
+  const range = { query: query.query, start: "2025-07-18T20:42:00Z", end: "2025-07-18T20:43:00Z", step: "15" };
+  const match = { "match[]": [query.query] };
+  const form = (body: Readonly<Record<string, unknown>>) => new URLSearchParams(body as Record<string, string>);
+  const named = { params: { path: { name: "gpu" } } };
+  return {
+    "get /api/v1/query": async () =>
+      (await answerOf(gateway.GET("/api/v1/query", { params: { query } }))).data.result.length,
+    "post /api/v1/query": async () =>
+      (await answerOf(gateway.POST("/api/v1/query", { body: query, bodySerializer: form }))).data.result.length,
+    "get /api/v1/query_range": async () =>
+      (await answerOf(gateway.GET("/api/v1/query_range", { params: { query: range } }))).data.result.length,
+    "post /api/v1/query_range": async () =>
+      (await answerOf(gateway.POST("/api/v1/query_range", { body: range, bodySerializer: form }))).data.result.length,
+    "get /api/v1/series": async () =>
+      (await answerOf(gateway.GET("/api/v1/series", { params: { query: match } }))).data.length,
+    "post /api/v1/series": async () =>
+      (await answerOf(gateway.POST("/api/v1/series", { body: match, bodySerializer: form }))).data.length,
+    "get /api/v1/labels": async () => (await answerOf(gateway.GET("/api/v1/labels"))).data.length,
+    "post /api/v1/labels": async () =>
+      (await answerOf(gateway.POST("/api/v1/labels", { body: match, bodySerializer: form }))).data.length,
+    "get /api/v1/label/{name}/values": async () =>
+      (await answerOf(gateway.GET("/api/v1/label/{name}/values", named))).data.length,
+    "get /api/v1/metadata": async () => Object.keys((await answerOf(gateway.GET("/api/v1/metadata"))).data).length,
+    "get /api/v1/status/buildinfo": async () =>
+      Object.keys((await answerOf(gateway.GET("/api/v1/status/buildinfo"))).data).length,
   };
 }
 

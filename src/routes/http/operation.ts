@@ -18,6 +18,7 @@ export const tags = [
   { name: "gpus", description: "GPUs and their telemetry" },
   { name: "hierarchy", description: "Clusters, their hosts, and the hosts' GPUs" },
   { name: "telemetry", description: "Records of all GPUs" },
+  { name: "promql", description: "Queries in PromQL, in the form of Prometheus' HTTP API, for Grafana" },
   {
     name: "inventory",
     description: "Hosts and devices that ought to be there: declared, under maintenance, decommissioned",

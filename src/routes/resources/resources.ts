@@ -6,6 +6,7 @@ import { gpus } from "./gpus/gpus.ts";
 import { hierarchy } from "./hierarchy/hierarchy.ts";
 import { inventory } from "./inventory/inventory.ts";
 import { pipeline } from "./pipeline/pipeline.ts";
+import { promql } from "./promql/promql.ts";
 import { quarantine } from "./quarantine/quarantine.ts";
 import type { Resource } from "./resource.ts";
 import { scaling } from "./scaling/scaling.ts";
@@ -24,6 +25,7 @@ export const resources: readonly Resource[] = [
   inventory,
   faults,
   catalogue,
+  promql,
   quarantine,
   pipeline,
   services,

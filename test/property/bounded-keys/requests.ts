@@ -61,7 +61,26 @@ const values: Readonly<Record<string, readonly string[]>> = {
   },
   ...{ model: ["H100", "unknown"], seen: ["true", "false"], metrics: ["temperature", "temperature,power_draw"] },
   ...{ metric: ["temperature", "own_metric", "foreign_metric"] },
-  ...{ id: faultIds, name: ["memory.full", "secretA.fault"], state: ["firing", "resolved", "firing,resolved"] },
+  ...{
+    id: faultIds,
+    name: ["memory.full", "secretA.fault", "pod", "Hostname", "__name__"],
+    state: ["firing", "resolved", "firing,resolved"],
+  },
+  // of queries in PromQL
+  ...{
+    query: [
+      "DCGM_FI_DEV_GPU_TEMP",
+      "count by (pod, hostname) (DCGM_FI_DEV_GPU_TEMP_CELSIUS)",
+      'sum({__name__=~".*metric"}) by (namespace, cluster)',
+      "max_over_time(DCGM_FI_DEV_POWER_USAGE[1h])",
+      'DCGM_FI_DEV_GPU_TEMP{Hostname="own-host"} offset 30m',
+    ],
+    "match[]": ["DCGM_FI_DEV_GPU_TEMP", '{__name__=~".*metric"}', '{pod!=""}'],
+    time: instants,
+    start: instants.slice(0, 2),
+    end: instants.slice(2),
+    step: ["60", "20m"],
+  },
   ...{ severity: ["warning", "info,critical"], job: ["own-team/train"] },
 };
 

@@ -833,6 +833,162 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/query": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A query in PromQL at an instant
+         * @description In the form of Prometheus' HTTP API, for Grafana and other tools that ask a Prometheus. Answers from records, not from summaries.
+         */
+        get: operations["promqlQuery"];
+        put?: never;
+        /**
+         * A query in PromQL at an instant
+         * @description In the form of Prometheus' HTTP API, for Grafana and other tools that ask a Prometheus. Answers from records, not from summaries.
+         */
+        post: operations["promqlQueryByForm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/query_range": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A query in PromQL over time
+         * @description The values of a query at each step from start to end, in the form of Prometheus' HTTP API.
+         */
+        get: operations["promqlQueryRange"];
+        put?: never;
+        /**
+         * A query in PromQL over time
+         * @description The values of a query at each step from start to end, in the form of Prometheus' HTTP API.
+         */
+        post: operations["promqlQueryRangeByForm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Series by their labels
+         * @description In the form of Prometheus' HTTP API. Lists the series of the newest records of devices: a pod that has ended is not listed, but a query finds it.
+         */
+        get: operations["promqlSeries"];
+        put?: never;
+        /**
+         * Series by their labels
+         * @description In the form of Prometheus' HTTP API. Lists the series of the newest records of devices: a pod that has ended is not listed, but a query finds it.
+         */
+        post: operations["promqlSeriesByForm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/labels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The names of the labels of series
+         * @description In the form of Prometheus' HTTP API. Lists the series of the newest records of devices: a pod that has ended is not listed, but a query finds it.
+         */
+        get: operations["promqlLabels"];
+        put?: never;
+        /**
+         * The names of the labels of series
+         * @description In the form of Prometheus' HTTP API. Lists the series of the newest records of devices: a pod that has ended is not listed, but a query finds it.
+         */
+        post: operations["promqlLabelsByForm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/label/{name}/values": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The texts of a label
+         * @description In the form of Prometheus' HTTP API; __name__ lists the names of metrics. Lists the series of the newest records of devices: a pod that has ended is not listed, but a query finds it. A label that no series has is an empty list.
+         */
+        get: operations["promqlLabelValues"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/metadata": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Types and descriptions of metrics
+         * @description Of each metric of the catalogue, by its names in dcgm-exporter, in the form of Prometheus' HTTP API.
+         */
+        get: operations["promqlMetadata"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/status/buildinfo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The version of Prometheus whose answers these are like
+         * @description Grafana asks for it, to know what a Prometheus can do.
+         */
+        get: operations["promqlBuild"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/quarantine": {
         parameters: {
             query?: never;
@@ -3061,6 +3217,141 @@ export interface components {
             reasons: string[];
         };
         /**
+         * @description The version of Prometheus whose answers these are like
+         * @example {
+         *       "status": "success",
+         *       "data": {
+         *         "version": "2.53.0",
+         *         "revision": "gpu-telemetry-pipeline"
+         *       }
+         *     }
+         */
+        PromqlBuild: {
+            /** @enum {string} */
+            status: "success";
+            data: {
+                [key: string]: string;
+            };
+            /** @description What the answer lacks */
+            warnings?: string[];
+        };
+        /**
+         * @description Why a query has no answer
+         * @example {
+         *       "status": "error",
+         *       "errorType": "bad_data",
+         *       "error": "parse error: unknown function with name \"rat\""
+         *     }
+         */
+        PromqlError: {
+            /** @enum {string} */
+            status: "error";
+            /** @description bad_data, execution, timeout or unavailable */
+            errorType: string;
+            /** @description What is wrong, for people */
+            error: string;
+        };
+        /**
+         * @description Metrics by name, with type and description
+         * @example {
+         *       "status": "success",
+         *       "data": {
+         *         "DCGM_FI_DEV_GPU_TEMP": [
+         *           {
+         *             "type": "gauge",
+         *             "help": "GPU temperature",
+         *             "unit": ""
+         *           }
+         *         ]
+         *       }
+         *     }
+         */
+        PromqlMetadata: {
+            /** @enum {string} */
+            status: "success";
+            data: {
+                [key: string]: {
+                    type: string;
+                    help: string;
+                    unit: string;
+                }[];
+            };
+            /** @description What the answer lacks */
+            warnings?: string[];
+        };
+        /**
+         * @description The answer to a query
+         * @example {
+         *       "status": "success",
+         *       "data": {
+         *         "resultType": "vector",
+         *         "result": [
+         *           {
+         *             "metric": {
+         *               "__name__": "DCGM_FI_DEV_GPU_TEMP",
+         *               "gpu": "0",
+         *               "Hostname": "gpu-01"
+         *             },
+         *             "value": [
+         *               1752871354,
+         *               "72"
+         *             ]
+         *           }
+         *         ]
+         *       }
+         *     }
+         */
+        PromqlResult: {
+            /** @enum {string} */
+            status: "success";
+            data: {
+                /** @description vector, matrix, scalar or string */
+                resultType: string;
+                /** @description Of a vector, the series with their `value`; of a matrix, with their `values`. A value is a pair of seconds since the epoch and a number as text, which may be NaN, +Inf or -Inf. Of a scalar and a string, one pair */
+                result: unknown[];
+            };
+            /** @description What the answer lacks */
+            warnings?: string[];
+        };
+        /**
+         * @description Series by their labels
+         * @example {
+         *       "status": "success",
+         *       "data": [
+         *         {
+         *           "__name__": "DCGM_FI_DEV_GPU_TEMP",
+         *           "gpu": "0",
+         *           "Hostname": "gpu-01"
+         *         }
+         *       ]
+         *     }
+         */
+        PromqlSeries: {
+            /** @enum {string} */
+            status: "success";
+            data: {
+                [key: string]: string;
+            }[];
+            /** @description What the answer lacks */
+            warnings?: string[];
+        };
+        /**
+         * @description Names or texts of labels
+         * @example {
+         *       "status": "success",
+         *       "data": [
+         *         "gpu-01"
+         *       ]
+         *     }
+         */
+        PromqlTexts: {
+            /** @enum {string} */
+            status: "success";
+            data: string[];
+            /** @description What the answer lacks */
+            warnings?: string[];
+        };
+        /**
          * @description What has become of pushed telemetry
          * @example {
          *       "source_id": "push:ci",
@@ -4327,6 +4618,12 @@ export type Metric = components['schemas']['Metric'];
 export type NewAccessKey = components['schemas']['NewAccessKey'];
 export type Pipeline = components['schemas']['Pipeline'];
 export type Probe = components['schemas']['Probe'];
+export type PromqlBuild = components['schemas']['PromqlBuild'];
+export type PromqlError = components['schemas']['PromqlError'];
+export type PromqlMetadata = components['schemas']['PromqlMetadata'];
+export type PromqlResult = components['schemas']['PromqlResult'];
+export type PromqlSeries = components['schemas']['PromqlSeries'];
+export type PromqlTexts = components['schemas']['PromqlTexts'];
 export type PushResult = components['schemas']['PushResult'];
 export type Rejection = components['schemas']['Rejection'];
 export type Scaling = components['schemas']['Scaling'];
@@ -8241,6 +8538,1471 @@ export interface operations {
             429: components["responses"]["429"];
             500: components["responses"]["500"];
             503: components["responses"]["503"];
+        };
+    };
+    promqlQuery: {
+        parameters: {
+            query: {
+                /**
+                 * @description The query; docs/promql.md lists what of PromQL is supported
+                 * @example avg by (Hostname) (DCGM_FI_DEV_GPU_UTIL)
+                 */
+                query: string;
+                /** @description The instant: seconds since the epoch, or RFC 3339; default now */
+                time?: string;
+                /** @description How long the query may take, such as 30s; at most 2m */
+                timeout?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "success",
+                     *       "data": {
+                     *         "resultType": "vector",
+                     *         "result": [
+                     *           {
+                     *             "metric": {
+                     *               "__name__": "DCGM_FI_DEV_GPU_TEMP",
+                     *               "gpu": "0",
+                     *               "Hostname": "gpu-01"
+                     *             },
+                     *             "value": [
+                     *               1752871354,
+                     *               "72"
+                     *             ]
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlResult"];
+                };
+            };
+            /** @description The query or a parameter is wrong, or not supported */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            /** @description The form is too long */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            /** @description The body is no form */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            421: components["responses"]["421"];
+            /** @description The data does not fit the query, or the query needs too much */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "execution",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            429: components["responses"]["429"];
+            /** @description The query took too long, or the store does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "timeout",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+        };
+    };
+    promqlQueryByForm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": {
+                    /**
+                     * @description The query; docs/promql.md lists what of PromQL is supported
+                     * @example avg by (Hostname) (DCGM_FI_DEV_GPU_UTIL)
+                     */
+                    query: string;
+                    /** @description The instant: seconds since the epoch, or RFC 3339; default now */
+                    time?: string;
+                    /** @description How long the query may take, such as 30s; at most 2m */
+                    timeout?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "success",
+                     *       "data": {
+                     *         "resultType": "vector",
+                     *         "result": [
+                     *           {
+                     *             "metric": {
+                     *               "__name__": "DCGM_FI_DEV_GPU_TEMP",
+                     *               "gpu": "0",
+                     *               "Hostname": "gpu-01"
+                     *             },
+                     *             "value": [
+                     *               1752871354,
+                     *               "72"
+                     *             ]
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlResult"];
+                };
+            };
+            /** @description The query or a parameter is wrong, or not supported */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            /** @description The form is too long */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            /** @description The body is no form */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            421: components["responses"]["421"];
+            /** @description The data does not fit the query, or the query needs too much */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "execution",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            429: components["responses"]["429"];
+            /** @description The query took too long, or the store does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "timeout",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+        };
+    };
+    promqlQueryRange: {
+        parameters: {
+            query: {
+                /**
+                 * @description The query; docs/promql.md lists what of PromQL is supported
+                 * @example avg by (Hostname) (DCGM_FI_DEV_GPU_UTIL)
+                 */
+                query: string;
+                /**
+                 * @description The first step: seconds since the epoch, or RFC 3339
+                 * @example 2025-07-18T20:00:00Z
+                 */
+                start: string;
+                /**
+                 * @description The last step at the latest: seconds since the epoch, or RFC 3339
+                 * @example 2025-07-18T21:00:00Z
+                 */
+                end: string;
+                /**
+                 * @description Seconds, or a duration such as 1m; at most 11,000 steps
+                 * @example 60
+                 */
+                step: string;
+                /** @description How long the query may take, such as 30s; at most 2m */
+                timeout?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "success",
+                     *       "data": {
+                     *         "resultType": "vector",
+                     *         "result": [
+                     *           {
+                     *             "metric": {
+                     *               "__name__": "DCGM_FI_DEV_GPU_TEMP",
+                     *               "gpu": "0",
+                     *               "Hostname": "gpu-01"
+                     *             },
+                     *             "value": [
+                     *               1752871354,
+                     *               "72"
+                     *             ]
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlResult"];
+                };
+            };
+            /** @description The query or a parameter is wrong, or not supported */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            /** @description The form is too long */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            /** @description The body is no form */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            421: components["responses"]["421"];
+            /** @description The data does not fit the query, or the query needs too much */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "execution",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            429: components["responses"]["429"];
+            /** @description The query took too long, or the store does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "timeout",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+        };
+    };
+    promqlQueryRangeByForm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": {
+                    /**
+                     * @description The query; docs/promql.md lists what of PromQL is supported
+                     * @example avg by (Hostname) (DCGM_FI_DEV_GPU_UTIL)
+                     */
+                    query: string;
+                    /**
+                     * @description The first step: seconds since the epoch, or RFC 3339
+                     * @example 2025-07-18T20:00:00Z
+                     */
+                    start: string;
+                    /**
+                     * @description The last step at the latest: seconds since the epoch, or RFC 3339
+                     * @example 2025-07-18T21:00:00Z
+                     */
+                    end: string;
+                    /**
+                     * @description Seconds, or a duration such as 1m; at most 11,000 steps
+                     * @example 60
+                     */
+                    step: string;
+                    /** @description How long the query may take, such as 30s; at most 2m */
+                    timeout?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "success",
+                     *       "data": {
+                     *         "resultType": "vector",
+                     *         "result": [
+                     *           {
+                     *             "metric": {
+                     *               "__name__": "DCGM_FI_DEV_GPU_TEMP",
+                     *               "gpu": "0",
+                     *               "Hostname": "gpu-01"
+                     *             },
+                     *             "value": [
+                     *               1752871354,
+                     *               "72"
+                     *             ]
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlResult"];
+                };
+            };
+            /** @description The query or a parameter is wrong, or not supported */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            /** @description The form is too long */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            /** @description The body is no form */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            421: components["responses"]["421"];
+            /** @description The data does not fit the query, or the query needs too much */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "execution",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            429: components["responses"]["429"];
+            /** @description The query took too long, or the store does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "timeout",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+        };
+    };
+    promqlSeries: {
+        parameters: {
+            query: {
+                /**
+                 * @description A series selector; may be given several times
+                 * @example [
+                 *       "DCGM_FI_DEV_GPU_TEMP"
+                 *     ]
+                 */
+                "match[]": string[];
+                /** @description Leaves out devices that have not reported since then: seconds since the epoch, or RFC 3339 */
+                start?: string;
+                /** @description Leaves out devices that had not reported by then: seconds since the epoch, or RFC 3339 */
+                end?: string;
+                /** @description At most so many elements; 0: all */
+                limit?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "success",
+                     *       "data": [
+                     *         {
+                     *           "__name__": "DCGM_FI_DEV_GPU_TEMP",
+                     *           "gpu": "0",
+                     *           "Hostname": "gpu-01"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlSeries"];
+                };
+            };
+            /** @description The query or a parameter is wrong, or not supported */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            /** @description The form is too long */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            /** @description The body is no form */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            421: components["responses"]["421"];
+            /** @description The data does not fit the query, or the query needs too much */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "execution",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            429: components["responses"]["429"];
+            /** @description The query took too long, or the store does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "timeout",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+        };
+    };
+    promqlSeriesByForm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": {
+                    /**
+                     * @description A series selector; may be given several times
+                     * @example [
+                     *       "DCGM_FI_DEV_GPU_TEMP"
+                     *     ]
+                     */
+                    "match[]": string[];
+                    /** @description Leaves out devices that have not reported since then: seconds since the epoch, or RFC 3339 */
+                    start?: string;
+                    /** @description Leaves out devices that had not reported by then: seconds since the epoch, or RFC 3339 */
+                    end?: string;
+                    /** @description At most so many elements; 0: all */
+                    limit?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "success",
+                     *       "data": [
+                     *         {
+                     *           "__name__": "DCGM_FI_DEV_GPU_TEMP",
+                     *           "gpu": "0",
+                     *           "Hostname": "gpu-01"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlSeries"];
+                };
+            };
+            /** @description The query or a parameter is wrong, or not supported */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            /** @description The form is too long */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            /** @description The body is no form */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            421: components["responses"]["421"];
+            /** @description The data does not fit the query, or the query needs too much */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "execution",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            429: components["responses"]["429"];
+            /** @description The query took too long, or the store does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "timeout",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+        };
+    };
+    promqlLabels: {
+        parameters: {
+            query?: {
+                /**
+                 * @description A series selector; may be given several times
+                 * @example [
+                 *       "DCGM_FI_DEV_GPU_TEMP"
+                 *     ]
+                 */
+                "match[]"?: string[];
+                /** @description Leaves out devices that have not reported since then: seconds since the epoch, or RFC 3339 */
+                start?: string;
+                /** @description Leaves out devices that had not reported by then: seconds since the epoch, or RFC 3339 */
+                end?: string;
+                /** @description At most so many elements; 0: all */
+                limit?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "success",
+                     *       "data": [
+                     *         "gpu-01"
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlTexts"];
+                };
+            };
+            /** @description The query or a parameter is wrong, or not supported */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            /** @description The form is too long */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            /** @description The body is no form */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            421: components["responses"]["421"];
+            /** @description The data does not fit the query, or the query needs too much */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "execution",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            429: components["responses"]["429"];
+            /** @description The query took too long, or the store does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "timeout",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+        };
+    };
+    promqlLabelsByForm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": {
+                    /**
+                     * @description A series selector; may be given several times
+                     * @example [
+                     *       "DCGM_FI_DEV_GPU_TEMP"
+                     *     ]
+                     */
+                    "match[]"?: string[];
+                    /** @description Leaves out devices that have not reported since then: seconds since the epoch, or RFC 3339 */
+                    start?: string;
+                    /** @description Leaves out devices that had not reported by then: seconds since the epoch, or RFC 3339 */
+                    end?: string;
+                    /** @description At most so many elements; 0: all */
+                    limit?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "success",
+                     *       "data": [
+                     *         "gpu-01"
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlTexts"];
+                };
+            };
+            /** @description The query or a parameter is wrong, or not supported */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            /** @description The form is too long */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            /** @description The body is no form */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            421: components["responses"]["421"];
+            /** @description The data does not fit the query, or the query needs too much */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "execution",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            429: components["responses"]["429"];
+            /** @description The query took too long, or the store does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "timeout",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+        };
+    };
+    promqlLabelValues: {
+        parameters: {
+            query?: {
+                /**
+                 * @description A series selector; may be given several times
+                 * @example [
+                 *       "DCGM_FI_DEV_GPU_TEMP"
+                 *     ]
+                 */
+                "match[]"?: string[];
+                /** @description Leaves out devices that have not reported since then: seconds since the epoch, or RFC 3339 */
+                start?: string;
+                /** @description Leaves out devices that had not reported by then: seconds since the epoch, or RFC 3339 */
+                end?: string;
+                /** @description At most so many elements; 0: all */
+                limit?: string;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description Name of the label
+                 * @example Hostname
+                 */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "success",
+                     *       "data": [
+                     *         "gpu-01"
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlTexts"];
+                };
+            };
+            /** @description The query or a parameter is wrong, or not supported */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            /** @description The form is too long */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            /** @description The body is no form */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            421: components["responses"]["421"];
+            /** @description The data does not fit the query, or the query needs too much */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "execution",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            429: components["responses"]["429"];
+            /** @description The query took too long, or the store does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "timeout",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+        };
+    };
+    promqlMetadata: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Only the metric with this name
+                 * @example DCGM_FI_DEV_GPU_TEMP
+                 */
+                metric?: string;
+                /** @description At most so many metrics; 0: all */
+                limit?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "success",
+                     *       "data": {
+                     *         "DCGM_FI_DEV_GPU_TEMP": [
+                     *           {
+                     *             "type": "gauge",
+                     *             "help": "GPU temperature",
+                     *             "unit": ""
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlMetadata"];
+                };
+            };
+            /** @description The query or a parameter is wrong, or not supported */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            /** @description The form is too long */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            /** @description The body is no form */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            421: components["responses"]["421"];
+            /** @description The data does not fit the query, or the query needs too much */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "execution",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            429: components["responses"]["429"];
+            /** @description The query took too long, or the store does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "timeout",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+        };
+    };
+    promqlBuild: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "success",
+                     *       "data": {
+                     *         "version": "2.53.0",
+                     *         "revision": "gpu-telemetry-pipeline"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlBuild"];
+                };
+            };
+            /** @description The query or a parameter is wrong, or not supported */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            /** @description The form is too long */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            /** @description The body is no form */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            421: components["responses"]["421"];
+            /** @description The data does not fit the query, or the query needs too much */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "execution",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            429: components["responses"]["429"];
+            /** @description The query took too long, or the store does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "timeout",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
         };
     };
     listQuarantine: {

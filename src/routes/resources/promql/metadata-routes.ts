@@ -1,0 +1,55 @@
+import { Elysia } from "elysia";
+import { metadataOfNames } from "../../answers/promql/series-names.ts";
+import { jsonUnread } from "../../http/formats/head-of.ts";
+import { promqlAnswer } from "./promql-answer.ts";
+import { asked } from "./promql-detail.ts";
+import { limitIn } from "./promql-form.ts";
+import { buildSchema, metadataSchema } from "./promql-schemas.ts";
+
+/** The Prometheus that the answers are compared with (`bun run test:promql`): Grafana chooses by it what it asks for. */
+const build = {
+  ...{ version: "2.53.3", revision: "gpu-telemetry-pipeline", branch: "", buildUser: "", buildDate: "" },
+  goVersion: "",
+};
+
+/** The routes of what is known about metrics, and of the version. */
+export function metadataRoutes() {
+  return new Elysia({ name: "promql-metadata", prefix: "/api/v1" })
+    .get(
+      "/metadata",
+      ({ request }) =>
+        promqlAnswer(request, (form) => {
+          const wanted = form.get("metric");
+          const known = metadataOfNames().filter(({ name }) => wanted === null || name === wanted);
+          const limit = limitIn(form) ?? 0;
+          const listed = limit === 0 ? known : known.slice(0, limit);
+          return { data: Object.fromEntries(listed.map(({ name, ...about }) => [name, [{ ...about, unit: "" }]])) };
+        }),
+      { ...asked(metadataText), ...jsonUnread },
+    )
+    .get("/status/buildinfo", ({ request }) => promqlAnswer(request, () => ({ data: build })), {
+      ...asked(buildText),
+      ...jsonUnread,
+    });
+}
+
+const metadataText = {
+  id: "promqlMetadata",
+  summary: "Types and descriptions of metrics",
+  description: "Of each metric of the catalogue, by its names in dcgm-exporter, in the form of Prometheus' HTTP API.",
+  selectors: "same",
+  plain: metadataSchema,
+  parameters: {
+    metric: { description: "Only the metric with this name", example: "DCGM_FI_DEV_GPU_TEMP" },
+    limit: { description: "At most so many metrics; 0: all" },
+  },
+} as const;
+
+const buildText = {
+  id: "promqlBuild",
+  summary: "The version of Prometheus whose answers these are like",
+  description: "Grafana asks for it, to know what a Prometheus can do.",
+  selectors: "same",
+  plain: buildSchema,
+  parameters: {},
+} as const;

@@ -1,0 +1,46 @@
+import { QueryTooCostly, StoreUnavailable } from "../../../domain/errors.ts";
+import { PromqlError, type PromqlErrorType } from "../../../promql/promql-error.ts";
+import { formOf } from "./promql-form.ts";
+
+/** What an answer has besides its status. */
+export interface Answered {
+  readonly data: unknown;
+  readonly warnings?: readonly string[];
+}
+
+const statusOf: Readonly<Record<PromqlErrorType, number>> = { bad_data: 400, execution: 422, timeout: 503 };
+
+/** Answers a request in the form of Prometheus' HTTP API, also if the query is wrong or costs too much. Errors of the gateway, such as a
+ *  key without the scope, have the API's own form.
+ *  Source: https://prometheus.io/docs/prometheus/latest/querying/api/#format-overview */
+export async function promqlAnswer(
+  request: Request,
+  answer: (form: URLSearchParams) => Answered | Promise<Answered>,
+): Promise<Response> {
+  try {
+    return Response.json({ status: "success", ...(await answer(await formOf(request))) });
+  } catch (error) {
+    const known = promqlErrorOf(error);
+    if (known === undefined) throw error;
+    const { status, errorType, message } = known;
+    return Response.json({ status: "error", errorType, error: message }, { status });
+  }
+}
+
+function promqlErrorOf(error: unknown) {
+  if (error instanceof PromqlError) {
+    return { status: statusOf[error.type], errorType: error.type, message: error.message };
+  }
+  if (error instanceof QueryTooCostly) return { status: 422, errorType: "execution", message: error.message };
+  if (error instanceof StoreUnavailable) {
+    return { status: 503, errorType: "unavailable", message: "the store does not answer; try again" };
+  }
+  return undefined;
+}
+
+/** The first elements of a list, with a warning if there are more.
+ *  @param limit undefined or 0: all */
+export function limited(elements: readonly unknown[], limit = 0): Answered {
+  if (limit === 0 || elements.length <= limit) return { data: elements };
+  return { data: elements.slice(0, limit), warnings: ["results truncated due to limit"] };
+}

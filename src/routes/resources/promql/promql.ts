@@ -1,0 +1,19 @@
+import { noFields, type Resource } from "../resource.ts";
+import { metadataRoutes } from "./metadata-routes.ts";
+import {
+  buildSchema,
+  errorSchema,
+  metadataSchema,
+  resultSchema,
+  seriesListSchema,
+  textsSchema,
+} from "./promql-schemas.ts";
+import { queryRoutes } from "./query-routes.ts";
+import { seriesRoutes } from "./series-routes.ts";
+
+/** The history as series, for tools that ask a Prometheus. */
+export const promql: Resource = {
+  schemas: [buildSchema, errorSchema, metadataSchema, resultSchema, seriesListSchema, textsSchema],
+  routes: (parts) => [queryRoutes(parts), seriesRoutes(parts.viewOf), metadataRoutes()],
+  fields: () => noFields,
+};

@@ -1,0 +1,96 @@
+import { Elysia } from "elysia";
+import { instantQuery, type QueryParts, rangeQuery } from "../../../promql/query.ts";
+import { badData } from "../../../promql/promql-error.ts";
+import { Work } from "../../../promql/work.ts";
+import { HistorySeries } from "../../answers/promql/history-series.ts";
+import { presentAsker } from "../../http/access/asker.ts";
+import { jsonUnread } from "../../http/formats/head-of.ts";
+import type { ResourceParts } from "../resource.ts";
+import { type Answered, promqlAnswer } from "./promql-answer.ts";
+import { asked, posted } from "./promql-detail.ts";
+import { durationIn, queryIn, timeIn } from "./promql-form.ts";
+import { resultSchema } from "./promql-schemas.ts";
+import { queryData } from "./query-data.ts";
+
+type Parts = Pick<ResourceParts, "viewOf" | "clock">;
+
+/** How long a query may take, and at most may ask for. */
+const timeoutMaxMs = 120_000;
+
+/** The routes of queries in PromQL. */
+export function queryRoutes(parts: Parts) {
+  const atOnce = ({ request }: { readonly request: Request }) =>
+    promqlAnswer(request, (form) => instant(parts, request, form));
+  const inSteps = ({ request }: { readonly request: Request }) =>
+    promqlAnswer(request, (form) => range(parts, request, form));
+  return new Elysia({ name: "promql-queries", prefix: "/api/v1" })
+    .get("/query", atOnce, { ...asked(instantText), ...jsonUnread })
+    .post("/query", atOnce, posted(instantText))
+    .get("/query_range", inSteps, { ...asked(rangeText), ...jsonUnread })
+    .post("/query_range", inSteps, posted(rangeText));
+}
+
+async function instant(parts: Parts, request: Request, form: URLSearchParams): Promise<Answered> {
+  const atMs = timeIn(form, "time") ?? parts.clock.nowMs();
+  return { data: queryData(await instantQuery(queryIn(form), atMs, partsOf(parts, request, form))) };
+}
+
+async function range(parts: Parts, request: Request, form: URLSearchParams): Promise<Answered> {
+  const [startMs, endMs] = [timeIn(form, "start"), timeIn(form, "end")];
+  if (startMs === undefined) throw badData('invalid parameter "start": cannot parse "" to a valid timestamp');
+  if (endMs === undefined) throw badData('invalid parameter "end": cannot parse "" to a valid timestamp');
+  if (endMs < startMs) throw badData('invalid parameter "end": end timestamp must not be before start time');
+  const stepMs = durationIn(form, "step");
+  if (stepMs === undefined) throw badData('invalid parameter "step": cannot parse "" to a valid duration');
+  if (stepMs <= 0) {
+    throw badData(
+      'invalid parameter "step": zero or negative query resolution step widths are not accepted. Try a positive integer',
+    );
+  }
+  return {
+    data: queryData(await rangeQuery(queryIn(form), { startMs, endMs, stepMs }, partsOf(parts, request, form))),
+  };
+}
+
+function partsOf({ viewOf, clock }: Parts, request: Request, form: URLSearchParams): QueryParts {
+  const timeoutMs = Math.min(timeoutMaxMs, durationIn(form, "timeout") ?? timeoutMaxMs);
+  const signal = presentAsker()?.signal ?? request.signal;
+  return { source: new HistorySeries(viewOf(request).queries.history), work: new Work({ clock, signal, timeoutMs }) };
+}
+
+const query = {
+  description: "The query; docs/promql.md lists what of PromQL is supported",
+  isRequired: true,
+  example: "avg by (Hostname) (DCGM_FI_DEV_GPU_UTIL)",
+} as const;
+const timeForms = "seconds since the epoch, or RFC 3339";
+const timeout = { description: "How long the query may take, such as 30s; at most 2m" };
+
+const instantText = {
+  id: "promqlQuery",
+  summary: "A query in PromQL at an instant",
+  description:
+    "In the form of Prometheus' HTTP API, for Grafana and other tools that ask a Prometheus. Answers from records, not from summaries.",
+  selectors: "narrowed",
+  plain: resultSchema,
+  parameters: { query, time: { description: `The instant: ${timeForms}; default now` }, timeout },
+} as const;
+
+const rangeText = {
+  id: "promqlQueryRange",
+  summary: "A query in PromQL over time",
+  description: "The values of a query at each step from start to end, in the form of Prometheus' HTTP API.",
+  selectors: "narrowed",
+  plain: resultSchema,
+  parameters: {
+    query,
+    start: { description: `The first step: ${timeForms}`, isRequired: true, example: "2025-07-18T20:00:00Z" },
+    end: {
+      description: `The last step at the latest: ${timeForms}`,
+      isRequired: true,
+      example: "2025-07-18T21:00:00Z",
+    },
+    step: { description: "Seconds, or a duration such as 1m; at most 11,000 steps", isRequired: true, example: "60" },
+    timeout,
+  },
+} as const;

@@ -1,0 +1,117 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { makeBatch, messageOf } from "../../dev/make-batch.ts";
+import { gatewayOver, openFleetStore, type TestGateway } from "../routes/gateway.ts";
+import { deviceRecords, deviceStartMs } from "./device-set.ts";
+import { expressions } from "./dashboards.ts";
+import { recorded } from "./recorded.ts";
+import { type Answer, differenceOf } from "./compare.ts";
+import { pathOf } from "./evaluator.ts";
+
+// What the API answers is compared with recorded answers of a real Prometheus. `bun run test:promql` compares with one that runs, and
+// records these again with --record.
+
+let stored: Awaited<ReturnType<typeof openFleetStore>>;
+let gateway: TestGateway;
+beforeAll(async () => {
+  stored = await openFleetStore([]);
+  await stored.store.ingest(messageOf("devices", makeBatch(deviceRecords)));
+  gateway = gatewayOver(stored);
+});
+afterAll(() => stored.close());
+
+const at = deviceStartMs / 1000 + 600;
+
+async function ask(path: string, form?: Readonly<Record<string, string>>): Promise<{ status: number; body: Answer }> {
+  const post = { method: "POST", headers: { "content-type": "application/x-www-form-urlencoded" } };
+  const body = new URLSearchParams(form).toString();
+  const headers = { ...post.headers, "content-length": String(body.length) };
+  const response = await gateway.get(path, form === undefined ? {} : { ...post, headers, body });
+  return { status: response.status, body: (await response.json()) as Answer };
+}
+
+describe("queries in PromQL", () => {
+  test("of dashboards have the answers of a Prometheus that has scraped the same devices", async () => {
+    expect(recorded.map(({ query }) => query)).toEqual([...expressions]);
+    for (const { query, asked, answer } of recorded) {
+      const { body } = await ask(pathOf(query, asked));
+      const difference = differenceOf(body, answer as unknown as Answer, false);
+      expect([query, difference]).toEqual([query, undefined]);
+    }
+  });
+
+  test("may be sent as a form", async () => {
+    const path = "/api/v1/query";
+    const query = "count(DCGM_FI_DEV_GPU_TEMP)";
+    const { status, body } = await ask(path, { query, time: String(at) });
+    const got = await ask(`${path}?query=${encodeURIComponent(query)}&time=${at}`);
+    expect([status, body]).toEqual([200, got.body]);
+    expect(body.data).toEqual({ resultType: "vector", result: [{ metric: {}, value: [at, "3"] }] });
+  });
+
+  test("that are wrong, or not supported, are refused in Prometheus' form, and the reason is named", async () => {
+    const refused = async (query: string) => {
+      const { status, body } = await ask(`/api/v1/query?query=${encodeURIComponent(query)}`);
+      return [status, body.status, body.errorType, body.error];
+    };
+    expect(await refused("rate(a[5m:1m])")).toEqual([
+      400,
+      "error",
+      "bad_data",
+      "subqueries are not supported: a[5m:1m]",
+    ]);
+    expect(await refused("predict_linear(a[1h], 60)")).toEqual([
+      ...[400, "error", "bad_data"],
+      "the function predict_linear is not supported",
+    ]);
+    expect(await refused("sum(")).toEqual([400, "error", "bad_data", "1:5: parse error: unexpected end of input"]);
+    expect(await refused('a{b=~"("}')).toEqual([
+      400,
+      "error",
+      "bad_data",
+      "error parsing regexp: missing closing ): `(`",
+    ]);
+    expect(await refused("DCGM_FI_DEV_GPU_TEMP + on () DCGM_FI_DEV_GPU_TEMP")).toMatchObject([200]);
+    const range = (more: string) => ask(`/api/v1/query_range?query=1&start=${at}&${more}`);
+    expect((await range(`end=${at + 11_002}&step=1`)).body.error).toContain(
+      "exceeded maximum resolution of 11,000 points",
+    );
+    expect((await range(`end=${at - 1}&step=1`)).body.error).toContain("end timestamp must not be before start time");
+    expect((await range(`end=${at}&step=0`)).body.error).toContain("zero or negative query resolution step");
+  });
+
+  test("end when their time is over", async () => {
+    const { status, body } = await ask(`/api/v1/query?query=DCGM_FI_DEV_GPU_TEMP&time=${at}&timeout=-1s`);
+    expect([status, body.errorType]).toEqual([503, "timeout"]);
+  });
+});
+
+describe("what Grafana lists", () => {
+  const data = async (path: string): Promise<unknown> => (await ask(path)).body.data;
+
+  test("is the labels of the series of devices", async () => {
+    expect(await data("/api/v1/label/gpu/values?match[]=DCGM_FI_DEV_GPU_TEMP")).toEqual(["0", "1"]);
+    expect(await data("/api/v1/label/instance/values")).toEqual(["host-a", "host-b"]);
+    expect(await data("/api/v1/label/nothing/values")).toEqual([]);
+    expect(await data(`/api/v1/label/gpu/values?start=${at + 86_400}`)).toEqual([]);
+    expect(await data("/api/v1/label/__name__/values")).toEqual(
+      expect.arrayContaining(["DCGM_FI_DEV_GPU_TEMP", "DCGM_FI_DEV_GPU_TEMP_CELSIUS", "own_metric"]),
+    );
+    expect(await data("/api/v1/labels")).toEqual(expect.arrayContaining(["Hostname", "UUID", "__name__", "gpu"]));
+    expect(await data("/api/v1/series?match[]=own_metric{gpu='0',instance='host-a'}&limit=1")).toMatchObject([
+      { __name__: "own_metric", gpu: "0", Hostname: "host-a" },
+    ]);
+  });
+
+  test("is the types of metrics, and the version", async () => {
+    expect(await data("/api/v1/metadata?metric=DCGM_FI_DEV_GPU_TEMP_CELSIUS")).toEqual({
+      DCGM_FI_DEV_GPU_TEMP_CELSIUS: [{ type: "gauge", help: "GPU temperature", unit: "" }],
+    });
+    expect(await data("/api/v1/status/buildinfo")).toMatchObject({ version: "2.53.3" });
+  });
+
+  test("is refused without a selector of series", async () => {
+    expect((await ask("/api/v1/series")).body).toEqual({
+      ...{ status: "error", errorType: "bad_data", error: "no match[] parameter provided" },
+    });
+  });
+});
