@@ -74,6 +74,7 @@ export async function rangeQuery(
   const value = await new Evaluation(steps, selected, parts.work).evaluate(expression);
   if (value.kind === "string") throw badData("a text has no range");
   const all = value.kind === "vector" ? value.series : [scalarSeries(value.values)];
+  parts.work.checkAnswer(all.length * steps.count);
   const series = all.map((each) => ({ labels: each.labels, points: pointsOf(each, steps) }));
   return { type: "matrix", series: series.sort((a, b) => byLabels(a.labels, b.labels)) };
 }

@@ -6,6 +6,8 @@ import { failed, PromqlError } from "./promql-error.ts";
 const samplesMax = 5_000_000;
 /** Values that a part of a query may have: series, times steps; 9 bytes each. */
 const valuesMax = 5_000_000;
+/** Values of an answer: it is written as text, of about 25 bytes each. */
+const answerMax = 2_000_000;
 /** Values after which others get their turn: some milliseconds. */
 const turnEvery = 500_000;
 
@@ -44,8 +46,14 @@ export class Work {
     );
   }
 
+  /** Checks that an answer is not too large. @throws PromqlError if it is */
+  checkAnswer(values: number): void {
+    if (values <= answerMax) return;
+    throw failed(`the answer has ${values} values, more than ${answerMax}; select fewer series, or a larger step`);
+  }
+
   /** Notes that so many values were computed; now and then, lets others have their turn.
-   *  @throws PromqlError when the time is over, and the reason of the signal when the client has left */
+   *  @throws PromqlError when the time is up, and the reason of the signal when the client has left */
   async did(values: number): Promise<void> {
     this.sinceTurn += values;
     if (this.sinceTurn < turnEvery) return;
@@ -54,7 +62,7 @@ export class Work {
     this.check();
   }
 
-  /** @throws PromqlError when the time is over, and the reason of the signal when the client has left */
+  /** @throws PromqlError when the time is up, and the reason of the signal when the client has left */
   check(): void {
     const { clock, signal, timeoutMs } = this.options;
     signal.throwIfAborted();

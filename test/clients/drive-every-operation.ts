@@ -181,24 +181,27 @@ function promqlCalls(gateway: GatewayClient): Record<PromqlOperation, () => Prom
   const query = { query: "DCGM_FI_DEV_GPU_UTIL", time: "2025-07-18T20:42:40Z" };
   const range = { query: query.query, start: "2025-07-18T20:42:00Z", end: "2025-07-18T20:43:00Z", step: "15" };
   const match = { "match[]": [query.query] };
-  const form = (body: Readonly<Record<string, unknown>>) => new URLSearchParams(body as Record<string, string>);
+  const asForm = {
+    bodySerializer: (body: Readonly<Record<string, unknown>>) => new URLSearchParams(body as Record<string, string>),
+    headers: { "content-type": "application/x-www-form-urlencoded" },
+  };
   const named = { params: { path: { name: "gpu" } } };
   return {
     "get /api/v1/query": async () =>
       (await answerOf(gateway.GET("/api/v1/query", { params: { query } }))).data.result.length,
     "post /api/v1/query": async () =>
-      (await answerOf(gateway.POST("/api/v1/query", { body: query, bodySerializer: form }))).data.result.length,
+      (await answerOf(gateway.POST("/api/v1/query", { body: query, ...asForm }))).data.result.length,
     "get /api/v1/query_range": async () =>
       (await answerOf(gateway.GET("/api/v1/query_range", { params: { query: range } }))).data.result.length,
     "post /api/v1/query_range": async () =>
-      (await answerOf(gateway.POST("/api/v1/query_range", { body: range, bodySerializer: form }))).data.result.length,
+      (await answerOf(gateway.POST("/api/v1/query_range", { body: range, ...asForm }))).data.result.length,
     "get /api/v1/series": async () =>
       (await answerOf(gateway.GET("/api/v1/series", { params: { query: match } }))).data.length,
     "post /api/v1/series": async () =>
-      (await answerOf(gateway.POST("/api/v1/series", { body: match, bodySerializer: form }))).data.length,
+      (await answerOf(gateway.POST("/api/v1/series", { body: match, ...asForm }))).data.length,
     "get /api/v1/labels": async () => (await answerOf(gateway.GET("/api/v1/labels"))).data.length,
     "post /api/v1/labels": async () =>
-      (await answerOf(gateway.POST("/api/v1/labels", { body: match, bodySerializer: form }))).data.length,
+      (await answerOf(gateway.POST("/api/v1/labels", { body: match, ...asForm }))).data.length,
     "get /api/v1/label/{name}/values": async () =>
       (await answerOf(gateway.GET("/api/v1/label/{name}/values", named))).data.length,
     "get /api/v1/metadata": async () => Object.keys((await answerOf(gateway.GET("/api/v1/metadata"))).data).length,

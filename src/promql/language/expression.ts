@@ -29,6 +29,7 @@ export const aggregations = [
 ] as const;
 export type Aggregation = (typeof aggregations)[number];
 
+/** Makes one value of those of each group of series. */
 export interface AggregateExpression {
   readonly kind: "aggregate";
   readonly operator: Aggregation;
@@ -55,6 +56,7 @@ export interface Matching {
   readonly include: readonly string[];
 }
 
+/** Two values with an operator between them. */
 export interface BinaryExpression {
   readonly kind: "binary";
   readonly operator: Arithmetic | Comparison | SetOperator;
@@ -64,6 +66,7 @@ export interface BinaryExpression {
   readonly right: Expression;
 }
 
+/** The call of a function. */
 export interface CallExpression {
   readonly kind: "call";
   readonly name: string;

@@ -16,7 +16,7 @@ const queryMaxLength = 16_384;
 /** Expressions within expressions. */
 const depthMax = 100;
 
-/** Reads a query. The grammar is Prometheus' own (`@prometheus-io/lezer-promql`); what of it is not supported is refused by name.
+/** Reads a query. The grammar is Prometheus' own (`@prometheus-io/lezer-promql`); a part that is not supported is refused by name.
  *  @throws PromqlError (bad_data) */
 export function parse(query: string): Expression {
   if (query.length > queryMaxLength) throw badData(`the query is longer than ${queryMaxLength} characters`);

@@ -28,6 +28,7 @@ interface Rule {
 interface Parameter {
   readonly name: string;
   readonly in: string;
+  readonly required?: boolean;
   readonly schema: { readonly enum?: readonly string[] };
 }
 
@@ -103,7 +104,8 @@ export function arbitraryRequest(document: ApiDocument): fc.Arbitrary<ApiRequest
       encodeURIComponent(draw.pick(values[name] ?? ["unknown"])),
     );
     const query = parameters
-      .filter((parameter) => parameter.in === "query" && parameter.name !== "cursor" && draw.isOneIn(3))
+      .filter((parameter) => parameter.in === "query" && parameter.name !== "cursor")
+      .filter(({ required }) => required === true || draw.isOneIn(3))
       .map((parameter) => `${parameter.name}=${encodeURIComponent(valueOf(parameter))}`);
     return { path: `${filled}${query.length === 0 ? "" : `?${query.join("&")}`}`, accept: draw.pick(accepts) };
   });

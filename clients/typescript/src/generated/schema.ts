@@ -8544,7 +8544,7 @@ export interface operations {
         parameters: {
             query: {
                 /**
-                 * @description The query; docs/promql.md lists what of PromQL is supported
+                 * @description The query; docs/promql.md lists the supported part of PromQL
                  * @example avg by (Hostname) (DCGM_FI_DEV_GPU_UTIL)
                  */
                 query: string;
@@ -8685,10 +8685,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/x-www-form-urlencoded": {
-                    /**
-                     * @description The query; docs/promql.md lists what of PromQL is supported
-                     * @example avg by (Hostname) (DCGM_FI_DEV_GPU_UTIL)
-                     */
+                    /** @description The query; docs/promql.md lists the supported part of PromQL */
                     query: string;
                     /** @description The instant: seconds since the epoch, or RFC 3339; default now */
                     time?: string;
@@ -8818,7 +8815,7 @@ export interface operations {
         parameters: {
             query: {
                 /**
-                 * @description The query; docs/promql.md lists what of PromQL is supported
+                 * @description The query; docs/promql.md lists the supported part of PromQL
                  * @example avg by (Hostname) (DCGM_FI_DEV_GPU_UTIL)
                  */
                 query: string;
@@ -8972,25 +8969,13 @@ export interface operations {
         requestBody: {
             content: {
                 "application/x-www-form-urlencoded": {
-                    /**
-                     * @description The query; docs/promql.md lists what of PromQL is supported
-                     * @example avg by (Hostname) (DCGM_FI_DEV_GPU_UTIL)
-                     */
+                    /** @description The query; docs/promql.md lists the supported part of PromQL */
                     query: string;
-                    /**
-                     * @description The first step: seconds since the epoch, or RFC 3339
-                     * @example 2025-07-18T20:00:00Z
-                     */
+                    /** @description The first step: seconds since the epoch, or RFC 3339 */
                     start: string;
-                    /**
-                     * @description The last step at the latest: seconds since the epoch, or RFC 3339
-                     * @example 2025-07-18T21:00:00Z
-                     */
+                    /** @description The last step at the latest: seconds since the epoch, or RFC 3339 */
                     end: string;
-                    /**
-                     * @description Seconds, or a duration such as 1m; at most 11,000 steps
-                     * @example 60
-                     */
+                    /** @description Seconds, or a duration such as 1m; at most 11,000 steps */
                     step: string;
                     /** @description How long the query may take, such as 30s; at most 2m */
                     timeout?: string;
@@ -9254,12 +9239,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/x-www-form-urlencoded": {
-                    /**
-                     * @description A series selector; may be given several times
-                     * @example [
-                     *       "DCGM_FI_DEV_GPU_TEMP"
-                     *     ]
-                     */
+                    /** @description A series selector; may be given several times */
                     "match[]": string[];
                     /** @description Leaves out devices that have not reported since then: seconds since the epoch, or RFC 3339 */
                     start?: string;
@@ -9514,12 +9494,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/x-www-form-urlencoded": {
-                    /**
-                     * @description A series selector; may be given several times
-                     * @example [
-                     *       "DCGM_FI_DEV_GPU_TEMP"
-                     *     ]
-                     */
+                    /** @description A series selector; may be given several times */
                     "match[]"?: string[];
                     /** @description Leaves out devices that have not reported since then: seconds since the epoch, or RFC 3339 */
                     start?: string;

@@ -12,11 +12,11 @@ interface Sample {
   readonly name: SeriesName;
   readonly stored: number;
   readonly own: Readonly<Record<string, string>>;
-  /** What of the device the sample is: its metric and own labels. */
+  /** Tells the sample from others of the device: its metric and own labels. */
   readonly key: string;
 }
 
-/** What of a device the newest sample belonged to. */
+/** The series to which the newest sample of a device's metric belonged. */
 interface Last {
   readonly series: GrowingSeries | undefined;
   readonly labels: Readonly<Record<string, string>>;

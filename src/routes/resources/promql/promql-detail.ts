@@ -35,14 +35,14 @@ interface RouteText {
   readonly parameters: Documented;
 }
 
-function schemaOf(parameters: Documented): TSchema {
+function schemaOf(parameters: Documented, hasExamples = true): TSchema {
   const properties = Object.fromEntries(
     Object.entries(parameters).map(([name, { description, isList, example }]) => [
       name,
       {
         ...(isList === true ? { type: "array", items: { type: "string" } } : { type: "string" }),
         description,
-        ...(example === undefined ? {} : { examples: [isList === true ? [example] : example] }),
+        ...(example === undefined || !hasExamples ? {} : { examples: [isList === true ? [example] : example] }),
       },
     ]),
   );
@@ -65,7 +65,7 @@ export function asked(text: RouteText) {
 
 /** The options of the route with the same path that takes its parameters from a form. */
 export function posted(text: RouteText) {
-  const content = { "application/x-www-form-urlencoded": { schema: schemaOf(text.parameters) } };
+  const content = { "application/x-www-form-urlencoded": { schema: schemaOf(text.parameters, false) } };
   const detail = documented({ ...text, id: `${text.id}ByForm` });
   // Elysia would read the body as a whole, however long it is
   return { parse: "none" as const, detail: { ...detail, requestBody: { required: true, content } } };

@@ -12,7 +12,8 @@ const bodyMaxBytes = 128 * 1024;
 export async function formOf(request: Request): Promise<URLSearchParams> {
   const { searchParams } = new URL(request.url);
   if (request.method !== "POST") return searchParams;
-  const length = Number(request.headers.get("content-length") ?? NaN);
+  const isChunked = request.headers.has("transfer-encoding");
+  const length = Number(request.headers.get("content-length") ?? (isChunked ? NaN : 0));
   if (!(length <= bodyMaxBytes)) {
     const message = `A form needs a Content-Length, of up to ${bodyMaxBytes} bytes`;
     throw new ApiError(413, "too_large", { message, details: { max_bytes: bodyMaxBytes } });

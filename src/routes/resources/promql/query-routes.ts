@@ -59,7 +59,7 @@ function partsOf({ viewOf, clock }: Parts, request: Request, form: URLSearchPara
 }
 
 const query = {
-  description: "The query; docs/promql.md lists what of PromQL is supported",
+  description: "The query; docs/promql.md lists the supported part of PromQL",
   isRequired: true,
   example: "avg by (Hostname) (DCGM_FI_DEV_GPU_UTIL)",
 } as const;
