@@ -14,7 +14,7 @@ import { propertyRuns } from "../support/property-runs.ts";
 const { paths } = document as unknown as ApiDocument;
 const ofHistory = {
   paths: Object.fromEntries(
-    Object.entries(paths).filter(([path]) => /telemetry|metrics|coverage|usage|holders/.test(path)),
+    Object.entries(paths).filter(([path]) => /telemetry|metrics|coverage|usage|holders|query/.test(path)),
   ),
 };
 

@@ -33,6 +33,7 @@ let whole: OpenStore;
 beforeAll(async () => void (whole = await storeOf()));
 
 const range = `start_time=${new Date(begin - 3_600_000).toISOString()}&end_time=${new Date(begin + 3_600_000).toISOString()}`;
+const steps = `start=${begin / 1000}&end=${begin / 1000 + 3600}&step=60`;
 /** GPUs that are within for all of the time, or never: what the fleet has of these is exact. */
 const paths = [
   "/api/v1/gpus/own",
@@ -50,6 +51,8 @@ const paths = [
   `/api/v1/telemetry/aggregates?group_by=namespace&${range}`,
   `/api/v1/telemetry/aggregates?group_by=host&resolution=1h&${range}&cluster_id=east`,
   `/api/v1/metrics/series?${range}`,
+  `/api/v1/query_range?query=${encodeURIComponent("sum by (UUID, pod) ({__name__=~'.+'})")}&${steps}`,
+  `/api/v1/query?query=DCGM_FI_DEV_GPU_TEMP[1h]&time=${begin / 1000 + 3600}`,
   "/api/v1/clusters/north",
   "/api/v1/clusters/north/stats",
   "/api/v1/hosts/e2/gpus?x=1",

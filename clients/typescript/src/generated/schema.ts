@@ -8607,38 +8607,8 @@ export interface operations {
             };
             401: components["responses"]["401"];
             403: components["responses"]["403"];
-            /** @description The form is too long */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "status": "error",
-                     *       "errorType": "bad_data",
-                     *       "error": "parse error: unknown function with name \"rat\""
-                     *     }
-                     */
-                    "application/json": components["schemas"]["PromqlError"];
-                };
-            };
-            /** @description The body is no form */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "status": "error",
-                     *       "errorType": "bad_data",
-                     *       "error": "parse error: unknown function with name \"rat\""
-                     *     }
-                     */
-                    "application/json": components["schemas"]["PromqlError"];
-                };
-            };
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
             421: components["responses"]["421"];
             /** @description The data does not fit the query, or the query needs too much */
             422: {
@@ -8657,6 +8627,7 @@ export interface operations {
                 };
             };
             429: components["responses"]["429"];
+            500: components["responses"]["500"];
             /** @description The query took too long, or the store does not answer */
             503: {
                 headers: {
@@ -8743,38 +8714,8 @@ export interface operations {
             };
             401: components["responses"]["401"];
             403: components["responses"]["403"];
-            /** @description The form is too long */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "status": "error",
-                     *       "errorType": "bad_data",
-                     *       "error": "parse error: unknown function with name \"rat\""
-                     *     }
-                     */
-                    "application/json": components["schemas"]["PromqlError"];
-                };
-            };
-            /** @description The body is no form */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "status": "error",
-                     *       "errorType": "bad_data",
-                     *       "error": "parse error: unknown function with name \"rat\""
-                     *     }
-                     */
-                    "application/json": components["schemas"]["PromqlError"];
-                };
-            };
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
             421: components["responses"]["421"];
             /** @description The data does not fit the query, or the query needs too much */
             422: {
@@ -8793,6 +8734,7 @@ export interface operations {
                 };
             };
             429: components["responses"]["429"];
+            500: components["responses"]["500"];
             /** @description The query took too long, or the store does not answer */
             503: {
                 headers: {
@@ -8891,38 +8833,8 @@ export interface operations {
             };
             401: components["responses"]["401"];
             403: components["responses"]["403"];
-            /** @description The form is too long */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "status": "error",
-                     *       "errorType": "bad_data",
-                     *       "error": "parse error: unknown function with name \"rat\""
-                     *     }
-                     */
-                    "application/json": components["schemas"]["PromqlError"];
-                };
-            };
-            /** @description The body is no form */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "status": "error",
-                     *       "errorType": "bad_data",
-                     *       "error": "parse error: unknown function with name \"rat\""
-                     *     }
-                     */
-                    "application/json": components["schemas"]["PromqlError"];
-                };
-            };
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
             421: components["responses"]["421"];
             /** @description The data does not fit the query, or the query needs too much */
             422: {
@@ -8941,6 +8853,7 @@ export interface operations {
                 };
             };
             429: components["responses"]["429"];
+            500: components["responses"]["500"];
             /** @description The query took too long, or the store does not answer */
             503: {
                 headers: {
@@ -9031,38 +8944,8 @@ export interface operations {
             };
             401: components["responses"]["401"];
             403: components["responses"]["403"];
-            /** @description The form is too long */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "status": "error",
-                     *       "errorType": "bad_data",
-                     *       "error": "parse error: unknown function with name \"rat\""
-                     *     }
-                     */
-                    "application/json": components["schemas"]["PromqlError"];
-                };
-            };
-            /** @description The body is no form */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "status": "error",
-                     *       "errorType": "bad_data",
-                     *       "error": "parse error: unknown function with name \"rat\""
-                     *     }
-                     */
-                    "application/json": components["schemas"]["PromqlError"];
-                };
-            };
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
             421: components["responses"]["421"];
             /** @description The data does not fit the query, or the query needs too much */
             422: {
@@ -9081,6 +8964,7 @@ export interface operations {
                 };
             };
             429: components["responses"]["429"];
+            500: components["responses"]["500"];
             /** @description The query took too long, or the store does not answer */
             503: {
                 headers: {
@@ -9161,38 +9045,8 @@ export interface operations {
             };
             401: components["responses"]["401"];
             403: components["responses"]["403"];
-            /** @description The form is too long */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "status": "error",
-                     *       "errorType": "bad_data",
-                     *       "error": "parse error: unknown function with name \"rat\""
-                     *     }
-                     */
-                    "application/json": components["schemas"]["PromqlError"];
-                };
-            };
-            /** @description The body is no form */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "status": "error",
-                     *       "errorType": "bad_data",
-                     *       "error": "parse error: unknown function with name \"rat\""
-                     *     }
-                     */
-                    "application/json": components["schemas"]["PromqlError"];
-                };
-            };
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
             421: components["responses"]["421"];
             /** @description The data does not fit the query, or the query needs too much */
             422: {
@@ -9211,6 +9065,7 @@ export interface operations {
                 };
             };
             429: components["responses"]["429"];
+            500: components["responses"]["500"];
             /** @description The query took too long, or the store does not answer */
             503: {
                 headers: {
@@ -9290,38 +9145,8 @@ export interface operations {
             };
             401: components["responses"]["401"];
             403: components["responses"]["403"];
-            /** @description The form is too long */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "status": "error",
-                     *       "errorType": "bad_data",
-                     *       "error": "parse error: unknown function with name \"rat\""
-                     *     }
-                     */
-                    "application/json": components["schemas"]["PromqlError"];
-                };
-            };
-            /** @description The body is no form */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "status": "error",
-                     *       "errorType": "bad_data",
-                     *       "error": "parse error: unknown function with name \"rat\""
-                     *     }
-                     */
-                    "application/json": components["schemas"]["PromqlError"];
-                };
-            };
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
             421: components["responses"]["421"];
             /** @description The data does not fit the query, or the query needs too much */
             422: {
@@ -9340,6 +9165,7 @@ export interface operations {
                 };
             };
             429: components["responses"]["429"];
+            500: components["responses"]["500"];
             /** @description The query took too long, or the store does not answer */
             503: {
                 headers: {
@@ -9416,38 +9242,8 @@ export interface operations {
             };
             401: components["responses"]["401"];
             403: components["responses"]["403"];
-            /** @description The form is too long */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "status": "error",
-                     *       "errorType": "bad_data",
-                     *       "error": "parse error: unknown function with name \"rat\""
-                     *     }
-                     */
-                    "application/json": components["schemas"]["PromqlError"];
-                };
-            };
-            /** @description The body is no form */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "status": "error",
-                     *       "errorType": "bad_data",
-                     *       "error": "parse error: unknown function with name \"rat\""
-                     *     }
-                     */
-                    "application/json": components["schemas"]["PromqlError"];
-                };
-            };
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
             421: components["responses"]["421"];
             /** @description The data does not fit the query, or the query needs too much */
             422: {
@@ -9466,6 +9262,7 @@ export interface operations {
                 };
             };
             429: components["responses"]["429"];
+            500: components["responses"]["500"];
             /** @description The query took too long, or the store does not answer */
             503: {
                 headers: {
@@ -9541,38 +9338,8 @@ export interface operations {
             };
             401: components["responses"]["401"];
             403: components["responses"]["403"];
-            /** @description The form is too long */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "status": "error",
-                     *       "errorType": "bad_data",
-                     *       "error": "parse error: unknown function with name \"rat\""
-                     *     }
-                     */
-                    "application/json": components["schemas"]["PromqlError"];
-                };
-            };
-            /** @description The body is no form */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "status": "error",
-                     *       "errorType": "bad_data",
-                     *       "error": "parse error: unknown function with name \"rat\""
-                     *     }
-                     */
-                    "application/json": components["schemas"]["PromqlError"];
-                };
-            };
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
             421: components["responses"]["421"];
             /** @description The data does not fit the query, or the query needs too much */
             422: {
@@ -9591,6 +9358,7 @@ export interface operations {
                 };
             };
             429: components["responses"]["429"];
+            500: components["responses"]["500"];
             /** @description The query took too long, or the store does not answer */
             503: {
                 headers: {
@@ -9673,38 +9441,8 @@ export interface operations {
             };
             401: components["responses"]["401"];
             403: components["responses"]["403"];
-            /** @description The form is too long */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "status": "error",
-                     *       "errorType": "bad_data",
-                     *       "error": "parse error: unknown function with name \"rat\""
-                     *     }
-                     */
-                    "application/json": components["schemas"]["PromqlError"];
-                };
-            };
-            /** @description The body is no form */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "status": "error",
-                     *       "errorType": "bad_data",
-                     *       "error": "parse error: unknown function with name \"rat\""
-                     *     }
-                     */
-                    "application/json": components["schemas"]["PromqlError"];
-                };
-            };
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
             421: components["responses"]["421"];
             /** @description The data does not fit the query, or the query needs too much */
             422: {
@@ -9723,6 +9461,7 @@ export interface operations {
                 };
             };
             429: components["responses"]["429"];
+            500: components["responses"]["500"];
             /** @description The query took too long, or the store does not answer */
             503: {
                 headers: {
@@ -9799,38 +9538,8 @@ export interface operations {
             };
             401: components["responses"]["401"];
             403: components["responses"]["403"];
-            /** @description The form is too long */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "status": "error",
-                     *       "errorType": "bad_data",
-                     *       "error": "parse error: unknown function with name \"rat\""
-                     *     }
-                     */
-                    "application/json": components["schemas"]["PromqlError"];
-                };
-            };
-            /** @description The body is no form */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "status": "error",
-                     *       "errorType": "bad_data",
-                     *       "error": "parse error: unknown function with name \"rat\""
-                     *     }
-                     */
-                    "application/json": components["schemas"]["PromqlError"];
-                };
-            };
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
             421: components["responses"]["421"];
             /** @description The data does not fit the query, or the query needs too much */
             422: {
@@ -9849,6 +9558,7 @@ export interface operations {
                 };
             };
             429: components["responses"]["429"];
+            500: components["responses"]["500"];
             /** @description The query took too long, or the store does not answer */
             503: {
                 headers: {
@@ -9912,38 +9622,8 @@ export interface operations {
             };
             401: components["responses"]["401"];
             403: components["responses"]["403"];
-            /** @description The form is too long */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "status": "error",
-                     *       "errorType": "bad_data",
-                     *       "error": "parse error: unknown function with name \"rat\""
-                     *     }
-                     */
-                    "application/json": components["schemas"]["PromqlError"];
-                };
-            };
-            /** @description The body is no form */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "status": "error",
-                     *       "errorType": "bad_data",
-                     *       "error": "parse error: unknown function with name \"rat\""
-                     *     }
-                     */
-                    "application/json": components["schemas"]["PromqlError"];
-                };
-            };
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
             421: components["responses"]["421"];
             /** @description The data does not fit the query, or the query needs too much */
             422: {
@@ -9962,6 +9642,7 @@ export interface operations {
                 };
             };
             429: components["responses"]["429"];
+            500: components["responses"]["500"];
             /** @description The query took too long, or the store does not answer */
             503: {
                 headers: {

@@ -1,4 +1,5 @@
 import { QueryTooCostly, StoreUnavailable } from "../../../domain/errors.ts";
+import { visibleLines } from "../../../domain/visible-text.ts";
 import { PromqlError, type PromqlErrorType } from "../../../promql/promql-error.ts";
 import { formOf } from "./promql-form.ts";
 
@@ -23,7 +24,8 @@ export async function promqlAnswer(
     const known = promqlErrorOf(error);
     if (known === undefined) throw error;
     const { status, errorType, message } = known;
-    return Response.json({ status: "error", errorType, error: message }, { status });
+    // it is for people: characters of the query that deceive are escaped
+    return Response.json({ status: "error", errorType, error: visibleLines(message) }, { status });
   }
 }
 

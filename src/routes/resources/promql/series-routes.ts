@@ -34,6 +34,7 @@ export function seriesRoutes(viewOf: ViewOf) {
       "/label/:name/values",
       ({ request, params: { name } }) =>
         promqlAnswer(request, (form) => {
+          if (typeof name !== "string") throw badData("the percent-encoding of the path is broken");
           const series = seriesIn(viewOf, request, form);
           const texts = series.flatMap((labels) => textsOf(labels, name, form.has("match[]")));
           return limited(sorted(texts), limitIn(form));
@@ -58,7 +59,11 @@ function sorted(texts: readonly string[]): readonly string[] {
   return [...new Set(texts)].sort();
 }
 
-const params = Type.Object({ name: Type.String({ description: "Name of the label", examples: ["Hostname"] }) });
+const nameSchema = Type.String({ description: "Name of the label", examples: ["Hostname"] });
+/** Only documented here: a path whose encoding is broken has no name. */
+const params = Type.Unsafe<{ readonly name: unknown }>(
+  Type.Any({ type: "object", properties: { name: nameSchema }, required: ["name"] }),
+);
 const timeForms = "seconds since the epoch, or RFC 3339";
 const range = {
   start: { description: `Leaves out devices that have not reported since then: ${timeForms}` },
