@@ -1,4 +1,5 @@
 import { Elysia } from "elysia";
+import type { Clock } from "../../../kit/clock.ts";
 import { metadataOfNames } from "../../answers/promql/series-names.ts";
 import { jsonUnread } from "../../http/formats/head-of.ts";
 import { promqlAnswer } from "./promql-answer.ts";
@@ -13,12 +14,12 @@ const build = {
 };
 
 /** The routes of what is known about metrics, and of the version. */
-export function metadataRoutes() {
+export function metadataRoutes(clock: Clock) {
   return new Elysia({ name: "promql-metadata", prefix: "/api/v1" })
     .get(
       "/metadata",
       ({ request }) =>
-        promqlAnswer(request, (form) => {
+        promqlAnswer(request, clock, (form) => {
           const wanted = form.get("metric");
           const known = metadataOfNames().filter(({ name }) => wanted === null || name === wanted);
           const limit = limitIn(form) ?? 0;
@@ -27,7 +28,7 @@ export function metadataRoutes() {
         }),
       { ...asked(metadataText), ...jsonUnread },
     )
-    .get("/status/buildinfo", ({ request }) => promqlAnswer(request, () => ({ data: build })), {
+    .get("/status/buildinfo", ({ request }) => promqlAnswer(request, clock, () => ({ data: build })), {
       ...asked(buildText),
       ...jsonUnread,
     });

@@ -1,5 +1,7 @@
 import { QueryTooCostly, StoreUnavailable } from "../../../domain/errors.ts";
 import { visibleLines } from "../../../domain/visible-text.ts";
+import type { Clock } from "../../../kit/clock.ts";
+import { DeadlineExceeded } from "../../../kit/within.ts";
 import { PromqlError, type PromqlErrorType } from "../../../promql/promql-error.ts";
 import { formOf } from "./promql-form.ts";
 
@@ -16,10 +18,11 @@ const statusOf: Readonly<Record<PromqlErrorType, number>> = { bad_data: 400, exe
  *  Source: https://prometheus.io/docs/prometheus/latest/querying/api/#format-overview */
 export async function promqlAnswer(
   request: Request,
+  clock: Clock,
   answer: (form: URLSearchParams) => Answered | Promise<Answered>,
 ): Promise<Response> {
   try {
-    return Response.json({ status: "success", ...(await answer(await formOf(request))) });
+    return Response.json({ status: "success", ...(await answer(await formOf(request, clock))) });
   } catch (error) {
     const known = promqlErrorOf(error);
     if (known === undefined) throw error;
@@ -32,6 +35,9 @@ export async function promqlAnswer(
 function promqlErrorOf(error: unknown) {
   if (error instanceof PromqlError) {
     return { status: statusOf[error.type], errorType: error.type, message: error.message };
+  }
+  if (error instanceof DeadlineExceeded) {
+    return { status: 503, errorType: "timeout", message: "the form has not arrived in time" };
   }
   if (error instanceof QueryTooCostly) return { status: 422, errorType: "execution", message: error.message };
   if (error instanceof StoreUnavailable) {

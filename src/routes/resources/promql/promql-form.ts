@@ -2,31 +2,32 @@ import { numberOf, durationMs } from "../../../promql/language/literals.ts";
 import { parseSelector } from "../../../promql/language/parse.ts";
 import type { Matcher } from "../../../promql/matcher.ts";
 import { badData } from "../../../promql/promql-error.ts";
+import type { Clock } from "../../../kit/clock.ts";
 import { ApiError } from "../../http/api-error.ts";
+import { boundedText } from "../../http/bounded-body.ts";
+import { codingProblem } from "../../http/request-body.ts";
 
 /** The longest body that is read: a query, and some selectors. */
 const bodyMaxBytes = 128 * 1024;
 
 /** The parameters of a request: those of its path, and those of a form in its body. As in Prometheus, unknown ones are ignored.
- *  @throws ApiError 413 if the body is too long, 415 if it is no form */
-export async function formOf(request: Request): Promise<URLSearchParams> {
+ *  @throws ApiError 413 if the body is too long, 415 if it is no form; DeadlineExceeded if it takes too long to arrive */
+export async function formOf(request: Request, clock: Clock): Promise<URLSearchParams> {
   const { searchParams } = new URL(request.url);
   if (request.method !== "POST") return searchParams;
-  const isChunked = request.headers.has("transfer-encoding");
-  const length = Number(request.headers.get("content-length") ?? (isChunked ? NaN : 0));
-  if (!(length <= bodyMaxBytes)) {
-    const message = `A form needs a Content-Length, of up to ${bodyMaxBytes} bytes`;
+  const text = await boundedText(request, bodyMaxBytes, clock);
+  if (text === undefined) {
+    const message = `The form is longer than ${bodyMaxBytes} bytes`;
     throw new ApiError(413, "too_large", { message, details: { max_bytes: bodyMaxBytes } });
   }
   const type = request.headers.get("content-type") ?? "";
-  const coding = request.headers.get("content-encoding") ?? "identity";
-  if (length > 0 && (!/^application\/x-www-form-urlencoded\s*(?:;|$)/i.test(type) || coding !== "identity")) {
+  const isForm = /^application\/x-www-form-urlencoded\s*(?:;|$)/i.test(type);
+  if (text !== "" && (!isForm || codingProblem(request.headers) !== undefined)) {
     const supported = ["application/x-www-form-urlencoded"];
     const message = `The body has to be ${supported[0]}, without a Content-Encoding`;
     throw new ApiError(415, "unsupported_media_type", { message, details: { supported } });
   }
-  for (const [name, value] of new URLSearchParams(length > 0 ? await request.text() : ""))
-    searchParams.append(name, value);
+  for (const [name, value] of new URLSearchParams(text)) searchParams.append(name, value);
   return searchParams;
 }
 

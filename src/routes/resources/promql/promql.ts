@@ -14,6 +14,6 @@ import { seriesRoutes } from "./series-routes.ts";
 /** The history as series, for tools that ask a Prometheus. */
 export const promql: Resource = {
   schemas: [buildSchema, errorSchema, metadataSchema, resultSchema, seriesListSchema, textsSchema],
-  routes: (parts) => [queryRoutes(parts), seriesRoutes(parts.viewOf), metadataRoutes()],
+  routes: (parts) => [queryRoutes(parts), seriesRoutes(parts), metadataRoutes(parts.clock)],
   fields: () => noFields,
 };

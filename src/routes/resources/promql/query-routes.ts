@@ -20,9 +20,9 @@ const timeoutMaxMs = 120_000;
 /** The routes of queries in PromQL. */
 export function queryRoutes(parts: Parts) {
   const atOnce = ({ request }: { readonly request: Request }) =>
-    promqlAnswer(request, (form) => instant(parts, request, form));
+    promqlAnswer(request, parts.clock, (form) => instant(parts, request, form));
   const inSteps = ({ request }: { readonly request: Request }) =>
-    promqlAnswer(request, (form) => range(parts, request, form));
+    promqlAnswer(request, parts.clock, (form) => range(parts, request, form));
   return new Elysia({ name: "promql-queries", prefix: "/api/v1" })
     .get("/query", atOnce, { ...asked(instantText), ...jsonUnread })
     .post("/query", atOnce, posted(instantText))

@@ -6,7 +6,7 @@ import { badData } from "../../../promql/promql-error.ts";
 import { fleetSeries } from "../../answers/promql/fleet-series.ts";
 import { listedNames } from "../../answers/promql/series-names.ts";
 import { jsonUnread } from "../../http/formats/head-of.ts";
-import type { ViewOf } from "../resource.ts";
+import type { ResourceParts, ViewOf } from "../resource.ts";
 import { limited, promqlAnswer } from "./promql-answer.ts";
 import { asked, posted } from "./promql-detail.ts";
 import { limitIn, selectorsIn, timeIn } from "./promql-form.ts";
@@ -14,14 +14,14 @@ import { seriesListSchema, textsSchema } from "./promql-schemas.ts";
 import { metricOf } from "./query-data.ts";
 
 /** The routes of the series that there are. */
-export function seriesRoutes(viewOf: ViewOf) {
+export function seriesRoutes({ viewOf, clock }: Pick<ResourceParts, "viewOf" | "clock">) {
   const all = ({ request }: { readonly request: Request }) =>
-    promqlAnswer(request, (form) => {
+    promqlAnswer(request, clock, (form) => {
       if (!form.has("match[]")) throw badData("no match[] parameter provided");
       return limited(seriesIn(viewOf, request, form).map(metricOf), limitIn(form));
     });
   const names = ({ request }: { readonly request: Request }) =>
-    promqlAnswer(request, (form) => {
+    promqlAnswer(request, clock, (form) => {
       const series = seriesIn(viewOf, request, form);
       return limited(sorted(series.flatMap((labels) => [...labels.keys()])), limitIn(form));
     });
@@ -33,7 +33,7 @@ export function seriesRoutes(viewOf: ViewOf) {
     .get(
       "/label/:name/values",
       ({ request, params: { name } }) =>
-        promqlAnswer(request, (form) => {
+        promqlAnswer(request, clock, (form) => {
           if (typeof name !== "string") throw badData("the percent-encoding of the path is broken");
           const series = seriesIn(viewOf, request, form);
           const texts = series.flatMap((labels) => textsOf(labels, name, form.has("match[]")));
