@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { makeBatch, messageOf } from "../../dev/make-batch.ts";
 import { openPrometheus } from "../../dev/servers/prometheus.ts";
+import { answersHelp } from "../../src/terminal/answers-help.ts";
 import type { SeriesSource } from "../../src/promql/series-source.ts";
 import { gatewayOver, openFleetStore } from "../routes/gateway.ts";
 import { type Answer, differenceOf } from "./compare.ts";
@@ -12,12 +13,11 @@ import { remoteWrite } from "./remote-write.ts";
 import { Seeded } from "./seeded.ts";
 import { SeriesInMemory, seriesMs, seriesSet, seriesStartMs } from "./series-set.ts";
 
-// Compares our answers to PromQL with those of a real Prometheus, which is Debian's.
-//
-//   bun run test:promql [--seed 1] [--queries 500] [--record]
-//
-// --record writes the answers that `test/promql/api.test.ts` expects.
+const usage = `Compares our answers to PromQL with those of a real Prometheus, which is Debian's.
+  bun run test:promql [--seed 1] [--queries 500] [--record]
+--record writes the answers that test/promql/api.test.ts expects.`;
 
+if (answersHelp(process.argv.slice(2), usage)) process.exit(0);
 const { values: given } = parseArgs({
   options: { seed: { type: "string" }, queries: { type: "string" }, record: { type: "boolean" } },
 });
