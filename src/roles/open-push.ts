@@ -1,10 +1,11 @@
 import { tmpdir } from "node:os";
 import { defaultBatchSize } from "../config/settings/input-settings.ts";
 import type { Config } from "../config/parse-config.ts";
+import { once } from "../kit/once.ts";
 import { payloadMaxBytes } from "../pipeline/queue/etcd/publish-groups.ts";
 import type { PushIntake } from "../pipeline/source/push.ts";
 import { pushReader } from "../pipeline/source/push/read-push.ts";
-import { makeSpoolFolder } from "../pipeline/source/push/spool-folder.ts";
+import { makeSpoolFolder, removeLeftSpools } from "../pipeline/source/push/spool-folder.ts";
 import { QueuePushIntake, type QueuePushIntakeOptions } from "../pipeline/stream/push-intake.ts";
 
 /** A table may have batches of so many rows, to end with an instant. */
@@ -26,6 +27,8 @@ export function openPush(
   const { batchSize: batchRows = defaultBatchSize } = config;
   const [pushMaxBytes, { clock }] = [pushMaxBytesOf(config), parts];
   const reading = { maxBytes: pushMaxBytes, clock, batchRows, batchMaxRows };
-  const readPush = pushReader({ ...reading, openFolder: () => makeSpoolFolder(tmpdir()) });
+  const clean = once(() => removeLeftSpools(tmpdir()).catch(() => undefined));
+  const openFolder = (): Promise<string> => clean().then(() => makeSpoolFolder(tmpdir()));
+  const readPush = pushReader({ ...reading, openFolder });
   return { pushMaxBytes, push: new QueuePushIntake({ ...parts, readPush, messageMaxBytes: payloadMaxBytes }) };
 }

@@ -1,4 +1,8 @@
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { makeSpoolFolder, removeLeftSpools } from "../../src/pipeline/source/push/spool-folder.ts";
 import { decodeBatch, encodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
 import { BatchBuilder } from "../../src/domain/batch-builder.ts";
 import { firstSecondMs, gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
@@ -261,4 +265,19 @@ test("a push is answered when it is stored, and refused while the queue is full"
   stopped.now = new AbortController();
   collecting = collect();
   expect((await Promise.all(pushes)).map(({ status }) => status)).toEqual(pushes.map(() => 202));
+});
+
+test("bodies are kept in folders that cannot be guessed, and those that a killed process has left are removed", async () => {
+  const parent = await mkdtemp(join(tmpdir(), "spools-"));
+  const ended = Bun.spawn(["true"]);
+  await ended.exited;
+  const left = join(parent, `gpu-telemetry-push-${ended.pid}-abc`);
+  await mkdir(left);
+  const own = await makeSpoolFolder(parent);
+  await writeFile(join(left, "body.csv"), "x");
+  await removeLeftSpools(parent);
+  expect(await readdir(parent)).toEqual([basename(own)]);
+  expect((await stat(own)).mode & 0o777).toBe(0o700);
+  expect(await makeSpoolFolder(parent)).not.toBe(own);
+  await rm(parent, { recursive: true });
 });

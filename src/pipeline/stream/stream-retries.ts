@@ -11,10 +11,10 @@ export interface StreamRetriesOptions {
 }
 
 /** Retries the operations of a streamer. An error that holds the streamer up is logged when it first occurs or its
- *  message changes, and reported until each operation that failed has succeeded or ended. */
+ *  message changes, and reported until something succeeds while no operation that is retried fails. */
 export class StreamRetries {
   private readonly current: RepeatedError;
-  /** The operations that fail now; publishing, which many parts do in turn, is one. */
+  /** The operations that are retried now. */
   private readonly failing = new Set<object>();
 
   constructor(private readonly options: StreamRetriesOptions) {
@@ -42,16 +42,16 @@ export class StreamRetries {
     return result;
   }
 
-  /** @param operation what has failed; absent: publishing */
-  record(error: unknown, operation: object = this): void {
+  /** @param operation what has failed and is retried; absent: what has failed may not be tried again */
+  record(error: unknown, operation?: object): void {
     this.options.listener.retried(error as Error);
-    this.failing.add(operation);
+    if (operation !== undefined) this.failing.add(operation);
     this.current.record(error);
   }
 
-  /** @param operation what has succeeded; absent: publishing */
-  succeeded(operation: object = this): void {
-    this.failing.delete(operation);
+  /** @param operation what has succeeded, if it may have been retried */
+  succeeded(operation?: object): void {
+    if (operation !== undefined) this.failing.delete(operation);
     if (this.failing.size === 0) this.current.clear();
   }
 }

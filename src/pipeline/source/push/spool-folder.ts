@@ -1,19 +1,23 @@
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 
-const prefix = "gpu-telemetry-push-";
+/** The folders of a process have its id in their names. */
+const name = /^gpu-telemetry-push-(\d+)-/;
 
-/** Makes the folder in which this process keeps bodies while it reads them, and removes those that killed processes have left.
+/** Makes a folder for the body of a push. Its name cannot be guessed, because other users of the machine may write to the same parent.
  *  @param parent a folder for temporary files
  *  @throws the errors of the file system */
-export async function makeSpoolFolder(parent: string): Promise<string> {
-  for (const name of await readdir(parent)) {
-    const id = name.startsWith(prefix) ? Number(name.slice(prefix.length)) : NaN;
-    if (Number.isInteger(id) && !isRunning(id)) await rm(join(parent, name), { recursive: true, force: true });
+export function makeSpoolFolder(parent: string): Promise<string> {
+  return mkdtemp(join(parent, `gpu-telemetry-push-${process.pid}-`));
+}
+
+/** Removes the folders that killed processes have left. Those of other users stay. */
+export async function removeLeftSpools(parent: string): Promise<void> {
+  for (const entry of await readdir(parent)) {
+    const [, id] = name.exec(entry) ?? [];
+    if (id === undefined || isRunning(Number(id))) continue;
+    await rm(join(parent, entry), { recursive: true, force: true }).catch(() => undefined);
   }
-  const folder = join(parent, `${prefix}${process.pid}`);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  return folder;
 }
 
 function isRunning(id: number): boolean {

@@ -1,4 +1,4 @@
-import { mkdtemp, open, rm } from "node:fs/promises";
+import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { RecordBatch } from "../../../domain/batch.ts";
 import { UnusableSource } from "../../../domain/errors.ts";
@@ -10,7 +10,7 @@ import { FileLook } from "../file/file-look.ts";
 import { UnusablePush } from "../push.ts";
 
 export interface CsvPushOptions {
-  /** Makes the folder where bodies are kept while they are read. */
+  /** Makes a folder, in which the body is kept while it is read. */
   readonly openFolder: () => Promise<string>;
   readonly clusterId: string;
   /** The host of rows that name none. */
@@ -29,7 +29,7 @@ export async function* csvBatches(
   options: CsvPushOptions,
   signal: AbortSignal,
 ): AsyncGenerator<RecordBatch, void, undefined> {
-  const folder = await mkdtemp(join(await options.openFolder(), "body-"));
+  const folder = await options.openFolder();
   const path = join(folder, "body.csv");
   try {
     await write(path, content);
