@@ -38,7 +38,7 @@ export class EtcdRegistryEntry implements RegistryEntry {
   private async openSession(): Promise<LeaseSession | undefined> {
     const { session } = this;
     if (session !== undefined && !session.signal.aborted) return session;
-    const opened = await LeaseSession.reopen(session, this.options);
+    const opened = await LeaseSession.open(this.options);
     if (this.isRemoved) {
       opened.markLost();
       return undefined;

@@ -76,7 +76,7 @@ export class EtcdTargetStates implements TargetStates {
   private async openSession(): Promise<LeaseSession> {
     if (this.session === undefined || this.session.signal.aborted) {
       const { client, clock, leaseSeconds } = this.options;
-      this.session = await LeaseSession.reopen(this.session, { client, clock, ttlSeconds: leaseSeconds });
+      this.session = await LeaseSession.open({ client, clock, ttlSeconds: leaseSeconds });
     }
     return this.session;
   }
