@@ -5,7 +5,7 @@ import type { Ledger } from "./ledger.ts";
 import { checkNewestState } from "./newest-state.ts";
 import { checkOwnKeys } from "./own-keys.ts";
 import { stallMs } from "./processes.ts";
-import type { SeedRun } from "./seed-run.ts";
+import type { PlainRun, SeedRun } from "./seed-run.ts";
 import { checkFaultsTold } from "./told/faults-told.ts";
 import type { WatchedRun } from "./told/watched-run.ts";
 
@@ -41,6 +41,17 @@ export async function waitUntilDrained({ etcd, queue, checkpoints }: SeedRun): P
     await Bun.sleep(200);
   }
   return [`I5: not drained, and nothing has changed for ${stallMs / 1000} s: ${seen.slice(0, 500)}`];
+}
+
+/** I5 for a run without a file: waits until every message is stored, or nothing has changed for `stallMs`. @returns the violation */
+export async function waitUntilStored({ etcd, queue }: PlainRun): Promise<string[]> {
+  let [left, changedAtMs] = ["", Date.now()];
+  while (left !== "0" && Date.now() - changedAtMs < stallMs) {
+    const { count } = await etcd.range({ ...prefixRange(queue.messages), count_only: true });
+    if (count !== left) [left, changedAtMs] = [count, Date.now()];
+    await Bun.sleep(100);
+  }
+  return left === "0" ? [] : [`I5: ${left} messages are left, and nothing has changed for ${stallMs / 1000} s`];
 }
 
 /** Checks I1, I2, I6, I7 and I10 for a run that is drained and stopped, against the run's source, and I11 if it has watched GPUs.

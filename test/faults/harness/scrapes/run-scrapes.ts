@@ -1,11 +1,10 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { prefixRange } from "../../../../src/etcd/requests.ts";
 import { disturb } from "../disturb.ts";
 import { directions } from "../inflict.ts";
-import { checkEnds } from "../judge.ts";
-import { etcdMembers, type Servers, stallMs } from "../processes.ts";
+import { checkEnds, waitUntilStored } from "../judge.ts";
+import { etcdMembers, type Servers } from "../processes.ts";
 import type { SeedOptions, SeedResult } from "../run-seed.ts";
 import { drawScenario, type Fault, type FaultKind, faultKinds, needsNetwork } from "../scenario.ts";
 import { openPlainRun, type PlainRun } from "../seed-run.ts";
@@ -125,7 +124,7 @@ class Scrapes {
     const reportedMs = await course.untilReported();
     const last = pipeline.streamers[0] as Worker;
     const ends = [end, `${last.name} ${await last.stop()}`];
-    await this.drain();
+    this.violations.push(...(await waitUntilStored(parts.run)));
     ends.push(...(await Promise.all(pipeline.collectors.map(async (each) => `${each.name} ${await each.stop()}`))));
     this.record(`stopped: ${ends.join(", ")}`);
     await observer.close();
@@ -169,18 +168,5 @@ class Scrapes {
     await Bun.sleep(lastsMs);
     for (const index of struck) exporters.appear(index);
     this.record(`start ${struck.length} exporters`);
-  }
-
-  /** I5: waits until every message is stored, or nothing has changed for `stallMs`. */
-  private async drain(): Promise<void> {
-    const { etcd, queue } = this.parts.run;
-    let [left, changedAtMs] = ["", Date.now()];
-    while (left !== "0" && Date.now() - changedAtMs < stallMs) {
-      const { count } = await etcd.range({ ...prefixRange(queue.messages), count_only: true });
-      if (count !== left) [left, changedAtMs] = [count, Date.now()];
-      await Bun.sleep(100);
-    }
-    if (left !== "0")
-      this.violations.push(`I5: ${left} messages are left, and nothing has changed for ${stallMs / 1000} s`);
   }
 }
