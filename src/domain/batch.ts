@@ -59,6 +59,17 @@ export interface InputTally {
   readonly repeatedHeaders: number;
 }
 
+/** The counts of no input. */
+export const emptyTally: InputTally = {
+  rows: 0,
+  samples: 0,
+  missing: 0,
+  duplicates: 0,
+  conflicts: 0,
+  blankLines: 0,
+  repeatedHeaders: 0,
+};
+
 /** A value of a metric that is not in the catalogue, or of a labelled series of any metric. */
 export interface CustomValue {
   /** Index of the record in the batch. */

@@ -1,16 +1,6 @@
-import type { InputTally, RecordBatch } from "./batch.ts";
+import { emptyTally, type RecordBatch } from "./batch.ts";
 import { keepRecords } from "./schema/keep-records.ts";
 import { withUsedDictionaries } from "./used-dictionaries.ts";
-
-const emptyTally: InputTally = {
-  rows: 0,
-  samples: 0,
-  missing: 0,
-  duplicates: 0,
-  conflicts: 0,
-  blankLines: 0,
-  repeatedHeaders: 0,
-};
 
 /** Halves the records and rejected inputs of a batch. Each half counts its own samples. All other counts, such as rows and
  *  missing values, are in the first half. The second half counts the reading: only its last message moves the source's position.

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { InputTally, RecordBatch, RejectedInput } from "../../domain/batch.ts";
+import { emptyTally, type InputTally, type RecordBatch, type RejectedInput } from "../../domain/batch.ts";
 import { instantRange } from "../../domain/range.ts";
 import type { Clock } from "../../kit/clock.ts";
 import { FairTurns, NoTurn } from "../../kit/fair-turns.ts";
@@ -55,7 +55,7 @@ export class QueuePushIntake implements PushIntake {
   /** Before anything of the body is read. */
   private async checkRoom(): Promise<void> {
     const { readyMessages, inFlightMessages, capacityMessages } = await this.options.queue.stats();
-    if (readyMessages + inFlightMessages >= capacityMessages) throw noRoom();
+    if (readyMessages + inFlightMessages >= capacityMessages) throw noRoom("The queue is full");
   }
 
   private async publishAll(push: Push, signal: AbortSignal): Promise<PushResult> {
@@ -92,13 +92,13 @@ export class QueuePushIntake implements PushIntake {
       outgoing.forEach(({ tally }, index) => listener.published(tally, receipts[index]?.duplicate === true));
       sums.add(batch, receipts);
     } catch (error) {
-      if (late.aborted && !signal.aborted) throw noRoom();
+      if (late.aborted && !signal.aborted) throw noRoom(`No message was taken for ${takenMaxMs / 1000} s`);
       throw error;
     }
   }
 }
 
-const noRoom = (): PushRefused => new PushRefused("The queue is full", retryAfterSeconds);
+const noRoom = (reason: string): PushRefused => new PushRefused(reason, retryAfterSeconds);
 
 /** The key of a message with this content.
  *  @param names those of the sender and of the push, and the number of the batch in it */
@@ -112,7 +112,7 @@ class Sums {
   messages = 0;
   /** So far. */
   batches = 0;
-  private tally: InputTally | undefined;
+  private tally = emptyTally;
   private records = 0;
   private duplicateMessages = 0;
   private rejectedCount = 0;
@@ -125,20 +125,16 @@ class Sums {
     this.records += recordCount;
     this.rejectedCount += rejected.length;
     this.rejected.push(...rejected.slice(0, rejectedMax - this.rejected.length));
-    this.tally = this.tally === undefined ? tally : sumOf(this.tally, tally);
+    this.tally = sumOf(this.tally, tally);
   }
 
   result(): Omit<PushResult, "unread" | "problem"> {
-    const { tally = noInput, records, messages, duplicateMessages, rejectedCount, rejected } = this;
+    const { tally, records, messages, duplicateMessages, rejectedCount, rejected } = this;
     return { tally, records, messages, duplicateMessages, rejectedCount, rejected };
   }
 }
 
-const noInput: InputTally = {
-  ...{ rows: 0, samples: 0, missing: 0, duplicates: 0, conflicts: 0, blankLines: 0, repeatedHeaders: 0 },
-};
-
 function sumOf(a: InputTally, b: InputTally): InputTally {
-  const names = Object.keys(noInput) as (keyof InputTally)[];
+  const names = Object.keys(emptyTally) as (keyof InputTally)[];
   return Object.fromEntries(names.map((name) => [name, a[name] + b[name]])) as unknown as InputTally;
 }

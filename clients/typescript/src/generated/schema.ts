@@ -3386,7 +3386,7 @@ export interface components {
             records: number;
             /** @description Values in them */
             samples: number;
-            /** @description Values that mean that there is none, such as null and N/A */
+            /** @description Cells without a value, such as null and N/A */
             missing: number;
             /** @description Values that the body has more than once */
             duplicates: number;

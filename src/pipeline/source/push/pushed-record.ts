@@ -1,6 +1,6 @@
 import type { FieldError } from "../../../domain/field-rules.ts";
 
-/** A record of a body, or why it is none. */
+/** A record of a body, or the error of a text that cannot be read as a record. */
 export type PushedRecord = {
   /** From 1; 0 if the body has no lines. */
   readonly line: number;

@@ -5,7 +5,7 @@ import { quoted } from "../../../domain/cut-text.ts";
 import { UnusableSource } from "../../../domain/errors.ts";
 import { type FieldError, invalidText } from "../../../domain/field-rules.ts";
 import { detectLayout, type Layout, MissingColumns } from "../csv/layout.ts";
-import { Rejections } from "../csv/rejections.ts";
+import { Rejections, type RowPlace } from "../csv/rejections.ts";
 import { RowReader } from "../csv/row-reader.ts";
 import { GpuCache } from "../labels/gpu-cache.ts";
 import type { PushedBody } from "../push.ts";
@@ -21,8 +21,14 @@ const clustersMax = 20;
 export class RecordReader {
   readonly unread = new Set<string>();
   private readonly builder = new BatchBuilder();
-  /** The text of the record that is read. */
-  private readonly window = { bytes: Buffer.alloc(0), offset: 0 };
+  /** The record that is read, as a text once it is asked for: only what is rejected needs it. */
+  private readonly window = {
+    text: (): string => "",
+    offset: 0,
+    get bytes() {
+      return Buffer.from(this.text());
+    },
+  };
   private readonly rejections = new Rejections(this.window, this.builder, ",");
   private readonly readers = new LRUCache<string, RowReader | FieldError>({ max: layoutsMax });
   private readonly gpus = new LRUCache<string, GpuCache>({ max: clustersMax });
@@ -36,27 +42,26 @@ export class RecordReader {
   }
 
   add(record: PushedRecord): void {
-    if ("error" in record) return this.reject(record, record.error, record.raw);
+    const { line, index } = record;
+    const place = { line, start: index, end: Infinity };
+    this.window.offset = index;
+    this.window.text = () => ("error" in record ? record.raw : JSON.stringify(record.value));
+    if ("error" in record) return this.reject(place, record.error);
     const cells = cellsOf(record.value);
-    if (cells === undefined) return this.reject(record, noObject, JSON.stringify(record.value));
+    if (cells === undefined) return this.reject(place, noObject);
     for (const name of cells.unread) this.unread.add(name);
     const reader = this.readerFor(cells);
-    if ("reason" in reader) return this.reject(record, reader, JSON.stringify(record.value));
-    this.window.bytes = Buffer.from(JSON.stringify(record.value));
-    this.window.offset = record.index;
-    const { line, index } = record;
-    reader.read(cells.texts, { line, start: index, end: index + this.window.bytes.length });
+    if ("reason" in reader) return this.reject(place, reader);
+    reader.read(cells.texts, place);
   }
 
   takeBatch(): RecordBatch {
     return this.builder.build();
   }
 
-  private reject({ line, index }: PushedRecord, error: FieldError, raw: string): void {
+  private reject(place: RowPlace, error: FieldError): void {
     this.builder.count("rows");
-    this.window.bytes = Buffer.from(raw);
-    this.window.offset = index;
-    this.rejections.add({ line, start: index, end: index + this.window.bytes.length }, error);
+    this.rejections.add(place, error);
   }
 
   private readerFor({ names, clusterId = this.defaults.clusterId }: RecordCells): RowReader | FieldError {

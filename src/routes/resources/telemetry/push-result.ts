@@ -27,7 +27,7 @@ export const pushResultSchema = Type.Object(
     rows: counted("Records or rows in the body, the rejected ones included"),
     records: counted("Records that will be stored: one for each GPU and instant"),
     samples: counted("Values in them"),
-    missing: counted("Values that mean that there is none, such as null and N/A"),
+    missing: counted("Cells without a value, such as null and N/A"),
     duplicates: counted("Values that the body has more than once"),
     conflicts: counted("Values that differ from another one of the same GPU, instant and metric; the greatest is kept"),
     rejected_count: counted("Records and values that were rejected, and are in the quarantine"),
