@@ -14,6 +14,7 @@ import { addInventory } from "./telemetry/inventory-command.ts";
 import { addFaults } from "./telemetry/faults/faults-command.ts";
 import { addMcp } from "./telemetry/mcp.ts";
 import { addCompletions } from "./telemetry/completions/completions-command.ts";
+import { addClusters } from "./telemetry/clusters.ts";
 import { addExport } from "./telemetry/export.ts";
 import { history } from "./telemetry/history.ts";
 import {
@@ -38,7 +39,7 @@ import { watch } from "./telemetry/watch.ts";
 import { watchFaults } from "./telemetry/faults/watch-faults.ts";
 import { printError } from "../src/terminal/print.ts";
 
-// bun run telemetry -- gpus|hosts|latest|history|export|aggregates|coverage|usage|waste|inventory|changes|watch|top|faults|series|services|targets|scaling|queue|rejections|dead-letters|keys|sessions|whoami|mcp|completions
+// bun run telemetry -- gpus|hosts|clusters|stats|metrics|latest|history|export|aggregates|coverage|usage|waste|inventory|changes|watch|top|faults|series|services|targets|scaling|queue|rejections|dead-letters|keys|sessions|whoami|mcp|completions
 //   [--json] [--url http://localhost:8080]
 // A gateway that needs a key gets the one of TELEMETRY_KEY, or of the file TELEMETRY_KEY_FILE. TELEMETRY_CA_FILE, TELEMETRY_CERT_FILE and
 // TELEMETRY_CERT_KEY_FILE are for TLS.
@@ -121,6 +122,7 @@ filtered("gpus", "GPUs and MIG instances that have reported")
 filtered("hosts", "hosts, with the number of their active GPUs")
   .addOption(onlyState())
   .action((options) => hosts(output(), options as object));
+addClusters(program, output);
 filtered("latest", "newest record of each GPU and MIG instance")
   .option(...onlyGpu)
   .option(...metricNames)

@@ -91,7 +91,7 @@ const liveMs = 10 * 60_000;
 
 /** Says on standard error how old the newest of the records is, if it is not of a live fleet: a status compares with it, not with the
  *  clock. */
-function tellAge(rows: readonly { readonly status: string; readonly last_seen_at: string }[]): void {
+export function tellAge(rows: readonly { readonly status: string; readonly last_seen_at: string }[]): void {
   const newest = rows.reduce((latest, { last_seen_at: at }) => (at > latest ? at : latest), "");
   const ageMs = Date.now() - Date.parse(newest);
   if (!(ageMs > liveMs) || rows.every(({ status }) => status !== "active")) return;

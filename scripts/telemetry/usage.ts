@@ -1,13 +1,12 @@
 import { type Command, Option } from "commander";
-import { stringify } from "csv-stringify/sync";
 import { answerOf, type paths } from "gpu-telemetry-client";
 import { usageGroupFields, usageGroupings, usageSteps } from "../../src/domain/usage/usage.ts";
 import { defined } from "../../src/kit/defined.ts";
-import { textCell } from "../../src/routes/http/formats/csv-cells.ts";
 import { print } from "../../src/terminal/print.ts";
+import { csvRows } from "./csv-rows.ts";
 import { checkGpus, columnsIn, type Filters, queryOf } from "./fleet.ts";
 import { rangeOf, type TimeOptions } from "./history.ts";
-import { cellOf, type Output, type Row } from "./output.ts";
+import { type Output, type Row } from "./output.ts";
 import { type ShowOptions, showRows } from "./show-rows.ts";
 
 type Query = NonNullable<paths["/api/v1/usage"]["get"]["parameters"]["query"]>;
@@ -123,18 +122,10 @@ function show(
   columns: readonly string[],
   { csv = false, range, ...options }: ShowOptions & { readonly csv?: boolean | undefined; readonly range: string },
 ): void {
-  if (!csv) {
-    showRows(rows, columns, options);
-    if (!options.asJson) print(range);
-    return;
-  }
-  const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
-  const cells = rows.map((row) => names.map((name) => csvCell(row[name])));
-  print(stringify([names, ...cells]).trimEnd());
+  if (csv) return print(csvRows(rows));
+  showRows(rows, columns, options);
+  if (!options.asJson) print(range);
 }
-
-/** A cell that is safe on a terminal and in a spreadsheet, which would run a text that begins with `=`. */
-const csvCell = (value: unknown): string => (typeof value === "string" ? textCell(cellOf(value)) : cellOf(value));
 
 /** Adds the commands for usage. */
 export function addUsage(program: Command, output: () => Output, parseCount: (text: string) => number): void {

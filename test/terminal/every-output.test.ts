@@ -81,6 +81,9 @@ const range = ["--start", "2025-07-18T20:00:00Z", "--end", "2025-07-18T20:59:00Z
 const commands: Readonly<Record<string, readonly string[]>> = {
   gpus: [],
   hosts: [],
+  clusters: [],
+  stats: [],
+  metrics: [],
   latest: [],
   history: [],
   coverage: range,
@@ -109,7 +112,7 @@ test("no command of the terminal prints a text that deceives, as a table or as J
   for (const [name, args] of Object.entries(commands)) {
     const [table, json] = [await telemetry(name, ...args), await telemetry("--json", name, ...args)];
     expect([name, deceiving(table), deceiving(json)]).toEqual([name, [], []]);
-    if (["dead-letters", "keys", "queue", "whoami", "sessions", "completions"].includes(name)) continue;
+    if (["metrics", "dead-letters", "keys", "queue", "whoami", "sessions", "completions"].includes(name)) continue;
     expect([name, table.replaceAll(/[\s│]/g, "").includes("a\\u202eb\\u200bc")]).toEqual([name, true]);
     if (name !== "watch")
       expect([name, JSON.stringify(JSON.parse(json))]).toEqual([name, expect.stringContaining("\u202e")]);
