@@ -16,6 +16,12 @@ const closeTimeoutMs = 5000;
  *  after its whole time limit. */
 const idleMaxMs = 30_000;
 
+/** A connection that was idle for longer has to answer before it is used: whatever drops connections silently may have done so meanwhile.
+ *  In constant use, no answer is waited for. */
+const trustedMs = 1000;
+/** A server that answers later is overloaded or out of reach, and a new connection shows which of the two it is. */
+const answerTimeoutMs = 2000;
+
 /** A connection that waits for its next use. */
 interface IdleConnection {
   readonly connection: PostgresConnection;
@@ -32,13 +38,13 @@ export class PostgresPool {
 
   constructor(private readonly options: PostgresPoolOptions) {}
 
-  /** Takes a connection, which must be given back.
+  /** Takes a connection, which must be given back. One that was cut off silently while it was idle is replaced first.
    *  @param whileWaiting gives the signal that ends the wait in line
    *  @throws the signal's reason if the signal aborts during the wait in line; StoreUnavailable if the pool is closed
    *  before or during the call */
   async take(whileWaiting: () => AbortSignal): Promise<PostgresConnection> {
     if (this.isClosed) throw this.closedError();
-    if (this.taken.size < this.options.maxConnections) return this.next();
+    if (this.taken.size < this.options.maxConnections) return this.answering();
     const signal = whileWaiting();
     const turn = Promise.withResolvers<PostgresConnection>();
     const leave = (): void => {
@@ -79,17 +85,40 @@ export class PostgresPool {
   }
 
   private next(): PostgresConnection {
-    const connection = this.usable() ?? new PostgresConnection(this.options);
+    return this.takes(this.usable()?.connection ?? new PostgresConnection(this.options));
+  }
+
+  /** The next connection, once it is known to answer. */
+  private async answering(): Promise<PostgresConnection> {
+    const { clock } = this.options;
+    const idle = this.usable();
+    if (idle === undefined) return this.takes(new PostgresConnection(this.options));
+    const connection = this.takes(idle.connection);
+    if (clock.nowMs() - idle.sinceMs < trustedMs || (await this.answers(connection))) return connection;
+    connection.destroy();
+    if (this.isClosed) return connection;
+    // the others are as old, or older
+    this.discardIdle();
+    this.taken.delete(connection);
+    return this.takes(new PostgresConnection(this.options));
+  }
+
+  private async answers(connection: PostgresConnection): Promise<boolean> {
+    const { clock } = this.options;
+    return endsWithin(clock, answerTimeoutMs, () => connection.query("select 1")).catch(() => false);
+  }
+
+  private takes(connection: PostgresConnection): PostgresConnection {
     this.taken.add(connection);
     return connection;
   }
 
   /** The connection that was used last, if it can be used again. */
-  private usable(): PostgresConnection | undefined {
+  private usable(): IdleConnection | undefined {
     for (let last = this.idle.pop(); last !== undefined; last = this.idle.pop()) {
       const { connection, sinceMs } = last;
       const isFresh = Math.abs(this.options.clock.nowMs() - sinceMs) < idleMaxMs;
-      if (isFresh && connection.isUsable) return connection;
+      if (isFresh && connection.isUsable) return last;
       connection.destroy();
     }
     return undefined;

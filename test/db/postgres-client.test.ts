@@ -5,6 +5,7 @@ import { PostgresClient, type PostgresClientOptions } from "../../src/db/postgre
 import { tooCostly } from "../../src/db/too-costly.ts";
 import { stopwatch, systemClock } from "../../src/kit/clock.ts";
 import { ManualClock } from "../support/manual-clock.ts";
+import { openTcpProxy } from "../support/tcp-proxy.ts";
 
 setDefaultTimeout(60_000);
 
@@ -160,6 +161,37 @@ describe("connections", () => {
     expect(await pid()).toBe(first);
     await clock.advance(30_000);
     expect(await pid()).not.toBe(first);
+  });
+
+  test("that a firewall has cut silently while they were idle cost 2 s, whether they read or write, and a write is done once", async () => {
+    const { hostname: host, port } = new URL(server.url);
+    const proxy = await openTcpProxy({ host, port: Number(port) });
+    const clock = new ManualClock();
+    const client = open({ url: server.url.replace(port, String(proxy.port)), clock, maxConnections: 3 });
+    const cut = async (): Promise<void> => {
+      await Promise.all([1, 2, 3].map(() => client.query("select pg_sleep(0.05)")));
+      await clock.advance(1000);
+      proxy.dropSilently();
+    };
+    const after2s = async <T>(calls: readonly Promise<T>[]): Promise<T[]> => {
+      await until(() => clock.sleeperCount === 2 * calls.length);
+      await clock.advance(2000);
+      return Promise.all(calls);
+    };
+    try {
+      await client.query("create table dropped (n int)");
+      await cut();
+      expect(await after2s([client.query("select 1 as one")])).toEqual([[{ one: 1 }]]);
+      await cut();
+      const write = (n: number): Promise<unknown> =>
+        client.transaction((transaction) => transaction.query("insert into dropped values ($1)", [n]));
+      await after2s([write(1), write(2), write(3)]);
+      // a connection that answers is used again
+      await clock.advance(1000);
+      expect(await client.query("select n from dropped order by n")).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }]);
+    } finally {
+      await proxy.close();
+    }
   });
 
   test("are limited to the given number, and waiting calls get their turn", async () => {
