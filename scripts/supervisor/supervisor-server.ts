@@ -7,7 +7,8 @@ import type { Supervisor } from "./supervisor.ts";
 
 const count = Type.Integer({ minimum: 0, maximum: maxCount });
 const settings = Type.Record(Type.String(), Type.String());
-const roleRequest = Type.Object({ count, term: Type.Optional(Type.Integer({ minimum: 0 })), reason: Type.String() });
+const term = Type.Optional(Type.Integer({ minimum: 0 }));
+const roleRequest = Type.Object({ count, term, supersedes: term, reason: Type.String() });
 const scaleRequest = Type.Object({ counts: Type.Record(Type.String(), count), settings });
 const restartRequest = Type.Object({ settings });
 
@@ -16,6 +17,7 @@ class Refused extends Error {
   constructor(
     readonly status: number,
     message: string,
+    readonly details: Readonly<Record<string, unknown>> = {},
   ) {
     super(message);
   }
@@ -64,8 +66,8 @@ export class SupervisorServer {
       if (request.method === "GET") return Response.json(this.read(path));
       return Response.json(await this.change(path, await request.json().catch(() => ({}))));
     } catch (error) {
-      const status = error instanceof Refused ? error.status : 422;
-      return Response.json({ error: (error as Error).message }, { status });
+      const { status, details } = error instanceof Refused ? error : { status: 422, details: {} };
+      return Response.json({ error: (error as Error).message, ...details }, { status });
     }
   }
 
@@ -88,8 +90,12 @@ export class SupervisorServer {
     if (!isManagedRole(role)) throw new Refused(404, `${role} is none of ${managedRoles.join(", ")}`);
     if (!Value.Check(roleRequest, body))
       throw new Refused(400, "expected {count: 0 to 100, term: a number, reason: text}");
-    if (this.options.supervisor.scaleRole(role, body)) return this.options.supervisor.status.roles[role];
-    throw new Refused(409, `term ${body.term} is over: a later leader has asked for processes already`);
+    const { supervisor } = this.options;
+    if (supervisor.scaleRole(role, body)) return supervisor.status.roles[role];
+    const { term: known } = supervisor.status;
+    throw new Refused(409, `term ${body.term} is over: a later leader has asked for processes already`, {
+      term: known,
+    });
   }
 
   private async scale(body: unknown): Promise<unknown> {

@@ -12,6 +12,16 @@ export interface SupervisorOptions {
   readonly log: Logger;
 }
 
+/** The number of processes that a role should have. */
+export interface RoleRequest {
+  readonly count: number;
+  /** Of the leader that asks; absent for a person. */
+  readonly term?: number;
+  /** The last term of this supervisor, if the leader knows that it is none of etcd's history. Another leader may have come meanwhile, so it
+   *  counts only if it is still the last. */
+  readonly supersedes?: number;
+}
+
 /** The kill comes this long before everything must have stopped. */
 const killMarginMs = 500;
 const noCounts: Counts = { streamer: 0, collector: 0, gateway: 0, coordinator: 0, balancer: 0 };
@@ -89,11 +99,16 @@ export class Supervisor {
   }
 
   /** Sets the number of processes of a role.
-   *  @param term of the leader that asks; absent for a person
-   *  @returns false if a leader of a later term has asked before
+   *  @returns false if a leader of a later term has asked before, which the request does not supersede
    *  @throws the error of the file system */
-  scaleRole(role: ManagedRole, { count, term }: { readonly count: number; readonly term?: number }): boolean {
-    if (term !== undefined && term < (this.highestTerm ?? 0)) return false;
+  scaleRole(role: ManagedRole, { count, term, supersedes }: RoleRequest): boolean {
+    const { highestTerm = 0 } = this;
+    if (term !== undefined && term < highestTerm) {
+      if (supersedes !== highestTerm) return false;
+      this.options.log.warn(
+        `etcd has lost what it had, and counts terms from the beginning: term ${term} supersedes ${highestTerm}`,
+      );
+    }
     const who = term === undefined ? { commands: this.commandsWith({ [role]: count }) } : { highestTerm: term };
     this.save({ counts: { ...this.counts, [role]: count }, ...who });
     this.reconcile();

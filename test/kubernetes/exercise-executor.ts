@@ -23,7 +23,8 @@ export function exerciseExecutor(name: string, open: () => Promise<TestCluster>)
     let cluster: TestCluster;
     let dir: string;
     const clock = new ManualClock();
-    const request = { role: "collector", count: 3, term: "7", reason: "load" } as const;
+    const stillLeads = (): Promise<boolean> => Promise.resolve(true);
+    const request = { role: "collector", count: 3, term: "7", reason: "load", stillLeads } as const;
 
     beforeAll(async () => {
       cluster = await open();

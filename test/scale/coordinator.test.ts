@@ -54,7 +54,9 @@ test("the coordinator's requests are carried out, and those of an earlier term a
   await type("collectors", { COLLECTOR_INSTANCES: "1" });
   const executor = new LocalExecutor({ socket: join(folder, "run/supervisor.sock") });
   const ask = (count: number, term: string): Promise<unknown> =>
-    executor.scale({ role: "collector", count, term, reason: "lag" }).catch(String);
+    executor
+      .scale({ role: "collector", count, term, reason: "lag", stillLeads: () => Promise.resolve(false) })
+      .catch(String);
   expect(await ask(2, "7")).toBeUndefined();
   await until(() => runs(pidOf("collector-2")));
   expect(await ask(5, "6")).toContain("term 6 is over");

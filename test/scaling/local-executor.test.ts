@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -36,7 +36,8 @@ function open(): void {
   executor = new LocalExecutor({ socket });
 }
 
-const request = { role: "collector", count: 3, term: "4711", reason: "load" } as const;
+const stillLeads = (): Promise<boolean> => Promise.resolve(false);
+const request = { role: "collector", count: 3, term: "4711", reason: "load", stillLeads } as const;
 
 test("the supervisor starts and stops processes as the coordinator asks, and says which counts were requested last", async () => {
   await executor.scale(request);
@@ -58,6 +59,43 @@ test("a request of an earlier term is refused with the supervisor's reason, also
   open();
   expect(await late()).toContain(refusal);
   expect(await executor.requested("collector")).toMatchObject({ count: 3 });
+});
+
+describe("a supervisor that knows a term of an etcd that has lost what it had", () => {
+  const termNow = (): number | undefined => supervisor.status.term;
+  const leading = { ...request, term: "12", count: 5, stillLeads: () => Promise.resolve(true) };
+
+  test("follows the coordinator that leads, and its successors, also as the next supervisor", async () => {
+    await executor.scale(request);
+    await executor.scale(leading);
+    supervisor.tick();
+    expect([termNow(), await executor.requested("collector")]).toEqual([12, { count: 5, command: undefined }]);
+    await server.stop();
+    open();
+    expect(await executor.scale({ ...request, term: "11" }).catch(String)).toContain("term 11 is over");
+    await executor.scale({ ...request, term: "13", count: 4 });
+    expect([termNow(), await executor.requested("collector")]).toMatchObject([13, { count: 4 }]);
+  });
+
+  test("refuses a coordinator that was frozen after it had asked etcd, while another one came", async () => {
+    await executor.scale(request);
+    const frozen = {
+      ...leading,
+      stillLeads: async () => {
+        await executor.scale({ ...leading, term: "20", count: 7 });
+        return true;
+      },
+    };
+    expect(await executor.scale(frozen).catch(String)).toContain("term 12 is over");
+    expect([termNow(), await executor.requested("collector")]).toMatchObject([20, { count: 7 }]);
+  });
+
+  test("is not asked again while etcd does not answer", async () => {
+    await executor.scale(request);
+    const stillLeads = (): Promise<boolean> => Promise.reject(new Error("etcd does not answer"));
+    expect(await executor.scale({ ...leading, stillLeads }).catch(String)).toContain("etcd does not answer");
+    expect(termNow()).toBe(4711);
+  });
 });
 
 test("what a command has set is known after the coordinator has changed it, and to the next supervisor", async () => {

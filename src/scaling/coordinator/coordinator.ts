@@ -211,7 +211,9 @@ export class Coordinator extends BaseService {
     term: Term,
     [role, { to: count, reason }]: readonly [ScaledRole, ScalingDecision],
   ): Promise<void> {
-    await this.options.executor.scale({ role, count, term: term.revision, reason });
+    const { executor, records } = this.options;
+    const stillLeads = async (): Promise<boolean> => (await records.read(1)).leader?.term === term.revision;
+    await executor.scale({ role, count, term: term.revision, reason, stillLeads });
     this.unexecuted.delete(role);
   }
 }

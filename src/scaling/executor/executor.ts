@@ -7,6 +7,9 @@ export interface ScaleRequest {
   /** The term of the coordinator that decided: a request of an earlier term than the last one is refused. */
   readonly term: string;
   readonly reason: string;
+  /** Asks the records of the leader whether the term lasts at this moment. If it does, a later term that was seen before is not of this
+   *  history: etcd has lost what it had, and counts terms from the beginning. */
+  readonly stillLeads: () => Promise<boolean>;
 }
 
 /** A count that a person's command set. */
