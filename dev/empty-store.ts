@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
 import { dependencies } from "../package.json";
-import { migrationsFolder, noteNeeded } from "../src/db/migrations.ts";
+import { migrationsFolder, noteNeeded, usualJournal } from "../src/db/migrations.ts";
 import { PGliteDatabase } from "../src/db/pglite-database.ts";
 import { cacheFolder } from "./servers/trixie.ts";
 
@@ -48,5 +48,5 @@ function schemaHash(): string {
   for (const name of readdirSync(migrationsFolder).sort()) {
     if (name.endsWith(".sql")) hash.update(readFileSync(join(migrationsFolder, name)));
   }
-  return hash.update(noteNeeded()).digest("hex").slice(0, 12);
+  return hash.update(noteNeeded(usualJournal)).digest("hex").slice(0, 12);
 }

@@ -1,4 +1,5 @@
 import type { SqlExecutor } from "./client.ts";
+import { presentJournal, usualJournal } from "./migrations.ts";
 
 /** A database's engine and features, as detected. */
 export interface DatabaseEngine {
@@ -8,6 +9,8 @@ export interface DatabaseEngine {
   readonly isHypertable: boolean;
   /** The schema of TimescaleDB's functions; undefined if TimescaleDB is not loaded. */
   readonly timescaleSchema: string | undefined;
+  /** The table of the migrations, as SQL names it. */
+  readonly journal: string;
 }
 
 interface ServerRow {
@@ -16,11 +19,13 @@ interface ServerRow {
   readonly license: string | null;
   readonly timescale: string | null;
   readonly schema: string | null;
+  readonly journal: string | null;
 }
 
 const serverText = `
 select current_setting('server_version') as version, version() as build,
-  current_setting('timescaledb.license', true) as license, e.extversion as timescale, n.nspname as schema
+  current_setting('timescaledb.license', true) as license, e.extversion as timescale, n.nspname as schema,
+  ${presentJournal} as journal
 from (select 1) one
 left join pg_extension e on e.extname = 'timescaledb' left join pg_namespace n on n.oid = e.extnamespace`;
 
@@ -42,6 +47,7 @@ export async function detectEngine(executor: SqlExecutor): Promise<DatabaseEngin
     isHypertable,
     description: [serverName(server, isLoaded), ...facts].join("; "),
     timescaleSchema: isLoaded ? (schema ?? undefined) : undefined,
+    journal: server.journal ?? usualJournal,
   };
 }
 

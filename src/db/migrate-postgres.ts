@@ -1,9 +1,15 @@
-import { drizzle } from "drizzle-orm/postgres-js";
-import { migrate } from "drizzle-orm/postgres-js/migrator";
+import { readMigrationFiles } from "drizzle-orm/migrator";
 import { SchemaBehind } from "../domain/errors.ts";
-import { checkUsable, migrationsFolder, newestKnownMigrationMs, noteNeeded, readSchema } from "./migrations.ts";
+import {
+  checkUsable,
+  ensureJournal,
+  migrationsFolder,
+  newestKnownMigrationMs,
+  noteNeeded,
+  readSchema,
+} from "./migrations.ts";
 import type { PostgresClient } from "./postgres-client.ts";
-import type { PostgresConnection } from "./postgres-connection.ts";
+import type { SqlExecutor } from "./client.ts";
 
 /** The key of the lock: an arbitrary number, the same for every process of this program. */
 const lockKey = 7_165_201_384;
@@ -28,8 +34,9 @@ export async function migratePostgres(client: PostgresClient): Promise<void> {
       checkUsable(schema, client.description);
       // another process may have been quicker, even one of a newer version
       if (schema.newestMs >= newestKnownMigrationMs()) return;
-      await migrate(drizzle(withinTransaction(connection)), { migrationsFolder });
-      await connection.query(noteNeeded());
+      const journal = await ensureJournal(connection);
+      await runAfter(schema.newestMs, connection, journal);
+      await connection.query(noteNeeded(journal));
     }),
   );
 }
@@ -53,9 +60,12 @@ async function readNewest(client: PostgresClient): Promise<number> {
   return schema.newestMs;
 }
 
-/** drizzle creates its own table and then begins a transaction for the migrations. On the returned connection, the table and
- *  the migrations are part of our transaction. */
-function withinTransaction({ sql }: PostgresConnection): PostgresConnection["sql"] {
-  const begin = (work: (transaction: typeof sql) => unknown): unknown => work(sql);
-  return Object.assign(sql, { begin }) as typeof sql;
+/** Runs the migrations that are newer than the newest one of the database. drizzle's own function would need the right to create schemas,
+ *  even if there is nothing to create. */
+async function runAfter(newestMs: number, executor: SqlExecutor, journal: string): Promise<void> {
+  for (const { folderMillis, hash, sql } of readMigrationFiles({ migrationsFolder })) {
+    if (folderMillis <= newestMs) continue;
+    for (const statement of sql) await executor.query(statement);
+    await executor.query(`insert into ${journal} (hash, created_at) values ($1, $2)`, [hash, folderMillis]);
+  }
 }

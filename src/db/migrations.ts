@@ -2,6 +2,7 @@ import journal from "../../drizzle/meta/_journal.json";
 import type { SqlExecutor } from "./client.ts";
 import { contractions, oldestOfRule } from "./contractions.ts";
 import { SchemaAhead } from "../domain/errors.ts";
+import { literal } from "./session-settings.ts";
 
 /** The folder of the migrations, for drizzle. */
 export const migrationsFolder = `${import.meta.dir}/../../drizzle`;
@@ -20,30 +21,64 @@ export function newestKnownMigrationMs(): number {
   return Math.max(...journal.entries.map(({ when }) => when));
 }
 
-/** SQL expressions: the newest migration of the database, and the newest one that a program has to know. A program from before the
- *  rule about migrations leaves no comment: then all have to be known. */
-export const newestMigrationMs = "(select max(created_at)::float8 from drizzle.__drizzle_migrations)";
-export const neededMigrationMs = `coalesce(
-  substring(obj_description('drizzle.__drizzle_migrations'::regclass, 'pg_class') from '\\[(\\d+)\\]')::float8, ${newestMigrationMs})`;
+/** The journal of most databases: the table that says which migrations there are, as SQL names it. */
+export const usualJournal = "drizzle.__drizzle_migrations";
+
+/** SQL expressions: the journal in the schema of the tables, and the one that a database has now; null if there is none. The usual journal
+ *  belongs to this schema only if the tables are there. */
+const ownJournal = "format('%I.__drizzle_migrations', current_schema())";
+export const presentJournal = `case when to_regclass(${ownJournal}) is not null then ${ownJournal}
+  when to_regclass('gpus') is null then null
+  when to_regclass('${usualJournal}') is not null then '${usualJournal}' end`;
+
+/** An SQL expression: the newest migration of the database. */
+export function newestMigrationMs(journal: string): string {
+  return `(select max(created_at)::float8 from ${journal})`;
+}
+
+/** An SQL expression: the newest migration that a program has to know. A program from before the rule about migrations leaves no comment:
+ *  then all have to be known. */
+export function neededMigrationMs(journal: string): string {
+  return `coalesce(
+  substring(obj_description(${literal(journal)}::regclass, 'pg_class') from '\\[(\\d+)\\]')::float8, ${newestMigrationMs(journal)})`;
+}
 
 /** Reads what the database's migrations say. */
 export async function readSchema(executor: SqlExecutor): Promise<DatabaseSchema> {
   const none = { newestMs: 0, neededMs: 0 };
-  const tables = await executor.query("select 1 where to_regclass('drizzle.__drizzle_migrations') is not null");
-  if (tables.length === 0) return none;
+  const [found] = await executor.query<{ journal: string | null }>(`select ${presentJournal} as journal`);
+  if (!found?.journal) return none;
   const [row] = await executor.query<{ newestMs: number | null; neededMs: number | null }>(
-    `select ${newestMigrationMs} as "newestMs", ${neededMigrationMs} as "neededMs"`,
+    `select ${newestMigrationMs(found.journal)} as "newestMs", ${neededMigrationMs(found.journal)} as "neededMs"`,
   );
   return row === undefined ? none : { newestMs: row.newestMs ?? 0, neededMs: row.neededMs ?? 0 };
 }
 
+/** Makes the journal, unless there is one. A role that may not create schemas gets it among the tables, and so does one that finds
+ *  the usual schema, which is then that of others. The form is that of drizzle, which migrates the embedded store.
+ *  @returns its name */
+export async function ensureJournal(executor: SqlExecutor): Promise<string> {
+  const [row] = await executor.query<{ present: string | null; own: string; isUsual: boolean }>(
+    `select ${presentJournal} as present, ${ownJournal} as own,
+      has_database_privilege(current_database(), 'create')
+        and not exists (select from pg_namespace where nspname = 'drizzle') as "isUsual"`,
+  );
+  if (row === undefined) throw new Error("selecting the journal returned no row");
+  if (row.present !== null) return row.present;
+  if (row.isUsual) await executor.query("create schema drizzle");
+  const journal = row.isUsual ? usualJournal : row.own;
+  await executor.query(`create table ${journal} (id serial primary key, hash text not null, created_at bigint)`);
+  return journal;
+}
+
 /** A statement that says in the database which migration a program has to know from now on. It belongs to the transaction that migrates,
- *  or before it: before the migration, programs that do not know it still may use the database. */
-export function noteNeeded(): string {
+ *  or before it: before the migration, programs that do not know it still may use the database.
+ *  @param table the journal, as SQL names it */
+export function noteNeeded(table: string): string {
   const needed = contractions.at(-1)?.needs ?? oldestOfRule;
   const entry = journal.entries.find(({ tag }) => tag === needed);
   if (entry === undefined) throw new Error(`there is no migration ${needed}`);
-  return `comment on table drizzle.__drizzle_migrations is 'A program has to know migration ${needed} [${entry.when}] to use this database'`;
+  return `comment on table ${table} is 'A program has to know migration ${needed} [${entry.when}] to use this database'`;
 }
 
 /** @param place the database, for the message

@@ -8,7 +8,14 @@ import { SchemaAhead, StoreUnavailable } from "../domain/errors.ts";
 import type { SqlExecutor } from "./client.ts";
 import { afterDamage } from "./database-files.ts";
 import { freeMebibytesOf, reserveMebibytes } from "./free-space.ts";
-import { checkUsable, migrationsFolder, newestKnownMigrationMs, noteNeeded, readSchema } from "./migrations.ts";
+import {
+  checkUsable,
+  migrationsFolder,
+  newestKnownMigrationMs,
+  noteNeeded,
+  readSchema,
+  usualJournal,
+} from "./migrations.ts";
 import type { PGliteAnswer, PGliteCall, PGliteConnection, PGliteSession } from "./pglite-connection.ts";
 import { PGliteStatements } from "./pglite-statements.ts";
 import { isUniqueViolation } from "./sqlstate.ts";
@@ -129,9 +136,9 @@ async function bringUpToDate(database: PGlite, dataDir: string): Promise<void> {
   if (schema.newestMs >= newestKnownMigrationMs()) return;
   await checkSpaceToMigrate(executor, dataDir);
   // before as well: migrating is a transaction of its own, and a process that dies after it must not leave what an older version has said
-  if (schema.newestMs > 0) await executor.query(noteNeeded());
+  if (schema.newestMs > 0) await executor.query(noteNeeded(usualJournal));
   await migrate(drizzle(database), { migrationsFolder });
-  await executor.query(noteNeeded());
+  await executor.query(noteNeeded(usualJournal));
 }
 
 /** A migration may rewrite every record, with the indexes and the write-ahead log, before it deletes the old

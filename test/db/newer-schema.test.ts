@@ -7,7 +7,7 @@ import { makeBatch, messageOf } from "../../dev/make-batch.ts";
 import { startPipeline } from "../../dev/pipeline-process.ts";
 import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide-database.ts";
 import type { SqlExecutor } from "../../src/db/client.ts";
-import { neededMigrationMs, newestKnownMigrationMs } from "../../src/db/migrations.ts";
+import { neededMigrationMs, newestKnownMigrationMs, usualJournal } from "../../src/db/migrations.ts";
 import type { DatabaseChange } from "../../src/pipeline/store/database-change.ts";
 import type { HistorySettling } from "../../src/pipeline/store/history-settling.ts";
 import { openPGliteClient } from "../support/open-store.ts";
@@ -119,7 +119,7 @@ test("an embedded store whose migration fails already says what programs have to
   await makeDataDir(dataDir);
   const path = join(dataDir, "pglite");
   const client = await openPGliteClient(path);
-  const needed = `select ${neededMigrationMs} as needed`;
+  const needed = `select ${neededMigrationMs(usualJournal)} as needed`;
   const right = await client.query(needed);
   await client.query("comment on table drizzle.__drizzle_migrations is 'A program has to know migration x [1]'");
   // the last migration is run again, and finds what it adds

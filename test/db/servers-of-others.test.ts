@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { makeBatch, messageOf as makeMessage } from "../../dev/make-batch.ts";
 import { type PostgresServer, startPostgres } from "../../dev/servers/postgres.ts";
 import type { sessionSettings } from "../../src/db/session-settings.ts";
 import { InvalidConfig } from "../../src/domain/errors.ts";
@@ -90,7 +92,10 @@ describe("a database with other defaults", () => {
 describe("a user without rights", () => {
   test("learns which grant is missing, one after another, until the store opens", async () => {
     const url = new URL(await createDatabase(server, "rights", { plain: true }));
-    await asAdmin('create role "o\'Brien" login; create schema tele authorization "o\'Brien"', url.href);
+    await asAdmin(
+      'create role "o\'Brien" login; create schema tele; grant usage on schema tele to "o\'Brien"',
+      url.href,
+    );
     await asAdmin('alter role "o\'Brien" set search_path = tele', url.href);
     url.username = encodeURIComponent("o'Brien");
     const executed: string[] = [];
@@ -102,7 +107,49 @@ describe("a user without rights", () => {
       admin.username = "postgres";
       await asAdmin(statement, admin.href);
     }
-    expect(executed).toEqual([`GRANT CREATE, CONNECT, TEMPORARY ON DATABASE ${databaseOf(url.href)} TO "o'Brien"`]);
+    expect(executed).toEqual([`GRANT USAGE, CREATE ON SCHEMA tele TO "o'Brien"`]);
+  });
+
+  test.each(["in its search_path", "by ?schema"])(
+    "opens a store in the schema that it owns, named %s, also beside a pipeline that others have in the database",
+    async (named) => {
+      const isByPath = named === "in its search_path";
+      const owner = isByPath ? "owner_path" : "owner_url";
+      const url = new URL(await createDatabase(server, owner, { plain: isByPath }));
+      expect(await opening(url.href)).toBe("opened");
+      await asAdmin(`create role ${owner} login; create schema "My tele" authorization ${owner}`, url.href);
+      if (isByPath) await asAdmin(`alter role ${owner} set search_path = "My tele"`, url.href);
+      else url.searchParams.set("schema", "My tele");
+      url.username = owner;
+      const migrated = Bun.spawn([process.execPath, "scripts/db-migrate.ts"], {
+        cwd: join(import.meta.dir, "../.."),
+        env: { PATH: process.env.PATH, DATABASE_URL: url.href },
+        stderr: "pipe",
+      });
+      expect([await migrated.exited, await new Response(migrated.stderr).text()]).toEqual([0, ""]);
+      const { store, close } = await openPostgresStore({ url: url.href, migrate: false });
+      const batch = makeBatch([{ uuid: "a", timeMs: Date.UTC(2025, 6, 18), metrics: { temperature: 1 } }]);
+      expect(await store.ingest(makeMessage("a", batch))).toMatchObject({ recordsInserted: 1 });
+      await close();
+      const journals =
+        "select relnamespace::regnamespace::text as schema from pg_class where relname = '__drizzle_migrations'";
+      expect(await withClient(url.href, (client) => client.query(`${journals} order by 1`))).toEqual([
+        { schema: '"My tele"' },
+        { schema: "drizzle" },
+      ]);
+    },
+  );
+
+  test("needs no right on the database if it may create tables in the schema public", async () => {
+    const url = new URL(await createDatabase(server, "in_public", { plain: true }));
+    await asAdmin("create role in_public login", url.href);
+    url.username = "in_public";
+    const admin = new URL(url);
+    admin.username = "postgres";
+    expect(await opening(url.href)).toContain("execute: GRANT USAGE, CREATE ON SCHEMA public TO in_public");
+    await asAdmin("GRANT USAGE, CREATE ON SCHEMA public TO in_public", admin.href);
+    expect(await opening(url.href)).toBe("opened");
+    expect(await opening(url.href)).toBe("opened");
   });
 
   test("is told about a table and a schema that another role has", async () => {

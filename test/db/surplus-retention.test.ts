@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { makeBatch, messageOf } from "../../dev/make-batch.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
+import { usualJournal } from "../../src/db/migrations.ts";
 import { DatabaseWatch } from "../../src/pipeline/store/sql/database-watch.ts";
 import { SqlTelemetryStore } from "../../src/pipeline/store/sql/sql-telemetry-store.ts";
 import type { TelemetryStore } from "../../src/pipeline/store/telemetry-store.ts";
@@ -63,7 +64,10 @@ test("places are kept as long as rollups, and what no report says any more is de
 test("a report that comes again after it was deleted is known again, also to a collector that takes it for the newest", async () => {
   const { client, store, queries, retention } = opened;
   const watch = new DatabaseWatch({ client, place: "here", clock: systemClock, onChange: () => undefined });
-  const other = new SqlTelemetryStore(client, watch, () => Promise.resolve());
+  const other = new SqlTelemetryStore(client, watch, {
+    probe: () => Promise.resolve(),
+    journal: () => usualJournal,
+  });
   const report = (by: TelemetryStore, daysAgo: number, driverVersion: string) => {
     const timeMs = Date.now() - daysAgo * 86_400_000;
     const batch = makeBatch([{ uuid: "again", timeMs, driverVersion, metrics: { temperature: 1 } }]);

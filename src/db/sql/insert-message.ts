@@ -20,7 +20,7 @@ export interface MessageRow {
 const writerSchema = 12;
 
 // in the order of keys: another transaction that stores some of the messages waits for one of them before it has added any later one
-const text = `
+const textFor = (journal: string): string => `
 with added as (
   insert into ingested_messages (message_id, idempotency_key, source_id, from_offset, from_line, to_offset, to_line,
     rows, samples, missing, duplicates, conflicts, blank_lines, repeated_headers, rejected, writer_schema)
@@ -36,7 +36,15 @@ with added as (
   returning message_id
 )
 select (select json_agg(message_id) from added)::text as added, ${incarnation} as incarnation,
-  ${newestMigrationMs} as "newestMs", ${neededMigrationMs} as "neededMs", ${settledAmong("$16::text::float8[]")} as "settledHours"`;
+  ${newestMigrationMs(journal)} as "newestMs", ${neededMigrationMs(journal)} as "neededMs", ${settledAmong("$16::text::float8[]")} as "settledHours"`;
+
+/** Where messages are recorded. */
+export interface StoringPlace {
+  /** The hours of the messages' records, which the transaction must hold (`holdHours`). */
+  readonly hours: readonly number[];
+  /** The table of the migrations, as SQL names it. */
+  readonly journal: string;
+}
 
 /** The result of recording messages. */
 export interface InsertedMessages {
@@ -56,17 +64,16 @@ interface InsertedRow extends DatabaseSchema, Pick<InsertedMessages, "incarnatio
 
 /** Records messages as stored. It is the first statement of a transaction that stores records, so it also says which database
  *  the transaction runs in, and with which schema.
- *  @param messages with ids and keys of their own
- *  @param hours the hours of the messages' records, which the transaction must hold (`holdHours`) */
+ *  @param messages with ids and keys of their own */
 export async function insertMessages(
   executor: SqlExecutor,
   messages: readonly MessageRow[],
-  hours: readonly number[],
+  { hours, journal }: StoringPlace,
 ): Promise<InsertedMessages> {
   const texts = (value: (message: MessageRow) => string): string => textArray(messages.map(value));
   const numbers = (value: (message: MessageRow) => number): string => numberArray(messages.map(value));
   const tallies = tallyNames.map((name) => numbers(({ tally }) => tally[name]));
-  const [row] = await executor.query<InsertedRow>(text, [
+  const [row] = await executor.query<InsertedRow>(textFor(journal), [
     texts(({ messageId }) => messageId),
     texts(({ idempotencyKey }) => idempotencyKey),
     texts(({ source }) => source.sourceId),

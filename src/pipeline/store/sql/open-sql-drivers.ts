@@ -56,7 +56,10 @@ export function openSqlDrivers({
   return {
     notice: () => watch.notice(),
     identity: new SqlStoreIdentity(writer),
-    store: new SqlTelemetryStore(writer, watch, probe ?? (async () => watch.saw(await readIncarnation(writer)))),
+    store: new SqlTelemetryStore(writer, watch, {
+      probe: probe ?? (async () => watch.saw(await readIncarnation(writer))),
+      journal: () => engine().journal,
+    }),
     queries: new SqlTelemetryQueries(reader, questionLimitMs, usage),
     questions: {
       atATime: questionsAtATime,

@@ -10,6 +10,7 @@ import {
   type MessageRecords,
   type MessageRow,
   setMessageRecords,
+  type StoringPlace,
 } from "../../../db/sql/insert-message.ts";
 import { foldedAmong, type MessageKey, withdrawMessages } from "../../../db/sql/folded-messages.ts";
 import { insertQuarantine } from "../../../db/sql/insert-quarantine.ts";
@@ -30,6 +31,13 @@ import { TelemetryWriter, type WriteResult } from "./telemetry-writer.ts";
 import { MuchToUnsettle, unsettle, unsettleBefore } from "./unsettle.ts";
 import type { IngestMessage, IngestResult, SourceProgress, TelemetryStore } from "../telemetry-store.ts";
 
+export interface SqlTelemetryStoreOptions {
+  /** Throws StoreUnavailable if the database does not answer. */
+  readonly probe: () => Promise<void>;
+  /** The table of the migrations, as SQL names it. @throws StoreUnavailable until it is known */
+  readonly journal: () => string;
+}
+
 /** History in SQL: PGlite, PostgreSQL or TimescaleDB behind the client. */
 export class SqlTelemetryStore implements TelemetryStore {
   private unsettled = 0;
@@ -44,7 +52,7 @@ export class SqlTelemetryStore implements TelemetryStore {
   constructor(
     private readonly client: SqlClient,
     private readonly watch: DatabaseWatch,
-    private readonly probe: () => Promise<void>,
+    private readonly options: SqlTelemetryStoreOptions,
   ) {
     this.directory = new GpuDirectory(client);
     this.history = new GpuStateHistory(client, this.directory);
@@ -67,7 +75,7 @@ export class SqlTelemetryStore implements TelemetryStore {
   }
 
   ping(): Promise<void> {
-    return this.probe();
+    return this.options.probe();
   }
 
   close(): Promise<void> {
@@ -116,7 +124,8 @@ export class SqlTelemetryStore implements TelemetryStore {
     // before all statements that read
     holdHours(executor, hours);
     noteLateHours(executor, hours.filter(isOver));
-    const { added, incarnation, schema, settledHours } = await recordMessages(executor, messages, hours);
+    const place = { hours, journal: this.options.journal() };
+    const { added, incarnation, schema, settledHours } = await recordMessages(executor, messages, place);
     if (schema.newestMs > this.newestKnownMigrationMs) await this.checkNewer(executor, schema, settledHours);
     this.directory.enter(incarnation);
     this.ledger.enter(incarnation);
@@ -142,10 +151,8 @@ export class SqlTelemetryStore implements TelemetryStore {
       results[index] = result;
     }
     setMessageRecords(executor, rows);
-    await markContested(
-      executor,
-      written.flatMap(({ contested }) => contested),
-    );
+    const contested = written.flatMap((each) => each.contested);
+    await markContested(executor, contested);
     this.ledger.write(
       executor,
       indexes.map((index) => messages[index] as Ingesting),
@@ -174,10 +181,10 @@ export class SqlTelemetryStore implements TelemetryStore {
 async function recordMessages(
   executor: SqlTransaction,
   messages: readonly Ingesting[],
-  hours: readonly number[],
+  place: StoringPlace,
 ): Promise<InsertedMessages> {
   const [inserted, folded] = await Promise.all([
-    insertMessages(executor, messages.map(rowOf), hours),
+    insertMessages(executor, messages.map(rowOf), place),
     foldedAmong(executor, messages),
   ]);
   withdrawMessages(executor, [...inserted.added.intersection(folded)]);
