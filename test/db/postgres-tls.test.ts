@@ -6,6 +6,7 @@ import { PostgresClient } from "../../src/db/postgres-client.ts";
 import { parsePostgresUrl } from "../../src/db/postgres-url.ts";
 import { InvalidConfig } from "../../src/domain/errors.ts";
 import { systemClock as clock } from "../../src/kit/clock.ts";
+import { clientOf } from "../support/postgres-database.ts";
 import { messageOf } from "../../src/kit/message-of.ts";
 
 /** The connection's state as the server sees it, or the error. */
@@ -62,6 +63,47 @@ describe("a PostgreSQL server with TLS", () => {
       }
     },
   );
+
+  describe("that lets a user in only over TLS (hostssl)", () => {
+    const user = "guarded:pa%2Fss@";
+    let url: string;
+    beforeAll(async () => {
+      const lines = ["local all all trust", "host all postgres all trust", "hostssl all guarded all scram-sha-256"];
+      const admin = clientOf(server.url);
+      const [place] = await admin.query<{ file: string }>("select current_setting('hba_file') as file");
+      await admin.query("create role guarded login password 'pa/ss'");
+      await admin.query(`copy (select unnest(array['${lines.join("', '")}'])) to '${place?.file}'`);
+      await admin.query("select pg_reload_conf()");
+      url = server.url.replace("postgres@", user);
+      await until(async () => (await connected(url)).includes("no encryption"));
+      await admin.close();
+    });
+
+    const wantsTls =
+      /no encryption \(28000\); the server wants TLS: add \?sslmode=verify-full to DATABASE_URL, with DATABASE_CA_FILE/;
+    test.each([
+      ["", wantsTls],
+      ["sslmode=disable", wantsTls],
+      ["sslmode=prefer", /^TLS$/],
+      ["sslmode=require", /^TLS$/],
+      ["sslmode=verify-full&sslrootcert=CA", /^TLS$/],
+      ["sslmode=verify-full&sslrootcert=CERT", otherAuthority],
+      ["sslmode=require&sslrootcert=CERT", otherAuthority],
+    ])("answers '%s' with what it takes", async (query, expected) => {
+      const { caFile = "", certFile = "" } = server.certificates ?? {};
+      const found = await connected(`${url}?${query.replace("=CA", `=${caFile}`).replace("=CERT", `=${certFile}`)}`);
+      expect(found).toMatch(expected);
+      expect(found).not.toContain("ss@");
+    });
+
+    test("refuses a wrong password over TLS without showing it", async () => {
+      const found = await connected(`${url.replace("pa%2Fss", "wr0ng")}?sslmode=require`);
+      expect(found).toContain(
+        'password authentication failed for user "guarded" (28P01); correct the user or password',
+      );
+      expect(found).not.toContain("wr0ng");
+    });
+  });
 
   test("cancels a statement whose client has left, over TLS too", async () => {
     const url = `${server.url}?sslmode=verify-full&sslrootcert=${server.certificates?.caFile}`;
