@@ -86,6 +86,7 @@ export const commandGroups: readonly CommandGroup[] = [
       "test:pgbouncer": "a database behind pgbouncer, in each of its modes",
       "test:rolling": "restart gateways under load; no request may fail",
       "test:promql": "compare answers to PromQL with those of a Prometheus",
+      "test:remote-write": "a Prometheus writes while the gateway is killed",
       "test:fuzz": "mutated inputs for all readers and a gateway",
       typecheck: "check the types",
       lint: "check the style",

@@ -10,6 +10,7 @@ import { dashboardRoutes } from "../dashboard/dashboard-routes.ts";
 import { mcpRoutes } from "../mcp/mcp-routes.ts";
 import type { DeadLetters, Queue } from "../pipeline/queue/queue.ts";
 import type { PushIntake } from "../pipeline/source/push.ts";
+import type { WriteBody } from "../pipeline/source/remote-write.ts";
 import type { TargetStates } from "../pipeline/source/target-states.ts";
 import type { Questions } from "../pipeline/store/telemetry-queries.ts";
 import type { ServiceRegistry } from "../scaling/registry/service-registry.ts";
@@ -71,6 +72,8 @@ export interface GatewayOptions extends Omit<ProcessParts, "access"> {
   readonly queue: Pick<Queue, "stats" | "publish">;
   readonly push: PushIntake;
   readonly pushMaxBytes: number;
+  readonly write: PushIntake<WriteBody>;
+  readonly writeMaxBytes: number;
   readonly deadLetters: DeadLetters;
   readonly rejectedInputs: RejectedInputs;
   readonly serviceRegistry: Pick<ServiceRegistry, "list">;

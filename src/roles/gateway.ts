@@ -14,6 +14,7 @@ import { gatewayRoutes, type HttpOptions } from "./gateway-routes.ts";
 import type { SharedParts } from "./shared-parts.ts";
 import { type CompareStores, compareBeforeStart, comparingWithTopic, StoreCheck } from "./store-check.ts";
 import { openPush } from "./open-push.ts";
+import { openRemoteWrite } from "./open-remote-write.ts";
 import type { Role } from "./role.ts";
 
 /** The gateway's pages in the banner. */
@@ -75,6 +76,7 @@ function partsByConfig(shared: SharedParts) {
   const { settleAfterMinutes, settleHistory, clusterId, graphqlIntrospection: introspection, graphiql } = config;
   return {
     ...openPush(config, shared),
+    ...openRemoteWrite(config, shared),
     settleAfterMinutes,
     settleHistory,
     clusterId,

@@ -46,6 +46,12 @@ export async function driveEveryOperation(baseUrl: string, cluster_id: string): 
 /** The path parameters of a dead letter that does not exist. */
 const noKey = { params: { path: { key_id: "none" } } };
 const noLetter = { params: { path: { id: "01K0F3Z8Q4W5X6Y7Z8A9B0C1D2" } } };
+/** A request of remote write without series: a block of snappy whose content has 0 bytes. */
+const noSeries = {
+  body: "\0",
+  bodySerializer: (body: string) => body,
+  headers: { "content-type": "application/x-protobuf", "content-encoding": "snappy" },
+};
 const noRejection = { params: { path: { id: 999_999 } } };
 
 /** @returns the answer's count; 0 if the gateway answers not_found */
@@ -104,6 +110,10 @@ function callsOf(gateway: GatewayClient, cluster_id: string): Record<Operation, 
       counted(gateway.GET("/api/v1/hosts/{hostname}/gpus", { params: { path: { hostname: host_id } } })),
     "get /api/v1/telemetry": () => counted(gateway.GET("/api/v1/telemetry", { params: { query: { limit: 10_000 } } })),
     "post /api/v1/telemetry": () => counted(gateway.POST("/api/v1/telemetry", { body: [] })),
+    "post /api/v1/write": async () => {
+      const { response } = await gateway.POST("/api/v1/write", noSeries);
+      return response.status;
+    },
     "get /api/v1/telemetry/latest": () =>
       counted(gateway.GET("/api/v1/telemetry/latest", { params: { query: { limit: 10_000 } } })),
     "get /api/v1/telemetry/aggregates": () =>

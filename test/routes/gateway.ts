@@ -28,6 +28,7 @@ import { SqlRejectedInputs } from "../../src/pipeline/store/sql/sql-rejected-inp
 import { MemoryQueue } from "../../src/pipeline/queue/memory/memory-queue.ts";
 import { silentListener } from "../../src/pipeline/observe/pipeline-listener.ts";
 import { openPush } from "../../src/roles/open-push.ts";
+import { openRemoteWrite } from "../../src/roles/open-remote-write.ts";
 import type { TelemetryQueries } from "../../src/pipeline/store/telemetry-queries.ts";
 import { openMemoryStore } from "../support/open-store.ts";
 import { logSerializers } from "../../src/terminal/log.ts";
@@ -147,6 +148,7 @@ export function gatewayOver(
   const { queries: replaced } = options;
   const clock = options.clock ?? systemClock;
   const queue = new MemoryQueue({ topic: "telemetry", clock, capacityMessages: 10, leaseSeconds: 30, maxAttempts: 1 });
+  const registry = options.registry ?? new Registry();
   const logged: string[] = [];
   const log = logInto(logged);
   const hotTier = new MemoryHotTier({ onCoalesced: () => undefined });
@@ -167,6 +169,7 @@ export function gatewayOver(
     http,
     queue,
     ...openPush({ pushMaxMebibytes: 4, batchSize: 100 }, { queue, clock, listener: silentListener }),
+    ...openRemoteWrite({ remoteWriteClusterLabel: "cluster" }, { queue, clock, listener: silentListener, registry }),
     bodyMaxBytes: 4 * 1024 * 1024,
     deadLetters: queue,
     rejectedInputs: new SqlRejectedInputs(client),
@@ -184,7 +187,7 @@ export function gatewayOver(
     services: [],
     tls: undefined,
     door: { hosts: new HostNames({ listensOn: "127.0.0.1", own: [], allowed: [] }), corsOrigins: http.corsOrigins },
-    registry: new Registry(),
+    registry,
     version: "1.2.3",
     webSocket: parseConfig({}),
     stopping: new AbortController().signal,

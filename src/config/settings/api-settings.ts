@@ -44,6 +44,14 @@ export const apiSettings = {
     unit: "MiB",
     description: "Largest push of telemetry that a gateway accepts, after it is unpacked",
   }),
+  remoteWriteClusterLabel: Type.String({
+    env: "REMOTE_WRITE_CLUSTER_LABEL",
+    default: "cluster",
+    pattern: "^[a-zA-Z_][a-zA-Z0-9_]*$",
+    expects: "the name of a label, such as cluster",
+    description:
+      "The label that names the cluster of a series that a Prometheus writes to a gateway; series without it are of CLUSTER_ID",
+  }),
   corsOrigins: Type.Optional(
     Type.Array(Type.String({ pattern: "^(\\*|https?://[^/\\s]+)$" }), {
       env: "CORS_ORIGINS",

@@ -27,7 +27,7 @@ export interface ReadBody {
 }
 
 /** Reads a body in bounded memory. */
-export type ReadPush = (body: PushedBody, signal: AbortSignal) => ReadBody;
+export type ReadPush<Body = PushedBody> = (body: Body, signal: AbortSignal) => ReadBody;
 
 /** The body of a push cannot be used, or not from a place on: what was before it is used. */
 export class UnusablePush extends TelemetryError {
@@ -56,8 +56,8 @@ export class PushRefused extends TelemetryError {
 }
 
 /** A push: what was sent, and by whom. */
-export interface Push {
-  readonly body: PushedBody;
+export interface Push<Body = PushedBody> {
+  readonly body: Body;
   /** Whose turns it takes: clients take turns. */
   readonly client: string;
   /** The name under which the input is kept: in messages, in the quarantine. */
@@ -83,9 +83,9 @@ export interface PushResult {
 }
 
 /** Takes pushed telemetry into the queue. */
-export interface PushIntake {
+export interface PushIntake<Body = PushedBody> {
   /** Resolves when the messages outlive this process.
    *  @throws UnusablePush if no part of the body can be used; PushRefused; the errors of the queue; the signal's reason if it aborts.
    *    A part of the push may be in the queue then, and the same push again adds what is missing */
-  take(push: Push, signal: AbortSignal): Promise<PushResult>;
+  take(push: Push<Body>, signal: AbortSignal): Promise<PushResult>;
 }

@@ -7,6 +7,7 @@ import type { PipelineListener } from "../observe/pipeline-listener.ts";
 import type { Queue } from "../queue/queue.ts";
 import {
   type Push,
+  type PushedBody,
   type PushIntake,
   PushRefused,
   type PushResult,
@@ -15,8 +16,8 @@ import {
 } from "../source/push.ts";
 import { messagesOf } from "./batch-messages.ts";
 
-export interface QueuePushIntakeOptions {
-  readonly readPush: ReadPush;
+export interface QueuePushIntakeOptions<Body = PushedBody> {
+  readonly readPush: ReadPush<Body>;
   readonly queue: Pick<Queue, "publish" | "stats">;
   readonly messageMaxBytes: number;
   readonly clock: Clock;
@@ -34,14 +35,14 @@ const turns = { atATime: 8, atATimePerClient: 2, maxWaiting: 64, maxWaitingPerCl
 
 /** Publishes what clients push, a message or more for each batch. A message's key follows from the content of its batch: a push that is
  *  sent again, even after only a part of it had got into the queue, adds what is missing. */
-export class QueuePushIntake implements PushIntake {
+export class QueuePushIntake<Body = PushedBody> implements PushIntake<Body> {
   private readonly turns: FairTurns;
 
-  constructor(private readonly options: QueuePushIntakeOptions) {
+  constructor(private readonly options: QueuePushIntakeOptions<Body>) {
     this.turns = new FairTurns({ ...turns, clock: options.clock });
   }
 
-  async take(push: Push, signal: AbortSignal): Promise<PushResult> {
+  async take(push: Push<Body>, signal: AbortSignal): Promise<PushResult> {
     await this.checkRoom();
     try {
       return await this.turns.run(push.client, signal, () => this.publishAll(push, signal));
@@ -58,7 +59,7 @@ export class QueuePushIntake implements PushIntake {
     if (readyMessages + inFlightMessages >= capacityMessages) throw noRoom("The queue is full");
   }
 
-  private async publishAll(push: Push, signal: AbortSignal): Promise<PushResult> {
+  private async publishAll(push: Push<Body>, signal: AbortSignal): Promise<PushResult> {
     const { batches, unread } = this.options.readPush(push.body, signal);
     const sums = new Sums();
     let problem: UnusablePush | undefined;
@@ -73,7 +74,7 @@ export class QueuePushIntake implements PushIntake {
   }
 
   private async publish(
-    { sourceId, idempotencyKey }: Push,
+    { sourceId, idempotencyKey }: Push<Body>,
     { batch, sums, signal }: { readonly batch: RecordBatch; readonly sums: Sums; readonly signal: AbortSignal },
   ): Promise<void> {
     const { queue, clock, listener, messageMaxBytes } = this.options;

@@ -54,7 +54,7 @@ interface OperationText {
 
 /** The body of a successful response, with the schema of its elements or of its object. In the envelope: a `list`, a list with
  *  the instant at which it was read (`listAsOf`), a `part` of a list, a part with that instant (`partAsOf`), a `page` of history, `rows` of aggregates, or a `single` object. Without the envelope: a `plain` object in
- *  JSON, or plain text, with `text` as the example. The elements of lists are also available as CSV, NDJSON and Parquet. */
+ *  JSON, or plain text, with `text` as the example; `empty`: none, and what 204 says. The elements of lists are also available as CSV, NDJSON and Parquet. */
 type Success =
   | { readonly list: TSchema }
   | { readonly listAsOf: TSchema }
@@ -68,12 +68,13 @@ type Success =
   | { readonly rows: TSchema }
   | { readonly single: TSchema }
   | { readonly plain: TSchema; /** The description of a 503 with the same schema. */ readonly plain503?: string }
-  | { readonly text: string };
+  | { readonly text: string }
+  | { readonly empty: string };
 
 /** A response, with its content by media type. */
 interface Documented {
   readonly description: string;
-  readonly content: Readonly<Record<string, { readonly schema: TSchema; readonly example?: unknown }>>;
+  readonly content?: Readonly<Record<string, { readonly schema: TSchema; readonly example?: unknown }>>;
 }
 
 /** Makes the documentation of a route, for its `detail`. Responses are not checked at run time, because checking a page of
@@ -91,7 +92,7 @@ export function operation({
   body,
   ...success
 }: OperationText & Success) {
-  const isByRow = !("single" in success || "plain" in success || "text" in success);
+  const isByRow = !("single" in success || "plain" in success || "text" in success || "empty" in success);
   // probes are never limited
   const all: ErrorStatus[] = [
     ...errors,
@@ -109,7 +110,9 @@ export function operation({
     security: access.scope === "open" ? [] : securityNeeded,
     ...defined({ requestBody: body }),
     responses: {
-      [status ?? 200]: isByRow ? { ...success200, content: { ...success200.content, ...rowContents } } : success200,
+      [status ?? ("empty" in success ? 204 : 200)]: isByRow
+        ? { ...success200, content: { ...success200.content, ...rowContents } }
+        : success200,
       ...(accepted === undefined ? {} : { 202: { ...success200, description: accepted } }),
       ...others,
       ...defined({ 304: etag && notModified }),
@@ -133,6 +136,7 @@ const rowContents = {
 };
 
 function successResponses(success: Success): Record<number, Documented> & { 200: Documented } {
+  if ("empty" in success) return { 200: { description: success.empty } };
   if ("text" in success) {
     return {
       200: { description: "Success", content: { "text/plain": { schema: Type.String(), example: success.text } } },

@@ -7,6 +7,7 @@ import type { Tickets } from "../../access/tickets.ts";
 import type { FaultGuide } from "../../faults/fault-guide.ts";
 import type { Clock } from "../../kit/clock.ts";
 import type { PushIntake } from "../../pipeline/source/push.ts";
+import type { WriteBody } from "../../pipeline/source/remote-write.ts";
 import type { TargetStates } from "../../pipeline/source/target-states.ts";
 import type { QuarantineQueries } from "../../pipeline/store/telemetry-queries.ts";
 import type { ServiceRegistry } from "../../scaling/registry/service-registry.ts";
@@ -56,6 +57,10 @@ export interface ResourceParts {
   readonly push: PushIntake;
   /** The largest content of a push. */
   readonly pushMaxBytes: number;
+  /** Takes remote write into the queue. */
+  readonly write: PushIntake<WriteBody>;
+  /** The largest request of remote write, unpacked. */
+  readonly writeMaxBytes: number;
   /** CLUSTER_ID. */
   readonly clusterId: string;
   /** The coordinator's decisions. */

@@ -425,6 +425,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/write": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take remote write of a Prometheus
+         * @description Takes requests of Prometheus' remote write 1.0 and 2.0, and answers when the records of GPUs in them are in the queue; without etcd, when they are stored. Series that are no GPU's are counted and dropped. The headers X-Prometheus-Remote-Write-Samples-Written and so on count what was taken, also if it was sent before. docs/remote-write.md says how a Prometheus, vmagent or Alloy is configured.
+         */
+        post: operations["remoteWrite"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/coverage": {
         parameters: {
             query?: never;
@@ -6488,6 +6508,38 @@ export interface operations {
             401: components["responses"]["401"];
             403: components["responses"]["403"];
             406: components["responses"]["406"];
+            421: components["responses"]["421"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    remoteWrite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-protobuf;proto=prometheus.WriteRequest": string;
+                "application/x-protobuf;proto=io.prometheus.write.v2.Request": string;
+            };
+        };
+        responses: {
+            /** @description The samples are in the queue */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
             421: components["responses"]["421"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];

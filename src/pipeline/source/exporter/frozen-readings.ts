@@ -1,5 +1,5 @@
 import type { RecordBatch } from "../../../domain/batch.ts";
-import { offTimeMs } from "../exposition/exposition-reader.ts";
+import { offTimeMs } from "../exposition/added-samples.ts";
 
 /** Series that change from one collection to the next while a GPU works: each has at least three decimals, or counts. */
 const fastMetrics = [

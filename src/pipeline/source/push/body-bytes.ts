@@ -38,6 +38,22 @@ export async function* contentOf(
   }
 }
 
+/** All bytes of a body, as they were sent. @throws UnusablePush if it is too large or incomplete */
+export async function bytesOf(
+  bytes: ReadableStream<Uint8Array>,
+  { maxBytes, clock }: BodyLimits,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  let count = 0;
+  for await (const chunk of receivedFrom(bytes, clock)) {
+    count += chunk.length;
+    if (count > maxBytes) throw new UnusablePush("too_large", `The body has more than ${maxBytes} bytes`);
+    chunks.push(chunk);
+  }
+  // a plain array of bytes: readers of some formats treat a Buffer in another way
+  return new Uint8Array(Buffer.concat(chunks));
+}
+
 async function* receivedFrom(bytes: ReadableStream<Uint8Array>, clock: Clock): Chunks {
   const reader = bytes.getReader() as ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
   try {

@@ -1,5 +1,5 @@
 import { formatTimestamp } from "../../../domain/timestamp.ts";
-import type { OffTime } from "../exposition/exposition-reader.ts";
+import type { OffTime } from "../exposition/added-samples.ts";
 
 /** Scrapes that were missed together. */
 interface MissedTogether {

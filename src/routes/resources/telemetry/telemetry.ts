@@ -8,11 +8,17 @@ import { pushRoutes } from "./push-routes.ts";
 import { telemetryFields } from "./telemetry-fields.ts";
 import { telemetryRelations } from "./telemetry-relations.ts";
 import { telemetryRoutes } from "./telemetry-routes.ts";
+import { writeRoutes } from "./write-routes.ts";
 
 /** Telemetry of GPUs: the newest records, the history, aggregates, and subscriptions. */
 export const telemetry: Resource = {
   schemas: [aggregateSchema, telemetryRecordSchema, pushResultSchema],
-  routes: (parts) => [telemetryRoutes(parts.viewOf), aggregateRoutes(parts.viewOf, parts.clock), pushRoutes(parts)],
+  routes: (parts) => [
+    telemetryRoutes(parts.viewOf),
+    aggregateRoutes(parts.viewOf, parts.clock),
+    pushRoutes(parts),
+    writeRoutes(parts),
+  ],
   fields: (kit) => ({
     ...noFields,
     query: telemetryFields(kit),

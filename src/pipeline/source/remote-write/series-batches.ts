@@ -1,0 +1,171 @@
+import { LRUCache } from "lru-cache";
+import { rawMaxLength, type RecordBatch, type RejectedInput, valueMaxLength } from "../../../domain/batch.ts";
+import { BatchBuilder } from "../../../domain/batch-builder.ts";
+import { cutText } from "../../../domain/cut-text.ts";
+import { dialectOfName } from "../../../domain/dialects/dialect-of.ts";
+import type { RatioUnit } from "../../../domain/dialects/ratio-scale.ts";
+import { type FieldError, invalidText, missingField } from "../../../domain/field-rules.ts";
+import type { SampleTexts } from "../exposition/added-samples.ts";
+import type { CollectedSample } from "../exposition/collected-samples.ts";
+import { labelOf } from "../exposition/joined-identities.ts";
+import type { Label, MetricFamily } from "../exposition/scanned-exposition.ts";
+import { shown } from "../bytes/shown-text.ts";
+import { SharedTexts } from "../labels/shared-texts.ts";
+import type { WriteCounts } from "../remote-write.ts";
+import { RemoteTarget, type TargetPlace } from "./remote-target.ts";
+import type { WrittenMetadata, WrittenSample, WrittenSeries } from "./written-series.ts";
+
+/** More than a Prometheus scrapes; each takes about as much memory as what its exporter says. */
+const maxTargets = 5000;
+/** The families that are remembered; GPUs' exporters have some hundred. */
+const maxFamilies = 5000;
+/** The labels by which exporters name a GPU. */
+const identities = ["uuid", "gpu_uuid", "serial_number"];
+
+/** Where the series of a request belong. */
+export interface SeriesDefaults {
+  readonly clusterId: string;
+  readonly counts: WriteCounts;
+}
+
+/** The exporters whose series a process has received. */
+export class KnownExporters {
+  private readonly texts = new SharedTexts();
+  private readonly targets = new LRUCache<string, RemoteTarget>({ max: maxTargets });
+  private readonly known = new LRUCache<string, MetricFamily>({ max: maxFamilies });
+
+  /** The units of DCGM_FI_DEV_GPU_UTIL_RATIO in each job, whose exporters are probably of one release. */
+  private readonly unitsOfJobs = new LRUCache<string, Set<RatioUnit>>({ max: maxTargets });
+
+  /** @param clusterLabel the label that names a series' cluster */
+  constructor(readonly clusterLabel: string) {}
+
+  target(place: TargetPlace): RemoteTarget {
+    const job = JSON.stringify([place.clusterId, place.job]);
+    const key = job + place.instance;
+    let target = this.targets.get(key);
+    if (target !== undefined) return target;
+    const units = this.unitsOfJobs.get(job) ?? new Set();
+    this.unitsOfJobs.set(job, units);
+    this.targets.set(key, (target = new RemoteTarget(place, this.texts, units)));
+    return target;
+  }
+
+  learn({ name, ...family }: WrittenMetadata): void {
+    if (dialectOfName(name) !== undefined) this.known.set(name, family);
+  }
+
+  families(): ReadonlyMap<string, MetricFamily> {
+    return new Map(this.known.entries());
+  }
+}
+
+/** Makes batches of the series of one request. Samples with the same target and time become records as those of a scrape do. */
+export class SeriesBatches {
+  private readonly samples = new Map<RemoteTarget, CollectedSample[]>();
+  private builder = new BatchBuilder("Hostname");
+  private readonly texts: SampleTexts = { valueOf: ({ value }) => String(value), rejectionOf };
+  private seriesCount = 0;
+  private waiting = 0;
+  private rejectedCount = 0;
+
+  constructor(
+    private readonly exporters: KnownExporters,
+    private readonly defaults: SeriesDefaults,
+  ) {}
+
+  /** Number of samples that wait for the next batch. */
+  get size(): number {
+    return this.waiting + this.rejectedCount;
+  }
+
+  add(series: WrittenSeries): void {
+    const { counts } = this.defaults;
+    const index = this.seriesCount;
+    this.seriesCount += 1;
+    counts.histograms += series.histograms;
+    counts.exemplars += series.exemplars;
+    const stale = series.samples.filter(({ isStale }) => isStale).length;
+    const samples = stale === 0 ? series.samples : series.samples.filter(({ isStale }) => !isStale);
+    if (series.name === "") return this.reject({ ...series, samples: series.samples }, index, missingField("__name__"));
+    if (dialectOfName(series.name) === undefined || !namesGpu(series.labels)) {
+      return counts.add("no_gpu", series.samples.length);
+    }
+    counts.add("stale", stale);
+    if (samples.length > 0) this.addToTarget({ ...series, samples }, index);
+  }
+
+  /** Of everything that was added since the last batch. */
+  takeBatch(): RecordBatch {
+    const { builder, texts } = this;
+    const families = this.exporters.families();
+    // whole expositions first: they may decide what a part of one cannot
+    const targets = [...this.samples].sort(([, a], [, b]) => b.length - a.length);
+    for (const [target, samples] of targets) {
+      const read = target.read(samples, { builder, texts, families });
+      const { counts } = this.defaults;
+      counts.add("stored", read.samples);
+      counts.add("no_value", read.missing);
+      counts.add("rejected", read.rejected);
+      counts.add("no_gpu", read.ofNoGpu);
+      counts.add("other_spelling", read.repeated);
+    }
+    this.samples.clear();
+    [this.waiting, this.rejectedCount] = [0, 0];
+    this.builder = new BatchBuilder("Hostname");
+    return builder.build();
+  }
+
+  private addToTarget(series: WrittenSeries, index: number): void {
+    const place = this.placeOf(series.labels);
+    if ("reason" in place) return this.reject(series, index, place);
+    const { clusterLabel } = this.exporters;
+    const target = this.exporters.target(place);
+    const { labels, error } = target.shared(series.labels.filter(([name]) => name !== clusterLabel));
+    if (error !== undefined) return this.reject(series, index, error);
+    const named = { name: series.name, labels };
+    const waiting = this.samples.get(target) ?? [];
+    this.samples.set(target, waiting);
+    for (const sample of series.samples) waiting.push(collected(named, sample, index));
+    this.waiting += series.samples.length;
+  }
+
+  private placeOf(labels: readonly Label[]): TargetPlace | FieldError {
+    const { clusterLabel } = this.exporters;
+    const of = (label: string): string => labels.find(([name]) => name === label)?.[1] ?? "";
+    const clusterId = of(clusterLabel) || this.defaults.clusterId;
+    return invalidText(clusterLabel, clusterId) ?? { clusterId, job: of("job"), instance: of("instance") };
+  }
+
+  private reject({ name, labels, samples }: WrittenSeries, index: number, error: FieldError): void {
+    for (const sample of samples) {
+      this.builder.count("rows");
+      this.builder.reject(rejectionOf(collected({ name, labels }, sample, index), error));
+    }
+    this.rejectedCount += samples.length;
+    this.defaults.counts.add("rejected", samples.length);
+  }
+}
+
+function collected(
+  series: CollectedSample["series"],
+  { value, timeMs }: WrittenSample,
+  index: number,
+): CollectedSample {
+  return { series, value, timestampMs: timeMs, line: 0, byte: index };
+}
+
+function namesGpu(labels: readonly Label[]): boolean {
+  return identities.some((identity) => labelOf(labels, identity) !== "");
+}
+
+/** A sample that was rejected, as a line of an exposition has it. */
+function rejectionOf(
+  { series, value, timestampMs, line, byte }: CollectedSample,
+  { reason, field, value: wrong, message }: FieldError,
+): RejectedInput {
+  const labels = series.labels.map(([name, text]) => `${name}=${JSON.stringify(text)}`).join();
+  const raw = cutText(shown(`${series.name}{${labels}} ${value} ${timestampMs ?? ""}`), rawMaxLength);
+  const cut = (text: string): string => cutText(shown(text), valueMaxLength);
+  return { line, byte, reason, field: cut(field), value: cut(wrong), message, raw };
+}

@@ -1,0 +1,91 @@
+import { Type } from "@sinclair/typebox";
+import { Elysia } from "elysia";
+import { type PushResult, PushRefused, UnusablePush } from "../../../pipeline/source/push.ts";
+import { WriteCounts } from "../../../pipeline/source/remote-write.ts";
+import { requesterOf } from "../../http/access/requester.ts";
+import { ApiError } from "../../http/api-error.ts";
+import { operation } from "../../http/operation.ts";
+import { acceptsBody } from "../../http/parameters/accepts.ts";
+import type { ResourceParts } from "../resource.ts";
+import { writeProtocolOf, writeTypes } from "./write-request.ts";
+
+type Headers = Record<string, string | number | readonly string[] | undefined>;
+
+/** The route that takes remote write of a Prometheus, vmagent or Alloy. */
+export function writeRoutes({
+  write,
+  writeMaxBytes: maxBytes,
+  clusterId,
+}: Pick<ResourceParts, "write" | "writeMaxBytes" | "clusterId">) {
+  return new Elysia({ name: "remote-write", prefix: "/api/v1/write" }).post(
+    "",
+    async ({ request, set }) => {
+      const protocol = writeProtocolOf(request);
+      const bytes = request.body;
+      if (bytes === null) throw badBody("The body is empty");
+      const counts = new WriteCounts();
+      const { client, caller } = requesterOf(request);
+      const sourceId = `remote-write:${caller.grant.name || "anyone"}`;
+      const body = { protocol, bytes, clusterId, counts };
+      const push = { body, client, sourceId, idempotencyKey: undefined };
+      const result = await write
+        .take(push, request.signal)
+        .catch((error: unknown) => Promise.reject(answerOf(error, maxBytes)));
+      sayWritten(set.headers, counts, result.rejectedCount);
+      if (result.problem !== undefined) throw answerOf(result.problem, maxBytes);
+      if (result.rejectedCount > 0) throw partly(counts, result);
+      set.status = 204;
+    },
+    { ...acceptsBody({}), detail: writeDetail },
+  );
+}
+
+/** Source: https://prometheus.io/docs/specs/prw/remote_write_spec_2_0/#required-written-response-headers. What a rule drops, and what was
+ *  sent before, counts as written: the sender has no reason to tell that it was lost. */
+function sayWritten(headers: Headers, counts: WriteCounts, rejected: number): void {
+  headers["x-prometheus-remote-write-samples-written"] = String(Math.max(0, counts.samples - rejected));
+  headers["x-prometheus-remote-write-histograms-written"] = String(counts.histograms);
+  headers["x-prometheus-remote-write-exemplars-written"] = String(counts.exemplars);
+}
+
+/** Senders repeat a request after 503; after 429, Prometheus does so only if it is configured to, and drops it otherwise. */
+function answerOf(error: unknown, maxBytes: number): Error {
+  if (error instanceof PushRefused) {
+    const { message, retryAfterSeconds } = error;
+    return new ApiError(503, "no_room", {
+      message: `${message}; send the request again in ${retryAfterSeconds} s: what has arrived already is not stored twice`,
+      details: { retry_after_seconds: retryAfterSeconds },
+    });
+  }
+  if (!(error instanceof UnusablePush)) return error as Error;
+  if (error.problem !== "too_large") return badBody(error.message);
+  return new ApiError(413, "too_large", {
+    message: `${error.message}; at most ${maxBytes} bytes are accepted, unpacked: send fewer samples at a time`,
+    details: { max_bytes: maxBytes },
+  });
+}
+
+function partly({ samples }: WriteCounts, { rejectedCount, rejected: [first] }: PushResult): ApiError {
+  return badBody(
+    `${rejectedCount} of ${samples} samples were rejected, and are in the quarantine; the others are taken. The first: ${first?.message ?? ""}`,
+    { rejected: rejectedCount, samples },
+  );
+}
+
+const badBody = (message: string, details = {}): ApiError => new ApiError(400, "invalid_body", { message, details });
+
+const message = Type.String({ format: "binary", description: "The message, packed by snappy in the block format" });
+
+const writeDetail = operation({
+  id: "remoteWrite",
+  tag: "telemetry",
+  access: { scope: "write" },
+  summary: "Take remote write of a Prometheus",
+  description:
+    "Takes requests of Prometheus' remote write 1.0 and 2.0, and answers when the records of GPUs in them are in the queue; without etcd, when they " +
+    "are stored. Series that are no GPU's are counted and dropped. The headers X-Prometheus-Remote-Write-Samples-Written and so on count what was " +
+    "taken, also if it was sent before. docs/remote-write.md says how a Prometheus, vmagent or Alloy is configured.",
+  body: { required: true, content: Object.fromEntries(writeTypes.map((type) => [type, { schema: message }])) },
+  empty: "The samples are in the queue",
+  errors: [400, 413, 415, 500, 503],
+});

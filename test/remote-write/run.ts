@@ -1,0 +1,102 @@
+import { parseArgs } from "node:util";
+import { stringify } from "yaml";
+import type { ExporterDialect } from "../../dev/exporters/exporter-dialect.ts";
+import { serveExporters } from "../../dev/exporters/serve-exporters.ts";
+import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "../../dev/pipeline-process.ts";
+import { freePorts } from "../../dev/servers/free-ports.ts";
+import { openPrometheus } from "../../dev/servers/prometheus.ts";
+import { provideDatabase } from "../../dev/servers/provide-database.ts";
+import { provideEtcd } from "../../dev/servers/provide-etcd.ts";
+import { until } from "../../dev/until.ts";
+import { answersHelp } from "../../src/terminal/answers-help.ts";
+import { dataOf, figureOf } from "./prometheus-data.ts";
+import { differencesOf, recordsOf } from "./stored-data.ts";
+
+const usage = `A Prometheus, which is Debian's, scrapes simulated exporters and writes to a gateway that is killed once and restarted once.
+Then the store is compared with what the Prometheus has.
+  bun run test:remote-write [--hosts 6] [--seconds 60] [--dialect 4.9] [--shards 3]`;
+
+if (answersHelp(process.argv.slice(2), usage)) process.exit(0);
+const { values: given } = parseArgs({
+  options: {
+    hosts: { type: "string", default: "6" },
+    seconds: { type: "string", default: "60" },
+    dialect: { type: "string", default: "4.9" },
+    shards: { type: "string", default: "3" },
+  },
+});
+const [hosts, seconds, shards] = [Number(given.hosts), Number(given.seconds), Number(given.shards)];
+const clusterId = "alpha";
+
+const [port = 0] = await freePorts(1);
+const [etcd, database] = await Promise.all([provideEtcd(), provideDatabase()]);
+const settings = {
+  ...{ ROLE: "collector,gateway", PORT: String(port), CLUSTER_ID: clusterId, DATABASE_URL: database.url },
+  ...{ ETCD_ENDPOINTS: etcd.endpoints.join(), QUEUE_TOPIC: `remote-write-${crypto.randomUUID().slice(-8)}` },
+};
+let pipeline: PipelineProcess = startPipeline(settings);
+await urlOf(pipeline);
+// the Prometheus has no names of hosts
+const url = `http://127.0.0.1:${port}`;
+
+async function restart(signal: NodeJS.Signals): Promise<void> {
+  console.log(`the gateway gets ${signal}`);
+  await stopPipeline(pipeline, signal);
+  await Bun.sleep(2000);
+  pipeline = startPipeline(settings);
+  await urlOf(pipeline);
+}
+
+const exporters = serveExporters({
+  ...{ hosts, gpusPerHost: 8, seed: 7, intervalMs: 1000, clusterId, per: "port", port: 0 },
+  ...{ dialect: given.dialect as ExporterDialect, shares: { mig: 0.2, timeSlicing: 0.2, vgpu: 0.2, series: 0.5 } },
+});
+const prometheus = await openPrometheus(
+  stringify({
+    global: { scrape_interval: "1s" },
+    scrape_configs: [
+      { job_name: "dcgm", static_configs: [{ targets: exporters.targets.map(({ address }) => address) }] },
+    ],
+    // more than one shard divides a scrape between requests
+    remote_write: [{ url: `${url}/api/v1/write`, queue_config: { min_shards: shards, max_samples_per_send: 500 } }],
+  }),
+  {},
+);
+try {
+  await until(async () => (await dataOf(prometheus.url, clusterId)).records.size > 0, { timeoutMs: 60_000 });
+  await Bun.sleep((seconds * 1000) / 3);
+  await restart("SIGKILL");
+  await Bun.sleep((seconds * 1000) / 3);
+  await restart("SIGTERM");
+  await Bun.sleep((seconds * 1000) / 3);
+  await exporters.stop();
+  const compared = async () => {
+    const { samples, records } = await dataOf(prometheus.url, clusterId);
+    return {
+      samples,
+      records: records.size,
+      differences: differencesOf(await recordsOf((path) => fetch(url + path)), records),
+    };
+  };
+  let last = await compared();
+  const isEqual = async (): Promise<boolean> => {
+    await Bun.sleep(3000);
+    last = await compared();
+    return last.differences.length === 0;
+  };
+  await until(isEqual, { timeoutMs: 180_000 }).catch(() => undefined);
+  const failed = await figureOf(prometheus.url, "prometheus_remote_storage_samples_failed_total");
+  const retried = await figureOf(prometheus.url, "prometheus_remote_storage_samples_retried_total");
+  const dropped = await figureOf(prometheus.url, "prometheus_remote_storage_samples_dropped_total");
+  const { samples, records, differences } = last;
+  for (const difference of differences.slice(0, 20)) console.log(difference);
+  console.log(`${samples} samples in ${records} records; ${differences.length} differ`);
+  console.log(`the Prometheus counts failed ${failed}, dropped ${dropped}, sent again ${retried}`);
+  const isRight = differences.length === 0 && failed === 0 && records > hosts * 8 && retried > 0;
+  process.exitCode = isRight ? 0 : 1;
+} finally {
+  await prometheus.close();
+  await stopPipeline(pipeline, "SIGKILL");
+  await etcd.stop();
+  await database.stop();
+}
