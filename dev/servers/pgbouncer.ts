@@ -18,7 +18,7 @@ export interface Pgbouncer {
  *  @throws Error with the last lines of its log */
 export async function startPgbouncer(databaseUrl: string, settings: readonly string[]): Promise<Pgbouncer> {
   const { hostname, port: serverPort, pathname, username } = new URL(databaseUrl);
-  const trixie = await trixieFolder(["pgbouncer"]);
+  const trixie = await trixieFolder();
   const [port] = (await freePorts(1)) as [number];
   const folder = makeRunFolder();
   const lines = [

@@ -3,8 +3,8 @@ import { homedir, userInfo } from "node:os";
 import { join } from "node:path";
 import { lastLines } from "./last-lines.ts";
 
-/** The packages in the servers' folder of Debian trixie: PostgreSQL 17 with TimescaleDB, etcd 3.5, NATS. */
-const serverPackages = ["postgresql-17-timescaledb", "etcd-server", "etcd-client", "nats-server"];
+/** The packages in the servers' folder of Debian trixie: PostgreSQL 17 with TimescaleDB and pgbouncer, etcd 3.5, NATS. */
+const serverPackages = ["postgresql-17-timescaledb", "etcd-server", "etcd-client", "nats-server", "pgbouncer"];
 
 /** The PATH for system programs: the PATH of this process may lack their folders. */
 export const systemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
