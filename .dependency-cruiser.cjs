@@ -13,7 +13,7 @@ const layer = (name, path, allowed) => ({
 /** The interfaces of a pipeline room are the files directly in its folder; its drivers are in subfolders. */
 const interfacesOf = (rooms) => `^src/pipeline/(${rooms})/[^/]+\\.ts$`;
 
-/** The interfaces of rooms that the API shows; those that are not built yet have theirs directly in their folder. */
+/** The interfaces of rooms that the API shows. */
 const shownRooms = "^src/((access|faults|tls)|scaling/(registry|coordinator))/[^/]+\\.ts$";
 
 const pipelineRoom = (room, ...allowed) =>
@@ -71,7 +71,6 @@ module.exports = {
       interfacesOf("store|hot"),
       "^src/scaling/election/[^/]+\\.ts$",
     ]),
-    // Rooms that are not built yet: docs/ARCHITECTURE.md says what each will contain.
     layer("dashboard", "^src/dashboard/", ["^src/dashboard/", "^src/routes/http/", "^clients/typescript/src/"]),
     layer("dashboard-in-browsers", "^src/dashboard/(browser|model)/", [
       "^src/dashboard/((browser|model)/|pages\\.ts$)",

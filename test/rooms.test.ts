@@ -4,12 +4,10 @@ import { join } from "node:path";
 import manifest from "../package.json";
 
 // docs/ARCHITECTURE.md has tables of the rooms and of the packages. They name every room and package that exists, and no other.
-// Another table lists the planned rooms. When a planned room gets its folder, its row moves to a table of rooms.
 
 const root = join(import.meta.dir, "..");
 const page = readFileSync(join(root, "docs/ARCHITECTURE.md"), "utf8");
 const contributing = readFileSync(join(root, "CONTRIBUTING.md"), "utf8");
-const rules = readFileSync(join(root, ".dependency-cruiser.cjs"), "utf8");
 
 /** The first cell of each row in the table whose header begins with this text, without backquotes. */
 function firstCells(header: string): string[] {
@@ -40,27 +38,16 @@ describe("the rooms", () => {
       expect(foldersIn(path).length).toBeLessThanOrEqual(maxRooms);
     });
   }
-
-  test("that are planned do not exist yet, but already have import rules", () => {
-    const future = firstCells("future room");
-    expect(future.length).toBeGreaterThan(0);
-    for (const path of future) {
-      expect([path, existsSync(join(root, path))]).toEqual([path, false]);
-      const [, room = path] = /^src\/(?:pipeline\/)?(\w+)/.exec(path) ?? [];
-      expect([path, new RegExp(`(?:layer|pipelineRoom)\\("${room}"`).test(rules)]).toEqual([path, true]);
-    }
-  });
 });
 
 for (const [name, text] of [
   ["docs/ARCHITECTURE.md", page],
   ["CONTRIBUTING.md", contributing],
 ] as const) {
-  test(`every path under src, dev, test, scripts or bench in ${name} exists, except the planned rooms`, () => {
+  test(`every path under src, dev, test, scripts or bench in ${name} exists`, () => {
     const paths = [...text.matchAll(/`((?:src|dev|test|scripts|bench)\/[\w./-]*)`/g)].map(([, path = ""]) => path);
-    const future = firstCells("future room");
     expect(paths.length).toBeGreaterThan(20);
-    expect(paths.filter((path) => !future.includes(path) && !existsSync(join(root, path)))).toEqual([]);
+    expect(paths.filter((path) => !existsSync(join(root, path)))).toEqual([]);
   });
 }
 

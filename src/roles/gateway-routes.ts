@@ -9,6 +9,7 @@ import type { SignIn } from "../access/sign-in.ts";
 import { dashboardRoutes } from "../dashboard/dashboard-routes.ts";
 import { mcpRoutes } from "../mcp/mcp-routes.ts";
 import type { DeadLetters, Queue } from "../pipeline/queue/queue.ts";
+import type { OtlpBody } from "../pipeline/source/otlp.ts";
 import type { PushIntake } from "../pipeline/source/push.ts";
 import type { WriteBody } from "../pipeline/source/remote-write.ts";
 import type { TargetStates } from "../pipeline/source/target-states.ts";
@@ -73,6 +74,7 @@ export interface GatewayOptions extends Omit<ProcessParts, "access"> {
   readonly push: PushIntake;
   readonly pushMaxBytes: number;
   readonly write: PushIntake<WriteBody>;
+  readonly otlp: PushIntake<OtlpBody>;
   readonly writeMaxBytes: number;
   readonly deadLetters: DeadLetters;
   readonly rejectedInputs: RejectedInputs;

@@ -114,6 +114,8 @@ function callsOf(gateway: GatewayClient, cluster_id: string): Record<Operation, 
       const { response } = await gateway.POST("/api/v1/write", noSeries);
       return response.status;
     },
+    "post /v1/metrics": async () =>
+      Object.keys(await answerOf(gateway.POST("/v1/metrics", { body: { resourceMetrics: [] } }))).length,
     "get /api/v1/telemetry/latest": () =>
       counted(gateway.GET("/api/v1/telemetry/latest", { params: { query: { limit: 10_000 } } })),
     "get /api/v1/telemetry/aggregates": () =>

@@ -70,8 +70,9 @@ const operations = (): [path: string, operation: Operation, method: string][] =>
     Object.entries(item).map(([method, operation]) => [path, operation, method] as [string, Operation, string]),
   );
 
-/** The least body that an operation reads: a list of no records, a request of remote write without series. */
+/** The least body that an operation reads: a list of no records, an export without metrics, a request of remote write without series. */
 function emptyBodyOf(types: readonly string[]): Pick<RequestInit, "body" | "headers"> {
+  if (types.includes("application/x-protobuf")) return { body: "{}", headers: { "content-type": "application/json" } };
   if (types.includes("application/json")) return { body: "[]", headers: { "content-type": "application/json" } };
   const [type] = types.filter((each) => each.startsWith("application/x-protobuf"));
   return type === undefined ? {} : { body: "\0", headers: { "content-type": type, "content-encoding": "snappy" } };
@@ -169,6 +170,7 @@ describe("the OpenAPI document", () => {
       "/health/live",
       "/health/ready",
       "/metrics",
+      "/v1/metrics",
     ]);
   });
 

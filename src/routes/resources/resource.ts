@@ -6,6 +6,7 @@ import type { SessionAdministration } from "../../access/session-store.ts";
 import type { Tickets } from "../../access/tickets.ts";
 import type { FaultGuide } from "../../faults/fault-guide.ts";
 import type { Clock } from "../../kit/clock.ts";
+import type { OtlpBody } from "../../pipeline/source/otlp.ts";
 import type { PushIntake } from "../../pipeline/source/push.ts";
 import type { WriteBody } from "../../pipeline/source/remote-write.ts";
 import type { TargetStates } from "../../pipeline/source/target-states.ts";
@@ -59,7 +60,9 @@ export interface ResourceParts {
   readonly pushMaxBytes: number;
   /** Takes remote write into the queue. */
   readonly write: PushIntake<WriteBody>;
-  /** The largest request of remote write, unpacked. */
+  /** Takes metrics by OTLP into the queue. */
+  readonly otlp: PushIntake<OtlpBody>;
+  /** The largest request of remote write and of OTLP, unpacked. */
   readonly writeMaxBytes: number;
   /** CLUSTER_ID. */
   readonly clusterId: string;

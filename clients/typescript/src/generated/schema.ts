@@ -445,6 +445,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take metrics by OTLP/HTTP
+         * @description Takes exports of metrics of OpenTelemetry's collectors, and answers when the records of GPUs in them are in the queue; without etcd, when they are stored. Gauges and cumulative sums are read under the names of dcgm-exporter and the other exporters, and those of OpenTelemetry's conventions for hardware (hw.gpu.*). Data points that are no GPU's are counted and dropped.
+         */
+        post: operations["exportMetrics"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/coverage": {
         parameters: {
             query?: never;
@@ -3143,6 +3163,23 @@ export interface components {
             };
         };
         /**
+         * @description ExportMetricsServiceResponse of OTLP
+         * @example {
+         *       "partialSuccess": {
+         *         "rejectedDataPoints": "1",
+         *         "errorMessage": "hw.energy is a sum of deltas; send cumulative sums"
+         *       }
+         *     }
+         */
+        OtlpAnswer: {
+            partialSuccess?: {
+                /** @description How many data points were rejected */
+                rejectedDataPoints: string;
+                /** @description Why, of the first of them */
+                errorMessage: string;
+            };
+        };
+        /**
          * @description State of the pipeline
          * @example {
          *       "queue": {
@@ -4636,6 +4673,7 @@ export type JobUsage = components['schemas']['JobUsage'];
 export type Me = components['schemas']['Me'];
 export type Metric = components['schemas']['Metric'];
 export type NewAccessKey = components['schemas']['NewAccessKey'];
+export type OtlpAnswer = components['schemas']['OtlpAnswer'];
 export type Pipeline = components['schemas']['Pipeline'];
 export type Probe = components['schemas']['Probe'];
 export type PromqlBuild = components['schemas']['PromqlBuild'];
@@ -6534,6 +6572,59 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            421: components["responses"]["421"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    exportMetrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "resourceMetrics": []
+                 *     }
+                 */
+                "application/json": {
+                    resourceMetrics: {
+                        [key: string]: unknown;
+                    }[];
+                } & {
+                    [key: string]: unknown;
+                };
+                "application/x-protobuf": string;
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "partialSuccess": {
+                     *         "rejectedDataPoints": "1",
+                     *         "errorMessage": "hw.energy is a sum of deltas; send cumulative sums"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OtlpAnswer"];
+                };
             };
             400: components["responses"]["400"];
             401: components["responses"]["401"];

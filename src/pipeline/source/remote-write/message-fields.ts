@@ -11,7 +11,11 @@ export class MessageFields {
   private readonly reader: BinaryReader;
   private readonly view: DataView;
 
-  constructor(bytes: Uint8Array) {
+  /** @param what the message, for errors */
+  constructor(
+    bytes: Uint8Array,
+    private readonly what = "message of remote write",
+  ) {
     this.reader = new BinaryReader(bytes, decodeText);
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
@@ -26,7 +30,7 @@ export class MessageFields {
   each(end: number, read: (field: number, type: WireType) => boolean): void {
     const { reader } = this;
     while (reader.pos < end) this.next(read);
-    if (reader.pos !== end) throw malformed(`a field does not end where its message does (byte ${end})`);
+    if (reader.pos !== end) throw this.malformed(`a field does not end where its message does (byte ${end})`);
   }
 
   /** Reads one field. */
@@ -36,7 +40,7 @@ export class MessageFields {
       const [field, type] = reader.tag();
       if (!read(field, type)) reader.skip(type, field);
     } catch (error) {
-      throw error instanceof UnusablePush ? error : malformed(`${(error as Error).message} (byte ${reader.pos})`);
+      throw error instanceof UnusablePush ? error : this.malformed(`${(error as Error).message} (byte ${reader.pos})`);
     }
   }
 
@@ -48,7 +52,8 @@ export class MessageFields {
   end(): number {
     const length = this.reader.uint32();
     const end = this.reader.pos + length;
-    if (end > this.reader.len) throw malformed(`a message of ${length} bytes is cut off (byte ${this.reader.pos})`);
+    if (end > this.reader.len)
+      throw this.malformed(`a message of ${length} bytes is cut off (byte ${this.reader.pos})`);
     return end;
   }
 
@@ -84,18 +89,33 @@ export class MessageFields {
     return Number(this.reader.int64());
   }
 
+  /** A fixed number of nanoseconds, in whole milliseconds. */
+  nanosecondsAsMs(): number {
+    return Number(BigInt(this.reader.fixed64()) / 1_000_000n);
+  }
+
+  /** A signed integer of 64 bits, in 8 bytes. */
+  fixedInteger(): number {
+    return Number(this.reader.sfixed64());
+  }
+
+  /** A signed integer of 64 bits. */
+  integerText(): string {
+    return String(this.reader.int64());
+  }
+
   double(): { readonly value: number; readonly isStale: boolean } {
     const value = this.reader.double();
     return { value, isStale: Number.isNaN(value) && this.view.getBigUint64(this.reader.pos - 8, true) === staleBits };
+  }
+
+  /** The error of a body that is no such message. */
+  malformed(reason: string): UnusablePush {
+    return new UnusablePush("malformed", `The body is no ${this.what}: ${reason}`);
   }
 }
 
 /** Short texts are decoded several times as fast as by TextDecoder. */
 function decodeText(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
-}
-
-/** The error of a body that is no message. */
-export function malformed(reason: string): UnusablePush {
-  return new UnusablePush("malformed", `The body is no message of remote write: ${reason}`);
 }

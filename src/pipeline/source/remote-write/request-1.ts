@@ -1,5 +1,5 @@
 import type { Label } from "../exposition/scanned-exposition.ts";
-import { malformed, MessageFields } from "./message-fields.ts";
+import { MessageFields } from "./message-fields.ts";
 import { readSample } from "./read-sample.ts";
 import {
   familyTypeOf,
@@ -20,7 +20,8 @@ export function* partsOfRequest1(bytes: Uint8Array): Generator<WrittenPart, void
       if (field === 1) part = { series: seriesOf(fields) };
       else if (field === 3) part = { metadata: metadataOf(fields) };
       // the numbers of one version are reserved in the other
-      else if (field === 4 || field === 5) throw malformed("it is of version 2.0, and its Content-Type says 1.0");
+      else if (field === 4 || field === 5)
+        throw fields.malformed("it is of version 2.0, and its Content-Type says 1.0");
       return part !== undefined;
     });
     if (part !== undefined) yield part;

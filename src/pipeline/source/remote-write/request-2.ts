@@ -1,5 +1,5 @@
 import type { Label } from "../exposition/scanned-exposition.ts";
-import { malformed, MessageFields } from "./message-fields.ts";
+import { MessageFields } from "./message-fields.ts";
 import { readSample } from "./read-sample.ts";
 import { familyTypeOf, type WrittenPart, type WrittenSample } from "./written-series.ts";
 
@@ -14,19 +14,26 @@ interface ReferringSeries {
   unitRef: number;
 }
 
+/** The texts of a message. */
+interface Texts {
+  readonly fields: MessageFields;
+  readonly symbols: readonly string[];
+}
+
 /** Reads a request of remote write 2.0, `io.prometheus.write.v2.Request`.
  *  Source: https://github.com/prometheus/prometheus/blob/main/prompb/io/prometheus/write/v2/types.proto
  *  @throws UnusablePush where the message cannot be read */
 export function* partsOfRequest2(bytes: Uint8Array): Generator<WrittenPart, void, undefined> {
   const fields = new MessageFields(bytes);
   const { symbols, places } = indexOf(fields);
+  const texts = { fields, symbols };
   for (const place of places) {
     fields.moveTo(place);
     const series = seriesAt(fields);
     const { samples, histograms, exemplars } = series;
-    const { name, labels } = labelsOf(series.refs, symbols);
+    const { name, labels } = labelsOf(series.refs, texts);
     if (series.type !== 0 || series.helpRef !== 0) {
-      const [help, unit] = [symbolAt(symbols, series.helpRef), symbolAt(symbols, series.unitRef)];
+      const [help, unit] = [symbolAt(texts, series.helpRef), symbolAt(texts, series.unitRef)];
       yield { metadata: { name, type: familyTypeOf(series.type), help, unit } };
     }
     yield { series: { name, labels, samples, histograms, exemplars } };
@@ -40,10 +47,10 @@ function indexOf(fields: MessageFields): { readonly symbols: readonly string[]; 
   fields.each(fields.length, (field) => {
     if (field === 4) symbols.push(fields.text());
     else if (field === 5) places.push(fields.place);
-    else if (field <= 3) throw malformed("it is of version 1.0, and its Content-Type says 2.0");
+    else if (field <= 3) throw fields.malformed("it is of version 1.0, and its Content-Type says 2.0");
     return field === 4;
   });
-  if (places.length > 0 && symbols[0] !== "") throw malformed("its first symbol is not empty");
+  if (places.length > 0 && symbols[0] !== "") throw fields.malformed("its first symbol is not empty");
   return { symbols, places };
 }
 
@@ -72,20 +79,21 @@ function readMetadata(fields: MessageFields, found: ReferringSeries): void {
   });
 }
 
-function labelsOf(refs: readonly number[], symbols: readonly string[]): { name: string; labels: Label[] } {
-  if (refs.length % 2 !== 0) throw malformed(`a series has ${refs.length} references to symbols, an odd number`);
+function labelsOf(refs: readonly number[], texts: Texts): { name: string; labels: Label[] } {
+  if (refs.length % 2 !== 0)
+    throw texts.fields.malformed(`a series has ${refs.length} references to symbols, an odd number`);
   const labels: Label[] = [];
   let name = "";
   for (let at = 0; at < refs.length; at += 2) {
-    const [label, value] = [symbolAt(symbols, refs[at] ?? 0), symbolAt(symbols, refs[at + 1] ?? 0)];
+    const [label, value] = [symbolAt(texts, refs[at] ?? 0), symbolAt(texts, refs[at + 1] ?? 0)];
     if (label === "__name__") name = value;
     else labels.push([label, value]);
   }
   return { name, labels };
 }
 
-function symbolAt(symbols: readonly string[], ref: number): string {
+function symbolAt({ fields, symbols }: Texts, ref: number): string {
   const symbol = symbols[ref];
-  if (symbol === undefined) throw malformed(`it refers to symbol ${ref} of ${symbols.length}`);
+  if (symbol === undefined) throw fields.malformed(`it refers to symbol ${ref} of ${symbols.length}`);
   return symbol;
 }

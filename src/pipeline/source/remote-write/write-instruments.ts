@@ -1,12 +1,12 @@
 import { Counter, type Registry } from "prom-client";
 import { sampleOutcomes, type WriteCounts } from "../remote-write.ts";
 
-/** Counts in `/metrics` what became of the samples of remote write.
+/** Counts in `/metrics` what became of the samples of remote write, or of OTLP.
  *  @returns a function that adds a request that was taken */
-export function writeInstruments(registry: Registry): (counts: WriteCounts) => void {
+export function writeInstruments(registry: Registry, protocol: "remote_write" | "otlp"): (counts: WriteCounts) => void {
   const samples = new Counter({
-    name: "telemetry_remote_write_samples_total",
-    help: "Samples of remote write by what became of them: stored, rejected, or dropped by a rule: no_gpu (the series is no GPU's), no_value (NaN), stale (the series ended), other_spelling, histogram, exemplar",
+    name: `telemetry_${protocol}_samples_total`,
+    help: `Samples of ${protocol} by what became of them: stored, rejected, or dropped by a rule: no_gpu (the series is no GPU's), no_value (NaN), stale (the series ended), other_spelling, histogram, exemplar`,
     labelNames: ["outcome"],
     registers: [registry],
   });

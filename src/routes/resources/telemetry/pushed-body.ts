@@ -1,5 +1,6 @@
 import type { PushedBody, PushFormat } from "../../../pipeline/source/push.ts";
-import { ApiError, shown } from "../../http/api-error.ts";
+import { ApiError } from "../../http/api-error.ts";
+import { unsupportedHeader } from "./write-errors.ts";
 
 const formats: Readonly<Record<string, PushFormat>> = {
   "application/json": "json",
@@ -24,9 +25,10 @@ export function pushedBodyOf(
 ): PushedBody {
   const type = (headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
   const format = Object.hasOwn(formats, type) ? formats[type] : undefined;
-  if (format === undefined) throw unsupported("content-type", type, pushTypes);
+  if (format === undefined) throw unsupportedHeader("content-type", type, pushTypes);
   const coding = (headers.get("content-encoding") ?? "").trim().toLowerCase();
-  if (!Object.hasOwn(packings, coding)) throw unsupported("content-encoding", coding, ["gzip", "zstd", "identity"]);
+  if (!Object.hasOwn(packings, coding))
+    throw unsupportedHeader("content-encoding", coding, ["gzip", "zstd", "identity"]);
   const bytes = Number(headers.get("content-length") ?? 0);
   if (bytes > maxBytes) throw tooLarge(`The body has ${bytes} bytes`, maxBytes);
   if (body === null)
@@ -39,17 +41,5 @@ export function tooLarge(what: string, maxBytes: number, details: Readonly<Recor
   return new ApiError(413, "too_large", {
     message: `${what}; at most ${maxBytes} bytes are accepted (PUSH_MAX_MIB): send several smaller pushes`,
     details: { max_bytes: maxBytes, ...details },
-  });
-}
-
-function unsupported(
-  header: "content-type" | "content-encoding",
-  value: string,
-  supported: readonly string[],
-): ApiError {
-  const found = value === "" ? `no ${header}` : `the ${header} ${JSON.stringify(shown(value))}`;
-  return new ApiError(415, "unsupported_media_type", {
-    message: `The body has ${found}; supported: ${supported.join(", ")}`,
-    details: { [header.replace("-", "_")]: shown(value), supported },
   });
 }

@@ -3,6 +3,7 @@ import { noFields, type Resource } from "../resource.ts";
 import { aggregateSchema } from "./aggregate.ts";
 import { aggregateRoutes } from "./aggregate-routes.ts";
 import { liveFields } from "./live-fields.ts";
+import { otlpAnswerSchema, otlpRoutes } from "./otlp-routes.ts";
 import { pushResultSchema } from "./push-result.ts";
 import { pushRoutes } from "./push-routes.ts";
 import { telemetryFields } from "./telemetry-fields.ts";
@@ -12,12 +13,13 @@ import { writeRoutes } from "./write-routes.ts";
 
 /** Telemetry of GPUs: the newest records, the history, aggregates, and subscriptions. */
 export const telemetry: Resource = {
-  schemas: [aggregateSchema, telemetryRecordSchema, pushResultSchema],
+  schemas: [aggregateSchema, telemetryRecordSchema, pushResultSchema, otlpAnswerSchema],
   routes: (parts) => [
     telemetryRoutes(parts.viewOf),
     aggregateRoutes(parts.viewOf, parts.clock),
     pushRoutes(parts),
     writeRoutes(parts),
+    otlpRoutes(parts),
   ],
   fields: (kit) => ({
     ...noFields,

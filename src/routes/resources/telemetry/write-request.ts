@@ -1,5 +1,5 @@
 import type { WriteProtocol } from "../../../pipeline/source/remote-write.ts";
-import { ApiError, shown } from "../../http/api-error.ts";
+import { unsupportedHeader } from "./write-errors.ts";
 
 const messages: Readonly<Record<string, WriteProtocol>> = {
   "prometheus.writerequest": "1.0",
@@ -23,20 +23,8 @@ export function writeProtocolOf({ headers }: Pick<Request, "headers">): WritePro
   // a sender of 1.0 need not name the message
   const name = (named ?? "prometheus.WriteRequest").replace(/^"(.*)"$/, "$1").toLowerCase();
   const protocol = media === mediaType && Object.hasOwn(messages, name) ? messages[name] : undefined;
-  if (protocol === undefined) throw unsupported("content-type", type, writeTypes);
+  if (protocol === undefined) throw unsupportedHeader("content-type", type, writeTypes);
   const coding = headers.get("content-encoding") ?? "";
-  if (coding.trim().toLowerCase() !== "snappy") throw unsupported("content-encoding", coding, ["snappy"]);
+  if (coding.trim().toLowerCase() !== "snappy") throw unsupportedHeader("content-encoding", coding, ["snappy"]);
   return protocol;
-}
-
-function unsupported(
-  header: "content-type" | "content-encoding",
-  value: string,
-  supported: readonly string[],
-): ApiError {
-  const found = value === "" ? `no ${header}` : `the ${header} ${JSON.stringify(shown(value))}`;
-  return new ApiError(415, "unsupported_media_type", {
-    message: `The body has ${found}; supported: ${supported.join(", ")}`,
-    details: { [header.replace("-", "_")]: shown(value), supported },
-  });
 }

@@ -1,12 +1,13 @@
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
-import { type PushResult, PushRefused, UnusablePush } from "../../../pipeline/source/push.ts";
+import type { PushResult } from "../../../pipeline/source/push.ts";
 import { WriteCounts } from "../../../pipeline/source/remote-write.ts";
 import { requesterOf } from "../../http/access/requester.ts";
-import { ApiError } from "../../http/api-error.ts";
+import type { ApiError } from "../../http/api-error.ts";
 import { operation } from "../../http/operation.ts";
 import { acceptsBody } from "../../http/parameters/accepts.ts";
 import type { ResourceParts } from "../resource.ts";
+import { badBody, writeErrorOf } from "./write-errors.ts";
 import { writeProtocolOf, writeTypes } from "./write-request.ts";
 
 type Headers = Record<string, string | number | readonly string[] | undefined>;
@@ -30,9 +31,9 @@ export function writeRoutes({
       const push = { body, client, sourceId, idempotencyKey: undefined };
       const result = await write
         .take(push, request.signal)
-        .catch((error: unknown) => Promise.reject(answerOf(error, maxBytes)));
+        .catch((error: unknown) => Promise.reject(writeErrorOf(error, maxBytes)));
       sayWritten(set.headers, counts, result.rejectedCount);
-      if (result.problem !== undefined) throw answerOf(result.problem, maxBytes);
+      if (result.problem !== undefined) throw writeErrorOf(result.problem, maxBytes);
       if (result.rejectedCount > 0) throw partly(counts, result);
       set.status = 204;
     },
@@ -48,31 +49,12 @@ function sayWritten(headers: Headers, counts: WriteCounts, rejected: number): vo
   headers["x-prometheus-remote-write-exemplars-written"] = String(counts.exemplars);
 }
 
-/** Senders repeat a request after 503; after 429, Prometheus does so only if it is configured to, and drops it otherwise. */
-function answerOf(error: unknown, maxBytes: number): Error {
-  if (error instanceof PushRefused) {
-    const { message, retryAfterSeconds } = error;
-    return new ApiError(503, "no_room", {
-      message: `${message}; send the request again in ${retryAfterSeconds} s: what has arrived already is not stored twice`,
-      details: { retry_after_seconds: retryAfterSeconds },
-    });
-  }
-  if (!(error instanceof UnusablePush)) return error as Error;
-  if (error.problem !== "too_large") return badBody(error.message);
-  return new ApiError(413, "too_large", {
-    message: `${error.message}; at most ${maxBytes} bytes are accepted, unpacked: send fewer samples at a time`,
-    details: { max_bytes: maxBytes },
-  });
-}
-
 function partly({ samples }: WriteCounts, { rejectedCount, rejected: [first] }: PushResult): ApiError {
   return badBody(
     `${rejectedCount} of ${samples} samples were rejected, and are in the quarantine; the others are taken. The first: ${first?.message ?? ""}`,
     { rejected: rejectedCount, samples },
   );
 }
-
-const badBody = (message: string, details = {}): ApiError => new ApiError(400, "invalid_body", { message, details });
 
 const message = Type.String({ format: "binary", description: "The message, packed by snappy in the block format" });
 

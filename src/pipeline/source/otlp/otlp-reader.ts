@@ -1,0 +1,42 @@
+import type { RecordBatch } from "../../../domain/batch.ts";
+import type { OtlpBody } from "../otlp.ts";
+import { type BodyLimits, contentOf } from "../push/body-bytes.ts";
+import type { ReadPush } from "../push.ts";
+import { batchesOfParts } from "../remote-write/batches-of-parts.ts";
+import type { KnownExporters } from "../remote-write/series-batches.ts";
+import type { WrittenPart } from "../remote-write/written-series.ts";
+import { metricsOfJson } from "./otlp-json.ts";
+import type { OtlpMetric } from "./otlp-point.ts";
+import { metricsOfProtobuf } from "./otlp-protobuf.ts";
+import { seriesOf } from "./otlp-series.ts";
+
+/** Makes the reader of exports of metrics by OTLP. Their points become series, which are read as those of remote write are. */
+export function otlpReader(exporters: KnownExporters, limits: BodyLimits): ReadPush<OtlpBody> {
+  return (body) => ({ unread: new Set(), batches: batchesOf(body, exporters, limits) });
+}
+
+async function* batchesOf(
+  body: OtlpBody,
+  exporters: KnownExporters,
+  limits: BodyLimits,
+): AsyncGenerator<RecordBatch, void, undefined> {
+  const chunks = await Array.fromAsync(contentOf(body, limits));
+  const content = new Uint8Array(Buffer.concat(chunks));
+  const metrics = body.format === "json" ? metricsOfJson(content) : metricsOfProtobuf(content);
+  yield* batchesOfParts(partsOf(metrics, body), exporters, body);
+}
+
+function* partsOf(
+  metrics: Iterable<OtlpMetric>,
+  { counts, refused }: OtlpBody,
+): Generator<WrittenPart, void, undefined> {
+  for (const metric of metrics) {
+    counts.histograms += metric.histograms;
+    const series = metric.points.map((point) => seriesOf(metric, point));
+    if (metric.problem === undefined) for (const each of series) yield { series: each };
+    else {
+      refused.count += series.length;
+      if (refused.message === "") refused.message = `${metric.name} ${metric.problem}`;
+    }
+  }
+}
