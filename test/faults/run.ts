@@ -4,18 +4,19 @@ import { answersHelp } from "../../src/terminal/answers-help.ts";
 import { startPlainServers, startServers } from "./harness/processes.ts";
 import { runPushes } from "./harness/pushes/run-pushes.ts";
 import { runSeed, type SeedOptions, type SeedResult } from "./harness/run-seed.ts";
-import { faultKinds } from "./harness/scenario.ts";
+import { type FaultKind, faultKinds } from "./harness/scenario.ts";
 import { runScrapes, scrapingStreamers, type ScrapesResult } from "./harness/scrapes/run-scrapes.ts";
 
 const usage = `Imports a file while faults are inflicted, and compares it with the store. Unless the database loses data, GPUs of another
 cluster have faults meanwhile, and the faults that the coordinators report are compared with the records of these GPUs.
-  bun run test:faults [--scrapes] [--seed 1] [--seeds 3] [--seconds 8] [--minutes N] [--first KIND] [--late] [--tokens]
+  bun run test:faults [--scrapes] [--seed 1] [--seeds 3] [--seconds 8] [--minutes N] [--first KIND] [--only KIND] [--late] [--tokens]
   bun run test:faults --pushes [--seed 1] [--records 1000000]
 With --pushes, clients push records while gateways and collectors are killed, and the store is compared with what was pushed.
 With --scrapes, scrapes 100 exporters with 1, 3 and 1 streamers instead. With --late, history is settled at once, so that most
 records are late for a settled hour. With --tokens, etcd demands a user, and its tokens expire after two seconds.
 Runs --seeds seeds, starting with --seed, each with --seconds of faults. With --minutes, runs seeds until that time is up, and
-ignores --seeds. Stops at the first seed that fails, and prints its history. --first sets the kind of each seed's first fault:
+ignores --seeds. Stops at the first seed that fails, and prints its history. --first sets the kind of each seed's first fault, --only
+that of all its faults:
 ${faultKinds.join(", ")}.
 The same seed with the same options inflicts the same faults at the same times.`;
 
@@ -27,6 +28,7 @@ const { values } = parseArgs({
     seconds: { type: "string", default: "8" },
     minutes: { type: "string" },
     first: { type: "string" },
+    only: { type: "string" },
     scrapes: { type: "boolean", default: false },
     late: { type: "boolean", default: false },
     tokens: { type: "boolean", default: false },
@@ -61,6 +63,12 @@ function scrapesText({ figures, takenOverAfterMs }: ScrapesResult): string {
   const reasons = Object.entries(missed).map(([reason, count]) => `${count} ${reason}`);
   const takenOver = `${(takenOverAfterMs / 1000).toFixed(1)} s until a killed streamer's targets were taken over`;
   return `${scheduled} scrapes: ${received} received (${late} late), missed: ${reasons.join(", ")}; ${takenOver}`;
+}
+
+function kindOf(option: "first" | "only"): FaultKind | undefined {
+  const kind = faultKinds.find((each) => each === values[option]);
+  if (kind !== values[option]) throw new TypeError(`--${option} must be one of ${faultKinds.join(", ")}`);
+  return kind;
 }
 
 /** @returns whether all held */
@@ -99,6 +107,7 @@ function report({ seed, faults, violations, history, invariants, seen, seconds, 
     values.late ? " --late" : "",
     values.tokens ? " --tokens" : "",
     first === undefined ? "" : ` --first ${first}`,
+    only === undefined ? "" : ` --only ${only}`,
   ];
   process.stdout.write(
     `  again: bun run test:faults --seed ${seed} --seeds 1 --seconds ${values.seconds}${options.join("")}\n`,
@@ -107,8 +116,7 @@ function report({ seed, faults, violations, history, invariants, seen, seconds, 
 
 if (values.pushes) process.exit((await pushes()) ? 0 : 1);
 const firstSeed = Number(values.seed);
-const first = faultKinds.find((kind) => kind === values.first);
-if (first !== values.first) throw new TypeError(`--first must be one of ${faultKinds.join(", ")}`);
+const [first, only] = [kindOf("first"), kindOf("only")];
 const minutes = values.minutes === undefined ? undefined : Number(values.minutes);
 const startedAtMs = Date.now();
 const isOver = (ran: number): boolean =>
@@ -124,7 +132,13 @@ let ran = 0;
 let failed = false;
 try {
   while (!failed && !isOver(ran)) {
-    const result = await run({ servers, seed: firstSeed + ran, durationMs: Number(values.seconds) * 1000, first });
+    const result = await run({
+      servers,
+      seed: firstSeed + ran,
+      durationMs: Number(values.seconds) * 1000,
+      first,
+      only,
+    });
     report(result);
     faults += result.faults.length;
     failed = result.violations.length > 0;

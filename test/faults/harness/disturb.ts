@@ -10,6 +10,8 @@ export interface DisturbanceOptions {
   readonly leaseSeconds: number;
   /** The kind of the first fault; undefined: drawn at random. */
   readonly first: FaultKind | undefined;
+  /** The kind of all faults; absent: each is drawn. */
+  readonly only?: FaultKind | undefined;
 }
 
 /** True if the database is older after the fault. */
@@ -30,6 +32,7 @@ export function drawFaults({ network }: Servers, options: DisturbanceOptions): F
   };
   const ofFiles = faultKinds.filter((kind) => !kindsOfScrapes.has(kind));
   const possible = network === undefined ? ofFiles.filter((kind) => !needsNetwork(kind)) : ofFiles;
+  if (options.only !== undefined) return drawScenario({ ...options, kinds: [options.only], targets });
   const kinds = options.first === "second-pipeline" ? possible.filter((kind) => !losesData(kind)) : possible;
   return drawScenario({ ...options, kinds, targets });
 }

@@ -23,6 +23,8 @@ export interface SeedOptions {
   readonly durationMs: number;
   /** The kind of the first fault; absent: drawn at random. */
   readonly first?: FaultKind | undefined;
+  /** The kind of all faults; absent: drawn at random. */
+  readonly only?: FaultKind | undefined;
   /** True: history is settled at once, so that most records are late for a settled hour. */
   readonly settles?: boolean;
   /** False: there are no coordinators and no GPUs that have faults, so that I11 is not judged. */
@@ -56,7 +58,7 @@ const lateHours = 24;
 
 /** One run: the pipeline imports a file while faults are inflicted; then the result is compared with the file. */
 export async function runSeed(options: SeedOptions): Promise<SeedResult> {
-  const { servers, seed, durationMs, first, settles = false, watches = true } = options;
+  const { servers, seed, durationMs, first, only, settles = false, watches = true } = options;
   const startedAtMs = Date.now();
   const seconds = (): number => (Date.now() - startedAtMs) / 1000;
   const history: string[] = [];
@@ -82,7 +84,7 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
   };
   const pipeline = makePipeline({ ...pipelineOptions, samplesPerSecond });
   const second = await openSecondPipeline({ ...pipelineOptions, samplesPerSecond, seed });
-  const faults = drawFaults(servers, { seed, durationMs, leaseSeconds, first });
+  const faults = drawFaults(servers, { seed, durationMs, leaseSeconds, first, only });
   const hasFailover = faults.some(({ kind }) => losesData(kind));
   // a database that loses what it had told tells it again
   const watched =
@@ -117,7 +119,7 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
     await stopObserving();
     const ends = await Promise.all(workers.map(async (worker) => `${worker.name} ${await worker.stop()}`));
     record(`stopped: ${ends.join(", ")}`);
-    reportViolations(...checkEnds(ends));
+    reportViolations(...checkEnds(ends), ...workers.flatMap(({ endedByItself }) => endedByItself));
     if (hasFailover) {
       reportViolations(...(await checkOwnKeys(ledger, run.database)));
       reportViolations(...(await readAgain(run, pipelineOptions)));

@@ -25,6 +25,7 @@ export class Worker {
   private terminated: Subprocess | undefined;
   /** Undefined until the process has printed its URL. */
   private printedUrl: string | undefined;
+  private readonly failures: string[] = [];
   private stopping = false;
   private skewMs = 0;
   private running: Promise<void> | undefined;
@@ -47,6 +48,11 @@ export class Worker {
   /** The URL of the process; undefined until it has started. */
   get url(): string | undefined {
     return this.printedUrl;
+  }
+
+  /** The statuses with which its processes have ended that were up, and that no fault had ended: the supervisor hides such an end. */
+  get endedByItself(): readonly string[] {
+    return this.failures;
   }
 
   /** The reasons that /health gives for components that are not ok. @returns undefined if the process does not answer */
@@ -94,8 +100,15 @@ export class Worker {
       this.printedUrl = undefined;
       await Promise.all([this.follow(child.stdout), this.follow(child.stderr), child.exited]);
       this.log.write(`-- ended: ${child.exitCode ?? child.signalCode}\n`);
+      if (this.hasFailed(child)) this.failures.push(`${this.name} ended by itself with status ${child.exitCode}`);
       if (!this.stopping) await Bun.sleep(restartMs);
     }
+  }
+
+  /** A process that has begun to serve ends with 0 after SIGTERM, or by another signal. */
+  private hasFailed(child: Subprocess): boolean {
+    const wasStopped = this.stopping || child === this.terminated;
+    return !wasStopped && this.printedUrl !== undefined && child.exitCode !== null && child.exitCode !== 0;
   }
 
   private spawn(): Subprocess<"ignore", "pipe", "pipe"> {
