@@ -34,8 +34,8 @@ const hints: Readonly<Record<string, string>> = {
     "max_connections, run fewer processes, or use a pooler (?prepare=false in DATABASE_URL)",
   "55P03": "another session holds a lock: see pg_stat_activity and pg_locks",
   "57014":
-    "the server is slow or a lock is held: see pg_stat_activity; without a pooler, ?statement_timeout=40000 in " +
-    "DATABASE_URL (milliseconds) allows statements of up to 40 s",
+    "the server is slow or a lock is held: see pg_stat_activity; ?statement_timeout=40000 in DATABASE_URL " +
+    "(milliseconds) allows statements of up to 40 s",
   "57P01": "an administrator ended the session or is stopping the server; this passes when the server is back",
   "57P02": "the server has crashed and is recovering; its log has the reason",
   "57P03": "the server is starting, stopping or recovering; if this lasts, its log has the reason",

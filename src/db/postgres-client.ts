@@ -21,8 +21,7 @@ export interface PostgresClientOptions {
 
 /** An ingest takes well under a second, and the widest query a few seconds. A statement that takes longer than this limit
  *  waits for a lock, or should not occupy a connection. The server cancels such a statement and reports the reason.
- *  Behind a pooler, the limit applies only in transactions; without a pooler, `statement_timeout` in the URL's query overrides
- *  the limit. */
+ *  Behind a pooler, the limit applies only in transactions. `statement_timeout` in the URL's query overrides it. */
 const statementTimeoutMs = 30_000;
 /** A call includes the wait for a connection and may have several statements. Its time limit is this much longer than the
  *  client's own limit of one statement. A call that exceeds its limit is abandoned, because the server may be frozen or cut
@@ -44,8 +43,8 @@ export class PostgresClient implements SqlClient {
   /** Opens no connection. @throws InvalidConfig if the URL is not usable */
   constructor(private readonly options: PostgresClientOptions) {
     const { url, maxConnections, clock, queryLimit } = options;
-    const timeoutMs = queryLimit?.timeoutMs ?? statementTimeoutMs;
     this.url = parsePostgresUrl(url);
+    const timeoutMs = queryLimit?.timeoutMs ?? this.url.statementTimeoutMs ?? statementTimeoutMs;
     this.clock = clock;
     this.callTimeoutMs = timeoutMs + extraMs;
     const byKey = queryLimit === undefined;

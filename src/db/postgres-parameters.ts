@@ -7,6 +7,8 @@ export interface SessionParameters {
   readonly isPooled: boolean;
   /** The schema of the tables; undefined: the first one of the role's search_path. */
   readonly schema: string | undefined;
+  /** The limit of a statement that the URL sets; undefined: it sets none. */
+  readonly statementTimeoutMs: number | undefined;
 }
 
 /** Parameters of other drivers' pools, of libpq's sockets and of providers' own clients. They say nothing about the database, and
@@ -24,7 +26,10 @@ const ofPlace: ReadonlySet<string> = new Set([
   ...["host", "hostaddr", "port", "user", "password", "dbname", "passfile", "service"],
 ]);
 
-/** Removes from `url` what is not for the server, so that the rest are its settings, such as `statement_timeout`.
+/** The units that PostgreSQL's settings of a time may have. Source: https://www.postgresql.org/docs/17/config-setting.html */
+const msOfUnit: Readonly<Record<string, number>> = { "": 1, ms: 1, s: 1000, min: 60_000, h: 3_600_000 };
+
+/** Removes from `url` what is not for the server, so that the rest are its settings, such as `work_mem`.
  *  @throws InvalidConfig for parameters that contradict each other or belong elsewhere; its message omits their values */
 export function takeSessionParameters(url: URL): SessionParameters {
   const { searchParams } = url;
@@ -44,13 +49,25 @@ export function takeSessionParameters(url: URL): SessionParameters {
   }
   const [schema] = schemas;
   if (schema === "") throw refusal("schema is empty: name one, or remove it");
+  const statementTimeoutMs = takeStatementTimeout(searchParams);
   const own = new Set([...ofOtherClients, "client_encoding", "pgbouncer", "schema", "currentSchema"]);
   const fixed = new Set(Object.keys(sessionSettings).map((name) => name.toLowerCase()));
   for (const name of [...searchParams.keys()]) {
     if (own.has(name) || fixed.has(name.toLowerCase())) searchParams.delete(name);
   }
   if (isPooled) searchParams.set("prepare", "false");
-  return { isPooled, schema };
+  return { isPooled, schema, statementTimeoutMs };
+}
+
+/** The client has to know this limit: a call waits for its statement at least as long. */
+function takeStatementTimeout(searchParams: URLSearchParams): number | undefined {
+  const text = searchParams.get("statement_timeout");
+  searchParams.delete("statement_timeout");
+  if (text === null) return undefined;
+  const [, digits, unit = ""] = /^(\d{1,9}) ?([a-z]*)$/.exec(text) ?? [];
+  const ms = Number(digits) * (msOfUnit[unit] ?? NaN);
+  if (ms >= 1 && ms <= 2 ** 31 - 1) return ms;
+  throw refusal(`statement_timeout is "${text}", and must be a time above 0, such as 40000 (milliseconds), 40s or 2min`);
 }
 
 function refusal(text: string): InvalidConfig {

@@ -1,7 +1,11 @@
 import { expect, test } from "bun:test";
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import { unavailable } from "../../src/db/error-hints.ts";
+import { PostgresClient } from "../../src/db/postgres-client.ts";
 import { parsePostgresUrl } from "../../src/db/postgres-url.ts";
 import { messageOf } from "../../src/kit/message-of.ts";
+import { ManualClock } from "../support/manual-clock.ts";
 
 const parse = (query: string) => parsePostgresUrl(`postgres://me:secret@db:5432/x?${query}`);
 
@@ -40,9 +44,34 @@ test.each([
   ["gssencmode=disable&keepalives=1&keepalives_idle=30", ""],
   ["client_encoding=utf8&uselibpqcompat=true", ""],
   ["schema=public", ""],
-  ["statement_timeout=40000&options=-c%20work_mem%3D64MB", "statement_timeout=40000&options=-c+work_mem%3D64MB"],
+  ["statement_timeout=40000&options=-c%20work_mem%3D64MB", "options=-c+work_mem%3D64MB"],
 ])("of the parameters %p, the server gets %p", (query, rest) => {
   expect(new URL(parse(query).href).search.slice(1)).toBe(rest);
+});
+
+test.each([
+  ["statement_timeout=40000", 40_000],
+  ["statement_timeout=40s", 40_000],
+  ["statement_timeout=2%20min&prepare=false", 120_000],
+  ["", undefined],
+])("with %p, a statement may take %p ms", (query, ms) => {
+  expect(parse(query).statementTimeoutMs).toBe(ms);
+});
+
+test("a call waits longer than its statement may take by the URL, and no longer than 10 s more", async () => {
+  const clock = new ManualClock();
+  const server = createServer(() => undefined).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const url = `postgres://u:p@127.0.0.1:${port}/x?statement_timeout=50s`;
+  const client = new PostgresClient({ url, maxConnections: 1, clock });
+  const error = client.query("select 1").catch((cause: Error) => cause.message);
+  await clock.advance(59_000);
+  expect(await Promise.race([error, Promise.resolve("waits")])).toBe("waits");
+  await clock.advance(1000);
+  expect(await error).toContain("did not answer within 60 s");
+  await client.close();
+  server.close();
 });
 
 test("a schema and a pooler may be named as other clients name them", () => {
@@ -58,6 +87,8 @@ test.each([
   ["schema=a&search_path=b", "exclude each other"],
   ["schema=a&currentSchema=b", "exclude each other"],
   ["schema=", "schema is empty"],
+  ["statement_timeout=0", "must be a time above 0"],
+  ["statement_timeout=1d", 'statement_timeout is "1d", and must be'],
   ["client_encoding=latin1", "client_encoding must be UTF8"],
   ["password=hidden", "password belongs before the question mark"],
   ["host=other&user=x", "host belongs before the question mark"],
