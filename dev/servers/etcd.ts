@@ -1,5 +1,6 @@
+import { generateKeyPairSync } from "node:crypto";
 import { chmodSync, copyFileSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { untilResolved } from "../until.ts";
 import { type ClientCertificate, makeCertificates } from "./certificates.ts";
@@ -45,7 +46,8 @@ export interface EtcdOptions {
   readonly tls?: boolean;
   /** Turns authentication on. This user may read and write every key, but is not an administrator. */
   readonly user?: { readonly name: string; readonly password: string };
-  /** How long the tokens of authentication are valid; 300 s by default. */
+  /** The tokens of authentication are signed, and expire after this time, however often they are used. Absent: etcd's own tokens, which
+   *  expire after 300 s without use. */
   readonly tokenSeconds?: number;
   readonly quotaBytes?: number;
   /** A file that `etcdctl snapshot save` wrote. The cluster starts with the keys in it. */
@@ -54,6 +56,7 @@ export interface EtcdOptions {
   readonly memberOptions?: (index: number) => { readonly host?: string; readonly netns?: string };
 }
 
+const signedTokens = "jwt,pub-key=/srv/tokens.pem,priv-key=/srv/tokens-key.pem,sign-method=RS256";
 const defaultQuotaBytes = 2 * 1024 ** 3;
 
 /** The name, network namespace and addresses of a member. */
@@ -90,6 +93,7 @@ export async function startEtcd(options: EtcdOptions): Promise<EtcdCluster> {
     const place = { trixie, folder: folder.path, user: "etcd" } as const;
     const hosts = seats.map(({ host }) => host);
     const tls = options.tls ? await makeCertificates(place, hosts) : undefined;
+    if (options.tokenSeconds !== undefined) await makeSigningKeys(folder.path);
     if (options.snapshotFile !== undefined) {
       const snapshot = join(folder.path, "snapshot");
       copyFileSync(options.snapshotFile, snapshot);
@@ -145,9 +149,20 @@ function restoreCommand({ name, peerUrl }: Seat, seats: readonly Seat[]): string
   ];
 }
 
+/** Writes the keys with which the members sign tokens and check them. */
+async function makeSigningKeys(folder: string): Promise<void> {
+  const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  const files = {
+    "tokens-key.pem": privateKey.export({ type: "pkcs8", format: "pem" }),
+    "tokens.pem": publicKey.export({ type: "spki", format: "pem" }),
+  };
+  // etcd runs as another user
+  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text, { mode: 0o644 });
+}
+
 /** @param state `existing`: the member is an empty one that joins the others */
 function commandOf(seat: Seat, { seats, options }: Cluster, state: "new" | "existing"): string[] {
-  const { tls, quotaBytes = defaultQuotaBytes, tokenSeconds = 300 } = options;
+  const { tls, quotaBytes = defaultQuotaBytes, tokenSeconds } = options;
   const { name, listenUrl, clientUrl, peerUrl, metricsUrl } = seat;
   const tlsFlags = ["--cert-file=/srv/server.pem", "--key-file=/srv/server-key.pem", "--trusted-ca-file=/srv/ca.pem"];
   return [
@@ -163,7 +178,7 @@ function commandOf(seat: Seat, { seats, options }: Cluster, state: "new" | "exis
     `--listen-metrics-urls=${metricsUrl}`,
     ...["--snapshot-count=1000", "--experimental-snapshot-catchup-entries=1000"],
     `--quota-backend-bytes=${quotaBytes}`,
-    `--auth-token-ttl=${tokenSeconds}`,
+    ...(tokenSeconds === undefined ? [] : [`--auth-token=${signedTokens},ttl=${tokenSeconds}s`]),
     "--logger=zap",
     "--log-level=error",
     ...(tls ? ["--client-cert-auth", ...tlsFlags] : []),

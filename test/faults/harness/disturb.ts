@@ -1,6 +1,6 @@
 import { collectors, coordinators, etcdMembers, type Servers, streamers } from "./processes.ts";
 import { clockSkewsMs, databaseSignals, directions, inflict } from "./inflict.ts";
-import { drawScenario, type Fault, type FaultKind, faultKinds, kindsOfScrapes, needsNetwork } from "./scenario.ts";
+import { drawScenario, type Fault, type FaultKind, faultKinds, kindsOfScrapes, needsNetwork, untilDrained } from "./scenario.ts";
 import type { Victims } from "./victims.ts";
 
 export interface DisturbanceOptions {
@@ -37,22 +37,35 @@ export function drawFaults({ network }: Servers, options: DisturbanceOptions): F
   return drawScenario({ ...options, kinds, targets });
 }
 
-/** Inflicts every fault at its time; resolves when all have healed. An error of the harness counts as a violation.
- *  @param special inflicts the faults that only some runs have. It returns undefined for others */
+/** What a run adds to the infliction of its faults. */
+interface Course {
+  /** Inflicts the faults that only some runs have. It returns undefined for others. */
+  readonly special?: (fault: Fault) => Promise<void> | undefined;
+  /** Called when all faults have healed but those that last until the run is drained: resolves when it is drained, or stuck. */
+  readonly drain?: () => Promise<void>;
+}
+
+/** Inflicts every fault at its time, and drains the run; resolves when all have healed. An error of the harness counts as a violation. */
 export async function disturb(
   faults: readonly Fault[],
-  victims: Omit<Victims, "atDatabase">,
-  special: (fault: Fault) => Promise<void> | undefined = () => undefined,
+  victims: Omit<Victims, "atDatabase" | "drained">,
+  { special = () => undefined, drain = () => Promise.resolve() }: Course,
 ): Promise<void> {
-  const atDatabase = oneAfterTheOther();
-  await Promise.all(
-    faults.map(async (fault) => {
-      await Bun.sleep(fault.atMs);
-      await (special(fault) ?? inflict(fault, { ...victims, atDatabase })).catch((error: Error) =>
-        victims.reportViolations(`the harness: ${fault.kind}: ${error.message}`),
-      );
-    }),
-  );
+  const drained = Promise.withResolvers<void>();
+  const all = { ...victims, atDatabase: oneAfterTheOther(), drained: drained.promise };
+  const inflictAll = (some: readonly Fault[]): Promise<unknown> =>
+    Promise.all(
+      some.map(async (fault) => {
+        await Bun.sleep(fault.atMs);
+        await (special(fault) ?? inflict(fault, all)).catch((error: Error) =>
+          victims.reportViolations(`the harness: ${fault.kind}: ${error.message}`),
+        );
+      }),
+    );
+  const lasting = inflictAll(faults.filter(({ lastsMs }) => lastsMs === untilDrained));
+  await inflictAll(faults.filter(({ lastsMs }) => lastsMs !== untilDrained));
+  await drain().finally(() => drained.resolve());
+  await lasting;
 }
 
 function oneAfterTheOther(): (work: () => Promise<void>) => Promise<void> {

@@ -2,7 +2,7 @@ import { EtcdClient } from "../../../src/etcd/etcd-client.ts";
 import type { Servers } from "./processes.ts";
 import { failOver } from "./fail-over.ts";
 import { fillDisk } from "./fill-disk.ts";
-import type { Fault } from "./scenario.ts";
+import { type Fault, untilDrained } from "./scenario.ts";
 import type { Victims } from "./victims.ts";
 import type { Worker } from "./workers.ts";
 
@@ -15,7 +15,7 @@ export const clockSkewsMs = [-90_000, -4_000, 4_000, 90_000] as const;
 /** The directions of a connection that works one way. */
 export const directions = ["sending", "receiving"] as const;
 
-/** Inflicts a fault, and heals it after its duration. A worker restarts its process after a kill or a termination. */
+/** Inflicts a fault, and heals it after its duration, or when the run is drained. A worker restarts its process after a kill or a termination. */
 export async function inflict(fault: Fault, victims: Victims): Promise<void> {
   const { servers, workers, record } = victims;
   const worker = workers[fault.target % workers.length] as Worker;
@@ -103,7 +103,7 @@ export async function inflict(fault: Fault, victims: Victims): Promise<void> {
   }
 }
 
-async function inflictOnMember({ kind, target, lastsMs }: Fault, { servers, record }: Victims): Promise<void> {
+async function inflictOnMember({ kind, target, lastsMs }: Fault, { servers, record, drained }: Victims): Promise<void> {
   const member = servers.etcd.members[target % servers.etcd.members.length];
   record(`${kind} ${member?.name}`);
   if (kind === "defragment-etcd") return member?.defragment();
@@ -112,9 +112,9 @@ async function inflictOnMember({ kind, target, lastsMs }: Fault, { servers, reco
     return record(`${member?.name} is replaced`);
   }
   member?.signal("SIGSTOP");
-  await Bun.sleep(lastsMs);
+  await (lastsMs === untilDrained ? drained : Bun.sleep(lastsMs));
   member?.signal("SIGCONT");
-  record(`SIGCONT ${member?.name} after ${lastsMs} ms`);
+  record(`SIGCONT ${member?.name} after ${durationText(lastsMs)}`);
 }
 
 async function cutOffOneWay({ kind, target, lastsMs }: Fault, victims: Victims): Promise<void> {
@@ -124,12 +124,14 @@ async function cutOffOneWay({ kind, target, lastsMs }: Fault, victims: Victims):
   const index = target % hosts.length;
   const direction = directions[Math.floor(target / hosts.length) % directions.length] as (typeof directions)[number];
   const name = `${kind.slice("one-way-".length)} ${index}`;
-  record(`${name} stops ${direction} for ${lastsMs} ms`);
+  record(`${name} stops ${direction} for ${durationText(lastsMs)}`);
   await hosts[index]?.cutOffOneWay(direction);
-  await Bun.sleep(lastsMs);
+  await (lastsMs === untilDrained ? victims.drained : Bun.sleep(lastsMs));
   record(`reconnect ${name}`);
   await hosts[index]?.reconnect();
 }
+
+const durationText = (ms: number): string => (ms === untilDrained ? "the whole run" : `${ms} ms`);
 
 function hostsOf({ etcdHosts, collectorHosts, streamerHosts }: Servers) {
   return {

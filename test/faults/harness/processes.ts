@@ -119,6 +119,9 @@ export function pipelineEnvironment({
   };
 }
 
+/** The URL of a run's database for the pipeline's processes: a call ends after 12 s, so that faults can last longer than a call. */
+export const withShortLimit = (databaseUrl: string): string => `${databaseUrl}?statement_timeout=2s`;
+
 /** The settings of a streamer of the run's file. */
 export function streamingEnvironment({ csvFile, samplesPerSecond }: PipelineOptions): Record<string, string> {
   return {
@@ -145,7 +148,7 @@ export function makePipeline(options: PipelineOptions): { streamers: Worker[]; c
   const streaming = { ROLE: "streamer", ...streamingEnvironment(options) };
   const collecting = (index: number): Record<string, string> => ({
     ROLE: "collector",
-    DATABASE_URL: databaseUrl,
+    DATABASE_URL: withShortLimit(databaseUrl),
     HOST: servers.collectorHosts[index]?.address ?? "127.0.0.1",
     AUTH: "off",
     PORT: String(servers.collectorPorts[index]),

@@ -109,13 +109,15 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
       ...{ loadedUntilMs, startSecond },
     };
     const allVictims = { ...victims, record, reportLost, reportViolations };
-    await disturb([...faults, ...losses], allVictims, (fault) => {
-      return watched && losses.includes(fault) ? watched.loseLeader(fault, allVictims) : undefined;
+    await disturb([...faults, ...losses], allVictims, {
+      special: (fault) => (watched && losses.includes(fault) ? watched.loseLeader(fault, allVictims) : undefined),
+      drain: async () => {
+        record("all faults are healed but those that last for the whole run");
+        const waits = await Promise.all([waitUntilDrained(run), watched?.untilSent() ?? []]);
+        reportViolations(...waits.flat());
+        record("drained and told, or stuck");
+      },
     });
-    record("all faults are healed");
-    const waits = await Promise.all([waitUntilDrained(run), watched?.untilSent() ?? []]);
-    reportViolations(...waits.flat());
-    record("drained and told, or stuck");
     await stopObserving();
     const ends = await Promise.all(workers.map(async (worker) => `${worker.name} ${await worker.stop()}`));
     record(`stopped: ${ends.join(", ")}`);

@@ -96,6 +96,15 @@ function busyKey(kind: FaultKind, target: number, collectors: number): string {
   return kind.endsWith("-collector") ? `collector ${target % collectors}` : `${kind}/${target}`;
 }
 
+/** Up to twice the lease. */
+const beyondLease = (chance: number, leaseSeconds: number): number => Math.round(500 + chance * leaseSeconds * 2000);
+/** Some faults last longer than the calls that they hold up. */
+const lastingFrom = 0.6;
+/** Longer than a call to the database may take, see `withShortLimit`. */
+const beyondCallsMs = 14_000;
+/** The duration of a fault of one member of etcd that heals only when the run is drained: a pipeline has to do without the member. */
+export const untilDrained = Infinity;
+
 function durationOf(kind: FaultKind, chance: number, leaseSeconds: number): number {
   switch (kind) {
     case "kill":
@@ -108,15 +117,17 @@ function durationOf(kind: FaultKind, chance: number, leaseSeconds: number): numb
       return 3000; // about the time that it takes
     case "freeze":
       return Math.round(leaseSeconds * 1000 * (1.1 + chance)); // longer than the lease, so that other processes take over
+    case "freeze-etcd":
+    case "one-way-etcd":
+      return chance < lastingFrom ? beyondLease(chance, leaseSeconds) : untilDrained;
+    case "freeze-database":
+    case "one-way-collector":
+      return chance < lastingFrom ? beyondLease(chance, leaseSeconds) : beyondCallsMs;
     case "partition-etcd":
     case "partition-collector":
     case "partition-streamer":
-    case "one-way-etcd":
-    case "one-way-collector":
-    case "freeze-etcd":
-    case "freeze-database":
     case "etcd":
-      return Math.round(500 + chance * leaseSeconds * 2000);
+      return beyondLease(chance, leaseSeconds);
     default:
       return Math.round(200 + chance * 2500);
   }

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { pipelineEnvironment, streamingEnvironment, type PipelineOptions } from "./processes.ts";
+import { pipelineEnvironment, streamingEnvironment, type PipelineOptions, withShortLimit } from "./processes.ts";
 import { checkEnds, checkResult, waitUntilDrained } from "./judge.ts";
 import type { Ledger } from "./ledger.ts";
 import { openSeedRun } from "./seed-run.ts";
@@ -20,7 +20,7 @@ export async function openSecondPipeline(
 ): Promise<SecondPipeline> {
   const { servers, seed, csvFile, topic: clusterId, logFolder } = options;
   const run = await openSeedRun(servers, { seed, csvFile, clusterId });
-  const topic = { QUEUE_TOPIC: run.topic, DATABASE_URL: run.databaseUrl };
+  const topic = { QUEUE_TOPIC: run.topic, DATABASE_URL: withShortLimit(run.databaseUrl) };
   const worker = new Worker({
     name: "second-pipeline",
     env: { ...pipelineEnvironment(options), ...streamingEnvironment(options), ...topic, ROLE: "streamer,collector" },

@@ -11,6 +11,8 @@ export interface Victims {
   readonly databaseUrl: string;
   /** Until this time, the streamers still read the source, and the collectors store. Milliseconds since the epoch. */
   readonly loadedUntilMs: number;
+  /** Resolves when the run is drained, or stuck. */
+  readonly drained: Promise<void>;
   /** Starts the second pipeline; a second call does nothing. */
   readonly startSecond: () => void;
   /** Adds an event to the history of the run. */

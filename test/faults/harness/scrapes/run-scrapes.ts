@@ -156,7 +156,9 @@ class Scrapes {
       record: (event: string) => this.record(event),
       reportViolations: (...found: readonly string[]) => void this.violations.push(...found),
     };
-    await disturb(faults, victims, (fault) => (fault.kind === "exporters" ? this.loseExporters(fault) : undefined));
+    await disturb(faults, victims, {
+      special: (fault) => (fault.kind === "exporters" ? this.loseExporters(fault) : undefined),
+    });
   }
 
   /** A part of the exporters vanish, and start again. */

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { defaultRules } from "../../../../src/faults/rules/default-rules.ts";
-import { coordinators, pipelineEnvironment, type PipelineOptions } from "../processes.ts";
+import { coordinators, pipelineEnvironment, type PipelineOptions, withShortLimit } from "../processes.ts";
+import { clockSkewsMs } from "../inflict.ts";
 import { Worker } from "../workers.ts";
 import { brokenName, heat } from "./script.ts";
 
@@ -17,22 +18,28 @@ const rulesInForce: Readonly<Record<string, object>> = {
 };
 
 /** Makes the coordinators of a run, which evaluate faults and notify a receiver, without starting them. */
-export async function makeCoordinators(options: PipelineOptions, webhookUrl: string): Promise<Worker[]> {
+export async function makeCoordinators(
+  options: PipelineOptions & { readonly seed: number },
+  webhookUrl: string,
+): Promise<Worker[]> {
   const { logFolder, leaseSeconds, databaseUrl } = options;
   const rulesFile = join(logFolder, "rules.yaml");
   const changes = (await defaultRules()).map(({ id }) => [id, rulesInForce[id] ?? { enabled: false }]);
   await Bun.write(rulesFile, JSON.stringify(Object.fromEntries(changes)));
   return Array.from({ length: coordinators }, (_, index) => {
     const name = `coordinator-${index}`;
-    return new Worker({
+    const coordinator = new Worker({
       name,
       env: {
         ...pipelineEnvironment(options),
-        ...{ ROLE: "coordinator", DATABASE_URL: databaseUrl, SERVICE_LEASE_SECONDS: String(leaseSeconds) },
+        ...{ ROLE: "coordinator", DATABASE_URL: withShortLimit(databaseUrl), SERVICE_LEASE_SECONDS: String(leaseSeconds) },
         ...{ FAULT_RULES_FILE: rulesFile, FAULT_WEBHOOK_URL: webhookUrl },
       },
       logFile: join(logFolder, `${name}.log`),
       onLine: () => undefined,
     });
+    // leaders take turns, and each has a clock of its own
+    if (index > 0) coordinator.setClock(clockSkewsMs[options.seed % clockSkewsMs.length] as number);
+    return coordinator;
   });
 }

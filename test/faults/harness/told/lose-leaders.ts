@@ -28,12 +28,12 @@ export function drawLosses(options: Pick<ScenarioOptions, "seed" | "durationMs" 
 /** Inflicts such a fault on the coordinator that evaluates, or on the first one if the database does not say which one that is. */
 export async function loseLeader(
   fault: Fault,
-  victims: Omit<Victims, "atDatabase">,
+  victims: Omit<Victims, "atDatabase" | "drained">,
   { coordinators, database }: { readonly coordinators: readonly Worker[]; readonly database: PostgresClient },
 ): Promise<void> {
   const [row] = await database.query<{ leader: string }>("select leader from fault_leader").catch(() => []);
   const leader = coordinators.find(({ pid }) => row?.leader.includes(`:${pid}:`));
   victims.record(leader === undefined ? "it is not known who leads" : `${leader.name} leads`);
   const workers = leader === undefined ? coordinators : [leader];
-  await inflict(fault, { ...victims, workers, atDatabase: (work) => work() });
+  await inflict(fault, { ...victims, workers, atDatabase: (work) => work(), drained: Promise.resolve() });
 }

@@ -17,7 +17,7 @@ export interface WatchedRun extends Watched {
   /** Starts the coordinators and the GPUs, and waits until faults are evaluated. */
   start(): Promise<void>;
   /** Inflicts a fault on the coordinator that evaluates. */
-  loseLeader(fault: Fault, victims: Omit<Victims, "atDatabase">): Promise<void>;
+  loseLeader(fault: Fault, victims: Omit<Victims, "atDatabase" | "drained">): Promise<void>;
   /** Waits until the GPUs have reported everything and the receiver was sent everything, or waits no longer. What was not sent then is
    *  for the judge.
    *  @returns the violation that the GPUs could not report */
