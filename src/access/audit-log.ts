@@ -110,6 +110,7 @@ export class AuditLog extends BaseService implements AuditTrail {
     } catch (error) {
       if (error instanceof StoreRejected) {
         this.lost += entries.length;
+        this.storeError.clear();
         return;
       }
       this.storeError.record(error);

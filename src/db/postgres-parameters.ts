@@ -67,7 +67,9 @@ function takeStatementTimeout(searchParams: URLSearchParams): number | undefined
   const [, digits, unit = ""] = /^(\d{1,9}) ?([a-z]*)$/.exec(text) ?? [];
   const ms = Number(digits) * (msOfUnit[unit] ?? NaN);
   if (ms >= 1 && ms <= 2 ** 31 - 1) return ms;
-  throw refusal(`statement_timeout is "${text}", and must be a time above 0, such as 40000 (milliseconds), 40s or 2min`);
+  throw refusal(
+    `statement_timeout is "${text}", and must be a time above 0, such as 40000 (milliseconds), 40s or 2min`,
+  );
 }
 
 function refusal(text: string): InvalidConfig {

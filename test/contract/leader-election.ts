@@ -62,6 +62,19 @@ export function exerciseLeaderElection(name: string, open: (instanceId: string) 
       expect(await campaign("three", AbortSignal.abort())).toBeUndefined();
     });
 
+    test("a campaign says that another candidate leads, and says nothing before it leads itself", async () => {
+      const calls: string[] = [];
+      const stopping = new AbortController();
+      terms.push((await open("one").campaign(never, () => calls.push("one"))) as Term);
+      const waiting = open("two").campaign(stopping.signal, () => calls.push("two"));
+      await within(systemClock, timeoutMs, async () => {
+        while (calls.length === 0) await Bun.sleep(5);
+      });
+      stopping.abort();
+      await waiting;
+      expect(new Set(calls)).toEqual(new Set(["two"]));
+    });
+
     test("a candidate that stopped waiting does not prevent the next term", async () => {
       const term = await campaign("one");
       const stopping = new AbortController();

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
 import { makeBatch } from "../../dev/make-batch.ts";
+import { EtcdUnavailable } from "../../src/domain/errors.ts";
 import { Collector } from "../../src/pipeline/collect/collector.ts";
 import { MemoryHotTier } from "../../src/pipeline/hot/memory/memory-hot-tier.ts";
 import { silentListener } from "../../src/pipeline/observe/pipeline-listener.ts";
@@ -118,5 +119,27 @@ test("a collector whose queue was closed under it does not claim again and again
   slow.answer();
   await Bun.sleep(20);
   expect(claims).toBe(1);
+  await collector.stop(new AbortController().signal);
+});
+
+test("a collector whose claim failed, and whose messages others have taken, is no longer held up", async () => {
+  const { claim } = queue;
+  let fails = true;
+  queue.claim = (options) => {
+    if (fails) throw new EtcdUnavailable("a member of etcd does not answer");
+    return claim.call(queue, options);
+  };
+  const collector = new Collector({
+    admit: () => Promise.resolve(),
+    ...{ consumerId: "c", queue, store: slow.store, workers: 2, leaseSeconds: 30, drainOnStop: false },
+    hotTier: new MemoryHotTier({ onCoalesced: () => undefined }),
+    ...{ clock, log, listener: silentListener },
+  });
+  await collector.start();
+  await clock.advance(1500);
+  expect(collector.error()).toContain("collecting is held up: a member of etcd does not answer");
+  fails = false;
+  await clock.advance(10_000);
+  expect(collector.error()).toBeUndefined();
   await collector.stop(new AbortController().signal);
 });

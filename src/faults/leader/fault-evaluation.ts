@@ -104,7 +104,7 @@ export class FaultEvaluation extends BaseService {
     const { election, clock } = this.options;
     while (!this.stopping.aborted) {
       try {
-        const term = await election.campaign(this.stopping);
+        const term = await election.campaign(this.stopping, () => this.leadError.clear());
         if (term === undefined) return;
         await this.lead(term);
       } catch (error) {

@@ -35,6 +35,8 @@ export interface CollectorOptions {
 /** Under the 5 s in which the messages of a stopping collector are to be free for others. Storing a message usually takes a
  *  fraction of a second. */
 const finishMs = 4000;
+/** How long a collector whose work is held up waits for a message before it looks whether there are any. */
+const heldUpCheckMs = 3000;
 /** How often a collector looks whether the messages are gone that it has left for a newer version. */
 const leftMs = 2000;
 
@@ -112,7 +114,7 @@ export class Collector extends BaseService {
     let settling = Promise.resolve();
     while (!this.stopping.aborted) {
       try {
-        for (const delivery of await this.claim(this.stopping)) {
+        for (const delivery of await this.claimNext()) {
           const stored = Promise.withResolvers<void>();
           const settled = this.handleAndRecordErrors(delivery, stored.resolve);
           await stored.promise;
@@ -149,6 +151,18 @@ export class Collector extends BaseService {
         await this.handleAndRecordErrors(delivery, () => undefined);
       }
     }
+  }
+
+  /** While the work is held up, the wait for a message ends early: others may take all messages, and then nothing is held up. */
+  private async claimNext(): Promise<Delivery[]> {
+    const { queue, clock } = this.options;
+    if (this.heldUp.current === undefined) return this.claim(this.stopping);
+    const over = new AbortController();
+    const cancel = clock.after(heldUpCheckMs, () => over.abort());
+    const deliveries = await this.claim(AbortSignal.any([this.stopping, over.signal])).finally(cancel);
+    if (deliveries.length === 0 && this.held.size === 0 && (await queue.stats()).readyMessages === 0)
+      this.heldUp.clear();
+    return deliveries;
   }
 
   private claim(signal: AbortSignal): Promise<Delivery[]> {

@@ -82,7 +82,7 @@ export class Coordinator extends BaseService {
     await this.check();
     while (!this.stopping.aborted) {
       try {
-        const term = await election.campaign(this.stopping);
+        const term = await election.campaign(this.stopping, () => this.coordinating.clear());
         if (term === undefined) return;
         log.info({ term: term.revision }, "this coordinator leads");
         await this.lead(term);

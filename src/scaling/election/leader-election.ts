@@ -24,7 +24,8 @@ export interface Leader {
 /** Chooses one of several processes. If the leader dies, another leads when the leader's lease ends. */
 export interface LeaderElection {
   /** Waits until this process leads.
+   *  @param onStandBy called with each attempt that has found another process leading
    *  @returns undefined if the signal aborted before
    *  @throws an error of the driver */
-  campaign(signal: AbortSignal): Promise<Term | undefined>;
+  campaign(signal: AbortSignal, onStandBy?: () => void): Promise<Term | undefined>;
 }

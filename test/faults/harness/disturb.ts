@@ -1,6 +1,14 @@
 import { collectors, coordinators, etcdMembers, type Servers, streamers } from "./processes.ts";
 import { clockSkewsMs, databaseSignals, directions, inflict } from "./inflict.ts";
-import { drawScenario, type Fault, type FaultKind, faultKinds, kindsOfScrapes, needsNetwork, untilDrained } from "./scenario.ts";
+import {
+  drawScenario,
+  type Fault,
+  type FaultKind,
+  faultKinds,
+  kindsOfScrapes,
+  needsNetwork,
+  untilDrained,
+} from "./scenario.ts";
 import type { Victims } from "./victims.ts";
 
 export interface DisturbanceOptions {
@@ -26,7 +34,8 @@ export function drawFaults({ network }: Servers, options: DisturbanceOptions): F
     ...{ kill: workers, terminate: workers, freeze: workers, clock: workers * clockSkewsMs.length, leader: 1 },
     ...{ "freeze-etcd": etcdMembers, "defragment-etcd": etcdMembers, "replace-etcd": etcdMembers },
     ...{ "partition-etcd": etcdMembers, "partition-collector": collectors },
-    ...{ "one-way-etcd": etcdMembers * directions.length, "one-way-collector": collectors * directions.length },
+    ...{ "one-way-etcd": etcdMembers * directions["one-way-etcd"].length },
+    ...{ "one-way-collector": collectors * directions["one-way-collector"].length },
     ...{ database: databaseSignals.length, "tables-disk": 1, "cluster-disk": 1, failover: 1, restore: 1 },
     "second-pipeline": 1,
   };

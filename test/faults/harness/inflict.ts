@@ -1,5 +1,6 @@
 import { EtcdClient } from "../../../src/etcd/etcd-client.ts";
 import type { Servers } from "./processes.ts";
+import type { Direction } from "./network.ts";
 import { failOver } from "./fail-over.ts";
 import { fillDisk } from "./fill-disk.ts";
 import { type Fault, untilDrained } from "./scenario.ts";
@@ -12,8 +13,11 @@ export const databaseSignals = ["SIGKILL", "SIGINT", "SIGQUIT"] as const;
 /** How far a clock is ahead of the machine's. Leases last a few seconds. */
 export const clockSkewsMs = [-90_000, -4_000, 4_000, 90_000] as const;
 
-/** The directions of a connection that works one way. */
-export const directions = ["sending", "receiving"] as const;
+/** The directions of a host's connections that work one way. The database is on this machine, and each member of etcd on a host. */
+export const directions = {
+  "one-way-etcd": ["sending", "receiving"],
+  "one-way-collector": ["sending", "receiving", "sending to this machine"],
+} as const satisfies Record<string, readonly Direction[]>;
 
 /** Inflicts a fault, and heals it after its duration, or when the run is drained. A worker restarts its process after a kill or a termination. */
 export async function inflict(fault: Fault, victims: Victims): Promise<void> {
@@ -106,7 +110,13 @@ export async function inflict(fault: Fault, victims: Victims): Promise<void> {
 async function inflictOnMember({ kind, target, lastsMs }: Fault, { servers, record, drained }: Victims): Promise<void> {
   const member = servers.etcd.members[target % servers.etcd.members.length];
   record(`${kind} ${member?.name}`);
-  if (kind === "defragment-etcd") return member?.defragment();
+  if (kind === "defragment-etcd") {
+    await member?.kill();
+    await compactAndDefragment(servers, target);
+    await Bun.sleep(lastsMs);
+    record(`start ${member?.name}`);
+    return member?.start();
+  }
   if (kind === "replace-etcd") {
     await member?.replace();
     return record(`${member?.name} is replaced`);
@@ -117,12 +127,26 @@ async function inflictOnMember({ kind, target, lastsMs }: Fault, { servers, reco
   record(`SIGCONT ${member?.name} after ${durationText(lastsMs)}`);
 }
 
+/** Upkeep while a member is down: the watches that it had come back to a history that is gone. */
+async function compactAndDefragment({ etcd, etcdUser }: Servers, downIndex: number): Promise<void> {
+  const others = etcd.members.filter((_, index) => index !== downIndex % etcd.members.length);
+  const client = new EtcdClient({ endpoints: others.map(({ clientUrl }) => clientUrl), user: etcdUser });
+  try {
+    const { revision } = await client.databaseSize();
+    await client.compact(revision);
+  } finally {
+    client.close();
+  }
+  for (const other of others) await other.defragment();
+}
+
 async function cutOffOneWay({ kind, target, lastsMs }: Fault, victims: Victims): Promise<void> {
   const { servers, collectors, record } = victims;
   // not every run has a collector on each of the hosts
   const hosts = kind === "one-way-etcd" ? servers.etcdHosts : servers.collectorHosts.slice(0, collectors.length);
   const index = target % hosts.length;
-  const direction = directions[Math.floor(target / hosts.length) % directions.length] as (typeof directions)[number];
+  const possible: readonly Direction[] = directions[kind === "one-way-etcd" ? kind : "one-way-collector"];
+  const direction = possible[Math.floor(target / hosts.length) % possible.length] as Direction;
   const name = `${kind.slice("one-way-".length)} ${index}`;
   record(`${name} stops ${direction} for ${durationText(lastsMs)}`);
   await hosts[index]?.cutOffOneWay(direction);

@@ -1,3 +1,4 @@
+import { until } from "../../../dev/until.ts";
 import { get, prefixRange } from "../../../src/etcd/requests.ts";
 import { readPlan } from "../../../src/pipeline/stream/assignment/stored-plan.ts";
 import { checkContent, checkHistory, checkLeftovers, checkPositions } from "./invariants.ts";
@@ -8,6 +9,7 @@ import { stallMs } from "./processes.ts";
 import type { PlainRun, SeedRun } from "./seed-run.ts";
 import { checkFaultsTold } from "./told/faults-told.ts";
 import type { WatchedRun } from "./told/watched-run.ts";
+import type { Worker } from "./workers.ts";
 
 /** Clean ends of a process: exit status 0, 130 after a second SIGTERM, the signal SIGTERM if it came before any code ran,
  *  and 1 if the process found no database at its start. */
@@ -41,6 +43,24 @@ export async function waitUntilDrained({ etcd, queue, checkpoints }: SeedRun): P
     await Bun.sleep(200);
   }
   return [`I5: not drained, and nothing has changed for ${stallMs / 1000} s: ${seen.slice(0, 500)}`];
+}
+
+/** A process with nothing to do finds out within this time that what it uses works again: longer than calls and pauses last. */
+const recoveryMs = 25_000;
+
+/** Waits until /health of every process is ok, also while one of the members of etcd is down. The others may have done the work of a
+ *  process that is stuck.
+ *  @returns the violations */
+export async function checkHealth(workers: readonly Worker[]): Promise<string[]> {
+  const check = async (worker: Worker): Promise<string[]> => {
+    let last: string[] | undefined;
+    const isHealthy = async (): Promise<boolean> => (last = await worker.complaints())?.length === 0;
+    return until(isHealthy, { timeoutMs: recoveryMs, everyMs: 200 }).then(
+      () => [],
+      () => [`/health of ${worker.name}: ${last?.join("; ") ?? "no answer"}`],
+    );
+  };
+  return (await Promise.all(workers.map(check))).flat();
 }
 
 /** I5 for a run without a file: waits until every message is stored, or nothing has changed for `stallMs`. @returns the violation */

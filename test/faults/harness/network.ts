@@ -1,13 +1,15 @@
 import { existsSync } from "node:fs";
 
+export type Direction = "sending" | "sending to this machine" | "receiving";
+
 /** A host of the test network: a network namespace with one address. */
 export interface TestHost {
   readonly netns: string;
   readonly address: string;
   /** Disconnects the host as if its cable were pulled: no packet arrives or leaves, and no connection is closed. */
   cutOff(): Promise<void>;
-  /** Cuts one direction off: no packet leaves the host, or none arrives. */
-  cutOffOneWay(direction: "sending" | "receiving"): Promise<void>;
+  /** Cuts one direction off: no packet leaves the host, none leaves it for this machine, or none arrives. */
+  cutOffOneWay(direction: Direction): Promise<void>;
   /** Undoes `cutOff` and `cutOffOneWay`. */
   reconnect(): Promise<void>;
 }
@@ -86,12 +88,13 @@ interface Plug {
   readonly netns: string;
   readonly port: string;
   readonly address: string;
-  /** The addresses of this machine and of all hosts. */
+  /** The addresses of this machine, which is the first, and of all hosts. */
   readonly addresses: readonly string[];
 }
 
 async function addHost(plug: Plug): Promise<TestHost> {
-  const { hub, netns, port, address } = plug;
+  const { hub, netns, port, address, addresses } = plug;
+  const [own = ""] = addresses;
   await ip("netns", "add", netns);
   await ip("-n", hub, "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", netns);
   await ip("-n", hub, "link", "set", port, "master", "switch", "up");
@@ -102,7 +105,10 @@ async function addHost(plug: Plug): Promise<TestHost> {
     netns,
     address,
     cutOff: () => ip("-n", hub, "link", "set", port, "nomaster"),
-    cutOffOneWay: (direction) => (direction === "sending" ? stopSending(plug) : stopReceiving(plug)),
+    cutOffOneWay: (direction) => {
+      if (direction === "receiving") return stopReceiving(plug);
+      return stopSending(plug, direction === "sending" ? addresses : [own]);
+    },
     reconnect: () => connect(plug),
   };
 }
@@ -110,9 +116,9 @@ async function addHost(plug: Plug): Promise<TestHost> {
 /** An address of hardware that nobody has. */
 const nobody = "02:00:00:00:00:01";
 
-/** What the host sends goes to an address of hardware that nobody has. */
-async function stopSending({ netns, address, addresses }: Plug): Promise<void> {
-  for (const other of addresses) {
+/** What the host sends to others goes to an address of hardware that nobody has. */
+async function stopSending({ netns, address }: Plug, others: readonly string[]): Promise<void> {
+  for (const other of others) {
     if (other === address) continue;
     await ip("-n", netns, "neighbour", "replace", other, "lladdr", nobody, "dev", "eth0", "nud", "permanent");
   }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Range } from "../../../src/domain/range.ts";
 import { disturb, drawFaults, losesData } from "./disturb.ts";
 import { makePipeline, type Servers, streamers } from "./processes.ts";
-import { checkEnds, checkResult, waitUntilDrained } from "./judge.ts";
+import { checkEnds, checkHealth, checkResult, waitUntilDrained } from "./judge.ts";
 import { makeLedger } from "./ledger.ts";
 import { Observer } from "./observer.ts";
 import type { Fault, FaultKind } from "./scenario.ts";
@@ -116,6 +116,7 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
         const waits = await Promise.all([waitUntilDrained(run), watched?.untilSent() ?? []]);
         reportViolations(...waits.flat());
         record("drained and told, or stuck");
+        reportViolations(...(await checkHealth(workers)));
       },
     });
     await stopObserving();

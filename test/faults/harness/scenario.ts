@@ -10,7 +10,8 @@ export interface Fault {
 }
 
 /** `kill`, `terminate` and `freeze` signal a pipeline process, and `clock` kills it and sets its clock. `leader` kills the etcd member
- *  that leads at that time, `freeze-etcd` freezes one, `defragment-etcd` defragments one, and `replace-etcd` puts an empty one in its
+ *  that leads at that time, `freeze-etcd` freezes one, `defragment-etcd` kills one,
+ *  compacts etcd's history and defragments the others, and `replace-etcd` puts an empty one in its
  *  place. `partition-etcd` and `partition-collector` disconnect a host, `one-way-etcd` and `one-way-collector` in one direction.
  *  `database` stops the database, `freeze-database` freezes it, `tables-disk` fills the disk of its tables, and `cluster-disk` fills the disk of its other data and its write-ahead log. `failover` kills the database, and a
  *  standby that had lagged takes over; `restore` kills it, and an older backup takes over.
@@ -111,7 +112,6 @@ function durationOf(kind: FaultKind, chance: number, leaseSeconds: number): numb
     case "terminate":
     case "second-pipeline":
     case "clock":
-    case "defragment-etcd":
       return 0;
     case "replace-etcd":
       return 3000; // about the time that it takes

@@ -59,7 +59,8 @@ export class Worker {
   async complaints(): Promise<string[] | undefined> {
     const { HOST = "127.0.0.1", PORT = "0" } = this.options.env;
     try {
-      const answer = await fetch(`http://${HOST}:${PORT}/health`, { signal: AbortSignal.timeout(healthTimeoutMs) });
+      const url = PORT === "0" ? this.printedUrl : `http://${HOST}:${PORT}`;
+      const answer = await fetch(`${url}/health`, { signal: AbortSignal.timeout(healthTimeoutMs) });
       const { components } = (await answer.json()) as { components: Record<string, { reason?: string }> };
       return Object.values(components).flatMap(({ reason }) => reason ?? []);
     } catch {

@@ -29,7 +29,7 @@ export function fenced({ leaderKey, revision }: Term): ICompare {
 export class EtcdLeaderElection implements LeaderElection {
   constructor(private readonly options: EtcdLeaderElectionOptions) {}
 
-  async campaign(signal: AbortSignal): Promise<Term | undefined> {
+  async campaign(signal: AbortSignal, onStandBy?: () => void): Promise<Term | undefined> {
     const { client, clock, leaseSeconds: ttlSeconds } = this.options;
     if (signal.aborted) return undefined;
     let session: LeaseSession | undefined;
@@ -41,6 +41,7 @@ export class EtcdLeaderElection implements LeaderElection {
           session = undefined;
           return term;
         }
+        if (!session.signal.aborted) onStandBy?.();
         await clock.sleep(attemptMs, signal);
       }
       return undefined;

@@ -6,8 +6,11 @@ export class MemoryLeaderElection implements LeaderElection {
   private isLed = false;
   private readonly waiting = new Set<() => void>();
 
-  async campaign(signal: AbortSignal): Promise<Term | undefined> {
-    while (this.isLed && !signal.aborted) await this.vacancy(signal);
+  async campaign(signal: AbortSignal, onStandBy?: () => void): Promise<Term | undefined> {
+    while (this.isLed && !signal.aborted) {
+      onStandBy?.();
+      await this.vacancy(signal);
+    }
     if (signal.aborted) return undefined;
     this.isLed = true;
     this.terms += 1;

@@ -44,7 +44,7 @@ export class PostgresLeaderElection implements LeaderElection {
     this.leaseMs = options.leaseSeconds * 1000;
   }
 
-  async campaign(signal: AbortSignal): Promise<Term | undefined> {
+  async campaign(signal: AbortSignal, onStandBy?: () => void): Promise<Term | undefined> {
     let connection: PostgresConnection | undefined;
     const leave = (): void => connection?.destroy();
     signal.addEventListener("abort", leave, { once: true });
@@ -56,6 +56,7 @@ export class PostgresLeaderElection implements LeaderElection {
           connection = undefined;
           return term;
         }
+        onStandBy?.();
         await this.options.clock.sleep(attemptMs, signal);
       }
       return undefined;

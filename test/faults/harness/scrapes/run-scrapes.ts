@@ -41,7 +41,8 @@ function drawFaults({ network, etcd }: Servers, options: Omit<SeedOptions, "serv
       "freeze-database": 1,
     },
     ...{ "partition-etcd": etcdMembers, "partition-collector": scrapingCollectors },
-    ...{ "one-way-etcd": etcdMembers * directions.length, "one-way-collector": scrapingCollectors * directions.length },
+    "one-way-etcd": etcdMembers * directions["one-way-etcd"].length,
+    "one-way-collector": scrapingCollectors * directions["one-way-collector"].length,
     ...{ "partition-streamer": scrapingStreamers, exporters: vanishing },
   } satisfies Partial<Record<FaultKind, number>>;
   const isPossible = (kind: FaultKind): boolean =>

@@ -32,7 +32,11 @@ export async function makeCoordinators(
       name,
       env: {
         ...pipelineEnvironment(options),
-        ...{ ROLE: "coordinator", DATABASE_URL: withShortLimit(databaseUrl), SERVICE_LEASE_SECONDS: String(leaseSeconds) },
+        ...{
+          ROLE: "coordinator",
+          DATABASE_URL: withShortLimit(databaseUrl),
+          SERVICE_LEASE_SECONDS: String(leaseSeconds),
+        },
         ...{ FAULT_RULES_FILE: rulesFile, FAULT_WEBHOOK_URL: webhookUrl },
       },
       logFile: join(logFolder, `${name}.log`),
