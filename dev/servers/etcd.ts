@@ -29,6 +29,8 @@ export interface EtcdMember {
   /** Kills the member and removes its data, and adds an empty one in its place, as after the loss of a disk. Needs a majority of the
    *  others. Resolves when the new one is healthy. */
   replace(): Promise<void>;
+  /** Kills the member and removes its data. Its next start is the first one of a new cluster. */
+  empty(): Promise<void>;
 }
 
 /** A running etcd of one or three members. */
@@ -36,6 +38,8 @@ export interface EtcdCluster {
   readonly endpoints: readonly string[];
   readonly members: readonly EtcdMember[];
   readonly tls: ClientCertificate | undefined;
+  /** Kills all members, removes their data, and starts them again: an empty cluster at the same addresses. */
+  empty(): Promise<void>;
   /** Stops all members and removes their data. */
   stop(): Promise<void>;
 }
@@ -111,6 +115,10 @@ export async function startEtcd(options: EtcdOptions): Promise<EtcdCluster> {
       endpoints: seats.map(({ clientUrl }) => clientUrl),
       members,
       tls,
+      empty: async () => {
+        await Promise.all(members.map((member) => member.empty()));
+        await Promise.all(members.map((member) => member.start()));
+      },
       stop,
     };
   } catch (error) {
@@ -241,6 +249,11 @@ function memberOf(seat: Seat, cluster: Cluster): EtcdMember {
     kill: (signal) => server.kill(signal),
     start: () => server.start(),
     signal: (signal) => server.signal(signal),
+    empty: async () => {
+      await server.kill();
+      await rm(dataFolder, { recursive: true, force: true });
+      server = serverIn("new");
+    },
     defragment: async () => void (await control(seat, "defrag")),
     replace,
   };

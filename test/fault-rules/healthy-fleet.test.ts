@@ -24,7 +24,7 @@ const restarted = {
   ...{ fromSeconds: 5 * hour, toSeconds: Infinity },
 } as const satisfies ChosenFault;
 
-const fleet = { hosts: 8, gpusPerHost: 8, seed: 3, chosenFaults: [rebooted, removed, restarted] };
+const fleet = { hosts: 3, gpusPerHost: 8, seed: 3, chosenFaults: [rebooted, removed, restarted] };
 const intervalMs = 10_000;
 
 /** The maintenance of the rebooted host and of the removed GPU. */
@@ -55,8 +55,8 @@ test("a day of a healthy simulated fleet, with 1 % of records lost, restarts and
     isLost: (_, seconds) => random.chance(0.01) || within(outage, seconds),
     isDown: (seconds) => within(outage, seconds) || within(backlog, seconds),
   });
-  expect(records).toBeGreaterThan(530_000);
+  expect(records).toBeGreaterThan(195_000);
   expect(changes.filter(({ state }) => state === "firing")).toEqual([]);
   // conditions that do not last
   expect(changes.filter(({ state }) => state === "pending").length).toBeGreaterThan(100);
-}, 60_000);
+}, 120_000);

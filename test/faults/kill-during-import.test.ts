@@ -13,7 +13,7 @@ import { randomFrom } from "../support/random.ts";
 // and the store's content is then compared with that of an undisturbed import.
 // The file is packed for the import that is killed: it has to go on at a place in the unpacked content.
 
-const kills = 8;
+const kills = 5;
 const seed = Number(process.env.TEST_SEED ?? 1);
 const dir = await mkdtemp(join(tmpdir(), "telemetry-kill-"));
 afterAll(() => rm(dir, { recursive: true, force: true }));

@@ -28,18 +28,22 @@ export const losesData = (kind: FaultKind): boolean => kind === "failover" || ki
 /** Draws faults for these servers and the pipeline that uses them. Without a network, only the first fault
  *  can be a partition, if `first` asks for one. If the first one is a second pipeline, the database loses nothing, so that both
  *  can be judged. */
-export function drawFaults({ network }: Servers, options: DisturbanceOptions): Fault[] {
+export function drawFaults({ network, etcdUser }: Servers, options: DisturbanceOptions): Fault[] {
   const workers = collectors + streamers + coordinators;
   const targets = {
     ...{ kill: workers, terminate: workers, freeze: workers, clock: workers * clockSkewsMs.length, leader: 1 },
     ...{ "freeze-etcd": etcdMembers, "defragment-etcd": etcdMembers, "replace-etcd": etcdMembers },
+    "empty-etcd": 1,
     ...{ "partition-etcd": etcdMembers, "partition-collector": collectors },
     ...{ "one-way-etcd": etcdMembers * directions["one-way-etcd"].length },
     ...{ "one-way-collector": collectors * directions["one-way-collector"].length },
     ...{ database: databaseSignals.length, "tables-disk": 1, "cluster-disk": 1, failover: 1, restore: 1 },
     "second-pipeline": 1,
   };
-  const ofFiles = faultKinds.filter((kind) => !kindsOfScrapes.has(kind));
+  // an empty etcd has no users
+  const ofFiles = faultKinds.filter(
+    (kind) => !kindsOfScrapes.has(kind) && (kind !== "empty-etcd" || etcdUser === undefined),
+  );
   const possible = network === undefined ? ofFiles.filter((kind) => !needsNetwork(kind)) : ofFiles;
   if (options.only !== undefined) return drawScenario({ ...options, kinds: [options.only], targets });
   const kinds = options.first === "second-pipeline" ? possible.filter((kind) => !losesData(kind)) : possible;

@@ -63,6 +63,10 @@ export async function inflict(fault: Fault, victims: Victims): Promise<void> {
       await waitAndRecord("start all members of etcd");
       await Promise.all(servers.etcd.members.map((member) => member.start()));
       return;
+    case "empty-etcd":
+      record("etcd comes back empty");
+      victims.reportHistoryRemoved();
+      return servers.etcd.empty();
     case "partition-etcd":
     case "partition-collector":
     case "partition-streamer": {
@@ -107,11 +111,13 @@ export async function inflict(fault: Fault, victims: Victims): Promise<void> {
   }
 }
 
-async function inflictOnMember({ kind, target, lastsMs }: Fault, { servers, record, drained }: Victims): Promise<void> {
+async function inflictOnMember({ kind, target, lastsMs }: Fault, victims: Victims): Promise<void> {
+  const { servers, record, drained } = victims;
   const member = servers.etcd.members[target % servers.etcd.members.length];
   record(`${kind} ${member?.name}`);
   if (kind === "defragment-etcd") {
     await member?.kill();
+    victims.reportHistoryRemoved();
     await compactAndDefragment(servers, target);
     await Bun.sleep(lastsMs);
     record(`start ${member?.name}`);

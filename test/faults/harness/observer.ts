@@ -40,6 +40,8 @@ export class Observer {
   /** The number of times that the watch had to list again, because history was compacted while the watch was disconnected.
    *  Starts at -1, because the first listing does not count. */
   private blindSpots = -1;
+  /** The number of times that a fault has taken history away. */
+  private removals = 0;
 
   constructor(private readonly options: ObserverOptions) {
     const { etcd, queue } = options;
@@ -65,6 +67,11 @@ export class Observer {
   /** Records ranges that a failover has lost. */
   recordLost(ranges: readonly Range[]): void {
     this.lost.push(...ranges);
+  }
+
+  /** Records that a fault has compacted etcd's history or removed its data: changes that the watch had not received are not seen. */
+  recordHistoryRemoved(): void {
+    this.removals += 1;
   }
 
   /** Observes I4 about twice a second. @returns a function that ends the observations, and resolves after the last one */
@@ -137,11 +144,11 @@ export class Observer {
     for (const claim of this.acknowledged) {
       const { id, revision } = readClaim(claim);
       const removed = this.removedUnder.get(id);
-      if (removed === revision) continue;
+      if (removed === revision || (removed === undefined && this.removals > 0)) continue;
       const seen = removed === undefined ? "its removal was not seen" : `it was removed under claim ${removed}`;
       this.violations.push(`I3: ${id} was acknowledged under claim ${revision}, but ${seen}`);
     }
-    if (this.blindSpots > 0)
+    if (this.blindSpots > this.removals)
       this.violations.push(`I3: etcd compacted history ${this.blindSpots} times before the observer saw it`);
   }
 

@@ -111,8 +111,6 @@ export function pipelineEnvironment({
     // longer than a run: the newest state is checked at the end of the run
     HOT_WINDOW_SECONDS: "600",
     QUEUE_LEASE_SECONDS: String(leaseSeconds),
-    // no message may become a dead letter because of the inflicted faults
-    QUEUE_MAX_ATTEMPTS: "100",
     SHUTDOWN_TIMEOUT_SECONDS: "5",
     ...(settles ? { SETTLE_HISTORY: "true", SETTLE_AFTER_MINUTES: "0" } : {}),
     LOG_LEVEL: "debug",

@@ -86,11 +86,11 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
   const second = await openSecondPipeline({ ...pipelineOptions, samplesPerSecond, seed });
   const faults = drawFaults(servers, { seed, durationMs, leaseSeconds, first, only });
   const hasFailover = faults.some(({ kind }) => losesData(kind));
-  // a database that loses what it had told tells it again
-  const watched =
-    hasFailover || !watches
-      ? undefined
-      : await openWatchedRun(run, { ...pipelineOptions, samplesPerSecond, seed, durationMs });
+  // a database that loses what it had told tells it again, and an etcd that loses its messages loses records of these GPUs
+  const isWatched = watches && !hasFailover && faults.every(({ kind }) => kind !== "empty-etcd");
+  const watched = !isWatched
+    ? undefined
+    : await openWatchedRun(run, { ...pipelineOptions, samplesPerSecond, seed, durationMs });
   const losses = watched === undefined ? [] : drawLosses({ seed, durationMs, leaseSeconds });
   const workers = [...pipeline.collectors, ...pipeline.streamers, ...(watched?.coordinators ?? [])];
   try {
@@ -98,6 +98,7 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
     workers.forEach((worker) => worker.start());
     const stopObserving = observer.startObserving();
     const reportLost = (ranges: readonly Range[]): void => observer.recordLost(ranges);
+    const reportHistoryRemoved = (): void => observer.recordHistoryRemoved();
     const loadedUntilMs = Date.now() + durationMs;
     const startSecond = (): void => {
       // both are on one server, and the judge knows only what the first one loses
@@ -108,7 +109,7 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
       ...{ servers, workers, collectors: pipeline.collectors, databaseUrl: run.databaseUrl },
       ...{ loadedUntilMs, startSecond },
     };
-    const allVictims = { ...victims, record, reportLost, reportViolations };
+    const allVictims = { ...victims, record, reportLost, reportViolations, reportHistoryRemoved };
     await disturb([...faults, ...losses], allVictims, {
       special: (fault) => (watched && losses.includes(fault) ? watched.loseLeader(fault, allVictims) : undefined),
       drain: async () => {

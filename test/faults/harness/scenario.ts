@@ -12,7 +12,7 @@ export interface Fault {
 /** `kill`, `terminate` and `freeze` signal a pipeline process, and `clock` kills it and sets its clock. `leader` kills the etcd member
  *  that leads at that time, `freeze-etcd` freezes one, `defragment-etcd` kills one,
  *  compacts etcd's history and defragments the others, and `replace-etcd` puts an empty one in its
- *  place. `partition-etcd` and `partition-collector` disconnect a host, `one-way-etcd` and `one-way-collector` in one direction.
+ *  place; `empty-etcd` removes the data of all members. `partition-etcd` and `partition-collector` disconnect a host, `one-way-etcd` and `one-way-collector` in one direction.
  *  `database` stops the database, `freeze-database` freezes it, `tables-disk` fills the disk of its tables, and `cluster-disk` fills the disk of its other data and its write-ahead log. `failover` kills the database, and a
  *  standby that had lagged takes over; `restore` kills it, and an older backup takes over.
  *  `second-pipeline` starts another pipeline on the same etcd. Only for scrapes: `etcd` kills all members of etcd,
@@ -26,6 +26,7 @@ export const faultKinds = [
   "freeze-etcd",
   "defragment-etcd",
   "replace-etcd",
+  "empty-etcd",
   "partition-etcd",
   "one-way-etcd",
   "partition-collector",
@@ -63,7 +64,7 @@ export interface ScenarioOptions {
 /** Groups of kinds. Only one fault of a group may be active at a time: with two of three members down, etcd does not answer, and
  *  there is only one database. */
 const exclusive: readonly (readonly FaultKind[])[] = [
-  ["leader", "freeze-etcd", "defragment-etcd", "replace-etcd", "partition-etcd", "one-way-etcd", "etcd"],
+  ["leader", "freeze-etcd", "defragment-etcd", "replace-etcd", "empty-etcd", "partition-etcd", "one-way-etcd", "etcd"],
   ["database", "freeze-database", "tables-disk", "cluster-disk", "failover", "restore"],
 ];
 
@@ -114,6 +115,7 @@ function durationOf(kind: FaultKind, chance: number, leaseSeconds: number): numb
     case "clock":
       return 0;
     case "replace-etcd":
+    case "empty-etcd":
       return 3000; // about the time that it takes
     case "freeze":
       return Math.round(leaseSeconds * 1000 * (1.1 + chance)); // longer than the lease, so that other processes take over

@@ -1,3 +1,5 @@
+import type { IRangeRequest, IRangeResponse } from "etcd3";
+import { untilResolved } from "../../../dev/until.ts";
 import { PostgresClient } from "../../../src/db/postgres-client.ts";
 import { systemClock } from "../../../src/kit/clock.ts";
 import { EtcdClient } from "../../../src/etcd/etcd-client.ts";
@@ -22,6 +24,13 @@ export interface SeedRun extends PlainRun {
   readonly checkpoints: CheckpointKeys;
 }
 
+/** A client of the judge, whose reads are repeated: the member that it uses may just have been restarted. */
+class PatientEtcdClient extends EtcdClient {
+  override range(request: IRangeRequest): Promise<IRangeResponse> {
+    return untilResolved(() => super.range(request), { timeoutMs: 30_000 });
+  }
+}
+
 /** Creates the run's database, and opens clients that read the run's data from outside its processes. */
 export async function openPlainRun(servers: Servers, seed: number): Promise<PlainRun> {
   const name = `run_${seed}_${Date.now().toString(36)}`;
@@ -30,7 +39,7 @@ export async function openPlainRun(servers: Servers, seed: number): Promise<Plai
   await admin.query(`create database ${name} ${tablespace}`);
   const databaseUrl = servers.database.url.replace(/\/[^/]*$/, `/${name}`);
   const database = new PostgresClient({ url: databaseUrl, maxConnections: 2, clock: systemClock });
-  const etcd = new EtcdClient({ endpoints: servers.etcd.endpoints, user: servers.etcdUser });
+  const etcd = new PatientEtcdClient({ endpoints: servers.etcd.endpoints, user: servers.etcdUser });
   return {
     etcd,
     database,

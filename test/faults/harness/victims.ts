@@ -19,6 +19,8 @@ export interface Victims {
   readonly record: (event: string) => void;
   /** Reports ranges that the database had stored and no longer has. */
   readonly reportLost: (ranges: readonly Range[]) => void;
+  /** Reports that a fault has compacted etcd's history, or removed its data. */
+  readonly reportHistoryRemoved: () => void;
   /** Reports violations of invariants. */
   readonly reportViolations: (...violations: readonly string[]) => void;
   /** Runs the faults of the database one after the other, because a fault that lasts longer than planned could otherwise

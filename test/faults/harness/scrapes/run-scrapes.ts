@@ -154,6 +154,7 @@ class Scrapes {
     const victims = {
       ...{ servers, workers: [...pipeline.streamers, ...pipeline.collectors], collectors: pipeline.collectors },
       ...{ databaseUrl: run.databaseUrl, loadedUntilMs: Infinity, startSecond: notDrawn, reportLost: notDrawn },
+      reportHistoryRemoved: () => undefined,
       record: (event: string) => this.record(event),
       reportViolations: (...found: readonly string[]) => void this.violations.push(...found),
     };
