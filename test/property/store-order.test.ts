@@ -6,4 +6,4 @@ import { openMemoryStore } from "../support/open-store.ts";
 let shared: Promise<OpenStore> | undefined;
 const openShared = (): Promise<OpenStore> => (shared ??= openMemoryStore());
 
-exerciseAnyOrder("PGlite", { open: openShared, another: openShared, runs: 100 });
+exerciseAnyOrder("PGlite", { open: openShared, another: openShared, runs: 50 });

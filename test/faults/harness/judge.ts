@@ -45,8 +45,8 @@ export async function waitUntilDrained({ etcd, queue, checkpoints }: SeedRun): P
   return [`I5: not drained, and nothing has changed for ${stallMs / 1000} s: ${seen.slice(0, 500)}`];
 }
 
-/** A process with nothing to do finds out within this time that what it uses works again: longer than calls and pauses last. */
-const recoveryMs = 25_000;
+/** A process with nothing to do finds out within this time that what it uses works again: upkeep that failed is tried again after 60 s. */
+const recoveryMs = 80_000;
 
 /** Waits until /health of every process is ok, also while one of the members of etcd is down. The others may have done the work of a
  *  process that is stuck.
