@@ -16,8 +16,10 @@ export interface DisturbanceOptions {
   /** The time during which faults start. */
   readonly durationMs: number;
   readonly leaseSeconds: number;
-  /** The kind of the first fault; undefined: drawn at random. */
-  readonly first: FaultKind | undefined;
+  /** The kind of the first fault; absent: drawn at random. */
+  readonly first?: FaultKind | undefined;
+  /** True: no fault lasts longer than a few seconds. */
+  readonly isBrief?: boolean;
   /** The kind of all faults; absent: each is drawn. */
   readonly only?: FaultKind | undefined;
 }

@@ -25,6 +25,8 @@ export interface SeedOptions {
   readonly first?: FaultKind | undefined;
   /** The kind of all faults; absent: drawn at random. */
   readonly only?: FaultKind | undefined;
+  /** True: no fault lasts longer than a few seconds. */
+  readonly isBrief?: boolean;
   /** True: history is settled at once, so that most records are late for a settled hour. */
   readonly settles?: boolean;
   /** False: there are no coordinators and no GPUs that have faults, so that I11 is not judged. */
@@ -58,7 +60,7 @@ const lateHours = 24;
 
 /** One run: the pipeline imports a file while faults are inflicted; then the result is compared with the file. */
 export async function runSeed(options: SeedOptions): Promise<SeedResult> {
-  const { servers, seed, durationMs, first, only, settles = false, watches = true } = options;
+  const { servers, seed, durationMs, settles = false, watches = true } = options;
   const startedAtMs = Date.now();
   const seconds = (): number => (Date.now() - startedAtMs) / 1000;
   const history: string[] = [];
@@ -84,7 +86,7 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
   };
   const pipeline = makePipeline({ ...pipelineOptions, samplesPerSecond });
   const second = await openSecondPipeline({ ...pipelineOptions, samplesPerSecond, seed });
-  const faults = drawFaults(servers, { seed, durationMs, leaseSeconds, first, only });
+  const faults = drawFaults(servers, { leaseSeconds, ...options });
   const hasFailover = faults.some(({ kind }) => losesData(kind));
   // a database that loses what it had told tells it again, and an etcd that loses its messages loses records of these GPUs
   const isWatched = watches && !hasFailover && faults.every(({ kind }) => kind !== "empty-etcd");

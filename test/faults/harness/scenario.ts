@@ -59,6 +59,8 @@ export interface ScenarioOptions {
   readonly targets: Readonly<Partial<Record<FaultKind, number>>>;
   /** The kind of the first fault; absent: drawn at random. */
   readonly first?: FaultKind | undefined;
+  /** True: no fault lasts longer than a few seconds. */
+  readonly isBrief?: boolean;
 }
 
 /** Groups of kinds. Only one fault of a group may be active at a time: with two of three members down, etcd does not answer, and
@@ -70,7 +72,15 @@ const exclusive: readonly (readonly FaultKind[])[] = [
 
 /** Draws the faults of a run: about one per second, or fewer if their targets are busy. Several faults may be active at a time.
  *  Equal options give equal faults. */
-export function drawScenario({ seed, durationMs, leaseSeconds, kinds, targets, first }: ScenarioOptions): Fault[] {
+export function drawScenario({
+  seed,
+  durationMs,
+  leaseSeconds,
+  kinds,
+  targets,
+  first,
+  isBrief = false,
+}: ScenarioOptions): Fault[] {
   const random = randomFrom(seed);
   const faults: Fault[] = [];
   const busyUntilMs = new Map<string, number>();
@@ -79,7 +89,8 @@ export function drawScenario({ seed, durationMs, leaseSeconds, kinds, targets, f
     const drawn = kinds[Math.floor(random() * kinds.length)] as FaultKind;
     const kind = faults.length === 0 ? (first ?? drawn) : drawn;
     const target = Math.floor(random() * (targets[kind] ?? 1));
-    const lastsMs = durationOf(kind, random(), leaseSeconds);
+    const chance = random();
+    const lastsMs = durationOf(kind, isBrief ? chance * lastingFrom : chance, leaseSeconds);
     const key = busyKey(kind, target, targets["partition-collector"] ?? 1);
     // a target that has just healed gets time to recover: a cluster, for example, must elect a leader and catch up
     if ((busyUntilMs.get(key) ?? 0) <= atMs) {
