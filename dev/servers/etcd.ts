@@ -38,8 +38,6 @@ export interface EtcdCluster {
   readonly endpoints: readonly string[];
   readonly members: readonly EtcdMember[];
   readonly tls: ClientCertificate | undefined;
-  /** Kills all members, removes their data, and starts them again: an empty cluster at the same addresses. */
-  empty(): Promise<void>;
   /** Stops all members and removes their data. */
   stop(): Promise<void>;
 }
@@ -115,10 +113,6 @@ export async function startEtcd(options: EtcdOptions): Promise<EtcdCluster> {
       endpoints: seats.map(({ clientUrl }) => clientUrl),
       members,
       tls,
-      empty: async () => {
-        await Promise.all(members.map((member) => member.empty()));
-        await Promise.all(members.map((member) => member.start()));
-      },
       stop,
     };
   } catch (error) {
@@ -228,10 +222,13 @@ function memberOf(seat: Seat, cluster: Cluster): EtcdMember {
   const root = options.user === undefined ? [] : [`--user=root:${options.user.password}`];
   const control = async (at: Seat, ...words: string[]): Promise<string> =>
     runInTrixie({ ...place, netns: at.netns, command: ["etcdctl", `--endpoints=${at.clientUrl}`, ...root, ...words] });
-  const replace = async (): Promise<void> => {
-    const other = seats.find((each) => each !== seat) as Seat;
+  const clear = async (): Promise<void> => {
     await server.kill();
     await rm(dataFolder, { recursive: true, force: true });
+  };
+  const replace = async (): Promise<void> => {
+    const other = seats.find((each) => each !== seat) as Seat;
+    await clear();
     const row = (await control(other, "member", "list")).split("\n").find((line) => line.includes(`, ${name}, `));
     await control(other, "member", "remove", row?.split(",")[0] ?? name);
     // the others first have to notice that all of them are there
@@ -249,11 +246,7 @@ function memberOf(seat: Seat, cluster: Cluster): EtcdMember {
     kill: (signal) => server.kill(signal),
     start: () => server.start(),
     signal: (signal) => server.signal(signal),
-    empty: async () => {
-      await server.kill();
-      await rm(dataFolder, { recursive: true, force: true });
-      server = serverIn("new");
-    },
+    empty: () => clear().then(() => void (server = serverIn("new"))),
     defragment: async () => void (await control(seat, "defrag")),
     replace,
   };

@@ -66,7 +66,9 @@ export async function inflict(fault: Fault, victims: Victims): Promise<void> {
     case "empty-etcd":
       record("etcd comes back empty");
       victims.reportHistoryRemoved();
-      return servers.etcd.empty();
+      await Promise.all(servers.etcd.members.map((member) => member.empty()));
+      await Promise.all(servers.etcd.members.map((member) => member.start()));
+      return;
     case "partition-etcd":
     case "partition-collector":
     case "partition-streamer": {
