@@ -120,10 +120,8 @@ async function inflictOnMember({ kind, target, lastsMs }: Fault, victims: Victim
   if (kind === "defragment-etcd") {
     await member?.kill();
     victims.reportHistoryRemoved();
-    await compactAndDefragment(servers, target);
-    await Bun.sleep(lastsMs);
-    record(`start ${member?.name}`);
-    return member?.start();
+    await compactAndDefragment(servers, target).finally(() => member?.start());
+    return record(`${member?.name} is started`);
   }
   if (kind === "replace-etcd") {
     await member?.replace();

@@ -126,6 +126,7 @@ function durationOf(kind: FaultKind, chance: number, leaseSeconds: number): numb
     case "clock":
       return 0;
     case "replace-etcd":
+    case "defragment-etcd":
     case "empty-etcd":
       return 3000; // about the time that it takes
     case "freeze":
