@@ -93,7 +93,7 @@ const parseSeconds = (text: string): number => {
 const onlyGpu = ["--gpu <uuid>", "only this GPU or MIG instance"] as const;
 const onlyInstances = ["--parent <uuid>", "only the MIG instances of this GPU"] as const;
 
-const rfc3339 = "RFC 3339 with zone, such as 2025-07-18T20:42:34Z";
+const rfc3339 = "RFC 3339 with zone, such as 2025-07-18T20:42:34Z, or a time from now, such as -1h";
 
 /** Adds a command with the filters that the lists of GPUs, hosts and records share. */
 function filtered(name: string, description: string): Command {
@@ -257,7 +257,7 @@ function making(name: string, description: string): Command {
     .option("--clusters <names>", "the key sees only these clusters, with commas between them")
     .option("--hosts <names>", "the key sees only these hosts")
     .option("--namespaces <names>", "the key sees only GPUs that these Kubernetes namespaces hold")
-    .option("--expires <time>", `when the key ends; ${rfc3339}`);
+    .option("--expires <time>", "when the key ends; RFC 3339 with zone, or +30d");
 }
 making("create", "create a key, and print it; it is shown only now")
   .option("--direct", "store it in DATABASE_URL or DATA_DIR without a gateway; for the first key", false)

@@ -14,7 +14,7 @@ import { fitsNarrow, type NarrowColumn, printNarrow } from "./narrow-table.ts";
 import type { Output } from "./output.ts";
 import { print, printError } from "../../src/terminal/print.ts";
 
-/** The bounds of a range of time as typed: RFC 3339 with zone. */
+/** The bounds of a range of time as typed: RFC 3339 with zone, or a time from now. */
 export interface TimeOptions {
   readonly start?: string;
   readonly end?: string;

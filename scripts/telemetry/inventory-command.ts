@@ -44,14 +44,14 @@ export function addInventory(program: Command, output: () => Output, parseCount:
       .option(...onlyCluster)
       .action((subject: string, options) => change(output(), subject, options as object));
   changes("maintenance", "what it does not report for a while is not missing", startMaintenance)
-    .option("--from <time>", "when it begins, RFC 3339 with zone; default now")
+    .option("--from <time>", "when it begins, RFC 3339 with zone, or -1h; default now")
     .option("--to <time>", "when it ends; default: when it is restored")
     .option(...withNote);
   changes("decommission", "nothing is expected of it until it reports again", decommission)
-    .option("--from <time>", "since when it is gone, RFC 3339 with zone; default now")
+    .option("--from <time>", "since when it is gone, RFC 3339 with zone, or -1h; default now")
     .option(...withNote);
   changes("restore", "end maintenance and decommissioning", restore)
-    .option("--at <time>", "when they end, RFC 3339 with zone; default now")
+    .option("--at <time>", "when they end, RFC 3339 with zone, or -1h; default now")
     .option(...withNote);
   changes("withdraw", "delete what operators have declared", withdraw);
   addEndTarget(parent, output);
@@ -63,6 +63,6 @@ function addEndTarget(parent: Command, output: () => Output): void {
     .description(
       "nothing is due any more of a target that was removed while no streamer read it; coverage --by target has its name",
     )
-    .option("--at <time>", "when it ended, RFC 3339 with zone; default now")
+    .option("--at <time>", "when it ended, RFC 3339 with zone, or -1h; default now")
     .action((sourceId: string, options) => endTarget(output(), sourceId, options as object));
 }

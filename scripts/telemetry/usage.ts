@@ -143,7 +143,10 @@ export function addUsage(program: Command, output: () => Output, parseCount: (te
       .option("--pod <name>", "only what pods of this name held")
       .option("--job <name>", "only what this job held")
       .option("--user <name>", "only what was held for this user")
-      .option("--start <time>", "from the hour that has this time; RFC 3339 with zone; by default a day before the end")
+      .option(
+        "--start <time>",
+        "from the hour that has this time; RFC 3339 with zone, or -1h; by default a day before the end",
+      )
       .option("--end <time>", "up to the hour that has this time, or up to the beginning of an hour; by default now")
       .option("--limit <count>", "maximum number of rows", parseCount)
       .option("--csv", "CSV instead of a table", false);

@@ -7,6 +7,7 @@ import { type TSchema, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { parse } from "yaml";
 import { makeBatch, messageOf } from "../../dev/make-batch.ts";
+import { timePattern } from "../../src/routes/http/parameters/relative-time.ts";
 import { metrics } from "../../src/domain/metrics.ts";
 import { SqlFaultStore } from "../../src/faults/sql/sql-fault-store.ts";
 import { systemClock } from "../../src/kit/clock.ts";
@@ -174,7 +175,7 @@ describe("the OpenAPI document", () => {
     ]);
   });
 
-  test("declares where a parameter is, whether it is required, and its type, format and limits", () => {
+  test("declares where a parameter is, whether it is required, and its type, pattern and limits", () => {
     const { parameters = [] } = document.paths["/api/v1/gpus/{uuid}/telemetry"]?.get ?? {};
     expect(parameters.map(({ name, in: place, required }) => [name, place, required])).toEqual([
       ["uuid", "path", true],
@@ -186,7 +187,7 @@ describe("the OpenAPI document", () => {
       ["resolution", "query", false],
       ["cursor", "query", false],
     ]);
-    expect(parameters[1]?.schema).toMatchObject({ type: "string", format: "date-time" });
+    expect(parameters[1]?.schema).toMatchObject({ type: "string", pattern: timePattern });
     expect(parameters[3]?.schema).toEqual({ type: "integer", minimum: 1, maximum: 10_000, default: 100 });
   });
 

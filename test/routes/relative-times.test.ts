@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { readTime } from "../../src/routes/http/parameters/relative-time.ts";
+import fc from "fast-check";
+import { instants } from "../fuzz/openapi/parameter-values.ts";
+import { readTime, timePattern } from "../../src/routes/http/parameters/relative-time.ts";
 import { readMessage } from "../../src/routes/live/read-message.ts";
 import { gatewayOver, gpuOf, openFleetStore, type TestGateway } from "./gateway.ts";
 
@@ -79,4 +81,18 @@ test("records are chosen by times from now, over REST and GraphQL, and newest re
   expect((await gateway.json(path))["count"]).toBe(1);
   await Bun.sleep(400);
   expect((await gateway.json(path))["count"]).toBe(0);
+});
+
+test("the document's pattern of a time has what is read, and nothing else but days and times that do not exist", () => {
+  const pattern = new RegExp(timePattern, "u");
+  const impossible = /there is no such|has no day|there is no month/;
+  const texts = fc.oneof(fc.stringMatching(pattern), fc.constantFrom(...instants), fc.string());
+  const check = (text: string): void => {
+    const read = readTime(text);
+    const problem = "problem" in read ? read.problem : undefined;
+    const isTaken = problem === undefined || impossible.test(problem);
+    expect([text, problem, pattern.test(text)]).toEqual([text, problem, isTaken]);
+  };
+  instants.forEach(check);
+  fc.assert(fc.property(texts, check));
 });

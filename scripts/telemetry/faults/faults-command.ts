@@ -64,7 +64,7 @@ function addList(parent: Command, output: () => Output, parseCount: (text: strin
     .description("faults that fire, or are acknowledged or suppressed, newest first, and what to do")
     .option("--state <names>", "only in these states, with commas between them, such as resolved")
     .option("--pending", "those whose condition has not lasted long enough yet, too")
-    .option("--start <time>", "every fault that had not ended before; RFC 3339 with zone")
+    .option("--start <time>", "every fault that had not ended before; RFC 3339 with zone, or -1h")
     .option("--end <time>", "every fault that had begun by then")
     .option("--limit <count>", "maximum number of rows", parseCount)
     .option("--watch", "print them again whenever they have changed, until Ctrl-C")
@@ -101,7 +101,7 @@ function addSilences(parent: Command, output: () => Output): void {
     .description("do not notify matching faults for a while; * stands for any text, ! before a text for all others")
     .requiredOption("--reason <text>", "why")
     .option("--for <time>", "how long, such as 30m, 2h or 7d", parseDuration)
-    .option("--until <time>", "when it ends instead; RFC 3339 with zone")
+    .option("--until <time>", "when it ends instead; RFC 3339 with zone, or +2h")
     .action((options: SilenceOptions) => silence(output(), options));
   parent
     .command("silences")

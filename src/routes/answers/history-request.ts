@@ -14,8 +14,8 @@ import { resolutionOf } from "./resolution.ts";
 /** The parameters of every request for records. */
 const recordsQuery = {
   ...timeBounds({
-    start: "RFC 3339 with zone; records at or after it",
-    end: "RFC 3339 with zone; records at or before it",
+    start: "RFC 3339 with zone, or a time from now such as -1h; records at or after it",
+    end: "RFC 3339 with zone, or a time from now such as -1h; records at or before it",
   }),
   limit: limit({ meaning: "At most this many records, the newest ones" }),
   order: withDefault(

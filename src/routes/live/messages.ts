@@ -93,7 +93,7 @@ export const clientMessages = {
           minLength: 1,
           maxLength: 64,
           description:
-            "RFC 3339 with zone: stored records at or after this instant are sent before live records, oldest first. If the " +
+            "RFC 3339 with zone, or a time from now such as -1h: stored records at or after this instant are sent before live records, oldest first. If the " +
             "filters name GPUs, the records are sent GPU by GPU",
         }),
       ),

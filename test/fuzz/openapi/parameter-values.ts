@@ -12,12 +12,14 @@ export interface ParameterValue {
   readonly expected: Expected;
 }
 
-const instants = [
+/** Times, and texts that are nearly times. */
+export const instants = [
   ...["2025-07-18T20:42:34Z", "2025-07-18T20:42:37.999999999Z", "2025-07-18T22:42:36+02:00", "2024-02-29T00:00:00Z"],
   ...["0001-01-01T00:00:00Z", "0000-01-01T00:00:00Z", "9999-12-31T23:59:59.999Z", "1969-12-31T23:59:59Z"],
   ...["2016-12-31T23:59:60Z", "2025-07-18t20:42:34z", "2025-07-18 20:42:34Z", "2025-07-18T24:00:00Z"],
   ...["2025-02-30T00:00:00Z", "2025-13-01T00:00:00Z", "2025-07-18", "2025-07-18T20:42:34", "1752871354", "2025", "now"],
   ...["2025-07-18T20:42:34 02:00", "+010000-01-01T00:00:00Z", "-271821-04-20T00:00:00Z", "2025-07-18T20:42Z"],
+  ...["-1h", "now-7d", "+250ms", " 1h", "1h", "-1", "-1y", "now-", "now 1", "-1.5h", "-999999999w", "-9999999999h"],
 ];
 
 const odd = [
@@ -67,7 +69,7 @@ function textOf(example: unknown): string {
 }
 
 function edgesOf(schema: Parameter["schema"]): fc.Arbitrary<string> {
-  const { type, minimum, maximum, minLength, maxLength, format, pattern } = schema as Record<string, number | string>;
+  const { type, minimum, maximum, minLength, maxLength, pattern } = schema as Record<string, number | string>;
   const choices = schema["enum"] as readonly string[] | undefined;
   if (choices !== undefined) return fc.constantFrom(...choices, ...choices.map((choice) => choice.toUpperCase()));
   if (type === "integer" || type === "number") {
@@ -79,8 +81,10 @@ function edgesOf(schema: Parameter["schema"]): fc.Arbitrary<string> {
     );
   }
   if (type === "boolean") return fc.constantFrom("true", "false", "1", "yes");
-  if (format === "date-time") return fc.constantFrom(...instants);
-  if (typeof pattern === "string") return fc.oneof(fc.stringMatching(new RegExp(pattern)), fc.constantFrom(...odd));
+  if (typeof pattern === "string") {
+    const texts = new RegExp(pattern).test(String(instants[0])) ? instants : odd;
+    return fc.oneof(fc.stringMatching(new RegExp(pattern)), fc.constantFrom(...texts));
+  }
   const lengths = [Number(minLength ?? 1), Number(maxLength ?? 300), Number(maxLength ?? 300) + 1];
   return fc.constantFrom(...lengths).map((length) => "a".repeat(length));
 }

@@ -54,7 +54,7 @@ export interface components {
             };
             /** @description Whether the newest record of each GPU is sent first; default true, or false with since */
             snapshot?: boolean;
-            /** @description RFC 3339 with zone: stored records at or after this instant are sent before live records, oldest first. If the filters name GPUs, the records are sent GPU by GPU */
+            /** @description RFC 3339 with zone, or a time from now such as -1h: stored records at or after this instant are sent before live records, oldest first. If the filters name GPUs, the records are sent GPU by GPU */
             since?: string;
         };
         /** @description Ends a subscription; without id, all subscriptions of the connection */

@@ -5070,12 +5070,12 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description RFC 3339 with zone; records at or after it
+                 * @description RFC 3339 with zone, or a time from now such as -1h; records at or after it
                  * @example 2025-07-18T20:42:34Z
                  */
                 start_time?: string;
                 /**
-                 * @description RFC 3339 with zone; records at or before it
+                 * @description RFC 3339 with zone, or a time from now such as -1h; records at or before it
                  * @example 2025-07-18T20:42:34Z
                  */
                 end_time?: string;
@@ -5182,12 +5182,12 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description RFC 3339 with zone; selects the state at this instant, and later changes
+                 * @description RFC 3339 with zone, or a time from now such as -1h; selects the state at this instant, and later changes
                  * @example 2025-07-18T20:42:34Z
                  */
                 start_time?: string;
                 /**
-                 * @description RFC 3339 with zone; selects changes at or before this instant
+                 * @description RFC 3339 with zone, or a time from now such as -1h; selects changes at or before this instant
                  * @example 2025-07-18T20:42:34Z
                  */
                 end_time?: string;
@@ -5751,12 +5751,12 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description RFC 3339 with zone; records at or after it
+                 * @description RFC 3339 with zone, or a time from now such as -1h; records at or after it
                  * @example 2025-07-18T20:42:34Z
                  */
                 start_time?: string;
                 /**
-                 * @description RFC 3339 with zone; records at or before it
+                 * @description RFC 3339 with zone, or a time from now such as -1h; records at or before it
                  * @example 2025-07-18T20:42:34Z
                  */
                 end_time?: string;
@@ -6055,12 +6055,12 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description RFC 3339 with zone; records at or after it
+                 * @description RFC 3339 with zone, or a time from now such as -1h; records at or after it
                  * @example 2025-07-18T20:42:34Z
                  */
                 start_time?: string;
                 /**
-                 * @description RFC 3339 with zone; records at or before it
+                 * @description RFC 3339 with zone, or a time from now such as -1h; records at or before it
                  * @example 2025-07-18T20:42:34Z
                  */
                 end_time?: string;
@@ -6296,12 +6296,12 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description RFC 3339 with zone; records at or after it
+                 * @description RFC 3339 with zone, or a time from now such as -1h; records at or after it
                  * @example 2025-07-18T20:42:34Z
                  */
                 start_time?: string;
                 /**
-                 * @description RFC 3339 with zone; records at or before it
+                 * @description RFC 3339 with zone, or a time from now such as -1h; records at or before it
                  * @example 2025-07-18T20:42:34Z
                  */
                 end_time?: string;
@@ -6438,12 +6438,12 @@ export interface operations {
                  */
                 metrics?: string;
                 /**
-                 * @description RFC 3339 with zone; default an hour before the end
+                 * @description RFC 3339 with zone, or a time from now such as -1h; default an hour before the end
                  * @example 2025-07-18T20:42:34Z
                  */
                 start_time?: string;
                 /**
-                 * @description RFC 3339 with zone; default now
+                 * @description RFC 3339 with zone, or a time from now such as -1h; default now
                  * @example 2025-07-18T20:42:34Z
                  */
                 end_time?: string;
@@ -6646,12 +6646,12 @@ export interface operations {
                  */
                 by?: "device" | "host" | "cluster" | "target";
                 /**
-                 * @description RFC 3339 with zone; from the hour that has it. Default an hour before the end
+                 * @description RFC 3339 with zone, or a time from now such as -1h; from the hour that has it. Default an hour before the end
                  * @example 2025-07-18T20:42:34Z
                  */
                 start_time?: string;
                 /**
-                 * @description RFC 3339 with zone; up to the hour that has it, or up to the beginning of an hour, which is then left out. Default now
+                 * @description RFC 3339 with zone, or a time from now such as -1h; up to the hour that has it, or up to the beginning of an hour, which is then left out. Default now
                  * @example 2025-07-18T20:42:34Z
                  */
                 end_time?: string;
@@ -6772,12 +6772,12 @@ export interface operations {
                  */
                 step?: "hour" | "day" | "total";
                 /**
-                 * @description RFC 3339 with zone; from the hour that has it. Default a day before the end
+                 * @description RFC 3339 with zone, or a time from now such as -1h; from the hour that has it. Default a day before the end
                  * @example 2025-07-18T20:42:34Z
                  */
                 start_time?: string;
                 /**
-                 * @description RFC 3339 with zone; up to the hour that has it, or up to the beginning of an hour, which is then left out. Default now
+                 * @description RFC 3339 with zone, or a time from now such as -1h; up to the hour that has it, or up to the beginning of an hour, which is then left out. Default now
                  * @example 2025-07-18T20:42:34Z
                  */
                 end_time?: string;
@@ -6932,12 +6932,12 @@ export interface operations {
                  */
                 ended?: "yes" | "no" | "all";
                 /**
-                 * @description RFC 3339 with zone; from the hour that has it. Default a day before the end
+                 * @description RFC 3339 with zone, or a time from now such as -1h; from the hour that has it. Default a day before the end
                  * @example 2025-07-18T20:42:34Z
                  */
                 start_time?: string;
                 /**
-                 * @description RFC 3339 with zone; up to the hour that has it, or up to the beginning of an hour, which is then left out. Default now
+                 * @description RFC 3339 with zone, or a time from now such as -1h; up to the hour that has it, or up to the beginning of an hour, which is then left out. Default now
                  * @example 2025-07-18T20:42:34Z
                  */
                 end_time?: string;
@@ -7096,17 +7096,17 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description RFC 3339 with zone; who held it at this instant. It precedes the other two
+                 * @description RFC 3339 with zone, or a time from now such as -1h; who held it at this instant. It precedes the other two
                  * @example 2025-07-18T20:42:34Z
                  */
                 at?: string;
                 /**
-                 * @description RFC 3339 with zone; default a day before the end
+                 * @description RFC 3339 with zone, or a time from now such as -1h; default a day before the end
                  * @example 2025-07-18T20:42:34Z
                  */
                 start_time?: string;
                 /**
-                 * @description RFC 3339 with zone; default now
+                 * @description RFC 3339 with zone, or a time from now such as -1h; default now
                  * @example 2025-07-18T20:42:34Z
                  */
                 end_time?: string;
@@ -7374,12 +7374,12 @@ export interface operations {
                  */
                 gpu_uuid?: string;
                 /**
-                 * @description RFC 3339 with zone; when it begins. Default now, by the clock of the store
+                 * @description RFC 3339 with zone, or a time from now such as -1h; when it begins. Default now, by the clock of the store
                  * @example 2025-07-18T20:42:34Z
                  */
                 start_time?: string;
                 /**
-                 * @description RFC 3339 with zone; when it ends. Default: when it is restored
+                 * @description RFC 3339 with zone, or a time from now such as -1h; when it ends. Default: when it is restored
                  * @example 2025-07-18T20:42:34Z
                  */
                 end_time?: string;
@@ -7465,7 +7465,7 @@ export interface operations {
                  */
                 gpu_uuid?: string;
                 /**
-                 * @description RFC 3339 with zone; since when it is gone, which may be in the past. Default now, by the clock of the store
+                 * @description RFC 3339 with zone, or a time from now such as -1h; since when it is gone, which may be in the past. Default now, by the clock of the store
                  * @example 2025-07-18T20:42:34Z
                  */
                 start_time?: string;
@@ -7551,7 +7551,7 @@ export interface operations {
                  */
                 gpu_uuid?: string;
                 /**
-                 * @description RFC 3339 with zone; when maintenance and decommissioning end. What begins later is dropped. Default now
+                 * @description RFC 3339 with zone, or a time from now such as -1h; when maintenance and decommissioning end. What begins later is dropped. Default now
                  * @example 2025-07-18T20:42:34Z
                  */
                 end_time?: string;
@@ -7705,7 +7705,7 @@ export interface operations {
                  */
                 source_id: string;
                 /**
-                 * @description RFC 3339 with zone; after which nothing is due. Default now, by the clock of the store
+                 * @description RFC 3339 with zone, or a time from now such as -1h; after which nothing is due. Default now, by the clock of the store
                  * @example 2025-07-18T20:42:34Z
                  */
                 end_time?: string;
@@ -7797,12 +7797,12 @@ export interface operations {
                  */
                 job?: string;
                 /**
-                 * @description RFC 3339 with zone; only faults that had not ended before
+                 * @description RFC 3339 with zone, or a time from now such as -1h; only faults that had not ended before
                  * @example 2025-07-18T20:42:34Z
                  */
                 start_time?: string;
                 /**
-                 * @description RFC 3339 with zone; only faults that had begun by then
+                 * @description RFC 3339 with zone, or a time from now such as -1h; only faults that had begun by then
                  * @example 2025-07-18T20:42:34Z
                  */
                 end_time?: string;
@@ -8276,12 +8276,12 @@ export interface operations {
                  */
                 reason: string;
                 /**
-                 * @description RFC 3339 with zone; when it begins. Default now
+                 * @description RFC 3339 with zone, or a time from now such as -1h; when it begins. Default now
                  * @example 2025-07-18T20:42:34Z
                  */
                 start_time?: string;
                 /**
-                 * @description RFC 3339 with zone; when it ends, at most 366 days later
+                 * @description RFC 3339 with zone, or a time from now such as -1h; when it ends, at most 366 days later
                  * @example 2025-07-18T20:42:34Z
                  */
                 end_time: string;
@@ -8609,12 +8609,12 @@ export interface operations {
                  */
                 namespace?: string;
                 /**
-                 * @description RFC 3339 with zone; series of records at or after it
+                 * @description RFC 3339 with zone, or a time from now such as -1h; series of records at or after it
                  * @example 2025-07-18T20:42:34Z
                  */
                 start_time?: string;
                 /**
-                 * @description RFC 3339 with zone; series of records at or before it
+                 * @description RFC 3339 with zone, or a time from now such as -1h; series of records at or before it
                  * @example 2025-07-18T20:42:34Z
                  */
                 end_time?: string;

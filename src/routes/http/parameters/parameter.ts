@@ -1,5 +1,5 @@
 import type { Instant } from "../../../domain/timestamp.ts";
-import { readTime, timeForms } from "./relative-time.ts";
+import { readTime, timeForms, timePattern } from "./relative-time.ts";
 import type { Text } from "./spelling.ts";
 import { unknownName } from "./unknown-name.ts";
 
@@ -115,11 +115,11 @@ export function flag(description: Text): Parameter<boolean> {
   };
 }
 
-/** An instant in RFC 3339 format. */
+/** An instant: a date-time of RFC 3339, or a time from now. */
 export function instant(description: Text): Parameter<Instant> {
   const example = "2025-07-18T20:42:34Z";
   return {
-    ...required({ type: "string", format: "date-time", minLength: 1 }, { description, example }),
+    ...required({ type: "string", pattern: timePattern }, { description, example }),
     kind: { name: "instant" },
     expected: timeForms,
     read: (given) => {

@@ -6,6 +6,11 @@ const unitMs = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_
 /** A time from now: `now`, `-15m`, `now-1h`, `+2d`. In a URL, a `+` that is not encoded arrives as a blank. */
 const relative = /^(?=.)(?:now)?(?:([-+ ])(\d{1,9})(ms|s|m|h|d|w))?$/;
 
+/** What `readTime` reads, as a pattern for the document; days that the calendar does not have match as well. */
+export const timePattern =
+  "^(?:\\d{4}-\\d{2}-\\d{2}[Tt]\\d{2}:\\d{2}:\\d{2}(?:\\.\\d+)?(?:[Zz]|[+-]\\d{2}:\\d{2})" +
+  "|now|(?:now)?[-+ ]\\d{1,9}(?:ms|s|m|h|d|w))$";
+
 /** The forms of a time that this module reads, in words. */
 export const timeForms =
   "RFC 3339 with zone, such as 2025-07-18T20:42:34Z, or a time from now, such as -1h, -7d or now";

@@ -33,8 +33,8 @@ export function timeRangeOf({ start_time: start, end_time: end }: TimeBounds): T
  *  @param window the time before the end at which the range begins by default: "a day" */
 export function hourBounds(window: string) {
   return timeBounds({
-    start: `RFC 3339 with zone; from the hour that has it. Default ${window} before the end`,
-    end: "RFC 3339 with zone; up to the hour that has it, or up to the beginning of an hour, which is then left out. Default now",
+    start: `RFC 3339 with zone, or a time from now such as -1h; from the hour that has it. Default ${window} before the end`,
+    end: "RFC 3339 with zone, or a time from now such as -1h; up to the hour that has it, or up to the beginning of an hour, which is then left out. Default now",
   });
 }
 

@@ -14,8 +14,8 @@ export const recordsRead = 10_000;
 export const seriesQuery = {
   ...gpuSelection,
   ...timeBounds({
-    start: "RFC 3339 with zone; series of records at or after it",
-    end: "RFC 3339 with zone; series of records at or before it",
+    start: "RFC 3339 with zone, or a time from now such as -1h; series of records at or after it",
+    end: "RFC 3339 with zone, or a time from now such as -1h; series of records at or before it",
   }),
   metric: optional(
     text({

@@ -41,8 +41,8 @@ export const faultsQuery = {
   ),
   ...faultSelection,
   ...timeBounds({
-    start: "RFC 3339 with zone; only faults that had not ended before",
-    end: "RFC 3339 with zone; only faults that had begun by then",
+    start: "RFC 3339 with zone, or a time from now such as -1h; only faults that had not ended before",
+    end: "RFC 3339 with zone, or a time from now such as -1h; only faults that had begun by then",
   }),
   limit: limit({ byDefault: 1000 }),
   cursor: cursorParameter({

@@ -66,8 +66,8 @@ const matcherParameters = {
 export const newSilenceQuery = {
   ...matcherParameters,
   reason: text({ maxLength: commentMaxLength, description: "Why, for people", example: "new fans, ticket 4711" }),
-  start_time: optional(instant("RFC 3339 with zone; when it begins. Default now")),
-  end_time: instant("RFC 3339 with zone; when it ends, at most 366 days later"),
+  start_time: optional(instant("RFC 3339 with zone, or a time from now such as -1h; when it begins. Default now")),
+  end_time: instant("RFC 3339 with zone, or a time from now such as -1h; when it ends, at most 366 days later"),
 };
 
 /** The silence that the parameters say.

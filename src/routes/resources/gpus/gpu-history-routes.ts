@@ -14,8 +14,8 @@ import type { ViewOf } from "../resource.ts";
 
 /** The parameters of requests for a GPU's changes. */
 export const changesQuery = timeBounds({
-  start: "RFC 3339 with zone; selects the state at this instant, and later changes",
-  end: "RFC 3339 with zone; selects changes at or before this instant",
+  start: "RFC 3339 with zone, or a time from now such as -1h; selects the state at this instant, and later changes",
+  end: "RFC 3339 with zone, or a time from now such as -1h; selects changes at or before this instant",
 });
 
 /** The routes of a GPU's telemetry and of its changes over time. */

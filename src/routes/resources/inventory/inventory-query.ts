@@ -81,8 +81,14 @@ const note = {
 /** The parameters of a maintenance. */
 export const maintenanceQuery = {
   ...subjectQuery,
-  start_time: optional(instant("RFC 3339 with zone; when it begins. Default now, by the clock of the store")),
-  end_time: optional(instant("RFC 3339 with zone; when it ends. Default: when it is restored")),
+  start_time: optional(
+    instant(
+      "RFC 3339 with zone, or a time from now such as -1h; when it begins. Default now, by the clock of the store",
+    ),
+  ),
+  end_time: optional(
+    instant("RFC 3339 with zone, or a time from now such as -1h; when it ends. Default: when it is restored"),
+  ),
   ...note,
 };
 
@@ -91,7 +97,7 @@ export const decommissionQuery = {
   ...subjectQuery,
   start_time: optional(
     instant(
-      "RFC 3339 with zone; since when it is gone, which may be in the past. Default now, by the clock of the store",
+      "RFC 3339 with zone, or a time from now such as -1h; since when it is gone, which may be in the past. Default now, by the clock of the store",
     ),
   ),
   ...note,
@@ -101,7 +107,9 @@ export const decommissionQuery = {
 export const restoreQuery = {
   ...subjectQuery,
   end_time: optional(
-    instant("RFC 3339 with zone; when maintenance and decommissioning end. What begins later is dropped. Default now"),
+    instant(
+      "RFC 3339 with zone, or a time from now such as -1h; when maintenance and decommissioning end. What begins later is dropped. Default now",
+    ),
   ),
   ...note,
 };
@@ -133,7 +141,11 @@ export const declareQuery = {
 /** The parameters of the end of a target. */
 export const endTargetQuery = {
   source_id: nameOf("The target, as in the coverage by target", "scrape:lab:gpu-01:9400"),
-  end_time: optional(instant("RFC 3339 with zone; after which nothing is due. Default now, by the clock of the store")),
+  end_time: optional(
+    instant(
+      "RFC 3339 with zone, or a time from now such as -1h; after which nothing is due. Default now, by the clock of the store",
+    ),
+  ),
 };
 
 /** The end of a target that the parameters say. */

@@ -25,8 +25,8 @@ export const aggregateQuery = {
   group_by: choice(groupings, { example: "host" }),
   metrics: metricsParameter(`default ${metricsDefault.join(", ")}`),
   ...timeBounds({
-    start: "RFC 3339 with zone; default an hour before the end",
-    end: "RFC 3339 with zone; default now",
+    start: "RFC 3339 with zone, or a time from now such as -1h; default an hour before the end",
+    end: "RFC 3339 with zone, or a time from now such as -1h; default now",
   }),
   resolution: withDefault(
     choice(["auto", "1m", "1h", "1d"], {

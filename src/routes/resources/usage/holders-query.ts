@@ -7,10 +7,14 @@ import { timeBounds, timeRangeOf } from "../../http/parameters/time-bounds.ts";
 
 /** The parameters of requests for the holders of a GPU. */
 export const holdersQuery = {
-  at: optional(instant("RFC 3339 with zone; who held it at this instant. It precedes the other two")),
+  at: optional(
+    instant(
+      "RFC 3339 with zone, or a time from now such as -1h; who held it at this instant. It precedes the other two",
+    ),
+  ),
   ...timeBounds({
-    start: "RFC 3339 with zone; default a day before the end",
-    end: "RFC 3339 with zone; default now",
+    start: "RFC 3339 with zone, or a time from now such as -1h; default a day before the end",
+    end: "RFC 3339 with zone, or a time from now such as -1h; default now",
   }),
 };
 
