@@ -29,7 +29,7 @@ export interface FaultFacts {
   readonly severity: Severity;
   readonly summary: string;
   readonly subject: FaultSubject;
-  /** When its condition was first seen, or since when there is silence; milliseconds since the epoch. */
+  /** When its condition was first seen, or when data stopped arriving; milliseconds since the epoch. */
   readonly startedAtMs: number;
   /** The workloads that held the device at its beginning. */
   readonly holders: Occupants;

@@ -26,7 +26,7 @@ export interface SilenceDraft {
   readonly endsAtMs: number;
 }
 
-/** A time in which matching faults are not notified. */
+/** A period in which no notifications are sent for matching faults. */
 export interface Silence extends SilenceDraft {
   readonly id: number;
   readonly createdAtMs: number;

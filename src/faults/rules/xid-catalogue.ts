@@ -20,7 +20,7 @@ export interface Xid {
   readonly name: string;
   readonly class: XidClass;
   readonly action: string;
-  /** Whose list has the class and the action. */
+  /** The list that the class and the action come from. */
   readonly source: string;
   /** The date of that list: YYYY-MM or YYYY-MM-DD. */
   readonly date: string;

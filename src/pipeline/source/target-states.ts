@@ -41,7 +41,7 @@ const targetErrorSchema = Type.Object(
 const targetGapsSchema = Type.Object(
   {
     reason: Type.String({ description: "Why they were missed: timeout, memory_full ..." }),
-    count: wholeNumber("How many they are"),
+    count: wholeNumber("Number of these readings"),
   },
   {
     $id: "TargetGaps",
@@ -74,7 +74,7 @@ export const targetStateSchema = Type.Object(
     warning: Type.Optional(
       Type.String({
         description:
-          "What is wrong besides: times of samples, repeated readings, or scrapes that the pipeline itself has missed in the last 5 " +
+          "Further problems: times of samples, repeated readings, or scrapes that the pipeline itself has missed in the last 5 " +
           "minutes; absent: nothing",
       }),
     ),

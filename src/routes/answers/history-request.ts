@@ -31,7 +31,7 @@ export const latestQuery = {
   ...gpuSelection,
   cursor: cursorParameter({
     maxLength: 2048,
-    following: "records that are older; a GPU whose record is newer by then is not among them",
+    following: "older records, without GPUs that have reported again since",
     example: [1752871354000, "mtv5-dgx1-hgpu-032", 4, "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4"],
     positionOf: (place) => (hasTypes(place, "number", "string", "number", "string") ? place : undefined),
   }),

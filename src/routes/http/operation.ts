@@ -21,9 +21,9 @@ export const tags = [
   { name: "promql", description: "Queries in PromQL, in the form of Prometheus' HTTP API, for Grafana" },
   {
     name: "inventory",
-    description: "Hosts and devices that ought to be there: declared, under maintenance, decommissioned",
+    description: "Expected hosts and devices: declared, under maintenance, decommissioned",
   },
-  { name: "faults", description: "What is wrong with devices, hosts, jobs and clusters, and the rules that say so" },
+  { name: "faults", description: "What is wrong with devices, hosts, jobs and clusters, and the rules that detect it" },
   { name: "input", description: "Metrics that records may have, and inputs that were rejected" },
   { name: "pipeline", description: "State of the pipeline, and its dead letters" },
   { name: "access", description: "Keys, people who are signed in, tickets for WebSockets, and the audit log" },

@@ -14,7 +14,7 @@ export type Status = (typeof statusValues)[number];
 export const statusSchema = Type.Union(
   statusValues.map((value) => Type.Literal(value)),
   {
-    description: `active if the newest record is at most ${activeLagMs / 1000} s older than the newest record of the cluster that is not of the future; otherwise silent`,
+    description: `active if the newest record is at most ${activeLagMs / 1000} s older than the newest record of the cluster that does not lie in the future; otherwise silent`,
     examples: ["active"],
   },
 );
@@ -25,7 +25,7 @@ export const stateSchema = Type.Optional(
     inventoryStates.map((state) => Type.Literal(state)),
     {
       description:
-        "active: it ought to report; maintenance: it need not report for a while; decommissioned: it is gone until it reports " +
+        "active: it is expected to report; maintenance: it need not report for a while; decommissioned: it is gone until it reports " +
         "again. Absent until the gateway has read the inventory",
       examples: ["active"],
     },

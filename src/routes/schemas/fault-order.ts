@@ -9,7 +9,7 @@ export const orderMessages = {
 
 const kinds = ["acknowledge", "reset", "reboot"] as const;
 
-/** What came of an operator's order, as the API shows it. */
+/** Result of an operator's order, as the API shows it. */
 export const faultOrderSchema = Type.Object(
   {
     kind: Type.Union(
@@ -20,13 +20,13 @@ export const faultOrderSchema = Type.Object(
       (["done", "open"] as const).map((outcome) => Type.Literal(outcome)),
       { description: "open: it is stored, and not yet carried out" },
     ),
-    message: Type.String({ description: "The same as a sentence" }),
+    message: Type.String({ description: "The outcome in a sentence" }),
     fault: Type.Optional(faultDetailSchema),
   },
   {
     $id: "FaultOrder",
     additionalProperties: false,
-    description: "What came of an operator's order",
+    description: "Result of an operator's order",
     examples: [{ kind: "reset", outcome: "done", message: orderMessages.done }],
   },
 );

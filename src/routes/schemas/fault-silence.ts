@@ -21,7 +21,7 @@ export const silenceSchema = Type.Object(
     id: wholeNumber({ minimum: 1, description: "Number of the silence" }),
     state: Type.Union(
       (["planned", "active", "ended"] as const).map((state) => Type.Literal(state)),
-      { description: "Whether it is to come, in force, or over" },
+      { description: "Whether it is yet to begin, in force, or over" },
     ),
     matchers: Type.Record(Type.String(), Type.String(), {
       description: "What a fault must have, by name; * stands for any text, and ! before a text for all others",
@@ -31,14 +31,12 @@ export const silenceSchema = Type.Object(
     starts_at: instant("When it begins"),
     ends_at: instant("When it ends, or has ended"),
     created_at: instant("When it was created"),
-    ended_by: Type.Optional(
-      Type.String({ description: "Who has ended it before its time; absent if no operator has" }),
-    ),
+    ended_by: Type.Optional(Type.String({ description: "Who ended it early; absent if no operator did" })),
   },
   {
     $id: "FaultSilence",
     additionalProperties: false,
-    description: "A time in which matching faults are not notified",
+    description: "A period in which no notifications are sent for matching faults",
     examples: [
       {
         id: 7,

@@ -37,16 +37,20 @@ const faultFields = {
   summary: Type.String({ description: "The fault in a few words" }),
   kind: Type.Union(
     faultKinds.map((kind) => Type.Literal(kind)),
-    { description: "What it is of" },
+    { description: "Whether it concerns a device, host, job or cluster" },
   ),
-  cluster_id: Type.String({ description: "Cluster of what it is of" }),
+  cluster_id: Type.String({ description: "Cluster of the device, host or job" }),
   hostname: Type.Optional(
     Type.String({ description: "The host, or the host that the device was in at the beginning" }),
   ),
-  uuid: Type.Optional(Type.String({ description: "UUID of the GPU or MIG instance; absent unless it is of a device" })),
-  job: Type.Optional(Type.String({ description: "Namespace and name of the job; absent unless it is of a job" })),
-  started_at: instant("When its condition was first seen, or since when there is silence"),
-  state_since: instant("Since when it has this state"),
+  uuid: Type.Optional(
+    Type.String({ description: "UUID of the GPU or MIG instance; absent unless the fault concerns a device" }),
+  ),
+  job: Type.Optional(
+    Type.String({ description: "Namespace and name of the job; absent unless the fault concerns a job" }),
+  ),
+  started_at: instant("When its condition was first seen, or when data stopped arriving"),
+  state_since: instant("When it entered this state"),
   fired_at: Type.Optional(instant("When it fired; absent if it has not")),
   ended_at: Type.Optional(instant("When it ended; absent if it has not")),
   age_seconds: wholeNumber({ minimum: 0, description: "How long it has lasted, or had lasted when it ended" }),
@@ -58,7 +62,7 @@ const faultFields = {
   acknowledged_by: Type.Optional(Type.String({ description: "Who has acknowledged it; absent if no operator has" })),
   acknowledged_at: Type.Optional(instant("When it was acknowledged")),
   comment,
-  silenced: Type.Boolean({ description: "True if a silence is in force for it: it is not notified" }),
+  silenced: Type.Boolean({ description: "True while a silence applies to it: no notifications are sent" }),
   silenced_by: Type.Array(wholeNumber({ minimum: 1 }), {
     description: "The ids of these silences, as far as the caller may see them",
   }),
@@ -108,7 +112,7 @@ const exampleChange = {
 /** A change of a fault's state as the API shows it. */
 const faultChangeSchema = Type.Object(
   {
-    ordinal: wholeNumber({ minimum: 1, description: "Its number among the changes of the fault" }),
+    ordinal: wholeNumber({ minimum: 1, description: "Position among the changes of the fault" }),
     state: stateField,
     at: instant("When the state changed, by the clock of the records"),
     told_at: instant("When the change was stored"),

@@ -11,7 +11,7 @@ export const inventoryKinds = ["host", "device"] as const;
 export const endedTargetSchema = Type.Object(
   {
     source_id: Type.String({ description: "The live source, as in the coverage by target" }),
-    ended_at: instant("Nothing is due after that, until a later reading"),
+    ended_at: instant("No readings are due after this time, unless the target is read again"),
   },
   {
     $id: "EndedTarget",
@@ -35,7 +35,7 @@ export const inventoryItemSchema = Type.Object(
       inventoryStates.map((state) => Type.Literal(state)),
       {
         description:
-          "active: it ought to report; maintenance: it need not report for a while; decommissioned: it is gone until it reports again",
+          "active: it is expected to report; maintenance: it need not report for a while; decommissioned: it is gone until it reports again",
       },
     ),
     from: Type.Optional(
@@ -47,7 +47,7 @@ export const inventoryItemSchema = Type.Object(
     note: Type.Optional(Type.String({ description: "What the operator wrote; absent if nothing" })),
     changed_at: Type.Optional(instant("When an operator last changed this, by the clock of the store")),
     declared_by: Type.Array(Type.String(), {
-      description: `${declarers.join(" and ")}: INVENTORY_FILE, the API; empty if it only has reported`,
+      description: `${declarers[0]}: INVENTORY_FILE; ${declarers[1]}: the API; empty if it has only reported`,
     }),
     declared_at: Type.Optional(instant("When it was first declared")),
     gpus: Type.Optional(wholeNumber({ minimum: 0, description: "Declared number of GPUs of a host" })),
@@ -55,13 +55,17 @@ export const inventoryItemSchema = Type.Object(
       wholeNumber({ minimum: 0, description: "GPUs of a host that have reported, decommissioned ones included" }),
     ),
     first_seen_at: Type.Optional(instant("When its oldest record was measured; absent if it has never reported")),
-    last_seen_at: Type.Optional(instant("When its newest record was measured, or up to 10 minutes before")),
+    last_seen_at: Type.Optional(
+      instant(
+        "When its newest record was measured, or up to 10 minutes before: the inventory is not written for every record. The lists of GPUs and hosts have the exact time",
+      ),
+    ),
     returned_at: Type.Optional(instant("When it reported again although it was decommissioned")),
   },
   {
     $id: "InventoryItem",
     additionalProperties: false,
-    description: "A host or device that ought to be there",
+    description: "An expected host or device",
     examples: [
       {
         kind: "host",

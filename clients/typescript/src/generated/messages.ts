@@ -391,7 +391,7 @@ export interface components {
              *     }
              */
             change: {
-                /** @description Its number among the changes of the fault */
+                /** @description Position among the changes of the fault */
                 ordinal: number;
                 /**
                  * @description pending: its condition has not lasted long enough yet; firing; acknowledged: an operator has seen it; suppressed: its host or device is under maintenance or decommissioned; resolved: it has ended
@@ -471,27 +471,27 @@ export interface components {
                 /** @description The fault in a few words */
                 summary: string;
                 /**
-                 * @description What it is of
+                 * @description Whether it concerns a device, host, job or cluster
                  * @enum {string}
                  */
                 kind: "device" | "host" | "cluster" | "job";
-                /** @description Cluster of what it is of */
+                /** @description Cluster of the device, host or job */
                 cluster_id: string;
                 /** @description The host, or the host that the device was in at the beginning */
                 hostname?: string;
-                /** @description UUID of the GPU or MIG instance; absent unless it is of a device */
+                /** @description UUID of the GPU or MIG instance; absent unless the fault concerns a device */
                 uuid?: string;
-                /** @description Namespace and name of the job; absent unless it is of a job */
+                /** @description Namespace and name of the job; absent unless the fault concerns a job */
                 job?: string;
                 /**
                  * Format: date-time
-                 * @description When its condition was first seen, or since when there is silence
+                 * @description When its condition was first seen, or when data stopped arriving
                  * @example 2025-07-18T20:42:34Z
                  */
                 started_at: string;
                 /**
                  * Format: date-time
-                 * @description Since when it has this state
+                 * @description When it entered this state
                  * @example 2025-07-18T20:42:34Z
                  */
                 state_since: string;
@@ -536,7 +536,7 @@ export interface components {
                 acknowledged_at?: string;
                 /** @description What the operator wrote; absent if nothing */
                 comment?: string;
-                /** @description True if a silence is in force for it: it is not notified */
+                /** @description True while a silence applies to it: no notifications are sent */
                 silenced: boolean;
                 /** @description The ids of these silences, as far as the caller may see them */
                 silenced_by: number[];

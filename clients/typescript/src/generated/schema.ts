@@ -376,7 +376,7 @@ export interface paths {
         put?: never;
         /**
          * Push telemetry
-         * @description Takes records as JSON, NDJSON or CSV, also packed (Content-Encoding gzip or zstd), of up to PUSH_MAX_MIB, and answers when they are in the queue; without etcd, when they are stored. A record that cannot be used affects no other: it is in the answer, and in the quarantine. The same content, with the same Idempotency-Key if there is one, is stored once; so a push whose answer is missing can be sent again.
+         * @description Takes records as JSON, NDJSON or CSV, also compressed (Content-Encoding gzip or zstd), of up to PUSH_MAX_MIB, and answers when they are in the queue; without etcd, when they are stored. A record that cannot be used does not affect the others: it is reported in the answer, and kept in quarantine. The same content, with the same Idempotency-Key if there is one, is stored once; so a push that got no answer can be sent again.
          */
         post: operations["pushTelemetry"];
         delete?: never;
@@ -473,8 +473,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What was expected, and what was received
-         * @description Of each device, host, cluster or target, and of each hour: the readings that were due, those that are stored, and why the others are missing. A device that has vanished goes on being expected: without any record, received is 0 of what was expected. What was expected follows from the schedules of live sources; for files, it is learned from the records. Covers whole hours, and the present one until now.
+         * Expected and received readings
+         * @description For each device, host, cluster or target, and each hour: the readings that were due, those that are stored, and why the others are missing. A device that has vanished is still expected: without any record, received is 0. What was expected follows from the schedules of live sources; for files, it is learned from the records. Covers whole hours, and the current one until now.
          */
         get: operations["listCoverage"];
         put?: never;
@@ -494,7 +494,7 @@ export interface paths {
         };
         /**
          * Who used GPUs, and for how long
-         * @description Of each namespace, pod, container, job, user, host, model, cluster or device: the time in which GPUs were held, free or unknown, how much of it was active, idle and effective, and the energy and cost. Allocated, unallocated and unknown seconds of all rows add up to the time of all GPUs. Covers whole hours (UTC), from start_time to end_time of the answer, the present one until the newest records. An end_time at the beginning of an hour leaves this hour out: a day lasts from midnight to midnight.
+         * @description For each namespace, pod, container, job, user, host, model, cluster or device: how long GPUs were held, free or unknown, how much of that time was active, idle and effective, and the energy and cost. Allocated, unallocated and unknown seconds of all rows add up to the time of all GPUs. Covers whole hours (UTC), from start_time to end_time of the answer, the current one until the newest records. An end_time at the beginning of an hour leaves this hour out: a day lasts from midnight to midnight.
          */
         get: operations["listUsage"];
         put?: never;
@@ -514,7 +514,7 @@ export interface paths {
         };
         /**
          * What each pod and job used
-         * @description The footprint of each pod or job that held a GPU in the range: its devices, when it held them, for how long, and its utilization, memory, power and energy. In the order in which they began. The range has whole hours, as that of usage.
+         * @description The footprint of each pod or job that held a GPU in the range: its devices, when it held them, for how long, and its utilization, memory, power and energy. Ordered by when they began. The range covers whole hours, like that of usage.
          */
         get: operations["listJobUsage"];
         put?: never;
@@ -534,7 +534,7 @@ export interface paths {
         };
         /**
          * Who held a GPU
-         * @description Who held the GPU or MIG instance at an instant, or in a range, by time ascending. A record counts until the next one, for a limited time; after that, it is unknown. Kept as long as usage.
+         * @description Who held the GPU or MIG instance at an instant or in a range, oldest first. A record counts until the next one, but only for a limited time; after that, the holder is unknown. Kept as long as usage.
          */
         get: operations["listGpuHolders"];
         put?: never;
@@ -553,15 +553,15 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Hosts and devices that ought to be there
-         * @description Every host and device that has reported or was declared, with its state, ordered by cluster and host; a host comes before its devices. A GPU that only its MIG instances report is listed once its own state was changed.
+         * Expected hosts and devices
+         * @description Every host and device that has reported or was declared, with its state, ordered by cluster and host; a host comes before its devices. A GPU that only its MIG instances report is listed only after its own state has been changed.
          */
         get: operations["listInventory"];
         put?: never;
         post?: never;
         /**
-         * Withdraw a declaration
-         * @description Deletes what operators have declared of a host or device. It remains in the inventory if it has reported, or if the file declares it. Returns the item as it was.
+         * Delete a declaration
+         * @description Deletes what operators have declared about a host or device, which stays in the inventory if it has reported, or if INVENTORY_FILE declares it. Returns the item as it was.
          */
         delete: operations["withdrawDeclaration"];
         options?: never;
@@ -580,7 +580,7 @@ export interface paths {
         put?: never;
         /**
          * Put a host or device under maintenance
-         * @description While it lasts, what the devices do not report is not missing. Further ones are added to those before: they last until the last one ends. Returns the item as it is now.
+         * @description During maintenance, readings that do not arrive do not count as missing. Another maintenance is added to earlier ones: together they last until the last one ends. Returns the item as it is now.
          */
         post: operations["startMaintenance"];
         delete?: never;
@@ -600,7 +600,7 @@ export interface paths {
         put?: never;
         /**
          * Decommission a host or device
-         * @description From then on, nothing is expected of it: of a host, of the devices that it has now. A device comes back with its first record that is more than 10 minutes younger. A device that is decommissioned already stays so; start_time, if given, replaces the former one.
+         * @description From then on, nothing is expected of the device, or of the devices that the host has now. A device becomes active again with its first record that is more than 10 minutes newer. A device that is already decommissioned stays so; start_time, if given, replaces the earlier one.
          */
         post: operations["decommission"];
         delete?: never;
@@ -620,7 +620,7 @@ export interface paths {
         put?: never;
         /**
          * End maintenance and decommissioning
-         * @description Of a host, also of the devices that were decommissioned with it. A device of a host under maintenance remains so until its host is restored.
+         * @description Restoring a host also restores the devices that were decommissioned with it. A device stays under maintenance as long as its host does.
          */
         post: operations["restore"];
         delete?: never;
@@ -640,7 +640,7 @@ export interface paths {
         put?: never;
         /**
          * Declare a device, or the number of a host's GPUs
-         * @description It is then expected before it reports for the first time. A later declaration of the same host or device replaces it.
+         * @description The device, or the host's GPUs, are then expected even before they first report. A later declaration of the same host or device replaces it.
          */
         post: operations["declare"];
         delete?: never;
@@ -660,7 +660,7 @@ export interface paths {
         put?: never;
         /**
          * End a target
-         * @description For a target that was removed from the list while no streamer read it: nothing is due of it any more, until a later reading. Its devices go on being expected until they are decommissioned.
+         * @description For a target that was removed from the list while no streamer read it: no more readings are due from it, unless it is read again. Its devices are still expected until they are decommissioned.
          */
         post: operations["endTarget"];
         delete?: never;
@@ -678,7 +678,7 @@ export interface paths {
         };
         /**
          * Faults
-         * @description What is wrong with devices, hosts, jobs and clusters, the newest beginning first: by default, what has not ended. Pending faults are listed, too: their condition has not lasted long enough yet. notice says if no process evaluates the rules: then the list lacks what started after evaluated_at.
+         * @description What is wrong with devices, hosts, jobs and clusters, those that began last first; by default, faults that have not ended. Pending faults are included: their condition has not lasted long enough yet. notice is present if no process evaluates the rules: faults that started after evaluated_at are then missing.
          */
         get: operations["listFaults"];
         put?: never;
@@ -720,7 +720,7 @@ export interface paths {
         put?: never;
         /**
          * Acknowledge a fault
-         * @description Says that an operator has seen a fault that fires. An XID, and what follows from XIDs, ends thereby. What is acknowledged already stays as it is.
+         * @description Records that an operator has seen a firing fault. This ends an XID, and what follows from XIDs. A fault that is already acknowledged stays as it is.
          */
         post: operations["acknowledgeFault"];
         delete?: never;
@@ -739,8 +739,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Tell of a reset or reboot
-         * @description Says that a device was reset, or a host rebooted: its XIDs end. A reset of a device whose energy counter begins again is noticed without that.
+         * Report a reset or reboot
+         * @description Records that a device was reset or a host rebooted, which ends its XIDs. A reset that restarts the device's energy counter is detected without this.
          */
         post: operations["tellRemediation"];
         delete?: never;
@@ -758,13 +758,13 @@ export interface paths {
         };
         /**
          * Silences
-         * @description The times in which matching faults are not notified, the newest first: those that have not ended.
+         * @description Periods in which no notifications are sent for matching faults, newest first; by default, those that have not ended.
          */
         get: operations["listFaultSilences"];
         put?: never;
         /**
          * Silence faults for a while
-         * @description Matching faults are not notified until end_time; they are still listed. A fault matches if it has every text that is given. A silence of a caller with a selector is for faults within the selector only.
+         * @description No notifications are sent for matching faults until end_time; they are still listed. A fault matches if it matches every given parameter. A silence of a caller with a selector applies only to faults within the selector.
          */
         post: operations["createFaultSilence"];
         delete?: never;
@@ -785,7 +785,7 @@ export interface paths {
         post?: never;
         /**
          * End a silence
-         * @description Ends a silence before its time. Returns it as it is then. A caller with a selector may end only those that callers with the same selector have made.
+         * @description Ends a silence early, and returns it as it is then. A caller with a selector may end only silences that callers with the same selector have created.
          */
         delete: operations["endFaultSilence"];
         options?: never;
@@ -862,7 +862,7 @@ export interface paths {
         };
         /**
          * Labelled series, and metrics outside the catalogue
-         * @description The names that the custom of records has, ordered by name: those of the newest 10000 records that match the parameters. Narrow the selection or the range for series that only older records have.
+         * @description The names in the field custom of the newest 10000 records that match the parameters. To find series that only older records have, narrow the filters or the range.
          */
         get: operations["listSeries"];
         put?: never;
@@ -881,14 +881,14 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * A query in PromQL at an instant
-         * @description In the form of Prometheus' HTTP API, for Grafana and other tools that ask a Prometheus. Answers from records, not from summaries.
+         * PromQL query at an instant
+         * @description In the form of Prometheus' HTTP API, for Grafana and other tools that query a Prometheus. Answers from records, not from summaries.
          */
         get: operations["promqlQuery"];
         put?: never;
         /**
-         * A query in PromQL at an instant
-         * @description In the form of Prometheus' HTTP API, for Grafana and other tools that ask a Prometheus. Answers from records, not from summaries.
+         * PromQL query at an instant
+         * @description In the form of Prometheus' HTTP API, for Grafana and other tools that query a Prometheus. Answers from records, not from summaries.
          */
         post: operations["promqlQueryByForm"];
         delete?: never;
@@ -905,13 +905,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * A query in PromQL over time
+         * PromQL query over a range of time
          * @description The values of a query at each step from start to end, in the form of Prometheus' HTTP API.
          */
         get: operations["promqlQueryRange"];
         put?: never;
         /**
-         * A query in PromQL over time
+         * PromQL query over a range of time
          * @description The values of a query at each step from start to end, in the form of Prometheus' HTTP API.
          */
         post: operations["promqlQueryRangeByForm"];
@@ -953,13 +953,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The names of the labels of series
+         * Names of labels
          * @description In the form of Prometheus' HTTP API. Lists the series of the newest records of devices: a pod that has ended is not listed, but a query finds it.
          */
         get: operations["promqlLabels"];
         put?: never;
         /**
-         * The names of the labels of series
+         * Names of labels
          * @description In the form of Prometheus' HTTP API. Lists the series of the newest records of devices: a pod that has ended is not listed, but a query finds it.
          */
         post: operations["promqlLabelsByForm"];
@@ -977,8 +977,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The texts of a label
-         * @description In the form of Prometheus' HTTP API; __name__ lists the names of metrics. Lists the series of the newest records of devices: a pod that has ended is not listed, but a query finds it. A label that no series has is an empty list.
+         * Values of a label
+         * @description In the form of Prometheus' HTTP API; __name__ lists the names of metrics. Lists the series of the newest records of devices: a pod that has ended is not listed, but a query finds it. For a label that no series has, the list is empty.
          */
         get: operations["promqlLabelValues"];
         put?: never;
@@ -1017,8 +1017,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The version of Prometheus whose answers these are like
-         * @description Grafana asks for it, to know what a Prometheus can do.
+         * Version of Prometheus whose API this one follows
+         * @description Grafana reads it to find out which features there are.
          */
         get: operations["promqlBuild"];
         put?: never;
@@ -1060,7 +1060,7 @@ export interface paths {
         put?: never;
         /**
          * Try a rejected row again
-         * @description Reads a row of a file again, for example after an upgrade that accepts it, and stores what it gives. Its columns must be those of dcgm-exporter's table. Returns the rejected input as it was; 400 with the reason, if it still cannot be used, and it stays.
+         * @description Reads a rejected row of a file again, for example after an upgrade that accepts it, and stores its values. The row must have the columns of dcgm-exporter's table. Returns the rejected input as it was. If it still cannot be used, the answer is 400 with the reason, and the input stays in quarantine.
          */
         post: operations["redriveRejection"];
         delete?: never;
@@ -1081,7 +1081,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a rejected input permanently
-         * @description The input is in quarantine again when its source is read again. Returns the rejected input as it was.
+         * @description If its source is read again, the input is rejected again. Returns the rejected input as it was.
          */
         delete: operations["deleteRejection"];
         options?: never;
@@ -1202,7 +1202,7 @@ export interface paths {
         };
         /**
          * Exporters that the pipeline scrapes, and its other live sources
-         * @description Each target with its state in words, its dialect, its last scrape and its gaps, ordered by cluster and target; nvidia-smi and the simulated fleet, too, whose readings count as scrapes. The figures are those of the streamer that reads the target, at most 5 s old; they count from when it began to read it. Without etcd, the list has only the targets of the process that answers.
+         * @description Each target with its state in words, its dialect, its last scrape and its gaps, ordered by cluster and target; nvidia-smi and the simulated fleet are listed as well; their readings count as scrapes. The figures come from the streamer that reads the target, are at most 5 s old, and count from when it began to read it. Without etcd, the list has only the targets of the process that answers.
          */
         get: operations["listTargets"];
         put?: never;
@@ -1262,13 +1262,13 @@ export interface paths {
         };
         /**
          * Stored keys
-         * @description Stored keys, the newest first, with those that are revoked or have expired; never their secrets.
+         * @description Stored keys, newest first, including revoked and expired ones; never their secrets.
          */
         get: operations["listKeys"];
         put?: never;
         /**
          * Create a key
-         * @description Stores a new key. The answer has the key itself, which is shown only now. A key with clusters, hosts or namespaces sees only the GPUs that are in one of each given list, and can only have the scope read.
+         * @description Stores a new key. The answer has the key itself, which is shown only now. A key with clusters, hosts or namespaces sees only the GPUs that match every given list, and can only have the scope read.
          */
         post: operations["createKey"];
         delete?: never;
@@ -1328,7 +1328,7 @@ export interface paths {
         put?: never;
         /**
          * A ticket for a WebSocket
-         * @description A browser can send no key with a WebSocket. A ticket in the URL (/ws?ticket=... or /graphql?ticket=...) opens one connection for the key that asked for it, at any gateway.
+         * @description A browser cannot send a key with a WebSocket. A ticket in the URL (/ws?ticket=... or /graphql?ticket=...) opens one connection for the key that asked for it, at any gateway.
          */
         post: operations["createTicket"];
         delete?: never;
@@ -1385,7 +1385,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Who sends this request
+         * The caller of this request
          * @description The name of the key or person, what it may do and see, and when it expires.
          */
         get: operations["getMe"];
@@ -1406,7 +1406,7 @@ export interface paths {
         };
         /**
          * Audit log
-         * @description Who changed what, and who was refused, the newest first. A change is in the list within a second; equal refusals of a minute are one entry, at the end of the minute.
+         * @description Who changed what, and who was refused, the newest first. A change appears within a second; equal refusals within a minute become one entry at its end.
          */
         get: operations["listAudit"];
         put?: never;
@@ -1600,7 +1600,7 @@ export interface components {
             /** @description GPUs whose state is decommissioned */
             decommissioned_gpu_count: number;
             /**
-             * @description active if the newest record is at most 60 s older than the newest record of the cluster that is not of the future; otherwise silent
+             * @description active if the newest record is at most 60 s older than the newest record of the cluster that does not lie in the future; otherwise silent
              * @example active
              * @enum {string}
              */
@@ -1772,7 +1772,7 @@ export interface components {
             received: number;
             /** @description Expected readings that were not received: the sum of missed */
             missing: number;
-            /** @description Reason -> number of missing readings: timeout, refused, dns, unreachable, tls, closed_early, http_status, too_large, not_exposition, command_failed, no_streamer, memory_full, stopped; absent: the source was read without the device; not_listed: no list of targets had the source any more; unknown: one of these, or absent; never_seen: the device was declared, and has never reported; unreported: no streamer has said yet what became of them */
+            /** @description Reason -> number of missing readings: timeout, refused, dns, unreachable, tls, closed_early, http_status, too_large, not_exposition, command_failed, no_streamer, memory_full, stopped; absent: the source was read without the device; not_listed: no list of targets had the source any more; unknown: one of these, or absent; never_seen: the device was declared, and has never reported; unreported: no streamer has reported yet what became of them */
             missed: {
                 [key: string]: number;
             };
@@ -1858,7 +1858,7 @@ export interface components {
             source_id: string;
             /**
              * Format: date-time
-             * @description Nothing is due after that, until a later reading
+             * @description No readings are due after this time, unless the target is read again
              * @example 2025-07-18T20:42:34Z
              */
             ended_at: string;
@@ -1947,27 +1947,27 @@ export interface components {
             /** @description The fault in a few words */
             summary: string;
             /**
-             * @description What it is of
+             * @description Whether it concerns a device, host, job or cluster
              * @enum {string}
              */
             kind: "device" | "host" | "cluster" | "job";
-            /** @description Cluster of what it is of */
+            /** @description Cluster of the device, host or job */
             cluster_id: string;
             /** @description The host, or the host that the device was in at the beginning */
             hostname?: string;
-            /** @description UUID of the GPU or MIG instance; absent unless it is of a device */
+            /** @description UUID of the GPU or MIG instance; absent unless the fault concerns a device */
             uuid?: string;
-            /** @description Namespace and name of the job; absent unless it is of a job */
+            /** @description Namespace and name of the job; absent unless the fault concerns a job */
             job?: string;
             /**
              * Format: date-time
-             * @description When its condition was first seen, or since when there is silence
+             * @description When its condition was first seen, or when data stopped arriving
              * @example 2025-07-18T20:42:34Z
              */
             started_at: string;
             /**
              * Format: date-time
-             * @description Since when it has this state
+             * @description When it entered this state
              * @example 2025-07-18T20:42:34Z
              */
             state_since: string;
@@ -2012,7 +2012,7 @@ export interface components {
             acknowledged_at?: string;
             /** @description What the operator wrote; absent if nothing */
             comment?: string;
-            /** @description True if a silence is in force for it: it is not notified */
+            /** @description True while a silence applies to it: no notifications are sent */
             silenced: boolean;
             /** @description The ids of these silences, as far as the caller may see them */
             silenced_by: number[];
@@ -2079,27 +2079,27 @@ export interface components {
             /** @description The fault in a few words */
             summary: string;
             /**
-             * @description What it is of
+             * @description Whether it concerns a device, host, job or cluster
              * @enum {string}
              */
             kind: "device" | "host" | "cluster" | "job";
-            /** @description Cluster of what it is of */
+            /** @description Cluster of the device, host or job */
             cluster_id: string;
             /** @description The host, or the host that the device was in at the beginning */
             hostname?: string;
-            /** @description UUID of the GPU or MIG instance; absent unless it is of a device */
+            /** @description UUID of the GPU or MIG instance; absent unless the fault concerns a device */
             uuid?: string;
-            /** @description Namespace and name of the job; absent unless it is of a job */
+            /** @description Namespace and name of the job; absent unless the fault concerns a job */
             job?: string;
             /**
              * Format: date-time
-             * @description When its condition was first seen, or since when there is silence
+             * @description When its condition was first seen, or when data stopped arriving
              * @example 2025-07-18T20:42:34Z
              */
             started_at: string;
             /**
              * Format: date-time
-             * @description Since when it has this state
+             * @description When it entered this state
              * @example 2025-07-18T20:42:34Z
              */
             state_since: string;
@@ -2144,13 +2144,13 @@ export interface components {
             acknowledged_at?: string;
             /** @description What the operator wrote; absent if nothing */
             comment?: string;
-            /** @description True if a silence is in force for it: it is not notified */
+            /** @description True while a silence applies to it: no notifications are sent */
             silenced: boolean;
             /** @description The ids of these silences, as far as the caller may see them */
             silenced_by: number[];
             /** @description Its newest 1,000 changes, oldest first */
             changes: {
-                /** @description Its number among the changes of the fault */
+                /** @description Position among the changes of the fault */
                 ordinal: number;
                 /**
                  * @description pending: its condition has not lasted long enough yet; firing; acknowledged: an operator has seen it; suppressed: its host or device is under maintenance or decommissioned; resolved: it has ended
@@ -2180,7 +2180,7 @@ export interface components {
             }[];
         };
         /**
-         * @description What came of an operator's order
+         * @description Result of an operator's order
          * @example {
          *       "kind": "reset",
          *       "outcome": "done",
@@ -2198,7 +2198,7 @@ export interface components {
              * @enum {string}
              */
             outcome: "done" | "open";
-            /** @description The same as a sentence */
+            /** @description The outcome in a sentence */
             message: string;
             /**
              * @description A fault with the changes of its state
@@ -2262,27 +2262,27 @@ export interface components {
                 /** @description The fault in a few words */
                 summary: string;
                 /**
-                 * @description What it is of
+                 * @description Whether it concerns a device, host, job or cluster
                  * @enum {string}
                  */
                 kind: "device" | "host" | "cluster" | "job";
-                /** @description Cluster of what it is of */
+                /** @description Cluster of the device, host or job */
                 cluster_id: string;
                 /** @description The host, or the host that the device was in at the beginning */
                 hostname?: string;
-                /** @description UUID of the GPU or MIG instance; absent unless it is of a device */
+                /** @description UUID of the GPU or MIG instance; absent unless the fault concerns a device */
                 uuid?: string;
-                /** @description Namespace and name of the job; absent unless it is of a job */
+                /** @description Namespace and name of the job; absent unless the fault concerns a job */
                 job?: string;
                 /**
                  * Format: date-time
-                 * @description When its condition was first seen, or since when there is silence
+                 * @description When its condition was first seen, or when data stopped arriving
                  * @example 2025-07-18T20:42:34Z
                  */
                 started_at: string;
                 /**
                  * Format: date-time
-                 * @description Since when it has this state
+                 * @description When it entered this state
                  * @example 2025-07-18T20:42:34Z
                  */
                 state_since: string;
@@ -2327,13 +2327,13 @@ export interface components {
                 acknowledged_at?: string;
                 /** @description What the operator wrote; absent if nothing */
                 comment?: string;
-                /** @description True if a silence is in force for it: it is not notified */
+                /** @description True while a silence applies to it: no notifications are sent */
                 silenced: boolean;
                 /** @description The ids of these silences, as far as the caller may see them */
                 silenced_by: number[];
                 /** @description Its newest 1,000 changes, oldest first */
                 changes: {
-                    /** @description Its number among the changes of the fault */
+                    /** @description Position among the changes of the fault */
                     ordinal: number;
                     /**
                      * @description pending: its condition has not lasted long enough yet; firing; acknowledged: an operator has seen it; suppressed: its host or device is under maintenance or decommissioned; resolved: it has ended
@@ -2411,7 +2411,7 @@ export interface components {
             runbook: string;
             /** @description The same as a link to FAULT_RUNBOOK_URL; absent without that setting */
             runbook_url?: string;
-            /** @description Where its figures are from; * marks figures of our own */
+            /** @description Where its figures come from; * marks our own figures */
             source: string;
             /** @description Its thresholds, durations in seconds, and counts, by name */
             figures: {
@@ -2419,7 +2419,7 @@ export interface components {
             };
         };
         /**
-         * @description A time in which matching faults are not notified
+         * @description A period in which no notifications are sent for matching faults
          * @example {
          *       "id": 7,
          *       "state": "active",
@@ -2438,7 +2438,7 @@ export interface components {
             /** @description Number of the silence */
             id: number;
             /**
-             * @description Whether it is to come, in force, or over
+             * @description Whether it is yet to begin, in force, or over
              * @enum {string}
              */
             state: "planned" | "active" | "ended";
@@ -2468,7 +2468,7 @@ export interface components {
              * @example 2025-07-18T20:42:34Z
              */
             created_at: string;
-            /** @description Who has ended it before its time; absent if no operator has */
+            /** @description Who ended it early; absent if no operator did */
             ended_by?: string;
         };
         /**
@@ -2502,7 +2502,7 @@ export interface components {
             /** @description Device name on its host; empty if the input does not have it */
             device: string;
             /**
-             * @description active if the newest record is at most 60 s older than the newest record of the cluster that is not of the future; otherwise silent
+             * @description active if the newest record is at most 60 s older than the newest record of the cluster that does not lie in the future; otherwise silent
              * @example active
              * @enum {string}
              */
@@ -2534,7 +2534,7 @@ export interface components {
             /** @description Profile of the MIG instance (GPU_I_PROFILE); empty if the input does not have it; absent for a GPU */
             mig_profile?: string;
             /**
-             * @description active: it ought to report; maintenance: it need not report for a while; decommissioned: it is gone until it reports again. Absent until the gateway has read the inventory
+             * @description active: it is expected to report; maintenance: it need not report for a while; decommissioned: it is gone until it reports again. Absent until the gateway has read the inventory
              * @example active
              * @enum {string}
              */
@@ -2700,7 +2700,7 @@ export interface components {
              */
             to: string;
             /**
-             * @description held by workloads or a job; free; or unknown, as no record says it
+             * @description held by workloads or a job; free; or unknown, because no record says
              * @enum {string}
              */
             state: "held" | "free" | "unknown";
@@ -2746,7 +2746,7 @@ export interface components {
             /** @description GPUs whose state is decommissioned */
             decommissioned_gpu_count: number;
             /**
-             * @description active if the newest record is at most 60 s older than the newest record of the cluster that is not of the future; otherwise silent
+             * @description active if the newest record is at most 60 s older than the newest record of the cluster that does not lie in the future; otherwise silent
              * @example active
              * @enum {string}
              */
@@ -2762,14 +2762,14 @@ export interface components {
             /** @description MIG instances whose status is active; absent if mig_instances is */
             active_mig_instances?: number;
             /**
-             * @description active: it ought to report; maintenance: it need not report for a while; decommissioned: it is gone until it reports again. Absent until the gateway has read the inventory
+             * @description active: it is expected to report; maintenance: it need not report for a while; decommissioned: it is gone until it reports again. Absent until the gateway has read the inventory
              * @example active
              * @enum {string}
              */
             state?: "active" | "maintenance" | "decommissioned";
         };
         /**
-         * @description A host or device that ought to be there
+         * @description An expected host or device
          * @example {
          *       "kind": "host",
          *       "cluster_id": "lab",
@@ -2802,7 +2802,7 @@ export interface components {
             /** @description UUID of the GPU or MIG instance; absent for a host */
             uuid?: string;
             /**
-             * @description active: it ought to report; maintenance: it need not report for a while; decommissioned: it is gone until it reports again
+             * @description active: it is expected to report; maintenance: it need not report for a while; decommissioned: it is gone until it reports again
              * @enum {string}
              */
             state: "active" | "maintenance" | "decommissioned";
@@ -2826,7 +2826,7 @@ export interface components {
              * @example 2025-07-18T20:42:34Z
              */
             changed_at?: string;
-            /** @description file and operator: INVENTORY_FILE, the API; empty if it only has reported */
+            /** @description file: INVENTORY_FILE; operator: the API; empty if it has only reported */
             declared_by: string[];
             /**
              * Format: date-time
@@ -2846,7 +2846,7 @@ export interface components {
             first_seen_at?: string;
             /**
              * Format: date-time
-             * @description When its newest record was measured, or up to 10 minutes before
+             * @description When its newest record was measured, or up to 10 minutes before: the inventory is not written for every record. The lists of GPUs and hosts have the exact time
              * @example 2025-07-18T20:42:34Z
              */
             last_seen_at?: string;
@@ -2931,11 +2931,11 @@ export interface components {
             allocated_seconds: number;
             /** @description Seconds of whole GPUs that were free; only in groups without a workload, or by device, host, model, cluster */
             unallocated_seconds: number;
-            /** @description Seconds of whole GPUs of which no record says anything */
+            /** @description Seconds of whole GPUs about which no record says anything */
             unknown_seconds: number;
             /** @description Allocated seconds in which utilization was at least USAGE_ACTIVE_PERCENT */
             active_seconds: number;
-            /** @description Allocated seconds in which it was less; where utilization was not measured, neither */
+            /** @description Allocated seconds in which it was lower; time without a measured utilization counts as neither */
             idle_seconds: number;
             /** @description The same in hours */
             idle_hours: number;
@@ -2943,9 +2943,9 @@ export interface components {
             effective_seconds: number;
             /** @description Allocated seconds of devices that several held at once; each has an equal part of them */
             shared_seconds: number;
-            /** @description Allocated seconds of MIG instances whose profile is not known; they count as one slice, so that it may be more */
+            /** @description Allocated seconds of MIG instances whose profile is not known; they count as one slice, although they may be more */
             unsized_seconds: number;
-            /** @description The most that held a device at once */
+            /** @description The largest number of workloads or jobs that held a device at once */
             holders_max: number;
             /** @description Energy in the allocated time */
             energy_kwh: number;
@@ -2996,7 +2996,7 @@ export interface components {
          */
         Me: {
             /**
-             * @description By what the caller is known; anyone: nothing is required here
+             * @description How the caller was identified; anyone: this gateway requires no key
              * @enum {string}
              */
             kind: "anyone" | "key" | "session" | "token" | "certificate";
@@ -3274,7 +3274,7 @@ export interface components {
             reasons: string[];
         };
         /**
-         * @description The version of Prometheus whose answers these are like
+         * @description Version of Prometheus whose API this one follows
          * @example {
          *       "status": "success",
          *       "data": {
@@ -3393,7 +3393,7 @@ export interface components {
             warnings?: string[];
         };
         /**
-         * @description Names or texts of labels
+         * @description Names or values of labels
          * @example {
          *       "status": "success",
          *       "data": [
@@ -3409,7 +3409,7 @@ export interface components {
             warnings?: string[];
         };
         /**
-         * @description What has become of pushed telemetry
+         * @description Result of a push
          * @example {
          *       "source_id": "push:ci",
          *       "rows": 3,
@@ -3435,7 +3435,7 @@ export interface components {
          *     }
          */
         PushResult: {
-            /** @description Under this name, the quarantine has what was rejected */
+            /** @description Name under which the quarantine lists what was rejected */
             source_id: string;
             /** @description Records or rows in the body, the rejected ones included */
             rows: number;
@@ -3473,7 +3473,7 @@ export interface components {
             unread: string[];
             /** @description Messages that carry the push */
             messages: number;
-            /** @description Messages of them that the queue had already: the push was sent before, in part or as a whole */
+            /** @description Those of them that the queue already had: the push was sent before, partly or completely */
             duplicate_messages: number;
         };
         /**
@@ -3744,7 +3744,7 @@ export interface components {
          *     }
          */
         Series: {
-            /** @description Name of the series in the custom of records, such as xid_errors{xid="31"} */
+            /** @description Name of the series in the field custom of a record, such as xid_errors{xid="31"} */
             name: string;
             /** @description The metric's name in the catalogue, or its name in the input */
             metric: string;
@@ -3970,7 +3970,7 @@ export interface components {
             since: string;
             /** @description The state in words: what the last scrape read, or why it failed */
             message: string;
-            /** @description What is wrong besides: times of samples, repeated readings, or scrapes that the pipeline itself has missed in the last 5 minutes; absent: nothing */
+            /** @description Further problems: times of samples, repeated readings, or scrapes that the pipeline itself has missed in the last 5 minutes; absent: nothing */
             warning?: string;
             /** @description Name of the process that reads the target, or waits for it */
             streamer: string;
@@ -4012,7 +4012,7 @@ export interface components {
             gap_reasons: {
                 /** @description Why they were missed: timeout, memory_full ... */
                 reason: string;
-                /** @description How many they are */
+                /** @description Number of these readings */
                 count: number;
             }[];
             /** @description Scrapes in a row that the target has failed, up to the last */
@@ -4251,7 +4251,7 @@ export interface components {
         Ticket: {
             /** @description Goes into the URL of one WebSocket, as the parameter ticket */
             ticket: string;
-            /** @description How long the ticket opens a connection, if it is not used */
+            /** @description How long the ticket is valid if it is not used */
             expires_in_seconds: number;
         };
         /**
@@ -4317,11 +4317,11 @@ export interface components {
             allocated_seconds: number;
             /** @description Seconds of whole GPUs that were free; only in groups without a workload, or by device, host, model, cluster */
             unallocated_seconds: number;
-            /** @description Seconds of whole GPUs of which no record says anything */
+            /** @description Seconds of whole GPUs about which no record says anything */
             unknown_seconds: number;
             /** @description Allocated seconds in which utilization was at least USAGE_ACTIVE_PERCENT */
             active_seconds: number;
-            /** @description Allocated seconds in which it was less; where utilization was not measured, neither */
+            /** @description Allocated seconds in which it was lower; time without a measured utilization counts as neither */
             idle_seconds: number;
             /** @description The same in hours */
             idle_hours: number;
@@ -4329,9 +4329,9 @@ export interface components {
             effective_seconds: number;
             /** @description Allocated seconds of devices that several held at once; each has an equal part of them */
             shared_seconds: number;
-            /** @description Allocated seconds of MIG instances whose profile is not known; they count as one slice, so that it may be more */
+            /** @description Allocated seconds of MIG instances whose profile is not known; they count as one slice, although they may be more */
             unsized_seconds: number;
-            /** @description The most that held a device at once */
+            /** @description The largest number of workloads or jobs that held a device at once */
             holders_max: number;
             /** @description Energy in the allocated time */
             energy_kwh: number;
@@ -4385,13 +4385,13 @@ export interface components {
             /** @description What NVIDIA calls it */
             name: string;
             /**
-             * @description What it asks for; the rule nvidia.xid.CLASS raises it, except for noise
+             * @description What kind of response it needs; the rule nvidia.xid.CLASS raises it, except for noise
              * @enum {string}
              */
             class: "application" | "reset" | "reboot" | "memory" | "link" | "config" | "noise" | "unpublished";
             /** @description What to do */
             action: string;
-            /** @description Whose list has the class and the action */
+            /** @description The list that the class and the action come from */
             source: string;
             /** @description The date of that list */
             date: string;
@@ -6348,7 +6348,7 @@ export interface operations {
                  */
                 namespace?: string;
                 /**
-                 * @description next_cursor of the previous answer; returns records that are older; a GPU whose record is newer by then is not among them
+                 * @description next_cursor of the previous answer; returns older records, without GPUs that have reported again since
                  * @example WzE3NTI4NzEzNTQwMDAsIm10djUtZGd4MS1oZ3B1LTAzMiIsNCwiR1BVLTc1Y2E4MzZmLTEyYTAtOWZiZS0xM2EyLTE3NzMzYTVmNjhlNCJd
                  */
                 cursor?: string;
@@ -6469,7 +6469,7 @@ export interface operations {
                 hostname?: string;
                 /** @description Maximum number of rows; if there are more, the request fails; 1 to 100000, default 10000 */
                 limit?: number;
-                /** @description Whether each row says how many records were due; without that, large aggregates are answered sooner */
+                /** @description Whether each row says how many records were due; large aggregates are answered sooner without it */
                 expected?: boolean;
             };
             header?: never;
@@ -6927,7 +6927,7 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description yes: only those that no record has named for 15 minutes; no: only the others; all: all
+                 * @description yes: only those that no record has named for 15 minutes; no: only the others; all: both
                  * @example yes
                  */
                 ended?: "yes" | "no" | "all";
@@ -7096,7 +7096,7 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description RFC 3339 with zone, or a time from now such as -1h; who held it at this instant. It precedes the other two
+                 * @description RFC 3339 with zone, or a time from now such as -1h; who held it at this instant. It takes precedence over the other two
                  * @example 2025-07-18T20:42:34Z
                  */
                 at?: string;
@@ -7293,7 +7293,7 @@ export interface operations {
                  */
                 hostname?: string;
                 /**
-                 * @description The device instead, with its MIG instances
+                 * @description The device, instead of a host, with its MIG instances
                  * @example GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4
                  */
                 gpu_uuid?: string;
@@ -7369,7 +7369,7 @@ export interface operations {
                  */
                 hostname?: string;
                 /**
-                 * @description The device instead, with its MIG instances
+                 * @description The device, instead of a host, with its MIG instances
                  * @example GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4
                  */
                 gpu_uuid?: string;
@@ -7384,7 +7384,7 @@ export interface operations {
                  */
                 end_time?: string;
                 /**
-                 * @description For people: why, or which ticket
+                 * @description A note for people: the reason, or a ticket
                  * @example new fans, ticket 4711
                  */
                 note?: string;
@@ -7460,7 +7460,7 @@ export interface operations {
                  */
                 hostname?: string;
                 /**
-                 * @description The device instead, with its MIG instances
+                 * @description The device, instead of a host, with its MIG instances
                  * @example GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4
                  */
                 gpu_uuid?: string;
@@ -7470,7 +7470,7 @@ export interface operations {
                  */
                 start_time?: string;
                 /**
-                 * @description For people: why, or which ticket
+                 * @description A note for people: the reason, or a ticket
                  * @example new fans, ticket 4711
                  */
                 note?: string;
@@ -7546,7 +7546,7 @@ export interface operations {
                  */
                 hostname?: string;
                 /**
-                 * @description The device instead, with its MIG instances
+                 * @description The device, instead of a host, with its MIG instances
                  * @example GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4
                  */
                 gpu_uuid?: string;
@@ -7556,7 +7556,7 @@ export interface operations {
                  */
                 end_time?: string;
                 /**
-                 * @description For people: why, or which ticket
+                 * @description A note for people: the reason, or a ticket
                  * @example new fans, ticket 4711
                  */
                 note?: string;
@@ -7632,11 +7632,11 @@ export interface operations {
                  */
                 hostname: string;
                 /**
-                 * @description UUID of the device that ought to report
+                 * @description UUID of the device that is expected to report
                  * @example GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4
                  */
                 gpu_uuid?: string;
-                /** @description Number of the host's GPUs that ought to report, 1 to 1024 */
+                /** @description Number of the host's GPUs that are expected to report, 1 to 1024 */
                 gpus?: number;
             };
             header?: never;
@@ -7705,7 +7705,7 @@ export interface operations {
                  */
                 source_id: string;
                 /**
-                 * @description RFC 3339 with zone, or a time from now such as -1h; after which nothing is due. Default now, by the clock of the store
+                 * @description RFC 3339 with zone, or a time from now such as -1h; no readings are due after it. Default now, by the clock of the store
                  * @example 2025-07-18T20:42:34Z
                  */
                 end_time?: string;
@@ -7986,7 +7986,7 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description For people: what is being done
+                 * @description A note for people: what is being done
                  * @example drained, ticket 4711
                  */
                 comment?: string;
@@ -8029,7 +8029,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The order is stored; no process that evaluates the rules has carried it out within 3 seconds */
+            /** @description The order is stored, but no process that evaluates the rules has carried it out within 3 seconds */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -8071,7 +8071,7 @@ export interface operations {
         parameters: {
             query: {
                 /**
-                 * @description reset of a device or of all of a host, or reboot of a host
+                 * @description reset of a device or of all devices of a host, or reboot of a host
                  * @example reboot
                  */
                 kind: "reset" | "reboot";
@@ -8086,12 +8086,12 @@ export interface operations {
                  */
                 hostname?: string;
                 /**
-                 * @description The device instead
+                 * @description The device, instead of a host
                  * @example GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4
                  */
                 gpu_uuid?: string;
                 /**
-                 * @description For people: what is being done
+                 * @description A note for people: what is being done
                  * @example drained, ticket 4711
                  */
                 comment?: string;
@@ -8128,7 +8128,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description The order is stored; no process that evaluates the rules has carried it out within 3 seconds */
+            /** @description The order is stored, but no process that evaluates the rules has carried it out within 3 seconds */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -8169,7 +8169,7 @@ export interface operations {
     listFaultSilences: {
         parameters: {
             query?: {
-                /** @description Whether those that have ended are listed, too */
+                /** @description Whether silences that have ended are listed as well */
                 ended?: boolean;
             };
             header?: never;
@@ -8271,7 +8271,7 @@ export interface operations {
                  */
                 job?: string;
                 /**
-                 * @description Why, for people
+                 * @description The reason, for people
                  * @example new fans, ticket 4711
                  */
                 reason: string;
@@ -8753,7 +8753,7 @@ export interface operations {
             413: components["responses"]["413"];
             415: components["responses"]["415"];
             421: components["responses"]["421"];
-            /** @description The data does not fit the query, or the query needs too much */
+            /** @description The data does not fit the query, or the query is too expensive */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -8860,7 +8860,7 @@ export interface operations {
             413: components["responses"]["413"];
             415: components["responses"]["415"];
             421: components["responses"]["421"];
-            /** @description The data does not fit the query, or the query needs too much */
+            /** @description The data does not fit the query, or the query is too expensive */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -8979,7 +8979,7 @@ export interface operations {
             413: components["responses"]["413"];
             415: components["responses"]["415"];
             421: components["responses"]["421"];
-            /** @description The data does not fit the query, or the query needs too much */
+            /** @description The data does not fit the query, or the query is too expensive */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -9090,7 +9090,7 @@ export interface operations {
             413: components["responses"]["413"];
             415: components["responses"]["415"];
             421: components["responses"]["421"];
-            /** @description The data does not fit the query, or the query needs too much */
+            /** @description The data does not fit the query, or the query is too expensive */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -9140,7 +9140,7 @@ export interface operations {
                 start?: string;
                 /** @description Leaves out devices that had not reported by then: seconds since the epoch, or RFC 3339 */
                 end?: string;
-                /** @description At most so many elements; 0: all */
+                /** @description At most this many elements; 0: all */
                 limit?: string;
             };
             header?: never;
@@ -9191,7 +9191,7 @@ export interface operations {
             413: components["responses"]["413"];
             415: components["responses"]["415"];
             421: components["responses"]["421"];
-            /** @description The data does not fit the query, or the query needs too much */
+            /** @description The data does not fit the query, or the query is too expensive */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -9243,7 +9243,7 @@ export interface operations {
                     start?: string;
                     /** @description Leaves out devices that had not reported by then: seconds since the epoch, or RFC 3339 */
                     end?: string;
-                    /** @description At most so many elements; 0: all */
+                    /** @description At most this many elements; 0: all */
                     limit?: string;
                 };
             };
@@ -9291,7 +9291,7 @@ export interface operations {
             413: components["responses"]["413"];
             415: components["responses"]["415"];
             421: components["responses"]["421"];
-            /** @description The data does not fit the query, or the query needs too much */
+            /** @description The data does not fit the query, or the query is too expensive */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -9341,7 +9341,7 @@ export interface operations {
                 start?: string;
                 /** @description Leaves out devices that had not reported by then: seconds since the epoch, or RFC 3339 */
                 end?: string;
-                /** @description At most so many elements; 0: all */
+                /** @description At most this many elements; 0: all */
                 limit?: string;
             };
             header?: never;
@@ -9388,7 +9388,7 @@ export interface operations {
             413: components["responses"]["413"];
             415: components["responses"]["415"];
             421: components["responses"]["421"];
-            /** @description The data does not fit the query, or the query needs too much */
+            /** @description The data does not fit the query, or the query is too expensive */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -9440,7 +9440,7 @@ export interface operations {
                     start?: string;
                     /** @description Leaves out devices that had not reported by then: seconds since the epoch, or RFC 3339 */
                     end?: string;
-                    /** @description At most so many elements; 0: all */
+                    /** @description At most this many elements; 0: all */
                     limit?: string;
                 };
             };
@@ -9484,7 +9484,7 @@ export interface operations {
             413: components["responses"]["413"];
             415: components["responses"]["415"];
             421: components["responses"]["421"];
-            /** @description The data does not fit the query, or the query needs too much */
+            /** @description The data does not fit the query, or the query is too expensive */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -9534,7 +9534,7 @@ export interface operations {
                 start?: string;
                 /** @description Leaves out devices that had not reported by then: seconds since the epoch, or RFC 3339 */
                 end?: string;
-                /** @description At most so many elements; 0: all */
+                /** @description At most this many elements; 0: all */
                 limit?: string;
             };
             header?: never;
@@ -9587,7 +9587,7 @@ export interface operations {
             413: components["responses"]["413"];
             415: components["responses"]["415"];
             421: components["responses"]["421"];
-            /** @description The data does not fit the query, or the query needs too much */
+            /** @description The data does not fit the query, or the query is too expensive */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -9631,7 +9631,7 @@ export interface operations {
                  * @example DCGM_FI_DEV_GPU_TEMP
                  */
                 metric?: string;
-                /** @description At most so many metrics; 0: all */
+                /** @description At most this many metrics; 0: all */
                 limit?: string;
             };
             header?: never;
@@ -9684,7 +9684,7 @@ export interface operations {
             413: components["responses"]["413"];
             415: components["responses"]["415"];
             421: components["responses"]["421"];
-            /** @description The data does not fit the query, or the query needs too much */
+            /** @description The data does not fit the query, or the query is too expensive */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -9768,7 +9768,7 @@ export interface operations {
             413: components["responses"]["413"];
             415: components["responses"]["415"];
             421: components["responses"]["421"];
-            /** @description The data does not fit the query, or the query needs too much */
+            /** @description The data does not fit the query, or the query is too expensive */
             422: {
                 headers: {
                     [name: string]: unknown;

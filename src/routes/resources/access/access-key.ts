@@ -59,7 +59,7 @@ export const newAccessKeySchema = Type.Object(
 export const ticketSchema = Type.Object(
   {
     ticket: Type.String({ description: "Goes into the URL of one WebSocket, as the parameter ticket" }),
-    expires_in_seconds: Type.Number({ description: "How long the ticket opens a connection, if it is not used" }),
+    expires_in_seconds: Type.Number({ description: "How long the ticket is valid if it is not used" }),
   },
   {
     $id: "Ticket",

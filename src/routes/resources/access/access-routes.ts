@@ -154,7 +154,7 @@ const listDetail = operation({
   tag: "access",
   access: { scope: "admin" },
   summary: "Stored keys",
-  description: "Stored keys, the newest first, with those that are revoked or have expired; never their secrets.",
+  description: "Stored keys, newest first, including revoked and expired ones; never their secrets.",
   part: accessKeySchema,
   errors: [400, 500, 503],
 });
@@ -165,8 +165,7 @@ const createDetail = operation({
   access: { scope: "admin" },
   summary: "Create a key",
   description:
-    "Stores a new key. The answer has the key itself, which is shown only now. A key with clusters, hosts or namespaces sees only " +
-    "the GPUs that are in one of each given list, and can only have the scope read.",
+    "Stores a new key. The answer has the key itself, which is shown only now. A key with clusters, hosts or namespaces sees only the GPUs that match every given list, and can only have the scope read.",
   single: newAccessKeySchema,
   errors: [400, 413, 415, 500, 503],
 });
@@ -200,7 +199,7 @@ const ticketDetail = operation({
   access: { scope: "any" },
   summary: "A ticket for a WebSocket",
   description:
-    "A browser can send no key with a WebSocket. A ticket in the URL (/ws?ticket=... or /graphql?ticket=...) opens one connection " +
+    "A browser cannot send a key with a WebSocket. A ticket in the URL (/ws?ticket=... or /graphql?ticket=...) opens one connection " +
     "for the key that asked for it, at any gateway.",
   single: ticketSchema,
   errors: [400, 413, 415, 500, 503],

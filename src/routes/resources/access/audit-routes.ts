@@ -39,8 +39,7 @@ const detail = operation({
   access: { scope: "admin" },
   summary: "Audit log",
   description:
-    "Who changed what, and who was refused, the newest first. A change is in the list within a second; equal refusals of a minute are one " +
-    "entry, at the end of the minute.",
+    "Who changed what, and who was refused, the newest first. A change appears within a second; equal refusals within a minute become one entry at its end.",
   part: auditEntrySchema,
   errors: [400, 500, 503],
 });

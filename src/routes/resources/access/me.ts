@@ -19,7 +19,7 @@ export const meSchema = Type.Object(
     kind: Type.Union(
       kinds.map((kind) => Type.Literal(kind)),
       {
-        description: "By what the caller is known; anyone: nothing is required here",
+        description: "How the caller was identified; anyone: this gateway requires no key",
       },
     ),
     id: Type.String({ description: "The key's id, or oidc: or certificate: and the subject; empty for anyone" }),
@@ -68,7 +68,7 @@ const detail = operation({
   id: "getMe",
   tag: "access",
   access: { scope: "any" },
-  summary: "Who sends this request",
+  summary: "The caller of this request",
   description: "The name of the key or person, what it may do and see, and when it expires.",
   single: meSchema,
   errors: [400, 500],

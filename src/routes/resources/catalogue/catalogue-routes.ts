@@ -43,8 +43,8 @@ const seriesDetail = operation({
   access: { scope: "read", selectors: "narrowed" },
   summary: "Labelled series, and metrics outside the catalogue",
   description:
-    `The names that the custom of records has, ordered by name: those of the newest ${recordsRead} records that match the ` +
-    "parameters. Narrow the selection or the range for series that only older records have.",
+    `The names in the field custom of the newest ${recordsRead} records that match the ` +
+    "parameters. To find series that only older records have, narrow the filters or the range.",
   part: seriesSchema,
   errors: [400, 500, 503],
 });

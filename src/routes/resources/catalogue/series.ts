@@ -6,7 +6,9 @@ import { instant, wholeNumber } from "../../schemas/envelope.ts";
 
 /** The fields that describe a series by its name. */
 const nameFields = {
-  name: Type.String({ description: 'Name of the series in the custom of records, such as xid_errors{xid="31"}' }),
+  name: Type.String({
+    description: 'Name of the series in the field custom of a record, such as xid_errors{xid="31"}',
+  }),
   metric: Type.String({ description: "The metric's name in the catalogue, or its name in the input" }),
   selector: Type.String({
     description:

@@ -24,12 +24,11 @@ const detail = operation({
   id: "listCoverage",
   tag: "telemetry",
   access: { scope: "read", selectors: "narrowed" },
-  summary: "What was expected, and what was received",
+  summary: "Expected and received readings",
   description:
-    "Of each device, host, cluster or target, and of each hour: the readings that were due, those that are stored, and why the others " +
-    "are missing. A device that has vanished goes on being expected: without any record, received is 0 of what was expected. " +
-    "What was expected follows from the schedules of live sources; for files, it is learned from the records. Covers whole hours, and " +
-    "the present one until now.",
+    "For each device, host, cluster or target, and each hour: the readings that were due, those that are stored, and why the others " +
+    "are missing. A device that has vanished is still expected: without any record, received is 0. " +
+    "What was expected follows from the schedules of live sources; for files, it is learned from the records. Covers whole hours, and the current one until now.",
   part: coverageSchema,
   errors: [400, 500, 503],
 });

@@ -36,7 +36,7 @@ export const coverageSchema = Type.Object(
     missed: Type.Record(Type.String(), wholeNumber({ minimum: 1 }), {
       description:
         `Reason -> number of missing readings: ${readingFaults.join(", ")}; absent: the source was read without the device; ` +
-        "not_listed: no list of targets had the source any more; unknown: one of these, or absent; never_seen: the device was declared, and has never reported; unreported: no streamer has said yet what became of them",
+        "not_listed: no list of targets had the source any more; unknown: one of these, or absent; never_seen: the device was declared, and has never reported; unreported: no streamer has reported yet what became of them",
     }),
     maintenance: wholeNumber({
       minimum: 0,

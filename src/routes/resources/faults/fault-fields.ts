@@ -43,7 +43,7 @@ export function faultFields({ types, field }: SchemaKit): FieldMap {
       scope: "read",
       selectors: "narrowed",
       type: types.listOf(silenceSchema),
-      description: "The times in which matching faults are not notified, the newest first",
+      description: "Periods in which no notifications are sent for matching faults, newest first",
       takes: silencesQuery,
       size: () => 100,
       resolve: (_, { ended }, { allParts }) => allParts.faults.silences(ended),
@@ -77,7 +77,7 @@ export function faultMutations({ types, field }: SchemaKit): FieldMap {
       scope: "operate",
       selectors: "narrowed",
       type: silence,
-      description: "Matching faults are not notified until endTime; they are still listed",
+      description: "No notifications are sent for matching faults until endTime; they are still listed",
       takes: newSilenceQuery,
       resolve: (_, query, { allParts, requester }) =>
         allParts.faultOrders.silence(newSilenceOf(query), authorOf(requester)),

@@ -35,9 +35,9 @@ const listDetail = operation({
   access: { scope: "read", selectors: "narrowed" },
   summary: "Faults",
   description:
-    "What is wrong with devices, hosts, jobs and clusters, the newest beginning first: by default, what has not ended. " +
-    "Pending faults are listed, too: their condition has not lasted long enough yet. " +
-    "notice says if no process evaluates the rules: then the list lacks what started after evaluated_at.",
+    "What is wrong with devices, hosts, jobs and clusters, those that began last first; by default, faults that have not ended. Pending faults are included: their " +
+    "condition has not lasted long enough yet. notice is present if no process evaluates the rules: faults that " +
+    "started after evaluated_at are then missing.",
   part: faultSchema,
   also: {
     evaluated_at: Type.Optional(instant("When the rules were last evaluated; absent if they never were")),

@@ -20,7 +20,7 @@ export const faultRuleSchema = Type.Object(
     runbook_url: Type.Optional(
       Type.String({ description: "The same as a link to FAULT_RUNBOOK_URL; absent without that setting" }),
     ),
-    source: Type.String({ description: "Where its figures are from; * marks figures of our own" }),
+    source: Type.String({ description: "Where its figures come from; * marks our own figures" }),
     figures: Type.Record(Type.String(), Type.Number(), {
       description: "Its thresholds, durations in seconds, and counts, by name",
     }),
@@ -55,10 +55,10 @@ export const xidSchema = Type.Object(
     name: Type.String({ description: "What NVIDIA calls it" }),
     class: Type.Union(
       xidClasses.map((each) => Type.Literal(each)),
-      { description: "What it asks for; the rule nvidia.xid.CLASS raises it, except for noise" },
+      { description: "What kind of response it needs; the rule nvidia.xid.CLASS raises it, except for noise" },
     ),
     action: Type.String({ description: "What to do" }),
-    source: Type.String({ description: "Whose list has the class and the action" }),
+    source: Type.String({ description: "The list that the class and the action come from" }),
     date: Type.String({ description: "The date of that list" }),
   },
   {

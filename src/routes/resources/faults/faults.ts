@@ -10,7 +10,7 @@ import { faultRuleFields } from "./rule-fields.ts";
 import { faultRuleRoutes } from "./rule-routes.ts";
 import { silenceRoutes } from "./silence-routes.ts";
 
-/** What is wrong with devices, hosts, jobs and clusters, and the rules that say so. */
+/** What is wrong with devices, hosts, jobs and clusters, and the rules that detect it. */
 export const faults: Resource = {
   schemas: [faultSchema, faultDetailSchema, faultOrderSchema, silenceSchema, faultRuleSchema, xidSchema],
   routes: ({ viewOf, faultOrders, faultGuide }) => [

@@ -24,7 +24,7 @@ export const acknowledgeQuery = {
   comment: optional(
     text({
       maxLength: commentMaxLength,
-      description: "For people: what is being done",
+      description: "A note for people: what is being done",
       example: "drained, ticket 4711",
     }),
   ),
@@ -33,12 +33,13 @@ export const acknowledgeQuery = {
 /** The parameters of a reset or reboot. */
 export const remediationQuery = {
   kind: choice(["reset", "reboot"], {
-    description: ({ value }) => `${value("reset")} of a device or of all of a host, or ${value("reboot")} of a host`,
+    description: ({ value }) =>
+      `${value("reset")} of a device or of all devices of a host, or ${value("reboot")} of a host`,
     example: "reboot",
   }),
   cluster_id: optional(nameOf("Cluster of the host; needed only if several clusters have a host of this name", "lab")),
   hostname: optional(nameOf("The host, with its devices", "gpu-01")),
-  gpu_uuid: optional(nameOf("The device instead", gpuExample)),
+  gpu_uuid: optional(nameOf("The device, instead of a host", gpuExample)),
   ...acknowledgeQuery,
 };
 
@@ -65,7 +66,11 @@ const matcherParameters = {
 /** The parameters of a new silence. */
 export const newSilenceQuery = {
   ...matcherParameters,
-  reason: text({ maxLength: commentMaxLength, description: "Why, for people", example: "new fans, ticket 4711" }),
+  reason: text({
+    maxLength: commentMaxLength,
+    description: "The reason, for people",
+    example: "new fans, ticket 4711",
+  }),
   start_time: optional(instant("RFC 3339 with zone, or a time from now such as -1h; when it begins. Default now")),
   end_time: instant("RFC 3339 with zone, or a time from now such as -1h; when it ends, at most 366 days later"),
 };
@@ -106,7 +111,7 @@ function checkPattern(parameter: string, value: string, pattern: string): void {
 
 /** The parameter of requests for the list of silences. */
 export const silencesQuery = {
-  ended: withDefault(flag("Whether those that have ended are listed, too"), false),
+  ended: withDefault(flag("Whether silences that have ended are listed as well"), false),
 };
 
 /** The path parameter of one silence. */

@@ -40,10 +40,10 @@ const acknowledgeDetail = operation({
   access: { scope: "operate", selectors: "narrowed" },
   summary: "Acknowledge a fault",
   description:
-    "Says that an operator has seen a fault that fires. An XID, and what follows from XIDs, ends thereby. What is acknowledged " +
-    "already stays as it is.",
+    "Records that an operator has seen a firing fault. This ends an XID, and what follows from XIDs. A fault " +
+    "that is already acknowledged stays as it is.",
   single: faultOrderSchema,
-  accepted: "The order is stored; no process that evaluates the rules has carried it out within 3 seconds",
+  accepted: "The order is stored, but no process that evaluates the rules has carried it out within 3 seconds",
   errors: [400, 404, 413, 415, 500, 503],
 });
 
@@ -51,11 +51,11 @@ const remediationDetail = operation({
   id: "tellRemediation",
   tag: "faults",
   access: { scope: "operate" },
-  summary: "Tell of a reset or reboot",
+  summary: "Report a reset or reboot",
   description:
-    "Says that a device was reset, or a host rebooted: its XIDs end. A reset of a device whose energy counter begins again is " +
-    "noticed without that.",
+    "Records that a device was reset or a host rebooted, which ends its XIDs. A reset that restarts the " +
+    "device's energy counter is detected without this.",
   single: faultOrderSchema,
-  accepted: "The order is stored; no process that evaluates the rules has carried it out within 3 seconds",
+  accepted: "The order is stored, but no process that evaluates the rules has carried it out within 3 seconds",
   errors: [400, 404, 413, 415, 500, 503],
 });

@@ -46,7 +46,8 @@ const silencesDetail = operation({
   tag: "faults",
   access: { scope: "read", selectors: "narrowed" },
   summary: "Silences",
-  description: "The times in which matching faults are not notified, the newest first: those that have not ended.",
+  description:
+    "Periods in which no notifications are sent for matching faults, newest first; by default, those that have not ended.",
   list: silenceSchema,
   errors: [400, 500, 503],
 });
@@ -57,8 +58,9 @@ const silenceDetail = operation({
   access: { scope: "operate", selectors: "narrowed" },
   summary: "Silence faults for a while",
   description:
-    "Matching faults are not notified until end_time; they are still listed. A fault matches if it has every text that is given. " +
-    "A silence of a caller with a selector is for faults within the selector only.",
+    "No notifications are sent for matching faults until end_time; they are still listed. A fault matches if it " +
+    "matches every given parameter. A silence of a caller with a selector applies only to faults within the " +
+    "selector.",
   single: silenceSchema,
   errors: [400, 413, 415, 500, 503],
 });
@@ -69,7 +71,7 @@ const endSilenceDetail = operation({
   access: { scope: "operate", selectors: "narrowed" },
   summary: "End a silence",
   description:
-    "Ends a silence before its time. Returns it as it is then. A caller with a selector may end only those that callers with the same selector have made.",
+    "Ends a silence early, and returns it as it is then. A caller with a selector may end only silences that callers with the same selector have created.",
   single: silenceSchema,
   errors: [400, 404, 413, 415, 500, 503],
 });

@@ -65,14 +65,16 @@ const noteMaxLength = 500;
 export const subjectQuery = {
   cluster_id: optional(nameOf("Cluster of the host; needed only if several clusters have a host of this name", "lab")),
   hostname: optional(nameOf("The host, with the devices in it", "gpu-01")),
-  gpu_uuid: optional(nameOf("The device instead, with its MIG instances", "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4")),
+  gpu_uuid: optional(
+    nameOf("The device, instead of a host, with its MIG instances", "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4"),
+  ),
 };
 
 const note = {
   note: optional(
     text({
       maxLength: noteMaxLength,
-      description: "For people: why, or which ticket",
+      description: "A note for people: the reason, or a ticket",
       example: "new fans, ticket 4711",
     }),
   ),
@@ -127,13 +129,13 @@ export const declareQuery = {
   ),
   hostname: reportable(nameOf("The host, or the host that the device is in", "gpu-01")),
   gpu_uuid: optional(
-    reportable(nameOf("UUID of the device that ought to report", "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4")),
+    reportable(nameOf("UUID of the device that is expected to report", "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4")),
   ),
   gpus: optional(
     integer({
       minimum: 1,
       maximum: 1024,
-      description: "Number of the host's GPUs that ought to report, 1 to 1024",
+      description: "Number of the host's GPUs that are expected to report, 1 to 1024",
     }),
   ),
 };
@@ -143,7 +145,7 @@ export const endTargetQuery = {
   source_id: nameOf("The target, as in the coverage by target", "scrape:lab:gpu-01:9400"),
   end_time: optional(
     instant(
-      "RFC 3339 with zone, or a time from now such as -1h; after which nothing is due. Default now, by the clock of the store",
+      "RFC 3339 with zone, or a time from now such as -1h; no readings are due after it. Default now, by the clock of the store",
     ),
   ),
 };

@@ -65,10 +65,10 @@ const listDetail = operation({
   id: "listInventory",
   tag: "inventory",
   access: { scope: "read", selectors: "narrowed" },
-  summary: "Hosts and devices that ought to be there",
+  summary: "Expected hosts and devices",
   description:
     "Every host and device that has reported or was declared, with its state, ordered by cluster and host; a host comes before its devices. " +
-    "A GPU that only its MIG instances report is listed once its own state was changed.",
+    "A GPU that only its MIG instances report is listed only after its own state has been changed.",
   part: inventoryItemSchema,
   errors: [400, 500, 503],
 });
@@ -85,8 +85,8 @@ const maintenanceDetail = operation({
   id: "startMaintenance",
   summary: "Put a host or device under maintenance",
   description:
-    "While it lasts, what the devices do not report is not missing. Further ones are added to those before: they last until the " +
-    "last one ends. Returns the item as it is now.",
+    "During maintenance, readings that do not arrive do not count as missing. Another maintenance is added to " +
+    "earlier ones: together they last until the last one ends. Returns the item as it is now.",
 });
 
 const decommissionDetail = operation({
@@ -94,8 +94,9 @@ const decommissionDetail = operation({
   id: "decommission",
   summary: "Decommission a host or device",
   description:
-    "From then on, nothing is expected of it: of a host, of the devices that it has now. A device comes back with its first record " +
-    "that is more than 10 minutes younger. A device that is decommissioned already stays so; start_time, if given, replaces the former one.",
+    "From then on, nothing is expected of the device, or of the devices that the host has now. A device becomes " +
+    "active again with its first record that is more than 10 minutes newer. A device that is already " +
+    "decommissioned stays so; start_time, if given, replaces the earlier one.",
 });
 
 const restoreDetail = operation({
@@ -103,7 +104,7 @@ const restoreDetail = operation({
   id: "restore",
   summary: "End maintenance and decommissioning",
   description:
-    "Of a host, also of the devices that were decommissioned with it. A device of a host under maintenance remains so until its host is restored.",
+    "Restoring a host also restores the devices that were decommissioned with it. A device stays under maintenance as long as its host does.",
 });
 
 const declareDetail = operation({
@@ -111,7 +112,7 @@ const declareDetail = operation({
   id: "declare",
   summary: "Declare a device, or the number of a host's GPUs",
   description:
-    "It is then expected before it reports for the first time. A later declaration of the same host or device replaces it.",
+    "The device, or the host's GPUs, are then expected even before they first report. A later declaration of the same host or device replaces it.",
 });
 
 const endTargetDetail = operation({
@@ -120,15 +121,15 @@ const endTargetDetail = operation({
   id: "endTarget",
   summary: "End a target",
   description:
-    "For a target that was removed from the list while no streamer read it: nothing is due of it any more, until a later reading. Its " +
-    "devices go on being expected until they are decommissioned.",
+    "For a target that was removed from the list while no streamer read it: no more readings are due from it, unless it is read again. Its devices are still expected until they are " +
+    "decommissioned.",
 });
 
 const withdrawDetail = operation({
   ...changed,
   id: "withdrawDeclaration",
-  summary: "Withdraw a declaration",
+  summary: "Delete a declaration",
   description:
-    "Deletes what operators have declared of a host or device. It remains in the inventory if it has reported, or if the file " +
-    "declares it. Returns the item as it was.",
+    "Deletes what operators have declared about a host or device, which stays in the inventory if it has " +
+    "reported, or if INVENTORY_FILE declares it. Returns the item as it was.",
 });

@@ -42,14 +42,14 @@ const metadataText = {
   plain: metadataSchema,
   parameters: {
     metric: { description: "Only the metric with this name", example: "DCGM_FI_DEV_GPU_TEMP" },
-    limit: { description: "At most so many metrics; 0: all" },
+    limit: { description: "At most this many metrics; 0: all" },
   },
 } as const;
 
 const buildText = {
   id: "promqlBuild",
-  summary: "The version of Prometheus whose answers these are like",
-  description: "Grafana asks for it, to know what a Prometheus can do.",
+  summary: "Version of Prometheus whose API this one follows",
+  description: "Grafana reads it to find out which features there are.",
   selectors: "same",
   plain: buildSchema,
   parameters: {},

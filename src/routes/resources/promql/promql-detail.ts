@@ -14,7 +14,7 @@ type Documented = Readonly<
 
 const failures = {
   400: failure("The query or a parameter is wrong, or not supported", "bad_data"),
-  422: failure("The data does not fit the query, or the query needs too much", "execution"),
+  422: failure("The data does not fit the query, or the query is too expensive", "execution"),
   503: failure("The query took too long, or the store does not answer", "timeout"),
 };
 

@@ -50,7 +50,7 @@ export const seriesListSchema = answerSchema("PromqlSeries", "Series by their la
 });
 
 /** The names or texts of labels. */
-export const textsSchema = answerSchema("PromqlTexts", "Names or texts of labels", {
+export const textsSchema = answerSchema("PromqlTexts", "Names or values of labels", {
   data: texts,
   example: ["gpu-01"],
 });
@@ -65,7 +65,7 @@ export const metadataSchema = answerSchema("PromqlMetadata", "Metrics by name, w
 });
 
 /** The Prometheus that the answers are like. */
-export const buildSchema = answerSchema("PromqlBuild", "The version of Prometheus whose answers these are like", {
+export const buildSchema = answerSchema("PromqlBuild", "Version of Prometheus whose API this one follows", {
   data: Type.Record(Type.String(), Type.String()),
   example: { version: "2.53.0", revision: "gpu-telemetry-pipeline" },
 });

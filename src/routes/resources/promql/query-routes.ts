@@ -68,9 +68,9 @@ const timeout = { description: "How long the query may take, such as 30s; at mos
 
 const instantText = {
   id: "promqlQuery",
-  summary: "A query in PromQL at an instant",
+  summary: "PromQL query at an instant",
   description:
-    "In the form of Prometheus' HTTP API, for Grafana and other tools that ask a Prometheus. Answers from records, not from summaries.",
+    "In the form of Prometheus' HTTP API, for Grafana and other tools that query a Prometheus. Answers from records, not from summaries.",
   selectors: "narrowed",
   plain: resultSchema,
   parameters: { query, time: { description: `The instant: ${timeForms}; default now` }, timeout },
@@ -78,7 +78,7 @@ const instantText = {
 
 const rangeText = {
   id: "promqlQueryRange",
-  summary: "A query in PromQL over time",
+  summary: "PromQL query over a range of time",
   description: "The values of a query at each step from start to end, in the form of Prometheus' HTTP API.",
   selectors: "narrowed",
   plain: resultSchema,

@@ -68,7 +68,7 @@ const timeForms = "seconds since the epoch, or RFC 3339";
 const range = {
   start: { description: `Leaves out devices that have not reported since then: ${timeForms}` },
   end: { description: `Leaves out devices that had not reported by then: ${timeForms}` },
-  limit: { description: "At most so many elements; 0: all" },
+  limit: { description: "At most this many elements; 0: all" },
 };
 const match = {
   description: "A series selector; may be given several times",
@@ -89,7 +89,7 @@ const seriesText = {
 
 const labelsText = {
   id: "promqlLabels",
-  summary: "The names of the labels of series",
+  summary: "Names of labels",
   description: `In the form of Prometheus' HTTP API. ${present}`,
   selectors: "narrowed",
   plain: textsSchema,
@@ -98,10 +98,10 @@ const labelsText = {
 
 const valuesText = {
   id: "promqlLabelValues",
-  summary: "The texts of a label",
+  summary: "Values of a label",
   description:
     `In the form of Prometheus' HTTP API; __name__ lists the names of metrics. ${present} ` +
-    "A label that no series has is an empty list.",
+    "For a label that no series has, the list is empty.",
   selectors: "narrowed",
   plain: textsSchema,
   parameters: { "match[]": match, ...range },

@@ -77,8 +77,9 @@ const redriveDetail = operation({
   access: { scope: "operate" },
   summary: "Try a rejected row again",
   description:
-    "Reads a row of a file again, for example after an upgrade that accepts it, and stores what it gives. Its columns must be those of " +
-    "dcgm-exporter's table. Returns the rejected input as it was; 400 with the reason, if it still cannot be used, and it stays.",
+    "Reads a rejected row of a file again, for example after an upgrade that accepts it, and stores its values. " +
+    "The row must have the columns of dcgm-exporter's table. Returns the rejected input as it was. If it still " +
+    "cannot be used, the answer is 400 with the reason, and the input stays in quarantine.",
   single: rejectionSchema,
   errors: [400, 404, 413, 415, 500, 503],
 });
@@ -88,7 +89,7 @@ const deleteDetail = operation({
   tag: "input",
   access: { scope: "operate" },
   summary: "Delete a rejected input permanently",
-  description: "The input is in quarantine again when its source is read again. Returns the rejected input as it was.",
+  description: "If its source is read again, the input is rejected again. Returns the rejected input as it was.",
   single: rejectionSchema,
   errors: [400, 404, 413, 415, 500, 503],
 });

@@ -27,9 +27,8 @@ const detail = operation({
   access: { scope: "read", selectors: "refused" },
   summary: "Exporters that the pipeline scrapes, and its other live sources",
   description:
-    "Each target with its state in words, its dialect, its last scrape and its gaps, ordered by cluster and target; nvidia-smi and the " +
-    "simulated fleet, too, whose readings count as scrapes. The figures are those of the streamer that reads the target, at most 5 s " +
-    "old; they count from when it began to read it. Without etcd, the list has only the targets of the process that answers.",
+    "Each target with its state in words, its dialect, its last scrape and its gaps, ordered by cluster and target; nvidia-smi and the simulated fleet are listed as well; their readings count as scrapes. The figures come " +
+    "from the streamer that reads the target, are at most 5 s old, and count from when it began to read it. Without etcd, the list has only the targets of the process that answers.",
   partAsOf: targetStateSchema,
   errors: [400, 500, 503],
 });

@@ -42,7 +42,7 @@ export const aggregateQuery = {
   hostname: gpuSelection.hostname,
   limit: aggregateLimit({ maximum: maxRows, byDefault: limitMax }),
   expected: withDefault(
-    flag("Whether each row says how many records were due; without that, large aggregates are answered sooner"),
+    flag("Whether each row says how many records were due; large aggregates are answered sooner without it"),
     true,
   ),
 };

@@ -23,7 +23,7 @@ const rejectedSchema = Type.Object(
 /** What has become of a push, as the API shows it. */
 export const pushResultSchema = Type.Object(
   {
-    source_id: Type.String({ description: "Under this name, the quarantine has what was rejected" }),
+    source_id: Type.String({ description: "Name under which the quarantine lists what was rejected" }),
     rows: counted("Records or rows in the body, the rejected ones included"),
     records: counted("Records that will be stored: one for each GPU and instant"),
     samples: counted("Values in them"),
@@ -35,13 +35,13 @@ export const pushResultSchema = Type.Object(
     unread: Type.Array(Type.String(), { description: "Members or columns that were not read" }),
     messages: counted("Messages that carry the push"),
     duplicate_messages: counted(
-      "Messages of them that the queue had already: the push was sent before, in part or as a whole",
+      "Those of them that the queue already had: the push was sent before, partly or completely",
     ),
   },
   {
     $id: "PushResult",
     additionalProperties: false,
-    description: "What has become of pushed telemetry",
+    description: "Result of a push",
     examples: [
       {
         ...{ source_id: "push:ci", rows: 3, records: 2, samples: 11, missing: 1, duplicates: 0, conflicts: 0 },

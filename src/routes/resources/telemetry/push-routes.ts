@@ -111,9 +111,9 @@ const pushDetail = operation({
   access: { scope: "write" },
   summary: "Push telemetry",
   description:
-    "Takes records as JSON, NDJSON or CSV, also packed (Content-Encoding gzip or zstd), of up to PUSH_MAX_MIB, and answers when they are in the " +
-    "queue; without etcd, when they are stored. A record that cannot be used affects no other: it is in the answer, and in the quarantine. " +
-    "The same content, with the same Idempotency-Key if there is one, is stored once; so a push whose answer is missing can be sent again.",
+    "Takes records as JSON, NDJSON or CSV, also compressed (Content-Encoding gzip or zstd), of up to PUSH_MAX_MIB, and answers when they are in the " +
+    "queue; without etcd, when they are stored. A record that cannot be used does not affect the others: it is reported in the answer, and kept in quarantine. " +
+    "The same content, with the same Idempotency-Key if there is one, is stored once; so a push that got no answer can be sent again.",
   body: { required: true, content: Object.fromEntries(pushTypes.map((type) => [type, bodyContent(type)])) },
   single: pushResultSchema,
   status: 202,

@@ -12,7 +12,7 @@ export const heldSpanSchema = Type.Object(
     to: instant("When it ended, or the end of the range"),
     state: Type.Union(
       states.map((state) => Type.Literal(state)),
-      { description: "held by workloads or a job; free; or unknown, as no record says it" },
+      { description: "held by workloads or a job; free; or unknown, because no record says" },
     ),
     holders: Type.Array(
       Type.Object(

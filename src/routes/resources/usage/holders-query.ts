@@ -9,7 +9,7 @@ import { timeBounds, timeRangeOf } from "../../http/parameters/time-bounds.ts";
 export const holdersQuery = {
   at: optional(
     instant(
-      "RFC 3339 with zone, or a time from now such as -1h; who held it at this instant. It precedes the other two",
+      "RFC 3339 with zone, or a time from now such as -1h; who held it at this instant. It takes precedence over the other two",
     ),
   ),
   ...timeBounds({

@@ -54,7 +54,7 @@ export const jobQuery = {
   ended: withDefault(
     choice(["yes", "no", "all"], {
       description: ({ value }) =>
-        `${value("yes")}: only those that no record has named for 15 minutes; ${value("no")}: only the others; ${value("all")}: all`,
+        `${value("yes")}: only those that no record has named for 15 minutes; ${value("no")}: only the others; ${value("all")}: both`,
       example: "yes",
     }),
     "all",

@@ -58,9 +58,9 @@ const usageDetail = operation({
   ...read,
   summary: "Who used GPUs, and for how long",
   description:
-    "Of each namespace, pod, container, job, user, host, model, cluster or device: the time in which GPUs were held, free or unknown, how much of it " +
-    "was active, idle and effective, and the energy and cost. Allocated, unallocated and unknown seconds of all rows add up to the " +
-    "time of all GPUs. Covers whole hours (UTC), from start_time to end_time of the answer, the present one until the newest records. " +
+    "For each namespace, pod, container, job, user, host, model, cluster or device: how long GPUs were held, " +
+    "free or unknown, how much of that time was active, idle and effective, and the energy and cost. Allocated, unallocated and unknown seconds of all rows add up to the " +
+    "time of all GPUs. Covers whole hours (UTC), from start_time to end_time of the answer, the current one until the newest records. " +
     "An end_time at the beginning of an hour leaves this hour out: a day lasts from midnight to midnight.",
   part: usageSchema,
   also: countedHours,
@@ -73,7 +73,7 @@ const jobsDetail = operation({
   summary: "What each pod and job used",
   description:
     "The footprint of each pod or job that held a GPU in the range: its devices, when it held them, for how long, and its utilization, " +
-    "memory, power and energy. In the order in which they began. The range has whole hours, as that of usage.",
+    "memory, power and energy. Ordered by when they began. The range covers whole hours, like that of usage.",
   part: jobUsageSchema,
   also: countedHours,
   errors: [400, 500, 503],
@@ -85,8 +85,7 @@ const holdersDetail = operation({
   access: { scope: "read", selectors: "narrowed" },
   summary: "Who held a GPU",
   description:
-    "Who held the GPU or MIG instance at an instant, or in a range, by time ascending. A record counts until the next one, for a limited " +
-    "time; after that, it is unknown. Kept as long as usage.",
+    "Who held the GPU or MIG instance at an instant or in a range, oldest first. A record counts until the next one, but only for a limited time; after that, the holder is unknown. Kept as long as usage.",
   list: heldSpanSchema,
   errors: [400, 404, 500, 503],
 });

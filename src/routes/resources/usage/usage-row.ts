@@ -31,16 +31,21 @@ const sumFields = {
   unallocated_seconds: amount(
     "Seconds of whole GPUs that were free; only in groups without a workload, or by device, host, model, cluster",
   ),
-  unknown_seconds: amount("Seconds of whole GPUs of which no record says anything"),
+  unknown_seconds: amount("Seconds of whole GPUs about which no record says anything"),
   active_seconds: amount("Allocated seconds in which utilization was at least USAGE_ACTIVE_PERCENT"),
-  idle_seconds: amount("Allocated seconds in which it was less; where utilization was not measured, neither"),
+  idle_seconds: amount(
+    "Allocated seconds in which it was lower; time without a measured utilization counts as neither",
+  ),
   idle_hours: amount("The same in hours"),
   effective_seconds: amount("Allocated seconds in which tensor or SM activity was at least USAGE_EFFECTIVE_PERCENT"),
   shared_seconds: amount("Allocated seconds of devices that several held at once; each has an equal part of them"),
   unsized_seconds: amount(
-    "Allocated seconds of MIG instances whose profile is not known; they count as one slice, so that it may be more",
+    "Allocated seconds of MIG instances whose profile is not known; they count as one slice, although they may be more",
   ),
-  holders_max: wholeNumber({ minimum: 0, description: "The most that held a device at once" }),
+  holders_max: wholeNumber({
+    minimum: 0,
+    description: "The largest number of workloads or jobs that held a device at once",
+  }),
   energy_kwh: amount("Energy in the allocated time"),
   idle_energy_kwh: amount("Energy in the idle part of it"),
   other_energy_kwh: amount("Energy in the rest of the time"),
