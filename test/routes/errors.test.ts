@@ -179,6 +179,16 @@ describe("an error names the missing resource of a path", () => {
     expect(await errorOf(path)).toMatchObject({ status: 404, code: "not_found", details: { resource } });
   });
 
+  test("a path that other servers have is answered with where the same is here", async () => {
+    expect(await errorOf("/graphiql")).toMatchObject({
+      status: 404,
+      message: "There is nothing at /graphiql; GraphiQL is at /graphql, and the documentation is at /docs",
+    });
+    expect(await errorOf("/openapi.json")).toMatchObject({
+      message: expect.stringContaining("the OpenAPI document is at /swagger/swagger.json") as string,
+    });
+  });
+
   test("with the requested name, shortened if it is long", async () => {
     expect(await errorOf("/api/v1/clusters/gamma/hosts/host-a")).toMatchObject({
       message: 'There is no cluster with cluster_id "gamma"',

@@ -67,6 +67,14 @@ function answer({ status, code, text }: ApiError, set: { status?: number | strin
   return { success: false, error: { code, message: text.message, details: text.details } };
 }
 
+/** Paths that other servers have, and where the same is here. */
+const usualPaths: Readonly<Record<string, string>> = {
+  "/graphiql": "GraphiQL is at /graphql",
+  "/playground": "GraphiQL is at /graphql",
+  "/openapi.json": "the OpenAPI document is at /swagger/swagger.json",
+  "/swagger.json": "the OpenAPI document is at /swagger/swagger.json",
+};
+
 function unmatched(method: string, path: string, allowed: readonly string[]): ApiError {
   if (allowed.length > 0) {
     const message = `${shown(method)} is not allowed on ${shown(path)}; allowed: ${allowed.join(", ")}`;
@@ -75,7 +83,8 @@ function unmatched(method: string, path: string, allowed: readonly string[]): Ap
       details: { method: shown(method), path: shown(path), allowed },
     });
   }
-  const message = `There is nothing at ${shown(path)}; the documentation is at /docs`;
+  const meant = Object.hasOwn(usualPaths, path) ? `${usualPaths[path]}, and ` : "";
+  const message = `There is nothing at ${shown(path)}; ${meant}the documentation is at /docs`;
   return new ApiError(404, "not_found", { message, details: { resource: "path", path: shown(path) } });
 }
 
