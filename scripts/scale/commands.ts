@@ -10,6 +10,7 @@ import { endLost, lostProcesses, lostText, unknownText } from "./lost-processes.
 import { problemsIn } from "./problems-in.ts";
 import { countForRole, countsForAll } from "./requested-counts.ts";
 import { readStatusRows } from "./read-status-rows.ts";
+import { readTargets, targetsText } from "./read-targets.ts";
 import { statusTable } from "./status-table.ts";
 import { SupervisorClient } from "./supervisor-client.ts";
 import { waitForRecords } from "./wait-for-records.ts";
@@ -127,11 +128,11 @@ async function status(): Promise<number> {
   const shown = await client.status();
   const { instances, error } = shown;
   const settings = await client.settings();
-  const rows = await readStatusRows(instances, settings);
+  const [rows, targets] = await Promise.all([readStatusRows(instances, settings), readTargets(settings)]);
   print(instances.length === 0 ? nothingRuns : statusTable(rows, process.stdout.columns));
   const notes = coordinatorNotes(shown, settings, Date.now());
   if (notes.length > 0) printText(`\n${notes.join("\n")}`);
-  const problems = [...(await problemsIn(rows, settings)), ...(error === undefined ? [] : [error])];
+  const problems = [await problemsIn(rows, settings), targetsText(targets) ?? [], error ?? []].flat();
   if (problems.length > 0) printText(`\n${problems.join("\n")}`);
   const lost = await lostProcesses(paths, client);
   if (lost.length > 0) print(`\n${lostText(lost)}`);

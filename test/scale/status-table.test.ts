@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { statusTable, type StatusRow, problemsOf } from "../../scripts/scale/status-table.ts";
+import { targetsText } from "../../scripts/scale/read-targets.ts";
 import type { ShownInstance } from "../../scripts/supervisor/protocol.ts";
 
 const instance = (change: Partial<ShownInstance>): ShownInstance => ({
@@ -57,4 +58,15 @@ test("a crash loop, a kill, a part that is not ok and earlier settings are said"
     "collector-1: does not answer: it starts, or hangs; after kill -9 4711 it is started again",
   ]);
   expect(problemsOf(row({}))).toEqual([]);
+});
+
+test("exporters that do not answer are told below the table, since their processes are well", () => {
+  const exporters = (...states: ("up" | "down" | "waiting")[]) =>
+    states.map((state) => ({ kind: "exporter" as const, state }));
+  expect(targetsText(exporters("down", "down"))).toBe(
+    "no exporter answers: 2 of 2 down; bun run telemetry targets says why",
+  );
+  expect(targetsText(exporters("down", "up", "waiting"))).toStartWith("some exporters do not answer: 1 of 3 down");
+  expect(targetsText(exporters("up", "waiting"))).toBeUndefined();
+  expect(targetsText([{ kind: "nvidia_smi", state: "down" }])).toBeUndefined();
 });
