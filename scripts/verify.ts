@@ -10,6 +10,7 @@ import { CsvSource, originalTimes } from "../src/pipeline/source/csv/csv-source.
 import { FileLook } from "../src/pipeline/source/file/file-look.ts";
 import { openPGliteStore } from "../src/pipeline/store/sql/open-pglite-store.ts";
 import { compareFile } from "./verify/compare-file.ts";
+import { Progress } from "./verify/progress.ts";
 import { idInStore, recordsBehindApi, recordsInStore, type StoredRecords } from "./verify/stored-records.ts";
 import { gatewayAddress } from "./gateway/gateway-address.ts";
 import { answersHelp } from "../src/terminal/answers-help.ts";
@@ -58,6 +59,7 @@ async function verify(): Promise<number> {
   const path = values.csv ?? config.csvFile;
   if (path === undefined) throw new TypeError(usage);
   const { place, stored, close } = await openStored(config, values.url);
+  const progress = new Progress(process.stderr, () => systemClock.nowMs());
   try {
     const source = await CsvSource.open({
       look: new FileLook(path, systemClock),
@@ -71,7 +73,8 @@ async function verify(): Promise<number> {
       clock: systemClock,
       onWarning: (message) => printError(message),
     });
-    const { differences, differenceCount, ...sums } = await compareFile(source, stored);
+    const { differences, differenceCount, ...sums } = await compareFile(source, stored, (text) => progress.show(text));
+    progress.end();
     const { rows, samples, records, missing, rejected, conflicts } = sums;
     const told = conflicts === 0 ? "" : `, ${conflicts} conflicting`;
     print(
@@ -81,6 +84,7 @@ async function verify(): Promise<number> {
     print(differenceCount === 0 ? `the store agrees (${place})` : `differences from ${place}: ${differenceCount}`);
     return differenceCount === 0 ? 0 : 1;
   } finally {
+    progress.end();
     await close();
   }
 }

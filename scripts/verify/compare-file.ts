@@ -25,8 +25,13 @@ type FileGpu = Map<number, FileRecord>;
 
 /** Compares a file with the store: the place, workloads and values of the records of each GPU and MIG instance, from its first to
  *  its last instant in the file. Records and values that only the store has are differences, too. Also compares the number of
- *  rejected inputs that does not depend on the batches, up to 10,000. Holds the file's values in memory (about 100 bytes per sample). */
-export async function compareFile(source: ReplayableSource, stored: StoredRecords): Promise<Comparison> {
+ *  rejected inputs that does not depend on the batches, up to 10,000. Holds the file's values in memory (about 100 bytes per sample).
+ *  @param onProgress called with what is done, often */
+export async function compareFile(
+  source: ReplayableSource,
+  stored: StoredRecords,
+  onProgress: (text: string) => void = () => undefined,
+): Promise<Comparison> {
   const gpus = new Map<string, FileGpu>();
   const sums = { rows: 0, samples: 0, missing: 0, rejected: 0, conflicts: 0 };
   let comparableRejections = 0;
@@ -37,6 +42,7 @@ export async function compareFile(source: ReplayableSource, stored: StoredRecord
     sums.rejected += batch.rejected.length;
     comparableRejections += batch.rejected.filter(isComparable).length;
     sums.conflicts += batch.tally.conflicts + addBatch(gpus, batch);
+    onProgress(`${sums.rows} rows read`);
   }
   const differences: string[] = [];
   let differenceCount = 0;
@@ -45,7 +51,10 @@ export async function compareFile(source: ReplayableSource, stored: StoredRecord
     if (differences.length < maxDifferences) differences.push(sentence);
   };
   let records = 0;
+  let compared = 0;
   for (const [uuid, gpu] of gpus) {
+    onProgress(`${compared} of ${gpus.size} GPUs compared`);
+    compared += 1;
     records += gpu.size;
     compareGpu(gpu, await stored.recordsOf(windowOf(uuid, gpu)), (what) => differ(`${uuid}: ${what}`));
   }
