@@ -16,6 +16,9 @@ interface AggregateOptions extends Omit<Filters, "gpu" | "model" | "namespace">,
   readonly resolution?: NonNullable<Query["resolution"]>;
 }
 
+/** The most rows of an answer. */
+const rowsMax = 100_000;
+
 /** Adds the command `aggregates`. */
 export function addAggregates(
   program: Command,
@@ -49,7 +52,9 @@ async function aggregates(output: Output, options: AggregateOptions): Promise<vo
     ...defined({ metrics, resolution }),
   };
   const path = "/api/v1/telemetry/aggregates";
-  const { data: all } = await answerOf(output.gateway.GET(path, { params: { query: query } }));
+  // the rows are cut here: the limit of the API is the number of rows above which it refuses
+  const most = limit === undefined ? {} : { limit: rowsMax };
+  const { data: all } = await answerOf(output.gateway.GET(path, { params: { query: { ...query, ...most } } }));
   if (all.length === 0 && options.end === undefined) await tellNewest(output, options);
   const data = all.slice(0, limit);
   if (data.length < all.length) printError(`${data.length} of ${all.length} rows`);

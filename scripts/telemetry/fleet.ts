@@ -6,7 +6,7 @@ import type { InventoryState } from "../../src/domain/inventory.ts";
 import { readSeriesSelector, selectsSeries, splitNames } from "../../src/domain/series-selector.ts";
 import { checkGpu } from "./check-gpu.ts";
 import { occupantsText, type Output } from "./output.ts";
-import { fittingMetrics, showRows } from "./show-rows.ts";
+import { fittingMetrics, showRows, spareColumns } from "./show-rows.ts";
 
 /** A list's filters, under the names of the command line. */
 export interface Filters {
@@ -41,7 +41,8 @@ export async function gpus(output: Output, filters: StateFilters): Promise<void>
   const answer = await answerOf(output.gateway.GET("/api/v1/gpus", { params: { query } }));
   const columns = ["hostname", "id", ...columnsIn(answer.data, migColumns), "uuid", "name", "status"];
   columns.push(...stateColumns(answer.data), "last_seen_at");
-  showRows(answer.data, columns, { ...output, next: filters.limit === undefined ? answer.next_cursor : undefined });
+  const next = filters.limit === undefined ? answer.next_cursor : undefined;
+  showRows(answer.data, columns, { ...output, next, spare: ["uuid", "last_seen_at", "name"] });
   if (!output.asJson) tellAge(answer.data);
 }
 
@@ -55,7 +56,8 @@ export async function hosts(output: Output, filters: StateFilters): Promise<void
     ...columnsIn(answer.data, ["mig_instances", "active_mig_instances"]),
   ];
   const columns = ["hostname", "cluster_id", ...counts, "status", ...stateColumns(answer.data), "last_seen_at"];
-  showRows(answer.data, columns, { ...output, next: filters.limit === undefined ? answer.next_cursor : undefined });
+  const next = filters.limit === undefined ? answer.next_cursor : undefined;
+  showRows(answer.data, columns, { ...output, next, spare: ["last_seen_at", "cluster_id"] });
   if (!output.asJson) tellAge(answer.data);
 }
 
@@ -71,8 +73,11 @@ export async function latest(output: Output, filters: Filters & { readonly metri
   const columnsOf = (shown: readonly string[]) => [...places, ...shown, "workload"];
   if (metrics !== undefined) return showRows(rows, columnsOf(columnsOfMetrics(metrics, data)), output);
   const present = await presentMetrics(output, data);
-  const shown = fittingMetrics(rows, present.slice(0, maxShownMetrics), columnsOf);
-  showRows(rows, columnsOf(shown), output);
+  const spare = ["timestamp", "workload"];
+  const left = spareColumns(rows, columnsOf(present.slice(0, 1)), spare);
+  const fitting = (shown: readonly string[]) => columnsOf(shown).filter((name) => !left.includes(name));
+  const shown = fittingMetrics(rows, present.slice(0, maxShownMetrics), fitting);
+  showRows(rows, columnsOf(shown), { ...output, spare });
   if (shown.length < present.length) {
     print(`${present.length - shown.length} more metrics: --metrics chooses among them, --json has all`);
   }

@@ -1,14 +1,16 @@
-import { answerOf, type components } from "gpu-telemetry-client";
+import { answerOf, type components, GatewayError } from "gpu-telemetry-client";
 import { defined } from "../../src/kit/defined.ts";
 import { printNarrow } from "./narrow-table.ts";
 import type { Output } from "./output.ts";
 import { showRows, showTable } from "./show-rows.ts";
-import { print } from "../../src/terminal/print.ts";
+import { print, printError } from "../../src/terminal/print.ts";
 
 const letterColumns = ["id", "attempts", "records", "source_id", "dead_at", "last_error"];
 
 export async function queue(output: Output): Promise<void> {
-  const { data } = await answerOf(output.gateway.GET("/api/v1/pipeline"));
+  const state = await answerOf(output.gateway.GET("/api/v1/pipeline")).catch(withoutStore);
+  if (state === undefined) return await healthInstead(output);
+  const { data } = state;
   if (output.asJson) return print(JSON.stringify(data, null, 2));
   print("Messages in the queue");
   showTable([data.queue], Object.keys(data.queue));
@@ -22,6 +24,24 @@ export async function queue(output: Output): Promise<void> {
   showTable([data.settling], ["enabled", "oldest_hour", "due_hours", "lag_seconds"]);
   print("Services of the gateway's process");
   showTable(data.services, ["name", "status", "activity", "reason"]);
+}
+
+/** Undefined if the store does not answer, which counts what was rejected. */
+function withoutStore(error: unknown): undefined {
+  if (error instanceof GatewayError && error.code === "store_unavailable") return undefined;
+  throw error;
+}
+
+/** Shows the parts of the gateway's process: without the store, the rest is not known. */
+async function healthInstead({ gateway, asJson }: Output): Promise<void> {
+  printError("The store does not answer: what was rejected, and how much history waits, is not known; /health says:");
+  process.exitCode = 1;
+  // a process that is down answers with 503, and the same body
+  const { data, error } = await gateway.GET("/health");
+  const health = (data ?? error) as Partial<components["schemas"]["Health"]> | undefined;
+  const parts = Object.entries(health?.components ?? {}).map(([name, part]) => ({ name, ...part }));
+  if (asJson) return print(JSON.stringify(parts, null, 2));
+  showTable(parts, ["name", "status", "activity", "reason"]);
 }
 
 interface RejectionsOptions {

@@ -1,5 +1,6 @@
-import { expect, test } from "bun:test";
+import { expect, spyOn, test } from "bun:test";
 import { fixedTable } from "../../scripts/telemetry/fixed-table.ts";
+import { showRows } from "../../scripts/telemetry/show-rows.ts";
 import { fittedText } from "../../scripts/telemetry/narrow-table.ts";
 
 const uuid = "GPU-2f6a84c7-5012-aac9-a54b-2ebed2f4aea3";
@@ -58,4 +59,29 @@ test("tables with fixed widths become narrower with the terminal, and stay as th
     return widthOf(table.toString());
   };
   expect([widthIn(undefined), widthIn(100), widthIn(60), widthIn(40)]).toEqual([77, 77, 60, 40]);
+});
+
+/** What showRows prints on a terminal of 60 columns. */
+function shownIn60(rows: readonly (typeof row)[]): string {
+  const texts: string[] = [];
+  const writing = spyOn(process.stdout, "write").mockImplementation((chunk) => texts.push(String(chunk)) > 0);
+  const { columns } = process.stdout;
+  process.stdout.columns = 60;
+  try {
+    const names = ["hostname", "uuid", "name", "last_seen_at"];
+    showRows(rows, names, { asJson: false, spare: ["uuid", "last_seen_at"] });
+  } finally {
+    process.stdout.columns = columns;
+    writing.mockRestore();
+  }
+  return texts.join("");
+}
+
+test("many rows leave out the columns that they can spare, and say so; few have a line for each value", () => {
+  const many = shownIn60(Array.from({ length: 32 }, () => row));
+  expect(many.split("\n").length).toBeLessThan(80);
+  expect(widthOf(many)).toBeLessThanOrEqual(60);
+  expect(many).toContain("│ mtv5-dgx1-hgpu- │ NVIDIA H100 │ ");
+  expect(many).toContain("no room for uuid in 60 columns: --json has all\n");
+  expect(shownIn60([row])).toContain(`uuid          ${uuid}\n`);
 });

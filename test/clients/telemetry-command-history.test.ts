@@ -98,7 +98,9 @@ test("history averages over minutes, and says that --limit has left records out 
       })),
     ),
   );
-  expect((await run("history", "--gpu", "GPU-many")).errors).toStartWith("these are the newest records; ");
+  expect((await run("history", "--gpu", "GPU-many")).errors).toBe(
+    "the newest 100 of 101 records; --end 2025-07-18T20:42:01.001Z shows older ones, --limit 101 all\n",
+  );
 });
 
 test("changes shows the first state of a GPU, and then only what has changed", async () => {
@@ -144,3 +146,14 @@ test("an unknown GPU, or a time or resolution that is not usable, is refused in 
     });
   }
 });
+
+test("aggregates --limit shows the first rows of more than an answer has by default", async () => {
+  const records = Array.from({ length: 10_200 }, (_, index) => ({
+    ...{ uuid: `GPU-wide-${index % 170}`, timeMs: atMs(0) - (1 + Math.floor(index / 170)) * 60_000 },
+    ...{ metrics: { temperature: 1 }, hostname: "host-wide" },
+  }));
+  await gateway.collect(makeBatch(records));
+  const range = ["--start", "2025-07-18T19:42:00Z", "--end", "2025-07-18T20:41:59Z"];
+  const { text, errors } = await run("aggregates", "--by", "gpu", "--host", "host-wide", ...range, "--limit", "2");
+  expect([errors, text]).toEqual([expect.stringMatching(/^2 of 10\d{3} rows\n$/), expect.stringContaining("2 rows")]);
+}, 60_000);

@@ -4,7 +4,7 @@ import { until } from "../../dev/until.ts";
 import { type LiveGateway, openLiveGateway } from "../routes/live/live-gateway.ts";
 import { SqlRejectedInputs } from "../../src/pipeline/store/sql/sql-rejected-inputs.ts";
 import { quarantinedRows, rowOf } from "../routes/quarantined-rows.ts";
-import { addTwoDeadLetters } from "../routes/gateway.ts";
+import { addTwoDeadLetters, gatewayOver } from "../routes/gateway.ts";
 import { MemoryQueue } from "../../src/pipeline/queue/memory/memory-queue.ts";
 import { MemoryServiceRegistry } from "../../src/scaling/registry/memory/memory-service-registry.ts";
 import { MemoryTargetStates } from "../../src/pipeline/source/states/memory/memory-target-states.ts";
@@ -128,6 +128,20 @@ test("prints the queue, and lists, redrives and deletes dead letters", async () 
   expect(await jsonOf("dead-letters")).toEqual([]);
   const deleted = await run("dead-letters", "delete", letters[1] ?? "");
   expect([deleted.status, deleted.errors]).toEqual([1, expect.stringContaining("There is no dead letter")]);
+});
+
+test("without a store, the queue is what /health says of it, with the reason", async () => {
+  const away = await openMemoryStore();
+  await away.close();
+  const { app } = gatewayOver(away);
+  app.listen({ hostname: "127.0.0.1", port: 0 });
+  const { status, text, errors } = await runTelemetry(app.server?.port as number, ["queue"]);
+  await app.stop(true);
+  expect([status, errors]).toEqual([
+    1,
+    expect.stringMatching(/^The store does not answer: .*not known; \/health says:\n$/),
+  ]);
+  expect(text).toMatch(/│ store +│ down +│/);
 });
 
 test("redrives and deletes rejected rows", async () => {

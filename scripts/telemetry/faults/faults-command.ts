@@ -27,7 +27,7 @@ const parseInterval = (text: string): number => {
 
 /** Adds the command `faults` with its subcommands. */
 export function addFaults(program: Command, output: () => Output, parseCount: (text: string) => number): void {
-  const parent = program.command("faults").description("what is wrong with the fleet, and the rules that say so");
+  const parent = program.command("faults").description("what is wrong with the fleet, and the rules that detect it");
   addList(parent, output, parseCount);
   addOrders(parent, output);
   addSilences(parent, output);
