@@ -7,7 +7,7 @@ import { coverage } from "./telemetry/coverage.ts";
 import { gatewayAddress } from "./gateway/gateway-address.ts";
 import { localGateway } from "./gateway/ask-gateway.ts";
 import { gatewayInit } from "./gateway/gateway-init.ts";
-import { refusedHint, unreachableHint } from "./gateway/unreachable-hint.ts";
+import { unreachableHint, withoutRefusal } from "./gateway/unreachable-hint.ts";
 import { TelemetryError } from "../src/domain/errors.ts";
 import { inventoryStates } from "../src/domain/inventory.ts";
 import { addInventory } from "./telemetry/inventory-command.ts";
@@ -314,7 +314,7 @@ try {
   if (!expected.some((each) => error instanceof each)) throw error;
   const { message } = error as Error;
   const isUnreachable = error instanceof GatewayUnreachable;
-  const hint = unreachableHint(program.opts<{ url: string }>().url, message) + refusedHint(message);
-  printError(isUnreachable ? message + hint : message);
+  const hint = unreachableHint(program.opts<{ url: string }>().url, message);
+  printError(isUnreachable ? withoutRefusal(message) + hint : message);
   process.exitCode = isUnreachable ? 2 : 1;
 }

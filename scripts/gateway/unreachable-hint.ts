@@ -10,8 +10,8 @@ export function unreachableHint(url: string, reason: string): string {
   return "";
 }
 
-/** The same if nothing listens at the URL. */
-export function refusedHint(reason: string): string {
-  if (!reason.includes("ECONNREFUSED")) return "";
-  return "; nothing listens there: 'bun run dev' starts a pipeline, and --url or PORT says where one is";
+/** The message of a refused connection without the runtime's words, which ask the reader a question; other messages stay as they are. */
+export function withoutRefusal(message: string): string {
+  const advice = "nothing listens there: 'bun run dev' starts a pipeline, and --url or PORT says where one is";
+  return message.replace(/ECONNREFUSED.*$/s, advice);
 }

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { answerOf, type components } from "gpu-telemetry-client";
 import { ageText } from "../../src/kit/age-text.ts";
-import { print, printError } from "../../src/terminal/print.ts";
+import { print, printError, printText } from "../../src/terminal/print.ts";
 import { csvRows } from "./csv-rows.ts";
 import { columnsIn, tellAge } from "./fleet.ts";
 import { printNarrow } from "./narrow-table.ts";
@@ -91,5 +91,5 @@ async function metrics(output: Output, { csv }: FormOptions): Promise<void> {
   const { data } = await answerOf(output.gateway.GET("/api/v1/metrics"));
   if (csv || output.asJson) return print(csv ? csvRows(data) : JSON.stringify(data, null, 2));
   printNarrow(data, [{ name: "name", wraps: true }, { name: "unit" }, { name: "description", wraps: true }]);
-  print(`${data.length} metrics; --csv and --json have more about each`);
+  printText(`${data.length} metrics; --csv and --json have more about each`);
 }

@@ -1,4 +1,4 @@
-import { print, printError } from "../../src/terminal/print.ts";
+import { printError, printText } from "../../src/terminal/print.ts";
 import { ageText } from "../../src/kit/age-text.ts";
 import { defined } from "../../src/kit/defined.ts";
 import { answerOf, type TelemetryRecord } from "gpu-telemetry-client";
@@ -79,7 +79,7 @@ export async function latest(output: Output, filters: Filters & { readonly metri
   const shown = fittingMetrics(rows, present.slice(0, maxShownMetrics), fitting);
   showRows(rows, columnsOf(shown), { ...output, spare });
   if (shown.length < present.length) {
-    print(`${present.length - shown.length} more metrics: --metrics chooses among them, --json has all`);
+    printText(`${present.length - shown.length} more metrics: --metrics chooses among them, --json has all`);
   }
 }
 

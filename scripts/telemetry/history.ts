@@ -12,7 +12,7 @@ import {
 } from "./fleet.ts";
 import { fitsNarrow, type NarrowColumn, printNarrow } from "./narrow-table.ts";
 import type { Output } from "./output.ts";
-import { print, printError } from "../../src/terminal/print.ts";
+import { print, printError, printText } from "../../src/terminal/print.ts";
 
 /** The bounds of a range of time as typed: RFC 3339 with zone, or a time from now. */
 export interface TimeOptions {
@@ -58,7 +58,7 @@ export async function history(output: Output, options: HistoryOptions): Promise<
   print(`${rows.length} ${rows.length === 1 ? "record" : "records"}`);
   if (isWide !== hasWorkloads) print("no room for workloads: --json has them");
   if (count < present.length) {
-    print(`${present.length - count} more metrics: --metrics chooses among them, --json has all`);
+    printText(`${present.length - count} more metrics: --metrics chooses among them, --json has all`);
   }
 }
 

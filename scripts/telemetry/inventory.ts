@@ -1,6 +1,6 @@
 import { answerOf, type paths } from "gpu-telemetry-client";
 import { defined } from "../../src/kit/defined.ts";
-import { print } from "../../src/terminal/print.ts";
+import { printText } from "../../src/terminal/print.ts";
 import { columnsIn } from "./fleet.ts";
 import type { Output } from "./output.ts";
 import { showRows } from "./show-rows.ts";
@@ -109,6 +109,6 @@ function show(items: readonly object[], output: Output, next?: string): void {
     { ...output, next },
   );
   if (!output.asJson && columns.includes("last_seen_at")) {
-    print("last seen: up to 10 minutes before the newest record; gpus has the exact time");
+    printText("last seen: up to 10 minutes before the newest record; gpus has the exact time");
   }
 }

@@ -1,4 +1,4 @@
-import { print, printError } from "../../src/terminal/print.ts";
+import { print, printError, printText } from "../../src/terminal/print.ts";
 import { fitsNarrow, plainTable, printRows, terminalWidth } from "./narrow-table.ts";
 import { cellIn, type Output, type Row, titleOf } from "./output.ts";
 
@@ -23,7 +23,7 @@ export function showRows(rows: readonly Row[], columns: readonly string[], optio
   );
   print(`${rows.length} ${rows.length === 1 ? "row" : "rows"}`);
   if (left.length > 0) {
-    print(`no room for ${left.map(titleOf).join(" and ")} in ${terminalWidth()} columns: --json has all`);
+    printText(`no room for ${left.map(titleOf).join(" and ")} in ${terminalWidth()} columns: --json has all`);
   }
 }
 

@@ -13,9 +13,9 @@ export function printText(text: string): void {
   print(wrapLines(text, process.stdout.columns));
 }
 
-/** Prints lines to standard error, like `print`. */
+/** Prints sentences to standard error, like `printText`. */
 export function printError(text: string): void {
-  process.stderr.write(`${visibleLines(text)}\n`);
+  process.stderr.write(`${visibleLines(wrapLines(text, process.stderr.columns))}\n`);
 }
 
 /** A line of a full screen; `style` says how it stands out. */
