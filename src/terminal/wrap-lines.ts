@@ -18,8 +18,10 @@ function wrapLine(line: string, width: number): string[] {
   const lines: string[] = [];
   let rest = line;
   while (rest.length > width) {
-    const end = rest.lastIndexOf(" ", width);
-    if (end <= indent.length) break;
+    const before = rest.lastIndexOf(" ", width);
+    // a word that is wider than the terminal, such as a URL, has a line of its own
+    const end = before > indent.length ? before : rest.indexOf(" ", width);
+    if (end === -1) break;
     lines.push(rest.slice(0, end).trimEnd());
     rest = indent + rest.slice(end).trimStart();
   }

@@ -22,3 +22,10 @@ test("a word that is longer than the terminal is wide stays whole, and lines in 
 test("a line that fits exactly is not broken", () => {
   expect(wrapLines("a".repeat(30) + " " + "b".repeat(29), 60)).not.toContain("\n");
 });
+
+test("a word that is wider than the terminal has a line of its own, and the rest breaks between words", () => {
+  const url = `http://localhost:8080/${"x".repeat(30)}`;
+  expect(wrapLines(`GET ${url} got no answer: nothing listens there`, 30).split("\n")).toEqual([
+    ...["GET", url, "got no answer: nothing listens", "there"],
+  ]);
+});
