@@ -1,3 +1,4 @@
+import { untilResolved } from "../../../dev/until.ts";
 import { EtcdClient } from "../../../src/etcd/etcd-client.ts";
 import type { Servers } from "./processes.ts";
 import type { Direction } from "./network.ts";
@@ -138,8 +139,8 @@ async function compactAndDefragment({ etcd, etcdUser }: Servers, downIndex: numb
   const others = etcd.members.filter((_, index) => index !== downIndex % etcd.members.length);
   const client = new EtcdClient({ endpoints: others.map(({ clientUrl }) => clientUrl), user: etcdUser });
   try {
-    const { revision } = await client.databaseSize();
-    await client.compact(revision);
+    // the others may have to elect a leader first
+    await untilResolved(async () => client.compact((await client.databaseSize()).revision), { timeoutMs: 30_000 });
   } finally {
     client.close();
   }
