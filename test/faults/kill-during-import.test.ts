@@ -30,6 +30,11 @@ async function contentOf(dataDir: string): Promise<{ records: string; rejections
         digest.update(JSON.stringify([gpu.uuid, gpu.hostname, gpu.gpuId, record]));
       }
     }
+    // records whose GPUs' states are missing are found by the uuid, and not by the cluster
+    for (const clusterId of (await queries.fleet.clusters()).map(({ id }) => id)) {
+      const filter = { gpus: { clusterId }, range: allTime, limit: 1_000_000 };
+      digest.update(`${clusterId} has ${(await queries.history.records(filter)).elements.length} records`);
+    }
     const rejections = await queries.quarantine.rejections({ limit: 1_000_000 });
     const sourceId = rejections[0]?.sourceId ?? "";
     const { totals } = await store.progressOf(sourceId);

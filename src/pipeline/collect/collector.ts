@@ -103,9 +103,26 @@ export class Collector extends BaseService {
   }
 
   private async admitted(): Promise<void> {
-    const { admit, clock } = this.options;
-    await retry(admit, { clock, signal: this.stopping, onRetry: (error) => this.heldUp.record(error) });
+    const { admit, drainOnStop } = this.options;
+    await this.untilStopping(admit);
+    if (drainOnStop && !this.stopping.aborted) await this.completeChanges();
     this.heldUp.clear();
+  }
+
+  /** A queue that ends with the process does not deliver again what a killed process has stored in part. */
+  private async completeChanges(): Promise<void> {
+    const { store, log } = this.options;
+    try {
+      await this.untilStopping(() => store.completeChanges());
+    } catch (error) {
+      if (this.stopping.aborted) return;
+      log.error({ err: error }, "changes of GPUs may be missing that the messages stored last have brought");
+    }
+  }
+
+  private untilStopping(operation: () => Promise<void>): Promise<void> {
+    const { clock } = this.options;
+    return retry(operation, { clock, signal: this.stopping, onRetry: (error) => this.heldUp.record(error) });
   }
 
   /** Handles one message after another. While a message waits for the hot tier, which combines many batches in a flush, the

@@ -17,6 +17,10 @@ export class RoomCheckedStore implements TelemetryStore {
     return this.store.ingest(message);
   }
 
+  completeChanges(): Promise<void> {
+    return this.store.completeChanges();
+  }
+
   progressOf(sourceId: string): Promise<SourceProgress> {
     return this.store.progressOf(sourceId);
   }

@@ -14,13 +14,14 @@ import {
 } from "../../../db/sql/gpu-states.ts";
 import type { CurrentGpu } from "../../../db/sql/current-gpus.ts";
 import type { ObservedRecord } from "../../../db/sql/observations.ts";
+import { selectNewestStored } from "../../../db/sql/newest-stored.ts";
 import { insertReported, selectReported } from "../../../db/sql/reported-attributes.ts";
 import { StoreUnavailable } from "../../../domain/errors.ts";
 import { type Attributes, isSameOccupants } from "../../../domain/gpu.ts";
 import type { ContestedGpu } from "../../../domain/query.ts";
 import { changeAttributes } from "./completed-attributes.ts";
 import { readContested } from "./contested-gpus.ts";
-import type { GpuDirectory, GpuLookup } from "./gpu-directory.ts";
+import { type GpuDirectory, GpuLookup } from "./gpu-directory.ts";
 import type { ObservedGpu } from "./observed-gpus.ts";
 import { readObservations } from "./history/observed-records.ts";
 import { changeSpans, type IsSame, type Span } from "./state-spans.ts";
@@ -28,6 +29,9 @@ import { changeSpans, type IsSame, type Span } from "./state-spans.ts";
 /** `last_seen_at` may be older than a GPU's newest record by up to this time, so that rows of `gpus` are not written with
  *  every batch. */
 const seenLagMs = 10 * 60_000;
+
+/** A process stores fewer messages at a time. */
+const unconfirmedMax = 64;
 
 /** Keeps the history of GPUs' attributes and workloads.
  *
@@ -37,7 +41,8 @@ const seenLagMs = 10 * 60_000;
  *
  *  It runs after a batch's records are committed. For GPUs that may have changed, it reads these records back from the
  *  database, so that late, repeated and simultaneous batches lead to the same history. If the process dies between the commit
- *  and this step, the message is not acknowledged, and its next delivery repeats the step. */
+ *  and this step, the message is not acknowledged, and its next delivery repeats the step; without a queue that outlives the process,
+ *  `complete` does. */
 export class GpuStateHistory {
   constructor(
     private readonly client: SqlClient,
@@ -60,6 +65,24 @@ export class GpuStateHistory {
     return contested;
   }
 
+  /** Applies the newest stored messages once more: the process that stored them may have died before it did. */
+  async complete(): Promise<void> {
+    const stored = await selectNewestStored(this.client, unconfirmedMax);
+    if (stored.length === 0) return;
+    const lookup = new GpuLookup(
+      this.directory,
+      stored.map(({ uuid }) => uuid),
+    );
+    await this.directory.refresh(lookup);
+    const pairs = lookup.gpus().flatMap((current, index) => {
+      const { timesMs = [] } = stored[index] ?? {};
+      const [firstMs, lastMs] = [timesMs[0], timesMs.at(-1)];
+      if (current === undefined || firstMs === undefined || lastMs === undefined) return [];
+      return [{ observed: { firstMs, lastMs, timesMs, reports: [] }, current }];
+    });
+    await this.change(pairs);
+  }
+
   /** Only GPUs whose states really change are locked, and only for one answer of the database: other processes may wait for
    *  them. The states are compared without a lock first. That suffices to find that nothing changes, because every change that is
    *  not awaited by the directory takes the batch's records into account.
@@ -77,18 +100,21 @@ export class GpuStateHistory {
     });
   }
 
-  private async updateLastSeen(pairs: readonly Pair[]): Promise<void> {
+  private async updateLastSeen(pairs: readonly Pair<ObservedGpu>[]): Promise<void> {
     await updateLastSeen(this.client, spansOf(pairs));
     for (const { observed } of pairs) this.directory.setLastSeen(observed.gpu.uuid, observed.lastMs);
   }
 }
 
-interface Pair {
-  readonly observed: ObservedGpu;
+/** What the history needs to know of a GPU's records. */
+type ObservedTimes = Pick<ObservedGpu, "firstMs" | "lastMs" | "timesMs" | "reports">;
+
+interface Pair<Observed = ObservedTimes> {
+  readonly observed: Observed;
   readonly current: CurrentGpu;
 }
 
-function pairsOf(gpus: readonly ObservedGpu[], current: readonly (CurrentGpu | undefined)[]): Pair[] {
+function pairsOf(gpus: readonly ObservedGpu[], current: readonly (CurrentGpu | undefined)[]): Pair<ObservedGpu>[] {
   return gpus.map((observed, index) => {
     const found = current[index];
     // the records are in a database that no longer answers, or the cache was cleared a moment ago

@@ -66,6 +66,10 @@ export class SqlTelemetryStore implements TelemetryStore {
     return this.groups.ingest(message);
   }
 
+  completeChanges(): Promise<void> {
+    return this.history.complete();
+  }
+
   progressOf(sourceId: string): Promise<SourceProgress> {
     return readProgress(this.client, sourceId);
   }
