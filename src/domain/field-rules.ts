@@ -16,7 +16,7 @@ export const fieldMaxLength = 256;
 const gpuIdMax = 1_000_000;
 /** pandas writes a column of integers with a missing value as `0.0`. */
 const wholeNumber = /^\d{1,7}(?:\.0+)?$/;
-// eslint-disable-next-line no-control-regex -- the expression finds control characters
+// oxlint-disable-next-line no-control-regex -- the expression finds control characters
 const controlCharacter = /[\u0000-\u001f\u007f-\u009f]/;
 /** Characters that are not seen: they reverse the text around them, or make two identities look the same. */
 const invisibleCharacter = /[\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]/u;

@@ -31,7 +31,7 @@ async function contentOf(dataDir: string): Promise<{ records: string; rejections
       }
     }
     // records whose GPUs' states are missing are found by the uuid, and not by the cluster
-    for (const clusterId of (await queries.fleet.clusters()).map(({ id }) => id)) {
+    for (const clusterId of new Set((await queries.fleet.gpus({})).map((gpu) => gpu.clusterId))) {
       const filter = { gpus: { clusterId }, range: allTime, limit: 1_000_000 };
       digest.update(`${clusterId} has ${(await queries.history.records(filter)).elements.length} records`);
     }

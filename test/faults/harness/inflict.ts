@@ -121,7 +121,11 @@ async function inflictOnMember({ kind, target, lastsMs }: Fault, victims: Victim
   if (kind === "defragment-etcd") {
     await member?.kill();
     victims.reportHistoryRemoved();
-    await compactAndDefragment(servers, target).finally(() => member?.start());
+    try {
+      await compactAndDefragment(servers, target);
+    } finally {
+      await member?.start();
+    }
     return record(`${member?.name} is started`);
   }
   if (kind === "replace-etcd") {

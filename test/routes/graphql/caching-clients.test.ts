@@ -23,7 +23,7 @@ async function documentedKeys(): Promise<{ apollo: { keyFields: (keyof Gpu)[] };
   function take(options: object): void {
     Object.assign(made, options);
   }
-  // eslint-disable-next-line @typescript-eslint/no-implied-eval, @typescript-eslint/no-unsafe-call
+  // oxlint-disable-next-line typescript/no-implied-eval, typescript/no-unsafe-call
   new Function("InMemoryCache", "cacheExchange", snippet)(take, take);
   if (made.typePolicies === undefined || made.keys === undefined) throw new Error(`no snippet: ${snippet}`);
   return { apollo: made.typePolicies.Gpu, urql: made.keys.Gpu };
