@@ -5,6 +5,9 @@ interface CommandResult {
   readonly errors: string;
 }
 
+/** Less than a test's time limit, on a machine that runs others at the same time. */
+const timeoutMs = 50_000;
+
 /** Runs scripts/telemetry.ts against the gateway at this port.
  *  @param env more of its environment */
 export async function runTelemetry(
@@ -18,8 +21,10 @@ export async function runTelemetry(
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
-    timeout: 20_000,
+    timeout: timeoutMs,
   });
   const [text, errors] = await Promise.all([child.stdout.text(), child.stderr.text()]);
-  return { status: await child.exited, text, errors };
+  const status = await child.exited;
+  if (child.signalCode !== null) throw new Error(`telemetry ${args.join(" ")} was ended after ${timeoutMs} ms`);
+  return { status, text, errors };
 }

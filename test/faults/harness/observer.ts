@@ -22,6 +22,8 @@ export interface ObserverOptions {
 /** When the run ends, the watch may take this long to catch up: the etcd member that it reads may just have been reconnected. */
 const catchUpMs = 20_000;
 const observeEveryMs = 500;
+/** History that is to be settled at once is settled within this time. */
+const settledMs = 30_000;
 
 /** Observes a run from outside: watches every change of the queue in etcd, and regularly compares the published positions with
  *  the stored ones. */
@@ -72,6 +74,11 @@ export class Observer {
   /** Records that a fault has compacted etcd's history or removed its data: changes that the watch had not received are not seen. */
   recordHistoryRemoved(): void {
     this.removals += 1;
+  }
+
+  /** Waits until history is settled, or waits no longer: what was observed is for the judge. */
+  async untilSettled(): Promise<void> {
+    await until(() => this.settledObservations > 0, { timeoutMs: settledMs, everyMs: 200 }).catch(() => undefined);
   }
 
   /** Observes I4 about twice a second. @returns a function that ends the observations, and resolves after the last one */

@@ -120,6 +120,7 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
         reportViolations(...waits.flat());
         record("drained and told, or stuck");
         reportViolations(...(await checkHealth(workers)));
+        if (settles) await observer.untilSettled();
       },
     });
     await stopObserving();
