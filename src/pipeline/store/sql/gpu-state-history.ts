@@ -12,16 +12,15 @@ import {
   updateLastSeen,
   writeStates,
 } from "../../../db/sql/gpu-states.ts";
-import type { CurrentGpu } from "../../../db/sql/current-gpus.ts";
 import type { ObservedRecord } from "../../../db/sql/observations.ts";
 import { selectNewestStored } from "../../../db/sql/newest-stored.ts";
 import { insertReported, selectReported } from "../../../db/sql/reported-attributes.ts";
-import { StoreUnavailable } from "../../../domain/errors.ts";
 import { type Attributes, isSameOccupants } from "../../../domain/gpu.ts";
 import type { ContestedGpu } from "../../../domain/query.ts";
 import { changeAttributes } from "./completed-attributes.ts";
 import { readContested } from "./contested-gpus.ts";
 import { type GpuDirectory, GpuLookup } from "./gpu-directory.ts";
+import { isUnchanged, type Pair, pairsOf, placesOf, reportsOf, spansOf, storedPairs } from "./gpu-pairs.ts";
 import type { ObservedGpu } from "./observed-gpus.ts";
 import { readObservations } from "./history/observed-records.ts";
 import { changeSpans, type IsSame, type Span } from "./state-spans.ts";
@@ -74,13 +73,7 @@ export class GpuStateHistory {
       stored.map(({ uuid }) => uuid),
     );
     await this.directory.refresh(lookup);
-    const pairs = lookup.gpus().flatMap((current, index) => {
-      const { timesMs = [] } = stored[index] ?? {};
-      const [firstMs, lastMs] = [timesMs[0], timesMs.at(-1)];
-      if (current === undefined || firstMs === undefined || lastMs === undefined) return [];
-      return [{ observed: { firstMs, lastMs, timesMs, reports: [] }, current }];
-    });
-    await this.change(pairs);
+    await this.change(storedPairs(stored, lookup.gpus()));
   }
 
   /** Only GPUs whose states really change are locked, and only for one answer of the database: other processes may wait for
@@ -104,29 +97,6 @@ export class GpuStateHistory {
     await updateLastSeen(this.client, spansOf(pairs));
     for (const { observed } of pairs) this.directory.setLastSeen(observed.gpu.uuid, observed.lastMs);
   }
-}
-
-/** What the history needs to know of a GPU's records. */
-type ObservedTimes = Pick<ObservedGpu, "firstMs" | "lastMs" | "timesMs" | "reports">;
-
-interface Pair<Observed = ObservedTimes> {
-  readonly observed: Observed;
-  readonly current: CurrentGpu;
-}
-
-function pairsOf(gpus: readonly ObservedGpu[], current: readonly (CurrentGpu | undefined)[]): Pair<ObservedGpu>[] {
-  return gpus.map((observed, index) => {
-    const found = current[index];
-    // the records are in a database that no longer answers, or the cache was cleared a moment ago
-    if (found === undefined)
-      throw new StoreUnavailable(`the database that answers does not have GPU ${observed.gpu.uuid}`);
-    return { observed, current: found };
-  });
-}
-
-function reportsOf({ observed, current: { gpuKey, report } }: Pair) {
-  const { reports } = observed;
-  return reports.map((each) => ({ gpuKey, attributesId: each.attributesId(report), attributes: each.attributes }));
 }
 
 interface StateKind<Table extends StateTable> {
@@ -288,39 +258,4 @@ async function readReports(
     return attributes === undefined ? [] : [{ gpuKey, fromMs, state: attributes }];
   });
   return Map.groupBy(reports, ({ gpuKey }) => gpuKey);
-}
-
-function spansOf(pairs: readonly Pair[]) {
-  return {
-    gpuKeys: pairs.map(({ current }) => current.gpuKey),
-    firstMs: pairs.map(({ observed }) => observed.firstMs),
-    lastMs: pairs.map(({ observed }) => observed.lastMs),
-  };
-}
-
-function placesOf(pairs: readonly Pair[]) {
-  const gpuKeys: number[] = [];
-  const timesMs: number[] = [];
-  const untilMs: number[] = [];
-  for (const { observed, current } of pairs) {
-    observed.timesMs.forEach((timeMs, index) => {
-      gpuKeys.push(current.gpuKey);
-      timesMs.push(timeMs);
-      untilMs.push(observed.timesMs[index + 1] ?? Infinity);
-    });
-  }
-  return { gpuKeys, timesMs, untilMs };
-}
-
-function isUnchanged({ firstMs, reports, occupants }: ObservedGpu, current: CurrentGpu): boolean {
-  const { report, workloadFromMs = Infinity, isContested } = current;
-  return (
-    !isContested &&
-    report !== undefined &&
-    firstMs >= report.fromMs &&
-    firstMs >= workloadFromMs &&
-    occupants !== "several" &&
-    isSameOccupants(occupants, current.occupants) &&
-    reports.every((reported) => reported.attributesId(report) === report.attributesId)
-  );
 }
