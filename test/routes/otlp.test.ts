@@ -151,6 +151,35 @@ test.each(["json", "protobuf"] as const)(
   },
 );
 
+test.each(["json", "protobuf"] as const)("%s: numbers, times and names are what the export says", async (format) => {
+  const gpu = { "hw.id": `GPU-exact-${format}`, "hw.name": "0", constructor: "c", "hw.type": "gpu" };
+  const at = (name: string, dataPoint: object) => ({ name, gauge: { dataPoints: [dataPoint] } });
+  // a double next to it is in the millisecond before
+  const second = { timeUnixNano: `${firstSecondMs + 2}000000` };
+  const message = exportOf([
+    at("hw.gpu.utilization", point(0.57, gpu, second)),
+    at("hw.power", { ...point(0, gpu, second), asDouble: undefined }),
+    at("hw.temperature", point(0, gpu, { ...second, asDouble: undefined, asInt: "61" })),
+    at("constructor", point(1, gpu, second)),
+  ]);
+  const { status, answer } = await send(message, format, false);
+  expect({ status, answer }).toEqual({ status: 200, answer: {} });
+  const { power_draw: power, ...record } = (await stored(`GPU-exact-${format}`)) ?? {};
+  expect(power ?? null).toBeNull();
+  expect(record).toMatchObject({ gpu_utilization: 57, temperature: 61 });
+  expect(Date.parse(record["timestamp"] as string)).toBe(firstSecondMs + 2);
+});
+
+test.each([{ asDouble: "" }, { asDouble: true }, { asInt: [5] }, { asInt: "0x10" }, { timeUnixNano: "soon" }])(
+  "json: a number that is none is refused: %p",
+  async (more) => {
+    const gpu = { "hw.id": "GPU-none", "hw.name": "0", "hw.type": "gpu" };
+    const metric = { name: "hw.power", gauge: { dataPoints: [{ ...point(0, gpu), asDouble: undefined, ...more }] } };
+    expect(await send(exportOf([metric]), "json", false)).toMatchObject({ status: 400 });
+    expect(await stored("GPU-none")).toBeUndefined();
+  },
+);
+
 test("the documented export is taken", async () => {
   const document = await Bun.file(`${import.meta.dir}/../../docs/otlp.md`).text();
   const [, example = ""] = /^```json\n(.*?)^```$/ms.exec(document) ?? [];

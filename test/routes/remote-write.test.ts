@@ -180,6 +180,20 @@ test.each(protocols)(
   },
 );
 
+test.each(protocols)(
+  "version %s: a series with two names is rejected: which one is meant is not known",
+  async (protocol) => {
+    // of the same length, so that the bytes stay a message
+    const series = [of("DCGM_FI_DEV_GPU_TEMP", 0, 61, { __nome__: "DCGM_FI_DEV_POWER_USAGE" })];
+    const message = Buffer.from(messageFor(protocol, series));
+    message[message.indexOf("__nome__") + 3] = "a".charCodeAt(0);
+    const answer = await send(packed(message), headersFor(protocol));
+    expect(answer).toMatchObject({ status: 400, written: ["0", "0", "0"] });
+    expect(answer.text).toContain('has the label \\"__name__\\" twice');
+    expect(await stored()).toEqual([]);
+  },
+);
+
 test("a label names the cluster, and samples may come in any order of time", async () => {
   for (const timeMs of [firstSecondMs + 30_000, firstSecondMs, firstSecondMs + 15_000]) {
     const series = ["east", "west"].map((cluster, gpu) => ({
@@ -214,6 +228,13 @@ test("a type in other letters, with a space, in quotes, and 1.0 by its name, is 
   }
 });
 
+/** A block of snappy that says that its content is longer or shorter than it is. */
+function otherLength(block: Uint8Array, difference: number): Uint8Array {
+  const bytes = Uint8Array.from(block);
+  bytes[0] = (bytes[0] ?? 0) + difference;
+  return bytes;
+}
+
 test("a body that is no such message is refused with 400, one that is too large with 413", async () => {
   const whole = messageFor("1.0", [of("DCGM_FI_DEV_GPU_TEMP", 0, 61), of("DCGM_FI_DEV_GPU_TEMP", 1, 61)]);
   const whole2 = messageFor("2.0", [of("DCGM_FI_DEV_GPU_TEMP", 0, 61)]);
@@ -225,6 +246,8 @@ test("a body that is no such message is refused with 400, one that is too large 
     [packed(Buffer.from([0x22, 1, 65, 0x2a, 0])), "2.0", 400],
     [packed(whole2.slice(0, -3)), "2.0", 400],
     [undefined, "1.0", 400],
+    [otherLength(packed(whole), -1), "1.0", 400],
+    [otherLength(packed(whole), 1), "1.0", 400],
     [large, "1.0", 413],
   ] as const) {
     const answer = await send(body, headersFor(protocol));

@@ -1,9 +1,14 @@
+import { decimalNumber } from "../../../domain/value-text.ts";
 import { messageOf } from "../../../kit/message-of.ts";
 import type { Label } from "../exposition/scanned-exposition.ts";
 import { UnusablePush } from "../push.ts";
 import { deltaProblem, deltaTemporality, noValueFlag, type OtlpMetric, type OtlpPoint } from "./otlp-point.ts";
 
 type Json = Readonly<Record<string, unknown>>;
+
+const wholeNumber = /^\d{1,20}$/;
+/** Source: https://protobuf.dev/programming-guides/json/, "double" */
+const notFinite = /^(?:NaN|-?Infinity)$/;
 
 /** Reads the same message as JSON: 64-bit integers may be texts, and enumerations are numbers.
  *  Source: https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
@@ -44,10 +49,25 @@ function metricOf(metric: Json, resource: readonly Label[]): OtlpMetric {
 function pointOf(point: Json): OtlpPoint {
   return {
     attributes: attributesIn(point),
-    timeMs: Math.floor(Number(point["timeUnixNano"] ?? 0) / 1e6),
-    value: Number(point["asDouble"] ?? point["asInt"] ?? 0),
+    timeMs: millisecondsIn(point),
+    value: numberIn(point, "asDouble") ?? numberIn(point, "asInt") ?? NaN,
     isNoValue: (Number(point["flags"] ?? 0) & noValueFlag) !== 0,
   };
+}
+
+/** A double has too few digits for nanoseconds: as a number, they are those of a microsecond. */
+function millisecondsIn(point: Json): number {
+  const time = point["timeUnixNano"] ?? "0";
+  if (typeof time === "string" && wholeNumber.test(time)) return Number(BigInt(time) / 1_000_000n);
+  if (typeof time === "number") return Math.floor(Math.round(time / 1e3) / 1e3);
+  throw wrong(`timeUnixNano is no number of nanoseconds: ${JSON.stringify(time)}`);
+}
+
+function numberIn(point: Json, name: "asDouble" | "asInt"): number | undefined {
+  const value = point[name] ?? undefined;
+  if (value === undefined || typeof value === "number") return value;
+  if (typeof value === "string" && (decimalNumber.test(value) || notFinite.test(value))) return Number(value);
+  throw wrong(`${name} is no number: ${JSON.stringify(value)}`);
 }
 
 function attributesIn(holder: Json): Label[] {

@@ -4,6 +4,7 @@ import type { Label } from "../exposition/scanned-exposition.ts";
 export interface OtlpPoint {
   readonly attributes: readonly Label[];
   readonly timeMs: number;
+  /** NaN if the point has none. */
   readonly value: number;
   /** True if it says that there is no value. */
   readonly isNoValue: boolean;

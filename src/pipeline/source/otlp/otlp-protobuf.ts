@@ -66,7 +66,7 @@ function readNumbers(fields: MessageFields, found: Found): void {
 
 function pointOf(fields: MessageFields): OtlpPoint {
   const attributes: Label[] = [];
-  const found = { attributes, timeMs: 0, value: 0, isNoValue: false };
+  const found = { attributes, timeMs: 0, value: NaN, isNoValue: false };
   fields.each(fields.end(), (field) => {
     if (field === 3) found.timeMs = fields.nanosecondsAsMs();
     else if (field === 4) found.value = fields.double().value;

@@ -84,7 +84,8 @@ export class RemoteTarget {
 }
 
 function errorOf(labels: readonly Label[]): FieldError | undefined {
-  const names = new Set<string>();
+  // the name of the series is no label here, unless it has two
+  const names = new Set(["__name__"]);
   for (const [name] of labels) {
     if (name === "") return missingField("label name");
     if (names.has(name)) {

@@ -47,7 +47,7 @@ function addLabel(fields: MessageFields, found: { name: string; readonly labels:
     else if (field === 2) value = fields.text();
     return field <= 2;
   });
-  if (name === "__name__") found.name = value;
+  if (name === "__name__" && found.name === "") found.name = value;
   else found.labels.push([name, value]);
 }
 

@@ -86,7 +86,7 @@ function labelsOf(refs: readonly number[], texts: Texts): { name: string; labels
   let name = "";
   for (let at = 0; at < refs.length; at += 2) {
     const [label, value] = [symbolAt(texts, refs[at] ?? 0), symbolAt(texts, refs[at + 1] ?? 0)];
-    if (label === "__name__") name = value;
+    if (label === "__name__" && name === "") name = value;
     else labels.push([label, value]);
   }
   return { name, labels };

@@ -8,8 +8,7 @@ import { batchesOfParts } from "./batches-of-parts.ts";
 import { partsOfRequest1 } from "./request-1.ts";
 import { partsOfRequest2 } from "./request-2.ts";
 import type { KnownExporters } from "./series-batches.ts";
-
-const varintMaxBytes = 5;
+import { lengthOfBlock, lengthOfElements } from "./snappy-lengths.ts";
 
 /** Makes the reader of requests of remote write. */
 export function writeReader(exporters: KnownExporters, limits: BodyLimits): ReadPush<WriteBody> {
@@ -29,23 +28,20 @@ async function* batchesOf(
 /** The content of a block of snappy, which begins with the content's length.
  *  Source: https://github.com/google/snappy/blob/main/format_description.txt */
 function unpacked(packed: Uint8Array, maxBytes: number): Uint8Array {
-  const length = lengthIn(packed);
+  const length = lengthOfBlock(packed);
   if (length > maxBytes) {
     throw new UnusablePush("too_large", `The body has ${length} bytes of unpacked snappy, more than ${maxBytes}`);
+  }
+  const given = lengthOfElements(packed);
+  if (given !== length) {
+    throw new UnusablePush(
+      "malformed",
+      `The body is no block of snappy: its length is ${length}, and it has ${given} bytes`,
+    );
   }
   try {
     return uncompress(packed, maxBytes);
   } catch (error) {
     throw new UnusablePush("malformed", `The body cannot be unpacked as a block of snappy: ${messageOf(error)}`);
   }
-}
-
-function lengthIn(packed: Uint8Array): number {
-  let length = 0;
-  for (let at = 0; at < varintMaxBytes; at += 1) {
-    const byte = packed[at] ?? 0;
-    length += (byte & 127) * 128 ** at;
-    if (byte < 128) break;
-  }
-  return length;
 }
