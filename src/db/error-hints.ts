@@ -25,6 +25,9 @@ const hints: Readonly<Record<string, string>> = {
   "42704": "if DATABASE_URL has a parameter of this name, remove it there: the server does not know it",
   "42P05": pooled,
   "42P01": otherSchema,
+  "42P07":
+    "if the tables there are those of another program, name a schema of its own for this one with ?schema=NAME in DATABASE_URL; if they are " +
+    "this program's, its table __drizzle_migrations is lost or emptied: restore that from a backup",
   "53100": "the database's disk is full: free space or enlarge it (data, tablespaces, pg_wal)",
   "53200":
     "the server has no memory left: lower its work_mem or max_connections, or give it more memory; for 'out of shared memory', " +

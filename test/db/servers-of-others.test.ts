@@ -152,6 +152,16 @@ describe("a user without rights", () => {
     expect(await opening(url.href)).toBe("opened");
   });
 
+  test("is told what to do about tables of another program that have the same names", async () => {
+    const url = await createDatabase(server, "same_names", { plain: true });
+    await asAdmin("create table gpus (serial int)", url);
+    expect(await opening(url)).toContain("name a schema of its own for this one with ?schema=NAME in DATABASE_URL");
+    await asAdmin("create schema own", url);
+    expect(await opening(`${url}?schema=own`)).toBe("opened");
+    await asAdmin("delete from drizzle.__drizzle_migrations", url);
+    expect(await opening(`${url}?schema=own`)).toContain("__drizzle_migrations is lost or emptied");
+  });
+
   test("is told about a table and a schema that another role has", async () => {
     const url = new URL(await createDatabase(server, "others", { plain: true }));
     expect(await opening(url.href)).toBe("opened");
