@@ -164,7 +164,7 @@ test("a message whose statement timed out behind a lock is stored once after the
   await failSecondMessage(
     `${url}?statement_timeout=200`,
     async () => void (unlock = await lockTelemetry(url)),
-    /statement timeout \(57014\); the server is slow or a lock is held: see pg_stat_activity; without a pooler, \?statement_timeout=40000 /,
+    /statement timeout \(57014\); the server is slow or a lock is held: see pg_stat_activity; \?statement_timeout=40000 in /,
   );
   await expectStored(open(url), 1);
   await unlock();

@@ -72,10 +72,10 @@ test("the changes of GPUs that a process had not stored when it was killed are c
   });
   await until(async () => !(await waits()));
   expect(await ofCluster()).toBe(0);
-  await opened.store.completeChanges();
+  await opened.store.completeChanges(8);
   expect(await ofCluster()).toBe(24);
   expect(await opened.queries.fleet.gpus({ clusterId })).toHaveLength(new Set(uuidsOf(manyMessages())).size);
-  await opened.store.completeChanges();
+  await opened.store.completeChanges(8);
   expect(await ofCluster()).toBe(24);
   await Promise.all([other.close(), blocker.close(), opened.close()]);
 });

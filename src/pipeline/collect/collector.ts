@@ -35,6 +35,8 @@ export interface CollectorOptions {
 /** Under the 5 s in which the messages of a stopping collector are to be free for others. Storing a message usually takes a
  *  fraction of a second. */
 const finishMs = 4000;
+/** See `work`. */
+const messagesOfWorker = 2;
 /** How long a collector whose work is held up waits for a message before it looks whether there are any. */
 const heldUpCheckMs = 3000;
 /** How often a collector looks whether the messages are gone that it has left for a newer version. */
@@ -111,9 +113,9 @@ export class Collector extends BaseService {
 
   /** A queue that ends with the process does not deliver again what a killed process has stored in part. */
   private async completeChanges(): Promise<void> {
-    const { store, log } = this.options;
+    const { store, workers, log } = this.options;
     try {
-      await this.untilStopping(() => store.completeChanges());
+      await this.untilStopping(() => store.completeChanges(workers * messagesOfWorker));
     } catch (error) {
       if (this.stopping.aborted) return;
       log.error({ err: error }, "changes of GPUs may be missing that the messages stored last have brought");

@@ -17,8 +17,8 @@ export class RoomCheckedStore implements TelemetryStore {
     return this.store.ingest(message);
   }
 
-  completeChanges(): Promise<void> {
-    return this.store.completeChanges();
+  completeChanges(messages: number): Promise<void> {
+    return this.store.completeChanges(messages);
   }
 
   progressOf(sourceId: string): Promise<SourceProgress> {

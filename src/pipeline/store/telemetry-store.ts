@@ -59,8 +59,10 @@ export interface TelemetryStore {
    *    is stored, or only changes of the GPUs are missing) */
   ingest(message: IngestMessage): Promise<IngestResult>;
   /** Stores the changes of the GPUs of the newest stored messages, in case the process that stored them died before that. Call it before
-   *  the first `ingest` if no queue delivers these messages again. @throws StoreUnavailable */
-  completeChanges(): Promise<void>;
+   *  the first `ingest` if no queue delivers these messages again.
+   *  @param messages how many were being stored at most
+   *  @throws StoreUnavailable */
+  completeChanges(messages: number): Promise<void>;
   /** The stored part of a source; empty if it has no stored part. A process without etcd reads only the parts of the source
    *  that are not stored. */
   progressOf(sourceId: string): Promise<SourceProgress>;

@@ -80,3 +80,18 @@ export function storedPairs(stored: readonly StoredTimes[], current: readonly (C
     return [{ observed: { firstMs, lastMs, timesMs, reports: [] }, current: gpu }];
   });
 }
+
+/** About the records of a batch. */
+const partRecords = 5000;
+
+/** Parts of the records, each with all of the records of its GPUs. */
+export function partsOf(stored: readonly StoredTimes[]): StoredTimes[][] {
+  const parts: StoredTimes[][] = [];
+  let records = Infinity;
+  for (const each of stored) {
+    if (records >= partRecords) [records] = [0, parts.push([])];
+    parts.at(-1)?.push(each);
+    records += each.timesMs.length;
+  }
+  return parts;
+}

@@ -13,14 +13,14 @@ import {
   writeStates,
 } from "../../../db/sql/gpu-states.ts";
 import type { ObservedRecord } from "../../../db/sql/observations.ts";
-import { selectNewestStored } from "../../../db/sql/newest-stored.ts";
+import { selectNewestStored, type StoredTimes } from "../../../db/sql/newest-stored.ts";
 import { insertReported, selectReported } from "../../../db/sql/reported-attributes.ts";
 import { type Attributes, isSameOccupants } from "../../../domain/gpu.ts";
 import type { ContestedGpu } from "../../../domain/query.ts";
 import { changeAttributes } from "./completed-attributes.ts";
 import { readContested } from "./contested-gpus.ts";
 import { type GpuDirectory, GpuLookup } from "./gpu-directory.ts";
-import { isUnchanged, type Pair, pairsOf, placesOf, reportsOf, spansOf, storedPairs } from "./gpu-pairs.ts";
+import { isUnchanged, type Pair, pairsOf, placesOf, partsOf, reportsOf, spansOf, storedPairs } from "./gpu-pairs.ts";
 import type { ObservedGpu } from "./observed-gpus.ts";
 import { readObservations } from "./history/observed-records.ts";
 import { changeSpans, type IsSame, type Span } from "./state-spans.ts";
@@ -28,9 +28,6 @@ import { changeSpans, type IsSame, type Span } from "./state-spans.ts";
 /** `last_seen_at` may be older than a GPU's newest record by up to this time, so that rows of `gpus` are not written with
  *  every batch. */
 const seenLagMs = 10 * 60_000;
-
-/** A process stores fewer messages at a time. */
-const unconfirmedMax = 64;
 
 /** Keeps the history of GPUs' attributes and workloads.
  *
@@ -64,10 +61,12 @@ export class GpuStateHistory {
     return contested;
   }
 
-  /** Applies the newest stored messages once more: the process that stored them may have died before it did. */
-  async complete(): Promise<void> {
-    const stored = await selectNewestStored(this.client, unconfirmedMax);
-    if (stored.length === 0) return;
+  /** Applies the newest stored messages once more, a part at a time: the process that stored them may have died before it did. */
+  async complete(messages: number): Promise<void> {
+    for (const part of partsOf(await selectNewestStored(this.client, messages))) await this.completePart(part);
+  }
+
+  private async completePart(stored: readonly StoredTimes[]): Promise<void> {
     const lookup = new GpuLookup(
       this.directory,
       stored.map(({ uuid }) => uuid),

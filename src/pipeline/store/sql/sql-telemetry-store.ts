@@ -66,8 +66,8 @@ export class SqlTelemetryStore implements TelemetryStore {
     return this.groups.ingest(message);
   }
 
-  completeChanges(): Promise<void> {
-    return this.history.complete();
+  completeChanges(messages: number): Promise<void> {
+    return this.history.complete(messages);
   }
 
   progressOf(sourceId: string): Promise<SourceProgress> {
