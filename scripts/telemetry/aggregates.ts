@@ -2,7 +2,7 @@ import { type Command, Option } from "commander";
 import { answerOf, type paths } from "gpu-telemetry-client";
 import { groupings } from "../../src/domain/query.ts";
 import { defined } from "../../src/kit/defined.ts";
-import { print, printError } from "../../src/terminal/print.ts";
+import { print, printError, printText } from "../../src/terminal/print.ts";
 import { checkGpus, columnsIn, type Filters, queryOf } from "./fleet.ts";
 import { rangeOf, type TimeOptions } from "./history.ts";
 import type { Output } from "./output.ts";
@@ -67,7 +67,11 @@ async function aggregates(output: Output, options: AggregateOptions): Promise<vo
   const groups = columnsIn(rows, ["cluster_id", "hostname", "uuid", "model_name", "namespace"]);
   const names = [...new Set(data.flatMap(({ metrics: values }) => Object.keys(values)))];
   const columnsOf = (shown: readonly string[]) => ["timestamp", ...groups, ...shown];
-  showRows(rows, columnsOf(fittingMetrics(rows, names, columnsOf)), output);
+  const shown = metrics === undefined ? fittingMetrics(rows, names, columnsOf) : names;
+  showRows(rows, columnsOf(shown), output);
+  if (shown.length < names.length) {
+    printText(`${names.length - shown.length} more metrics: --metrics chooses among them, --json has all`);
+  }
 }
 
 /** An import of old records has none of the last hour: says until when there are some. */

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { makeBatch } from "../../dev/make-batch.ts";
 import { type LiveGateway, openLiveGateway } from "../routes/live/live-gateway.ts";
+import { until } from "../../dev/until.ts";
 import { runTelemetry } from "./run-telemetry.ts";
 
 // The commands history, changes and rejections.
@@ -78,6 +79,24 @@ test("aggregates prints averages of each group, and of an old import says until 
     "there are no records of the last hour; the newest is of 2025-07-18T20:42:03Z: --end 2025-07-18T20:42:03Z\n",
   ]);
 });
+
+test("on a narrow terminal, aggregates shows every metric that was asked for, and says how many others it leaves out", async () => {
+  const range = ["aggregates", "--start", "2025-07-18T20:42:00Z", "--end", "2025-07-18T20:43:00Z"];
+  const asked = [...range, "--metrics", "temperature,power_draw,sm_clock_mhz"];
+  await printsInTerminal(asked, /temperature +72\r?\n[^]*power draw +320\.5\r?\n[^]*sm clock mhz +1980\r?\n/);
+  await printsInTerminal(range, /\d more metrics: --metrics chooses among them/);
+});
+
+/** Waits until a command has printed this on a terminal of 60 columns. */
+async function printsInTerminal(args: readonly string[], pattern: RegExp): Promise<void> {
+  let text = "";
+  Bun.spawn([process.execPath, "scripts/telemetry.ts", ...args], {
+    cwd: `${import.meta.dir}/../..`,
+    env: { ...process.env, TELEMETRY_URL: `http://127.0.0.1:${gateway.port}`, NO_COLOR: "1" },
+    terminal: { cols: 60, rows: 24, data: (_, data) => void (text += Buffer.from(data).toString()) },
+  });
+  await until(() => pattern.test(text));
+}
 
 test("history of several GPUs names their hosts, in lines of at most 80 characters", async () => {
   const { text } = await run("history");
