@@ -11,6 +11,10 @@ export const decimalNumber = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
 /** A number with decimal or thousands commas, perhaps with a unit. */
 const numberWithComma = /^[+-]?[\d.]*\d,\d[\d.,]*(?: ?[%°a-z/]+)?$/i;
 
+/** A number with separators of thousands, such as `1.234,56` or `1,234,567`. */
+const numberWithThousands =
+  /^[+-]?\d{1,3}(?:(?:\.\d{3})+,\d+|(?:,\d{3})+\.\d+|(?:\.\d{3}){2,}|(?:,\d{3}){2,})(?: ?[%°a-z/]+)?$/i;
+
 /** An infinity, without white space around it. */
 export const infinityText = /^[+-]?inf(?:inity)?$/i;
 
@@ -40,6 +44,8 @@ export function readValue(metric: number | string | Spelling, text: string): Val
 function problemOf(text: string): string {
   if (infinityText.test(text.trim())) return "is not finite; only finite numbers are stored";
   if (decimalNumber.test(text.trim())) return "is beyond the range of a double, which ends at 1.8e308";
+  if (numberWithThousands.test(text.trim()))
+    return "has separators of thousands; write it without them, such as 1234.5";
   if (numberWithComma.test(text.trim())) {
     return "has a comma, which is a decimal point only in a file whose columns are separated by semicolons; write 1234.5";
   }
