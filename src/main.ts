@@ -77,9 +77,9 @@ async function main(): Promise<void> {
 function bannerOf({ shared: { config, store, monitor }, roles, access, tls }: OpenRoles, port: number): string {
   const url = `${tls === undefined ? "http" : "https"}://${urlHost(config.host)}:${port}`;
   const { clusterId, csvFile } = config;
-  const stepsAfter = (file: string | undefined): readonly string[] =>
-    config.roles.includes("gateway") ? nextSteps({ url, clusterId, csvFile: file }) : [];
-  monitor.suggest(stepsAfter(csvFile));
+  const stepsAfter = (file: string | undefined, hasRejections = false): readonly string[] =>
+    config.roles.includes("gateway") ? nextSteps({ url, clusterId, csvFile: file }, hasRejections) : [];
+  monitor.suggest((hasRejections) => stepsAfter(csvFile, hasRejections));
   return bannerText({
     url,
     roles: roles.map(({ banner }) => banner),

@@ -36,7 +36,7 @@ export class ImportMonitor {
   private published = nothingPublished;
   private duplicateMessages = 0;
   private isStopped = false;
-  private next: readonly string[] = [];
+  private nextSteps: (hasRejections: boolean) => readonly string[] = () => [];
 
   constructor(private readonly options: ImportMonitorOptions) {
     this.bar = new SingleBar({
@@ -78,9 +78,9 @@ export class ImportMonitor {
     };
   }
 
-  /** @param next commands for another terminal, which are printed after an import */
-  suggest(next: readonly string[]): void {
-    this.next = next;
+  /** @param nextSteps commands for another terminal, which are printed after an import */
+  suggest(nextSteps: (hasRejections: boolean) => readonly string[]): void {
+    this.nextSteps = nextSteps;
   }
 
   /** Removes the bar, and gives the terminal its cursor and its line wrap back. If an import is under way, says how far it has come. */
@@ -138,7 +138,7 @@ export class ImportMonitor {
         absentBytes: bytesIn(this.covered.flatMap((range) => gapsIn(range, stored))),
         deadLetters: stats.deadMessages,
         unreadColumns: source.unreadColumns,
-        next: this.next,
+        next: this.nextSteps(Object.keys(totals.rejected).length > 0),
       }),
     );
   }

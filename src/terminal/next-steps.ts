@@ -10,12 +10,14 @@ export interface ServedImport {
 const standardUrl = "http://localhost:8080";
 const standardCluster = "local-cluster";
 
-/** Commands to go on with, ready to be copied into another terminal. */
-export function nextSteps({ url, clusterId, csvFile }: ServedImport): readonly string[] {
+/** Commands to go on with, ready to be copied into another terminal.
+ *  @param hasRejections whether a row or value of the file was rejected */
+export function nextSteps({ url, clusterId, csvFile }: ServedImport, hasRejections = false): readonly string[] {
   const at = url === standardUrl ? "" : ` --url ${url}`;
   if (csvFile === undefined) return [`bun run telemetry${at} top`];
   const settings = clusterId === standardCluster ? "" : `CLUSTER_ID=${shellWord(clusterId)} `;
   return [
+    ...(hasRejections ? [`bun run telemetry${at} rejections`] : []),
     `bun run telemetry${at} hosts`,
     `bun run telemetry${at} latest`,
     `${settings}bun run verify --csv ${shellWord(csvFile)}${at}`,

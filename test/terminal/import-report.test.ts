@@ -32,6 +32,7 @@ Next, in another terminal:
 `,
   );
   const plain = { url: "http://localhost:8080", clusterId: "local-cluster", csvFile: "fleet.csv" };
+  expect(nextSteps(plain, true)[0]).toBe("bun run telemetry rejections");
   expect(nextSteps(plain).at(-1)).toBe("bun run verify --csv fleet.csv");
 });
 
