@@ -18,6 +18,13 @@ const examples: Readonly<Record<string, readonly (string | Uint8Array)[]>> = {
     "<!DOCTYPE html>\n",
     "<nvidia_smi_log>\n",
   ],
+  "the table, list or log of nvidia-smi": [
+    `Sat Nov 28 09:00:00 2026       \n+${"-".repeat(89)}+\n| NVIDIA-SMI 550.54.15              Driver Version: 550.54.15\n`,
+    `+${"-".repeat(89)}+\n| NVIDIA-SMI 550.54.15              Driver Version: 550.54.15\n`,
+    "# gpu    pwr  gtemp  mtemp     sm    mem\n# Idx      W      C      C      %      %\n    0     98     45      -     85     12\n",
+    "GPU 0: NVIDIA A100-SXM4-80GB (UUID: GPU-a1b2c301-1111-2222-3333-444455556666)\n",
+    "\n==============NVSMI LOG==============\n\nTimestamp                                 : Sat Nov 28 09:00:00 2026\n",
+  ],
   bzip2: ["BZh91AY&SY\u0000"],
   "an exporter's answer": ["# HELP DCGM_FI_DEV_GPU_UTIL GPU utilization\n", "# TYPE DCGM_FI_DEV_GPU_UTIL gauge\n"],
   "columns separated by spaces": ["timestamp gpu_id uuid hostname temperature\n"],

@@ -32,6 +32,13 @@ const formats: readonly Format[] = [
     advice: "convert it to CSV with a header line",
   },
   {
+    begins:
+      /^(?:\s*|.*\d\d:\d\d:\d\d.*\n)\+-+\+\s*\| NVIDIA-SMI |^\s*=+NVSMI LOG=|^# gpu [^\n]*\n# Idx |^GPU \d+: .*\(UUID: /,
+    name: "is what nvidia-smi prints for people",
+    advice:
+      "write it with nvidia-smi --query-gpu=timestamp,index,uuid,temperature.gpu --format=csv, or with nvidia-smi -q -x",
+  },
+  {
     begins: /^(?:\xef\xbb\xbf)?# (?:HELP|TYPE) /,
     name: "is in the text format of Prometheus",
     advice: "set DCGM_TARGETS to the exporter's address instead, or convert it to CSV",
