@@ -141,6 +141,20 @@ test("a comma in a number is refused in a file with commas, and so is a separato
   expect(thousands.rejected.map(({ reason, value }) => [reason, value])).toEqual([["invalid_value", "1.234,5"]]);
 });
 
+test("a point before three digits is not read as a decimal point in a row with decimal commas, and is in others", async () => {
+  const rows = [
+    ["85,5", "1.410"],
+    ["85.5", "1.410"],
+    ["85", "1.410"],
+    ["85,5", "0.410"],
+    ["85,5", "1,410"],
+  ].map((row) => [...cells.slice(0, 4), ...row]);
+  const { rejected } = await readText(folder, table(";", rows));
+  expect(rejected.map(({ line, field, value }) => [line, field, value])).toEqual([[2, "power_draw", "1.410"]]);
+  const logged = [["2026-03-01 12:00:00,250", ...cells.slice(1, 4), "85", "1.410"]];
+  expect((await readText(folder, table(";", logged))).rejected).toEqual([]);
+});
+
 test("chunks of any size give the same rows and lines, with CR alone, semicolons and comments", async () => {
   const rows = Array.from({ length: 40 }, (_, row) => [
     `2026-03-01 12:00:${String(row).padStart(2, "0")},250`,

@@ -17,7 +17,7 @@ interface StoredRow {
 const recordsOfMessage = 20_000;
 
 // xmin is the transaction that has written a row, or a part of it that began later. Of a GPU that was in force as its records report it,
-// and that nobody held, nothing has to be read.
+// and without workloads, nothing has to be read.
 const text = `
 with newest as materialized (
   select max(age(m.xmin)) as age from (select xmin from ingested_messages order by age(xmin) limit $1) m),

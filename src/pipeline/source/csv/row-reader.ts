@@ -17,6 +17,9 @@ import { readValue } from "../../../domain/value-text.ts";
 
 /** A number with a comma, but with no other comma or point: `1.234,5` has a separator of thousands. */
 const decimalComma = /^([^.,]*),(\d[^.,]*)$/;
+/** A number that is another one if its points are separators of thousands. */
+const perhapsThousands = /^\s*[+-]?[1-9]\d{0,2}(?:\.\d{3})+\s*$/;
+const noColumns: ReadonlySet<number> = new Set();
 
 /** The parts that a RowReader works with. */
 export interface RowReaderParts {
@@ -50,6 +53,8 @@ export class RowReader {
   private readonly recorder: SampleRecorder;
   /** Undefined if numbers have decimal points. */
   private readonly numberColumns: ReadonlySet<number> | undefined;
+  /** The columns of the row whose numbers may have separators of thousands. */
+  private ambiguous = noColumns;
 
   constructor(private readonly parts: RowReaderParts) {
     this.identities = new RowIdentityReader(parts.layout, parts.gpus);
@@ -80,10 +85,18 @@ export class RowReader {
     return undefined;
   }
 
-  /** The cells with decimal points instead of decimal commas. */
+  /** The cells with decimal points instead of decimal commas. A row with a decimal comma is not read as if it had points, too. */
   private withPoints(fields: readonly string[]): readonly string[] {
     const { numberColumns } = this;
     if (numberColumns === undefined) return fields;
+    const { timestamp } = this.parts.layout;
+    // loggers write a time with a comma and numbers with points
+    const hasComma = [...numberColumns].some(
+      (column) => column !== timestamp && decimalComma.test(fields[column] ?? ""),
+    );
+    this.ambiguous = hasComma
+      ? new Set([...numberColumns].filter((column) => perhapsThousands.test(fields[column] ?? "")))
+      : noColumns;
     return fields.map((text, column) => (numberColumns.has(column) ? text.replace(decimalComma, "$1.$2") : text));
   }
 
@@ -147,8 +160,12 @@ export class RowReader {
    *  @returns whether the cell has a value */
   private addValue(row: IdentifiedRow, column: number, { metric, labels, spelling, text }: Cell): boolean {
     const { builder, rejections, layout } = this.parts;
-    const value = readMeasuredValue(spelling ?? metric, text);
     const field = layout.header[column] ?? "";
+    if (this.ambiguous.has(column)) {
+      rejections.add(row.place, { reason: "invalid_value", field, value: text, message: ambiguousText(text) });
+      return false;
+    }
+    const value = readMeasuredValue(spelling ?? metric, text);
     if (value === "missing") builder.count("missing");
     else if (typeof value === "number") this.add(row, field, { metric, labels, value });
     else rejections.add(row.place, { ...value, field, value: text });
@@ -170,6 +187,13 @@ export class RowReader {
   private isHeader(fields: readonly string[]): boolean {
     return fields.every((field, column) => normalName(field) === this.normalHeader[column]);
   }
+}
+
+function ambiguousText(text: string): string {
+  return (
+    `The value ${JSON.stringify(text.trim())} has a point in a row whose numbers have decimal commas: ` +
+    "write it without separators of thousands."
+  );
 }
 
 /** The columns in which a comma is a decimal point. */
