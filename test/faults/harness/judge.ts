@@ -48,8 +48,8 @@ export async function waitUntilDrained({ etcd, queue, checkpoints }: SeedRun): P
 /** A process with nothing to do finds out within this time that what it uses works again: upkeep that failed is tried again after 60 s. */
 const recoveryMs = 80_000;
 
-/** /health says for an hour that etcd has lost what it had, although everything works again. */
-const isShownForAnHour = /has come back empty or with an older state/;
+/** /health goes on to say that etcd or the database has lost what it had, although everything works again. */
+const isSaidAfterwards = /has come back empty or with an older state|an older or another database answers/;
 
 /** Waits until /health of every process is ok, also while one of the members of etcd is down. The others may have done the work of a
  *  process that is stuck.
@@ -58,7 +58,7 @@ export async function checkHealth(workers: readonly Worker[]): Promise<string[]>
   const check = async (worker: Worker): Promise<string[]> => {
     let last: string[] | undefined;
     const isHealthy = async (): Promise<boolean> => {
-      last = (await worker.complaints())?.filter((complaint) => !isShownForAnHour.test(complaint));
+      last = (await worker.complaints())?.filter((complaint) => !isSaidAfterwards.test(complaint));
       return last?.length === 0;
     };
     return until(isHealthy, { timeoutMs: recoveryMs, everyMs: 200 }).then(
