@@ -17,8 +17,8 @@ export interface RoleRequest {
   readonly count: number;
   /** Of the leader that asks; absent for a person. */
   readonly term?: number;
-  /** The last term of this supervisor, if the leader knows that it is none of etcd's history. Another leader may have come meanwhile, so it
-   *  counts only if it is still the last. */
+  /** The highest term that this supervisor has seen, if etcd no longer knows it. It counts only while it is still the highest: another
+   *  leader may have asked meanwhile. */
   readonly supersedes?: number;
 }
 

@@ -24,8 +24,8 @@ export function newestKnownMigrationMs(): number {
 /** The journal of most databases: the table that says which migrations there are, as SQL names it. */
 export const usualJournal = "drizzle.__drizzle_migrations";
 
-/** SQL expressions: the journal in the schema of the tables, and the one that a database has now; null if there is none. The usual journal
- *  belongs to this schema only if the tables are there. */
+/** SQL expressions for the names of journals: one in the schema of the tables, and the one that exists; null if none does. The usual journal
+ *  counts only if the tables exist: another program may have made it. */
 const ownJournal = "format('%I.__drizzle_migrations', current_schema())";
 export const presentJournal = `case when to_regclass(${ownJournal}) is not null then ${ownJournal}
   when to_regclass('gpus') is null then null

@@ -2,7 +2,7 @@ import { CollectedSamples } from "../../src/pipeline/source/exposition/collected
 import { SharedTexts } from "../../src/pipeline/source/labels/shared-texts.ts";
 import type { SentSeries } from "./make-request.ts";
 
-/** The series that a Prometheus would send of an exposition: an empty label is none, and the target's labels are added.
+/** The series that a Prometheus would send for an exposition: it drops empty labels, and adds those of the target.
  *  @param target the labels `instance` and `job`, and those of the target; the exporter's own of these names are renamed */
 export function seriesOfText(text: string, timeMs: number, target: Readonly<Record<string, string>>): SentSeries[] {
   const collected = new CollectedSamples(new SharedTexts());

@@ -16,8 +16,8 @@ interface StoredRow {
 /** A message has at most about so many records. */
 const recordsOfMessage = 20_000;
 
-// xmin is the transaction that has written a row, or a part of it that began later. Of a GPU that was in force as its records report it,
-// and without workloads, nothing has to be read.
+// xmin is the transaction that has written a row, or a part of it that began later. A GPU is complete if the stored reports are those of its
+// records, and it has no workloads: its records are not read.
 const text = `
 with newest as materialized (
   select max(age(m.xmin)) as age from (select xmin from ingested_messages order by age(xmin) limit $1) m),

@@ -35,7 +35,7 @@ export interface CollectorOptions {
 /** Under the 5 s in which the messages of a stopping collector are to be free for others. Storing a message usually takes a
  *  fraction of a second. */
 const finishMs = 4000;
-/** See `work`. */
+/** A worker has at most so many messages, see `work`. */
 const messagesOfWorker = 2;
 /** How long a collector whose work is held up waits for a message before it looks whether there are any. */
 const heldUpCheckMs = 3000;

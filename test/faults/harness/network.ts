@@ -113,10 +113,10 @@ async function addHost(plug: Plug): Promise<TestHost> {
   };
 }
 
-/** An address of hardware that nobody has. */
+/** A hardware address that no host has. */
 const nobody = "02:00:00:00:00:01";
 
-/** What the host sends to others goes to an address of hardware that nobody has. */
+/** The host sends packets for the others to a hardware address that no host has. */
 async function stopSending({ netns, address }: Plug, others: readonly string[]): Promise<void> {
   for (const other of others) {
     if (other === address) continue;

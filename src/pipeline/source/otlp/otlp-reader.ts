@@ -1,6 +1,6 @@
 import type { RecordBatch } from "../../../domain/batch.ts";
 import type { OtlpBody } from "../otlp.ts";
-import { type BodyLimits, contentOf } from "../push/body-bytes.ts";
+import { type BodyLimits, contentBytesOf } from "../push/body-bytes.ts";
 import type { ReadPush } from "../push.ts";
 import { batchesOfParts } from "../remote-write/batches-of-parts.ts";
 import type { KnownExporters } from "../remote-write/series-batches.ts";
@@ -20,8 +20,7 @@ async function* batchesOf(
   exporters: KnownExporters,
   limits: BodyLimits,
 ): AsyncGenerator<RecordBatch, void, undefined> {
-  const chunks = await Array.fromAsync(contentOf(body, limits));
-  const content = new Uint8Array(Buffer.concat(chunks));
+  const content = await contentBytesOf(body, limits);
   const metrics = body.format === "json" ? metricsOfJson(content) : metricsOfProtobuf(content);
   yield* batchesOfParts(partsOf(metrics, body), exporters, body);
 }

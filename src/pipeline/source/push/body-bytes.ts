@@ -27,31 +27,43 @@ export async function* contentOf(
   const head = await headOf(received);
   const packed = packing ?? packingOf(head);
   const whole = joined(head, received);
-  let count = 0;
-  for await (const chunk of packed === undefined ? whole : unpacked(whole, packed)) {
-    count += chunk.length;
-    if (count > maxBytes) {
-      const unpackedText = packed === undefined ? "" : ` of unpacked ${packed}`;
-      throw new UnusablePush("too_large", `The body has more than ${maxBytes} bytes${unpackedText}`);
-    }
-    yield chunk;
-  }
+  if (packed === undefined) yield* limited(whole, maxBytes);
+  else yield* limited(unpacked(whole, packed), maxBytes, ` of unpacked ${packed}`);
+}
+
+/** The whole content of a body, unpacked. @throws UnusablePush as `contentOf` does */
+export function contentBytesOf(
+  body: Pick<PushedBody, "bytes" | "packing">,
+  limits: BodyLimits,
+): Promise<Uint8Array<ArrayBuffer>> {
+  return collected(contentOf(body, limits));
 }
 
 /** All bytes of a body, as they were sent. @throws UnusablePush if it is too large or incomplete */
-export async function bytesOf(
+export function bytesOf(
   bytes: ReadableStream<Uint8Array>,
   { maxBytes, clock }: BodyLimits,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const chunks: Uint8Array<ArrayBuffer>[] = [];
-  let count = 0;
-  for await (const chunk of receivedFrom(bytes, clock)) {
-    count += chunk.length;
-    if (count > maxBytes) throw new UnusablePush("too_large", `The body has more than ${maxBytes} bytes`);
-    chunks.push(chunk);
-  }
+  return collected(limited(receivedFrom(bytes, clock), maxBytes));
+}
+
+async function collected(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array<ArrayBuffer>> {
   // a plain array of bytes: readers of some formats treat a Buffer in another way
-  return new Uint8Array(Buffer.concat(chunks));
+  return new Uint8Array(Buffer.concat(await Array.fromAsync(chunks)));
+}
+
+/** @param of what the bytes are, for the error */
+async function* limited(
+  chunks: AsyncIterable<Uint8Array>,
+  maxBytes: number,
+  of = "",
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let count = 0;
+  for await (const chunk of chunks) {
+    count += chunk.length;
+    if (count > maxBytes) throw new UnusablePush("too_large", `The body has more than ${maxBytes} bytes${of}`);
+    yield chunk;
+  }
 }
 
 async function* receivedFrom(bytes: ReadableStream<Uint8Array>, clock: Clock): Chunks {

@@ -24,7 +24,7 @@ interface SharedLabels {
 
 /** Series with other labels than the last ones of so many are looked at again: a host has fewer. */
 const maxLabelSets = 2000;
-/** A name that the target has not had for so long is none of its names any more.
+/** After this time without a sample, the target no longer has the name.
  *  Source: https://prometheus.io/docs/prometheus/latest/querying/basics/#staleness */
 const namesMs = 300_000;
 

@@ -87,7 +87,7 @@ export class SeriesBatches {
     counts.exemplars += series.exemplars;
     const stale = series.samples.filter(({ isStale }) => isStale).length;
     const samples = stale === 0 ? series.samples : series.samples.filter(({ isStale }) => !isStale);
-    if (series.name === "") return this.reject({ ...series, samples: series.samples }, index, missingField("__name__"));
+    if (series.name === "") return this.reject(series, index, missingField("__name__"));
     if (dialectOfName(series.name) === undefined || !namesGpu(series.labels)) {
       return counts.add("no_gpu", series.samples.length);
     }

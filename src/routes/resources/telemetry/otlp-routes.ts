@@ -4,10 +4,10 @@ import { Elysia } from "elysia";
 import type { OtlpBody, OtlpFormat } from "../../../pipeline/source/otlp.ts";
 import type { PushResult } from "../../../pipeline/source/push.ts";
 import { WriteCounts } from "../../../pipeline/source/remote-write.ts";
-import { requesterOf } from "../../http/access/requester.ts";
 import { operation } from "../../http/operation.ts";
 import { acceptsBody } from "../../http/parameters/accepts.ts";
 import type { ResourceParts } from "../resource.ts";
+import { senderOf } from "./sender.ts";
 import { badBody, unsupportedHeader, writeErrorOf } from "./write-errors.ts";
 
 const formats: Readonly<Record<string, OtlpFormat>> = {
@@ -49,12 +49,10 @@ export function otlpRoutes({
       const { format, packing } = formOf(request);
       const bytes = request.body;
       if (bytes === null) throw badBody("The body is empty");
-      const { client, caller } = requesterOf(request);
-      const sourceId = `otlp:${caller.grant.name || "anyone"}`;
       const refused = { count: 0, message: "" };
       const body = { format, packing, bytes, clusterId, refused, counts: new WriteCounts() };
       const result = await otlp
-        .take({ body, client, sourceId, idempotencyKey: undefined }, request.signal)
+        .take({ body, ...senderOf(request, "otlp"), idempotencyKey: undefined }, request.signal)
         .catch((error: unknown) => Promise.reject(writeErrorOf(error, maxBytes)));
       if (result.problem !== undefined) throw writeErrorOf(result.problem, maxBytes);
       return answerIn(format, answerOf(body, result));

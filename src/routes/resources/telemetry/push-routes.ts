@@ -1,7 +1,6 @@
 import { type TSchema, Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import { PushRefused, UnusablePush } from "../../../pipeline/source/push.ts";
-import { requesterOf } from "../../http/access/requester.ts";
 import { ApiError } from "../../http/api-error.ts";
 import { operation } from "../../http/operation.ts";
 import { acceptsBody } from "../../http/parameters/accepts.ts";
@@ -11,6 +10,7 @@ import { single } from "../../schemas/envelope.ts";
 import type { ResourceParts } from "../resource.ts";
 import { pushedBodyOf, pushTypes, tooLarge } from "./pushed-body.ts";
 import { pushResultSchema, toApiPush } from "./push-result.ts";
+import { senderOf } from "./sender.ts";
 
 const pushQuery = {
   hostname: optional(
@@ -37,8 +37,7 @@ export function pushRoutes({
       const body = pushedBodyOf(request, {
         ...{ clusterId: query.cluster_id ?? clusterId, hostname: query.hostname, maxBytes },
       });
-      const { client, caller } = requesterOf(request);
-      const sourceId = `push:${caller.grant.name || "anyone"}`;
+      const { client, sourceId } = senderOf(request, "push");
       const idempotencyKey = idempotencyKeyOf(request.headers);
       const { problem, ...result } = await push
         .take({ body, client, sourceId, idempotencyKey }, request.signal)

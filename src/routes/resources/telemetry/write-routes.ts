@@ -2,11 +2,11 @@ import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import type { PushResult } from "../../../pipeline/source/push.ts";
 import { WriteCounts } from "../../../pipeline/source/remote-write.ts";
-import { requesterOf } from "../../http/access/requester.ts";
 import type { ApiError } from "../../http/api-error.ts";
 import { operation } from "../../http/operation.ts";
 import { acceptsBody } from "../../http/parameters/accepts.ts";
 import type { ResourceParts } from "../resource.ts";
+import { senderOf } from "./sender.ts";
 import { badBody, writeErrorOf } from "./write-errors.ts";
 import { writeProtocolOf, writeTypes } from "./write-request.ts";
 
@@ -25,10 +25,8 @@ export function writeRoutes({
       const bytes = request.body;
       if (bytes === null) throw badBody("The body is empty");
       const counts = new WriteCounts();
-      const { client, caller } = requesterOf(request);
-      const sourceId = `remote-write:${caller.grant.name || "anyone"}`;
       const body = { protocol, bytes, clusterId, counts };
-      const push = { body, client, sourceId, idempotencyKey: undefined };
+      const push = { body, ...senderOf(request, "remote-write"), idempotencyKey: undefined };
       const result = await write
         .take(push, request.signal)
         .catch((error: unknown) => Promise.reject(writeErrorOf(error, maxBytes)));
