@@ -37,7 +37,8 @@ function requestsTo(operation: Operation, check: SchemaCheck): fc.Arbitrary<Fuzz
 }
 
 function validRequestsTo(operation: Operation): fc.Arbitrary<FuzzRequest> {
-  const { method, parameters, body, answers } = operation;
+  const { method, parameters, body, isOtherBodyRequired, answers } = operation;
+  const expected: Expected = isOtherBodyRequired ? "refused" : "accepted";
   const example = ({ name, example: value }: Parameter): string => `${name}=${encoded(String(value))}`;
   const optional = parameters.filter((each) => each.in === "query" && !each.required && each.example !== undefined);
   const needed = parameters.filter((each) => each.in === "query" && each.required).map(example);
@@ -50,7 +51,7 @@ function validRequestsTo(operation: Operation): fc.Arbitrary<FuzzRequest> {
         encoded(String(parameters.find((each) => each.in === "path" && each.name === name)?.example)),
       );
       return {
-        ...{ operation, method, target: query === "" ? path : `${path}?${query}`, expected: "accepted" as const },
+        ...{ operation, method, target: query === "" ? path : `${path}?${query}`, expected },
         headers: { accept: type, ...(body === undefined ? {} : json) },
         body: body === undefined ? undefined : JSON.stringify(body.example),
       };
@@ -76,7 +77,9 @@ function anyRequestsTo(operation: Operation, check: SchemaCheck): fc.Arbitrary<F
       target: query === "" ? target : `${target}?${query}`,
       headers: isSent && drawn.body !== undefined ? { ...drawn.headers, ...drawn.body.headers } : drawn.headers,
       body: isSent ? drawn.body?.text : undefined,
-      expected: worstOf([...values, ...drawn.query, ...(drawn.body === undefined ? [] : [drawn.body])]),
+      expected: operation.isOtherBodyRequired
+        ? "refused"
+        : worstOf([...values, ...drawn.query, ...(drawn.body === undefined ? [] : [drawn.body])]),
     };
   });
 }

@@ -22,6 +22,8 @@ export interface Operation {
   readonly parameters: readonly Parameter[];
   /** The schema of the JSON body, and an example; undefined if the operation has no body. */
   readonly body: { readonly schema: Schema; readonly example?: unknown } | undefined;
+  /** If true, a body of another type, such as protobuf, is required. The walker sends none, so each request is refused. */
+  readonly isOtherBodyRequired: boolean;
   /** Responses by status. */
   readonly answers: ReadonlyMap<number, DeclaredAnswer>;
 }
@@ -40,7 +42,7 @@ interface RawResponse {
 interface RawOperation {
   readonly operationId: string;
   readonly parameters?: readonly Parameter[];
-  readonly requestBody?: { readonly content: Media };
+  readonly requestBody?: { readonly required?: boolean; readonly content: Media };
   readonly responses: Readonly<Record<string, RawResponse>>;
 }
 interface RawDocument {
@@ -73,6 +75,7 @@ export async function readServedDocument({ url, headers = {} }: WalkedGateway): 
       path,
       parameters: raw.parameters ?? [],
       body: raw.requestBody?.content["application/json"],
+      isOtherBodyRequired: raw.requestBody?.required === true && !("application/json" in raw.requestBody.content),
       answers: new Map(
         Object.entries(raw.responses).map(([status, answer]) => [Number(status), schemasOf(contentOf(answer) ?? {})]),
       ),

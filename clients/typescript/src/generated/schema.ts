@@ -6599,7 +6599,7 @@ export interface operations {
                  *     }
                  */
                 "application/json": {
-                    resourceMetrics: {
+                    resourceMetrics?: {
                         [key: string]: unknown;
                     }[];
                 } & {

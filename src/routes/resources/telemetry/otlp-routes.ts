@@ -97,7 +97,7 @@ function answerIn(format: OtlpFormat, answer: Static<typeof otlpAnswerSchema>): 
 
 const message = Type.String({ format: "binary", description: "ExportMetricsServiceRequest" });
 const json = Type.Object(
-  { resourceMetrics: Type.Array(Type.Object({}, { additionalProperties: true })) },
+  { resourceMetrics: Type.Optional(Type.Array(Type.Object({}, { additionalProperties: true }))) },
   { additionalProperties: true, description: "ExportMetricsServiceRequest in OTLP's JSON" },
 );
 
