@@ -230,13 +230,14 @@ export class PostgresConnection implements SqlTransaction {
    *  close its end.
    *  @throws StoreUnavailable if postgres.js tries to reconnect */
   private openSocket(): Socket {
-    const { host, port, tls } = this.options.url;
+    const { host, port, tls, place } = this.options.url;
+    const isReconnect = this.hasEnded || (this.socket !== undefined && !this.isCancelling);
+    if (isReconnect) throw new StoreUnavailable(`${place} closed the connection`);
+    const socket = connect({ host, port, noDelay: true });
     // of a cancellation, which postgres.js then makes into TLS as the connection's own
-    if (this.isCancelling) return Object.assign(connect({ host, port, noDelay: true }), { host });
-    if (this.socket !== undefined) throw new StoreUnavailable(`${this.options.url.place} closed the connection`);
-    this.socket = connect({ host, port, noDelay: true }).once("error", () => {
-      this.hasEnded = true;
-    });
+    if (this.socket !== undefined) return Object.assign(socket, { host });
+    const ended = (): void => void (this.hasEnded = true);
+    this.socket = socket.once("error", ended).once("close", ended);
     if (tls === false) this.socket.on("data", (data) => (this.received = data as Buffer));
     // the first byte says whether the server has TLS; postgres.js would begin TLS anyway, and report what the server makes of it
     else if (tls !== "prefer") this.socket.once("data", (data) => this.checkOffer(data as Buffer));

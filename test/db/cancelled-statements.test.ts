@@ -124,3 +124,25 @@ test("in the embedded database, a statement that waits is not begun when its cli
   expect(await client.until(stays.signal).query("select to_regclass('begun') as begun")).toEqual([{ begun: null }]);
   await close();
 });
+
+test("a client that leaves while its connection is being made leaves no connection behind", async () => {
+  const earlier = new Set(await connectedProcesses());
+  for (let waitedMs = 0; waitedMs < 15; waitedMs += 0.5) {
+    const client = open();
+    const left = new AbortController();
+    const failure = errorOf(client.until(left.signal).query("select pg_sleep(30)"));
+    await Bun.sleep(waitedMs);
+    left.abort();
+    await failure;
+    await client.close();
+  }
+  await until(async () => (await connectedProcesses()).every((id) => earlier.has(id)), { timeoutMs: 5000 });
+});
+
+/** The server's processes that serve a connection to the database. */
+async function connectedProcesses(): Promise<number[]> {
+  const rows = await observer.query<{ pid: number }>(
+    "select pid from pg_stat_activity where datname = current_database()",
+  );
+  return rows.map(({ pid }) => pid);
+}
