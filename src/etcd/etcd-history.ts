@@ -24,6 +24,7 @@ export interface KnownHistory {
 export class EtcdHistory {
   private known: KnownHistory | undefined;
   private mark: string | undefined;
+  private keyOfMark: string | undefined;
   private changeCount = 0;
   private readonly formerClusters = new Set<string>();
   private readonly listeners = new Set<(what: string) => void>();
@@ -31,6 +32,12 @@ export class EtcdHistory {
   /** The number of times that another history has started. */
   get changes(): number {
     return this.changeCount;
+  }
+
+  /** The key of the mark; undefined until it was read once. A transaction that relies on what this process has read before reads it, too:
+   *  other processes may have brought a new history beyond the revision that this one knows. */
+  get markKey(): string | undefined {
+    return this.keyOfMark;
   }
 
   /** Take it before a request is sent. */
@@ -53,8 +60,10 @@ export class EtcdHistory {
     }
   }
 
-  /** @param mark the value of the key with the mark; undefined if etcd has no such key */
-  compareMark(mark: string | undefined): void {
+  /** @param key of the mark
+   *  @param mark the key's value; undefined if etcd has no such key */
+  compareMark(key: string, mark: string | undefined): void {
+    this.keyOfMark = key;
     if (this.mark !== undefined && mark !== this.mark) {
       this.begin(
         mark === undefined ? "it has no longer the mark of this pipeline" : "the mark of this pipeline is another one",

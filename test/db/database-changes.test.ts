@@ -50,6 +50,15 @@ test("a restart is reported only in the log, not by /health", async () => {
   expect(opened.notice()).toBeUndefined();
 });
 
+test("a message that was published again, with another id, is not missing after a restart", async () => {
+  await store("1");
+  const record = { uuid: "GPU-1", timeMs: Date.UTC(2025, 6, 18) + 1000, metrics: { temperature: 1 } };
+  await opened.store.ingest({ ...messageOf("1", makeBatch([record])), messageId: "again" });
+  await whileDown(() => Promise.resolve());
+  await store("2");
+  expect(changes).toMatchObject([{ kind: "restarted" }]);
+});
+
 test("a standby that had everything and is promoted is another server that has lost nothing", async () => {
   await store("1");
   await whileDown(async () => {

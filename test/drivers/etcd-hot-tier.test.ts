@@ -124,6 +124,29 @@ describe("in etcd", () => {
     });
   });
 
+  test("after etcd has lost what it had, no document is left out because a process had written it before", async () => {
+    const namespace = `lost-${crypto.randomUUID()}`;
+    const clients = [new NamespacedEtcdClient(etcd, namespace), new NamespacedEtcdClient(etcd, namespace)] as const;
+    const begin = async (mark: string): Promise<void> => {
+      await clients[0].removeAll();
+      await clients[0].txn({ success: [put("/history", mark)] });
+    };
+    await begin("first");
+    for (const { history } of clients) history.compareMark("/history", "first");
+    const [tier, other] = [openTier({ client: clients[0] }), openTier({ client: clients[1] })];
+    for (const each of [tier, other]) await each.write(record(0));
+    await begin("second");
+    await other.write(record(8000));
+    await tier.write(record(0));
+    const { kvs } = await clients[0].range({ key: Buffer.from(`${root}/hosts/host%20a/gpus/0`) });
+    expect(JSON.parse(kvs[0]?.value.toString() ?? "")).toMatchObject({
+      first_seen_at: "2025-07-18T20:42:34Z",
+      as_of: "2025-07-18T20:42:42Z",
+    });
+    await clients[0].removeAll();
+    for (const each of clients) each.close();
+  });
+
   test("the documents of MIG instances, of open attributes and of shared GPUs are readable, also for earlier versions", async () => {
     await emptyEtcd();
     const tier = openTier();

@@ -1,6 +1,8 @@
 import { expect, test } from "bun:test";
 import { EtcdHistory, type HistoryHeader } from "../../src/etcd/etcd-history.ts";
 
+const markKey = "/history";
+
 function historyAt(header: Partial<HistoryHeader> = {}): { history: EtcdHistory; changes: string[] } {
   const history = new EtcdHistory();
   const changes: string[] = [];
@@ -46,12 +48,12 @@ test("a late response of the history before counts no more", () => {
 
 test("a mark that is gone or another one is another history, however high the revision is", () => {
   const { history, changes } = historyAt();
-  history.compareMark(undefined);
-  history.compareMark("a");
-  history.compareMark("a");
+  history.compareMark(markKey, undefined);
+  history.compareMark(markKey, "a");
+  history.compareMark(markKey, "a");
   expect(changes).toEqual([]);
-  history.compareMark("b");
-  history.compareMark(undefined);
+  history.compareMark(markKey, "b");
+  history.compareMark(markKey, undefined);
   expect(changes).toEqual(["the mark of this pipeline is another one", "it has no longer the mark of this pipeline"]);
 });
 

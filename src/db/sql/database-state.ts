@@ -26,7 +26,7 @@ export async function readIncarnation(executor: SqlExecutor): Promise<string> {
 }
 
 const stateText = `
-select ${incarnation} as incarnation, exists (select from ingested_messages where message_id = $1) as "hasMessage"`;
+select ${incarnation} as incarnation, exists (select from ingested_messages where idempotency_key = $1) as "hasMessage"`;
 
 // pg_control_checkpoint would still have the old timeline until the new primary's first checkpoint
 const identityText = `
@@ -40,14 +40,15 @@ export async function readDatabaseState(
   executor: SqlExecutor,
   message: MessageKey | undefined,
 ): Promise<DatabaseState> {
-  const id = message?.messageId ?? "";
-  const [row] = await executor.query<Pick<DatabaseState, "incarnation" | "hasMessage">>(stateText, [id]);
+  // not by its id: a message that was published again has another one
+  const parameters = [message?.idempotencyKey ?? ""];
+  const [row] = await executor.query<Pick<DatabaseState, "incarnation" | "hasMessage">>(stateText, parameters);
   const identity = await readIdentity(executor);
   return {
     incarnation: row?.incarnation ?? "",
     systemId: identity?.systemId,
     timeline: identity?.timeline ?? undefined,
-    hasMessage: message === undefined || row?.hasMessage === true || (await foldedAmong(executor, [message])).has(id),
+    hasMessage: message === undefined || row?.hasMessage === true || (await foldedAmong(executor, [message])).has(message.messageId),
   };
 }
 

@@ -55,14 +55,14 @@ export class EtcdHistoryCheck extends PeriodicService {
     const { client, markKey: key } = this.options;
     const { kvs } = await client.range({ key: Buffer.from(key) });
     this.tellNotice();
-    client.history.compareMark(kvs[0]?.value.toString());
+    client.history.compareMark(key, kvs[0]?.value.toString());
     if (kvs.length > 0) return;
     const { responses } = await client.txn({
       compare: [isAbsent(key)],
       success: [put(key, crypto.randomUUID()), get(key)],
       failure: [get(key)],
     });
-    client.history.compareMark(responses.at(-1)?.response_range.kvs[0]?.value.toString());
+    client.history.compareMark(key, responses.at(-1)?.response_range.kvs[0]?.value.toString());
   }
 
   protected override close(): Promise<void> {

@@ -1,6 +1,7 @@
 import type { IRequestOp, ITxnResponse } from "etcd3";
 import type { EtcdClient } from "../../../etcd/etcd-client.ts";
-import { getKey, isAbsent, nested, put } from "../../../etcd/requests.ts";
+import type { EtcdHistory } from "../../../etcd/etcd-history.ts";
+import { get, getKey, isAbsent, nested, put } from "../../../etcd/requests.ts";
 import type { GpuUpdate } from "../newest-of-batch.ts";
 import type { ExpiringKeys } from "./expiring-keys.ts";
 import type { FlushMember } from "./flush-groups.ts";
@@ -54,9 +55,20 @@ export class FlushTransaction {
 
   /** @returns the updates whose documents in etcd differ from the cache */
   async send(client: EtcdClient): Promise<GpuUpdate[]> {
+    this.addMark(client.history);
     const { responses, revision } = await client.txn({ success: this.steps.map(({ operation }) => operation) });
     this.steps.forEach(({ onResponse }, index) => onResponse(responses[index] as Response, revision));
     return this.conflicting;
+  }
+
+  /** Reads the mark of etcd's history, because the cache says nothing of another one. */
+  private addMark(history: EtcdHistory): void {
+    const { markKey } = history;
+    if (markKey === undefined) return;
+    this.steps.push({
+      operation: get(markKey),
+      onResponse: ({ response_range }) => history.compareMark(markKey, response_range.kvs[0]?.value.toString()),
+    });
   }
 
   /** Writes the host's document if none is cached. If one is cached, checks that it still exists: an operator may have

@@ -37,7 +37,9 @@ const entryMaxBytes = 1024 * 1024;
 /** Writes updates of GPUs to etcd: in each transaction, the records of a host under one key, and the documents that changed. */
 export class Flusher {
   private readonly keys: HotKeys;
-  private readonly cache: DocumentCache;
+  private cache: DocumentCache;
+  /** The number of the history of etcd that the cache is about. */
+  private cachedHistory = 0;
 
   constructor(private readonly options: FlusherOptions) {
     this.keys = new HotKeys(options.topic);
@@ -48,6 +50,24 @@ export class Flusher {
    *  @returns the number of records that newer cached records supersede
    *  @throws EtcdUnavailable, EtcdOutOfSpace, EtcdRefused; LeaseGone if the lease of the second try has ended, too */
   async flush(updates: readonly GpuUpdate[]): Promise<number> {
+    const { history } = this.options.client;
+    for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
+      this.cacheOnly(history.changes);
+      const superseded = await this.flushCached(updates);
+      // if etcd has lost documents that the cache has, the flush may have left out what it took for written
+      if (history.changes === this.cachedHistory) return superseded;
+    }
+    throw new EtcdUnavailable("etcd keeps losing what it had");
+  }
+
+  /** Forgets what is about another history of etcd. */
+  private cacheOnly(history: number): void {
+    if (history === this.cachedHistory) return;
+    this.cache = new DocumentCache(this.keys);
+    this.cachedHistory = history;
+  }
+
+  private async flushCached(updates: readonly GpuUpdate[]): Promise<number> {
     let pending = updates.toSorted(newestFirst);
     const rereadUuids = new Set<string>();
     const superseded = new Set<string>();
