@@ -48,7 +48,10 @@ export async function readDatabaseState(
     incarnation: row?.incarnation ?? "",
     systemId: identity?.systemId,
     timeline: identity?.timeline ?? undefined,
-    hasMessage: message === undefined || row?.hasMessage === true || (await foldedAmong(executor, [message])).has(message.messageId),
+    hasMessage:
+      message === undefined ||
+      row?.hasMessage === true ||
+      (await foldedAmong(executor, [message])).has(message.messageId),
   };
 }
 
