@@ -17,6 +17,7 @@ import { callTimeoutMs, type Endpoint, type EtcdClientOptions, openEndpoint } fr
 import { translateEtcdError } from "./etcd-errors.ts";
 import { EtcdHistory } from "./etcd-history.ts";
 import { prefixesOf } from "./keys-of-request.ts";
+import { WatchProblems } from "./watch-problems.ts";
 
 /** The result of a transaction. */
 export interface TxnResult {
@@ -50,6 +51,7 @@ const upkeepTimeoutMs = 120_000;
 export class EtcdClient {
   /** Notices when etcd has lost what it had. */
   readonly history = new EtcdHistory();
+  readonly watchProblems = new WatchProblems();
   private readonly endpoints: Endpoint[];
   private current: number;
   private closed = false;

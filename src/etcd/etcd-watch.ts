@@ -60,6 +60,7 @@ export class EtcdWatch {
     this.state.closed();
     this.closing.abort();
     await this.running;
+    this.options.client.watchProblems.ended(this);
   }
 
   private async run(): Promise<void> {
@@ -71,9 +72,15 @@ export class EtcdWatch {
       } catch (error) {
         if (error instanceof EtcdCompacted) this.state.compacted();
         else this.state.interrupted();
-        if (!this.closing.signal.aborted) this.options.onInterrupted(error as Error);
+        if (!this.closing.signal.aborted) this.interrupted(error as Error);
       }
     }
+  }
+
+  private interrupted(error: Error): void {
+    const { client, range, onInterrupted } = this.options;
+    client.watchProblems.failed(this, range.key, error);
+    onInterrupted(error);
   }
 
   private async list(): Promise<void> {
@@ -129,10 +136,11 @@ export class EtcdWatch {
 
   private receive(response: IWatchResponse, fail: (error: Error) => void): void {
     const { onEvents, onOpened, client } = this.options;
-    if (response.created) {
+    // if the start revision has been compacted, a single response reports that the watch was created and cancelled
+    if (response.created && !response.canceled) {
       this.state.opened();
-      // if the start revision has been compacted, a single response reports that the watch was created and cancelled
-      if (!response.canceled) onOpened?.();
+      client.watchProblems.ended(this);
+      onOpened?.();
     }
     const last = response.events.at(-1);
     if (response.canceled) {

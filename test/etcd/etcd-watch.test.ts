@@ -1,11 +1,14 @@
 import { expect, test } from "bun:test";
 import { EventEmitter } from "node:events";
+import pino from "pino";
 import { type EtcdCluster, type EtcdOptions, startEtcd } from "../../dev/servers/etcd.ts";
 import { until, untilResolved } from "../../dev/until.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import { EtcdClient } from "../../src/etcd/etcd-client.ts";
 import { EtcdHistory } from "../../src/etcd/etcd-history.ts";
 import { EtcdWatch } from "../../src/etcd/etcd-watch.ts";
+import { WatchProblems } from "../../src/etcd/watch-problems.ts";
+import { EtcdHistoryCheck } from "../../src/pipeline/upkeep/etcd-history-check.ts";
 import { LeaseSession } from "../../src/etcd/lease-session.ts";
 import { isAbsent, prefixRange, put } from "../../src/etcd/requests.ts";
 
@@ -130,7 +133,7 @@ test.concurrent(
       return Promise.resolve(Object.assign(stream, { write, cancel: () => undefined, failed: () => undefined }));
     };
     const watch = new EtcdWatch({
-      client: { description: "in this test", openWatch, history: new EtcdHistory() } as unknown as EtcdClient,
+      client: clientWith({ openWatch }),
       clock: systemClock,
       range,
       list: () => Promise.resolve("1"),
@@ -142,6 +145,56 @@ test.concurrent(
     await watch.close();
   },
 );
+
+test.concurrent("a watch that does not go on is a problem of its process until it goes on", async () => {
+  let isBroken = true;
+  const openWatch = () => {
+    if (isBroken) return Promise.reject(new Error("in this test, no stream opens"));
+    const stream = new EventEmitter();
+    const write = (): unknown => stream.emit("data", { created: true, canceled: false, events: [] });
+    return Promise.resolve(Object.assign(stream, { write, cancel: () => undefined, failed: () => undefined }));
+  };
+  const client = clientWith({ openWatch });
+  const clock = systemClock;
+  const watch = new EtcdWatch({
+    ...{ client, clock, range, list: () => Promise.resolve("1") },
+    ...{ onEvents: () => undefined, onInterrupted: () => undefined },
+  });
+  const log = pino({ enabled: false });
+  const check = new EtcdHistoryCheck({ client, markKey: "/history", clock, log, onLost: () => undefined });
+  await until(() => client.watchProblems.text() !== undefined);
+  expect(check.error()).toMatch(
+    /^changes of \/watched\/ in etcd have not been received for \d+ s: in this test, no stream opens$/,
+  );
+  isBroken = false;
+  await until(() => check.error() === undefined);
+  await watch.close();
+});
+
+test.concurrent("a stream that is created and cancelled at once does not count as opened", async () => {
+  let opened = 0;
+  const openWatch = () => {
+    const stream = new EventEmitter();
+    const compacted = { created: true, canceled: true, compact_revision: "7", events: [] };
+    const write = (): unknown => stream.emit("data", compacted);
+    return Promise.resolve(Object.assign(stream, { write, cancel: () => undefined, failed: () => undefined }));
+  };
+  const client = clientWith({ openWatch });
+  const watch = new EtcdWatch({
+    ...{ client, clock: systemClock, range, list: () => Promise.resolve("1"), onOpened: () => void (opened += 1) },
+    ...{ onEvents: () => undefined, onInterrupted: () => undefined },
+  });
+  await until(() => client.watchProblems.text() !== undefined);
+  expect(opened).toBe(0);
+  await watch.close();
+  expect(client.watchProblems.text()).toBeUndefined();
+});
+
+/** A client whose watches are those of the test; a problem is shown after 300 ms. */
+function clientWith(parts: { readonly openWatch: () => Promise<unknown> }): EtcdClient {
+  const state = { history: new EtcdHistory(), watchProblems: new WatchProblems(300) };
+  return { description: "in this test", ...state, ...parts } as unknown as EtcdClient;
+}
 
 test.concurrent(
   "when a member is killed or frozen, calls and a watch continue on the other members",

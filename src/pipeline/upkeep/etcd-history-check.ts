@@ -21,7 +21,7 @@ const everyMs = 2000;
 const shownMs = 3_600_000;
 
 /** Looks whether etcd still has the history that this process knows, and says for an hour if it has not: what the queue had is then
- *  lost, unless its source can be read again. */
+ *  lost, unless its source can be read again. Says as well if a watch of this process does not go on. */
 export class EtcdHistoryCheck extends PeriodicService {
   override readonly isUpkeep = true;
   private lost: { readonly text: string; readonly atMs: number } | undefined;
@@ -42,9 +42,10 @@ export class EtcdHistoryCheck extends PeriodicService {
   }
 
   override error(): string | undefined {
-    const { clock } = this.options;
+    const { clock, client } = this.options;
     const isRecent = this.lost !== undefined && Math.abs(clock.nowMs() - this.lost.atMs) < shownMs;
-    return isRecent ? this.lost?.text : super.error();
+    const parts = [isRecent ? this.lost?.text : super.error(), client.watchProblems.text()];
+    return parts.filter((part) => part !== undefined).join("; ") || undefined;
   }
 
   override activity(): string | undefined {
