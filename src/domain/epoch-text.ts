@@ -1,8 +1,8 @@
 /** A number: its sign is not read, because no record is from before 1970. */
 const number = /^(\d+)(?:\.(\d*))?(?:[eE]\+?(\d{1,2}))?$/;
 /** A number that a program has written with fewer digits, such as a spreadsheet's `1.77237E+12`, is another instant. `%g` and Excel write
- *  six digits. */
-const roundedDigits = 6;
+ *  six digits, `%e` seven. */
+const roundedDigits = 7;
 /** By how many places a number in each unit is moved to become milliseconds: seconds, milliseconds, microseconds, nanoseconds. */
 const placesOfUnits = [3, 0, -3, -6];
 /** How many digits the milliseconds of an instant from September 2001 on have; those of an earlier one from 2000 on have one less. */

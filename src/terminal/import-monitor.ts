@@ -138,6 +138,7 @@ export class ImportMonitor {
         absentBytes: bytesIn(this.covered.flatMap((range) => gapsIn(range, stored))),
         deadLetters: stats.deadMessages,
         unreadColumns: source.unreadColumns,
+        ownColumns: source.ownColumns,
         next: this.nextSteps(Object.keys(totals.rejected).length > 0),
       }),
     );

@@ -64,13 +64,15 @@ export interface ImportReport {
   readonly deadLetters: number;
   /** Columns of the file that were not read completely. */
   readonly unreadColumns: readonly string[];
+  /** Columns that became metrics outside the catalogue. */
+  readonly ownColumns: readonly string[];
   /** Commands to go on with; may be empty. */
   readonly next: readonly string[];
 }
 
 /** The table that is printed after an import. */
 export function importReportText(report: ImportReport): string {
-  const { description, thisRun, inAll, seconds, absentBytes, deadLetters, unreadColumns, next } = report;
+  const { description, thisRun, inAll, seconds, absentBytes, deadLetters, unreadColumns, ownColumns, next } = report;
   const isPartial = thisRun.rows !== inAll.rows;
   const line = (label: string, value: number, total: number): string =>
     `  ${label.padEnd(34)}${grouped(isPartial ? value : total).padStart(14)}${isPartial ? grouped(total).padStart(16) : ""}`;
@@ -93,12 +95,25 @@ export function importReportText(report: ImportReport): string {
     ...(absentBytes > 0 ? [line("bytes not in the store", absentBytes, absentBytes)] : []),
     ...(deadLetters > 0 ? [line("dead letters", deadLetters, deadLetters)] : []),
     ...(unreadColumns.length > 0 ? [`  columns not read: ${unreadColumns.map(quoted).join(", ")}`] : []),
+    ...ownColumnLines(ownColumns),
     `  ${"seconds".padEnd(34)}${seconds.toFixed(2).padStart(14)}`,
     `  ${"samples/s".padEnd(34)}${grouped(Math.round(thisRun.samples / Math.max(seconds, 0.001))).padStart(14)}`,
     ...(absentBytes > 0 ? [absentText] : []),
     ...(next.length > 0 ? ["", "Next, in another terminal:", ...next.map((command) => `  ${command}`)] : []),
     "",
   ].join("\n");
+}
+
+const ownColumnsMax = 20;
+
+function ownColumnLines(columns: readonly string[]): string[] {
+  if (columns.length === 0) return [];
+  const more = columns.length - ownColumnsMax;
+  return [
+    "  not in the catalogue, stored under their own names:",
+    ...columns.slice(0, ownColumnsMax).map((column) => `    ${column}`),
+    ...(more > 0 ? [`    and ${more} more`] : []),
+  ];
 }
 
 const absentText = `
@@ -109,7 +124,8 @@ function titleOf(
   description: string,
   { thisRun, inAll, absentBytes }: Pick<ImportReport, "thisRun" | "inAll" | "absentBytes">,
 ): string {
-  if (thisRun.rows > 0 || (inAll.rows === 0 && absentBytes === 0)) return `Imported ${description}`;
+  if (inAll.rows === 0 && absentBytes === 0) return `${description} has no rows after its header`;
+  if (thisRun.rows > 0) return `Imported ${description}`;
   if (absentBytes > 0) return `${description} was not read, and a part of it is not in the store`;
   return `${description} is already imported; it has no new rows`;
 }

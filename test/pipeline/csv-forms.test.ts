@@ -46,6 +46,8 @@ const forms: readonly (readonly [name: string, text: string])[] = [
   ["the header in a comment, as numpy writes it", `# ${table(",")}`],
   ["the header in a comment, with semicolons", `#${table(";")}`],
   ["CR alone", table(",", [cells], "\r")],
+  ["CR alone after a line sep= that ends with CR and LF", `sep=;\r\n${table(";", [withCommas(cells)], "\r")}`],
+  ["CR and LF after a line sep= that ends with CR alone", `sep=;\r${table(";", [withCommas(cells)], "\r\n")}`],
   ["CR alone, semicolons and a line sep=", `sep=;\r${table(";", [withCommas(cells)], "\r")}`],
   [
     "units in the header",

@@ -191,6 +191,16 @@ test("a missing value is counted and makes no record", async () => {
   expect(batch?.batch).toMatchObject({ recordCount: 0, gpus: [], tally: { rows: 2, missing: 2, samples: 0 } });
 });
 
+test("columns that become metrics outside the catalogue are named, with the metric that may have been meant", async () => {
+  const path = folder.write(`${wideHeader},memory_used [MB],gpu_utilisation,fan_rpm\n${time},0,GPU-0,h,30,,1,2,3`);
+  const source = await openCsvSource(path);
+  expect(source.ownColumns).toEqual([
+    '"memory_used [MB]" (memory.used is read in MiB or GiB or TiB, not in MB)',
+    '"gpu_utilisation" (did you mean gpu_utilization?)',
+    '"fan_rpm"',
+  ]);
+});
+
 test("a wide row keeps its good cells when one is bad, and the source names the columns that it cannot read", async () => {
   const rows = [`${time},0,GPU-0,h,30,9999999,535.1,fast,SN1`, `${time},1,GPU-1,h,N/A,,535.1,slow,`];
   const path = folder.write([`${wideHeader},driver_version,fan,DCGM_FI_DEV_SERIAL`, ...rows].join("\n"));

@@ -14,6 +14,7 @@ const source: ReplayableSource = {
   description: "a file of 100 bytes",
   whole: range(0, 100),
   unreadColumns: [],
+  ownColumns: [],
   read: () => unread(),
   planRanges: () => unread(),
 };

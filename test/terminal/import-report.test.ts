@@ -3,7 +3,10 @@ import { makeBatch } from "../../dev/make-batch.ts";
 import { nextSteps } from "../../src/terminal/next-steps.ts";
 import { addStored, emptyFigures, importReportText } from "../../src/terminal/import-report.ts";
 
-const report = { description: "file.csv", seconds: 1, deadLetters: 0, absentBytes: 0, next: [] };
+const report = {
+  ...{ description: "file.csv", seconds: 1, deadLetters: 0, absentBytes: 0, next: [] },
+  ...{ unreadColumns: [], ownColumns: [] },
+};
 const figures = { ...emptyFigures(), rows: 9, samples: 5, duplicates: 2 };
 
 test("the report of an import counts conflicting values and names the columns that were not read", () => {
@@ -23,7 +26,7 @@ test("this run counts the conflicts and rejections that the store finds between 
 
 test("a report ends with the commands to go on with, ready to copy", () => {
   const next = nextSteps({ url: "http://localhost:9090", clusterId: "lab", csvFile: "my file.csv" });
-  expect(importReportText({ ...report, thisRun: figures, inAll: figures, unreadColumns: [], next })).toEndWith(
+  expect(importReportText({ ...report, thisRun: figures, inAll: figures, next })).toEndWith(
     `
 Next, in another terminal:
   bun run telemetry --url http://localhost:9090 hosts
@@ -36,8 +39,19 @@ Next, in another terminal:
   expect(nextSteps(plain).at(-1)).toBe("bun run verify --csv fleet.csv");
 });
 
+test("a report names the columns that became metrics outside the catalogue, and says if a file has no rows", () => {
+  const ownColumns = ['"memory_used [MB]" (memory_used is read in MiB, not in MB)', ...Array<string>(25).fill('"x"')];
+  const text = importReportText({ ...report, thisRun: figures, inAll: figures, ownColumns });
+  expect(text).toContain(`  not in the catalogue, stored under their own names:\n    ${ownColumns[0]}\n    "x"\n`);
+  expect(text).toContain('    "x"\n    and 6 more\n');
+  const empty = { ...emptyFigures() };
+  expect(importReportText({ ...report, thisRun: empty, inAll: empty })).toStartWith(
+    "\nfile.csv has no rows after its header\n",
+  );
+});
+
 test("without conflicts and unread columns, a report has no lines about them", () => {
-  const text = importReportText({ ...report, thisRun: figures, inAll: figures, unreadColumns: [] });
+  const text = importReportText({ ...report, thisRun: figures, inAll: figures });
   expect(text).toMatch(/duplicates\s+2\n/);
   expect(text).not.toMatch(/conflicting|not read/);
 });

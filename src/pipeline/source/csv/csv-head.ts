@@ -14,37 +14,50 @@ export interface CsvHead {
   readonly header: Position;
 }
 
+/** A short first line, and its end. */
+const firstLine = /^([^\r\n]{1,16})(?:\r\n|\r|\n)/;
 const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
 
 /** Finds the header: the first line that is neither blank nor a comment, after a byte order mark and a line `sep=;`.
  *  @param window begins at the start of the file
  *  @throws UnusableSource if the file has another format or no header, or cannot be read */
 export async function readHead(window: FileWindow, path: string): Promise<CsvHead> {
-  await readFirstLine(window);
+  await readLine(window, 0);
   refuseOtherFormat(window.bytes, path);
-  const hasMark = byteOrderMark.equals(window.bytes.subarray(0, byteOrderMark.length));
-  const start = hasMark ? byteOrderMark.length : 0;
-  const hasReturns = hasCarriageReturns(window.bytes.subarray(start));
+  const { named, rows } = await afterDelimiterLine(window);
+  const hasReturns = hasCarriageReturns(window.bytes.subarray(rows.offset));
   const lineEnd = hasReturns ? carriageReturn : lineFeed;
-  let named: Delimiter | undefined;
-  for (let at: Position = { offset: start, line: 1 }; ;) {
+  for (let at = rows; ;) {
     const line = await lineAt(window, at.offset, lineEnd);
     if (line === undefined) throw new UnusableSource(`${path} is empty; a CSV file begins with a header line.`);
     const text = line.bytes.toString().replace(/\r$/, "");
-    if (at.offset === start) named = delimiterNamedBy(text.trim());
-    const isNaming = at.offset === start && named !== undefined;
     const form = { delimiter: named ?? delimiterOf(text), hasCarriageReturns: hasReturns };
     if (text.startsWith("#") && looksLikeHeader(text.slice(1).split(form.delimiter))) {
       return { form, header: { ...at, offset: at.offset + 1 } };
     }
-    if (text !== "" && !text.startsWith("#") && !isNaming) return { form, header: at };
+    if (text !== "" && !text.startsWith("#")) return { form, header: at };
     at = { offset: line.next, line: at.line + 1 };
   }
 }
 
-/** Reads until the first line is in memory. */
-async function readFirstLine(window: FileWindow): Promise<void> {
-  while (!window.atEnd && window.bytes.length <= defaultRowMaxBytes && !window.bytes.includes(lineFeed)) {
+/** Reads a byte order mark and a line that names the delimiter. The line may have another end than the lines that follow.
+ *  @returns the position of what follows, whose first line is then in memory */
+async function afterDelimiterLine(
+  window: FileWindow,
+): Promise<{ readonly named: Delimiter | undefined; readonly rows: Position }> {
+  const hasMark = byteOrderMark.equals(window.bytes.subarray(0, byteOrderMark.length));
+  const start = hasMark ? byteOrderMark.length : 0;
+  const [line = "", lineText = ""] = firstLine.exec(window.bytes.subarray(start).toString("latin1")) ?? [];
+  const named = delimiterNamedBy(lineText.trim());
+  if (named === undefined) return { named, rows: { offset: start, line: 1 } };
+  const rows = { offset: start + line.length, line: 2 };
+  await readLine(window, rows.offset);
+  return { named, rows };
+}
+
+/** Reads until the line at the offset is in memory. */
+async function readLine(window: FileWindow, offset: number): Promise<void> {
+  while (!window.atEnd && window.bytes.length <= defaultRowMaxBytes && !window.bytes.includes(lineFeed, offset)) {
     await window.advance(0);
   }
 }

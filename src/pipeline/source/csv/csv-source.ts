@@ -13,6 +13,7 @@ import type { OpenContent } from "../file/file-content.ts";
 import type { ChooseId } from "../file-ids.ts";
 import { fileIds, type FileLook } from "../file/file-look.ts";
 import { GpuCache } from "../labels/gpu-cache.ts";
+import { ownColumnsOf } from "./own-columns.ts";
 import { LastRow } from "./last-row.ts";
 import { LineNumbers, type RangeLines } from "./line-numbers.ts";
 import { type OpenedCsv, openCsv } from "./open-csv.ts";
@@ -127,6 +128,10 @@ export class CsvSource implements ReplayableSource {
 
   get unreadColumns(): readonly string[] {
     return [...this.unread];
+  }
+
+  get ownColumns(): readonly string[] {
+    return ownColumnsOf(this.file.opened.layout);
   }
 
   /** A row belongs to the range in which it starts. A range must begin and end between rows, such as at the end of a

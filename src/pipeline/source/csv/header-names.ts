@@ -36,10 +36,15 @@ export function spellingWithUnit(
   columnName: string,
   spellingOf: (name: string) => Spelling | undefined,
 ): Spelling | undefined {
-  const [, name = "", bracketed, parenthesized] = nameAndUnit.exec(columnName) ?? [];
+  const { name, unit } = partsOf(columnName);
   const spelling = spellingOf(name);
-  const unit = bracketed ?? parenthesized;
   if (spelling === undefined || unit === undefined || spelling.dialect === "nvidia-smi") return undefined;
-  const scale = scaleOfUnit(metrics[spelling.metricIndex]?.unit ?? "", unit.trim());
+  const scale = scaleOfUnit(metrics[spelling.metricIndex]?.unit ?? "", unit);
   return scale === undefined ? undefined : { ...spelling, scale, isAmbiguous: false };
+}
+
+/** A column's name without its unit, and the unit, if it has one in brackets. */
+export function partsOf(columnName: string): { readonly name: string; readonly unit: string | undefined } {
+  const [, name = columnName, bracketed, parenthesized] = nameAndUnit.exec(columnName) ?? [];
+  return { name, unit: (bracketed ?? parenthesized)?.trim() };
 }

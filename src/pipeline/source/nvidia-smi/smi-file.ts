@@ -38,6 +38,7 @@ export class SmiFile implements ReplayableSource {
   readonly description: string;
   readonly whole: Range;
   readonly unreadColumns: readonly string[] = [];
+  readonly ownColumns: readonly string[] = [];
 
   /** Opens a file as it is now: bytes that are appended later are not read. @throws UnusableSource if it cannot be read */
   static async open(options: SmiFileOptions): Promise<SmiFile> {
