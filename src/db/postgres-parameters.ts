@@ -61,10 +61,12 @@ export function takeSessionParameters(url: URL): SessionParameters {
 
 /** The client has to know this limit: a call waits for its statement at least as long. */
 function takeStatementTimeout(searchParams: URLSearchParams): number | undefined {
-  const text = searchParams.get("statement_timeout");
-  searchParams.delete("statement_timeout");
-  if (text === null) return undefined;
-  const [, digits, unit = ""] = /^(\d{1,9}) ?([a-z]*)$/.exec(text) ?? [];
+  const names = [...searchParams.keys()].filter((name) => name.toLowerCase() === "statement_timeout");
+  const [text, ...others] = new Set(names.flatMap((name) => searchParams.getAll(name)));
+  for (const name of names) searchParams.delete(name);
+  if (text === undefined) return undefined;
+  if (others.length > 0) throw refusal("statement_timeout has several values: keep one of them");
+  const [, digits, unit = ""] = /^(\d{1,10}) ?([a-z]*)$/.exec(text) ?? [];
   const ms = Number(digits) * (msOfUnit[unit] ?? NaN);
   if (ms >= 1 && ms <= 2 ** 31 - 1) return ms;
   throw refusal(

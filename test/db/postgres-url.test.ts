@@ -52,6 +52,8 @@ test.each([
 test.each([
   ["statement_timeout=40000", 40_000],
   ["statement_timeout=40s", 40_000],
+  ["Statement_Timeout=40s&statement_timeout=40s", 40_000],
+  ["statement_timeout=2147483647", 2_147_483_647],
   ["statement_timeout=2%20min&prepare=false", 120_000],
   ["", undefined],
 ])("with %p, a statement may take %p ms", (query, ms) => {
@@ -87,6 +89,8 @@ test.each([
   ["schema=a&search_path=b", "exclude each other"],
   ["schema=a&currentSchema=b", "exclude each other"],
   ["schema=", "schema is empty"],
+  ["statement_timeout=40s&STATEMENT_TIMEOUT=50s", "statement_timeout has several values: keep one of them"],
+  ["statement_timeout=2147483648", "must be a time above 0"],
   ["statement_timeout=0", "must be a time above 0"],
   ["statement_timeout=1d", 'statement_timeout is "1d", and must be'],
   ["client_encoding=latin1", "client_encoding must be UTF8"],

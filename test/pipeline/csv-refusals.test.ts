@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
+import { gzipSync } from "node:zlib";
 import { CsvFolder, openCsvSource } from "../support/csv-reading.ts";
 
 const folder = new CsvFolder();
@@ -59,6 +60,19 @@ test.each([
   await expect(openCsvSource(path)).rejects.toThrow(
     `${path} is packed with ${packer}, not CSV: unpack it first, or pack it with gzip or zstd, which are read as they are.`,
   );
+});
+
+test.each([
+  ["packed twice", gzipSync(gzipSync("timestamp,gpu_id")), "is packed twice, not CSV: unpack it once."],
+  ["packed with gzip within zstd", Bun.zstdCompressSync(gzipSync("x")), "is packed twice, not CSV: unpack it once."],
+  [
+    "an archive, packed",
+    gzipSync(`${"a.csv".padEnd(257, "\0")}ustar\0${"\0".repeat(250)}`),
+    "is an archive made by tar, not CSV: take its files out, and give each by itself.",
+  ],
+])("a file that is %s is refused with what to do", async (_, content, message) => {
+  const path = folder.write(Buffer.from(content));
+  await expect(openCsvSource(path)).rejects.toThrow(`${path} ${message}`);
 });
 
 test("columns separated by colons are refused by their delimiter, not by a list of missing columns", async () => {

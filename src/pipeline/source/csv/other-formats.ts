@@ -18,6 +18,12 @@ const formats: readonly Format[] = [
   { begins: /^(?:ARROW1|FEA1)/, name: "is an Arrow file", advice: asCsv },
   { begins: "SQLite format 3", name: "is an SQLite database", advice: "export its table as CSV in UTF-8" },
   { begins: /^BZh\d1AY&SY/, name: "is packed with bzip2", advice: unpacked },
+  { begins: /^(?:\x1f\x8b\x08|\x28\xb5\x2f\xfd)/, name: "is packed twice", advice: "unpack it once" },
+  {
+    begins: /^[\s\S]{257}ustar/,
+    name: "is an archive made by tar",
+    advice: "take its files out, and give each by itself",
+  },
   { begins: "\xfd7zXZ", name: "is packed with xz", advice: unpacked },
   { begins: "\x04\x22\x4d\x18", name: "is packed with lz4", advice: unpacked },
   { begins: "7z\xbc\xaf", name: "is packed with 7-Zip", advice: unpacked },
@@ -44,7 +50,7 @@ const formats: readonly Format[] = [
     advice: "set DCGM_TARGETS to the exporter's address instead, or convert it to CSV",
   },
 ];
-const headBytes = 256;
+const headBytes = 512;
 
 /** @throws UnusableSource if the file's first bytes are those of another format, with what to do about it */
 export function refuseOtherFormat(bytes: Buffer, path: string): void {
