@@ -7,6 +7,7 @@ import { readSeriesSelector, selectsSeries, splitNames } from "../../src/domain/
 import { checkGpu } from "./check-gpu.ts";
 import { occupantsText, type Output } from "./output.ts";
 import { fittingMetrics, showRows, spareColumns } from "./show-rows.ts";
+import { unmatchedNames } from "./unmatched-names.ts";
 
 /** A list's filters, under the names of the command line. */
 export interface Filters {
@@ -37,6 +38,7 @@ export function queryOf({ gpu, parent, cluster, host, model, namespace, limit }:
 /** Shows the GPUs that match the filters. @throws GatewayError, GatewayUnreachable */
 export async function gpus(output: Output, filters: StateFilters): Promise<void> {
   await checkGpus(output, filters);
+  await tellUnknown(output, filters);
   const query = { ...queryOf(filters), ...defined({ state: filters.state }) };
   const answer = await answerOf(output.gateway.GET("/api/v1/gpus", { params: { query } }));
   const columns = ["hostname", "id", ...columnsIn(answer.data, migColumns), "uuid", "name", "status"];
@@ -48,6 +50,7 @@ export async function gpus(output: Output, filters: StateFilters): Promise<void>
 
 /** Shows the hosts that match the filters. @throws GatewayError, GatewayUnreachable */
 export async function hosts(output: Output, filters: StateFilters): Promise<void> {
+  await tellUnknown(output, filters);
   const query = { ...queryOf(filters), ...defined({ state: filters.state }) };
   const answer = await answerOf(output.gateway.GET("/api/v1/hosts", { params: { query } }));
   const counts = [
@@ -64,6 +67,7 @@ export async function hosts(output: Output, filters: StateFilters): Promise<void
 /** Shows the newest record of each GPU that matches the filters. @throws GatewayError, GatewayUnreachable */
 export async function latest(output: Output, filters: Filters & { readonly metrics?: string }): Promise<void> {
   await checkGpus(output, filters);
+  await tellUnknown(output, filters);
   const { metrics } = filters;
   const query = { limit: 10_000, ...queryOf(filters), ...defined({ metrics }) };
   const { data } = await answerOf(output.gateway.GET("/api/v1/telemetry/latest", { params: { query } }));
@@ -86,6 +90,7 @@ export async function latest(output: Output, filters: Filters & { readonly metri
 /** Shows the series that the newest records have. @throws GatewayError, GatewayUnreachable */
 export async function series(output: Output, filters: Filters & { readonly metric?: string }): Promise<void> {
   await checkGpus(output, filters);
+  await tellUnknown(output, filters);
   const query = { ...queryOf(filters), ...defined({ metric: filters.metric }) };
   const { data } = await answerOf(output.gateway.GET("/api/v1/metrics/series", { params: { query } }));
   showRows(data, ["name", "records", "last_seen_at"], output);
@@ -109,6 +114,13 @@ export function tellAge(rows: readonly { readonly status: string; readonly last_
 export async function checkGpus(output: Output, { gpu, parent }: Filters): Promise<void> {
   await checkGpu(output, gpu);
   await checkGpu(output, parent);
+}
+
+/** Says on standard error which of the filters' names the fleet does not have now. */
+async function tellUnknown({ gateway }: Output, { cluster, host, namespace }: Filters): Promise<void> {
+  const listOf = (name: string | undefined) => (name === undefined ? undefined : [name]);
+  const bounds = defined({ clusters: listOf(cluster), hosts: listOf(host), namespaces: listOf(namespace) });
+  for (const sentence of await unmatchedNames(gateway, bounds)) printError(sentence);
 }
 
 /** What a MIG instance has in addition to a GPU. */

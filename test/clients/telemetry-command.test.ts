@@ -70,6 +70,19 @@ test("prints GPUs as a table and as JSON, hosts as JSON, and newest records as a
   expect((await run("latest")).text).toContain("300.5");
 });
 
+test("a filter's name that the fleet does not have is named, in front of the empty list", async () => {
+  const { status, errors, text } = await run("latest", "--host", "host-cly", "--cluster", "none");
+  expect({ status, errors }).toEqual({
+    status: 0,
+    errors: "no cluster none is known yet\nno host host-cly is known yet\n",
+  });
+  expect(text).toContain("0 rows");
+  for (const command of ["gpus", "hosts", "series"]) {
+    expect((await run(command, "--host", "host-cly")).errors).toContain("no host host-cly is known yet\n");
+  }
+  expect((await run("latest", "--host", "host-cli")).errors).toBe("");
+});
+
 test("lists of GPUs and hosts say how old the newest record is if that is long ago: their status compares with it", async () => {
   for (const command of ["gpus", "hosts"]) {
     expect((await run(command)).errors).toMatch(
