@@ -38,6 +38,18 @@ export function occupantsText(occupants: readonly Partial<Workload>[]): string {
 /** A value as a text that is safe on a terminal: characters that deceive are escaped, because the telemetry could contain them. */
 export function cellOf(value: unknown): string {
   if (value === undefined || value === null) return "";
+  if (typeof value === "number") return numberText(value);
   const text = typeof value === "string" ? value : JSON.stringify(value);
   return visible(text);
+}
+
+/** Longer numbers are averages with the digits of a division. */
+const exactMax = 12;
+
+/** A number as it is, or to four decimals if it is long; `--json` has all digits. */
+function numberText(value: number): string {
+  const text = String(value);
+  const isLong = text.length > exactMax && !Number.isInteger(value);
+  if (!isLong) return text;
+  return String(Math.abs(value) < 1 ? Number(value.toPrecision(4)) : Number(value.toFixed(4)));
 }
