@@ -18,7 +18,8 @@ const formats: readonly Format[] = [
   { begins: /^(?:ARROW1|FEA1)/, name: "is an Arrow file", advice: asCsv },
   { begins: "SQLite format 3", name: "is an SQLite database", advice: "export its table as CSV in UTF-8" },
   { begins: /^BZh\d1AY&SY/, name: "is packed with bzip2", advice: unpacked },
-  { begins: /^(?:\x1f\x8b\x08|\x28\xb5\x2f\xfd)/, name: "is packed twice", advice: "unpack it once" },
+  { begins: "\x1f\x8b\x08", name: "is packed twice", advice: "unpack it once" },
+  { begins: "\x28\xb5\x2f\xfd", name: "is packed twice", advice: "unpack it once" },
   {
     begins: /^[\s\S]{257}ustar/,
     name: "is an archive made by tar",
