@@ -61,7 +61,7 @@ export class FlushTransaction {
     return this.conflicting;
   }
 
-  /** Reads the mark of etcd's history, because the cache says nothing of another one. */
+  /** Reads the mark of the history of etcd that the cache is about. */
   private addMark(history: EtcdHistory): void {
     const { markKey } = history;
     if (markKey === undefined) return;
