@@ -119,7 +119,7 @@ test.each<[form: string, type: string, body: string]>([
 test("a record that cannot be used affects no other: the answer and the quarantine say why", async () => {
   const sent = [
     ...[record(0), record(1, { timestamp: "yesterday" }), record(2, { gpu_utilization: 345 })],
-    ...[{ gpu_utilization: 1 }, 7, record(3, { uuid: "[N/A]" }), record(4, { occupants: [{ pod: "a" }] })],
+    ...[{ gpu_utilization: 1 }, 7, record(3, { uuid: "[N/A]" }), record(4, { occupants: ["a"] })],
   ];
   const { status, data } = await json(sent);
   expect({ status, ...data }).toMatchObject({
@@ -194,6 +194,19 @@ test("members that are metrics outside the catalogue, nested or labelled are rea
   // a record of an answer is a record of a push
   const [answered] = await stored();
   expect((await json([answered])).data).toMatchObject({ records: 1, rejected: [] });
+  expect(await stored()).toEqual([answered as Record<string, unknown>]);
+});
+
+test("a pushed record has all workloads that it lists, and is the same when its answer is pushed", async () => {
+  const shared = [
+    { container: "a", pod: "job-1", namespace: "ml" },
+    { container: "b", pod: "job-2", namespace: "ml" },
+  ];
+  const listed = record(0, { ...shared[0], occupants: shared, labels_raw: 'serial="17",job="dcgm, all"' });
+  expect((await json([listed])).data).toMatchObject({ records: 1, samples: 1, duplicate_messages: 0, unread: [] });
+  const [answered] = await stored();
+  expect(answered).toMatchObject({ ...shared[0], occupants: shared });
+  expect((await json([answered])).data).toMatchObject({ records: 1, unread: [] });
   expect(await stored()).toEqual([answered as Record<string, unknown>]);
 });
 

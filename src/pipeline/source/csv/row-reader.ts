@@ -10,6 +10,7 @@ import { type CustomColumn, type Layout, type LongLayout, normalName, type WideL
 import { type FieldError, invalidText, missingField } from "../../../domain/field-rules.ts";
 import { type Rejections, type RowPlace, wrongColumnCount } from "./rejections.ts";
 import { cell, type RowIdentity, RowIdentityReader } from "./row-identity.ts";
+import { namedWorkload } from "./row-workload.ts";
 import { type Sample, SampleRecorder } from "../labels/sample-recorder.ts";
 import { labelsAbout, namedSeries, type NamedSeries } from "../labels/series-labels.ts";
 import { readMeasuredValue } from "../../../domain/measured-value.ts";
@@ -63,9 +64,10 @@ export class RowReader {
     this.numberColumns = parts.layout.hasDecimalCommas ? numberColumnsOf(parts.layout) : undefined;
   }
 
-  /** @returns the GPU, workload and metric of a long row, even if its value is missing or rejected; undefined for a wide
+  /** @param occupants workloads that hold the device of a wide row, besides the one that its cells name
+   *  @returns the GPU, workload and metric of a long row, even if its value is missing or rejected; undefined for a wide
    *  row, a row that reports a label or has series labels, a repeated header, or a row that is rejected as a whole */
-  read(written: readonly string[], place: RowPlace): RecognizedRow | undefined {
+  read(written: readonly string[], place: RowPlace, occupants: readonly Workload[] = []): RecognizedRow | undefined {
     const { layout, builder } = this.parts;
     if (written.length !== layout.header.length) {
       this.reject(place, wrongColumnCount(written.length, layout.header.length));
@@ -81,7 +83,8 @@ export class RowReader {
     builder.count("rows");
     builder.moveTo(place.line, place.start);
     if (layout.form === "long") return this.readLong(layout, fields, { place, identity });
-    this.readWide(layout, fields, { place, identity });
+    const hasValue = this.readWide(layout, fields, { place, identity });
+    if (hasValue) this.share(identity, occupants);
     return undefined;
   }
 
@@ -128,32 +131,41 @@ export class RowReader {
     return hasLabels(labels) ? undefined : { device, board, workload, metric, spelling };
   }
 
-  private readWide(layout: WideLayout, fields: readonly string[], row: IdentifiedRow): void {
+  /** @returns whether the row has a value */
+  private readWide(layout: WideLayout, fields: readonly string[], row: IdentifiedRow): boolean {
     const { series } = row.identity;
     let lastMetric = -1;
+    let values = 0;
     for (const { column, spelling } of layout.metricColumns) {
       const { metricIndex: metric } = spelling;
       if (metric === lastMetric) continue; // a column with another spelling has had the value
       const labels = labelsAbout(metrics[metric]?.name ?? "", series);
       const hasValue = this.addValue(row, column, { metric, labels, spelling, text: fields[column] ?? "" });
       if (hasValue) lastMetric = metric;
+      values += Number(hasValue);
     }
     for (const { column, name, series: named } of layout.customColumns) {
       const text = fields[column] ?? "";
       const { metric, spelling } = named;
       const about = labelsAbout(typeof metric === "number" ? (metrics[metric]?.name ?? "") : metric, series);
       const labels = hasLabels(named.labels) ? { ...named.labels, ...about } : about;
-      if (typeof metric === "number") this.addValue(row, column, { metric, labels, spelling, text });
-      else this.addCustom(row, { column, name }, { metric, labels, spelling, text });
+      const hasValue =
+        typeof metric === "number"
+          ? this.addValue(row, column, { metric, labels, spelling, text })
+          : this.addCustom(row, { column, name }, { metric, labels, spelling, text });
+      values += Number(hasValue);
     }
+    return values > 0;
   }
 
-  /** Adds the value of a column that may not be that of a metric: a text is no error, and an empty cell is no missing value. */
-  private addCustom(row: IdentifiedRow, { column, name }: Pick<CustomColumn, "column" | "name">, cell: Cell): void {
+  /** Adds the value of a column that may not be that of a metric: a text is no error, and an empty cell is no missing value.
+   *  @returns whether the cell has a value */
+  private addCustom(row: IdentifiedRow, { column, name }: Pick<CustomColumn, "column" | "name">, cell: Cell): boolean {
     const { layout, onUnread } = this.parts;
     const value = readValue(cell.metric, cell.text);
     if (typeof value === "number") this.add(row, layout.header[column] ?? "", { ...cell, value });
     else if (value !== "missing") onUnread(name);
+    return typeof value === "number";
   }
 
   /** Adds the value of a cell, or counts it as missing, or rejects it.
@@ -182,6 +194,13 @@ export class RowReader {
   private describe({ board, timeMs }: RowIdentity, label: readonly [name: string, text: string]): void {
     const { gpus, shiftMs } = this.parts;
     this.recorder.describe(gpus.withLabel(board, label), timeMs + shiftMs);
+  }
+
+  /** Adds workloads to the record of a row that has values. A row whose board metrics belong to another device than its own names one
+   *  workload. */
+  private share({ device, board, timeMs }: RowIdentity, occupants: readonly Workload[]): void {
+    if (device !== board) return;
+    this.recorder.share(device, timeMs + this.parts.shiftMs, occupants.map(namedWorkload));
   }
 
   private isHeader(fields: readonly string[]): boolean {

@@ -36,12 +36,13 @@ export class RowWorkloadReader {
     const isSame = container === lastCells.container && pod === lastCells.pod && namespace === lastCells.namespace;
     if (isSame) return this.lastWorkload;
     this.lastCells = { container, pod, namespace };
-    this.lastWorkload = workloadOf(this.lastCells);
+    this.lastWorkload = namedWorkload(this.lastCells);
     return this.lastWorkload;
   }
 }
 
-function workloadOf({ container, pod, namespace }: Workload): Workload {
+/** The workload that texts name; `noWorkload` if they mean no value, or if the pod is that of an exporter. */
+export function namedWorkload({ container, pod, namespace }: Workload): Workload {
   const workload = { container: valueOf(container), pod: valueOf(pod), namespace: valueOf(namespace) };
   const isEmpty = workloadFields.every((field) => workload[field] === "");
   return isEmpty || isExporter(workload) ? noWorkload : workload;

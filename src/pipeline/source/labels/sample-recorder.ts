@@ -1,6 +1,6 @@
 import type { BatchBuilder } from "../../../domain/batch-builder.ts";
 import type { FieldError } from "../../../domain/field-rules.ts";
-import type { Gpu } from "../../../domain/gpu.ts";
+import type { Gpu, Workload } from "../../../domain/gpu.ts";
 import { metrics } from "../../../domain/metrics.ts";
 import { seriesNameOf } from "../../../domain/series-of-metric.ts";
 import type { RowSubject } from "./gpu-cache.ts";
@@ -45,6 +45,13 @@ export class SampleRecorder {
   describe(gpu: Gpu, timeMs: number): void {
     const { builder } = this;
     builder.describe(builder.record(builder.gpuIndex(gpu, this.gpuHint), timeMs, 0));
+  }
+
+  /** Adds workloads to the record of a device that has values. */
+  share(gpu: Gpu, timeMs: number, workloads: readonly Workload[]): void {
+    const { builder } = this;
+    for (const workload of workloads)
+      builder.record(builder.gpuIndex(gpu, this.gpuHint), timeMs, builder.workloadIndex(workload));
   }
 
   private recordOf(

@@ -1,9 +1,15 @@
+import { invalidText } from "../../../domain/field-rules.ts";
+import type { Workload } from "../../../domain/gpu.ts";
+import { workloadFields } from "../labels/labels.ts";
+
 /** The columns of a record, and the text of each. */
 export interface RecordCells {
   readonly names: readonly string[];
   readonly texts: readonly string[];
   /** The cluster that it names. */
   readonly clusterId: string | undefined;
+  /** The workloads that it lists, if several share its device. */
+  readonly occupants: readonly Workload[];
   /** The names of members that are neither texts nor numbers. */
   readonly unread: readonly string[];
 }
@@ -18,13 +24,31 @@ export function cellsOf(value: unknown): RecordCells | undefined {
   if (!isObject(value)) return undefined;
   const cells = { names: [] as string[], texts: [] as string[], unread: [] as string[] };
   let clusterId: string | undefined;
+  let occupants: readonly Workload[] = [];
   for (const [name, member] of Object.entries(value)) {
     if (name === "cluster_id" && typeof member === "string") clusterId = member;
+    else if (name === "occupants" && isWorkloads(member)) occupants = member.map(workloadOf);
     else if (nested.has(name) && isObject(member))
       for (const [inner, cell] of Object.entries(member)) add(cells, inner, cell);
     else if (!derived.has(name)) add(cells, name, member);
   }
-  return { ...cells, clusterId };
+  return { ...cells, clusterId, occupants };
+}
+
+type ListedWorkload = Readonly<Partial<Record<keyof Workload, string>>>;
+
+function isWorkloads(value: unknown): value is readonly ListedWorkload[] {
+  return Array.isArray(value) && value.every(isWorkload);
+}
+
+function isWorkload(value: unknown): boolean {
+  const isName = (text: unknown): boolean =>
+    text === undefined || (typeof text === "string" && invalidText("occupants", text) === undefined);
+  return isObject(value) && workloadFields.every((field) => isName(value[field]));
+}
+
+function workloadOf({ container = "", pod = "", namespace = "" }: ListedWorkload): Workload {
+  return { container, pod, namespace };
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

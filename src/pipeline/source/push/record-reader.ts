@@ -52,7 +52,7 @@ export class RecordReader {
     for (const name of cells.unread) this.unread.add(name);
     const reader = this.readerFor(cells);
     if ("reason" in reader) return this.reject(place, reader);
-    reader.read(cells.texts, place);
+    reader.read(cells.texts, place, cells.occupants);
   }
 
   takeBatch(): RecordBatch {
