@@ -16,6 +16,8 @@ import { addMcp } from "./telemetry/mcp.ts";
 import { addCompletions } from "./telemetry/completions/completions-command.ts";
 import { addClusters } from "./telemetry/clusters.ts";
 import { addExport } from "./telemetry/export.ts";
+import { addImport } from "./telemetry/import.ts";
+import { UsageError } from "./telemetry/usage-error.ts";
 import { history } from "./telemetry/history.ts";
 import {
   deadLetters,
@@ -27,7 +29,7 @@ import {
   rejections,
 } from "./telemetry/pipeline.ts";
 import { gpus, hosts, latest, series } from "./telemetry/fleet.ts";
-import { createKey, type KeyOptions, listKeys, makeKey, revokeKey, rotateKey, UsageError } from "./telemetry/keys.ts";
+import { createKey, type KeyOptions, listKeys, makeKey, revokeKey, rotateKey } from "./telemetry/keys.ts";
 import type { Output } from "./telemetry/output.ts";
 import { endSession, listSessions, whoAmI } from "./telemetry/people.ts";
 import { scaling } from "./telemetry/scaling.ts";
@@ -39,7 +41,7 @@ import { watch } from "./telemetry/watch.ts";
 import { watchFaults } from "./telemetry/faults/watch-faults.ts";
 import { printError } from "../src/terminal/print.ts";
 
-// bun run telemetry -- gpus|hosts|clusters|stats|metrics|latest|history|export|aggregates|coverage|usage|waste|inventory|changes|watch|top|faults|series|services|targets|scaling|queue|rejections|dead-letters|keys|sessions|whoami|mcp|completions
+// bun run telemetry -- gpus|hosts|clusters|stats|metrics|latest|history|export|import|aggregates|coverage|usage|waste|inventory|changes|watch|top|faults|series|services|targets|scaling|queue|rejections|dead-letters|keys|sessions|whoami|mcp|completions
 //   [--json] [--url http://localhost:8080]
 // A gateway that needs a key gets the one of TELEMETRY_KEY, or of the file TELEMETRY_KEY_FILE. TELEMETRY_CA_FILE, TELEMETRY_CERT_FILE and
 // TELEMETRY_CERT_KEY_FILE are for TLS.
@@ -159,6 +161,7 @@ program
   .option("--limit <count>", "maximum number of rows", parseCount)
   .action((options) => coverage(output(), options as object));
 addExport(program, output, rfc3339);
+addImport(program, output);
 addAggregates(program, output, { count: parseCount, time: rfc3339 });
 addUsage(program, output, parseCount);
 addInventory(program, output, parseCount);

@@ -11,6 +11,7 @@ import { cellOf, type Output } from "./output.ts";
 import { showRows } from "./show-rows.ts";
 import { print, printError } from "../../src/terminal/print.ts";
 import { unmatchedNames } from "./unmatched-names.ts";
+import { UsageError } from "./usage-error.ts";
 
 const columns = ["id", "name", "scopes", "selector", "created_at", "expires_at", "revoked_at", "last_used_at"];
 
@@ -138,6 +139,3 @@ function expiryIn(text: string | undefined): number | undefined {
   if (read.ms > Date.now()) return read.ms;
   throw new UsageError(`--expires ${text} is not usable: ${formatTimestamp(read.ms)} has passed`);
 }
-
-/** An option has a value that is not usable. */
-export class UsageError extends Error {}

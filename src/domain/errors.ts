@@ -53,6 +53,12 @@ export class OtherStore extends TelemetryError {
   readonly retryable = false;
 }
 
+/** The folder or store of objects that has the archive does not answer, or refuses. */
+export class ArchiveUnavailable extends TelemetryError {
+  readonly code = "archive_unavailable";
+  readonly retryable = true;
+}
+
 /** etcd did not answer or has no leader, or the connection was lost. The call's change may or may not have been made. */
 export class EtcdUnavailable extends TelemetryError {
   readonly code = "etcd_unavailable";

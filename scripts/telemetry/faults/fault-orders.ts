@@ -1,7 +1,7 @@
 import { answerOf, type FaultOrder, type paths } from "gpu-telemetry-client";
 import { defined } from "../../../src/kit/defined.ts";
 import { print } from "../../../src/terminal/print.ts";
-import { UsageError } from "../keys.ts";
+import { UsageError } from "../usage-error.ts";
 import { cellOf, type Output } from "../output.ts";
 import { showRows } from "../show-rows.ts";
 
