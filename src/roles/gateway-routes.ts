@@ -38,6 +38,7 @@ import { requesterOf } from "../routes/http/access/requester.ts";
 import { compression } from "../routes/http/compression.ts";
 import { crossOrigin } from "../routes/http/cross-origin.ts";
 import { RateLimit, type RateLimitOptions, rateLimit } from "../routes/http/rate-limit.ts";
+import type { ResourceParts } from "../routes/resources/resource.ts";
 import { resources } from "../routes/resources/resources.ts";
 import { liveRoutes } from "../routes/live/live-routes.ts";
 import type { LiveSettings } from "../routes/live/live-settings.ts";
@@ -84,6 +85,7 @@ export interface GatewayOptions extends Omit<ProcessParts, "access"> {
   readonly administration: AccessAdministration;
   /** Undefined: people cannot sign in here. */
   readonly signIn: SignIn | undefined;
+  readonly fleetMetrics: ResourceParts["fleetMetrics"];
   readonly http: HttpOptions;
   readonly graphql: GraphqlSettings;
   readonly webSocket: LiveSettings;

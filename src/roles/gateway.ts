@@ -80,6 +80,7 @@ function partsByConfig(shared: SharedParts) {
     settleAfterMinutes,
     settleHistory,
     clusterId,
+    fleetMetrics: { areServed: config.metricsFleet, staleAfterMs: config.metricsFleetStaleAfterMs },
     webSocket: config,
     graphql: { introspection, graphiql },
   };

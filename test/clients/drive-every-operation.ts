@@ -84,6 +84,8 @@ function callsOf(gateway: GatewayClient, cluster_id: string): Record<Operation, 
     "get /health": async () => Object.keys((await answerOf(gateway.GET("/health"))).components).length,
     "get /health/live": async () => (await answerOf(gateway.GET("/health/live"))).reasons.length,
     "get /health/ready": async () => (await answerOf(gateway.GET("/health/ready"))).reasons.length,
+    "get /metrics/fleet": async () =>
+      (await answerOf(gateway.GET("/metrics/fleet", { parseAs: "text" }))).split("\n").length,
     "get /metrics": async () => (await answerOf(gateway.GET("/metrics", { parseAs: "text" }))).split("\n").length,
     "get /api/v1/gpus": () => counted(gateway.GET("/api/v1/gpus")),
     "get /api/v1/gpus/{uuid}": () => counted(gateway.GET("/api/v1/gpus/{uuid}", { params: { path: { uuid } } })),

@@ -163,6 +163,7 @@ export function gatewayOver(
     damage: new DamagedHistory({ registry: new Registry(), clock, log }),
     settleAfterMinutes: 15,
     settleHistory: true,
+    fleetMetrics: { areServed: true, staleAfterMs: 300_000 },
     inventory,
     faults: new SqlFaultStore(client),
     faultGuide: () => Promise.resolve(guide),

@@ -171,6 +171,7 @@ describe("the OpenAPI document", () => {
       "/health/live",
       "/health/ready",
       "/metrics",
+      "/metrics/fleet",
       "/v1/metrics",
     ]);
   });

@@ -52,6 +52,18 @@ export const apiSettings = {
     description:
       "The label that names the cluster of a series that a Prometheus writes to a gateway; series without it are of CLUSTER_ID",
   }),
+  metricsFleet: Type.Boolean({
+    env: "METRICS_FLEET",
+    default: false,
+    description:
+      "Whether a gateway serves the newest values of all GPUs at /metrics/fleet, for a Prometheus, as dcgm-exporter names them",
+  }),
+  metricsFleetStaleAfterMs: duration({
+    env: "METRICS_FLEET_STALE_AFTER",
+    default: 300_000,
+    minimum: 1000,
+    description: "Time since its newest record after which /metrics/fleet leaves a GPU out",
+  }),
   corsOrigins: Type.Optional(
     Type.Array(Type.String({ pattern: "^(\\*|https?://[^/\\s]+)$" }), {
       env: "CORS_ORIGINS",

@@ -68,7 +68,7 @@ type Success =
   | { readonly rows: TSchema }
   | { readonly single: TSchema }
   | { readonly plain: TSchema; /** The description of a 503 with the same schema. */ readonly plain503?: string }
-  | { readonly text: string }
+  | { readonly text: string; /** Further media types of the text. */ readonly alsoAs?: readonly string[] }
   | { readonly empty: string };
 
 /** A response, with its content by media type. */
@@ -138,9 +138,9 @@ const rowContents = {
 function successResponses(success: Success): Record<number, Documented> & { 200: Documented } {
   if ("empty" in success) return { 200: { description: success.empty } };
   if ("text" in success) {
-    return {
-      200: { description: "Success", content: { "text/plain": { schema: Type.String(), example: success.text } } },
-    };
+    const types = ["text/plain", ...(success.alsoAs ?? [])];
+    const content = types.map((type) => [type, { schema: Type.String(), example: success.text }] as const);
+    return { 200: { description: "Success", content: Object.fromEntries(content) } };
   }
   if ("plain" in success) {
     const { plain, plain503 } = success;

@@ -75,6 +75,8 @@ export interface ResourceParts {
     readonly sessions: SessionAdministration;
     readonly audit: Pick<AuditStore, "list">;
   };
+  /** METRICS_FLEET and METRICS_FLEET_STALE_AFTER. */
+  readonly fleetMetrics: { readonly areServed: boolean; readonly staleAfterMs: number };
   readonly clock: Clock;
 }
 

@@ -5,7 +5,7 @@ import type { GpuBounds } from "../../../src/domain/gpu-bounds.ts";
 import type { OpenStore } from "../../../src/pipeline/store/open-store.ts";
 import { systemClock } from "../../../src/kit/clock.ts";
 import { openMemoryStore } from "../../support/open-store.ts";
-import { begin, cases, storeTeams } from "../../support/two-teams.ts";
+import { begin, cases, stepMs, steps, storeTeams } from "../../support/two-teams.ts";
 import { gatewayOver, type TestGateway } from "../gateway.ts";
 
 const opened: OpenStore[] = [];
@@ -33,7 +33,7 @@ let whole: OpenStore;
 beforeAll(async () => void (whole = await storeOf()));
 
 const range = `start_time=${new Date(begin - 3_600_000).toISOString()}&end_time=${new Date(begin + 3_600_000).toISOString()}`;
-const steps = `start=${begin / 1000}&end=${begin / 1000 + 3600}&step=60`;
+const inSteps = `start=${begin / 1000}&end=${begin / 1000 + 3600}&step=60`;
 /** GPUs that are within for all of the time, or never: what the fleet has of these is exact. */
 const paths = [
   "/api/v1/gpus/own",
@@ -51,7 +51,7 @@ const paths = [
   `/api/v1/telemetry/aggregates?group_by=namespace&${range}`,
   `/api/v1/telemetry/aggregates?group_by=host&resolution=1h&${range}&cluster_id=east`,
   `/api/v1/metrics/series?${range}`,
-  `/api/v1/query_range?query=${encodeURIComponent("sum by (UUID, pod) ({__name__=~'.+'})")}&${steps}`,
+  `/api/v1/query_range?query=${encodeURIComponent("sum by (UUID, pod) ({__name__=~'.+'})")}&${inSteps}`,
   `/api/v1/query?query=DCGM_FI_DEV_GPU_TEMP[1h]&time=${begin / 1000 + 3600}`,
   "/api/v1/clusters/north",
   "/api/v1/clusters/north/stats",
@@ -64,9 +64,13 @@ const sent = async (gateway: TestGateway, path: string, headers: Record<string, 
   return [path, answer.status, [...answer.headers].filter(([name]) => name !== "date"), await answer.text()];
 };
 
+/** Right after the last records, when no GPU is silent. */
+const atEnd = { clock: { ...systemClock, nowMs: () => begin + steps * stepMs } };
+
 describe.each(cases)("a caller with a selector for %s", (_, within) => {
   test("is answered as by a gateway that has nothing else, header by header and byte by byte", async () => {
-    const [bounded, alone] = [boundedGateway(whole, within), boundedGateway(await storeOf(within), undefined)];
+    const own = await storeOf(within);
+    const [bounded, alone] = [boundedGateway(whole, within), boundedGateway(own, undefined)];
     // what was due of a GPU that was not within for all of the time is not what it is where that time is unknown
     const withoutExpected = ([path, status, headers, text]: Sent): Sent => [
       ...([path, status, path.includes("aggregates") ? [] : headers] as [string, number, [string, string][]]),
@@ -79,6 +83,13 @@ describe.each(cases)("a caller with a selector for %s", (_, within) => {
       const path = "/api/v1/telemetry?limit=50";
       expect(await sent(bounded, path, { accept })).toEqual(await sent(alone, path, { accept }));
     }
+    const [boundedNow, aloneNow] = [boundedGateway(whole, within, atEnd), boundedGateway(own, undefined, atEnd)];
+    for (const uuid of ["own", "own-west", "shared", "foreign", "unheld", "none"]) {
+      const path = `/metrics/fleet?gpu_uuid=${uuid}&timestamps=true`;
+      expect(await sent(boundedNow, path)).toEqual(await sent(aloneNow, path));
+    }
+    const [, , , metricsText] = await sent(boundedNow, "/metrics/fleet");
+    expect(metricsText.includes("DCGM_FI_DEV_GPU_TEMP{")).toBe(within.clusters?.includes("north") !== true);
   });
 });
 
@@ -180,6 +191,13 @@ describe("a caller with the selector of a namespace", () => {
         expect([200, 406]).toContain(status);
       }
     }
+  });
+
+  test("finds nothing of others in the fleet's metrics", async () => {
+    const gateway = boundedGateway(whole, { namespaces: ["team-a"] }, atEnd);
+    const [, , , text] = await sent(gateway, "/metrics/fleet");
+    expect(text).toContain('UUID="shared"');
+    expect(text).not.toMatch(/team-[bc]|pod_uid|UUID="(?:foreign|unheld|GPU-0000abcd)"/);
   });
 
   test("gets the same 404 for a GPU of others and for one that does not exist", async () => {

@@ -425,6 +425,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/metrics/fleet": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Newest values of all GPUs, for Prometheus
+         * @description In Prometheus' text format 0.0.4 or OpenMetrics 1.0, as Accept prefers, under the names and labels of dcgm-exporter up to 4.8. GPUs that have been silent for METRICS_FLEET_STALE_AFTER are left out. 404 without METRICS_FLEET=true.
+         */
+        get: operations["getFleetMetrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/write": {
         parameters: {
             query?: never;
@@ -6546,6 +6566,70 @@ export interface operations {
             401: components["responses"]["401"];
             403: components["responses"]["403"];
             406: components["responses"]["406"];
+            421: components["responses"]["421"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    getFleetMetrics: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Only this GPU
+                 * @example GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4
+                 */
+                gpu_uuid?: string;
+                /**
+                 * @description Only the MIG instances of the GPU with this uuid
+                 * @example GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4
+                 */
+                parent_uuid?: string;
+                /**
+                 * @description Only GPUs of this cluster
+                 * @example local-cluster
+                 */
+                cluster_id?: string;
+                /**
+                 * @description Only GPUs of this host
+                 * @example mtv5-dgx1-hgpu-032
+                 */
+                hostname?: string;
+                /**
+                 * @description Only GPUs of this model
+                 * @example NVIDIA H100 80GB HBM3
+                 */
+                model?: string;
+                /**
+                 * @description Only GPUs that this Kubernetes namespace holds
+                 * @example ml-training
+                 */
+                namespace?: string;
+                /** @description true: each sample has the instant of its measurement; false: the reader's time of the scrape counts */
+                timestamps?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example DCGM_FI_DEV_GPU_TEMP{gpu="0",UUID="GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4",device="nvidia0",modelName="NVIDIA H100 80GB HBM3",Hostname="gpu-01",cluster="local-cluster"} 72 */
+                    "text/plain": string;
+                    /** @example DCGM_FI_DEV_GPU_TEMP{gpu="0",UUID="GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4",device="nvidia0",modelName="NVIDIA H100 80GB HBM3",Hostname="gpu-01",cluster="local-cluster"} 72 */
+                    "application/openmetrics-text": string;
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
             421: components["responses"]["421"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];

@@ -41,7 +41,8 @@ function workloadLabels({ namespace, pod, container }: Readonly<Record<"namespac
   };
 }
 
-function propertyLabels(properties: Gpu["properties"]): Record<string, string> {
+/** What else an input says of a device, as labels: under DCGM's name where it has one. */
+export function propertyLabels(properties: Gpu["properties"]): Record<string, string> {
   return Object.fromEntries(
     Object.entries(properties).flatMap(([name, text]) => {
       const label = fieldByProperty.get(name) ?? name;

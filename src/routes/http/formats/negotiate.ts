@@ -38,6 +38,15 @@ export function mediaTypeOf(request: Request): string {
   });
 }
 
+/** The format in which a Prometheus prefers metrics. A reader that takes neither gets the plain text, as of exporters. */
+export function expositionFormatOf(request: Request): "text" | "openmetrics" {
+  const accept = (request.headers.get("accept") ?? "").replace(parameter, "");
+  const best = new Negotiator({ headers: { accept } }).mediaType(["text/plain", openMetrics]);
+  return best === openMetrics ? "openmetrics" : "text";
+}
+
+const openMetrics = "application/openmetrics-text";
+
 /** Content codings, in order of preference. Some clients send that they accept zstd, and cannot read it: undici of Node 20. */
 const encodings = ["gzip", "zstd"] as const;
 export type Encoding = (typeof encodings)[number];

@@ -1,7 +1,7 @@
 import type { TObject } from "@sinclair/typebox";
 import { stringify } from "csv-stringify/sync";
 import { requesterOf } from "../access/requester.ts";
-import { askedBy, Asker, presentAsker } from "../access/asker.ts";
+import { Asker, presentAsker } from "../access/asker.ts";
 import type { Row } from "./columns.ts";
 import { compressedStream } from "./compress.ts";
 import { parquetOf, type RowParts } from "./parquet-rows.ts";
@@ -10,6 +10,7 @@ import { type Paging, pagingHeaders } from "./paging-headers.ts";
 import { headAnswer } from "../head-answer.ts";
 import { rowEncoding, rowHeaders } from "./head-of.ts";
 import type { Format } from "./negotiate.ts";
+import { encoded, streamedBody } from "./streamed-body.ts";
 
 /** Rows that arrive in parts, and the format to write them in. */
 export interface RowAnswer {
@@ -46,7 +47,7 @@ export async function rowAnswer(answer: RowAnswer): Promise<Response> {
   );
   const rows = { first, parts, asker, columns: found };
   const bytes = format === "parquet" ? parquetOf({ ...rows, schema }) : encoded(textsOf(rows));
-  const body = bodyOf(bytes, asker, release);
+  const body = streamedBody(bytes, asker, release);
   const encoding = rowEncoding(request, format);
   const sent = encoding === undefined ? body : compressedStream(body, encoding);
   return new Response(sent, { headers });
@@ -57,57 +58,9 @@ async function beginningOf(parts: RowAnswer["parts"], columns: RowAnswer["column
   return { first, found: typeof columns === "function" ? columns() : columns };
 }
 
-/** @param release called when the stream has ended, in whatever way */
-function bodyOf(
-  chunks: AsyncGenerator<Uint8Array, void>,
-  asker: Asker,
-  release: () => void,
-): ReadableStream<Uint8Array> {
-  const { caller } = asker.requester;
-  let removeListener = (): void => undefined;
-  const leave = (): void => {
-    removeListener();
-    release();
-  };
-  // a stream whose client has left before it was read is not cancelled
-  asker.signal.addEventListener("abort", leave, { once: true });
-  const end = async (): Promise<void> => {
-    leave();
-    asker.leave();
-    await chunks.return();
-  };
-  return new ReadableStream<Uint8Array>(
-    {
-      start: (controller) => {
-        removeListener = caller.onEnd(() => {
-          controller.error(new Error(caller.endText));
-          void end();
-        });
-      },
-      pull: async (controller) => {
-        const { done, value } = await askedBy(asker, () => chunks.next()).catch((error: unknown) => {
-          leave();
-          throw error;
-        });
-        if (caller.hasEnded) return;
-        if (done !== true) return controller.enqueue(value);
-        leave();
-        controller.close();
-      },
-      cancel: end,
-    },
-    { highWaterMark: 0 },
-  );
-}
-
 interface Parts extends RowParts {
   /** The columns of a CSV, whose header is written even if there are no rows; undefined for NDJSON. */
   readonly columns: readonly string[] | undefined;
-}
-
-async function* encoded(texts: AsyncGenerator<string, void>): AsyncGenerator<Uint8Array, void> {
-  const encoder = new TextEncoder();
-  for await (const text of texts) yield encoder.encode(text);
 }
 
 /** The texts of the parts. Empty texts are left out, because a stream does not pull again after an empty text. */

@@ -2,6 +2,7 @@ import { telemetryRecordSchema } from "../../schemas/telemetry-record.ts";
 import { noFields, type Resource } from "../resource.ts";
 import { aggregateSchema } from "./aggregate.ts";
 import { aggregateRoutes } from "./aggregate-routes.ts";
+import { fleetMetricsRoutes } from "./fleet-metrics-routes.ts";
 import { liveFields } from "./live-fields.ts";
 import { otlpAnswerSchema, otlpRoutes } from "./otlp-routes.ts";
 import { pushResultSchema } from "./push-result.ts";
@@ -17,6 +18,7 @@ export const telemetry: Resource = {
   routes: (parts) => [
     telemetryRoutes(parts.viewOf),
     aggregateRoutes(parts.viewOf, parts.clock),
+    fleetMetricsRoutes(parts),
     pushRoutes(parts),
     writeRoutes(parts),
     otlpRoutes(parts),
