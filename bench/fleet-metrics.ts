@@ -29,7 +29,7 @@ const inMebibytes = (bytes: number): string => `${grouped(bytes / 2 ** 20)} MiB`
 async function scrape(url: string, encoding: string): Promise<number> {
   const answer = await fetch(url, { headers: { "accept-encoding": encoding }, decompress: false });
   let bytes = 0;
-  for await (const chunk of answer.body ?? []) bytes += chunk.length;
+  for await (const chunk of answer.body as ReadableStream<Uint8Array>) bytes += chunk.length;
   return bytes;
 }
 

@@ -85,7 +85,7 @@ describe.skipIf(realCsv === undefined)("two gateways on one etcd and one databas
       started.push(startPipeline({ ...shared, ...env }));
       return started.at(-1) as PipelineProcess;
     };
-    gatewayProcesses = [start({ ROLE: "gateway" }), start({ ROLE: "gateway" })];
+    gatewayProcesses = [1, 2].map(() => start({ ROLE: "gateway", METRICS_FLEET: "true" }));
     start({ ROLE: "streamer,collector", CSV_FILE: csv });
     gatewayUrls = await Promise.all(gatewayProcesses.map((gateway) => urlOf(gateway)));
     await Promise.all(gatewayUrls.map((url) => untilLoaded(url)));

@@ -8,7 +8,7 @@ const uuid = "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4";
 
 describe.skipIf(realCsv === undefined)("the client, with the real CSV loaded", () => {
   let gateway: LoadedGateway;
-  beforeAll(async () => void (gateway = await startLoadedGateway()), 90_000);
+  beforeAll(async () => void (gateway = await startLoadedGateway({ METRICS_FLEET: "true" })), 90_000);
   afterAll(() => gateway.stop());
 
   test("calls every operation of the served document", async () => {

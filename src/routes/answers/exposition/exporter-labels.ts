@@ -16,8 +16,8 @@ export class SampleLabels {
     this.texts = workloads.map((workload) => labelText({ ...ofDevice, ...workloadLabels(workload) }));
   }
 
-  /** The labels of a series that has labels of its own. Where these may be labels of devices, too, they count more, and the series is one,
-   *  whoever shares the device: two labels of one name would make Prometheus refuse the whole scrape. */
+  /** The labels of a series that has labels of its own. Where these may be labels of devices, too, they count more, and the series is
+   *  one for all workloads: two labels of one name would make Prometheus refuse the whole scrape. */
   withOwn({ labels, text, tellsSeries }: OwnLabels): readonly string[] {
     if (tellsSeries) return this.texts.map((each) => `${each},${text}`);
     return [labelText({ ...deviceLabels(this.record.gpu), ...labels })];
@@ -54,7 +54,7 @@ function deviceLabels(gpu: Gpu): Record<string, string> {
   return labels;
 }
 
-/** Labels that say nothing of a device by itself. */
+/** Labels that do not describe a device by itself. */
 const otherMeanings: ReadonlySet<string> = new Set([...seriesLabels, "container", "namespace", "pod"]);
 
 function workloadLabels({ container, namespace, pod }: Workload) {
