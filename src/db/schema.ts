@@ -40,6 +40,7 @@ export {
 export { inventoryItems, inventorySpans } from "./inventory-tables.ts";
 export { frozenReadings, sourceEnds, sourceMisses } from "./ledger-tables.ts";
 export { foldedKeys, foldedRanges, foldedTotals } from "./message-tables.ts";
+export { uploadParts, uploads } from "./upload-tables.ts";
 export { usageDays, usageDeviceDays, usageHours } from "./usage-tables.ts";
 
 const instant = (name: string) => timestamp(name, { withTimezone: true, mode: "date" });

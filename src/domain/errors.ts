@@ -157,6 +157,25 @@ export class UnusableSource extends TelemetryError {
   readonly retryable = false;
 }
 
+/** There is no room for an upload. The same upload can succeed later. */
+export class UploadRefused extends TelemetryError {
+  readonly code = "upload_refused";
+  readonly retryable = true;
+
+  constructor(
+    message: string,
+    readonly retryAfterSeconds: number,
+  ) {
+    super(message);
+  }
+}
+
+/** An upload has been cancelled or has failed: its bytes are deleted, and it takes no more. */
+export class UploadGone extends TelemetryError {
+  readonly code = "upload_gone";
+  readonly retryable = false;
+}
+
 /** Another process has locked DATA_DIR, or this process cannot use DATA_DIR. An operator has to correct it. */
 export class DataDirUnusable extends TelemetryError {
   readonly code = "data_dir_unusable";

@@ -5,12 +5,12 @@ import type { SqlExecutor } from "../client.ts";
 
 /** The tables, including those of the system, of which a tenth is dead rows, or a fifth was added since the last VACUUM: a VACUUM also
  *  counts the rows, and marks the pages that the next one need not read. A server begins at a fifth of dead rows, but a table that is
- *  vacuumed early keeps a small file. */
+ *  vacuumed early keeps a small file. A row of upload_parts takes up to a MiB, so a single one is enough. */
 export async function tablesToVacuum(executor: SqlExecutor): Promise<string[]> {
   const text = `
 select s.relid::regclass::text as name
 from pg_stat_all_tables s join pg_class c on c.oid = s.relid
-where c.relkind in ('r', 'm') and (s.n_dead_tup > 1000 + 0.1 * greatest(c.reltuples, 0)
+where c.relkind in ('r', 'm') and (s.relname = 'upload_parts' and s.n_dead_tup > 0 or s.n_dead_tup > 1000 + 0.1 * greatest(c.reltuples, 0)
   or s.n_ins_since_vacuum > 10000 + 0.2 * greatest(c.reltuples, 0))
 order by s.n_dead_tup desc`;
   return (await executor.query<{ name: string }>(text)).map(({ name }) => name);
