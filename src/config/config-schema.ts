@@ -14,6 +14,7 @@ import { queueSettings } from "./settings/queue-settings.ts";
 import { scalingSettings } from "./settings/scaling-settings.ts";
 import { simulationSettings } from "./settings/simulation-settings.ts";
 import { storeSettings } from "./settings/store-settings.ts";
+import { uploadSettings } from "./settings/upload-settings.ts";
 import { tlsSettings } from "./settings/tls-settings.ts";
 
 /** The schema of the environment variables. Every setting is declared in settings/, by topic. */
@@ -28,6 +29,7 @@ export const configSchema = Type.Object({
   ...storeSettings,
   ...queueSettings,
   ...apiSettings,
+  ...uploadSettings,
   ...accessSettings,
   ...peopleSettings,
   ...scalingSettings,

@@ -10,6 +10,7 @@ import { SettleUpkeep } from "../pipeline/upkeep/settle-upkeep.ts";
 import { showSettling } from "../pipeline/observe/settle-instruments.ts";
 import { showInventory } from "../pipeline/observe/inventory-instruments.ts";
 import type { ServiceLoad } from "../scaling/registry/service-instance.ts";
+import { uploadServices } from "./open-uploads.ts";
 import type { Role } from "./role.ts";
 import type { SharedParts } from "./shared-parts.ts";
 import { claimingTopic, compareBeforeStart, StoreCheck } from "./store-check.ts";
@@ -42,6 +43,7 @@ export const collector: Role = {
         settleUpkeep(opened, shared),
         inventoryUpkeep(opened, shared),
         new MessageUpkeep({ ...shared, folding: opened.folding }),
+        ...uploadServices(opened, shared),
       ],
       banner: { pages: [], facts: [] },
       servesFromMemory: () => false,

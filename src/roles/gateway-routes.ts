@@ -10,6 +10,8 @@ import { dashboardRoutes } from "../dashboard/dashboard-routes.ts";
 import { mcpRoutes } from "../mcp/mcp-routes.ts";
 import type { DeadLetters, Queue } from "../pipeline/queue/queue.ts";
 import type { OtlpBody } from "../pipeline/source/otlp.ts";
+import type { UploadIntake } from "../pipeline/source/upload.ts";
+import type { UploadList } from "../pipeline/store/upload-store.ts";
 import type { PushIntake } from "../pipeline/source/push.ts";
 import type { WriteBody } from "../pipeline/source/remote-write.ts";
 import type { TargetStates } from "../pipeline/source/target-states.ts";
@@ -77,6 +79,9 @@ export interface GatewayOptions extends Omit<ProcessParts, "access"> {
   readonly write: PushIntake<WriteBody>;
   readonly otlp: PushIntake<OtlpBody>;
   readonly writeMaxBytes: number;
+  readonly uploads: UploadList;
+  readonly uploadIntake: UploadIntake;
+  readonly uploadMaxBytes: number;
   readonly deadLetters: DeadLetters;
   readonly rejectedInputs: RejectedInputs;
   readonly serviceRegistry: Pick<ServiceRegistry, "list">;

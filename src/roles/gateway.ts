@@ -14,6 +14,7 @@ import { gatewayRoutes, type HttpOptions } from "./gateway-routes.ts";
 import type { SharedParts } from "./shared-parts.ts";
 import { type CompareStores, compareBeforeStart, comparingWithTopic, StoreCheck } from "./store-check.ts";
 import { openPush } from "./open-push.ts";
+import { openUploadIntake } from "./open-uploads.ts";
 import { openRemoteWrite } from "./open-remote-write.ts";
 import type { Role } from "./role.ts";
 
@@ -55,6 +56,7 @@ export const gateway: Role = {
           pressure,
           damage,
           ...partsByConfig(shared),
+          ...openUploadIntake(opened, shared),
           inventory: opened.inventory,
           faults,
           faultGuide: async () => faultGuideOf(await rules.read(), rules.catalogue, config.faultRunbookUrl),

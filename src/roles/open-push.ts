@@ -6,6 +6,7 @@ import { payloadMaxBytes } from "../pipeline/queue/etcd/publish-groups.ts";
 import type { PushIntake } from "../pipeline/source/push.ts";
 import { pushReader } from "../pipeline/source/push/read-push.ts";
 import { makeSpoolFolder, removeLeftSpools } from "../pipeline/source/push/spool-folder.ts";
+import { uploadMaxBytesOf } from "./open-uploads.ts";
 import { QueuePushIntake, type QueuePushIntakeOptions } from "../pipeline/stream/push-intake.ts";
 
 /** A table may have batches of so many rows, to end with an instant. */
@@ -16,8 +17,8 @@ const pushMaxBytesOf = ({ pushMaxMebibytes }: Pick<Config, "pushMaxMebibytes">):
   pushMaxMebibytes * 1024 * 1024;
 
 /** The server reads bodies up to this size, so that most that are too large get an answer that says so. */
-export const bodyMaxBytesOf = (config: Pick<Config, "pushMaxMebibytes">): number =>
-  Math.max(2 * pushMaxBytesOf(config), 128 * 1024 * 1024);
+export const bodyMaxBytesOf = (config: Pick<Config, "pushMaxMebibytes" | "uploadMaxMebibytes">): number =>
+  Math.max(2 * pushMaxBytesOf(config), 2 * uploadMaxBytesOf(config), 128 * 1024 * 1024);
 
 /** What takes pushed telemetry into the queue, and how much at a time. */
 export function openPush(

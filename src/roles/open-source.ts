@@ -60,11 +60,11 @@ const noError = (): undefined => undefined;
 
 /** The default of BATCH_SIZE for a file that is read as fast as possible. The work for a batch's GPUs, its transactions and its calls of etcd hardly
  *  depends on its size: with four times the rows, an import takes a fifth to a quarter less processor time. */
-const importedBatchRows = 40_000;
+export const importedBatchRows = 40_000;
 
 /** To end with an instant, a batch may grow beyond BATCH_SIZE up to this many rows: enough for a scrape of 5,000 GPUs
  *  with 20 metrics each. */
-const batchMaxRows = 100_000;
+export const batchMaxRows = 100_000;
 
 /** Opens the configured inputs: CSV_FILE, NVIDIA_SMI, exporters, or several of them; the simulated fleet if none of them is set. Only
  *  the code of these is loaded, except for that of CSV files.

@@ -28,6 +28,7 @@ import { SqlRejectedInputs } from "../../src/pipeline/store/sql/sql-rejected-inp
 import { MemoryQueue } from "../../src/pipeline/queue/memory/memory-queue.ts";
 import { silentListener } from "../../src/pipeline/observe/pipeline-listener.ts";
 import { openPush } from "../../src/roles/open-push.ts";
+import { openUploadIntake } from "../../src/roles/open-uploads.ts";
 import { openRemoteWrite } from "../../src/roles/open-remote-write.ts";
 import type { TelemetryQueries } from "../../src/pipeline/store/telemetry-queries.ts";
 import { openMemoryStore } from "../support/open-store.ts";
@@ -171,6 +172,7 @@ export function gatewayOver(
     queue,
     ...openPush({ pushMaxMebibytes: 4, batchSize: 100 }, { queue, clock, listener: silentListener }),
     ...openRemoteWrite({ remoteWriteClusterLabel: "cluster" }, { queue, clock, listener: silentListener, registry }),
+    ...openUploadIntake({ client }, { config: parseConfig({ UPLOAD_MAX_MIB: "4" }), clock, registry }),
     bodyMaxBytes: 4 * 1024 * 1024,
     deadLetters: queue,
     rejectedInputs: new SqlRejectedInputs(client),

@@ -101,12 +101,12 @@ update uploads set state = 'queued', content_id = $2, changed_at = now() where i
 export async function updateReading(
   executor: SqlExecutor,
   id: string,
-  { contentBytes, progress }: { readonly contentBytes: number; readonly progress: UploadProgress },
+  { contentBytes, progress }: { readonly contentBytes: number | undefined; readonly progress: UploadProgress },
 ): Promise<boolean> {
   const text = `
-update uploads set state = 'reading', content_bytes = $2::int8, progress = $3::text::jsonb, changed_at = now()
+update uploads set state = 'reading', content_bytes = coalesce($2::int8, content_bytes), progress = $3::text::jsonb, changed_at = now()
 where id = $1 and state in ('queued', 'reading') returning id`;
-  return (await executor.query(text, [id, contentBytes, JSON.stringify(progress)])).length === 1;
+  return (await executor.query(text, [id, contentBytes ?? null, JSON.stringify(progress)])).length === 1;
 }
 
 /** How an upload ends. */

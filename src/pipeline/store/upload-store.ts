@@ -72,10 +72,12 @@ export interface UploadWork {
   readable(): Promise<readonly ReadableUpload[]>;
   /** The bytes of a part. @throws UploadGone if its bytes are deleted; StoreUnavailable */
   part(id: string, number: number): Promise<Uint8Array>;
-  /** Notes how far an upload is read. @returns false if it may not be read any more @throws StoreUnavailable */
+  /** Notes how far an upload is read.
+   *  @param reading `contentBytes`: undefined if it is not known yet
+   *  @returns false if it may not be read any more @throws StoreUnavailable */
   progressed(
     id: string,
-    reading: { readonly contentBytes: number; readonly progress: UploadProgress },
+    reading: { readonly contentBytes: number | undefined; readonly progress: UploadProgress },
   ): Promise<boolean>;
   /** See `UploadReceipt`. */
   end(id: string, end: EndOfUpload): Promise<Upload | undefined>;

@@ -8,9 +8,11 @@ import type { FaultGuide } from "../../faults/fault-guide.ts";
 import type { Clock } from "../../kit/clock.ts";
 import type { OtlpBody } from "../../pipeline/source/otlp.ts";
 import type { PushIntake } from "../../pipeline/source/push.ts";
+import type { UploadIntake } from "../../pipeline/source/upload.ts";
 import type { WriteBody } from "../../pipeline/source/remote-write.ts";
 import type { TargetStates } from "../../pipeline/source/target-states.ts";
 import type { QuarantineQueries } from "../../pipeline/store/telemetry-queries.ts";
+import type { UploadList } from "../../pipeline/store/upload-store.ts";
 import type { ServiceRegistry } from "../../scaling/registry/service-registry.ts";
 import type { ScalingRecords } from "../../scaling/coordinator/scaling-records.ts";
 import type { DeadLetterAnswers } from "../answers/dead-letters.ts";
@@ -64,6 +66,11 @@ export interface ResourceParts {
   readonly otlp: PushIntake<OtlpBody>;
   /** The largest request of remote write and of OTLP, unpacked. */
   readonly writeMaxBytes: number;
+  /** Tables that clients have sent. */
+  readonly uploads: UploadList;
+  readonly uploadIntake: UploadIntake;
+  /** The largest upload. */
+  readonly uploadMaxBytes: number;
   /** CLUSTER_ID. */
   readonly clusterId: string;
   /** The coordinator's decisions. */

@@ -13,6 +13,7 @@ import { scaling } from "./scaling/scaling.ts";
 import { services } from "./services/services.ts";
 import { targets } from "./targets/targets.ts";
 import { telemetry } from "./telemetry/telemetry.ts";
+import { uploads } from "./uploads/uploads.ts";
 import { usage } from "./usage/usage.ts";
 
 /** The API's nouns. The REST routes, the OpenAPI document and the GraphQL schema are assembled from this list. */
@@ -26,6 +27,7 @@ export const resources: readonly Resource[] = [
   faults,
   catalogue,
   promql,
+  uploads,
   quarantine,
   pipeline,
   services,

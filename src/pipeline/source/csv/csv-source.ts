@@ -9,7 +9,7 @@ import { FastTemplates } from "./fast-templates.ts";
 import { FileWindow } from "./file-window.ts";
 import { firstTimeIn } from "./first-time.ts";
 import { FileGuard } from "../file/file-guard.ts";
-import type { OpenContent } from "../file/file-content.ts";
+import type { OpenContent } from "../file/stored-bytes.ts";
 import type { ChooseId } from "../file-ids.ts";
 import { fileIds, type FileLook } from "../file/file-look.ts";
 import { GpuCache } from "../labels/gpu-cache.ts";
@@ -23,7 +23,9 @@ import { spreadIn } from "./scrape-spread.ts";
 import type { RangeBatch, ReplayableSource } from "../source.ts";
 
 export interface CsvSourceOptions {
-  readonly look: FileLook;
+  readonly look: Pick<FileLook, "see">;
+  /** Detects that the file changes while it is read; absent: by its status. */
+  readonly guard?: Pick<FileGuard, "check">;
   readonly chooseId: ChooseId;
   readonly clusterId: string;
   /** The host of GPUs in a table of nvidia-smi, which does not name it; undefined if such a table cannot be read. */
@@ -75,7 +77,7 @@ export class CsvSource implements ReplayableSource {
   private readonly unread: Set<string>;
   private readonly gpus: GpuCache;
   private readonly templates: FastTemplates | undefined;
-  private readonly guard: FileGuard;
+  private readonly guard: Pick<FileGuard, "check">;
   private readonly lastRow: LastRow;
   private readonly lines: LineNumbers;
 
@@ -102,7 +104,7 @@ export class CsvSource implements ReplayableSource {
   }
 
   /** The prefix of a file's source ids, the same in every round. @throws UnusableSource */
-  static async fileId(look: FileLook, chooseId: ChooseId): Promise<string> {
+  static async fileId(look: Pick<FileLook, "see">, chooseId: ChooseId): Promise<string> {
     return chooseId(fileIds(idKind, await look.see()));
   }
 
@@ -121,7 +123,7 @@ export class CsvSource implements ReplayableSource {
     for (const name of opened.layout.ignoredColumns) this.addUnread(name);
     this.gpus = new GpuCache(clusterId);
     this.templates = reading.fastLane ? new FastTemplates() : undefined;
-    this.guard = new FileGuard({ seen, onGrown: onWarning });
+    this.guard = options.guard ?? new FileGuard({ seen, onGrown: onWarning });
     this.lines = new LineNumbers({ path, content, start, endOffset, chunkBytes: reading.chunkBytes, form });
     this.lastRow = new LastRow({ path, guard: this.guard, clock, onUnfinished: onWarning });
   }

@@ -1,5 +1,5 @@
 import { UnusableSource } from "../../../domain/errors.ts";
-import type { OpenContent } from "../file/file-content.ts";
+import type { OpenContent } from "../file/stored-bytes.ts";
 import { lineFeed } from "../bytes/characters.ts";
 
 export interface FileWindowOptions {

@@ -1,59 +1,57 @@
 import { UnusableSource } from "../../../domain/errors.ts";
 import type { Clock } from "../../../kit/clock.ts";
 import { messageOf } from "../../../kit/message-of.ts";
-import { openForReading } from "./open-file.ts";
+import { FileBytes } from "./file-bytes.ts";
 import { type Packing, packingOf, signatureBytes } from "./packing.ts";
+import type { OpenContent, StoredBytes } from "./stored-bytes.ts";
 import { UnpackedBytes } from "./unpacked-bytes.ts";
-
-/** The content of a file while it is open. */
-export interface OpenContent {
-  /** Reads `length` bytes, or up to the end, from `position` of the content into the buffer, from its index `offset` on. */
-  read(
-    buffer: Buffer,
-    place: { readonly offset: number; readonly length: number; readonly position: number },
-  ): Promise<{ readonly bytesRead: number }>;
-  close(): Promise<void>;
-}
 
 /** How long a place in a packed file is kept after its reader has closed it: the next range begins there. */
 const keptMs = 30_000;
 /** A reader, the planner of ranges and the counter of lines have a place each. */
 const keptMax = 3;
 
-/** The content of a file: its bytes, or, if it is packed with gzip or zstd, the unpacked ones. A packed file has to be unpacked from its
+/** The content of a file, or of other stored bytes: the bytes, or, if it is packed with gzip or zstd, the unpacked ones. A packed file has to be unpacked from its
  *  beginning to get to an offset; the places that earlier readers have reached are therefore kept for a while. */
 export class FileContent {
   private readonly kept = new Map<UnpackedBytes, () => void>();
 
   /** @throws UnusableSource if the file cannot be opened */
-  static async of(path: string, clock: Pick<Clock, "after">): Promise<FileContent> {
-    const file = await openForReading(path);
+  static of(path: string, clock: Pick<Clock, "after">): Promise<FileContent> {
+    return FileContent.in(new FileBytes(path), clock);
+  }
+
+  /** @throws UnusableSource if the bytes cannot be read */
+  static async in(bytes: StoredBytes, clock: Pick<Clock, "after">): Promise<FileContent> {
+    const file = await bytes.open();
     try {
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(signatureBytes), 0, signatureBytes, 0);
-      return new FileContent(path, packingOf(buffer.subarray(0, bytesRead)), clock);
+      const head = Buffer.alloc(signatureBytes);
+      const { bytesRead } = await file.read(head, { offset: 0, length: signatureBytes, position: 0 });
+      return new FileContent(bytes, packingOf(head.subarray(0, bytesRead)), clock);
     } finally {
       await file.close();
     }
   }
 
   private constructor(
-    private readonly path: string,
+    private readonly bytes: StoredBytes,
     readonly packing: Packing | undefined,
     private readonly clock: Pick<Clock, "after">,
   ) {}
 
   /** The number of bytes; those of a packed file are counted, which shows whether it is whole.
-   *  @param fileBytes the file's size
+   *  @param fileBytes the number of bytes as they are stored
+   *  @param maxBytes the count ends when it is above this
    *  @throws UnusableSource if the file cannot be unpacked */
-  async size(fileBytes: number): Promise<number> {
+  async size(fileBytes: number, maxBytes = Infinity): Promise<number> {
     if (this.packing === undefined) return fileBytes;
-    const unpacked = new UnpackedBytes(this.path, this.packing);
+    const unpacked = new UnpackedBytes(this.bytes, this.packing);
     try {
-      await unpacked.skipTo(Infinity);
+      await unpacked.skipTo(maxBytes + 1);
       return unpacked.offset;
     } catch (cause) {
       throw new UnusableSource(
-        `${this.path} is packed with ${this.packing} and is damaged or incomplete: after ${unpacked.offset} unpacked bytes, ${messageOf(cause)}. If its writer has not finished it, start again when it has; otherwise copy it again.`,
+        `${this.bytes.name} is packed with ${this.packing} and is damaged or incomplete: after ${unpacked.offset} unpacked bytes, ${messageOf(cause)}. If its writer has not finished it, start again when it has; otherwise copy it again.`,
         { cause },
       );
     } finally {
@@ -64,14 +62,14 @@ export class FileContent {
   /** @throws UnusableSource if the file cannot be opened */
   async open(): Promise<OpenContent> {
     const { packing } = this;
-    if (packing === undefined) return openForReading(this.path);
+    if (packing === undefined) return this.bytes.open();
     let at: UnpackedBytes | undefined;
     const read: OpenContent["read"] = async (buffer, { offset, length, position }) => {
       if (at !== undefined && at.offset > position) {
         this.keep(at);
         at = undefined;
       }
-      const unpacked = at ?? this.takeBefore(position) ?? new UnpackedBytes(this.path, packing);
+      const unpacked = at ?? this.takeBefore(position) ?? new UnpackedBytes(this.bytes, packing);
       // after an error, it is not kept
       at = undefined;
       await unpacked.skipTo(position);

@@ -1,23 +1,19 @@
-import { createReadStream, type ReadStream } from "node:fs";
-import { Readable } from "node:stream";
 import type { Packing } from "./packing.ts";
+import type { ByteStream, StoredBytes } from "./stored-bytes.ts";
 
-const chunkBytes = 256 * 1024;
-
-/** Unpacks a file from its beginning, as far as its bytes are asked for. It holds one chunk, and the window of the packing. A file
+/** Unpacks stored bytes from its beginning, as far as its bytes are asked for. It holds one chunk, and the window of the packing. A file
  *  of several members or frames, as parallel packers and appending programs write it, is unpacked to its end. */
 export class UnpackedBytes {
-  private readonly file: ReadStream;
+  private readonly packed: ByteStream;
   private readonly chunks: AsyncIterator<Uint8Array>;
   private chunk: Uint8Array = new Uint8Array(0);
   private nextOffset = 0;
 
-  constructor(path: string, packing: Packing) {
-    this.file = createReadStream(path, { highWaterMark: chunkBytes });
+  constructor(bytes: Pick<StoredBytes, "stream">, packing: Packing) {
+    this.packed = bytes.stream();
     // Bun reports a frame that is cut off with this stream, but not with that of node:zlib
     const unpacking = new DecompressionStream(packing);
-    const packed = Readable.toWeb(this.file) as ReadableStream<Uint8Array<ArrayBuffer>>;
-    const chunks: ReadableStream<Uint8Array> = packed.pipeThrough(unpacking);
+    const chunks: ReadableStream<Uint8Array> = this.packed.chunks.pipeThrough(unpacking);
     this.chunks = chunks[Symbol.asyncIterator]();
   }
 
@@ -44,7 +40,7 @@ export class UnpackedBytes {
 
   async close(): Promise<void> {
     await this.chunks.return?.().catch(() => undefined);
-    this.file.destroy();
+    this.packed.close();
   }
 
   private async hasBytes(): Promise<boolean> {

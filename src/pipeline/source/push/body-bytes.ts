@@ -66,7 +66,8 @@ async function* limited(
   }
 }
 
-async function* receivedFrom(bytes: ReadableStream<Uint8Array>, clock: Clock): Chunks {
+/** A body as it was sent, in chunks of at most 16 KiB. @throws UnusablePush if its sender is silent for too long, or goes */
+export async function* receivedFrom(bytes: ReadableStream<Uint8Array>, clock: Clock): Chunks {
   const reader = bytes.getReader() as ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
   try {
     for (;;) {

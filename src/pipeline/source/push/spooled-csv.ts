@@ -50,7 +50,7 @@ export async function* csvBatches(
 }
 
 /** The message about a file, as one about a body. */
-function aboutBody(message: string, path: string): string {
+export function aboutBody(message: string, path: string): string {
   const advice = /set SOURCE_HOSTNAME (?:if all GPUs are on one host|to the host's name)/;
   return message.replaceAll(path, "The body").replace(advice, "name the host of all GPUs as the parameter hostname");
 }

@@ -122,7 +122,7 @@ export class SqlUploadStore implements UploadReceipt, UploadList, UploadWork, Up
 
   progressed(
     id: string,
-    reading: { readonly contentBytes: number; readonly progress: UploadProgress },
+    reading: { readonly contentBytes: number | undefined; readonly progress: UploadProgress },
   ): Promise<boolean> {
     return updateReading(this.client, id, reading);
   }

@@ -2,6 +2,8 @@ import { pipelineRoot } from "../../../etcd/pipeline-root.ts";
 
 /** The etcd keys of a replayable source in a pipeline; docs/ETCD_MESSAGE_QUEUE.md explains them. */
 export class CheckpointKeys {
+  /** What all keys of the source begin with. */
+  readonly all: string;
   /** How far the source is divided into ranges. */
   readonly plan: string;
   readonly ranges: string;
@@ -11,6 +13,7 @@ export class CheckpointKeys {
 
   constructor(topic: string, sourceId: string) {
     const root = checkpointRoot(topic, sourceId);
+    this.all = root;
     this.plan = `${root}plan`;
     this.ranges = `${root}ranges/`;
     this.owners = `${root}owners/`;

@@ -100,6 +100,12 @@ export class EtcdAssignment implements RangeAssignment {
     return this.options.client.history.nextChange(signal);
   }
 
+  async forget(sourceId: string): Promise<void> {
+    await this.planner.stop();
+    const { all } = new CheckpointKeys(this.options.topic, sourceId);
+    await this.options.client.txn({ success: [removePrefix(all)] });
+  }
+
   async close(): Promise<void> {
     await this.planner.stop();
     await this.lease.close();

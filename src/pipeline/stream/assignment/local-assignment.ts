@@ -11,7 +11,11 @@ export class LocalAssignment implements RangeAssignment {
   /** The ranges of the current source that are neither stored nor claimed. */
   private open: { readonly sourceId: string; readonly gaps: Range[] } | undefined;
 
-  constructor(private readonly store: Pick<TelemetryStore, "progressOf">) {}
+  /** @param rangeBytes approximate size of the range that is claimed; absent: all that lies between two stored ranges */
+  constructor(
+    private readonly store: Pick<TelemetryStore, "progressOf">,
+    private readonly rangeBytes?: number,
+  ) {}
 
   async covered({ sourceId, whole }: ReplayableSource): Promise<readonly Range[]> {
     const { stored } = await this.store.progressOf(sourceId);
@@ -22,7 +26,7 @@ export class LocalAssignment implements RangeAssignment {
   async claim(source: ReplayableSource, signal: AbortSignal): Promise<ClaimedRange | undefined> {
     if (this.open?.sourceId !== source.sourceId) await this.covered(source);
     const share = this.open?.gaps.length ?? 0;
-    const range = signal.aborted ? undefined : this.open?.gaps.shift();
+    const range = await this.nextRange(source, signal);
     if (range === undefined) return undefined;
     return {
       range,
@@ -32,6 +36,22 @@ export class LocalAssignment implements RangeAssignment {
       finish: () => Promise.resolve(),
       release: () => Promise.resolve(),
     };
+  }
+
+  forget(): Promise<void> {
+    this.open = undefined;
+    return Promise.resolve();
+  }
+
+  private async nextRange(source: ReplayableSource, signal: AbortSignal): Promise<Range | undefined> {
+    const gap = signal.aborted ? undefined : this.open?.gaps.shift();
+    if (gap === undefined || this.rangeBytes === undefined) return gap;
+    for await (const { to } of source.planRanges(gap.from, this.rangeBytes, signal)) {
+      if (to.offset >= gap.to.offset) return gap;
+      this.open?.gaps.unshift({ from: to, to: gap.to });
+      return { from: gap.from, to };
+    }
+    return signal.aborted ? undefined : gap;
   }
 
   /** The positions are in the store itself. */

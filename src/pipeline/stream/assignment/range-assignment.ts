@@ -23,6 +23,9 @@ export interface RangeAssignment {
    *  @returns undefined when nothing is left to read, or the signal aborted
    *  @throws an error of the driver */
   claim(source: ReplayableSource, signal: AbortSignal, onWaiting?: () => void): Promise<ClaimedRange | undefined>;
+  /** Removes the positions of a source that is not read any more. A claim of it is lost.
+   *  @throws an error of the driver */
+  forget(sourceId: string): Promise<void>;
   /** Resolves to true as soon as positions that were there when it was called are lost: the source has to be claimed again, even if
    *  everything was read. @returns false if that cannot happen, or when the signal aborts */
   positionsLost(signal: AbortSignal): Promise<boolean>;

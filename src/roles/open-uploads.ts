@@ -1,0 +1,150 @@
+import type { Config } from "../config/parse-config.ts";
+import { uploadSourceId } from "../domain/upload.ts";
+import type { Service } from "../kit/service.ts";
+import { TokenBucket } from "../kit/token-bucket.ts";
+import { readUploadInstrument, receivedUploadInstruments } from "../pipeline/observe/upload-instruments.ts";
+import { payloadMaxBytes } from "../pipeline/queue/etcd/publish-groups.ts";
+import type { UploadIntake } from "../pipeline/source/upload.ts";
+import { sentContent } from "../pipeline/source/upload/sent-content.ts";
+import type { OpenStore } from "../pipeline/store/open-store.ts";
+import { SqlUploadStore } from "../pipeline/store/sql/sql-upload-store.ts";
+import type { ReadableUpload, UploadLimits, UploadList, UploadWork } from "../pipeline/store/upload-store.ts";
+import { EtcdAssignment } from "../pipeline/stream/assignment/etcd-assignment.ts";
+import { LocalAssignment } from "../pipeline/stream/assignment/local-assignment.ts";
+import type { RangeAssignment } from "../pipeline/stream/assignment/range-assignment.ts";
+import { BackPressure } from "../pipeline/stream/back-pressure.ts";
+import { BatchPublisher } from "../pipeline/stream/batch-publisher.ts";
+import { StreamRetries } from "../pipeline/stream/stream-retries.ts";
+import { Streamer } from "../pipeline/stream/streamer.ts";
+import { KeptUploadIntake } from "../pipeline/stream/uploads/kept-upload-intake.ts";
+import type { OpenedUpload } from "../pipeline/stream/uploads/upload-reading.ts";
+import { UploadStream } from "../pipeline/stream/uploads/upload-stream.ts";
+import { UploadUpkeep } from "../pipeline/upkeep/upload-upkeep.ts";
+import { batchMaxRows, importedBatchRows } from "./open-source.ts";
+import type { SharedParts } from "./shared-parts.ts";
+
+const mebibyte = 1024 * 1024;
+
+/** UPLOAD_MAX_MIB in bytes. */
+export const uploadMaxBytesOf = ({ uploadMaxMebibytes }: Pick<Config, "uploadMaxMebibytes">): number =>
+  uploadMaxMebibytes * mebibyte;
+
+/** What takes uploads and shows them. */
+export interface GatewayUploads {
+  readonly uploads: UploadList;
+  readonly uploadIntake: UploadIntake;
+  readonly uploadMaxBytes: number;
+}
+
+/** What a gateway needs to take uploads and to show them. */
+export function openUploadIntake(
+  { client }: Pick<OpenStore, "client">,
+  { config, clock, registry }: Pick<SharedParts, "config" | "clock" | "registry">,
+): GatewayUploads {
+  const { uploadsMax, uploadsSpaceMebibytes } = config;
+  const limits: UploadLimits = {
+    maxUnfinished: uploadsMax,
+    maxUnfinishedOfClient: Math.floor(uploadsMax / 2),
+    maxStoredBytes: uploadsSpaceMebibytes * mebibyte,
+  };
+  const uploads = new SqlUploadStore(client);
+  const uploadMaxBytes = uploadMaxBytesOf(config);
+  const counts = receivedUploadInstruments(registry);
+  const intake = new KeptUploadIntake({
+    ...{ receipt: uploads, limits, maxBytes: uploadMaxBytes, clock, onReceived: counts.onBytes },
+    contentOf: (file) => sentContent(file, clock),
+  });
+  const uploadIntake: UploadIntake = {
+    take: async (file, signal) => {
+      try {
+        const taken = await intake.take(file, signal);
+        counts.onResult(taken.isDuplicate ? "duplicate" : "queued");
+        return taken;
+      } catch (error) {
+        counts.onResult("failed");
+        throw error;
+      }
+    },
+  };
+  return { uploads, uploadIntake, uploadMaxBytes };
+}
+
+/** The services that read uploads. They are those of collectors, because streamers do not reach the database in every deployment. */
+export function uploadServices({ client, store }: OpenStore, shared: SharedParts): readonly Service[] {
+  const { queue, clock, log, registry } = shared;
+  const retries = new StreamRetries(shared);
+  const publisher = publisherOf(shared, retries);
+  const uploads = new SqlUploadStore(client);
+  const stream = new UploadStream({
+    ...{ publisher, retries, clock, log },
+    work: counted(uploads, readUploadInstrument(registry)),
+    progressOf: (sourceId) => store.progressOf(sourceId),
+    stats: () => queue.stats(),
+    open: async (upload, readPart) => openUpload(upload, { shared, readPart, assignment: assignmentOf(store, shared) }),
+  });
+  const noError = (): undefined => undefined;
+  return [
+    new Streamer({ name: "uploads", stream, publisher, retries, sourceError: noError, log }),
+    new UploadUpkeep({ uploads, clock, log }),
+  ];
+}
+
+interface UploadParts {
+  readonly shared: SharedParts;
+  readonly readPart: (number: number) => Promise<Uint8Array>;
+  readonly assignment: RangeAssignment;
+}
+
+/** Loads what reads tables at the first upload. */
+async function openUpload(upload: ReadableUpload, parts: UploadParts): Promise<OpenedUpload> {
+  const { openUploadSource } = await import("../pipeline/source/upload/upload-source.ts");
+  const { assignment, readPart, shared } = parts;
+  const { config, clock } = shared;
+  const { contentId, contentBytes, clusterId, hostname, receivedBytes: sizeBytes, partBytes } = upload;
+  const source = await openUploadSource({
+    ...{ name: upload.fileName || "The table", sourceId: uploadSourceId(contentId), clusterId, hostname, clock },
+    ...{ sizeBytes, partBytes, readPart, contentBytes, maxBytes: uploadMaxBytesOf(config) },
+    ...{ batchRows: config.batchSize ?? importedBatchRows, batchMaxRows },
+  });
+  return { upload, source, assignment };
+}
+
+/** With etcd, processes share an upload range by range. Without etcd, the store determines which ranges are left. Either way a range is
+ *  a turn. */
+function assignmentOf(store: OpenStore["store"], shared: SharedParts): RangeAssignment {
+  const { config, etcd: client, clock, log, instanceId: streamerId } = shared;
+  const { queueTopic: topic, queueLeaseSeconds: leaseSeconds, sourceRangeMebibytes } = config;
+  const rangeBytes = sourceRangeMebibytes * mebibyte;
+  if (client === undefined) return new LocalAssignment(store, rangeBytes);
+  // the id of the source names the cluster of an upload already
+  return new EtcdAssignment({ client, topic, clusterId: "", clock, log, streamerId, leaseSeconds, rangeBytes });
+}
+
+function publisherOf({ config, etcd, queue, clock, listener }: SharedParts, retries: StreamRetries): BatchPublisher {
+  const { rateLimitSamplesPerSecond: tokensPerSecond, batchSize = importedBatchRows } = config;
+  const { queueCapacityMessages: capacity, queueLowMarkPercent, queueHighMarkPercent } = config;
+  return new BatchPublisher({
+    ...{ queue, clock, listener, retries },
+    bucket: new TokenBucket({ tokensPerSecond, burstTokens: Math.max(tokensPerSecond, batchSize), clock }),
+    backPressure: new BackPressure({
+      lowMessages: (capacity * queueLowMarkPercent) / 100,
+      highMessages: (capacity * queueHighMarkPercent) / 100,
+      clock,
+    }),
+    messageMaxBytes: etcd === undefined ? Infinity : payloadMaxBytes,
+  });
+}
+
+/** Counts the uploads that end. */
+function counted(work: UploadWork, count: (state: string) => void): UploadWork {
+  return {
+    readable: () => work.readable(),
+    part: (id, number) => work.part(id, number),
+    progressed: (id, reading) => work.progressed(id, reading),
+    end: async (id, end) => {
+      const ended = await work.end(id, end);
+      if (ended !== undefined) count(end.state);
+      return ended;
+    },
+  };
+}

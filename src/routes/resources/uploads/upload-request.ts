@@ -1,0 +1,75 @@
+import { UploadGone, UploadRefused } from "../../../domain/errors.ts";
+import { UnusablePush } from "../../../pipeline/source/push.ts";
+import type { SentFile } from "../../../pipeline/source/upload.ts";
+import { ApiError, shown } from "../../http/api-error.ts";
+
+const formType = "multipart/form-data";
+/** The types of a body that is the file itself. */
+const fileTypes = [
+  ...["text/csv", "application/csv", "application/octet-stream"],
+  ...["application/gzip", "application/x-gzip", "application/zstd"],
+];
+/** A packed file shows by its first bytes how it is packed. */
+const codings = ["gzip", "x-gzip", "zstd", "identity"];
+
+/** The content types of uploads. */
+export const uploadTypes = [formType, ...fileTypes];
+
+/** Finds out how a request's body has the file.
+ *  @throws ApiError 415 with what is supported, 413 if it says that it is too large, 400 if there is none */
+export function sentBodyOf(
+  { headers, body }: Request,
+  maxBytes: number,
+): Pick<SentFile, "form" | "body" | "expectedBytes"> {
+  const contentType = headers.get("content-type") ?? "";
+  const type = contentType.split(";")[0]?.trim().toLowerCase() ?? "";
+  if (!uploadTypes.includes(type)) throw unsupported("content-type", type, uploadTypes);
+  const isForm = type === formType;
+  const coding = (headers.get("content-encoding") ?? "").trim().toLowerCase() || "identity";
+  const supported = isForm ? ["identity"] : codings;
+  if (!supported.includes(coding)) throw unsupported("content-encoding", coding, supported);
+  const length = headers.get("content-length");
+  const expectedBytes = length === null ? undefined : Number(length);
+  // a form has some bytes besides its file
+  if ((expectedBytes ?? 0) > maxBytes + (isForm ? formMaxBytes : 0))
+    throw tooLarge(`The body has ${expectedBytes} bytes`, maxBytes);
+  if (body === null)
+    throw new ApiError(400, "invalid_body", { message: "The body is empty; send a file", details: {} });
+  return { form: isForm ? contentType : undefined, body, expectedBytes };
+}
+
+const formMaxBytes = 64 * 1024;
+
+/** The error that answers an upload that was not taken. */
+export function uploadErrorOf(error: unknown, maxBytes: number): Error {
+  if (error instanceof UploadRefused) {
+    const { message, retryAfterSeconds } = error;
+    return new ApiError(429, "no_room", {
+      message: `${message}; send it again in ${retryAfterSeconds} s`,
+      details: { retry_after_seconds: retryAfterSeconds },
+    });
+  }
+  if (error instanceof UnusablePush && error.problem === "too_large") return tooLarge(error.message, maxBytes);
+  if (error instanceof UnusablePush || error instanceof UploadGone)
+    return new ApiError(400, "invalid_body", { message: error.message, details: {} });
+  return error as Error;
+}
+
+function tooLarge(what: string, maxBytes: number): ApiError {
+  return new ApiError(413, "too_large", {
+    message: `${what}; at most ${maxBytes} bytes are accepted (UPLOAD_MAX_MIB): send the table packed, or in several files`,
+    details: { max_bytes: maxBytes },
+  });
+}
+
+function unsupported(
+  header: "content-type" | "content-encoding",
+  value: string,
+  supported: readonly string[],
+): ApiError {
+  const found = value === "" ? `no ${header}` : `the ${header} ${JSON.stringify(shown(value))}`;
+  return new ApiError(415, "unsupported_media_type", {
+    message: `The body has ${found}; supported: ${supported.join(", ")}`,
+    details: { [header.replace("-", "_")]: shown(value), supported },
+  });
+}
