@@ -35,13 +35,14 @@ import { endSession, listSessions, whoAmI } from "./telemetry/people.ts";
 import { scaling } from "./telemetry/scaling.ts";
 import { services } from "./telemetry/services.ts";
 import { targets } from "./telemetry/targets.ts";
+import { addUploads } from "./telemetry/uploads.ts";
 import { addUsage } from "./telemetry/usage.ts";
 import { addTop } from "./telemetry/top/top-command.ts";
 import { watch } from "./telemetry/watch.ts";
 import { watchFaults } from "./telemetry/faults/watch-faults.ts";
 import { printError } from "../src/terminal/print.ts";
 
-// bun run telemetry -- gpus|hosts|clusters|stats|metrics|latest|history|export|import|aggregates|coverage|usage|waste|inventory|changes|watch|top|faults|series|services|targets|scaling|queue|rejections|dead-letters|keys|sessions|whoami|mcp|completions
+// bun run telemetry -- gpus|hosts|clusters|stats|metrics|latest|history|export|import|upload|uploads|aggregates|coverage|usage|waste|inventory|changes|watch|top|faults|series|services|targets|scaling|queue|rejections|dead-letters|keys|sessions|whoami|mcp|completions
 //   [--json] [--url http://localhost:8080]
 // A gateway that needs a key gets the one of TELEMETRY_KEY, or of the file TELEMETRY_KEY_FILE. TELEMETRY_CA_FILE, TELEMETRY_CERT_FILE and
 // TELEMETRY_CERT_KEY_FILE are for TLS.
@@ -163,6 +164,7 @@ program
 addExport(program, output, rfc3339);
 addImport(program, output);
 addAggregates(program, output, { count: parseCount, time: rfc3339 });
+addUploads(program, output, parseCount);
 addUsage(program, output, parseCount);
 addInventory(program, output, parseCount);
 program

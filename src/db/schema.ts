@@ -122,8 +122,7 @@ export const gpuReports = pgTable(
   (table) => [primaryKey({ name: "gpu_reports_pkey", columns: [table.gpuKey, table.validFrom] })],
 );
 
-/** The workloads that hold a GPU over time (an empty list if there are none): each row is valid from its instant until that of
- *  the next row. */
+/** The workloads that hold a GPU over time (an empty list if there are none), each row until the instant of the next one. */
 export const gpuWorkloads = pgTable(
   "gpu_workloads",
   {

@@ -52,6 +52,13 @@ const noSeries = {
   bodySerializer: (body: string) => body,
   headers: { "content-type": "application/x-protobuf", "content-encoding": "snappy" },
 };
+const noUpload = { params: { path: { id: "01K0FJ2Q0J8M3S6T9V2W5X8Y1Z" } } };
+/** A table without rows. */
+const noTable = {
+  body: "timestamp,uuid,gpu_id,hostname,gpu_utilization\n",
+  bodySerializer: (body: unknown) => body as string,
+  headers: { "content-type": "text/csv" },
+};
 const noRejection = { params: { path: { id: 999_999 } } };
 
 /** @returns the answer's count; 0 if the gateway answers not_found */
@@ -134,6 +141,10 @@ function callsOf(gateway: GatewayClient, cluster_id: string): Record<Operation, 
     ...promqlCalls(gateway),
     ...inventoryCalls(gateway, cluster_id),
     ...faultCalls(gateway, cluster_id),
+    "post /api/v1/csv/upload": () => counted(gateway.POST("/api/v1/csv/upload", noTable)),
+    "get /api/v1/csv/uploads": () => counted(gateway.GET("/api/v1/csv/uploads")),
+    "get /api/v1/csv/uploads/{id}": () => countIfFound(gateway.GET("/api/v1/csv/uploads/{id}", noUpload)),
+    "delete /api/v1/csv/uploads/{id}": () => countIfFound(gateway.DELETE("/api/v1/csv/uploads/{id}", noUpload)),
     "get /api/v1/quarantine": () => counted(gateway.GET("/api/v1/quarantine")),
     "post /api/v1/quarantine/{id}/redrive": () =>
       countIfFound(gateway.POST("/api/v1/quarantine/{id}/redrive", noRejection)),

@@ -59,6 +59,9 @@ import { SettleUpkeep } from "../../src/pipeline/upkeep/settle-upkeep.ts";
 import { HistoryUpkeep } from "../../src/pipeline/upkeep/history-upkeep.ts";
 import { InventoryUpkeep } from "../../src/pipeline/upkeep/inventory-upkeep.ts";
 import { MessageUpkeep } from "../../src/pipeline/upkeep/message-upkeep.ts";
+import type { UploadTidying } from "../../src/pipeline/store/upload-store.ts";
+import { SqlUploadStore } from "../../src/pipeline/store/sql/sql-upload-store.ts";
+import { UploadUpkeep } from "../../src/pipeline/upkeep/upload-upkeep.ts";
 import { Backends, type WatchEntries } from "../../src/scaling/balancer/backends.ts";
 import { Balancer } from "../../src/scaling/balancer/balancer.ts";
 import { EtcdServiceRegistry } from "../../src/scaling/registry/etcd/etcd-service-registry.ts";
@@ -360,6 +363,10 @@ exerciseService("the history's upkeep", () => {
 exerciseService("the upkeep of the stored messages", () => {
   const { part: folding, calls } = counted(opened.folding);
   return { service: new MessageUpkeep({ folding, registry: new Registry(), clock, log }), calls };
+});
+exerciseService("the upkeep of uploads", () => {
+  const { part: uploads, calls } = counted<UploadTidying>(new SqlUploadStore(opened.client));
+  return { service: new UploadUpkeep({ uploads, clock, log }), calls };
 });
 exerciseService("the upkeep of the embedded store's files", () => {
   const { part: disk, calls } = counted({

@@ -75,6 +75,7 @@ const operations = (): [path: string, operation: Operation, method: string][] =>
 function emptyBodyOf(types: readonly string[]): Pick<RequestInit, "body" | "headers"> {
   if (types.includes("application/x-protobuf")) return { body: "{}", headers: { "content-type": "application/json" } };
   if (types.includes("application/json")) return { body: "[]", headers: { "content-type": "application/json" } };
+  if (types.includes("text/csv")) return { body: "timestamp,uuid\n", headers: { "content-type": "text/csv" } };
   const [type] = types.filter((each) => each.startsWith("application/x-protobuf"));
   return type === undefined ? {} : { body: "\0", headers: { "content-type": type, "content-encoding": "snappy" } };
 }
@@ -113,6 +114,9 @@ describe("the OpenAPI document", () => {
       "/api/v1/clusters/{cluster_id}/hosts/{host_id}/gpus/{gpu_id}/metrics",
       "/api/v1/clusters/{cluster_id}/stats",
       "/api/v1/coverage",
+      "/api/v1/csv/upload",
+      "/api/v1/csv/uploads",
+      "/api/v1/csv/uploads/{id}",
       "/api/v1/faults",
       "/api/v1/faults/rules",
       "/api/v1/faults/xids",
@@ -249,6 +253,11 @@ describe("the OpenAPI document", () => {
       if (path.includes("{key_id}")) {
         const created = await gateway.get("/api/v1/keys?name=other&scopes=read", { method: "POST" });
         pathValues["key_id"] = ((await created.json()) as { data: { id: string } }).data.id;
+      }
+      if (path.includes("/csv/uploads/")) {
+        const init = { method: "POST", body: `${method}\n`, headers: { "content-type": "text/csv" } };
+        const taken = await gateway.get("/api/v1/csv/upload", init);
+        pathValues["id"] = ((await taken.json()) as { data: { id: string } }).data.id;
       }
       const query = queries[`${method} ${path}`] ?? "";
       const response = await gateway.get(

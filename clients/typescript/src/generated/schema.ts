@@ -1049,6 +1049,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/csv/upload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Upload a CSV file
+         * @description Takes a table of telemetry of up to UPLOAD_MAX_MIB, as a form (curl -F file=@fleet.csv) or as the body itself, plain or packed with gzip or zstd, and answers when all of its bytes are kept; it is then read like CSV_FILE. The same content, with the same hostname and cluster_id, is kept once: the answer is the earlier upload, with duplicate.
+         */
+        post: operations["uploadTable"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/csv/uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Uploaded tables
+         * @description The newest uploads, newest first, each with what has become of its rows. Of those that have ended, 1,000 are kept.
+         */
+        get: operations["listUploads"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/csv/uploads/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One uploaded table
+         * @description How far an upload is. What was rejected is in the quarantine, under its source_id.
+         */
+        get: operations["getUpload"];
+        put?: never;
+        post?: never;
+        /**
+         * Cancel an upload, or remove it from the list
+         * @description Cancels an upload that is received, waits or is read: its bytes are deleted, rows that were read before stay stored, and it stays in the list as cancelled. Removes one that is done, cancelled or failed from the list; its records stay. Returns the upload.
+         */
+        delete: operations["deleteUpload"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/quarantine": {
         parameters: {
             query?: never;
@@ -3497,6 +3561,88 @@ export interface components {
             duplicate_messages: number;
         };
         /**
+         * @description An upload that was received
+         * @example {
+         *       "id": "01K0FJ2Q0J8M3S6T9V2W5X8Y1Z",
+         *       "state": "queued",
+         *       "message": "",
+         *       "file_name": "fleet.csv",
+         *       "cluster_id": "local-cluster",
+         *       "sender": "ci",
+         *       "source_id": "upload:9f86d081884c7d659a2feaa0c55ad015",
+         *       "bytes_received": 1048576,
+         *       "bytes_expected": 1048576,
+         *       "percent_read": 0,
+         *       "rows_read": 0,
+         *       "records_stored": 0,
+         *       "samples_stored": 0,
+         *       "rejected_count": 0,
+         *       "rejected": {},
+         *       "created_at": "2025-07-18T20:50:00Z",
+         *       "changed_at": "2025-07-18T20:50:01Z",
+         *       "duplicate": false
+         *     }
+         */
+        ReceivedUpload: {
+            /** @description Id of the upload */
+            id: string;
+            /**
+             * @description receiving: bytes arrive; queued: all have arrived; reading: rows are read and stored; done: all rows are stored or rejected; cancelled; failed: message says why
+             * @enum {string}
+             */
+            state: "receiving" | "queued" | "reading" | "done" | "cancelled" | "failed";
+            /** @description One sentence that explains the state; empty if there is nothing to explain */
+            message: string;
+            /** @description Name of the file; empty if its sender gave none */
+            file_name: string;
+            /** @description Cluster of rows that name none */
+            cluster_id: string;
+            /** @description Host of rows that name none */
+            hostname?: string;
+            /** @description Name of the key that sent it; anyone without keys */
+            sender: string;
+            /** @description Name under which the quarantine lists what was rejected; when all bytes have arrived */
+            source_id?: string;
+            /** @description Bytes that have arrived */
+            bytes_received: number;
+            /** @description Size of the request, if its sender has announced it */
+            bytes_expected?: number;
+            /** @description Part of the table that is stored or rejected, 0 to 100 */
+            percent_read: number;
+            /** @description Rows that are stored or rejected */
+            rows_read: number;
+            /** @description Records that are stored: one for each GPU and instant */
+            records_stored: number;
+            /** @description Values in them */
+            samples_stored: number;
+            /** @description Rows and values that were rejected, and are in the quarantine */
+            rejected_count: number;
+            /** @description How many were rejected, by reason */
+            rejected: {
+                [key: string]: number;
+            };
+            /**
+             * Format: date-time
+             * @description When it began
+             * @example 2025-07-18T20:42:34Z
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When bytes last arrived or rows were last read
+             * @example 2025-07-18T20:42:34Z
+             */
+            changed_at: string;
+            /**
+             * Format: date-time
+             * @description When it was done, cancelled or failed
+             * @example 2025-07-18T20:42:34Z
+             */
+            finished_at?: string;
+            /** @description True if this is an earlier upload with the same content */
+            duplicate: boolean;
+        };
+        /**
          * @description An input that was rejected
          * @example {
          *       "id": 7,
@@ -4275,6 +4421,88 @@ export interface components {
             expires_in_seconds: number;
         };
         /**
+         * @description A table that a client has sent, and what has become of it
+         * @example {
+         *       "id": "01K0FJ2Q0J8M3S6T9V2W5X8Y1Z",
+         *       "state": "done",
+         *       "message": "",
+         *       "file_name": "fleet.csv",
+         *       "cluster_id": "local-cluster",
+         *       "sender": "ci",
+         *       "source_id": "upload:9f86d081884c7d659a2feaa0c55ad015",
+         *       "bytes_received": 1048576,
+         *       "bytes_expected": 1048576,
+         *       "percent_read": 100,
+         *       "rows_read": 2471,
+         *       "records_stored": 247,
+         *       "samples_stored": 2470,
+         *       "rejected_count": 1,
+         *       "rejected": {
+         *         "missing_field": 1
+         *       },
+         *       "created_at": "2025-07-18T20:50:00Z",
+         *       "changed_at": "2025-07-18T20:50:02Z",
+         *       "finished_at": "2025-07-18T20:50:02Z"
+         *     }
+         */
+        Upload: {
+            /** @description Id of the upload */
+            id: string;
+            /**
+             * @description receiving: bytes arrive; queued: all have arrived; reading: rows are read and stored; done: all rows are stored or rejected; cancelled; failed: message says why
+             * @enum {string}
+             */
+            state: "receiving" | "queued" | "reading" | "done" | "cancelled" | "failed";
+            /** @description One sentence that explains the state; empty if there is nothing to explain */
+            message: string;
+            /** @description Name of the file; empty if its sender gave none */
+            file_name: string;
+            /** @description Cluster of rows that name none */
+            cluster_id: string;
+            /** @description Host of rows that name none */
+            hostname?: string;
+            /** @description Name of the key that sent it; anyone without keys */
+            sender: string;
+            /** @description Name under which the quarantine lists what was rejected; when all bytes have arrived */
+            source_id?: string;
+            /** @description Bytes that have arrived */
+            bytes_received: number;
+            /** @description Size of the request, if its sender has announced it */
+            bytes_expected?: number;
+            /** @description Part of the table that is stored or rejected, 0 to 100 */
+            percent_read: number;
+            /** @description Rows that are stored or rejected */
+            rows_read: number;
+            /** @description Records that are stored: one for each GPU and instant */
+            records_stored: number;
+            /** @description Values in them */
+            samples_stored: number;
+            /** @description Rows and values that were rejected, and are in the quarantine */
+            rejected_count: number;
+            /** @description How many were rejected, by reason */
+            rejected: {
+                [key: string]: number;
+            };
+            /**
+             * Format: date-time
+             * @description When it began
+             * @example 2025-07-18T20:42:34Z
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When bytes last arrived or rows were last read
+             * @example 2025-07-18T20:42:34Z
+             */
+            changed_at: string;
+            /**
+             * Format: date-time
+             * @description When it was done, cancelled or failed
+             * @example 2025-07-18T20:42:34Z
+             */
+            finished_at?: string;
+        };
+        /**
          * @description What a group used in an hour, a day or a range
          * @example {
          *       "timestamp": "2025-07-18T20:00:00Z",
@@ -4703,6 +4931,7 @@ export type PromqlResult = components['schemas']['PromqlResult'];
 export type PromqlSeries = components['schemas']['PromqlSeries'];
 export type PromqlTexts = components['schemas']['PromqlTexts'];
 export type PushResult = components['schemas']['PushResult'];
+export type ReceivedUpload = components['schemas']['ReceivedUpload'];
 export type Rejection = components['schemas']['Rejection'];
 export type Scaling = components['schemas']['Scaling'];
 export type ScalingFigure = components['schemas']['ScalingFigure'];
@@ -4712,6 +4941,7 @@ export type Session = components['schemas']['Session'];
 export type Target = components['schemas']['Target'];
 export type TelemetryRecord = components['schemas']['TelemetryRecord'];
 export type Ticket = components['schemas']['Ticket'];
+export type Upload = components['schemas']['Upload'];
 export type Usage = components['schemas']['Usage'];
 export type Xid = components['schemas']['Xid'];
 export type Response400 = components['responses']['400'];
@@ -9886,6 +10116,307 @@ export interface operations {
                     "application/json": components["schemas"]["PromqlError"];
                 };
             };
+        };
+    };
+    uploadTable: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Host of the rows that name none, such as a table of nvidia-smi; without it, these are rejected
+                 * @example lab-1
+                 */
+                hostname?: string;
+                /**
+                 * @description Cluster of the rows that name none; by default CLUSTER_ID
+                 * @example local-cluster
+                 */
+                cluster_id?: string;
+                /**
+                 * @description Name of the file, if it is not sent as a form, which has its name
+                 * @example fleet.csv
+                 */
+                file_name?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    /**
+                     * Format: binary
+                     * @description The file; its part may have any name
+                     */
+                    file: string;
+                };
+                "text/csv": string;
+                "application/csv": string;
+                "application/octet-stream": string;
+                "application/gzip": string;
+                "application/x-gzip": string;
+                "application/zstd": string;
+            };
+        };
+        responses: {
+            /** @description Success */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "count": 1,
+                     *       "data": {
+                     *         "id": "01K0FJ2Q0J8M3S6T9V2W5X8Y1Z",
+                     *         "state": "queued",
+                     *         "message": "",
+                     *         "file_name": "fleet.csv",
+                     *         "cluster_id": "local-cluster",
+                     *         "sender": "ci",
+                     *         "source_id": "upload:9f86d081884c7d659a2feaa0c55ad015",
+                     *         "bytes_received": 1048576,
+                     *         "bytes_expected": 1048576,
+                     *         "percent_read": 0,
+                     *         "rows_read": 0,
+                     *         "records_stored": 0,
+                     *         "samples_stored": 0,
+                     *         "rejected_count": 0,
+                     *         "rejected": {},
+                     *         "created_at": "2025-07-18T20:50:00Z",
+                     *         "changed_at": "2025-07-18T20:50:01Z",
+                     *         "duplicate": false
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        /** @enum {number} */
+                        count: 1;
+                        data: components["schemas"]["ReceivedUpload"];
+                    };
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            421: components["responses"]["421"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    listUploads: {
+        parameters: {
+            query?: {
+                /** @description At most this many uploads, the newest ones; 1 to 1000, default 100 */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "count": 1,
+                     *       "data": [
+                     *         {
+                     *           "id": "01K0FJ2Q0J8M3S6T9V2W5X8Y1Z",
+                     *           "state": "done",
+                     *           "message": "",
+                     *           "file_name": "fleet.csv",
+                     *           "cluster_id": "local-cluster",
+                     *           "sender": "ci",
+                     *           "source_id": "upload:9f86d081884c7d659a2feaa0c55ad015",
+                     *           "bytes_received": 1048576,
+                     *           "bytes_expected": 1048576,
+                     *           "percent_read": 100,
+                     *           "rows_read": 2471,
+                     *           "records_stored": 247,
+                     *           "samples_stored": 2470,
+                     *           "rejected_count": 1,
+                     *           "rejected": {
+                     *             "missing_field": 1
+                     *           },
+                     *           "created_at": "2025-07-18T20:50:00Z",
+                     *           "changed_at": "2025-07-18T20:50:02Z",
+                     *           "finished_at": "2025-07-18T20:50:02Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        /** @description Elements in data */
+                        count: number;
+                        data: components["schemas"]["Upload"][];
+                    };
+                    "text/csv": string;
+                    "application/vnd.apache.parquet": string;
+                    "application/x-ndjson": string;
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            406: components["responses"]["406"];
+            421: components["responses"]["421"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    getUpload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Id of the upload
+                 * @example 01K0FJ2Q0J8M3S6T9V2W5X8Y1Z
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "count": 1,
+                     *       "data": {
+                     *         "id": "01K0FJ2Q0J8M3S6T9V2W5X8Y1Z",
+                     *         "state": "done",
+                     *         "message": "",
+                     *         "file_name": "fleet.csv",
+                     *         "cluster_id": "local-cluster",
+                     *         "sender": "ci",
+                     *         "source_id": "upload:9f86d081884c7d659a2feaa0c55ad015",
+                     *         "bytes_received": 1048576,
+                     *         "bytes_expected": 1048576,
+                     *         "percent_read": 100,
+                     *         "rows_read": 2471,
+                     *         "records_stored": 247,
+                     *         "samples_stored": 2470,
+                     *         "rejected_count": 1,
+                     *         "rejected": {
+                     *           "missing_field": 1
+                     *         },
+                     *         "created_at": "2025-07-18T20:50:00Z",
+                     *         "changed_at": "2025-07-18T20:50:02Z",
+                     *         "finished_at": "2025-07-18T20:50:02Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        /** @enum {number} */
+                        count: 1;
+                        data: components["schemas"]["Upload"];
+                    };
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            421: components["responses"]["421"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    deleteUpload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Id of the upload
+                 * @example 01K0FJ2Q0J8M3S6T9V2W5X8Y1Z
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "count": 1,
+                     *       "data": {
+                     *         "id": "01K0FJ2Q0J8M3S6T9V2W5X8Y1Z",
+                     *         "state": "done",
+                     *         "message": "",
+                     *         "file_name": "fleet.csv",
+                     *         "cluster_id": "local-cluster",
+                     *         "sender": "ci",
+                     *         "source_id": "upload:9f86d081884c7d659a2feaa0c55ad015",
+                     *         "bytes_received": 1048576,
+                     *         "bytes_expected": 1048576,
+                     *         "percent_read": 100,
+                     *         "rows_read": 2471,
+                     *         "records_stored": 247,
+                     *         "samples_stored": 2470,
+                     *         "rejected_count": 1,
+                     *         "rejected": {
+                     *           "missing_field": 1
+                     *         },
+                     *         "created_at": "2025-07-18T20:50:00Z",
+                     *         "changed_at": "2025-07-18T20:50:02Z",
+                     *         "finished_at": "2025-07-18T20:50:02Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        /** @enum {number} */
+                        count: 1;
+                        data: components["schemas"]["Upload"];
+                    };
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            421: components["responses"]["421"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
         };
     };
     listQuarantine: {

@@ -50,9 +50,14 @@ export async function* csvBatches(
 }
 
 /** The message about a file, as one about a body. */
-export function aboutBody(message: string, path: string): string {
+function aboutBody(message: string, path: string): string {
+  return withParameter(message.replaceAll(path, "The body"));
+}
+
+/** The message about a file, with the advice for those who send it. */
+export function withParameter(message: string): string {
   const advice = /set SOURCE_HOSTNAME (?:if all GPUs are on one host|to the host's name)/;
-  return message.replaceAll(path, "The body").replace(advice, "name the host of all GPUs as the parameter hostname");
+  return message.replace(advice, "name the host of all GPUs as the parameter hostname");
 }
 
 /** Writes the content, and the end of its last line if it has none. */

@@ -4,6 +4,7 @@ import { CsvSource, originalTimes } from "../csv/csv-source.ts";
 import { FileContent } from "../file/file-content.ts";
 import type { SeenFile } from "../file/file-look.ts";
 import type { FileStatus } from "../file/file-status.ts";
+import { withParameter } from "../push/spooled-csv.ts";
 import type { ReplayableSource } from "../source.ts";
 import { UploadBytes, type UploadBytesOptions } from "./upload-bytes.ts";
 
@@ -31,7 +32,7 @@ export async function openUploadSource(options: UploadSourceOptions): Promise<Re
   }
   const status: FileStatus = { inode: 0, sizeBytes, createdMs: 0, modifiedMs: 0, changedMs: 0 };
   const seen: SeenFile = { path: name, status, fingerprint: sourceId, digest: undefined, content, contentBytes };
-  return CsvSource.open({
+  const source = CsvSource.open({
     ...{ clusterId, batchRows, batchMaxRows, clock, hostname, namedHostname: hostname },
     ...{ playing: originalTimes, isComplete: true },
     look: { see: () => Promise.resolve(seen) },
@@ -39,5 +40,8 @@ export async function openUploadSource(options: UploadSourceOptions): Promise<Re
     guard: { check: () => Promise.resolve(status) },
     chooseId: () => Promise.resolve(sourceId),
     onWarning: () => undefined,
+  });
+  return source.catch((error: unknown) => {
+    throw error instanceof UnusableSource ? new UnusableSource(withParameter(error.message)) : (error as Error);
   });
 }

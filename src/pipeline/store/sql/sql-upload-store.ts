@@ -117,7 +117,7 @@ export class SqlUploadStore implements UploadReceipt, UploadList, UploadWork, Up
   async part(id: string, number: number): Promise<Uint8Array> {
     const packed = await selectPart(this.client, id, number);
     if (packed === undefined) throw await gone(this.client, id);
-    return Bun.zstdDecompress(packed as Uint8Array<ArrayBuffer>);
+    return Bun.zstdDecompress(packed);
   }
 
   progressed(

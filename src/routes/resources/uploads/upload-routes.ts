@@ -42,7 +42,7 @@ export function uploadRoutes({ uploads, uploadIntake, uploadMaxBytes, clusterId 
         const { upload, isDuplicate } = await uploadIntake
           .take({ ...body, ...names, ...sender }, request.signal)
           .catch((error: unknown) => Promise.reject(uploadErrorOf(error, uploadMaxBytes)));
-        set.status = isDuplicate ? 200 : 202;
+        set.status = 202;
         return single({ ...toApiUpload(upload), duplicate: isDuplicate });
       },
       { ...acceptsBody(uploadQuery), detail: uploadDetail },
@@ -96,7 +96,7 @@ const uploadDetail = operation({
     "once: the answer is the earlier upload, with duplicate.",
   body: { required: true, content: Object.fromEntries(uploadTypes.map((type) => [type, bodyContent(type)])) },
   single: receivedUploadSchema,
-  accepted: "All bytes are kept, and will be read",
+  status: 202,
   errors: [400, 413, 415, 500, 503],
 });
 

@@ -93,7 +93,7 @@ export function toApiUpload(upload: Upload): Static<typeof uploadSchema> {
     ...defined({ bytes_expected: upload.expectedBytes }),
     percent_read: percentOf(upload),
     ...{ rows_read: progress.rows, records_stored: progress.records, samples_stored: progress.samples },
-    ...{ rejected_count: rejectedCount, rejected: progress.rejected as Record<string, number> },
+    ...{ rejected_count: rejectedCount, rejected: progress.rejected },
     ...{ created_at: formatTimestamp(createdAtMs), changed_at: formatTimestamp(changedAtMs) },
     ...defined({ finished_at: finishedAtMs === undefined ? undefined : formatTimestamp(finishedAtMs) }),
   };
