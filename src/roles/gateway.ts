@@ -11,6 +11,7 @@ import { FleetStates } from "../routes/fleet/fleet-states.ts";
 import { openFleet } from "../routes/fleet/open-fleet.ts";
 import { costLimits } from "./cost-limits.ts";
 import { gatewayRoutes, type HttpOptions } from "./gateway-routes.ts";
+import type { OpenStore } from "../pipeline/store/open-store.ts";
 import type { SharedParts } from "./shared-parts.ts";
 import { type CompareStores, compareBeforeStart, comparingWithTopic, StoreCheck } from "./store-check.ts";
 import { openPush } from "./open-push.ts";
@@ -55,8 +56,7 @@ export const gateway: Role = {
           costs: costLimits(config, process.access.access.isRequired),
           pressure,
           damage,
-          ...partsByConfig(shared),
-          ...openUploadIntake(opened, shared),
+          ...partsOf(shared, opened),
           inventory: opened.inventory,
           faults,
           faultGuide: async () => faultGuideOf(await rules.read(), rules.catalogue, config.faultRunbookUrl),
@@ -72,13 +72,14 @@ export const gateway: Role = {
   },
 };
 
-/** What follows from the settings alone. */
-function partsByConfig(shared: SharedParts) {
+/** What follows from the settings, and needs at most the open store. */
+function partsOf(shared: SharedParts, opened: OpenStore) {
   const { config } = shared;
   const { settleAfterMinutes, settleHistory, clusterId, graphqlIntrospection: introspection, graphiql } = config;
   return {
     ...openPush(config, shared),
     ...openRemoteWrite(config, shared),
+    ...openUploadIntake(opened, shared),
     settleAfterMinutes,
     settleHistory,
     clusterId,

@@ -113,9 +113,15 @@ test("an upload is cancelled while it is received and while it waits, then remov
   const uploads = new SqlUploadStore(stored.client);
   const { id } = await until(async () => (await uploads.list(1)).find(({ receivedBytes }) => receivedBytes > 0));
   const cancelled = await ask(`/uploads/${id}`, { method: "DELETE" });
-  expect(cancelled.data).toMatchObject({ state: "cancelled", message: expect.stringContaining("Cancelled by anyone") });
+  expect(cancelled.data).toMatchObject({
+    state: "cancelled",
+    message: expect.stringContaining("Cancelled by anyone") as string,
+  });
   gate.resolve();
-  expect(await sending).toMatchObject({ status: 400, error: { message: expect.stringContaining("is cancelled") } });
+  expect(await sending).toMatchObject({
+    status: 400,
+    error: { message: expect.stringContaining("is cancelled") as string },
+  });
   expect(await stored.client.query("select number from upload_parts")).toEqual([]);
 
   const waiting = await send(table);
@@ -143,6 +149,6 @@ test("a sender that goes leaves an upload that has failed", async () => {
   expect((await sending).status).toBe(400);
   expect((await uploads.list(1))[0]).toMatchObject({
     state: "failed",
-    message: expect.stringContaining("does not go on"),
+    message: expect.stringContaining("does not go on") as string,
   });
 });

@@ -68,6 +68,8 @@ export class Balancer extends BaseService {
   private serve(hostname: string, port: number): Server<SocketRelay> {
     return Bun.serve<SocketRelay>({
       ...{ hostname, port, idleTimeout: idleSeconds, development: false },
+      // gateways refuse what is too large for them, and say so; a body is passed on as it comes
+      maxRequestBodySize: Number.MAX_SAFE_INTEGER,
       fetch: (request, server) => this.answer(request, server),
       error: (error) => this.failed(error),
       websocket: {

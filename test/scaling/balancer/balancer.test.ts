@@ -58,6 +58,22 @@ test("bodies of every size and framing reach the gateway whole", async () => {
   }
 });
 
+test("a body that is larger than a server's usual limit is passed on as it comes", async () => {
+  const gateway = fakeGateway(async (request) => {
+    let bytes = 0;
+    for await (const chunk of request.body as unknown as AsyncIterable<Uint8Array>) bytes += chunk.length;
+    return new Response(String(bytes));
+  });
+  const { url } = await before(gateway);
+  const mebibyte = new Uint8Array(1024 * 1024);
+  let left = 130;
+  const body = new ReadableStream<Uint8Array>({
+    pull: (controller) => (left-- > 0 ? controller.enqueue(mebibyte) : controller.close()),
+  });
+  const headers = { "content-length": String(130 * mebibyte.length) };
+  expect(await (await fetch(url, { method: "POST", body, headers })).text()).toBe(String(130 * mebibyte.length));
+});
+
 test("without a gateway that answers, the error is in the envelope of the API", async () => {
   const balancer = await openBalancer(["http://127.0.0.1:9"], { ready: 0 });
   stopAfterTest(balancer.stop);

@@ -23,7 +23,7 @@ export interface FakeGateway {
 export function fakeGateway(answer: Answer, ready: () => number | Promise<number> = () => 200): FakeGateway {
   const requests: FakeGateway["requests"] = [];
   const server = Bun.serve({
-    ...{ hostname: "127.0.0.1", port: 0, idleTimeout: 60 },
+    ...{ hostname: "127.0.0.1", port: 0, idleTimeout: 60, maxRequestBodySize: Number.MAX_SAFE_INTEGER },
     async fetch(request, bunServer) {
       if (new URL(request.url).pathname === "/health/ready") return new Response("", { status: await ready() });
       requests.push({ method: request.method, headers: request.headers });
