@@ -247,7 +247,7 @@ function memberOf(seat: Seat, cluster: Cluster): EtcdMember {
     start: () => server.start(),
     signal: (signal) => server.signal(signal),
     empty: () => clear().then(() => void (server = serverIn("new"))),
-    defragment: async () => void (await control(seat, "defrag")),
+    defragment: async () => void (await control(seat, "defrag", "--command-timeout=60s")),
     replace,
   };
 }

@@ -144,7 +144,7 @@ async function compactAndDefragment({ etcd, etcdUser }: Servers, downIndex: numb
   const client = new EtcdClient({ endpoints: others.map(({ clientUrl }) => clientUrl), user: etcdUser });
   try {
     // the others may have to elect a leader first
-    await untilResolved(async () => client.compact((await client.databaseSize()).revision), { timeoutMs: 30_000 });
+    await untilResolved(async () => client.compact((await client.databaseSize()).revision), { timeoutMs: 60_000 });
   } finally {
     client.close();
   }
