@@ -116,18 +116,18 @@ export async function inflict(fault: Fault, victims: Victims): Promise<void> {
 
 async function inflictOnMember({ kind, target, lastsMs }: Fault, victims: Victims): Promise<void> {
   const { servers, record, drained } = victims;
-  const member = servers.etcd.members[target % servers.etcd.members.length];
-  record(`${kind} ${member?.name}`);
+  const { members } = servers.etcd;
+  const first = target % members.length;
   if (kind === "defragment-etcd") {
-    await member?.kill();
     victims.reportHistoryRemoved();
-    try {
-      await compactAndDefragment(servers, target);
-    } finally {
-      await member?.start();
+    // one after the other: each has the watches of some processes
+    for (let index = first; index < first + members.length; index += 1) {
+      await compactWithout(index % members.length, victims);
     }
-    return record(`${member?.name} is started`);
+    return;
   }
+  const member = members[first];
+  record(`${kind} ${member?.name}`);
   if (kind === "replace-etcd") {
     await member?.replace();
     return record(`${member?.name} is replaced`);
@@ -138,17 +138,28 @@ async function inflictOnMember({ kind, target, lastsMs }: Fault, victims: Victim
   record(`SIGCONT ${member?.name} after ${durationText(lastsMs)}`);
 }
 
-/** Upkeep while a member is down: the watches that it had come back to a history that is gone. */
-async function compactAndDefragment({ etcd, etcdUser }: Servers, downIndex: number): Promise<void> {
-  const others = etcd.members.filter((_, index) => index !== downIndex % etcd.members.length);
+/** The time in which the watches at a member miss changes that are then compacted. */
+const missedMs = 1000;
+
+/** Upkeep while a member does not answer: the watches that it had come back to a history that is gone. The member is frozen at first,
+ *  because its watches would otherwise resume at other members before the compaction. */
+async function compactWithout(downIndex: number, { servers: { etcd, etcdUser }, record }: Victims): Promise<void> {
+  const down = etcd.members[downIndex];
+  const others = etcd.members.filter((member) => member !== down);
   const client = new EtcdClient({ endpoints: others.map(({ clientUrl }) => clientUrl), user: etcdUser });
+  record(`SIGSTOP ${down?.name}, and compact etcd's history`);
+  down?.signal("SIGSTOP");
   try {
+    await Bun.sleep(missedMs);
     // the others may have to elect a leader first
     await untilResolved(async () => client.compact((await client.databaseSize()).revision), { timeoutMs: 60_000 });
+    for (const other of others) await other.defragment();
   } finally {
     client.close();
+    await down?.kill();
+    await down?.start();
   }
-  for (const other of others) await other.defragment();
+  record(`${down?.name} was killed, and is started`);
 }
 
 async function cutOffOneWay({ kind, target, lastsMs }: Fault, victims: Victims): Promise<void> {

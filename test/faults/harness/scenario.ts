@@ -10,8 +10,8 @@ export interface Fault {
 }
 
 /** `kill`, `terminate` and `freeze` signal a pipeline process, and `clock` kills it and sets its clock. `leader` kills the etcd member
- *  that leads at that time, `freeze-etcd` freezes one, `defragment-etcd` kills one,
- *  compacts etcd's history and defragments the others, and `replace-etcd` puts an empty one in its
+ *  that leads at that time, `freeze-etcd` freezes one, `defragment-etcd` freezes each in turn,
+ *  compacts etcd's history, defragments the others and kills it, and `replace-etcd` puts an empty one in its
  *  place; `empty-etcd` removes the data of all members. `partition-etcd` and `partition-collector` disconnect a host, `one-way-etcd` and `one-way-collector` in one direction.
  *  `database` stops the database, `freeze-database` freezes it, `tables-disk` fills the disk of its tables, and `cluster-disk` fills the disk of its other data and its write-ahead log. `failover` kills the database, and a
  *  standby that had lagged takes over; `restore` kills it, and an older backup takes over.
@@ -126,9 +126,10 @@ function durationOf(kind: FaultKind, chance: number, leaseSeconds: number): numb
     case "clock":
       return 0;
     case "replace-etcd":
-    case "defragment-etcd":
     case "empty-etcd":
       return 3000; // about the time that it takes
+    case "defragment-etcd":
+      return 8000;
     case "freeze":
       return Math.round(leaseSeconds * 1000 * (1.1 + chance)); // longer than the lease, so that other processes take over
     case "freeze-etcd":
