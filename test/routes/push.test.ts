@@ -144,6 +144,17 @@ test("a record that cannot be used affects no other: the answer and the quaranti
   expect(quarantined).toMatchObject({ count: 5 });
 });
 
+test("a line that is bad in each push is in the quarantine for each push", async () => {
+  const bad = JSON.stringify(record(1, { timestamp: "yesterday" }));
+  const head = "timestamp,uuid,gpu_id,hostname,gpu_utilization";
+  for (const at of [0, 2]) {
+    await push(`${JSON.stringify(record(at))}\n${bad}\n`, "application/x-ndjson");
+    await push(`${head}\nnever,GPU-1,0,h,${at}\n`, "text/csv");
+  }
+  const quarantined = await gateway.json(`/api/v1/quarantine?source_id=${encodeURIComponent("push:anyone")}`);
+  expect(quarantined).toMatchObject({ count: 4 });
+});
+
 test("a line that is no JSON, or too long, is rejected with its number, and the next one is read", async () => {
   const long = `{"uuid":"${"x".repeat(1_100_000)}"}`;
   const lines = [JSON.stringify(record(0)), "{bad", "", long, '"\u00ff', JSON.stringify(record(1))];

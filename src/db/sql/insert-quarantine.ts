@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { RecordBatch, RejectedInput } from "../../domain/batch.ts";
 import { idOfAllRounds } from "../../domain/round-source.ts";
+import type { SourceRange } from "../../domain/range.ts";
 import { hourMs } from "../../domain/time-range.ts";
 import type { SqlTransaction } from "../client.ts";
 import { numberArray, textArray } from "./array-literal.ts";
@@ -15,20 +16,22 @@ on conflict do nothing`;
 /** A message that is stored for the first time. */
 interface StoredMessage {
   readonly messageId: string;
-  readonly source: { readonly sourceId: string };
+  readonly source: SourceRange;
   readonly batch: Pick<RecordBatch, "reading">;
 }
 
 /** Stores a message's rejected inputs. A row of a file is ignored if the same field of the same row is already stored, from
  *  another message: a file that is played again and again has it once. An input of a live source's reading is ignored if its source, reason, field and series are already stored in the
- *  hour: a line that is bad in one reading is bad in all of them. All other inputs are stored: no other message has them. */
+ *  hour: a line that is bad in one reading is bad in all of them. All other inputs are stored: no other message has them. So it is with
+ *  pushes, which have one source and many first lines. */
 export function insertQuarantine(
   transaction: SqlTransaction,
   { messageId, source, batch: { reading } }: StoredMessage,
   rejected: readonly RejectedInput[],
 ): void {
   if (rejected.length === 0) return;
-  const items = itemsOf(rejected, messageId);
+  const isOfFile = source.from.offset !== source.to.offset;
+  const items = isOfFile ? itemsOf(rejected, messageId) : rejected.map((_, index) => `${messageId}#${index}`);
   const inHour = rejected.map((input) => (reading === undefined ? undefined : itemInHour(input, reading.timeMs)));
   const texts = (field: "reason" | "field" | "value" | "message" | "raw"): string =>
     textArray(rejected.map((input) => input[field]));
