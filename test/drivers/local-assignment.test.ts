@@ -7,17 +7,22 @@ import { openMemoryStore } from "../support/open-store.ts";
 const folder = new CsvFolder();
 afterAll(() => folder.remove());
 
-exerciseRangeAssignment("LocalAssignment", async () => {
-  const { store, close } = await openMemoryStore();
-  const source = await openCsvSource(folder.write(manyRows(2000)), { batchRows: 50 });
-  return {
-    source,
-    assignment: new LocalAssignment(store),
-    openOther: () => new LocalAssignment(store),
-    settle: (_, { range, batch }) => {
-      const { idempotencyKey } = messageOf({ range, batch });
-      return store.ingest({ messageId: idempotencyKey, idempotencyKey, source: range, batch });
-    },
-    close,
-  };
-});
+for (const [name, rangeBytes] of [
+  ["LocalAssignment", undefined],
+  ["LocalAssignment, range by range", 8192],
+] as const) {
+  exerciseRangeAssignment(name, async () => {
+    const { store, close } = await openMemoryStore();
+    const source = await openCsvSource(folder.write(manyRows(2000)), { batchRows: 50 });
+    return {
+      source,
+      assignment: new LocalAssignment(store, rangeBytes),
+      openOther: () => new LocalAssignment(store, rangeBytes),
+      settle: (_, { range, batch }) => {
+        const { idempotencyKey } = messageOf({ range, batch });
+        return store.ingest({ messageId: idempotencyKey, idempotencyKey, source: range, batch });
+      },
+      close,
+    };
+  });
+}

@@ -52,6 +52,8 @@ const targets = [
     "/metrics",
     "/ws",
     "/api/v1/quarantine?limit=3",
+    "/api/v1/csv/uploads?limit=2",
+    "/api/v1/csv/uploads/01K0FJ2Q0J8M3S6T9V2W5X8Y1Z",
   ],
 ];
 const changes = [
@@ -60,6 +62,7 @@ const changes = [
     "/api/v1/inventory/declare?hostname=x&gpus=8",
     "/api/v1/keys?name=x&scopes=read",
   ],
+  ...["/api/v1/csv/upload?hostname=lab", "/api/v1/csv/uploads/01K0FJ2Q0J8M3S6T9V2W5X8Y1Z"],
   ...["/api/v1/tickets", "/api/v1/pipeline/dead-letters/01K0F3Z8Q4W5X6Y7Z8A9B0C1D2/redrive", "/graphql"],
 ];
 const bodies = [

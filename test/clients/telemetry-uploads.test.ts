@@ -1,0 +1,54 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { SqlUploadStore } from "../../src/pipeline/store/sql/sql-upload-store.ts";
+import { until } from "../../dev/until.ts";
+import { gatewayOver, openFleetStore, type TestGateway } from "../routes/gateway.ts";
+import { runTelemetry } from "./run-telemetry.ts";
+
+// The commands upload and uploads. test/uploads/ reads uploads.
+
+let stored: Awaited<ReturnType<typeof openFleetStore>>;
+let gateway: TestGateway;
+let uploads: SqlUploadStore;
+const dir = await mkdtemp(join(tmpdir(), "telemetry-upload-command-"));
+const file = join(dir, "fleet.csv");
+beforeAll(async () => {
+  await Bun.write(file, "timestamp,uuid,gpu_id,hostname,gpu_utilization\n");
+  stored = await openFleetStore([]);
+  gateway = gatewayOver(stored);
+  gateway.app.listen({ hostname: "127.0.0.1", port: 0 });
+  uploads = new SqlUploadStore(stored.client);
+});
+afterAll(async () => {
+  await gateway.app.stop(true);
+  await stored.close();
+  await rm(dir, { recursive: true, force: true });
+});
+
+const run = (...args: string[]) => runTelemetry(gateway.app.server?.port ?? 0, args);
+
+test("upload waits until the table is read, says why it was not, and uploads lists and removes it", async () => {
+  const running = run("upload", file, "--host", "lab-1");
+  const { id, hostname } = await until(async () => (await uploads.readable())[0]);
+  expect(hostname).toBe("lab-1");
+  await uploads.end(id, { state: "failed", message: "the table has no usable header" });
+  const { status, text } = await running;
+  expect([status, text.includes("failed"), text.includes("no usable header")]).toEqual([1, true, true]);
+
+  const sent = await run("upload", file, "--no-wait", "--json");
+  const upload = JSON.parse(sent.text) as { id: string; state: string; file_name: string };
+  expect([sent.status, upload.state, upload.file_name]).toEqual([0, "queued", "fleet.csv"]);
+  expect((await run("upload", file, "--no-wait")).errors).toContain("was uploaded before, as fleet.csv");
+  const listed = JSON.parse((await run("uploads", "--json")).text) as readonly { id: string }[];
+  expect(listed.map((each) => each.id)).toEqual([upload.id, id]);
+  expect((await run("uploads", "delete", upload.id)).text).toContain("cancelled");
+  expect((await run("uploads", "delete", upload.id)).status).toBe(0);
+  expect((await run("uploads", "delete", upload.id)).status).toBe(1);
+}, 60_000);
+
+test("a file that does not exist is refused in a sentence", async () => {
+  const { status, errors } = await run("upload", join(dir, "none.csv"));
+  expect([status, errors.trim()]).toEqual([1, `${join(dir, "none.csv")} is not a file that can be read`]);
+});
