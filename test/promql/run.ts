@@ -90,7 +90,7 @@ for (const [series, compare] of [
   [seriesSet(seed), (theirs: Ask) => compareGenerated(theirs, new SeriesInMemory(seriesSet(seed)))],
   [deviceSeries(), compareDashboards],
 ] as const) {
-  const prometheus = await openPrometheus("global: {}\n", {}, flags);
+  const prometheus = await openPrometheus("global: {}\n", {}, { flags });
   try {
     await remoteWrite(prometheus.url, series);
     const recorded = await compare(answersOf(prometheus.url));

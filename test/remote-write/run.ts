@@ -12,9 +12,11 @@ import { answersHelp } from "../../src/terminal/answers-help.ts";
 import { dataOf, figureOf } from "./prometheus-data.ts";
 import { differencesOf, recordsOf } from "./stored-data.ts";
 
-const usage = `A Prometheus, which is Debian's, scrapes simulated exporters and writes to a gateway that is killed once and restarted once.
+const usage = `A Prometheus, which is Debian's unless --binary names another, scrapes simulated exporters and writes to a gateway that is killed once and restarted once.
 Then the store is compared with what the Prometheus has.
-  bun run test:remote-write [--hosts 6] [--seconds 60] [--dialect 4.9] [--shards 3]`;
+  bun run test:remote-write [--hosts 6] [--seconds 60] [--dialect 4.9] [--shards 3]
+                            [--protocol 1] [--binary PATH]
+Debian's Prometheus writes version 1.0 of the protocol; version 2.0 needs a Prometheus 3.`;
 
 if (answersHelp(process.argv.slice(2), usage)) process.exit(0);
 const { values: given } = parseArgs({
@@ -23,10 +25,13 @@ const { values: given } = parseArgs({
     seconds: { type: "string", default: "60" },
     dialect: { type: "string", default: "4.9" },
     shards: { type: "string", default: "3" },
+    protocol: { type: "string", default: "1" },
+    binary: { type: "string" },
   },
 });
 const [hosts, seconds, shards] = [Number(given.hosts), Number(given.seconds), Number(given.shards)];
 const clusterId = "alpha";
+const isSecondVersion = given.protocol === "2";
 
 const [port = 0] = await freePorts(1);
 const [etcd, database] = await Promise.all([provideEtcd(), provideDatabase()]);
@@ -58,9 +63,16 @@ const prometheus = await openPrometheus(
       { job_name: "dcgm", static_configs: [{ targets: exporters.targets.map(({ address }) => address) }] },
     ],
     // more than one shard divides a scrape between requests
-    remote_write: [{ url: `${url}/api/v1/write`, queue_config: { min_shards: shards, max_samples_per_send: 500 } }],
+    remote_write: [
+      {
+        url: `${url}/api/v1/write`,
+        queue_config: { min_shards: shards, max_samples_per_send: 500 },
+        ...(isSecondVersion ? { protobuf_message: "io.prometheus.write.v2.Request" } : {}),
+      },
+    ],
   }),
   {},
+  { binary: given.binary, flags: isSecondVersion ? ["--enable-feature=metadata-wal-records"] : [] },
 );
 try {
   await until(async () => (await dataOf(prometheus.url, clusterId)).records.size > 0, { timeoutMs: 60_000 });
