@@ -8,7 +8,13 @@ import type { UploadIntake } from "../pipeline/source/upload.ts";
 import { sentContent } from "../pipeline/source/upload/sent-content.ts";
 import type { OpenStore } from "../pipeline/store/open-store.ts";
 import { SqlUploadStore } from "../pipeline/store/sql/sql-upload-store.ts";
-import type { ReadableUpload, UploadLimits, UploadList, UploadWork } from "../pipeline/store/upload-store.ts";
+import type {
+  ReadableUpload,
+  UploadLimits,
+  UploadList,
+  UploadReceipt,
+  UploadWork,
+} from "../pipeline/store/upload-store.ts";
 import { EtcdAssignment } from "../pipeline/stream/assignment/etcd-assignment.ts";
 import { LocalAssignment } from "../pipeline/stream/assignment/local-assignment.ts";
 import type { RangeAssignment } from "../pipeline/stream/assignment/range-assignment.ts";
@@ -38,7 +44,7 @@ export interface GatewayUploads {
 
 /** What a gateway needs to take uploads and to show them. */
 export function openUploadIntake(
-  { client }: Pick<OpenStore, "client">,
+  { client, disk }: Pick<OpenStore, "client" | "disk">,
   { config, clock, registry }: Pick<SharedParts, "config" | "clock" | "registry">,
 ): GatewayUploads {
   const { uploadsMax, uploadsSpaceMebibytes } = config;
@@ -51,7 +57,7 @@ export function openUploadIntake(
   const uploadMaxBytes = uploadMaxBytesOf(config);
   const counts = receivedUploadInstruments(registry);
   const intake = new KeptUploadIntake({
-    ...{ receipt: uploads, limits, maxBytes: uploadMaxBytes, clock, onReceived: counts.onBytes },
+    ...{ receipt: roomChecked(uploads, disk), limits, maxBytes: uploadMaxBytes, clock, onReceived: counts.onBytes },
     contentOf: (file) => sentContent(file, clock),
   });
   const uploadIntake: UploadIntake = {
@@ -133,6 +139,21 @@ function publisherOf({ config, etcd, queue, clock, listener }: SharedParts, retr
     }),
     messageMaxBytes: etcd === undefined ? Infinity : payloadMaxBytes,
   });
+}
+
+/** Takes no more bytes while the disk of an embedded store has no room: history is deleted to make some. */
+function roomChecked(receipt: UploadReceipt, disk: OpenStore["disk"]): UploadReceipt {
+  if (disk === undefined) return receipt;
+  return {
+    partBytes: receipt.partBytes,
+    begin: (upload, limits) => receipt.begin(upload, limits),
+    add: async (part, limits) => {
+      await disk.makeRoom();
+      await receipt.add(part, limits);
+    },
+    finish: (id, contentId) => receipt.finish(id, contentId),
+    end: (id, end) => receipt.end(id, end),
+  };
 }
 
 /** Counts the uploads that end. */

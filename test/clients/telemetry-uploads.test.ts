@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SqlUploadStore } from "../../src/pipeline/store/sql/sql-upload-store.ts";
+import { freePorts } from "../../dev/servers/free-ports.ts";
 import { until } from "../../dev/until.ts";
 import { gatewayOver, openFleetStore, type TestGateway } from "../routes/gateway.ts";
 import { runTelemetry } from "./run-telemetry.ts";
@@ -47,6 +48,18 @@ test("upload waits until the table is read, says why it was not, and uploads lis
   expect((await run("uploads", "delete", upload.id)).status).toBe(0);
   expect((await run("uploads", "delete", upload.id)).status).toBe(1);
 }, 60_000);
+
+test("upload waits for a gateway that starts again", async () => {
+  const [port = 0] = await freePorts(1);
+  const running = runTelemetry(port, ["upload", file, "--no-wait", "--cluster", "later", "--json"]);
+  await Bun.sleep(1000);
+  const later = gatewayOver(stored);
+  later.app.listen({ hostname: "127.0.0.1", port });
+  const { status, text, errors } = await running;
+  await later.app.stop(true);
+  expect([status, errors]).toEqual([0, ""]);
+  expect(JSON.parse(text)).toMatchObject({ state: "queued", cluster_id: "later" });
+});
 
 test("a file that does not exist is refused in a sentence", async () => {
   const { status, errors } = await run("upload", join(dir, "none.csv"));

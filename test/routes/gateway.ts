@@ -172,7 +172,7 @@ export function gatewayOver(
     queue,
     ...openPush({ pushMaxMebibytes: 4, batchSize: 100 }, { queue, clock, listener: silentListener }),
     ...openRemoteWrite({ remoteWriteClusterLabel: "cluster" }, { queue, clock, listener: silentListener, registry }),
-    ...openUploadIntake({ client }, { config: parseConfig({ UPLOAD_MAX_MIB: "4" }), clock, registry }),
+    ...openUploadIntake({ client, disk: undefined }, { config: parseConfig({ UPLOAD_MAX_MIB: "4" }), clock, registry }),
     bodyMaxBytes: 4 * 1024 * 1024,
     deadLetters: queue,
     rejectedInputs: new SqlRejectedInputs(client),

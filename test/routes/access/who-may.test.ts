@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { Caller } from "../../../src/access/caller.ts";
 import { type Scope, scopes } from "../../../src/access/scope.ts";
+import { SqlUploadStore } from "../../../src/pipeline/store/sql/sql-upload-store.ts";
 import { makeSchema } from "../../../src/routes/graphql/schema.ts";
 import { type AccessRule, ruleOf } from "../../../src/routes/http/access/access-rule.ts";
 import { OperationContext } from "../../../src/routes/graphql-kit/operation-context.ts";
@@ -23,6 +24,9 @@ beforeAll(async () => {
   gateway = gatewayOver(stored, secured.parts);
   for (const scope of scopes) keys[scope] = await secured.create(scope);
   callers = await everyCaller(secured);
+  const upload = { fileName: "host-a.csv", clusterId: "alpha", hostname: "host-a", expectedBytes: undefined };
+  const limits = { maxUnfinished: 1, maxUnfinishedOfClient: 1, maxStoredBytes: 1 };
+  await new SqlUploadStore(stored.client).begin({ ...upload, sender: "ci", client: "ci" }, limits);
   await gateway.get("/health/live");
 });
 afterAll(() => stored.close());
