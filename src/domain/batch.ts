@@ -4,6 +4,7 @@ import type { SourceReading } from "./reading.ts";
 /** Why an input was not stored. The set is closed, because instruments have the reason as a label. */
 export const rejectReasons = [
   "wrong_column_count",
+  "other_header",
   "malformed_quotes",
   "malformed_line",
   "record_too_large",

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { makeBatch, messageOf as batchMessage } from "../../dev/make-batch.ts";
 import { allTime } from "../../src/domain/time-range.ts";
 import { decodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
 import { SqlRejectedInputs } from "../../src/pipeline/store/sql/sql-rejected-inputs.ts";
@@ -90,6 +91,18 @@ test.each([
   expect([await rowsIn(sourceId), (await gateway.queue.stats()).readyMessages]).toEqual([1, 0]);
   const deleted = () => gateway.get(`/api/v1/quarantine/${id}`, { method: "DELETE" });
   expect([(await deleted()).status, (await deleted()).status, await rowsIn(sourceId)]).toEqual([200, 404, 0]);
+});
+
+test("a row of another table is not tried again under the columns of the exporter, even if it has as many", async () => {
+  const rejected = {
+    ...{ line: 9, byte: 900, reason: "other_header" as const, field: "", value: "" },
+    ...{ message: "Line 8 begins another table.", raw: rowOf({ value: "45" }) },
+  };
+  await stored.store.ingest(batchMessage("row", makeBatch([], [rejected]), { source: "csv:g.csv" }));
+  const [row] = await stored.queries.quarantine.rejections({ sourceId: "csv:g.csv", limit: 1 });
+  const answer = await post(row?.id ?? 0);
+  expect([answer.status, await rowsIn("csv:g.csv")]).toEqual([400, 1]);
+  expect(await messageOf(answer)).toMatch(/columns of another table/);
 });
 
 test("the mutations of GraphQL do the same", async () => {

@@ -1,4 +1,4 @@
-import type { RecordBatch } from "../../domain/batch.ts";
+import type { RecordBatch, RejectReason } from "../../domain/batch.ts";
 import type { StoredRejection } from "../../domain/query.ts";
 import { hasShiftedTimes } from "../../domain/round-source.ts";
 import { encodeBatch } from "../../pipeline/queue/batch-codec.ts";
@@ -8,6 +8,8 @@ import { ApiError, notFound } from "../http/api-error.ts";
 
 /** How long a redrive waits for room in the queue. */
 const publishTimeoutMs = 10_000;
+
+const otherHeader: RejectReason = "other_header";
 
 /** What redriving and deleting rejected inputs needs. */
 export interface RejectedInputParts {
@@ -59,8 +61,9 @@ export class RejectedInputAnswers {
     return input;
   }
 
-  private batchOf({ id, line, sourceId, raw }: StoredRejection): RecordBatch {
+  private batchOf({ id, line, reason, sourceId, raw }: StoredRejection): RecordBatch {
     if (line === 0) throw refusal(id, "Only a row of a file can be tried again.");
+    if (reason === otherHeader) throw refusal(id, "Its row has the columns of another table, which are not known.");
     if (hasShiftedTimes(sourceId)) throw refusal(id, "Its file is played with other times (TIMESTAMPS=now).");
     const read = this.parts.readAgain(raw);
     if ("problem" in read) throw refusal(id, read.problem);

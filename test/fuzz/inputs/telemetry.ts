@@ -65,6 +65,7 @@ function readCsv(content: Buffer, fastLane: boolean): string {
     form: usualForm,
     rowMaxBytes: 4096,
     templates: fastLane ? new FastTemplates() : undefined,
+    otherTable: undefined,
     onUnread: () => undefined,
     from: { offset: headerEnd === 0 ? content.length : headerEnd, line: 2 },
     toOffset: content.length,

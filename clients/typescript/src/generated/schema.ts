@@ -3308,7 +3308,7 @@ export interface components {
                 /** @description Age of the oldest message in the queue; 0 if the queue is empty */
                 lag_seconds: number;
             };
-            /** @description Number of rejected inputs by reason: wrong_column_count, malformed_quotes, malformed_line, record_too_large, invalid_utf8, nul_byte, missing_field, invalid_timestamp, timestamp_out_of_range, invalid_gpu_id, invalid_field, invalid_value, value_out_of_range, uuid_on_two_hosts, invalid_record */
+            /** @description Number of rejected inputs by reason: wrong_column_count, other_header, malformed_quotes, malformed_line, record_too_large, invalid_utf8, nul_byte, missing_field, invalid_timestamp, timestamp_out_of_range, invalid_gpu_id, invalid_field, invalid_value, value_out_of_range, uuid_on_two_hosts, invalid_record */
             rejected: {
                 [key: string]: number;
             };
@@ -3545,7 +3545,7 @@ export interface components {
                  * @description Why it was rejected
                  * @enum {string}
                  */
-                reason: "wrong_column_count" | "malformed_quotes" | "malformed_line" | "record_too_large" | "invalid_utf8" | "nul_byte" | "missing_field" | "invalid_timestamp" | "timestamp_out_of_range" | "invalid_gpu_id" | "invalid_field" | "invalid_value" | "value_out_of_range" | "uuid_on_two_hosts" | "invalid_record";
+                reason: "wrong_column_count" | "other_header" | "malformed_quotes" | "malformed_line" | "record_too_large" | "invalid_utf8" | "nul_byte" | "missing_field" | "invalid_timestamp" | "timestamp_out_of_range" | "invalid_gpu_id" | "invalid_field" | "invalid_value" | "value_out_of_range" | "uuid_on_two_hosts" | "invalid_record";
                 /** @description The member or column with the error; empty if the whole record is wrong */
                 field: string;
                 /** @description The rejected value, cut to 200 characters */
@@ -3670,7 +3670,7 @@ export interface components {
              * @description Why the input was rejected
              * @enum {string}
              */
-            reason: "wrong_column_count" | "malformed_quotes" | "malformed_line" | "record_too_large" | "invalid_utf8" | "nul_byte" | "missing_field" | "invalid_timestamp" | "timestamp_out_of_range" | "invalid_gpu_id" | "invalid_field" | "invalid_value" | "value_out_of_range" | "uuid_on_two_hosts" | "invalid_record";
+            reason: "wrong_column_count" | "other_header" | "malformed_quotes" | "malformed_line" | "record_too_large" | "invalid_utf8" | "nul_byte" | "missing_field" | "invalid_timestamp" | "timestamp_out_of_range" | "invalid_gpu_id" | "invalid_field" | "invalid_value" | "value_out_of_range" | "uuid_on_two_hosts" | "invalid_record";
             /** @description The column with the error; empty if the whole row is wrong */
             field: string;
             /** @description The rejected value, cut to 200 characters */

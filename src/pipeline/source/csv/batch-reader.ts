@@ -35,6 +35,8 @@ export interface BatchReaderOptions {
   readonly rowMaxBytes: number;
   /** Called when a cell of a custom column is neither a number nor missing. */
   readonly onUnread: (columnName: string) => void;
+  /** Where another table begins, whose rows are rejected; undefined if there is none. */
+  readonly otherTable: Position | undefined;
   readonly from: Position;
   /** Rows that start before this offset are read. */
   readonly toOffset: number;
@@ -56,6 +58,8 @@ export class BatchReader {
   private readonly rows: RowReader;
   private readonly slow: SlowLane;
   private readonly fast: FastLane | undefined;
+  /** Where another table begins, whose rows the fast lane does not know. */
+  private readonly fastEnd: number;
   private readonly instants: InstantEnds | undefined;
   /** Offset of the previous row; NaN at the start of a batch, and if the previous row is blank, is too large or has malformed
    *  quotes. */
@@ -68,14 +72,15 @@ export class BatchReader {
   private endsFile = false;
 
   constructor(private readonly options: BatchReaderOptions) {
-    const { window, layout, gpus, shiftMs, spreadMs, templates, rowMaxBytes, batchRows, batchMaxRows, onUnread } =
-      options;
+    const { window, layout, gpus, shiftMs, spreadMs, templates, rowMaxBytes, batchRows, batchMaxRows } = options;
+    const { onUnread, otherTable } = options;
     const { delimiter } = options.form;
     const builder = new BatchBuilder(layout.header[layout.hostname]);
     this.builder = builder;
     this.rejections = new Rejections(window, builder, delimiter);
     this.splitter = new RowSplitter(layout.header.length, rowMaxBytes);
-    this.rows = new RowReader({ layout, gpus, builder, rejections: this.rejections, shiftMs, onUnread });
+    this.rows = new RowReader({ layout, gpus, builder, rejections: this.rejections, shiftMs, onUnread, otherTable });
+    this.fastEnd = otherTable?.offset ?? Infinity;
     if (templates !== undefined && delimiter === "," && isExporterLayout(layout)) {
       this.fast = new FastLane({ window, builder, shiftMs, rowMaxBytes, templates });
     }
@@ -164,7 +169,7 @@ export class BatchReader {
 
   private readNext(): ReadState | undefined {
     if (this.isSkipping) return this.skipToLineEnd();
-    if (this.fast !== undefined && this.readFast(this.fast)) return undefined;
+    if (this.fast !== undefined && this.at.offset < this.fastEnd && this.readFast(this.fast)) return undefined;
     const row = this.splitter.next(this.options.window, this.at.offset);
     if (row === undefined) return "needs_bytes";
     if (row.mayContinue && !this.endsFile) return "unfinished_row";
@@ -179,7 +184,7 @@ export class BatchReader {
    *  @returns false if no row was read */
   private readFast(fast: FastLane): boolean {
     const { batchRows, toOffset } = this.options;
-    const endOffset = Math.min(toOffset, this.batchStart.offset + batchMaxBytes);
+    const endOffset = Math.min(toOffset, this.fastEnd, this.batchStart.offset + batchMaxBytes);
     let { offset, line } = this.at;
     // a full batch continues row by row, until its last instant ends
     const isBatchFull = this.isFull();

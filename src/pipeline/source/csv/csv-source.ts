@@ -17,6 +17,8 @@ import { ownColumnsOf } from "./own-columns.ts";
 import { LastRow } from "./last-row.ts";
 import { LineNumbers, type RangeLines } from "./line-numbers.ts";
 import { type OpenedCsv, openCsv } from "./open-csv.ts";
+import { otherTableIn } from "./other-table.ts";
+import { otherTableAt } from "./rejections.ts";
 import { RowEnds } from "./row-ends.ts";
 import { withHost } from "./smi-host.ts";
 import { spreadIn } from "./scrape-spread.ts";
@@ -90,17 +92,20 @@ export class CsvSource implements ReplayableSource {
     const seen = await look.see();
     const opening = { chunkBytes: reading.chunkBytes, needsHost: namedHostname === undefined };
     const opened = withHost(options, await openCsv(seen, opening));
+    const otherTable = await otherTableIn(opened, reading);
+    if (otherTable !== undefined) options.onWarning(`${look.path}: ${otherTableAt(otherTable.line)}`);
+    const found = { reading, opened, otherTable };
     const fileId = await options.chooseId(fileIds(idKind, seen));
     const spreadMs = keepsInstants(options, opened) ? await spreadIn(opened, reading.sampleBytes) : 0;
     if (playing.timestamps === "original") {
       const sourceId = roundSourceId(fileId, playing.round);
-      return new CsvSource(options, { reading, opened, sourceId, shiftMs: 0, spreadMs });
+      return new CsvSource(options, { ...found, sourceId, shiftMs: 0, spreadMs });
     }
     const startedAtMs = await playing.startedAtMs(fileId, playing.round);
     const sourceId = roundSourceId(fileId, playing.round, startedAtMs);
     const firstMs = await firstTimeIn(opened, reading);
     const shiftMs = firstMs === undefined ? 0 : startedAtMs - firstMs;
-    return new CsvSource(options, { reading, opened, sourceId, shiftMs, spreadMs });
+    return new CsvSource(options, { ...found, sourceId, shiftMs, spreadMs });
   }
 
   /** The prefix of a file's source ids, the same in every round. @throws UnusableSource */
@@ -221,7 +226,7 @@ export class CsvSource implements ReplayableSource {
   private readerOf(window: FileWindow, { from, to }: Range): BatchReader {
     const { gpus, templates } = this;
     const { batchRows, batchMaxRows } = this.options;
-    const { opened, reading, shiftMs, spreadMs } = this.file;
+    const { opened, reading, shiftMs, spreadMs, otherTable } = this.file;
     return new BatchReader({
       window,
       layout: opened.layout,
@@ -230,6 +235,7 @@ export class CsvSource implements ReplayableSource {
       templates,
       shiftMs,
       spreadMs,
+      otherTable,
       batchRows,
       batchMaxRows,
       rowMaxBytes: reading.rowMaxBytes,
@@ -272,6 +278,7 @@ export class CsvSource implements ReplayableSource {
 interface PlayedFile {
   readonly reading: CsvReading;
   readonly opened: OpenedCsv;
+  readonly otherTable: Position | undefined;
   readonly sourceId: string;
   /** Added to every time. */
   readonly shiftMs: number;

@@ -25,7 +25,15 @@ export function readRowAgain({ raw, clusterId }: RejectedRow): RowReadAgain {
   const builder = new BatchBuilder(layout.header[layout.hostname]);
   const rejections = new Rejections({ bytes, offset: 0 }, builder, ",");
   const gpus = new GpuCache(clusterId);
-  const rows = new RowReader({ layout, gpus, builder, rejections, onUnread: () => undefined, shiftMs: 0 });
+  const rows = new RowReader({
+    layout,
+    gpus,
+    builder,
+    rejections,
+    onUnread: () => undefined,
+    shiftMs: 0,
+    otherTable: undefined,
+  });
   const [fields, ...others] = csvFields(bytes) ?? [];
   if (fields?.length !== exporterHeader.length || others.length > 0) return { problem: otherColumns };
   rows.read(fields, { start: 0, end: bytes.length, line: 1 });

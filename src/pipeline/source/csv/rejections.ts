@@ -58,6 +58,17 @@ export function wrongColumnCount(found: number, expected: number): FieldError {
   };
 }
 
+/** The row is the header of another table, or comes after it: its columns are not those of the file's header.
+ *  @param line where that table begins */
+export function otherHeader(line: number): FieldError {
+  return { reason: "other_header", field: "", value: "", message: `${otherTableAt(line)}; its rows are not read.` };
+}
+
+/** What a user reads of another table in the same file. */
+export function otherTableAt(line: number): string {
+  return `Line ${line} begins another table with other columns: split the file there, and read each part by itself`;
+}
+
 /** The row has no line end within the limit. */
 export function rowTooLarge(maxBytes: number): FieldError {
   return {

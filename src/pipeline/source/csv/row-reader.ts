@@ -3,12 +3,14 @@ import type { Spelling } from "../../../domain/dialects/spelling.ts";
 import type { Gpu, Workload } from "../../../domain/gpu.ts";
 import { labelNameOf, metrics } from "../../../domain/metrics.ts";
 import { hasLabels } from "../../../domain/series-of-metric.ts";
+import type { Position } from "../../../domain/range.ts";
 import { meansNoValue } from "../../../domain/value.ts";
 import type { GpuCache } from "../labels/gpu-cache.ts";
 import { attributeText } from "../labels/labels.ts";
-import { type CustomColumn, type Layout, type LongLayout, normalName, type WideLayout } from "./layout.ts";
+import { type CustomColumn, type Layout, type LongLayout, type WideLayout } from "./layout.ts";
+import { isSameHeader } from "./header-rows.ts";
 import { type FieldError, invalidText, missingField } from "../../../domain/field-rules.ts";
-import { type Rejections, type RowPlace, wrongColumnCount } from "./rejections.ts";
+import { otherHeader, type Rejections, type RowPlace, wrongColumnCount } from "./rejections.ts";
 import { cell, type RowIdentity, RowIdentityReader } from "./row-identity.ts";
 import { namedWorkload } from "./row-workload.ts";
 import { type Sample, SampleRecorder } from "../labels/sample-recorder.ts";
@@ -32,6 +34,8 @@ export interface RowReaderParts {
   readonly onUnread: (columnName: string) => void;
   /** Added to every time. */
   readonly shiftMs: number;
+  /** Where another table begins, whose rows are rejected; undefined if there is none. */
+  readonly otherTable: Position | undefined;
 }
 
 /** The content of a long row, except its time and value. */
@@ -50,7 +54,6 @@ export interface RecognizedRow {
 /** Applies the rules for rows: adds their values to the batch, and rejects rows and values that cannot be used. */
 export class RowReader {
   private readonly identities: RowIdentityReader;
-  private readonly normalHeader: readonly string[];
   private readonly recorder: SampleRecorder;
   /** Undefined if numbers have decimal points. */
   private readonly numberColumns: ReadonlySet<number> | undefined;
@@ -60,7 +63,6 @@ export class RowReader {
   constructor(private readonly parts: RowReaderParts) {
     this.identities = new RowIdentityReader(parts.layout, parts.gpus);
     this.recorder = new SampleRecorder(parts.builder);
-    this.normalHeader = parts.layout.header.map(normalName);
     this.numberColumns = parts.layout.hasDecimalCommas ? numberColumnsOf(parts.layout) : undefined;
   }
 
@@ -68,7 +70,11 @@ export class RowReader {
    *  @returns the GPU, workload and metric of a long row, even if its value is missing or rejected; undefined for a wide
    *  row, a row that reports a label or has series labels, a repeated header, or a row that is rejected as a whole */
   read(written: readonly string[], place: RowPlace, occupants: readonly Workload[] = []): RecognizedRow | undefined {
-    const { layout, builder } = this.parts;
+    const { layout, builder, otherTable } = this.parts;
+    if (otherTable !== undefined && place.start >= otherTable.offset) {
+      this.reject(place, otherHeader(otherTable.line));
+      return undefined;
+    }
     if (written.length !== layout.header.length) {
       this.reject(place, wrongColumnCount(written.length, layout.header.length));
       return undefined;
@@ -76,7 +82,7 @@ export class RowReader {
     const fields = this.withPoints(layout.smi?.cells(written) ?? written);
     const identity = this.identities.read(fields);
     if ("reason" in identity) {
-      if (this.isHeader(written)) builder.count("repeatedHeaders");
+      if (isSameHeader(written, layout)) builder.count("repeatedHeaders");
       else this.reject(place, identity);
       return undefined;
     }
@@ -201,10 +207,6 @@ export class RowReader {
   private share({ device, board, timeMs }: RowIdentity, occupants: readonly Workload[]): void {
     if (device !== board) return;
     this.recorder.share(device, timeMs + this.parts.shiftMs, occupants.map(namedWorkload));
-  }
-
-  private isHeader(fields: readonly string[]): boolean {
-    return fields.every((field, column) => normalName(field) === this.normalHeader[column]);
   }
 }
 

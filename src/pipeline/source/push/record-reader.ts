@@ -79,7 +79,15 @@ export class RecordReader {
     for (const name of layout.ignoredColumns) this.unread.add(name);
     const { builder, rejections } = this;
     const onUnread = (name: string): void => void this.unread.add(name);
-    return new RowReader({ layout, gpus: this.gpusOf(clusterId), builder, rejections, onUnread, shiftMs: 0 });
+    return new RowReader({
+      layout,
+      gpus: this.gpusOf(clusterId),
+      builder,
+      rejections,
+      onUnread,
+      shiftMs: 0,
+      otherTable: undefined,
+    });
   }
 
   private gpusOf(clusterId: string): GpuCache {
