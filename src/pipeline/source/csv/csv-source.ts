@@ -93,7 +93,7 @@ export class CsvSource implements ReplayableSource {
     const opening = { chunkBytes: reading.chunkBytes, needsHost: namedHostname === undefined };
     const opened = withHost(options, await openCsv(seen, opening));
     const otherTable = await otherTableIn(opened, reading);
-    if (otherTable !== undefined) options.onWarning(`${look.path}: ${otherTableAt(otherTable.line)}`);
+    if (otherTable !== undefined) options.onWarning(`${seen.path}: ${otherTableAt(otherTable.line)}`);
     const found = { reading, opened, otherTable };
     const fileId = await options.chooseId(fileIds(idKind, seen));
     const spreadMs = keepsInstants(options, opened) ? await spreadIn(opened, reading.sampleBytes) : 0;

@@ -1,6 +1,6 @@
 import type { Position } from "../../../domain/range.ts";
 import { carriageReturn, comma, hashSign, lineFeed, quote, space } from "../bytes/characters.ts";
-import type { OpenContent } from "../file/file-content.ts";
+import type { OpenContent } from "../file/stored-bytes.ts";
 import { csvFields } from "./csv-fields.ts";
 import { type CsvForm, translationOf, writtenText } from "./csv-form.ts";
 import type { CsvReading } from "./csv-reading.ts";
