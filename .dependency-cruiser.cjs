@@ -113,10 +113,11 @@ module.exports = {
     routesRoom("graphql", ["schemas", "http", "fleet", "answers", "graphql-kit", "resources"]),
     layer("client", "^clients/typescript/", ["^clients/typescript/"]),
     layer("tls", "^src/tls/", ["^src/(kit|domain|tls)/"]),
+    layer("traces", "^src/traces/", ["^src/(kit|traces)/"]),
     layer("config", "^src/config/", ["^src/(kit|domain|config)/"]),
     layer("app", "^src/app\\.ts$", ["^src/routes/(http|live|operations)/", "^src/(access|tls)/[^/]+\\.ts$"]),
     layer("roles", "^src/roles/", [
-      "^src/(kit|domain|config|db|etcd|kubernetes|pipeline|terminal|routes|roles|access|tls|scaling|faults|dashboard|mcp)/",
+      "^src/(kit|domain|config|db|etcd|kubernetes|pipeline|terminal|routes|roles|access|tls|scaling|faults|dashboard|mcp|traces)/",
     ]),
     {
       name: "roles-are-for-main",

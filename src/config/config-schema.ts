@@ -16,6 +16,7 @@ import { simulationSettings } from "./settings/simulation-settings.ts";
 import { storeSettings } from "./settings/store-settings.ts";
 import { uploadSettings } from "./settings/upload-settings.ts";
 import { tlsSettings } from "./settings/tls-settings.ts";
+import { traceSettings } from "./settings/trace-settings.ts";
 
 /** The schema of the environment variables. Every setting is declared in settings/, by topic. */
 export const configSchema = Type.Object({
@@ -36,4 +37,5 @@ export const configSchema = Type.Object({
   ...coordinatorSettings,
   ...kubernetesSettings,
   ...balancerSettings,
+  ...traceSettings,
 });

@@ -44,6 +44,7 @@ import type { ResourceParts } from "../routes/resources/resource.ts";
 import { resources } from "../routes/resources/resources.ts";
 import { liveRoutes } from "../routes/live/live-routes.ts";
 import type { LiveSettings } from "../routes/live/live-settings.ts";
+import type { SocketTraces } from "../routes/live/socket-traces.ts";
 import { signInRoutes } from "../routes/http/sign-in/sign-in-routes.ts";
 import { docsRoutes } from "../routes/openapi/openapi-routes.ts";
 import { type GatewayView, gatewayViews, type QueriesOf } from "./gateway-views.ts";
@@ -94,6 +95,7 @@ export interface GatewayOptions extends Omit<ProcessParts, "access"> {
   readonly http: HttpOptions;
   readonly graphql: GraphqlSettings;
   readonly webSocket: LiveSettings;
+  readonly socketTraces?: SocketTraces;
   readonly registry: Registry;
   readonly clock: Clock;
   readonly log: Logger;

@@ -7,6 +7,7 @@ import { showServices } from "../scaling/registry/service-instruments.ts";
 import { DamagedHistory } from "../routes/answers/costs/damaged-history.ts";
 import { QueryPressure } from "../routes/answers/costs/query-pressure.ts";
 import { EvaluationWatch } from "../routes/answers/faults/evaluation-watch.ts";
+import { SocketTraces } from "../routes/live/socket-traces.ts";
 import { FleetStates } from "../routes/fleet/fleet-states.ts";
 import { openFleet } from "../routes/fleet/open-fleet.ts";
 import { costLimits } from "./cost-limits.ts";
@@ -36,7 +37,8 @@ export const gateway: Role = {
     const compare = comparingWithTopic(shared, opened);
     await compareBeforeStart(compare);
     showServices(shared.serviceRegistry, shared.registry);
-    const fleet = openFleet({ ...shared, queries: opened.queries.fleet });
+    const socketTraces = new SocketTraces(shared.tracing);
+    const fleet = openFleet({ ...shared, queries: opened.queries.fleet, onArrived: socketTraces.arrived });
     const states = new FleetStates({ ...shared, store: opened.queries.fleet, fleet });
     const pressure = new QueryPressure(shared);
     const damage = new DamagedHistory(shared);
@@ -54,8 +56,7 @@ export const gateway: Role = {
           ...process,
           questions: opened.questions,
           costs: costLimits(config, process.access.access.isRequired),
-          pressure,
-          damage,
+          ...{ pressure, damage, socketTraces },
           ...partsOf(shared, opened),
           inventory: opened.inventory,
           faults,

@@ -23,7 +23,7 @@ export const bodyMaxBytesOf = (config: Pick<Config, "pushMaxMebibytes" | "upload
 /** What takes pushed telemetry into the queue, and how much at a time. */
 export function openPush(
   config: Pick<Config, "pushMaxMebibytes" | "batchSize">,
-  parts: Pick<QueuePushIntakeOptions, "queue" | "clock" | "listener">,
+  parts: Pick<QueuePushIntakeOptions, "queue" | "clock" | "listener" | "tracing">,
 ): { readonly push: PushIntake; readonly pushMaxBytes: number } {
   const { batchSize: batchRows = defaultBatchSize } = config;
   const [pushMaxBytes, { clock }] = [pushMaxBytesOf(config), parts];

@@ -16,7 +16,7 @@ const writeMaxBytes = 16 * 1024 * 1024;
 /** What takes requests of remote write and of OTLP into the queue. */
 export function openRemoteWrite(
   { remoteWriteClusterLabel }: Pick<Config, "remoteWriteClusterLabel">,
-  parts: Pick<QueuePushIntakeOptions, "queue" | "clock" | "listener"> & { readonly registry: Registry },
+  parts: Pick<QueuePushIntakeOptions, "queue" | "clock" | "listener" | "tracing"> & { readonly registry: Registry },
 ): {
   readonly write: PushIntake<WriteBody>;
   readonly otlp: PushIntake<OtlpBody>;
@@ -25,8 +25,8 @@ export function openRemoteWrite(
   const exporters = new KnownExporters(remoteWriteClusterLabel);
   const limits = { maxBytes: writeMaxBytes, clock: parts.clock };
   const opened = { ...parts, messageMaxBytes: payloadMaxBytes };
-  const write = new QueuePushIntake({ ...opened, readPush: writeReader(exporters, limits) });
-  const otlp = new QueuePushIntake({ ...opened, readPush: otlpReader(exporters, limits) });
+  const write = new QueuePushIntake({ ...opened, spanName: "remote write", readPush: writeReader(exporters, limits) });
+  const otlp = new QueuePushIntake({ ...opened, spanName: "otlp", readPush: otlpReader(exporters, limits) });
   return {
     write: counted(write, writeInstruments(parts.registry, "remote_write")),
     otlp: counted(otlp, writeInstruments(parts.registry, "otlp")),

@@ -77,12 +77,12 @@ export function openUploadIntake(
 
 /** The services that read uploads. They are those of collectors, because streamers do not reach the database in every deployment. */
 export function uploadServices({ client, store }: OpenStore, shared: SharedParts): readonly Service[] {
-  const { queue, clock, log, registry } = shared;
+  const { queue, clock, log, registry, tracing } = shared;
   const retries = new StreamRetries(shared);
   const publisher = publisherOf(shared, retries);
   const uploads = new SqlUploadStore(client);
   const stream = new UploadStream({
-    ...{ publisher, retries, clock, log },
+    ...{ publisher, retries, clock, log, tracing },
     work: counted(uploads, readUploadInstrument(registry)),
     progressOf: (sourceId) => store.progressOf(sourceId),
     stats: () => queue.stats(),

@@ -5,6 +5,7 @@ import { checkBeforeOpening } from "./check-before-opening.ts";
 import { type OpenAccess, openAccess } from "./open-access.ts";
 import type { OpenRole, Role } from "./role.ts";
 import { type OpenTls, openTls } from "./open-tls.ts";
+import { loadTracing } from "./open-tracing.ts";
 import { openSharedParts, type SharedParts, type Surroundings } from "./shared-parts.ts";
 
 /** The roles, in the order in which data passes through them. A process loads only the roles that it runs: importing a
@@ -36,7 +37,8 @@ export async function openRoles(config: Config, surroundings: Surroundings): Pro
     if (config.roles.some((role) => role === name)) chosen.push(await load());
   }
   const writesHotTier = chosen.some((role) => role.writesHotTier);
-  const shared = openSharedParts(config, { ...surroundings, writesHotTier });
+  const openTracing = await loadTracing(config);
+  const shared = openSharedParts(config, surroundings, { writesHotTier, openTracing });
   const roles: OpenRole[] = [];
   // one after another: a source that cannot be read must be reported before a store is opened
   for (const role of chosen) roles.push(await role.open(shared));

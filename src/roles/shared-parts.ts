@@ -32,7 +32,9 @@ import { LoadMeter } from "../scaling/registry/load-meter.ts";
 import { MemoryServiceRegistry } from "../scaling/registry/memory/memory-service-registry.ts";
 import type { ServiceRegistry } from "../scaling/registry/service-registry.ts";
 import { ImportMonitor } from "../terminal/import-monitor.ts";
+import type { Tracing } from "../kit/tracing.ts";
 import { openScaling, type ScalingParts } from "./open-scaling.ts";
+import type { loadTracing, OpenTracing } from "./open-tracing.ts";
 import { SharedStore } from "./shared-store.ts";
 
 /** The parts that the caller gives to a process. */
@@ -64,6 +66,7 @@ export interface SharedParts extends Surroundings {
   readonly loadMeter: LoadMeter;
   readonly scaling: ScalingParts;
   readonly listener: PipelineListener;
+  readonly tracing: Tracing;
   readonly registry: Registry;
   /** Services that belong to no single role. */
   readonly services: readonly Service[];
@@ -73,14 +76,23 @@ export interface SharedParts extends Surroundings {
   close(): Promise<void>;
 }
 
+type Closing = Pick<SharedParts, "queue" | "etcd" | "store"> & { readonly traces: Pick<OpenTracing, "close"> };
+
+/** What the roles of a process determine. */
+interface RoleNeeds {
+  /** Whether one of the roles writes to the hot tier. */
+  readonly writesHotTier: boolean;
+  readonly openTracing: Awaited<ReturnType<typeof loadTracing>>;
+}
+
 /** Opens the parts that the roles of a process share. The store stays closed until a role needs it.
- *  @param surroundings `writesHotTier`: whether one of the roles writes to the hot tier
  *  @throws the errors of `openEtcd` */
 export function openSharedParts(
   config: Config,
-  surroundings: Surroundings & { readonly writesHotTier: boolean },
+  surroundings: Surroundings,
+  { writesHotTier, openTracing }: RoleNeeds,
 ): SharedParts {
-  const { clock, log, print, terminal, writesHotTier } = surroundings;
+  const { clock, log, print, terminal } = surroundings;
   const { queueTopic: topic, hotWindowSeconds: windowSeconds, collectorWorkers: writers } = config;
   // in containers, several processes of one host name may have one id
   const instanceId = `${hostname()}:${process.pid}:${crypto.randomUUID().slice(0, 4)}`;
@@ -90,6 +102,7 @@ export function openSharedParts(
   const store = new SharedStore(config, { clock, log, onChange: databaseInstrument(registry) });
   const monitor = new ImportMonitor({ clock, log, print, terminal, queue, store: () => store.current?.store });
   const loadMeter = new LoadMeter({ roles: config.roles });
+  const traces = openTracing({ instanceId, registry, clock, log });
   if (etcd !== undefined) showDatabaseBytes(etcd, registry);
   return {
     ...{ clock, log, print, terminal },
@@ -105,15 +118,21 @@ export function openSharedParts(
     loadMeter,
     scaling: openScaling(config, etcd, { instanceId, clock }),
     listener: fanOut([pipelineInstruments(registry), monitor.listener(), loadMeter.listener]),
+    tracing: traces.tracing,
     registry,
     services: etcdServices(config, etcd, { clock, log, instanceId, registry }),
     monitor,
-    close: async () => {
-      await queue.close();
-      etcd?.close();
-      await store.close();
-    },
+    close: () => closeAll({ queue, etcd, store, traces }),
   };
+}
+
+/** Call it after the services have stopped: every span has ended. */
+async function closeAll({ queue, etcd, store, traces }: Closing): Promise<void> {
+  const closing = traces.close();
+  await queue.close();
+  etcd?.close();
+  await store.close();
+  await closing;
 }
 
 function openQueue(

@@ -121,20 +121,21 @@ interface StreamParts {
 
 async function streamOf(input: StreamedInput, parts: StreamParts): Promise<SourceStream> {
   const { shared, publishing, publisher, retries } = parts;
-  const { config, clock, listener, log } = shared;
+  const { config, clock, listener, log, tracing } = shared;
   if (input.kind === "live") {
     const assignment = await openLiveAssignment(shared);
-    return new LiveStream({ source: input.source, assignment, publisher, retries, log });
+    return new LiveStream({ source: input.source, assignment, publisher, retries, clock, log, tracing });
   }
   if (input.kind === "targets") {
     const assignment = await openTargetAssignment(shared, retries);
     const bufferBytes = config.scrapeBufferMebibytes * 1024 * 1024;
-    return new SharedTargets({ ...publishing, targets: input.targets, assignment, bufferBytes, log });
+    return new SharedTargets({ ...publishing, targets: input.targets, assignment, bufferBytes, log, tracing });
   }
   const assignment = await openRangeAssignment(shared);
   const { openRound: openSource } = input;
   const { streamIntervalMs: intervalMs } = config;
-  return new ReplayStream({ openSource, assignment, publisher, retries, intervalMs, clock, listener, log });
+  const reading = { openSource, assignment, publisher, retries, intervalMs };
+  return new ReplayStream({ ...reading, clock, listener, log, tracing });
 }
 
 function inputParts(shared: SharedParts): Parameters<typeof openInputs>[1] {

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from "bun:test";
+import { until } from "../../dev/until.ts";
 import type { RecordBatch } from "../../src/domain/batch.ts";
 import type { Gpu } from "../../src/domain/gpu.ts";
 import type { HotTier } from "../../src/pipeline/hot/hot-tier.ts";
@@ -55,6 +56,31 @@ export function exerciseHotTier(name: string, open: () => Promise<OpenHotTier>):
         metrics: { temperature: 0 },
         occupants: [],
       });
+    });
+
+    test("a follower receives the span of a recorded write with its records, and not with those of later writes", async () => {
+      const { hotTier } = await start();
+      const arrived: (readonly [number, string | undefined])[] = [];
+      const unfollow = hotTier.follow({
+        onChanges: ({ records }) => arrived.push(...records.map((each) => [each.timeMs, each.traceparent] as const)),
+        onFollowing: () => undefined,
+        onInterrupted: () => undefined,
+      });
+      const traceparent = `00-${"a".repeat(32)}-${"b".repeat(16)}-01`;
+      const at = (timeMs: number, metrics: Readonly<Record<string, number>>) =>
+        hotBatch([{ gpu: gpuAt("traced", 0), timeMs, metrics }]);
+      await hotTier.write(at(t0, { temperature: 1 }), [], traceparent);
+      await until(() => arrived.some(([timeMs]) => timeMs === t0));
+      // merged with the record of the recorded write
+      await hotTier.write(at(t0, { power_draw: 2 }));
+      await hotTier.write(at(t0 + 1, { temperature: 2 }));
+      await until(() => arrived.some(([timeMs]) => timeMs === t0 + 1));
+      await unfollow();
+      expect(arrived).toEqual([
+        [t0, traceparent],
+        [t0, undefined],
+        [t0 + 1, undefined],
+      ]);
     });
 
     test("records of one instant merge across batches and writers; older records do not replace the newest one", async () => {

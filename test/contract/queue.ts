@@ -97,6 +97,17 @@ export function exerciseQueue(name: string, open: (options: OpenQueueOptions) =>
       expect(keysOf(await claim(queue, 2))).toEqual(["three"]);
     });
 
+    test("a recorded trace goes on with its message, also after a delivery that failed; others have none", async () => {
+      const { queue } = await start();
+      const traceparent = `00-${"a".repeat(32)}-${"b".repeat(16)}-01`;
+      await queue.publish([{ ...message("recorded"), traceparent }, message("other")], { signal: never });
+      const [recorded, other] = await claimAll(queue, 2);
+      expect([recorded?.envelope.traceparent, other?.envelope.traceparent]).toEqual([traceparent, undefined]);
+      expect(recorded?.claimMs).toBeGreaterThanOrEqual(0);
+      await queue.reject(recorded as Delivery, "failed");
+      expect((await claimOne(queue)).envelope.traceparent).toBe(traceparent);
+    });
+
     test("a key published twice is one message", async () => {
       const { queue } = await start();
       const { receipts, depthMessages: depth } = await queue.publish([message("same"), message("same")], {

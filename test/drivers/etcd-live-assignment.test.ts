@@ -187,7 +187,7 @@ function fleetStreamer(queue: EtcdQueue, clusterId: string, batchMaxSamples: num
     retries,
   });
   const source = new SimulatedSource({ ...fleet, clock: systemClock, batchMaxSamples });
-  const stream = new LiveStream({ source, assignment: openAssignment(), publisher, retries, log });
+  const stream = new LiveStream({ clock: systemClock, source, assignment: openAssignment(), publisher, retries, log });
   return new Streamer({ name: "streamer", stream, publisher, retries, sourceError: () => undefined, log });
 }
 

@@ -162,7 +162,7 @@ function openStreamer(streamOf: (parts: StreamParts) => SourceStream): OpenedSer
 function openLiveStreamer(assignment: LiveAssignment): OpenedService {
   const fleet = { hosts: 2, gpusPerHost: 2, seed: 1, intervalMs: 20, clusterId: crypto.randomUUID() };
   const source = new SimulatedSource({ ...fleet, clock, batchMaxSamples: 100 });
-  return openStreamer((parts) => new LiveStream({ ...parts, source, assignment, log }));
+  return openStreamer((parts) => new LiveStream({ ...parts, source, assignment, clock, log }));
 }
 
 /** Plays a file repeatedly, each round as a new source. */

@@ -5,11 +5,14 @@ import { aborted } from "../../kit/aborted.ts";
 import type { Clock } from "../../kit/clock.ts";
 import { NeedsNewerVersion, QueueClosed } from "../../domain/errors.ts";
 import { retry } from "../../kit/retry.ts";
+import type { Tracing } from "../../kit/tracing.ts";
 import type { HotTier } from "../hot/hot-tier.ts";
 import type { PipelineListener } from "../observe/pipeline-listener.ts";
 import { decodeBatch } from "../queue/batch-codec.ts";
 import type { Delivery, Queue } from "../queue/queue.ts";
 import type { IngestMessage, TelemetryStore } from "../store/telemetry-store.ts";
+import { DeliveryTrace, toldOf } from "./delivery-trace.ts";
+import { keepLease } from "./keep-lease.ts";
 
 export interface CollectorOptions {
   /** Unique among the collectors of a queue. */
@@ -29,7 +32,17 @@ export interface CollectorOptions {
   readonly drainOnStop: boolean;
   readonly clock: Clock;
   readonly listener: PipelineListener;
+  /** Absent: no traces are made. */
+  readonly tracing?: Tracing;
   readonly log: Logger;
+}
+
+/** A delivery that a worker handles. */
+interface Handled {
+  readonly delivery: Delivery;
+  readonly trace: DeliveryTrace;
+  /** Called when the message is in the store. */
+  readonly onStored: () => void;
 }
 
 /** Under the 5 s in which the messages of a stopping collector are to be free for others. Storing a message usually takes a
@@ -61,7 +74,7 @@ export class Collector extends BaseService {
   });
 
   private watchingLeft: Promise<void> | undefined;
-  private readonly held = new Set<Delivery>();
+  private readonly held = new Map<Delivery, DeliveryTrace>();
   private readonly givenUp = new AbortController();
 
   constructor(private readonly options: CollectorOptions) {
@@ -98,7 +111,8 @@ export class Collector extends BaseService {
     await (drainOnStop ? aborted(end) : clock.sleep(finishMs, end));
     if (done.aborted) return;
     this.givenUp.abort();
-    const left = [...this.held];
+    const left = [...this.held.keys()];
+    for (const trace of this.held.values()) trace.end("given back");
     // if the queue does not answer, the claims end when it is closed, or with their lease
     await Promise.allSettled(left.map((delivery) => queue.reject(delivery, undefined)));
     if (left.length > 0) log.warn({ messages: left.length }, "the collector stops, and gives unfinished messages back");
@@ -150,9 +164,10 @@ export class Collector extends BaseService {
   }
 
   private async handleAndRecordErrors(delivery: Delivery, onStored: () => void): Promise<void> {
-    this.held.add(delivery);
+    const trace = new DeliveryTrace(delivery, this.options);
+    this.held.set(delivery, trace);
     try {
-      await this.handle(delivery, onStored);
+      await trace.within(() => this.handle({ delivery, trace, onStored }));
     } catch (error) {
       if (!(error instanceof QueueClosed)) this.heldUp.record(error);
     } finally {
@@ -188,17 +203,17 @@ export class Collector extends BaseService {
     return this.options.queue.claim({ consumerId: this.options.consumerId, maxMessages: 1, signal });
   }
 
-  /** @param onStored called when the message is in the store */
-  private async handle(delivery: Delivery, onStored: () => void): Promise<void> {
+  private async handle(handled: Handled): Promise<void> {
     const { queue, listener } = this.options;
+    const { delivery, trace } = handled;
     let batch: RecordBatch | undefined;
     try {
-      batch = decodeBatch({ ...delivery.envelope, payload: delivery.payload });
-      await this.store(delivery, batch, onStored);
+      batch = await trace.step("decode", () => decodeBatch({ ...delivery.envelope, payload: delivery.payload }));
+      await this.store(handled, batch);
     } catch (error) {
       // the message has been given back
       if (this.givenUp.signal.aborted) return;
-      if (error instanceof NeedsNewerVersion) return await this.leave(delivery, error);
+      if (error instanceof NeedsNewerVersion) return await this.leave(handled, error);
       const failure = error instanceof Error ? error : new Error(String(error));
       listener.refused(batch, failure);
       this.options.log.error(
@@ -206,17 +221,19 @@ export class Collector extends BaseService {
         "message refused",
       );
       await this.retrying(() => queue.reject(delivery, failure.message));
-      return;
+      return trace.end("refused", failure.message);
     }
     if (this.givenUp.signal.aborted) return;
-    const stale = await this.retrying(() => queue.acknowledge([delivery]));
+    const stale = await trace.step("acknowledge", () => this.retrying(() => queue.acknowledge([delivery])));
     if (stale.length > 0) listener.acknowledgedTooLate(stale.length);
+    trace.end(stale.length > 0 ? "acknowledged too late" : "acknowledged");
     this.heldUp.clear();
   }
 
-  private async leave(delivery: Delivery, why: NeedsNewerVersion): Promise<void> {
+  private async leave({ delivery, trace }: Handled, why: NeedsNewerVersion): Promise<void> {
     this.forNewer.record(why.message);
     await this.retrying(() => this.options.queue.reject(delivery, why));
+    trace.end("left for a newer version");
     this.watchingLeft ??= this.watchLeft();
   }
 
@@ -235,7 +252,7 @@ export class Collector extends BaseService {
     if (!this.stopping.aborted) this.forNewer.clear();
   }
 
-  private async store(delivery: Delivery, batch: RecordBatch, onStored: () => void): Promise<void> {
+  private async store({ delivery, trace, onStored }: Handled, batch: RecordBatch): Promise<void> {
     const { envelope } = delivery;
     const { store, hotTier, listener, log } = this.options;
     const message: IngestMessage = {
@@ -245,9 +262,13 @@ export class Collector extends BaseService {
       batch,
     };
     const done = new AbortController();
-    const lease = this.keepLease(delivery, done.signal);
+    const lease = keepLease(this.options, delivery, {
+      done: done.signal,
+      givenUp: this.givenUp.signal,
+      onError: (error) => this.heldUp.record(error),
+    });
     try {
-      const result = await this.retrying(() => store.ingest(message));
+      const result = await trace.step("store", () => this.retrying(() => store.ingest(message)), toldOf);
       listener.stored(message, result);
       if (result.failedTogether !== undefined) {
         log.warn(`messages were stored one by one, because storing them together failed: ${result.failedTogether}`);
@@ -256,21 +277,12 @@ export class Collector extends BaseService {
       // another collector receives the message, and writes to the hot tier
       if (this.givenUp.signal.aborted) return;
       // also for duplicates: the collector that stored the message may have died before it updated the hot tier
-      await this.retrying(() => hotTier.write(batch, result.contested));
+      await trace.step("hot tier", (span) =>
+        this.retrying(() => hotTier.write(batch, result.contested, span?.traceparent)),
+      );
     } finally {
       done.abort();
       await lease;
-    }
-  }
-
-  /** Extends the lease until `done` aborts, so that slow work does not cause a second delivery of the message. */
-  private async keepLease(delivery: Delivery, done: AbortSignal): Promise<void> {
-    const { queue, clock, leaseSeconds } = this.options;
-    for (;;) {
-      await clock.sleep((leaseSeconds * 1000) / 3, done);
-      if (done.aborted || this.givenUp.signal.aborted) return;
-      // if this fails, the work continues without the lease: the store accepts a message only once, from any collector
-      await queue.extend([delivery]).catch((error: unknown) => this.heldUp.record(error));
     }
   }
 

@@ -37,6 +37,8 @@ export interface NewestRecord {
   readonly occupants: Occupants;
   /** The version of the GPU's state that the record belongs to, if the GPU is contested: see `ContestedGpu`. */
   readonly contestedVersion?: number;
+  /** The span of the write that brought the record, if its trace is recorded. Records of later writes have theirs. */
+  readonly traceparent?: string;
 }
 
 /** Changes of the fleet. They may arrive twice, late, in parts and in any order: merging them (see merge-state.ts and
@@ -62,10 +64,11 @@ export interface HotTier {
    *  and complete its attributes; records of one GPU and instant are merged. Resolves when followers can receive the changes.
    *  Writing a batch twice does no harm.
    *  @param contested the batch's contested GPUs: these states are written instead of what the batch says about the GPUs
+   *  @param traceparent the span of the write, if its trace is recorded: followers continue the trace
    *  Records that are too large, or that etcd refuses permanently (no permission), are left out, because the store has
    *  them.
    *  @throws EtcdUnavailable, EtcdOutOfSpace (retryable; the batch may or may not have been published) */
-  write(batch: RecordBatch, contested?: readonly ContestedGpu[]): Promise<void>;
+  write(batch: RecordBatch, contested?: readonly ContestedGpu[], traceparent?: string): Promise<void>;
   /** Sends the current state to the follower, and then every change.
    *  @returns a function that stops following; its promise resolves when the follower receives no further call */
   follow(follower: HotFollower): () => Promise<void>;

@@ -1,3 +1,4 @@
+import { defined } from "../../kit/defined.ts";
 import { mergedOccupants } from "../../domain/gpu.ts";
 import { mergedValues } from "../../domain/merged-values.ts";
 import { metrics } from "../../domain/metrics.ts";
@@ -33,6 +34,7 @@ export function mergeRecords(existing: NewestRecord, incoming: NewestRecord): Ne
     custom: sortedByKey(Object.fromEntries(merged.custom)),
     occupants,
     ...versionOf(existing),
+    ...defined({ traceparent: incoming.traceparent ?? existing.traceparent }),
   };
 }
 

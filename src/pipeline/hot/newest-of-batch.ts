@@ -21,9 +21,20 @@ interface AttributesSeen {
 
 const none = -1;
 
-/** The updates that a batch leads to. @param contested replace what the batch says about these GPUs */
-export function updatesOf(batch: RecordBatch, contested: readonly ContestedGpu[]): GpuUpdate[] {
-  const updates = newestOfBatch(batch);
+/** The updates that a batch leads to.
+ *  @param contested replace what the batch says about these GPUs
+ *  @param traceparent the span of the write, if its trace is recorded */
+export function updatesOf(
+  batch: RecordBatch,
+  contested: readonly ContestedGpu[],
+  traceparent: string | undefined,
+): GpuUpdate[] {
+  const updates = settledUpdates(newestOfBatch(batch), contested);
+  if (traceparent === undefined) return updates;
+  return updates.map(({ state, record }) => ({ state, record: { ...record, traceparent } }));
+}
+
+function settledUpdates(updates: GpuUpdate[], contested: readonly ContestedGpu[]): GpuUpdate[] {
   if (contested.length === 0) return updates;
   const byUuid = new Map(contested.map((each) => [each.gpu.uuid, each]));
   return updates.flatMap((update) => {

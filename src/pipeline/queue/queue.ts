@@ -5,7 +5,10 @@ import type { Position, SourceRange } from "../../domain/range.ts";
 export interface NewMessage {
   /** Two publishes with the same key within the queue's window add one message. */
   readonly idempotencyKey: string;
+  /** 32 hexadecimal digits, the same for all messages of a batch; messages of earlier versions have another text. */
   readonly traceId: string;
+  /** The span that the message's trace continues from, as the header of that name has it. Absent: the trace is not recorded. */
+  readonly traceparent?: string;
   /** Version of the payload's schema: `v1`, `v1beta1`. */
   readonly schemaVersion: string;
   /** Encoding of the payload's bytes: `json+zstd`, `json`. */
@@ -89,6 +92,8 @@ export interface Delivery {
   readonly payload: Uint8Array;
   /** 1 at the first delivery. */
   readonly attempt: number;
+  /** How long it took to claim the message, milliseconds, without the wait for it. */
+  readonly claimMs: number;
   /** Identifies this claim: a later claim of the same message has another token. */
   readonly claimToken: string;
 }

@@ -64,6 +64,8 @@ export interface Push<Body = PushedBody> {
   readonly sourceId: string;
   /** The sender's name for this push: sent twice with the same content, it is stored once. Undefined: the content is its name. */
   readonly idempotencyKey: string | undefined;
+  /** The sender's header of that name: the trace that the push is a part of. */
+  readonly traceparent?: string | undefined;
 }
 
 /** What has become of a push. */

@@ -46,6 +46,8 @@ export interface LiveBatch {
    *  batch without records for readings that were missed. Of several batches of one reading, the first counts it, and the others have
    *  the count 0. */
   readonly reading?: SourceReading;
+  /** How long the reading took, milliseconds. Absent: no time worth telling. */
+  readonly tookMs?: number;
 }
 
 /** Telemetry that can be read only as it happens, such as a scrape: it has no ranges and no end, and a batch that was missed

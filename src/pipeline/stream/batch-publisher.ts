@@ -7,6 +7,7 @@ import type { Claim } from "./assignment/claim.ts";
 import type { BackPressure } from "./back-pressure.ts";
 import { type KeyedBatch, messagesOf, type OutgoingMessage } from "./batch-messages.ts";
 import { PublishBuffer } from "./publish-buffer.ts";
+import { endPublished, endUnpublished } from "./publish-span.ts";
 import type { StreamRetries } from "./stream-retries.ts";
 
 export interface BatchPublisherOptions {
@@ -53,8 +54,13 @@ export class BatchPublisher {
 
   private async add(keyed: KeyedBatch, buffer: PublishBuffer, stop: AbortSignal): Promise<void> {
     const { bucket, backPressure, messageMaxBytes } = this.options;
-    await bucket.take(keyed.batch.tally.samples / backPressure.pace, stop);
-    await buffer.add(messagesOf(keyed, messageMaxBytes));
+    try {
+      await bucket.take(keyed.batch.tally.samples / backPressure.pace, stop);
+      await buffer.add(messagesOf(keyed, messageMaxBytes));
+    } catch (error) {
+      endUnpublished(keyed.span, error);
+      throw error;
+    }
     await backPressure.pause(stop);
   }
 
@@ -74,6 +80,9 @@ export class BatchPublisher {
     const { backPressure, listener, retries } = this.options;
     backPressure.observe(depth);
     retries.succeeded();
-    outgoing.forEach(({ tally }, index) => listener.published(tally, receipts[index]?.duplicate === true));
+    outgoing.forEach(({ tally, span }, index) => {
+      listener.published(tally, receipts[index]?.duplicate === true);
+      endPublished(span, receipts[index]);
+    });
   }
 }

@@ -4,10 +4,11 @@ import { aheadText } from "./assignment/known-position.ts";
 import type { ClaimedSource, LiveAssignment } from "./assignment/live-assignment.ts";
 import { type KeyedBatch, keyedByInstant } from "./batch-messages.ts";
 import type { BatchPublisher } from "./batch-publisher.ts";
+import { traced, type TraceParts } from "./publish-span.ts";
 import type { SourceStream } from "./source-stream.ts";
 import type { StreamRetries } from "./stream-retries.ts";
 
-export interface LiveStreamOptions {
+export interface LiveStreamOptions extends TraceParts {
   readonly source: LiveSource;
   readonly assignment: LiveAssignment;
   readonly publisher: BatchPublisher;
@@ -64,7 +65,9 @@ export class LiveStream implements SourceStream {
   }
 
   private async *batchesOf({ afterMs, takenUntilMs }: ClaimedSource, stop: AbortSignal): AsyncIterable<KeyedBatch> {
-    const { source } = this.options;
-    for await (const batch of source.read(afterMs, stop, takenUntilMs)) yield keyedByInstant(source.sourceId, batch);
+    const { sourceId } = this.options.source;
+    for await (const batch of this.options.source.read(afterMs, stop, takenUntilMs)) {
+      yield keyedByInstant(sourceId, traced(this.options, { name: "read", sourceId }, batch));
+    }
   }
 }

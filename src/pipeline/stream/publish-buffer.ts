@@ -1,6 +1,7 @@
 import type { Clock } from "../../kit/clock.ts";
 import { retry } from "../../kit/retry.ts";
 import type { OutgoingMessage } from "./batch-messages.ts";
+import { endUnpublished } from "./publish-span.ts";
 import type { Checkpoint, Published, Queue } from "../queue/queue.ts";
 
 export interface PublishBufferOptions {
@@ -59,6 +60,7 @@ export class PublishBuffer {
       onPublished(outgoing, published);
     } catch (error) {
       this.error = error;
+      for (const { span } of [...outgoing, ...this.waiting]) endUnpublished(span, error);
       this.waiting = [];
     }
     this.publishing = this.waiting.length > 0 ? this.publishWaiting() : undefined;

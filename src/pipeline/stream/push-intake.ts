@@ -3,6 +3,9 @@ import { emptyTally, type InputTally, type RecordBatch, type RejectedInput } fro
 import { instantRange } from "../../domain/range.ts";
 import type { Clock } from "../../kit/clock.ts";
 import { FairTurns, NoTurn } from "../../kit/fair-turns.ts";
+import { messageOf } from "../../kit/message-of.ts";
+import { readTraceparent } from "../../kit/trace-context.ts";
+import { inSpan, noTracing, type Span, type Tracing } from "../../kit/tracing.ts";
 import type { PipelineListener } from "../observe/pipeline-listener.ts";
 import type { Queue } from "../queue/queue.ts";
 import {
@@ -15,6 +18,7 @@ import {
   UnusablePush,
 } from "../source/push.ts";
 import { messagesOf } from "./batch-messages.ts";
+import { endPublished, endUnpublished } from "./publish-span.ts";
 
 export interface QueuePushIntakeOptions<Body = PushedBody> {
   readonly readPush: ReadPush<Body>;
@@ -22,6 +26,10 @@ export interface QueuePushIntakeOptions<Body = PushedBody> {
   readonly messageMaxBytes: number;
   readonly clock: Clock;
   readonly listener: Pick<PipelineListener, "published">;
+  /** Absent: no traces are made. */
+  readonly tracing?: Tracing;
+  /** The name of a push in traces. Absent: push. */
+  readonly spanName?: string;
 }
 
 /** The messages of a batch wait so long for room in the queue; and, in a queue that is lost with the process, to be stored. */
@@ -33,6 +41,9 @@ const rejectedMax = 1000;
 /** Each push that is read holds a batch in memory; one client leaves turns to others. */
 const turns = { atATime: 8, atATimePerClient: 2, maxWaiting: 64, maxWaitingPerClient: 16, maxWaitMs: 10_000 };
 
+/** A push, and its span if its trace is recorded. */
+type TracedPush<Body> = Push<Body> & { readonly span: Span | undefined };
+
 /** Publishes what clients push, a message or more for each batch. A message's key follows from the content of its batch: a push that is
  *  sent again, even after only a part of it had got into the queue, adds what is missing. */
 export class QueuePushIntake<Body = PushedBody> implements PushIntake<Body> {
@@ -43,6 +54,22 @@ export class QueuePushIntake<Body = PushedBody> implements PushIntake<Body> {
   }
 
   async take(push: Push<Body>, signal: AbortSignal): Promise<PushResult> {
+    const { tracing = noTracing, spanName = "push" } = this.options;
+    const attributes = { "telemetry.source": push.sourceId };
+    const span = tracing.begin(spanName, { kind: "server", from: push.traceparent, attributes });
+    try {
+      const result = await inSpan(span, () => this.takeTurn({ ...push, span }, signal));
+      const { records, rejectedCount: rejected, problem } = result;
+      const counts = { "telemetry.records": records, "telemetry.rejected": rejected };
+      span?.end({ attributes: counts, error: problem?.message });
+      return result;
+    } catch (error) {
+      span?.end({ error: messageOf(error) });
+      throw error;
+    }
+  }
+
+  private async takeTurn(push: TracedPush<Body>, signal: AbortSignal): Promise<PushResult> {
     await this.checkRoom();
     try {
       return await this.turns.run(push.client, signal, () => this.publishAll(push, signal));
@@ -59,7 +86,7 @@ export class QueuePushIntake<Body = PushedBody> implements PushIntake<Body> {
     if (readyMessages + inFlightMessages >= capacityMessages) throw noRoom("The queue is full");
   }
 
-  private async publishAll(push: Push<Body>, signal: AbortSignal): Promise<PushResult> {
+  private async publishAll(push: TracedPush<Body>, signal: AbortSignal): Promise<PushResult> {
     const { batches, unread } = this.options.readPush(push.body, signal);
     const sums = new Sums();
     let problem: UnusablePush | undefined;
@@ -74,14 +101,17 @@ export class QueuePushIntake<Body = PushedBody> implements PushIntake<Body> {
   }
 
   private async publish(
-    { sourceId, idempotencyKey }: Push<Body>,
+    { sourceId, idempotencyKey, span: pushing, traceparent }: TracedPush<Body>,
     { batch, sums, signal }: { readonly batch: RecordBatch; readonly sums: Sums; readonly signal: AbortSignal },
   ): Promise<void> {
     const { queue, clock, listener, messageMaxBytes } = this.options;
     const source = instantRange(sourceId, clock.nowMs());
-    const outgoing = messagesOf({ idempotencyKey: "", source, batch }, messageMaxBytes).map(({ message, tally }) => {
-      const key = contentKey([sourceId, idempotencyKey ?? "", sums.batches], message.payload);
-      return { message: { ...message, idempotencyKey: key }, tally };
+    const span = pushing?.begin("publish", { kind: "producer" });
+    const { traceId } = readTraceparent(traceparent) ?? {};
+    const keyed = { idempotencyKey: "", source, batch, span, traceId };
+    const outgoing = messagesOf(keyed, messageMaxBytes).map((each) => {
+      const key = contentKey([sourceId, idempotencyKey ?? "", sums.batches], each.message.payload);
+      return { ...each, message: { ...each.message, idempotencyKey: key } };
     });
     const late = AbortSignal.timeout(takenMaxMs);
     try {
@@ -91,8 +121,10 @@ export class QueuePushIntake<Body = PushedBody> implements PushIntake<Body> {
         untilKept: true,
       });
       outgoing.forEach(({ tally }, index) => listener.published(tally, receipts[index]?.duplicate === true));
+      endPublished(span, receipts.at(-1));
       sums.add(batch, receipts);
     } catch (error) {
+      endUnpublished(span, error);
       if (late.aborted && !signal.aborted) throw noRoom(`No message was taken for ${takenMaxMs / 1000} s`);
       throw error;
     }

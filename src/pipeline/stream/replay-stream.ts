@@ -1,14 +1,15 @@
 import type { Logger } from "pino";
-import type { Clock } from "../../kit/clock.ts";
+import { type Clock, stopwatch } from "../../kit/clock.ts";
 import type { PipelineListener } from "../observe/pipeline-listener.ts";
 import type { ReplayableSource } from "../source/source.ts";
 import type { ClaimedRange, RangeAssignment } from "./assignment/range-assignment.ts";
 import { type KeyedBatch, keyedByRange } from "./batch-messages.ts";
 import type { BatchPublisher } from "./batch-publisher.ts";
+import { fileSpan, type TraceParts } from "./publish-span.ts";
 import type { SourceStream } from "./source-stream.ts";
 import type { StreamRetries } from "./stream-retries.ts";
 
-export interface ReplayStreamOptions {
+export interface ReplayStreamOptions extends TraceParts {
   /** Opens the source of a round; returns undefined after the last one. The first round is 0. */
   readonly openSource: (round: number) => Promise<ReplayableSource | undefined>;
   readonly assignment: RangeAssignment;
@@ -80,10 +81,12 @@ export class ReplayStream implements SourceStream {
     stop: AbortSignal,
   ): AsyncIterable<KeyedBatch> {
     const { clock, intervalMs } = this.options;
-    for await (const batch of source.read(range, stop)) {
-      yield keyedByRange(batch);
+    let tookMs = stopwatch();
+    for await (const read of source.read(range, stop)) {
+      yield keyedByRange(read, fileSpan(this.options, read, tookMs()));
       if (stop.aborted) return;
       await clock.sleep(intervalMs, stop);
+      tookMs = stopwatch();
     }
   }
 }

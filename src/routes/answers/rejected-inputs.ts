@@ -1,6 +1,7 @@
 import type { RecordBatch, RejectReason } from "../../domain/batch.ts";
 import type { StoredRejection } from "../../domain/query.ts";
 import { hasShiftedTimes } from "../../domain/round-source.ts";
+import { newTraceId } from "../../kit/trace-context.ts";
 import { encodeBatch } from "../../pipeline/queue/batch-codec.ts";
 import type { Queue } from "../../pipeline/queue/queue.ts";
 import type { RejectedInputs } from "../../pipeline/store/rejected-inputs.ts";
@@ -37,7 +38,7 @@ export class RejectedInputAnswers {
     const message = {
       ...encodeBatch(batch),
       idempotencyKey: `${sourceId}:redriven:${id}`,
-      traceId: crypto.randomUUID(),
+      traceId: newTraceId(),
       count: batch.recordCount,
       // an empty range: the source's own message has covered the row
       source: { sourceId, from: at, to: at },

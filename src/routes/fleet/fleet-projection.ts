@@ -13,7 +13,7 @@ import type { FleetGpu } from "../schemas/gpu.ts";
 import type { FleetMember, LiveFleet, PresentStates } from "./fleet.ts";
 import { FleetMembers } from "./fleet-members.ts";
 import { selectedMembers } from "./selected-members.ts";
-import type { HotTier } from "../../pipeline/hot/hot-tier.ts";
+import type { HotChanges, HotTier } from "../../pipeline/hot/hot-tier.ts";
 
 const storeErrorPrefix = "the fleet may lack GPUs and records that only the store has";
 const hotTierErrorPrefix = "the fleet's newest state is not being updated";
@@ -24,6 +24,8 @@ export interface FleetProjectionOptions {
   /** The shortest pause between reads of the store, if other processes store records without writing them to the hot tier. Absent:
    *  the store is read again only after an error, or after a gap in the changes of the hot tier. */
   readonly rereadMs?: number | undefined;
+  /** Called with the records of each change of the hot tier, before the listeners of members are. Absent: it is not. */
+  readonly onArrived?: (records: HotChanges["records"]) => void;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -169,7 +171,10 @@ export class FleetProjection extends BaseService implements LiveFleet {
   protected override async open(): Promise<void> {
     this.readStore();
     this.unfollow = this.options.hotTier.follow({
-      onChanges: (changes) => this.publish(this.merged.merge(changes)),
+      onChanges: (changes) => {
+        this.options.onArrived?.(changes.records);
+        this.publish(this.merged.merge(changes));
+      },
       onFollowing: (afterGap) => this.setFollowing(afterGap),
       onInterrupted: (error) => this.setInterrupted(error),
     });

@@ -3,7 +3,7 @@ import { Gauge, type Registry } from "prom-client";
 import type { Clock } from "../../kit/clock.ts";
 import type { HotTier } from "../../pipeline/hot/hot-tier.ts";
 import type { FleetQueries } from "../../pipeline/store/telemetry-queries.ts";
-import { FleetProjection } from "./fleet-projection.ts";
+import { FleetProjection, type FleetProjectionOptions } from "./fleet-projection.ts";
 
 /** The pause between two reads of the store, if no process writes to the hot tier. */
 const rereadMs = 2000;
@@ -14,6 +14,7 @@ export function openFleet(options: {
   readonly queries: FleetQueries;
   /** False if no process writes to the hot tier: the store is then read repeatedly. */
   readonly isHotTierWritten: boolean;
+  readonly onArrived?: NonNullable<FleetProjectionOptions["onArrived"]>;
   readonly clock: Clock;
   readonly log: Logger;
   readonly registry: Registry;

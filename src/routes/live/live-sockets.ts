@@ -14,6 +14,7 @@ import { type CloseReason, LiveSocket, type SocketOwner } from "./live-socket.ts
 import type { LiveView } from "./live-view.ts";
 import { messageRules } from "./messages.ts";
 import type { ReadMessage } from "./read-message.ts";
+import type { SocketTraces } from "./socket-traces.ts";
 import { SharedTopics } from "./shared-topic.ts";
 import { Subscriptions } from "./subscriptions.ts";
 
@@ -25,6 +26,8 @@ export interface LiveOptions {
   readonly limit: RateLimit | undefined;
   /** Aborted when the process is about to stop. */
   readonly stopping: AbortSignal;
+  /** Absent: no traces are made. */
+  readonly socketTraces?: SocketTraces | undefined;
   readonly registry: Registry;
   readonly clock: Clock;
   readonly log: Logger;
@@ -78,10 +81,11 @@ export class LiveSockets implements SocketOwner {
   private isWatching = false;
 
   constructor(private readonly options: LiveOptions) {
-    const { registry, stopping } = options;
+    const { registry, stopping, socketTraces } = options;
     this.instruments = liveInstruments(registry, () => this.state());
     const topics = new SharedTopics({
       publish: (topic, text, receivers) => this.publish(topic, text, receivers),
+      onSent: socketTraces && ((record) => socketTraces.sent(record)),
     });
     this.subscriptions = new Subscriptions({
       ...options,

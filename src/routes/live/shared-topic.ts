@@ -16,6 +16,8 @@ interface SharedTopicOptions {
   readonly selection: MetricSelection;
   readonly name: string;
   readonly publish: Publish;
+  /** Called when a record that has arrived is sent to a socket, or to several at once. */
+  readonly onSent?: ((record: StoredRecord) => void) | undefined;
 }
 
 /** All subscriptions with the same request. An update is serialised once for all sockets that follow the topic.
@@ -67,6 +69,11 @@ export class SharedTopic {
     this.unsubscribe();
   }
 
+  /** Call it when a record that has arrived is sent to the socket of a HELD subscription. */
+  sent(record: StoredRecord): void {
+    this.options.onSent?.(record);
+  }
+
   /** The telemetry_update for a record; undefined if the record has none of the requested metrics. */
   textOf(record: StoredRecord, origin: UpdateOrigin | undefined): string | undefined {
     const text = this.options.selection.textOf(record);
@@ -75,11 +82,14 @@ export class SharedTopic {
   }
 
   private distribute(update: LiveUpdate): void {
-    const { selection, publish } = this.options;
+    const { selection, publish, onSent } = this.options;
     if (!selection.hasChanged(update)) return;
     const text = selection.textOf(update.record);
     if (text === undefined) return;
-    if (this.directCount > 0) publish(this.name, text + this.tail, this.directCount);
+    if (this.directCount > 0) {
+      publish(this.name, text + this.tail, this.directCount);
+      onSent?.(update.record);
+    }
     for (const receiver of this.held) receiver.receive(update);
   }
 }
@@ -91,7 +101,7 @@ export class SharedTopics {
   private readonly selections = new Map<string, { readonly selection: MetricSelection; topics: number }>();
   private lastNumber = 0;
 
-  constructor(private readonly options: Pick<SharedTopicOptions, "publish">) {}
+  constructor(private readonly options: Pick<SharedTopicOptions, "publish" | "onSent">) {}
 
   /** Adds a subscription in the state HELD to the topic for its request, and returns the topic. */
   join(request: SubscriptionRequest, receiver: UpdateReceiver): SharedTopic {

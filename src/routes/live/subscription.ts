@@ -130,7 +130,9 @@ export class Subscription implements UpdateReceiver {
       const waiting = this.nextOfQueue() ?? this.nextOfNewest();
       if (waiting === undefined || typeof waiting === "string") return waiting;
       const text = this.sharedTopic.textOf(waiting.record, waiting.origin);
-      if (text !== undefined) return text;
+      if (text === undefined) continue;
+      if (waiting.origin === undefined) this.sharedTopic.sent(waiting.record);
+      return text;
     }
   }
 

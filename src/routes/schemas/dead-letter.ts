@@ -21,7 +21,10 @@ export const deadLetterSchema = Type.Object(
     source_to: wholeNumber({ description: "End of the message's range, in the unit of source_from" }),
     schema_version: Type.String({ description: "Version of the payload's schema" }),
     encoding: Type.String({ description: "Encoding of the payload" }),
-    trace_id: Type.String({ description: "Trace id, the same for all messages of one batch" }),
+    trace_id: Type.String({
+      description:
+        "Trace id, the same for all messages of one batch: 32 hexadecimal digits, or a UUID in messages of earlier versions",
+    }),
   },
   {
     $id: "DeadLetter",
@@ -42,7 +45,7 @@ export const deadLetterSchema = Type.Object(
         source_to: 1_048_576,
         schema_version: "v1",
         encoding: "json+zstd",
-        trace_id: "0b0f7f1e-3f7e-4a9e-9a58-2a3f5c1d9e77",
+        trace_id: "0b0f7f1e3f7e4a9e9a582a3f5c1d9e77",
       },
     ],
   },

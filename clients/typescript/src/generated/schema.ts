@@ -1891,7 +1891,7 @@ export interface components {
          *       "source_to": 1048576,
          *       "schema_version": "v1",
          *       "encoding": "json+zstd",
-         *       "trace_id": "0b0f7f1e-3f7e-4a9e-9a58-2a3f5c1d9e77"
+         *       "trace_id": "0b0f7f1e3f7e4a9e9a582a3f5c1d9e77"
          *     }
          */
         DeadLetter: {
@@ -1927,7 +1927,7 @@ export interface components {
             schema_version: string;
             /** @description Encoding of the payload */
             encoding: string;
-            /** @description Trace id, the same for all messages of one batch */
+            /** @description Trace id, the same for all messages of one batch: 32 hexadecimal digits, or a UUID in messages of earlier versions */
             trace_id: string;
         };
         /**
@@ -10716,7 +10716,7 @@ export interface operations {
                      *           "source_to": 1048576,
                      *           "schema_version": "v1",
                      *           "encoding": "json+zstd",
-                     *           "trace_id": "0b0f7f1e-3f7e-4a9e-9a58-2a3f5c1d9e77"
+                     *           "trace_id": "0b0f7f1e3f7e4a9e9a582a3f5c1d9e77"
                      *         }
                      *       ]
                      *     }
@@ -10785,7 +10785,7 @@ export interface operations {
                      *         "source_to": 1048576,
                      *         "schema_version": "v1",
                      *         "encoding": "json+zstd",
-                     *         "trace_id": "0b0f7f1e-3f7e-4a9e-9a58-2a3f5c1d9e77"
+                     *         "trace_id": "0b0f7f1e3f7e4a9e9a582a3f5c1d9e77"
                      *       }
                      *     }
                      */
@@ -10846,7 +10846,7 @@ export interface operations {
                      *         "source_to": 1048576,
                      *         "schema_version": "v1",
                      *         "encoding": "json+zstd",
-                     *         "trace_id": "0b0f7f1e-3f7e-4a9e-9a58-2a3f5c1d9e77"
+                     *         "trace_id": "0b0f7f1e3f7e4a9e9a582a3f5c1d9e77"
                      *       }
                      *     }
                      */
@@ -10909,7 +10909,7 @@ export interface operations {
                      *         "source_to": 1048576,
                      *         "schema_version": "v1",
                      *         "encoding": "json+zstd",
-                     *         "trace_id": "0b0f7f1e-3f7e-4a9e-9a58-2a3f5c1d9e77"
+                     *         "trace_id": "0b0f7f1e3f7e4a9e9a582a3f5c1d9e77"
                      *       }
                      *     }
                      */

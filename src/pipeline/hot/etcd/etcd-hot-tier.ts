@@ -67,9 +67,9 @@ export class EtcdHotTier implements HotTier {
     });
   }
 
-  async write(batch: RecordBatch, contested: readonly ContestedGpu[] = []): Promise<void> {
+  async write(batch: RecordBatch, contested: readonly ContestedGpu[] = [], traceparent?: string): Promise<void> {
     if (batch.recordCount === 0) return;
-    await this.flushes.submit({ updates: updatesOf(batch, contested), recordCount: batch.recordCount });
+    await this.flushes.submit({ updates: updatesOf(batch, contested, traceparent), recordCount: batch.recordCount });
   }
 
   follow(follower: HotFollower): () => Promise<void> {

@@ -1,4 +1,5 @@
 import { type Gpu, type Occupants, occupantsOf, type Workload } from "../../../domain/gpu.ts";
+import { defined } from "../../../kit/defined.ts";
 import { formatTimestamp } from "../../../domain/timestamp.ts";
 import { versionOf } from "../contested-version.ts";
 import type { GpuState, NewestRecord, ReportedGpu } from "../hot-tier.ts";
@@ -70,7 +71,7 @@ export function boardDocument(slot: string, { asOfMs }: GpuState): string {
  *  @param state the GPU's state as of the record, or of a later record without values
  *  @param isDisplaced true if the document of the GPU's slot names another board: the element then has the state */
 export function dataEntry(update: GpuUpdate, state: GpuState, isDisplaced: boolean): string {
-  const { uuid, timeMs, reported, metrics, custom, occupants } = update.record;
+  const { uuid, timeMs, reported, metrics, custom, occupants, traceparent } = update.record;
   const { driverVersion, properties } = update.state.gpu;
   const [workload] = occupants;
   return JSON.stringify({
@@ -83,6 +84,7 @@ export function dataEntry(update: GpuUpdate, state: GpuState, isDisplaced: boole
     ...(occupants.length < 2 ? {} : { occupants }),
     ...(state.asOfMs === timeMs ? openFields(state.openSinceMs) : {}),
     ...versionField(update.record),
+    ...defined({ traceparent }),
     ...(isDisplaced || !isOfRecord(update)
       ? { gpu: JSON.parse(gpuDocument(state)) as unknown }
       : { ...(driverVersion === "" ? {} : { driver_version: driverVersion }), properties }),
@@ -190,7 +192,9 @@ function recordOf(fields: Fields | undefined, host: HostPlace): NewestRecord | u
   if (typeof uuid !== "string" || timeMs === undefined || metrics === undefined || custom === undefined)
     return undefined;
   const reported = reportedIn(fields, host);
-  return { uuid, reported, timeMs, metrics, custom, occupants: occupantsIn(fields), ...versionIn(fields) };
+  const traceparent = typeof fields.traceparent === "string" ? fields.traceparent : undefined;
+  const others = { ...versionIn(fields), ...defined({ traceparent }) };
+  return { uuid, reported, timeMs, metrics, custom, occupants: occupantsIn(fields), ...others };
 }
 
 function reportedIn(fields: Fields, host: HostPlace): ReportedGpu {

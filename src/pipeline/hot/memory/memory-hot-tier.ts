@@ -19,16 +19,16 @@ export class MemoryHotTier implements HotTier {
 
   constructor(private readonly options: MemoryHotTierOptions) {}
 
-  write(batch: RecordBatch, contested: readonly ContestedGpu[] = []): Promise<void> {
+  write(batch: RecordBatch, contested: readonly ContestedGpu[] = [], traceparent?: string): Promise<void> {
     const gpus: GpuState[] = [];
     const records: NewestRecord[] = [];
-    for (const { state, record } of updatesOf(batch, contested)) {
+    for (const { state, record } of updatesOf(batch, contested, traceparent)) {
       const { uuid } = record;
       const [existingState, existingRecord] = [this.gpus.get(uuid), this.records.get(uuid)];
       const mergedState = mergeStates(existingState, state);
       const mergedRecord = existingRecord === undefined ? record : mergeRecords(existingRecord, record);
       this.gpus.set(uuid, mergedState);
-      this.records.set(uuid, mergedRecord);
+      this.records.set(uuid, withoutTrace(mergedRecord));
       if (mergedState !== existingState) gpus.push(mergedState);
       if (mergedRecord !== existingRecord) records.push(mergedRecord);
     }
@@ -51,4 +51,11 @@ export class MemoryHotTier implements HotTier {
     if (changes.gpus.length + changes.records.length === 0) return;
     for (const follower of this.followers) follower.onChanges(changes);
   }
+}
+
+/** Followers that come later, and records that are merged with this one, do not continue its trace. */
+function withoutTrace(record: NewestRecord): NewestRecord {
+  if (record.traceparent === undefined) return record;
+  const { traceparent: _, ...others } = record;
+  return others;
 }

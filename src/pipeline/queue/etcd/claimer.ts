@@ -1,6 +1,6 @@
 import type { IResponseOp } from "etcd3";
 import type { Logger } from "pino";
-import type { Clock } from "../../../kit/clock.ts";
+import { type Clock, stopwatch } from "../../../kit/clock.ts";
 import { LeaseGone } from "../../../domain/errors.ts";
 import type { EtcdClient, TxnResult } from "../../../etcd/etcd-client.ts";
 import { exists, get, getKey, isAbsent, nested, put, wasWrittenLessThan } from "../../../etcd/requests.ts";
@@ -41,7 +41,9 @@ export class Claimer {
       const session = await this.openSession();
       try {
         const requests = ids.map((id) => this.requestOf(id, session, consumerId));
-        return await this.outcomeOf(ids, await this.options.client.txn({ success: requests }), session);
+        const elapsedMs = stopwatch();
+        const result = await this.options.client.txn({ success: requests });
+        return await this.outcomeOf(ids, { ...result, claimMs: elapsedMs() }, session);
       } catch (error) {
         if (!(error instanceof LeaseGone)) {
           await session.retire();
@@ -102,14 +104,18 @@ export class Claimer {
     );
   }
 
-  private async outcomeOf(ids: readonly string[], result: TxnResult, session: ConsumerSession): Promise<ClaimOutcome> {
+  private async outcomeOf(
+    ids: readonly string[],
+    result: TxnResult & Pick<Delivery, "claimMs">,
+    session: ConsumerSession,
+  ): Promise<ClaimOutcome> {
     const deliveries: Delivery[] = [];
     let conflicts = 0;
     for (const [index, id] of ids.entries()) {
       const response = result.responses[index]?.response_txn;
       if (response === undefined) continue;
       if (response.succeeded) {
-        deliveries.push(deliveryOf(response.responses, result.revision, id));
+        deliveries.push({ ...deliveryOf(response.responses, result.revision, id), claimMs: result.claimMs });
         const token = tokenOf(id, result.revision);
         this.sessions.set(token, session);
         session.hold(token);
@@ -133,7 +139,7 @@ export function claimRevision({ claimToken }: Delivery): string {
   return claimToken.slice(claimToken.indexOf("@") + 1);
 }
 
-function deliveryOf(responses: readonly IResponseOp[], revision: string, id: string): Delivery {
+function deliveryOf(responses: readonly IResponseOp[], revision: string, id: string): Omit<Delivery, "claimMs"> {
   const [, , attempts, message, payload] = responses.map((response) => response.response_range?.kvs[0]);
   return {
     envelope: readEnvelope(message?.value ?? Buffer.alloc(0)) ?? unreadableEnvelope(id),

@@ -1,6 +1,7 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import { positionSchema } from "../../../domain/range.ts";
+import { defined } from "../../../kit/defined.ts";
 import type { DeadLetter, MessageEnvelope } from "../queue.ts";
 import { idTimeMs } from "./queue-keys.ts";
 
@@ -10,6 +11,7 @@ const storedEnvelope = Type.Object({
   topic: Type.String(),
   idempotency_key: Type.String(),
   trace_id: Type.String(),
+  traceparent: Type.Optional(Type.String({ description: "of a recorded trace; earlier versions ignore it" })),
   schema_version: Type.String(),
   created_at: Type.String({ description: "RFC 3339" }),
   count: Type.Number({ description: "records in the payload" }),
@@ -82,6 +84,7 @@ function toStored(envelope: MessageEnvelope): Static<typeof storedEnvelope> {
     topic,
     idempotency_key: envelope.idempotencyKey,
     trace_id: envelope.traceId,
+    ...defined({ traceparent: envelope.traceparent }),
     schema_version: envelope.schemaVersion,
     created_at: new Date(envelope.createdAtMs).toISOString(),
     count,
@@ -97,6 +100,7 @@ function fromStored(stored: Static<typeof storedEnvelope>): MessageEnvelope {
     topic,
     idempotencyKey: stored.idempotency_key,
     traceId: stored.trace_id,
+    ...defined({ traceparent: stored.traceparent }),
     schemaVersion: stored.schema_version,
     createdAtMs: Date.parse(stored.created_at),
     count,

@@ -2,6 +2,7 @@ import type { ICompare, IRequestOp, ITxnResponse } from "etcd3";
 import { monotonicFactory } from "ulid";
 import type { Clock } from "../../../kit/clock.ts";
 import { stopwatch } from "../../../kit/clock.ts";
+import { defined } from "../../../kit/defined.ts";
 import { LeaseGone, RangeLost } from "../../../domain/errors.ts";
 import type { EtcdClient } from "../../../etcd/etcd-client.ts";
 import { countPrefix, get, isAbsent, nested, put, putAgain, wasCreatedAt } from "../../../etcd/requests.ts";
@@ -147,8 +148,8 @@ function envelopeOf(
   message: NewMessage,
   identity: Pick<MessageEnvelope, "id" | "topic" | "createdAtMs">,
 ): MessageEnvelope {
-  const { idempotencyKey, traceId, schemaVersion, encoding, count, source } = message;
-  return { ...identity, idempotencyKey, traceId, schemaVersion, encoding, count, source };
+  const { idempotencyKey, traceId, traceparent, schemaVersion, encoding, count, source } = message;
+  return { ...identity, idempotencyKey, traceId, ...defined({ traceparent }), schemaVersion, encoding, count, source };
 }
 
 /** Adds the message, or does nothing. */

@@ -205,7 +205,7 @@ export class MemoryQueue implements Queue, DeadLetters {
     this.claimed.set(entry.envelope.id, entry);
     this.expiryWatch ??= this.watchExpiry();
     const { envelope, payload, attempts } = entry;
-    return { envelope, payload, attempt: attempts, claimToken: entry.claim.token };
+    return { envelope, payload, attempt: attempts, claimMs: 0, claimToken: entry.claim.token };
   }
 
   private leaseEndMs(): number {

@@ -107,7 +107,7 @@ export class ExporterSource implements LiveSource {
       const frozen = frozenDevices.length;
       this.health.read({ ...read, frozen, timeMs, durationMs: Math.round(elapsedMs()) });
       const repeated = frozen === 0 ? {} : { frozen, frozenDevices };
-      return this.batchAt({ outcome: "read", timeMs, count: 1, ...repeated }, batch);
+      return { ...this.batchAt({ outcome: "read", timeMs, count: 1, ...repeated }, batch), tookMs: elapsedMs() };
     } catch (error) {
       const known = error instanceof ScrapeFailed ? error : this.unreadable(error);
       const failure = cut.signal.aborted ? stopFailure : known;

@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import { BatchBuilder } from "../../../domain/batch-builder.ts";
 import type { SourceReading } from "../../../domain/reading.ts";
 import { formatTimestamp } from "../../../domain/timestamp.ts";
-import type { Clock } from "../../../kit/clock.ts";
+import { type Clock, stopwatch } from "../../../kit/clock.ts";
 import { messageOf } from "../../../kit/message-of.ts";
 import { RepeatedError } from "../../../kit/repeated-error.ts";
 import { Schedule } from "../schedule.ts";
@@ -70,12 +70,13 @@ export class SmiSource implements LiveSource {
   /** @returns undefined when the signal aborted: what became of the reading is not known then */
   private async readAt(timeMs: number, signal: AbortSignal): Promise<LiveBatch | undefined> {
     const builder = new BatchBuilder();
+    const elapsedMs = stopwatch();
     try {
       const warning = await this.readInto(builder, timeMs, signal);
       if (signal.aborted) return undefined;
       if (warning === undefined) this.failure.clear();
       else this.failure.record(warning);
-      return this.batchOf(builder, { timeMs, outcome: "read", count: 1 });
+      return { ...this.batchOf(builder, { timeMs, outcome: "read", count: 1 }), tookMs: elapsedMs() };
     } catch (error) {
       if (signal.aborted) return undefined;
       this.failure.record(error);

@@ -1,7 +1,7 @@
 import { BatchBuilder } from "../../../domain/batch-builder.ts";
 import type { ReadingFault, SourceReading } from "../../../domain/reading.ts";
-import type { LiveBatch } from "../../source/source.ts";
-import { keyedByInstant, messagesOf, type OutgoingMessage } from "../batch-messages.ts";
+import { keyedByInstant, messagesOf, type OutgoingMessage, type TracedBatch } from "../batch-messages.ts";
+import { endUnpublished } from "../publish-span.ts";
 
 /** What a kept scrape needs in addition to its messages, roughly. */
 const overheadBytes = 500;
@@ -17,7 +17,7 @@ export class KeptScrape<Owner extends { readonly sourceId: string }> {
 
   constructor(
     readonly owner: Owner,
-    private live: LiveBatch,
+    private live: TracedBatch,
     private readonly messageMaxBytes: number,
   ) {
     // a scrape is kept compressed, without its records; one that was missed has none, and may yet be combined with others
@@ -79,8 +79,14 @@ export class KeptScrape<Owner extends { readonly sourceId: string }> {
     return this;
   }
 
+  /** Ends its trace here, unless it is published. */
+  drop(why: string): void {
+    endUnpublished(this.live.span, why);
+  }
+
   /** The same scrape without its records, because there is no memory for them. */
   withoutRecords(message: string): KeptScrape<Owner> {
+    this.drop(message);
     const { timeMs, idempotencyKey, reading } = this.live;
     const missed: SourceReading = {
       timeMs,

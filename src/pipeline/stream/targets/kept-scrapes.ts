@@ -1,4 +1,4 @@
-import type { LiveBatch } from "../../source/source.ts";
+import type { TracedBatch } from "../batch-messages.ts";
 import type { DroppedReading } from "../../../domain/reading.ts";
 import { KeptScrape } from "./kept-scrape.ts";
 
@@ -37,7 +37,7 @@ export class KeptScrapes<Owner extends { readonly sourceId: string }> {
     return this.changed.promise;
   }
 
-  add(owner: Owner, live: LiveBatch): void {
+  add(owner: Owner, live: TracedBatch): void {
     const { maxBytes, messageMaxBytes } = this.options;
     let scrape = new KeptScrape(owner, live, messageMaxBytes);
     if (!scrape.isEnd && this.bytes + scrape.bytes > maxBytes) {
@@ -80,6 +80,7 @@ export class KeptScrapes<Owner extends { readonly sourceId: string }> {
   delete(scrape: KeptScrape<Owner>): void {
     const { owner } = scrape;
     if (!this.scrapes.delete(scrape)) return;
+    scrape.drop("another process may have the target, or a later scrape is published");
     if (this.newest.get(owner) === scrape) this.newest.delete(owner);
     const left = this.countOf(owner) - 1;
     if (left > 0) this.counts.set(owner, left);

@@ -5,6 +5,7 @@ import type { PipelineListener } from "../../observe/pipeline-listener.ts";
 import type { Queue, Receipt } from "../../queue/queue.ts";
 import type { TargetClaim } from "../assignment/target-assignment.ts";
 import type { BackPressure } from "../back-pressure.ts";
+import { endPublished } from "../publish-span.ts";
 import type { StreamRetries } from "../stream-retries.ts";
 import type { KeptScrape } from "./kept-scrape.ts";
 import type { KeptScrapes } from "./kept-scrapes.ts";
@@ -105,7 +106,10 @@ export class ScrapePublisher {
       scrape.owner.refused(claim);
       return;
     }
-    scrape.messages.forEach(({ tally }, index) => listener.published(tally, receipts[index]?.duplicate === true));
+    scrape.messages.forEach(({ tally, span }, index) => {
+      listener.published(tally, receipts[index]?.duplicate === true);
+      endPublished(span, receipts[index]);
+    });
     scrape.owner.published(scrape.timeMs);
     kept.delete(scrape);
   }

@@ -5,13 +5,14 @@ import type { LiveSource } from "../../source/source.ts";
 import type { SourcesChange, TargetSources } from "../../source/target-sources.ts";
 import { aheadText } from "../assignment/known-position.ts";
 import type { TargetAssignment, TargetClaim } from "../assignment/target-assignment.ts";
+import type { TraceParts } from "../publish-span.ts";
 import type { SourceStream } from "../source-stream.ts";
 import type { StreamRetries } from "../stream-retries.ts";
 import { KeptScrapes } from "./kept-scrapes.ts";
 import { ScrapePublisher, type ScrapePublisherOptions } from "./scrape-publisher.ts";
 import { TargetReading } from "./target-reading.ts";
 
-export interface SharedTargetsOptions extends Omit<ScrapePublisherOptions, "kept"> {
+export interface SharedTargetsOptions extends Omit<ScrapePublisherOptions, "kept">, TraceParts {
   readonly targets: TargetSources;
   readonly assignment: TargetAssignment;
   /** The memory for scrapes that wait to be published. */
@@ -118,7 +119,7 @@ export class SharedTargets implements SourceStream {
     else if (source === undefined) void this.release(sourceId);
     else {
       const onFailure = (error: unknown): void => this.failed.abort(error);
-      this.readings.set(sourceId, new TargetReading(source, claim, { kept: this.kept, onFailure }));
+      this.readings.set(sourceId, new TargetReading(source, claim, { ...this.options, kept: this.kept, onFailure }));
     }
   }
 

@@ -1,9 +1,10 @@
 import { BatchBuilder } from "../../../domain/batch-builder.ts";
 import type { LiveSource } from "../../source/source.ts";
 import type { TargetClaim } from "../assignment/target-assignment.ts";
+import { traced, type TraceParts } from "../publish-span.ts";
 import type { KeptScrapes } from "./kept-scrapes.ts";
 
-export interface TargetReadingOptions {
+export interface TargetReadingOptions extends TraceParts {
   readonly kept: KeptScrapes<TargetReading>;
   /** The source failed, and cannot be read again. */
   readonly onFailure: (error: unknown) => void;
@@ -104,7 +105,7 @@ export class TargetReading {
     const afterMs = Math.max(this.readMs, this.publishedMs);
     for await (const batch of source.read(afterMs, signal, this.takenUntilMs)) {
       this.readMs = batch.timeMs;
-      this.options.kept.add(this, batch);
+      this.options.kept.add(this, traced(this.options, { name: "scrape", sourceId: this.sourceId }, batch));
     }
   }
 }

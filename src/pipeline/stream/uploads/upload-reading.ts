@@ -1,7 +1,7 @@
 import { UnusableSource } from "../../../domain/errors.ts";
 import { gapsIn, type Range } from "../../../domain/range.ts";
 import type { UploadProgress } from "../../../domain/upload.ts";
-import type { Clock } from "../../../kit/clock.ts";
+import { type Clock, stopwatch } from "../../../kit/clock.ts";
 import type { QueueStats } from "../../queue/queue.ts";
 import type { ReplayableSource } from "../../source/source.ts";
 import type { SourceProgress } from "../../store/telemetry-store.ts";
@@ -9,9 +9,10 @@ import type { ReadableUpload, UploadWork } from "../../store/upload-store.ts";
 import type { ClaimedRange, RangeAssignment } from "../assignment/range-assignment.ts";
 import { type KeyedBatch, keyedByRange } from "../batch-messages.ts";
 import type { BatchPublisher } from "../batch-publisher.ts";
+import { fileSpan, type TraceParts } from "../publish-span.ts";
 import type { StreamRetries } from "../stream-retries.ts";
 
-export interface UploadReadingOptions {
+export interface UploadReadingOptions extends TraceParts {
   readonly work: Pick<UploadWork, "progressed" | "end">;
   readonly progressOf: (sourceId: string) => Promise<SourceProgress>;
   readonly stats: () => Promise<Pick<QueueStats, "readyMessages" | "inFlightMessages" | "deadMessages">>;
@@ -105,9 +106,11 @@ export class UploadReading {
   }
 
   private async *batchesOf(range: Range, until: AbortSignal, cancel: () => void): AsyncIterable<KeyedBatch> {
-    for await (const batch of this.opened.source.read(range, until)) {
-      yield keyedByRange(batch);
+    let tookMs = stopwatch();
+    for await (const read of this.opened.source.read(range, until)) {
+      yield keyedByRange(read, fileSpan(this.options, read, tookMs()));
       if (!(await this.tell(until))) return cancel();
+      tookMs = stopwatch();
     }
   }
 

@@ -37,12 +37,12 @@ export function pushRoutes({
       const body = pushedBodyOf(request, {
         ...{ clusterId: query.cluster_id ?? clusterId, hostname: query.hostname, maxBytes },
       });
-      const { client, sourceId } = senderOf(request, "push");
+      const sender = senderOf(request, "push");
       const idempotencyKey = idempotencyKeyOf(request.headers);
       const { problem, ...result } = await push
-        .take({ body, client, sourceId, idempotencyKey }, request.signal)
+        .take({ body, ...sender, idempotencyKey }, request.signal)
         .catch((error: unknown) => Promise.reject(answerOf(error, maxBytes)));
-      const data = toApiPush(sourceId, result);
+      const data = toApiPush(sender.sourceId, result);
       if (problem !== undefined) throw partly(problem, data, maxBytes);
       set.status = 202;
       return single(data);

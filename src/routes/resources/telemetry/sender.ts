@@ -1,11 +1,13 @@
+import type { Push } from "../../../pipeline/source/push.ts";
 import { requesterOf } from "../../http/access/requester.ts";
 
-/** Who sends a body, and the source that its records have.
+/** Who sends a body, the source that its records have, and the trace that it is a part of.
  *  @param kind how it is sent */
 export function senderOf(
   request: Request,
   kind: "push" | "remote-write" | "otlp",
-): { readonly client: string; readonly sourceId: string } {
+): Pick<Push, "client" | "sourceId" | "traceparent"> {
   const { client, caller } = requesterOf(request);
-  return { client, sourceId: `${kind}:${caller.grant.name || "anyone"}` };
+  const traceparent = request.headers.get("traceparent") ?? undefined;
+  return { client, sourceId: `${kind}:${caller.grant.name || "anyone"}`, traceparent };
 }
