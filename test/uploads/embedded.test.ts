@@ -2,6 +2,7 @@ import { afterAll, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { makeDataDir } from "../../dev/empty-store.ts";
 import { startPipeline, stopPipeline, urlOf } from "../../dev/pipeline-process.ts";
 import { until } from "../../dev/until.ts";
 import { endOf, recordsAt, sendFile, type ShownUpload, storedOf, uploadAt, wideTable } from "./uploaded-file.ts";
@@ -14,12 +15,14 @@ afterAll(() => rm(dir, { recursive: true, force: true }));
 const rows = 20_000;
 const env = {
   ...{ DATA_DIR: join(dir, "data"), SIM_HOSTS: "1", SIM_GPUS_PER_HOST: "1", LOG_LEVEL: "error" },
-  // small turns, so that the kill comes between two
-  ...{ BATCH_SIZE: "2000", SOURCE_RANGE_MIB: "1" },
+  ...{ BATCH_SIZE: "1000", SOURCE_RANGE_MIB: "1" },
 };
+/** So slow that the kill comes while rows are read: the table has 60,000 samples. */
+const slow = { RATE_LIMIT_SAMPLES_PER_SECOND: "10000" };
 
 test("an upload goes on after a kill of the process that reads it, and what a killed process has received in part is not stored", async () => {
   const table = wideTable(rows);
+  await makeDataDir(env.DATA_DIR);
   let pipeline = startPipeline(env);
   let url = await urlOf(pipeline);
   try {
@@ -33,7 +36,7 @@ test("an upload goes on after a kill of the process that reads it, and what a ki
     await stopPipeline(pipeline, "SIGKILL");
     await broken;
 
-    pipeline = startPipeline(env);
+    pipeline = startPipeline({ ...env, ...slow });
     url = await urlOf(pipeline);
     expect((await uploadAt(url, receiving.id)).state).toBe("receiving");
     const { status, data } = await sendFile(url, table);

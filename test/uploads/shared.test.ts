@@ -32,10 +32,17 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true });
 }, 60_000);
 
-async function start(role: string): Promise<{ readonly pipeline: PipelineProcess; readonly url: string }> {
+/** So slow that the kill comes while rows are read: the table has 60,000 samples. */
+const slow = { RATE_LIMIT_SAMPLES_PER_SECOND: "10000" };
+
+async function start(
+  role: string,
+  env: Record<string, string> = {},
+): Promise<{ readonly pipeline: PipelineProcess; readonly url: string }> {
   const pipeline = startPipeline({
     ...{ ROLE: role, ETCD_ENDPOINTS: etcd.endpoints.join(","), QUEUE_TOPIC: topic, DATABASE_URL: database },
     ...{ QUEUE_LEASE_SECONDS: "2", BATCH_SIZE: "1000", SOURCE_RANGE_MIB: "1", LOG_LEVEL: "warn", DATA_DIR: dir },
+    ...env,
   });
   running.add(pipeline);
   return { pipeline, url: await urlOf(pipeline) };
@@ -47,7 +54,7 @@ async function kill(pipeline: PipelineProcess): Promise<void> {
 }
 
 test("two collectors share an upload, one goes on when the other is killed, and each row is stored once", async () => {
-  const [first, gateway, other] = await Promise.all([start("collector"), start("gateway"), start("gateway")]);
+  const [first, gateway, other] = await Promise.all([start("collector", slow), start("gateway"), start("gateway")]);
   const table = wideTable(rows, "shared-1");
   const { data } = await sendFile(gateway.url, Bun.gzipSync(table), "fleet.csv.gz");
   await kill(gateway.pipeline);
