@@ -18,8 +18,9 @@ const gpuIdMax = 1_000_000;
 const wholeNumber = /^\d{1,7}(?:\.0+)?$/;
 // oxlint-disable-next-line no-control-regex -- the expression finds control characters
 const controlCharacter = /[\u0000-\u001f\u007f-\u009f]/;
-/** Characters that are not seen: they reverse the text around them, or make two identities look the same. */
-const invisibleCharacter = /[\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]/u;
+/** Characters that are not seen: they reverse the text around them, or make two identities look the same, as spaces other than U+0020
+ *  do. */
+const invisibleCharacter = /[\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]|(?! )\p{Zs}/u;
 
 /** Reads the index of a GPU on its host: a whole number. Surrounding white space is ignored. */
 export function parseGpuId(field: string, text: string): number | FieldError {

@@ -4,6 +4,7 @@ import { migrateV1Beta1 } from "../../../src/domain/schema/migrate-v1beta1.ts";
 import { validateBatch } from "../../../src/domain/schema/validate-batch.ts";
 import { batchesOf, CsvFolder, openCsvSource, rejectedOf } from "../../support/csv-reading.ts";
 import { recordsIn } from "../../support/merged-records.ts";
+import { openTarget } from "../exposition/read-exposition.ts";
 import { readRows, readText, rowTimeMs, valuesOf } from "./read-rows.ts";
 
 const folder = new CsvFolder();
@@ -228,4 +229,27 @@ test("an id of an instance that means that there is none gives the GPU's record,
     "GPU-0:mig:13:",
     "GPU-0:mig:1:",
   ]);
+});
+
+const spaces = [" ", "\u{A0}", "\u{2003}", "\u{202F}", "\u{3000}", "\t"];
+
+test.each(spaces)("the space %p at an end of a uuid or host belongs to neither, in any input", async (space) => {
+  const { records, rejected } = await readRows(folder, [{ uuid: `${space}GPU-1${space}`, host: `n1${space}` }]);
+  expect(rejected).toEqual([]);
+  const read = openTarget({ host: "n1" });
+  const labels = `gpu="0",UUID="GPU-1${space}",Hostname="${space}n1"`;
+  const scraped = read(`DCGM_FI_DEV_GPU_TEMP{${labels}} 45`);
+  for (const { gpu } of [...records, ...scraped.records]) expect([gpu.uuid, gpu.hostname]).toEqual(["GPU-1", "n1"]);
+  expect([records.length, scraped.records.length]).toEqual([1, 1]);
+});
+
+test.each(spaces.slice(1))("a uuid or a host with the space %p in it is rejected, in any input", async (space) => {
+  const { records, rejected } = await readRows(folder, [
+    { uuid: `GPU${space}1` },
+    { host: `n${space}1`, uuid: "GPU-1" },
+  ]);
+  expect([records, rejected.map(({ reason }) => reason)]).toEqual([[], ["invalid_field", "invalid_field"]]);
+  const read = openTarget({ host: "n1" });
+  const scraped = read(`DCGM_FI_DEV_GPU_TEMP{gpu="0",UUID="GPU-1",Hostname="n${space}1"} 45`);
+  expect(scraped.rejections.map(({ reason }) => reason)).toEqual(["invalid_field"]);
 });

@@ -110,14 +110,9 @@ function identityOf(timeMs: number, { device, board, series, workload }: RowSubj
   return { timeMs, device, board, series, workload };
 }
 
-/** The text of a cell without the spaces around it; empty if the row has no such cell. */
+/** The text of a cell without the white space around it; empty if the row has no such cell. */
 export function cell(fields: readonly string[], column: number): string {
-  const text = fields[column] ?? "";
-  let start = 0;
-  let end = text.length;
-  while (start < end && text[start] === " ") start += 1;
-  while (end > start && text[end - 1] === " ") end -= 1;
-  return text.slice(start, end);
+  return (fields[column] ?? "").trim();
 }
 
 /** The cells of the label columns. Cells without a value are left out, except those of columns such as exported_pod: even an

@@ -56,7 +56,7 @@ export class JoinedIdentities {
 
 /** The value of a label, whose name may be in upper or lower case; empty if there is none. */
 export function labelOf(labels: readonly LabelCell[], name: string): string {
-  for (const [label, value] of labels) if (label === name || label.toLowerCase() === name) return value;
+  for (const [label, value] of labels) if (label === name || label.toLowerCase() === name) return value.trim();
   return "";
 }
 
