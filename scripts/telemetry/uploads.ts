@@ -2,10 +2,11 @@ import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { SingleBar } from "cli-progress";
 import type { Command } from "commander";
-import { answerOf, type components, createGatewayClient, GatewayError, GatewayUnreachable } from "gpu-telemetry-client";
+import { answerOf, type components, createGatewayClient } from "gpu-telemetry-client";
 import { defined } from "../../src/kit/defined.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import { print, printError } from "../../src/terminal/print.ts";
+import { mayGoOn } from "./import/pushes.ts";
 import { cellOf, type Output } from "./output.ts";
 import { printNarrow } from "./narrow-table.ts";
 import { UsageError } from "./usage-error.ts";
@@ -125,10 +126,6 @@ async function untilRead(output: Output, received: Upload): Promise<Upload> {
     bar.stop();
   }
   return upload;
-}
-
-function mayGoOn(error: unknown): boolean {
-  return error instanceof GatewayUnreachable || (error instanceof GatewayError && [429, 503].includes(error.status));
 }
 
 /** A progress bar, which only a terminal shows. */

@@ -56,6 +56,7 @@ export async function sendPush({ url, headers, tls }: Output, body: string): Pro
   }
 }
 
-function mayGoOn(error: unknown): boolean {
+/** True if the gateway may take the same request later. */
+export function mayGoOn(error: unknown): boolean {
   return error instanceof GatewayUnreachable || (error instanceof GatewayError && [429, 503].includes(error.status));
 }

@@ -1,7 +1,8 @@
 import { UploadGone, UploadRefused } from "../../../domain/errors.ts";
 import { UnusablePush } from "../../../pipeline/source/push.ts";
 import type { SentFile } from "../../../pipeline/source/upload.ts";
-import { ApiError, shown } from "../../http/api-error.ts";
+import { ApiError } from "../../http/api-error.ts";
+import { unsupportedHeader } from "../telemetry/write-errors.ts";
 
 const formType = "multipart/form-data";
 /** The types of a body that is the file itself. */
@@ -23,11 +24,11 @@ export function sentBodyOf(
 ): Pick<SentFile, "form" | "body" | "expectedBytes"> {
   const contentType = headers.get("content-type") ?? "";
   const type = contentType.split(";")[0]?.trim().toLowerCase() ?? "";
-  if (!uploadTypes.includes(type)) throw unsupported("content-type", type, uploadTypes);
+  if (!uploadTypes.includes(type)) throw unsupportedHeader("content-type", type, uploadTypes);
   const isForm = type === formType;
   const coding = (headers.get("content-encoding") ?? "").trim().toLowerCase() || "identity";
   const supported = isForm ? ["identity"] : codings;
-  if (!supported.includes(coding)) throw unsupported("content-encoding", coding, supported);
+  if (!supported.includes(coding)) throw unsupportedHeader("content-encoding", coding, supported);
   const length = headers.get("content-length");
   const expectedBytes = length === null ? undefined : Number(length);
   // a form has some bytes besides its file
@@ -59,17 +60,5 @@ function tooLarge(what: string, maxBytes: number): ApiError {
   return new ApiError(413, "too_large", {
     message: `${what}; at most ${maxBytes} bytes are accepted (UPLOAD_MAX_MIB): send the table packed, or in several files`,
     details: { max_bytes: maxBytes },
-  });
-}
-
-function unsupported(
-  header: "content-type" | "content-encoding",
-  value: string,
-  supported: readonly string[],
-): ApiError {
-  const found = value === "" ? `no ${header}` : `the ${header} ${JSON.stringify(shown(value))}`;
-  return new ApiError(415, "unsupported_media_type", {
-    message: `The body has ${found}; supported: ${supported.join(", ")}`,
-    details: { [header.replace("-", "_")]: shown(value), supported },
   });
 }
