@@ -33,6 +33,8 @@ const made: Readonly<Record<string, () => string>> = {
   "database/password": randomText,
   "etcd/password": randomText,
   "monitoring/grafana-password": randomText,
+  "monitoring/grafana-database-password": randomText,
+  "monitoring/grafana-key": () => makeKeyText().text,
   "monitoring/prometheus-key": () => makeKeyText().text,
 };
 
@@ -44,18 +46,14 @@ const derived: Readonly<Record<string, (textOf: (name: string) => string) => str
     const password = textOf("database/password").replace(/\n+$/, "");
     return `postgres://postgres:${encodeURIComponent(password)}@timescaledb:5432/telemetry`;
   },
-  "access/keys.json": (textOf) => {
-    const key = textOf("monitoring/prometheus-key");
-    const sha256 = hashOf(key).toString("hex");
-    return keyFileLine({
-      id: keyIdOf(key) ?? "",
-      name: "prometheus",
-      sha256,
-      scopes: ["read"],
-      expiresAtMs: undefined,
-    });
-  },
+  "access/keys.json": (textOf) =>
+    ["prometheus", "grafana"].map((name) => readKeyLine(name, textOf(`monitoring/${name}-key`))).join("\n"),
 };
+
+function readKeyLine(name: string, key: string): string {
+  const sha256 = hashOf(key).toString("hex");
+  return keyFileLine({ id: keyIdOf(key) ?? "", name, sha256, scopes: ["read"], expiresAtMs: undefined });
+}
 
 function makeSecrets(folder: string): void {
   for (const [name, text] of Object.entries(made)) {

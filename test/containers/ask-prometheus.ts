@@ -1,9 +1,9 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { until } from "../../dev/until.ts";
 import type { Podman } from "./podman.ts";
 
-const folder = join(import.meta.dir, "../../deploy/grafana/dashboards");
+const file = join(import.meta.dir, "../../deploy/grafana/dashboards/pipeline.json");
 
 interface Answer {
   readonly status: string;
@@ -11,7 +11,7 @@ interface Answer {
   readonly data?: { readonly result: readonly unknown[] };
 }
 
-/** Asks Prometheus every query of the dashboards, in its container.
+/** Asks Prometheus every query of the dashboard of the pipeline, in its container.
  *  @returns how many have a result, and which have none
  *  @throws Error if one is refused, or if a process is not scraped */
 export async function askPrometheus(podman: Podman, container: string): Promise<string> {
@@ -26,14 +26,14 @@ export async function askPrometheus(podman: Podman, container: string): Promise<
   };
   await until(answering, { timeoutMs: 90_000, everyMs: 1000 });
   const without: string[] = [];
-  const queries = readdirSync(folder).flatMap((name) => queriesOf(readFileSync(join(folder, name), "utf8")));
+  const queries = queriesOf(readFileSync(file, "utf8"));
   for (const query of queries) {
     const { status, error, data } = await ask(query);
     if (status !== "success") throw new Error(`Prometheus refuses ${query}: ${error}`);
     if (data?.result.length === 0) without.push(query);
   }
   return [
-    `${queries.length - without.length} of ${queries.length} queries of the dashboards have a result`,
+    `${queries.length - without.length} of ${queries.length} queries of the dashboard have a result`,
     ...without,
   ].join("\n  without: ");
 }

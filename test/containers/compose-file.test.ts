@@ -93,7 +93,18 @@ test("only the balancer and Grafana have ports, on this machine unless GATEWAY_A
     networks.every((name) => file.networks[name]?.internal === true),
   );
   expect(withInternalOnly.map(([name]) => name).sort()).toEqual(
-    ["collector", "etcd", "etcd-2", "etcd-3", "etcd-auth", "migrations", "prometheus", "secrets", "timescaledb"].sort(),
+    [
+      "collector",
+      "etcd",
+      "etcd-2",
+      "etcd-3",
+      "etcd-auth",
+      "grafana-role",
+      "migrations",
+      "prometheus",
+      "secrets",
+      "timescaledb",
+    ].sort(),
   );
 });
 
@@ -124,9 +135,9 @@ test("no service has a password by default, and each sees only its own secrets",
   expect(services.filter(([, each]) => isOurs(each)).map(([name]) => name)).toEqual(
     expect.arrayContaining(seenBy("access")),
   );
-  expect(seenBy("database-password")).toEqual(["timescaledb"]);
+  expect(seenBy("database-password")).toEqual(["timescaledb", "grafana-role"]);
   expect(seenBy("etcd-password")).toEqual(["etcd", "etcd-2", "etcd-3", "etcd-auth"]);
-  expect(seenBy("monitoring-access")).toEqual(["prometheus", "grafana"]);
+  expect(seenBy("monitoring-access")).toEqual(["prometheus", "grafana-role", "grafana"]);
   expect(file.services["secrets"]).toMatchObject({ network_mode: "none" });
 });
 
@@ -174,7 +185,8 @@ test("keys and passwords are made once; the pipeline's are for its user only", (
   const texts = before.map(secret);
   expect(before).toEqual([
     ...["access/database-url", "access/etcd-password", "access/first-key", "access/keys.json"],
-    ...["database/password", "etcd/password", "monitoring/grafana-password", "monitoring/prometheus-key"],
+    ...["database/password", "etcd/password", "monitoring/grafana-database-password", "monitoring/grafana-key"],
+    ...["monitoring/grafana-password", "monitoring/prometheus-key"],
   ]);
   expect(secret("access/first-key")).toMatch(/^gtp_first_[0-9a-f]{64}$/);
   expect(secret("access/database-url")).toBe(
@@ -196,13 +208,14 @@ test("keys and passwords are made once; the pipeline's are for its user only", (
   expect(texts).not.toContain(secret("etcd/password"));
 });
 
-test("Prometheus' key is one that the processes accept, for reading only", () => {
-  const key = secret("monitoring/prometheus-key");
+test("the keys of Prometheus and Grafana are some that the processes accept, for reading only", () => {
   const { keys, problems } = readKeys(secret("access/keys.json"));
   expect(problems).toEqual([]);
-  expect(keys).toMatchObject([
-    { id: keyIdOf(key), name: "prometheus", sha256: hashOf(key).toString("hex"), scopes: ["read"] },
-  ]);
+  const expected = ["prometheus", "grafana"].map((name) => {
+    const key = secret(`monitoring/${name}-key`);
+    return { id: keyIdOf(key), name, sha256: hashOf(key).toString("hex"), scopes: ["read"] };
+  });
+  expect(keys).toMatchObject(expected);
 });
 
 test("images have the names that docker-build-nexus gives them", () => {
