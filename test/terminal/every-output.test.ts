@@ -46,6 +46,8 @@ beforeAll(async () => {
   if (term === undefined) throw new Error("the election has no leader");
   const atMs = systemClock.nowMs();
   await scaling.write(term, updateAt(atMs, [{ ...decisionAt(atMs, 4), reason: odd }]));
+  const upload = `http://127.0.0.1:${gateway.port}/api/v1/csv/upload?file_name=${encodeURIComponent(odd)}`;
+  await fetch(upload, { method: "POST", body: "timestamp,uuid\n", headers: { "content-type": "text/csv" } });
   const leader = await FaultLeader.of(faults);
   const said = { summary: odd, why: odd, action: odd, runbook: odd, holders: [workload] };
   await leader.tell(faultChange({ uuid, hostname: odd, clusterId: odd, ...said }, "firing", atMs));
@@ -88,6 +90,7 @@ const commands: Readonly<Record<string, readonly string[]>> = {
   history: [],
   coverage: range,
   aggregates: range,
+  uploads: [],
   usage: range,
   waste: range,
   inventory: [],
@@ -122,8 +125,8 @@ test("no command of the terminal prints a text that deceives, as a table or as J
 test("the list of commands above is complete", async () => {
   const { text } = await runTelemetry(gateway.port, ["--help"]);
   const names = text.slice(text.indexOf("Commands:")).matchAll(/^ {2}([a-z-]+)/gm);
-  // export writes a file, and mcp speaks to a program
-  const others = ["help", "export", "mcp"];
+  // export writes a file, import and upload send files, and mcp speaks to a program
+  const others = ["help", "export", "import", "upload", "mcp"];
   const shown = [...names].flatMap(([, name = ""]) => (others.includes(name) ? [] : [name]));
   expect(shown).toEqual(Object.keys(commands));
 });
