@@ -257,6 +257,7 @@ test("sources and documents contain no unclear words", () => {
 /** The files whose statements read the records of settled history as well, in blocks. */
 const readRowsAndBlocks = [
   ...[
+    "archive-hours",
     "block-records",
     "count-records",
     "delete-gpu-hours",

@@ -2,6 +2,7 @@ import { Type } from "@sinclair/typebox";
 import { accessSettings } from "./settings/access-settings.ts";
 import { apiSettings } from "./settings/api-settings.ts";
 import { coordinatorSettings } from "./settings/coordinator-settings.ts";
+import { archiveSettings } from "./settings/archive-settings.ts";
 import { balancerSettings } from "./settings/balancer-settings.ts";
 import { etcdSettings } from "./settings/etcd-settings.ts";
 import { exporterSettings } from "./settings/exporter-settings.ts";
@@ -28,6 +29,7 @@ export const configSchema = Type.Object({
   ...faultSettings,
   ...etcdSettings,
   ...storeSettings,
+  ...archiveSettings,
   ...queueSettings,
   ...apiSettings,
   ...uploadSettings,

@@ -1,7 +1,6 @@
 import { sql } from "drizzle-orm";
 import {
   bigint,
-  check,
   doublePrecision,
   index,
   integer,
@@ -26,6 +25,7 @@ import {
 
 // drizzle-kit finds these tables here
 export { accessKeys, accessSessions, accessTickets, auditLog } from "./access-tables.ts";
+export { archiveChanges, archiveFiles, archiveHours, archiveLead } from "./archive-tables.ts";
 export { blocks, lateHours, rollups, unsettled } from "./block-tables.ts";
 export {
   faultChanges,
@@ -40,6 +40,7 @@ export {
 export { inventoryItems, inventorySpans } from "./inventory-tables.ts";
 export { frozenReadings, sourceEnds, sourceMisses } from "./ledger-tables.ts";
 export { foldedKeys, foldedRanges, foldedTotals } from "./message-tables.ts";
+export { storeIdentity } from "./identity-table.ts";
 export { uploadParts, uploads } from "./upload-tables.ts";
 export { usageDays, usageDeviceDays, usageHours } from "./usage-tables.ts";
 
@@ -204,18 +205,6 @@ export const conflictingValues = pgTable(
   (table) => [
     primaryKey({ name: "conflicting_values_pkey", columns: [table.gpuKey, table.time, table.series, table.value] }),
   ],
-);
-
-/** The id of this store, in one row: a queue in etcd names the store that its messages go to. */
-export const storeIdentity = pgTable(
-  "store_identity",
-  {
-    row: integer("row").primaryKey().default(1),
-    storeId: text("store_id")
-      .notNull()
-      .default(sql`gen_random_uuid()`),
-  },
-  (table) => [check("store_identity_one_row", sql`${table.row} = 1`)],
 );
 
 /** The readings of a live source with a schedule that were due in an hour. Each message adds its reading in its own transaction, so

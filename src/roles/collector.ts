@@ -9,7 +9,9 @@ import { showDisk } from "../pipeline/observe/disk-instruments.ts";
 import { SettleUpkeep } from "../pipeline/upkeep/settle-upkeep.ts";
 import { showSettling } from "../pipeline/observe/settle-instruments.ts";
 import { showInventory } from "../pipeline/observe/inventory-instruments.ts";
+import { defined } from "../kit/defined.ts";
 import type { ServiceLoad } from "../scaling/registry/service-instance.ts";
+import { archiveUpkeep, unarchivedHours } from "./open-archive.ts";
 import { uploadServices } from "./open-uploads.ts";
 import type { Role } from "./role.ts";
 import type { SharedParts } from "./shared-parts.ts";
@@ -41,6 +43,7 @@ export const collector: Role = {
         historyUpkeep(opened, shared),
         ...diskUpkeep(opened, shared),
         settleUpkeep(opened, shared),
+        ...archiveUpkeep(opened, shared),
         inventoryUpkeep(opened, shared),
         new MessageUpkeep({ ...shared, folding: opened.folding }),
         ...uploadServices(opened, shared),
@@ -75,10 +78,11 @@ function diskUpkeep({ disk }: OpenStore, { clock, log, registry }: SharedParts):
 }
 
 /** The service that deletes old history, and what quarantine has too much of. */
-function historyUpkeep({ retention }: OpenStore, { config, clock, log }: SharedParts): HistoryUpkeep {
+function historyUpkeep(opened: OpenStore, { config, clock, log }: SharedParts): HistoryUpkeep {
   for (const warning of ineffectiveSettings(config)) log.warn(warning);
   const keepDays = { raw: config.retentionRawDays, "1h": config.retention1hDays, usage: config.usageRetentionDays };
-  return new HistoryUpkeep({ retention, keepDays, clock, log });
+  const unarchived = unarchivedHours(opened, config);
+  return new HistoryUpkeep({ retention: opened.retention, keepDays, ...defined({ unarchived }), clock, log });
 }
 
 /** The service that settles history, or tells what waits if that is switched off. */

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll } from "bun:test";
-import { dirname } from "node:path";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import pino from "pino";
 import { Registry } from "prom-client";
 import { type ProvidedEtcd, provideEtcd } from "../../dev/servers/provide-etcd.ts";
@@ -55,6 +57,9 @@ import { EtcdHistoryCheck } from "../../src/pipeline/upkeep/etcd-history-check.t
 import { EtcdUpkeep } from "../../src/pipeline/upkeep/etcd-upkeep.ts";
 import { PositionUpkeep } from "../../src/pipeline/stream/position-upkeep.ts";
 import { DiskUpkeep } from "../../src/pipeline/upkeep/disk-upkeep.ts";
+import { archiveFormat } from "../../src/roles/open-archive.ts";
+import { openArchiveFiles } from "../../src/pipeline/upkeep/archive/open-files.ts";
+import { ArchiveUpkeep } from "../../src/pipeline/upkeep/archive-upkeep.ts";
 import { SettleUpkeep } from "../../src/pipeline/upkeep/settle-upkeep.ts";
 import { HistoryUpkeep } from "../../src/pipeline/upkeep/history-upkeep.ts";
 import { InventoryUpkeep } from "../../src/pipeline/upkeep/inventory-upkeep.ts";
@@ -379,6 +384,12 @@ exerciseService("the upkeep of the embedded store's files", () => {
 exerciseService("the upkeep that settles history", () => {
   const { part: settling, calls } = counted(opened.settling);
   return { service: new SettleUpkeep({ settling, isOn: true, afterMinutes: 15, pauses: true, clock, log }), calls };
+});
+exerciseService("the upkeep of the archive", () => {
+  const { part: ledger, calls } = counted(opened.archive);
+  const files = openArchiveFiles(mkdtempSync(join(tmpdir(), "archive-")));
+  const parts = { ledger, files, queries: opened.queries, format: archiveFormat, afterMinutes: 60 };
+  return { service: new ArchiveUpkeep({ ...parts, instanceId: "one", clock, log }), calls };
 });
 exerciseService("the upkeep of the inventory", () => {
   const { part: inventory, calls } = counted(opened.inventory);

@@ -240,7 +240,8 @@ export async function addTwoDeadLetters(queue: MemoryQueue): Promise<string[]> {
   return receipts.map(({ id }) => id);
 }
 
-function batchOf(records: readonly FleetRecord[]) {
+/** A batch with the records, and two rejected inputs. */
+export function batchOf(records: readonly FleetRecord[]) {
   const builder = new BatchBuilder();
   for (const { gpu, timeMs, values, custom = {}, workload } of records) {
     const workloadIndex = workload === undefined ? 0 : builder.workloadIndex(workload);

@@ -1,17 +1,10 @@
-import { type FileMetaData, parquetMetadataAsync, parquetReadObjects } from "hyparquet";
 import { messageOf } from "../../../src/kit/message-of.ts";
 import type { ReadableFile } from "../../../src/pipeline/upkeep/archive/archive-files.ts";
+import { openParquetRows } from "../../../src/pipeline/upkeep/archive/parquet-file-rows.ts";
 import { UsageError } from "../usage-error.ts";
 
 /** A record as a push takes it. */
 export type PushableRecord = Readonly<Record<string, unknown>>;
-
-const owned = (bytes: Uint8Array): Uint8Array<ArrayBuffer> => Uint8Array.from(bytes);
-/** Those of the library itself are slow, or not in it. */
-const compressors = {
-  ZSTD: (bytes: Uint8Array) => Bun.zstdDecompressSync(owned(bytes)),
-  GZIP: (bytes: Uint8Array) => Bun.gunzipSync(owned(bytes)),
-};
 
 /** What a file of records has at least. */
 const required = ["timestamp", "uuid", "gpu_id", "hostname"];
@@ -25,14 +18,16 @@ export async function* parquetRecords(
   file: ReadableFile,
   name: string,
 ): AsyncGenerator<readonly PushableRecord[], void> {
-  const metadata = await readable(name, () => parquetMetadataAsync(file));
-  checkColumns(metadata, name);
-  let rowStart = 0;
-  for (const group of metadata.row_groups) {
-    const rowEnd = rowStart + Number(group.num_rows);
-    const rows = await readable(name, () => parquetReadObjects({ file, metadata, rowStart, rowEnd, compressors }));
-    yield rows.map((row) => recordOf(row, name));
-    rowStart = rowEnd;
+  const { columns, groups } = await readable(name, () => openParquetRows(file));
+  const missing = required.filter((column) => !columns.includes(column));
+  if (missing.length > 0) {
+    throw new UsageError(`${name} has no records of GPUs: it lacks the columns ${missing.join(", ")}`);
+  }
+  const reading = groups();
+  for (;;) {
+    const next = await readable(name, () => reading.next());
+    if (next.done === true) return;
+    yield next.value.map((row) => recordOf(row, name));
   }
 }
 
@@ -40,13 +35,6 @@ async function readable<T>(name: string, read: () => Promise<T>): Promise<T> {
   return read().catch((cause: unknown) => {
     throw new UsageError(`${name} cannot be read as Parquet: ${messageOf(cause)}`, { cause });
   });
-}
-
-function checkColumns({ schema }: FileMetaData, name: string): void {
-  const columns = new Set(schema.map((column) => column.name));
-  const missing = required.filter((column) => !columns.has(column));
-  if (missing.length === 0) return;
-  throw new UsageError(`${name} has no records of GPUs: it lacks the columns ${missing.join(", ")}`);
 }
 
 function recordOf(row: Readonly<Record<string, unknown>>, name: string): PushableRecord {

@@ -1,4 +1,5 @@
 import type { SqlClient } from "../../db/client.ts";
+import type { ArchiveLedger } from "./archive-ledger.ts";
 import type { DatabaseChange } from "./database-change.ts";
 import type { HistoryRetention } from "./history-retention.ts";
 import type { HistorySettling } from "./history-settling.ts";
@@ -25,6 +26,7 @@ export interface OpenStore {
   readonly inventory: Inventory;
   readonly retention: HistoryRetention;
   readonly folding: MessageFolding;
+  readonly archive: ArchiveLedger;
   /** The files of an embedded store in a folder; undefined for all others. */
   readonly disk: StoreDisk | undefined;
   readonly settling: HistorySettling;

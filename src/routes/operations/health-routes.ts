@@ -36,10 +36,10 @@ export interface HealthOptions {
 const dispensable: ReadonlySet<string> = new Set(["fleet", "states", "etcd", "disk"]);
 /** The services whose errors do not make a process unready, because it does its other work: while the registration has an error,
  *  others do not see the process; while access, mapping, provider or sessions has one, it knows the
- *  keys and people that it has read before; while tls has one, it serves the last usable certificate; while audit has one, the log has the entries; while queries or history has one, it answers what it can; while retention, settling or messages has one, old history takes more room; while evaluation has one, no other process may evaluate faults, which is not a gateway's work; while dead-leases has one, etcd may keep what dead processes had claimed; while nvidia-smi has one, GPUs of the process's own machine are not read. */
+ *  keys and people that it has read before; while tls has one, it serves the last usable certificate; while audit has one, the log has the entries; while queries or history has one, it answers what it can; while retention, settling, archive or messages has one, old history takes more room; while evaluation has one, no other process may evaluate faults, which is not a gateway's work; while dead-leases has one, etcd may keep what dead processes had claimed; while nvidia-smi has one, GPUs of the process's own machine are not read. */
 const notNeeded: ReadonlySet<string> = new Set([
   ...["registry", "nvidia-smi", "access", "audit", "tls", "queries", "history", "mapping", "provider", "sessions"],
-  ...["retention", "settling", "messages", "evaluation", "etcd-history", "dead-leases"],
+  ...["retention", "settling", "archive", "messages", "evaluation", "etcd-history", "dead-leases"],
 ]);
 /** A part that does not answer within this time counts as down. */
 const probeTimeoutMs = 2000;

@@ -7,6 +7,7 @@ import type { OpenStore } from "../open-store.ts";
 import type { Questions } from "../telemetry-queries.ts";
 import { DatabaseWatch, type DatabaseWatchOptions } from "./database-watch.ts";
 import { Settler, type SettlerOptions } from "./settler.ts";
+import { SqlArchiveLedger } from "./sql-archive-ledger.ts";
 import { SqlHistoryRetention } from "./sql-history-retention.ts";
 import { SqlMessageFolding } from "./sql-message-folding.ts";
 import { SqlInventory } from "./sql-inventory.ts";
@@ -72,5 +73,6 @@ export function openSqlDrivers({
     client: writer,
     settling: new Settler(writer, settler, usage),
     retention: new SqlHistoryRetention(writer, engine),
+    archive: new SqlArchiveLedger(writer),
   };
 }

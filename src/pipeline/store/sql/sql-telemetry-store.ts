@@ -15,6 +15,7 @@ import {
 import { foldedAmong, type MessageKey, withdrawMessages } from "../../../db/sql/folded-messages.ts";
 import { insertQuarantine } from "../../../db/sql/insert-quarantine.ts";
 import { holdHours, hoursOf } from "../../../db/sql/hour-locks.ts";
+import { noteArchiveChanges } from "../../../db/sql/archive-hours.ts";
 import { isOver, noteLateHours } from "../../../db/sql/late-hours.ts";
 import { haveUnknownValues } from "../../../db/sql/unknown-values.ts";
 import type { KeyedBatch } from "./batch-parts.ts";
@@ -137,6 +138,7 @@ export class SqlTelemetryStore implements TelemetryStore {
     if (indexes.length === 0) return { incarnation, results: [], unsettled: 0 };
     const keyed = group.keyed(indexes, this.keys);
     await addMissing(executor, group, keyed);
+    noteArchiveChanges(executor, hours);
     // else they would be settled again at once, and again with each message
     noteLateHours(
       executor,

@@ -1,0 +1,84 @@
+import type { ArchiveRow } from "./archive-format.ts";
+import type { ParquetRow } from "./parquet-file-rows.ts";
+
+/** Where a record is in a file: the files are in this order. */
+export interface RecordKey {
+  readonly uuid: string;
+  readonly timeMs: number;
+}
+
+interface EarlierRow extends RecordKey {
+  readonly row: ArchiveRow;
+}
+
+/** The order of the records of a file. */
+export function byKey(a: RecordKey, b: RecordKey): number {
+  return a.uuid === b.uuid ? a.timeMs - b.timeMs : a.uuid < b.uuid ? -1 : 1;
+}
+
+/** The rows of the file that an hour has had before, in their order: the store may have deleted their records. */
+export class EarlierRows {
+  private group: readonly ParquetRow[] = [];
+  private at = 0;
+  private head: EarlierRow | undefined;
+
+  private constructor(private readonly groups: AsyncGenerator<readonly ParquetRow[], void>) {}
+
+  static async open(groups: AsyncGenerator<readonly ParquetRow[], void>): Promise<EarlierRows> {
+    const rows = new EarlierRows(groups);
+    await rows.advance();
+    return rows;
+  }
+
+  /** The next row before a place; undefined if there is none. @param key undefined: the end */
+  async nextBefore(key: RecordKey | undefined): Promise<ArchiveRow | undefined> {
+    const { head } = this;
+    if (head === undefined || (key !== undefined && byKey(head, key) >= 0)) return undefined;
+    await this.advance();
+    return head.row;
+  }
+
+  /** The row at a place, which is then passed; undefined if there is none. */
+  async takeAt(key: RecordKey): Promise<ArchiveRow | undefined> {
+    const { head } = this;
+    if (head === undefined || byKey(head, key) !== 0) return undefined;
+    await this.advance();
+    return head.row;
+  }
+
+  /** Ends the reading. */
+  async close(): Promise<void> {
+    await this.groups.return();
+  }
+
+  private async advance(): Promise<void> {
+    while (this.at >= this.group.length) {
+      const next = await this.groups.next();
+      if (next.done === true) return void (this.head = undefined);
+      [this.group, this.at] = [next.value, 0];
+    }
+    this.head = earlierRow(this.group[this.at] as ParquetRow);
+    this.at += 1;
+  }
+}
+
+/** A row as it was written. */
+function earlierRow(row: ParquetRow): EarlierRow {
+  const written: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(row)) {
+    if (value === null || value === undefined) continue;
+    written[name] = value instanceof Date ? value.toISOString() : value;
+  }
+  return { uuid: String(row["uuid"]), timeMs: Date.parse(String(written["timestamp"])), row: written };
+}
+
+/** What a record was and is: values that the store no longer has stay. */
+export function mergedRow(earlier: ArchiveRow | undefined, row: ArchiveRow): ArchiveRow {
+  if (earlier === undefined) return row;
+  const custom = { ...objectIn(earlier["custom"]), ...objectIn(row["custom"]) };
+  return { ...earlier, ...row, ...(Object.keys(custom).length > 0 ? { custom } : {}) };
+}
+
+function objectIn(value: unknown): object {
+  return typeof value === "string" ? (JSON.parse(value) as object) : (value ?? {});
+}
