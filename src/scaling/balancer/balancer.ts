@@ -11,7 +11,7 @@ import { isHandshake } from "../../kit/web-socket-handshake.ts";
 import type { TlsFront } from "../../tls/tls-front.ts";
 import type { Backends } from "./backends.ts";
 import { errorResponse, hostNotAllowed, invalidHost, tlsRequired } from "./error-response.ts";
-import { forward } from "./forward.ts";
+import { forward, isPassedAsItComes } from "./forward.ts";
 import { openRelay } from "./open-relay.ts";
 import { type BalancerClient, hasUsableHost, withoutConnectionHeaders } from "./request-headers.ts";
 import type { SocketRelay } from "./socket-relay.ts";
@@ -104,6 +104,8 @@ export class Balancer extends BaseService {
     if (client === undefined) return tlsRequired();
     if (new URL(request.url).pathname === statusPath) return this.status(request);
     const { backends } = this.options;
+    // a gateway ends a sender that is silent; Bun would close the connection of one that is slow, without an answer
+    if (isPassedAsItComes(request)) server.timeout(request, 0);
     return isHandshake(request.headers) ? this.upgrade(request, client, server) : forward(request, client, backends);
   }
 

@@ -71,9 +71,13 @@ async function outgoingOf(request: Request, client: BalancerClient): Promise<Out
 
 /** @returns null without a body; a stream if the body is long, or its length is unknown */
 async function bodyOf(request: Request): Promise<ArrayBuffer | ReadableStream<Uint8Array> | null> {
-  const length = Number(request.headers.get("content-length") ?? Infinity);
-  if (request.body === null || length > keptBodyMaxBytes) return request.body;
+  if (request.body === null || isPassedAsItComes(request)) return request.body;
   return request.arrayBuffer();
+}
+
+/** Whether a request's body is long, or of unknown length. */
+export function isPassedAsItComes({ headers, body }: Request): boolean {
+  return body !== null && Number(headers.get("content-length") ?? Infinity) > keptBodyMaxBytes;
 }
 
 /** @returns undefined if the request did not reach the gateway and can be sent to another one */
