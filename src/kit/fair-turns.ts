@@ -24,6 +24,12 @@ export class NoTurn extends Error {
   }
 }
 
+/** A turn, while it is held. */
+export interface Turn {
+  /** Leaves the turn to others during `wait`, then takes another one. @throws NoTurn, as `run`; the error of `wait` */
+  outside<T>(wait: () => Promise<T>): Promise<T>;
+}
+
 /** One client's line. */
 interface Line {
   readonly client: string;
@@ -58,18 +64,33 @@ export class FairTurns {
   /** Calls `work` when it is the client's turn, which ends with `work`.
    *  @param signal ends the wait for the turn
    *  @throws NoTurn; the signal's reason, if it aborts during the wait; the error of `work` */
-  async run<T>(client: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  async run<T>(client: string, signal: AbortSignal, work: (turn: Turn) => Promise<T>): Promise<T> {
+    let end: (() => void) | undefined = await this.begun(client, signal);
+    const outside = async <R>(wait: () => Promise<R>): Promise<R> => {
+      end?.();
+      end = undefined;
+      const result = await wait();
+      end = await this.begun(client, signal);
+      return result;
+    };
+    try {
+      return await work({ outside });
+    } finally {
+      end?.();
+    }
+  }
+
+  /** Takes a turn. @returns what ends it */
+  private async begun(client: string, signal: AbortSignal): Promise<() => void> {
     signal.throwIfAborted();
     const line = this.lineOf(client);
     if (this.isFree(line)) this.begin(line);
     else await this.turnOf(line, signal);
     const startedAtMs = this.options.clock.nowMs();
-    try {
-      return await work();
-    } finally {
+    return () => {
       this.meanMs += lastTurnShare * (this.options.clock.nowMs() - startedAtMs - this.meanMs);
       this.end(line);
-    }
+    };
   }
 
   /** @returns why a client that asks for so many turns now would not get all of them; undefined if it may wait for them */

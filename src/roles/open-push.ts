@@ -31,5 +31,8 @@ export function openPush(
   const clean = once(() => removeLeftSpools(tmpdir()).catch(() => undefined));
   const openFolder = (): Promise<string> => clean().then(() => makeSpoolFolder(tmpdir()));
   const readPush = pushReader({ ...reading, openFolder });
-  return { pushMaxBytes, push: new QueuePushIntake({ ...parts, readPush, messageMaxBytes: payloadMaxBytes }) };
+  return {
+    pushMaxBytes,
+    push: new QueuePushIntake({ ...parts, readPush, messageMaxBytes: payloadMaxBytes, slowMaxBytes: Infinity }),
+  };
 }

@@ -13,6 +13,9 @@ import { QueuePushIntake, type QueuePushIntakeOptions } from "../pipeline/stream
 /** The largest request of remote write, unpacked. It is in memory as a whole; senders' usual ones are below 2 MiB, vmagent's below 8. */
 const writeMaxBytes = 16 * 1024 * 1024;
 
+/** Of all requests that come slowly. */
+const slowMaxBytes = 64 * 1024 * 1024;
+
 /** What takes requests of remote write and of OTLP into the queue. */
 export function openRemoteWrite(
   { remoteWriteClusterLabel }: Pick<Config, "remoteWriteClusterLabel">,
@@ -23,8 +26,8 @@ export function openRemoteWrite(
   readonly writeMaxBytes: number;
 } {
   const exporters = new KnownExporters(remoteWriteClusterLabel);
-  const limits = { maxBytes: writeMaxBytes, clock: parts.clock };
-  const opened = { ...parts, messageMaxBytes: payloadMaxBytes };
+  const limits = { maxBytes: writeMaxBytes };
+  const opened = { ...parts, messageMaxBytes: payloadMaxBytes, slowMaxBytes };
   const write = new QueuePushIntake({ ...opened, spanName: "remote write", readPush: writeReader(exporters, limits) });
   const otlp = new QueuePushIntake({ ...opened, spanName: "otlp", readPush: otlpReader(exporters, limits) });
   return {

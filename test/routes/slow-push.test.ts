@@ -62,6 +62,20 @@ const bodies: Record<Path, Uint8Array> = {
   "/api/v1/csv/upload": Buffer.from("uuid\nx\n1"),
 };
 
+test("slow pushes leave the turns to others, and one client cannot have too many", async () => {
+  const port = listen(gatewayOver(opened));
+  const slow = await Promise.all(Array.from({ length: 17 }, () => begin(port, "/api/v1/telemetry", 100)));
+  for (const { send } of slow) send(" ");
+  // the last one is refused
+  expect(await Promise.race(slow.map(({ status }) => status))).toContain(" 429 ");
+  const other = await begin(port, "/api/v1/telemetry", 8);
+  other.send(bodies["/api/v1/telemetry"]);
+  expect(await Promise.race([other.status, Bun.sleep(3000)])).toContain(" 202 ");
+  for (const { send } of slow) send(" ".repeat(99));
+  const statuses = await Promise.all(slow.map(({ status }) => status));
+  expect(statuses.filter((status) => status.includes(" 202 "))).toHaveLength(16);
+});
+
 const paths = Object.keys(types) as Path[];
 
 test("a body that comes slower than the server's limit for idle connections is taken, and a silent sender gets an answer", async () => {

@@ -26,8 +26,12 @@ export interface ReadBody {
   readonly unread: Unread;
 }
 
-/** Reads a body in bounded memory. */
-export type ReadPush<Body = PushedBody> = (body: Body, signal: AbortSignal) => ReadBody;
+/** Bytes of a body, as they come. */
+export type BodyChunks = AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined>;
+
+/** Reads a body in bounded memory.
+ *  @param bytes those of the body; the reader does not take them from the body itself */
+export type ReadPush<Body = PushedBody> = (body: Body, bytes: BodyChunks, signal: AbortSignal) => ReadBody;
 
 /** The body of a push cannot be used, or not from a place on: what was before it is used. */
 export class UnusablePush extends TelemetryError {

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { emptyTally, type InputTally, type RecordBatch, type RejectedInput } from "../../domain/batch.ts";
 import { instantRange } from "../../domain/range.ts";
 import type { Clock } from "../../kit/clock.ts";
-import { FairTurns, NoTurn } from "../../kit/fair-turns.ts";
+import { FairTurns, NoTurn, type Turn } from "../../kit/fair-turns.ts";
 import { messageOf } from "../../kit/message-of.ts";
 import { readTraceparent } from "../../kit/trace-context.ts";
 import { inSpan, noTracing, type Span, type Tracing } from "../../kit/tracing.ts";
@@ -19,11 +19,14 @@ import {
 } from "../source/push.ts";
 import { messagesOf } from "./batch-messages.ts";
 import { endPublished, endUnpublished } from "./publish-span.ts";
+import { SlowBodies } from "./slow-bodies.ts";
 
 export interface QueuePushIntakeOptions<Body = PushedBody> {
   readonly readPush: ReadPush<Body>;
   readonly queue: Pick<Queue, "publish" | "stats">;
   readonly messageMaxBytes: number;
+  /** So many bytes of slow bodies are kept together, if the reader reads bodies as a whole; otherwise Infinity. */
+  readonly slowMaxBytes: number;
   readonly clock: Clock;
   readonly listener: Pick<PipelineListener, "published">;
   /** Absent: no traces are made. */
@@ -38,19 +41,23 @@ const takenMaxMs = 20_000;
 const retryAfterSeconds = 5;
 /** The most rejected inputs that a result names. */
 const rejectedMax = 1000;
-/** Each push that is read holds a batch in memory; one client leaves turns to others. */
+/** Each push that is read holds a batch in memory; one client leaves turns to others. A slow sender's push leaves its turn. */
 const turns = { atATime: 8, atATimePerClient: 2, maxWaiting: 64, maxWaitingPerClient: 16, maxWaitMs: 10_000 };
+/** Each holds a part of a batch, or what `slowMaxBytes` counts. */
+const slowBodies = { atATime: 64, atATimePerClient: 16 };
 
 /** A push, and its span if its trace is recorded. */
 type TracedPush<Body> = Push<Body> & { readonly span: Span | undefined };
 
 /** Publishes what clients push, a message or more for each batch. A message's key follows from the content of its batch: a push that is
  *  sent again, even after only a part of it had got into the queue, adds what is missing. */
-export class QueuePushIntake<Body = PushedBody> implements PushIntake<Body> {
+export class QueuePushIntake<Body extends Pick<PushedBody, "bytes"> = PushedBody> implements PushIntake<Body> {
   private readonly turns: FairTurns;
+  private readonly slowBodies: SlowBodies;
 
   constructor(private readonly options: QueuePushIntakeOptions<Body>) {
     this.turns = new FairTurns({ ...turns, clock: options.clock });
+    this.slowBodies = new SlowBodies({ ...slowBodies, maxBytes: options.slowMaxBytes, clock: options.clock });
   }
 
   async take(push: Push<Body>, signal: AbortSignal): Promise<PushResult> {
@@ -72,7 +79,7 @@ export class QueuePushIntake<Body = PushedBody> implements PushIntake<Body> {
   private async takeTurn(push: TracedPush<Body>, signal: AbortSignal): Promise<PushResult> {
     await this.checkRoom();
     try {
-      return await this.turns.run(push.client, signal, () => this.publishAll(push, signal));
+      return await this.turns.run(push.client, signal, (turn) => this.publishAll(push, turn, signal));
     } catch (error) {
       if (error instanceof NoTurn)
         throw new PushRefused(`Other pushes are being read: ${error.message}`, error.retryAfterSeconds);
@@ -86,8 +93,9 @@ export class QueuePushIntake<Body = PushedBody> implements PushIntake<Body> {
     if (readyMessages + inFlightMessages >= capacityMessages) throw noRoom("The queue is full");
   }
 
-  private async publishAll(push: TracedPush<Body>, signal: AbortSignal): Promise<PushResult> {
-    const { batches, unread } = this.options.readPush(push.body, signal);
+  private async publishAll(push: TracedPush<Body>, turn: Turn, signal: AbortSignal): Promise<PushResult> {
+    const bytes = this.slowBodies.receive(push.body.bytes, push.client, turn);
+    const { batches, unread } = this.options.readPush(push.body, bytes, signal);
     const sums = new Sums();
     let problem: UnusablePush | undefined;
     try {

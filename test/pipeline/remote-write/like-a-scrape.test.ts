@@ -1,3 +1,4 @@
+import { receivedFrom } from "../../../src/pipeline/source/push/body-bytes.ts";
 import { afterEach, expect, test } from "bun:test";
 import type { ExporterDialect } from "../../../dev/exporters/exporter-dialect.ts";
 import { serveExporters } from "../../../dev/exporters/serve-exporters.ts";
@@ -43,8 +44,8 @@ async function read(
   const counts = new WriteCounts();
   const bytes = new Blob([packed(messageFor(protocol, series))]).stream();
   const body: WriteBody = { protocol, bytes, clusterId: "c1", counts };
-  const limits = { maxBytes: 1e7, clock: systemClock };
-  const { batches } = writeReader(exporters, limits)(body, new AbortController().signal);
+  const chunks = receivedFrom(bytes, systemClock);
+  const { batches } = writeReader(exporters, { maxBytes: 1e7 })(body, chunks, new AbortController().signal);
   return { batches: await Array.fromAsync(batches), counts };
 }
 

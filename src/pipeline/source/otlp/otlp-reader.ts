@@ -12,15 +12,18 @@ import { seriesOf } from "./otlp-series.ts";
 
 /** Makes the reader of exports of metrics by OTLP. Their points become series, which are read as those of remote write are. */
 export function otlpReader(exporters: KnownExporters, limits: BodyLimits): ReadPush<OtlpBody> {
-  return (body) => ({ unread: new Set(), batches: batchesOf(body, exporters, limits) });
+  return (body, bytes) => {
+    const content = contentBytesOf({ bytes, packing: body.packing }, limits);
+    return { unread: new Set(), batches: batchesOf(body, content, exporters) };
+  };
 }
 
 async function* batchesOf(
   body: OtlpBody,
+  bytes: Promise<Uint8Array>,
   exporters: KnownExporters,
-  limits: BodyLimits,
 ): AsyncGenerator<RecordBatch, void, undefined> {
-  const content = await contentBytesOf(body, limits);
+  const content = await bytes;
   const metrics = body.format === "json" ? metricsOfJson(content) : metricsOfProtobuf(content);
   yield* batchesOfParts(partsOf(metrics, body), exporters, body);
 }

@@ -2,16 +2,19 @@ import type { Clock } from "../../../kit/clock.ts";
 import { messageOf } from "../../../kit/message-of.ts";
 import { DeadlineExceeded, within } from "../../../kit/within.ts";
 import { type Packing, packingOf, signatureBytes } from "../file/packing.ts";
-import { type PushedBody, UnusablePush } from "../push.ts";
+import { type BodyChunks, type PushedBody, UnusablePush } from "../push.ts";
 
 /** How much of a body is read. */
 export interface BodyLimits {
   /** Of the content, after it is unpacked. */
   readonly maxBytes: number;
-  readonly clock: Clock;
 }
 
-type Chunks = AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined>;
+/** A body as it arrives, and how it says that it is packed. */
+interface ArrivingBody {
+  readonly bytes: BodyChunks;
+  readonly packing: PushedBody["packing"];
+}
 
 /** A sender that is silent for so long does not go on. */
 const silenceMaxMs = 30_000;
@@ -20,31 +23,34 @@ const sliceBytes = 16 * 1024;
 
 /** The content of a body, unpacked, in chunks. @throws UnusablePush if it is damaged, too large or incomplete */
 export async function* contentOf(
-  { bytes, packing }: Pick<PushedBody, "bytes" | "packing">,
-  { maxBytes, clock }: BodyLimits,
+  { bytes, packing }: ArrivingBody,
+  { maxBytes }: BodyLimits,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const received = receivedFrom(bytes, clock);
-  const head = await headOf(received);
+  const head = await headOf(bytes);
   const packed = packing ?? packingOf(head);
-  const whole = joined(head, received);
+  const whole = joined(head, bytes);
   if (packed === undefined) yield* limited(whole, maxBytes);
   else yield* limited(unpacked(whole, packed), maxBytes, ` of unpacked ${packed}`);
 }
 
-/** The whole content of a body, unpacked. @throws UnusablePush as `contentOf` does */
-export function contentBytesOf(
-  body: Pick<PushedBody, "bytes" | "packing">,
+/** The whole content of a body, unpacked: when all of it is there, because it takes less memory before that.
+ *  @throws UnusablePush as `contentOf` does */
+export async function contentBytesOf(
+  { bytes, packing }: ArrivingBody,
   limits: BodyLimits,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  return collected(contentOf(body, limits));
+  const sent = await bytesOf(bytes, limits);
+  return collected(contentOf({ bytes: chunksOf(sent), packing }, limits));
+}
+
+// eslint-disable-next-line @typescript-eslint/require-await
+async function* chunksOf(bytes: Uint8Array<ArrayBuffer>): BodyChunks {
+  for (let at = 0; at < bytes.length; at += sliceBytes) yield bytes.subarray(at, at + sliceBytes);
 }
 
 /** All bytes of a body, as they were sent. @throws UnusablePush if it is too large or incomplete */
-export function bytesOf(
-  bytes: ReadableStream<Uint8Array>,
-  { maxBytes, clock }: BodyLimits,
-): Promise<Uint8Array<ArrayBuffer>> {
-  return collected(limited(receivedFrom(bytes, clock), maxBytes));
+export function bytesOf(bytes: BodyChunks, { maxBytes }: BodyLimits): Promise<Uint8Array<ArrayBuffer>> {
+  return collected(limited(bytes, maxBytes));
 }
 
 async function collected(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array<ArrayBuffer>> {
@@ -67,7 +73,7 @@ async function* limited(
 }
 
 /** A body as it was sent, in chunks of at most 16 KiB. @throws UnusablePush if its sender is silent for too long, or goes */
-export async function* receivedFrom(bytes: ReadableStream<Uint8Array>, clock: Clock): Chunks {
+export async function* receivedFrom(bytes: ReadableStream<Uint8Array>, clock: Clock): BodyChunks {
   const reader = bytes.getReader() as ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
   try {
     for (;;) {
@@ -84,7 +90,7 @@ export async function* receivedFrom(bytes: ReadableStream<Uint8Array>, clock: Cl
 }
 
 /** Takes chunks until they tell whether the body is packed. */
-async function headOf(received: Chunks): Promise<Uint8Array<ArrayBuffer>> {
+async function headOf(received: BodyChunks): Promise<Uint8Array<ArrayBuffer>> {
   let head = new Uint8Array(0);
   while (head.length < signatureBytes) {
     const next = await received.next();
@@ -94,12 +100,12 @@ async function headOf(received: Chunks): Promise<Uint8Array<ArrayBuffer>> {
   return head;
 }
 
-async function* joined(head: Uint8Array<ArrayBuffer>, rest: Chunks): Chunks {
+async function* joined(head: Uint8Array<ArrayBuffer>, rest: BodyChunks): BodyChunks {
   if (head.length > 0) yield head;
   yield* rest;
 }
 
-async function* unpacked(packed: Chunks, packing: Packing): Chunks {
+async function* unpacked(packed: BodyChunks, packing: Packing): BodyChunks {
   let lost: unknown;
   // the stream that unpacks reports an error of the packed bytes as one of its own
   const source = streamOf(packed, (error) => (lost = error));
@@ -111,7 +117,7 @@ async function* unpacked(packed: Chunks, packing: Packing): Chunks {
   }
 }
 
-function streamOf(chunks: Chunks, onError: (error: unknown) => void): ReadableStream<Uint8Array<ArrayBuffer>> {
+function streamOf(chunks: BodyChunks, onError: (error: unknown) => void): ReadableStream<Uint8Array<ArrayBuffer>> {
   return new ReadableStream({
     async pull(controller) {
       try {

@@ -1,6 +1,6 @@
 import type { RecordBatch } from "../../../domain/batch.ts";
 import { turnOfOthers } from "../../../kit/turn.ts";
-import type { PushedBody, ReadBody, ReadPush } from "../push.ts";
+import { type PushedBody, type ReadBody, type ReadPush, UnusablePush } from "../push.ts";
 import { type BodyLimits, contentOf } from "./body-bytes.ts";
 import { jsonRecords } from "./json-records.ts";
 import { ndjsonRecords } from "./ndjson-records.ts";
@@ -8,12 +8,12 @@ import type { PushedRecord } from "./pushed-record.ts";
 import { RecordReader } from "./record-reader.ts";
 import { csvBatches, type CsvPushOptions } from "./spooled-csv.ts";
 
-export type PushReading = BodyLimits & Pick<CsvPushOptions, "openFolder" | "batchRows" | "batchMaxRows">;
+export type PushReading = BodyLimits & Pick<CsvPushOptions, "clock" | "openFolder" | "batchRows" | "batchMaxRows">;
 
 /** Makes the reader of bodies. Batches end after `batchRows` records, whatever the chunks in which a body comes. */
 export function pushReader(reading: PushReading): ReadPush {
-  return (body, signal) => {
-    const content = contentOf(body, reading);
+  return (body, bytes, signal) => {
+    const content = contentOf({ bytes, packing: body.packing }, reading);
     return body.format === "csv"
       ? readTable(content, { ...reading, clusterId: body.clusterId, hostname: body.hostname }, signal)
       : readRecords(body, body.format === "json" ? jsonRecords(content) : ndjsonRecords(content), {
@@ -52,8 +52,9 @@ function readRecords(
     } catch (error) {
       problem = error;
     }
-    // what was read before the body became unusable is used
-    if (reader.rows > 0 && !signal.aborted) yield reader.takeBatch();
+    // what was read before the body became unusable is used; a push that is refused is sent again, with the same batches
+    const isUsed = problem === undefined || problem instanceof UnusablePush;
+    if (reader.rows > 0 && isUsed && !signal.aborted) yield reader.takeBatch();
     if (problem !== undefined) throw problem as Error;
   }
   return { unread: reader.unread, batches: batches() };

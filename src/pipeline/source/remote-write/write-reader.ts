@@ -12,15 +12,18 @@ import { lengthOfBlock, lengthOfElements } from "./snappy-lengths.ts";
 
 /** Makes the reader of requests of remote write. */
 export function writeReader(exporters: KnownExporters, limits: BodyLimits): ReadPush<WriteBody> {
-  return (body): ReadBody => ({ unread: new Set(), batches: batchesOf(body, exporters, limits) });
+  return (body, bytes): ReadBody => {
+    const content = bytesOf(bytes, limits).then((packed) => unpacked(packed, limits.maxBytes));
+    return { unread: new Set(), batches: batchesOf(body, content, exporters) };
+  };
 }
 
 async function* batchesOf(
   body: WriteBody,
+  bytes: Promise<Uint8Array>,
   exporters: KnownExporters,
-  limits: BodyLimits,
 ): AsyncGenerator<RecordBatch, void, undefined> {
-  const content = unpacked(await bytesOf(body.bytes, limits), limits.maxBytes);
+  const content = await bytes;
   const parts = body.protocol === "1.0" ? partsOfRequest1(content) : partsOfRequest2(content);
   yield* batchesOfParts(parts, exporters, body);
 }
