@@ -36,14 +36,14 @@ function listen(gateway: TestGateway): number {
   return gateway.app.server?.port ?? 0;
 }
 
-/** Sends a request up to its body. @returns what sends bytes of the body, and the first line of the answer; "" without an answer */
+/** Sends a request up to its body. @returns what sends bytes of the body, and the status of the answer; 0 without an answer */
 async function begin(port: number, path: Path, bodyBytes: number) {
-  const answer = Promise.withResolvers<string>();
+  const answer = Promise.withResolvers<number>();
   const socket = await Bun.connect({
     ...{ hostname: "127.0.0.1", port },
     socket: {
-      data: (_, data) => answer.resolve(data.toString().split("\r\n")[0] ?? ""),
-      close: () => answer.resolve(""),
+      data: (_, data) => answer.resolve(Number(data.toString().split(" ")[1])),
+      close: () => answer.resolve(0),
     },
   });
   sockets.push(socket);
@@ -67,13 +67,13 @@ test("slow pushes leave the turns to others, and one client cannot have too many
   const slow = await Promise.all(Array.from({ length: 17 }, () => begin(port, "/api/v1/telemetry", 100)));
   for (const { send } of slow) send(" ");
   // the last one is refused
-  expect(await Promise.race(slow.map(({ status }) => status))).toContain(" 429 ");
+  expect(await Promise.race(slow.map(({ status }) => status))).toBe(429);
   const other = await begin(port, "/api/v1/telemetry", 8);
   other.send(bodies["/api/v1/telemetry"]);
-  expect(await Promise.race([other.status, Bun.sleep(3000)])).toContain(" 202 ");
+  expect(await Promise.race([other.status, Bun.sleep(3000)])).toBe(202);
   for (const { send } of slow) send(" ".repeat(99));
   const statuses = await Promise.all(slow.map(({ status }) => status));
-  expect(statuses.filter((status) => status.includes(" 202 "))).toHaveLength(16);
+  expect(statuses.filter((status) => status === 202)).toHaveLength(16);
 });
 
 const paths = Object.keys(types) as Path[];
@@ -94,8 +94,8 @@ test("a body that comes slower than the server's limit for idle connections is t
       return [path, await status];
     }),
   );
-  expect(slow).toEqual(paths.map((path) => [path, expect.stringContaining(` ${types[path].good} `)]));
+  expect(slow).toEqual(paths.map((path) => [path, types[path].good]));
   await clock.advance(30_000);
   const statuses = await Promise.all(silent.map(({ status }) => status));
-  expect(statuses).toEqual(paths.map(() => expect.stringContaining(" 400 ")));
+  expect(statuses).toEqual(paths.map(() => 400));
 });
