@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { makeSpoolFolder, removeLeftSpools } from "../../src/pipeline/source/push/spool-folder.ts";
 import { decodeBatch, encodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
+import type { Gpu } from "../../src/domain/gpu.ts";
 import { BatchBuilder } from "../../src/domain/batch-builder.ts";
 import { firstSecondMs, gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
 
@@ -29,12 +30,15 @@ interface Pushed {
 let gateway: TestGateway;
 let opened: Awaited<ReturnType<typeof openFleetStore>>;
 let collecting: Promise<void>;
+/** Those that the collected batches have. */
+let devices: Gpu[] = [];
 const stopped = { now: new AbortController() };
 
 beforeEach(async () => {
   opened = await openFleetStore([]);
   gateway = gatewayOver(opened);
   stopped.now = new AbortController();
+  devices = [];
   collecting = collect();
 });
 afterEach(async () => {
@@ -49,6 +53,7 @@ async function collect(): Promise<void> {
     const deliveries = await gateway.queue.claim({ consumerId: "test", maxMessages: 1, signal: stopped.now.signal });
     for (const { envelope, ...encoded } of deliveries) {
       const batch = decodeBatch({ ...envelope, ...encoded });
+      devices.push(...batch.gpus);
       await opened.store.ingest({ ...envelope, messageId: envelope.id, batch });
     }
     await gateway.queue.acknowledge(deliveries);
@@ -206,6 +211,70 @@ test("members that are metrics outside the catalogue, nested or labelled are rea
   const [answered] = await stored();
   expect((await json([answered])).data).toMatchObject({ records: 1, rejected: [] });
   expect(await stored()).toEqual([answered as Record<string, unknown>]);
+});
+
+test.each(["labels", "properties"])("what is in %s is a label, whatever its text looks like", async (member) => {
+  const texts = {
+    rack: "12",
+    asset: "0012345",
+    slot: "A7",
+    serial: "1650123",
+    DCGM_FI_DRIVER_VERSION: "550.54",
+    pod: "p-1",
+  };
+  const more = { row: 7, spare: true, quote: 'a "b", c\\', none: null, "a=b": "x", list: [1] };
+  const { hostname, ...sent } = record(0);
+  const { data } = await json({
+    ...sent,
+    labels_raw: 'site="west"',
+    [member]: { ...texts, ...more, hostname, uuid: "other" },
+  });
+  expect(data).toMatchObject({ records: 1, samples: 1, rejected: [], unread: ["a=b", "list"] });
+  const [found] = await stored();
+  const properties = {
+    rack: "12",
+    asset: "0012345",
+    slot: "A7",
+    row: "7",
+    spare: "true",
+    quote: 'a "b", c\\',
+    site: "west",
+  };
+  expect(found).toMatchObject({ hostname, uuid: uuid(0), pod: "p-1" });
+  expect(found?.["custom"] ?? {}).toEqual({});
+  expect(devices).toMatchObject([{ driverVersion: "550.54", properties: { ...properties, serial: "1650123" } }]);
+});
+
+test.each(["application/json", "application/x-ndjson"])(
+  "a time that a program has rounded is refused in %s as it is in a table",
+  async (type) => {
+    const times = ["1.76761e9", "1.76761e+12", "1.7676100005e9", "1767610000", "1767610001.5"];
+    const records = times.map((each, index) => JSON.stringify(record(index)).replace(JSON.stringify(time), each));
+    const body = type === "application/json" ? `[${records.join()}]` : records.join("\n");
+    const { data } = await push(body, type);
+    expect(data.rejected.map(({ reason, value }) => [reason, value])).toEqual([
+      ["invalid_timestamp", "1.76761e9"],
+      ["invalid_timestamp", "1.76761e+12"],
+    ]);
+    expect((await stored()).map((each) => [each["uuid"], each["timestamp"]])).toEqual([
+      [uuid(2), "2026-01-05T10:46:40.500Z"],
+      [uuid(3), "2026-01-05T10:46:40Z"],
+      [uuid(4), "2026-01-05T10:46:41.500Z"],
+    ]);
+    const single = await push(records[0], "application/json");
+    expect(single.data.rejected).toMatchObject([{ value: "1.76761e9" }]);
+    expect((await push(`{"data":[${records[1]}]}`, "application/json")).data.rejected_count).toBe(1);
+  },
+);
+
+test("a table that begins within a pushed one is refused from its header on", async () => {
+  const swapped = "timestamp,uuid,gpu_id,hostname,temperature\n" + Object.values(record(1)).join();
+  const { data } = await push(`${csv.split("\n").slice(0, 2).join("\n")}\n${swapped}`, "text/csv");
+  expect(data.rejected.map(({ reason, line }) => [reason, line])).toEqual([
+    ["other_header", 3],
+    ["other_header", 4],
+  ]);
+  expect(await valuesOf()).toEqual(expected.slice(0, 1));
 });
 
 test("a pushed record has all workloads that it lists, and is the same when its answer is pushed", async () => {

@@ -1,6 +1,7 @@
-import { JSONParser } from "@streamparser/json";
+import { TokenParser } from "@streamparser/json";
 import { messageOf } from "../../../kit/message-of.ts";
 import { UnusablePush } from "../push.ts";
+import { ExactTokenizer, parseRecords } from "./exact-numbers.ts";
 import { type PushedRecord, recordMaxBytes } from "./pushed-record.ts";
 
 const bracket = 0x5b;
@@ -38,7 +39,8 @@ function contentStart(bytes: Buffer): number {
 
 /** The elements of an array, as its bytes come. */
 class ArrayElements {
-  private readonly parser = new JSONParser({ paths: ["$.*"], keepStack: false });
+  private readonly tokenizer = new ExactTokenizer();
+  private readonly parser = new TokenParser({ paths: ["$.*"], keepStack: false });
   private found: PushedRecord[] = [];
   private index = 0;
   private bytesSince = 0;
@@ -49,12 +51,17 @@ class ArrayElements {
       this.found.push({ line: 0, index: this.index++, value });
       this.bytesSince = 0;
     };
-    this.parser.onError = (error) => (this.error ??= error);
+    this.tokenizer.onToken = (token) => this.parser.write(token);
+    this.parser.onError = (error) => this.tokenizer.error(error);
+    this.tokenizer.onError = (error) => (this.error ??= error);
+    this.parser.onEnd = () => {
+      if (!this.tokenizer.isEnded) this.tokenizer.end();
+    };
   }
 
   *add(chunk: Uint8Array): Generator<PushedRecord[], void, undefined> {
     this.bytesSince += chunk.length;
-    this.parser.write(chunk);
+    this.tokenizer.write(chunk);
     const { found } = this;
     this.found = [];
     yield found;
@@ -64,7 +71,7 @@ class ArrayElements {
   }
 
   end(): void {
-    if (!this.parser.isEnded) throw noJson(this.index, new Error("the array does not end"));
+    if (!this.parser.isEnded || !this.tokenizer.isEnded) throw noJson(this.index, new Error("the array does not end"));
   }
 }
 
@@ -72,7 +79,7 @@ function wholeDocument(bytes: Uint8Array): PushedRecord[] {
   if (bytes.length === 0) throw new UnusablePush("malformed", "The body is empty; send an array of records");
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    value = parseRecords(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (error) {
     throw new UnusablePush("malformed", `The body is not JSON in UTF-8: ${messageOf(error)}`);
   }

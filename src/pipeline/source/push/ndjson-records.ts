@@ -1,6 +1,7 @@
 import { messageOf } from "../../../kit/message-of.ts";
 import { rawText } from "../bytes/shown-text.ts";
 import { lineFeed } from "../bytes/characters.ts";
+import { parseRecords } from "./exact-numbers.ts";
 import { malformedRecord, type PushedRecord, recordMaxBytes } from "./pushed-record.ts";
 
 /** Reads NDJSON: a record a line. A line that is no JSON, or too long, affects no other. */
@@ -59,7 +60,7 @@ class Lines {
     const raw = (): string => rawText(bytes);
     try {
       const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes).trim();
-      return text === "" ? [] : [{ line, index: this.index++, value: JSON.parse(text) as unknown }];
+      return text === "" ? [] : [{ line, index: this.index++, value: parseRecords(text) }];
     } catch (error) {
       const message = `The line is not JSON in UTF-8: ${messageOf(error)}; write one object a line.`;
       return [{ line, index: this.index++, error: malformedRecord(message), raw: raw() }];

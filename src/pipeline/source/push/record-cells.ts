@@ -1,6 +1,7 @@
 import { invalidText } from "../../../domain/field-rules.ts";
 import type { Workload } from "../../../domain/gpu.ts";
 import { workloadFields } from "../labels/labels.ts";
+import { recordLabels } from "./record-labels.ts";
 
 /** The columns of a record, and the text of each. */
 export interface RecordCells {
@@ -15,24 +16,42 @@ export interface RecordCells {
 }
 
 /** Members whose own members are columns. `custom` has metrics outside the catalogue in the API's records. */
-const nested: ReadonlySet<string> = new Set(["metrics", "custom", "custom_metrics", "labels", "properties"]);
+const nested: ReadonlySet<string> = new Set(["metrics", "custom", "custom_metrics"]);
+/** Members whose own members are labels, which are never values. */
+const labelled: ReadonlySet<string> = new Set(["labels", "properties"]);
+/** The column of labels as a text. */
+const labelsColumn = "labels_raw";
 /** Members of the API's records that follow from the others. */
 const derived: ReadonlySet<string> = new Set(["telemetry_id", "parent_uuid", "mig_instance_id", "mig_profile"]);
 
 /** Makes a row of a record's members. @returns undefined if the value is no object */
 export function cellsOf(value: unknown): RecordCells | undefined {
   if (!isObject(value)) return undefined;
-  const cells = { names: [] as string[], texts: [] as string[], unread: [] as string[] };
+  const cells: Cells = { names: [], texts: [], unread: [] };
+  const labels: (readonly [string, unknown])[] = [];
   let clusterId: string | undefined;
   let occupants: readonly Workload[] = [];
   for (const [name, member] of Object.entries(value)) {
     if (name === "cluster_id" && typeof member === "string") clusterId = member;
     else if (name === "occupants" && isWorkloads(member)) occupants = member.map(workloadOf);
+    else if (labelled.has(name) && isObject(member)) labels.push(...Object.entries(member));
     else if (nested.has(name) && isObject(member))
       for (const [inner, cell] of Object.entries(member)) add(cells, inner, cell);
     else if (!derived.has(name)) add(cells, name, member);
   }
+  if (labels.length > 0) addLabels(cells, labels);
   return { ...cells, clusterId, occupants };
+}
+
+type Cells = Record<"names" | "texts" | "unread", string[]>;
+
+function addLabels(cells: Cells, labels: readonly (readonly [string, unknown])[]): void {
+  const { columns, text, unread } = recordLabels(labels, cells.names);
+  for (const [name, cell] of columns) add(cells, name, cell);
+  cells.unread.push(...unread);
+  const column = cells.names.indexOf(labelsColumn);
+  if (column === -1) add(cells, labelsColumn, text);
+  else cells.texts[column] += `,${text}`;
 }
 
 type ListedWorkload = Readonly<Partial<Record<keyof Workload, string>>>;
@@ -60,7 +79,7 @@ function textOf(cell: unknown): string {
   return cell === null ? "" : JSON.stringify(cell);
 }
 
-function add(cells: { names: string[]; texts: string[]; unread: string[] }, name: string, cell: unknown): void {
+function add(cells: Cells, name: string, cell: unknown): void {
   if (typeof cell === "object" && cell !== null) {
     cells.unread.push(name);
     return;
