@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { answerOf } from "gpu-telemetry-client";
 import type { ArchiveFiles } from "../../src/pipeline/upkeep/archive/archive-files.ts";
 import { openArchiveFiles, s3Form } from "../../src/pipeline/upkeep/archive/open-files.ts";
+import { quoted } from "../../src/domain/cut-text.ts";
 import { print, printError } from "../../src/terminal/print.ts";
 import { parquetRecords } from "./import/parquet-records.ts";
 import { bodiesOf, sendPush } from "./import/pushes.ts";
@@ -26,37 +27,54 @@ const shownMax = 10;
 
 interface Totals {
   files: number;
+  /** Files that cannot be read, or only a part of them. */
+  failed: number;
   records: number;
   rejected: number;
   readonly reasons: string[];
+  readonly unread: Set<string>;
 }
 
 /** Pushes the records of all files, one file after the other. @throws UsageError, GatewayError, GatewayUnreachable */
 async function importRecords(output: Output, from: string): Promise<void> {
   // an answer before much is read; then, a gateway that restarts is waited for
   await answerOf(output.gateway.GET("/health/live"));
-  const totals: Totals = { files: 0, records: 0, rejected: 0, reasons: [] };
-  for await (const { files, path } of filesAt(from)) await importFile(output, totals, { files, path });
-  if (totals.files === 0) throw new UsageError(`${from} has no files that end in .parquet`);
+  const totals: Totals = { files: 0, failed: 0, records: 0, rejected: 0, reasons: [], unread: new Set() };
+  for await (const { files, path } of filesAt(from)) await tryFile(output, totals, { files, path });
+  if (totals.files + totals.failed === 0) throw new UsageError(`${from} has no files that end in .parquet`);
   for (const reason of totals.reasons) printError(reason);
-  if (totals.rejected > 0) process.exitCode = 1;
-  const { reasons: _, ...counts } = totals;
-  if (output.asJson) return print(JSON.stringify(counts));
+  if (totals.rejected + totals.failed > 0) process.exitCode = 1;
+  const { reasons: _, unread, ...counts } = totals;
+  if (output.asJson) return print(JSON.stringify({ ...counts, unread: [...unread] }));
+  if (unread.size > 0) printError(`These columns are not read: ${[...unread].map((name) => quoted(name)).join(", ")}`);
   const rejected = totals.rejected === 0 ? "" : `; ${totals.rejected} values or records were rejected`;
-  print(`${totals.records.toLocaleString("en-US")} records of ${totals.files} file(s)${rejected}`);
+  const failed = totals.failed === 0 ? "" : `; ${totals.failed} file(s) could not be read`;
+  print(`${totals.records.toLocaleString("en-US")} records of ${totals.files} file(s)${rejected}${failed}`);
+}
+
+/** Imports a file. One that cannot be read does not keep others from it. @throws GatewayError, GatewayUnreachable */
+async function tryFile(output: Output, totals: Totals, file: FoundFile): Promise<void> {
+  try {
+    await importFile(output, totals, file);
+    totals.files += 1;
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    totals.failed += 1;
+    printError(error.message);
+  }
 }
 
 async function importFile(output: Output, totals: Totals, { files, path }: FoundFile): Promise<void> {
   const name = `${files.description}/${path}`.replace(/(?<!:)\/\/+/g, "/");
   for await (const body of bodiesOf(parquetRecords(await files.open(path), name))) {
-    const { records, rejected, rejectedCount } = await sendPush(output, body);
+    const { records, rejected, rejectedCount, unread } = await sendPush(output, body);
     totals.records += records;
     totals.rejected += rejectedCount;
+    for (const column of unread) totals.unread.add(column);
     for (const { message } of rejected.slice(0, shownMax - totals.reasons.length)) {
       totals.reasons.push(`${name}: ${cellOf(message)}`);
     }
   }
-  totals.files += 1;
 }
 
 interface FoundFile {

@@ -2,6 +2,8 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parquetWriteBuffer } from "hyparquet-writer";
+import { recordOf } from "../../scripts/telemetry/import/parquet-records.ts";
 import { everything } from "../archive/archived-fleet.ts";
 import { type CollectingGateway, openCollectingGateway } from "../archive/collecting-gateway.ts";
 import { gatewayOver } from "../routes/gateway.ts";
@@ -38,9 +40,50 @@ test("an exported file that is imported into an empty store answers the same, on
     answers.push(expected);
   }
   const again = await runTelemetry(target.port, ["import", folder, "--json"]);
-  expect(JSON.parse(again.text)).toEqual({ files: 1, records: 12, rejected: 0 });
+  expect(JSON.parse(again.text)).toEqual({ files: 1, failed: 0, records: 12, rejected: 0, unread: [] });
   const reread = gatewayOver(target.stored);
   expect(await Promise.all(paths.map((path) => reread.json(path)))).toEqual(answers as Record<string, unknown>[]);
+});
+
+/** A record a row, as pandas writes its tables, with `shelf` as a column of structures. */
+function parquetOf(shelf: readonly unknown[]): ArrayBuffer {
+  const text = (name: string, data: string[]) => ({ name, data, type: "STRING" }) as const;
+  return parquetWriteBuffer({
+    columnData: [
+      text("timestamp", ["2026-01-05T12:00:00Z"]),
+      text("uuid", ["GPU-5ca1ab1e-0000-4000-8000-000000000009"]),
+      text("hostname", ["lab-9"]),
+      { name: "gpu_id", data: [0n], type: "INT64" },
+      { name: "temperature", data: [45n], type: "INT64" },
+      { name: "__index_level_0__", data: [7n], type: "INT64" },
+      { name: "shelf", data: [...shelf], type: "JSON" },
+    ],
+  });
+}
+
+test("columns that are not read are named, and a file that cannot be read does not keep others from it", async () => {
+  const tables = join(folder, "tables");
+  mkdirSync(tables);
+  writeFileSync(join(tables, "a.parquet"), "PAR1 but not Parquet PAR1");
+  writeFileSync(join(tables, "b.parquet"), new Uint8Array(parquetOf([{ rows: [1] }])));
+  const { status, text, errors } = await runTelemetry(target.port, ["import", tables]);
+  expect([status, text]).toEqual([1, "1 records of 1 file(s); 1 file(s) could not be read\n"]);
+  expect(errors).toContain("a.parquet cannot be read as Parquet");
+  expect(errors).toContain('These columns are not read: "__index_level_0__", "shelf"');
+  const found = (await gatewayOver(target.stored).json(
+    "/api/v1/telemetry?hostname=lab-9&start_time=2000-01-01T00:00:00Z",
+  )) as {
+    data: Record<string, unknown>[];
+  };
+  expect(found.data).toMatchObject([{ temperature: 45 }]);
+  expect(found.data[0]?.["custom"] ?? {}).toEqual({});
+});
+
+test("whole numbers of 64 bits within lists and structures are no error", () => {
+  const row = { ids: [1n, 2n], nested: { id: 3n, at: new Date(0) }, custom: { a: [4n] } };
+  expect(JSON.stringify(recordOf(row, "a file"))).toBe(
+    '{"ids":[1,2],"nested":{"id":3,"at":"1970-01-01T00:00:00.000Z"},"custom":{"a":[4]}}',
+  );
 });
 
 test("what is no file of records is refused in a sentence, and pushes nothing", async () => {

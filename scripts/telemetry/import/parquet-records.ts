@@ -37,7 +37,10 @@ async function readable<T>(name: string, read: () => Promise<T>): Promise<T> {
   });
 }
 
-function recordOf(row: Readonly<Record<string, unknown>>, name: string): PushableRecord {
+/** A row as a push takes it, without integers of 64 bits.
+ *  @param name what its file is called in messages
+ *  @throws UsageError if it is an average, or not what it should be */
+export function recordOf(row: Readonly<Record<string, unknown>>, name: string): PushableRecord {
   const record: Record<string, unknown> = {};
   for (const [column, value] of Object.entries(row)) {
     if (value === null || value === undefined) continue;
@@ -48,27 +51,23 @@ function recordOf(row: Readonly<Record<string, unknown>>, name: string): Pushabl
       `${name} has averages (its column rollup), which are no records; export with --resolution raw`,
     );
   }
-  const { properties, ...rest } = record;
-  return properties === undefined ? rest : { ...rest, labels_raw: labelsText(properties as Record<string, unknown>) };
+  return record;
 }
 
+/** The value as JSON can have it: lists and structures may have integers of 64 bits, too. */
 function plain(value: unknown): unknown {
-  return typeof value === "bigint" ? Number(value) : value instanceof Date ? value.toISOString() : value;
+  if (typeof value === "bigint") return Number(value);
+  if (value instanceof Date) return value.toISOString();
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, plain(member)]));
 }
 
 function jsonOf(value: unknown, column: string, name: string): unknown {
-  if (typeof value !== "string") return value;
+  if (typeof value !== "string") return plain(value);
   try {
     return JSON.parse(value);
   } catch (cause) {
     throw new UsageError(`${name}: a value of its column ${column} is no JSON: ${value.slice(0, 100)}`, { cause });
   }
-}
-
-/** Labels as an exporter writes them: texts that are numbers stay texts. */
-function labelsText(properties: Readonly<Record<string, unknown>>): string {
-  const escaped = (text: string): string => text.replace(/[\\"\n]/g, (c) => (c === "\n" ? "\\n" : `\\${c}`));
-  return Object.entries(properties)
-    .map(([name, text]) => `${name}="${escaped(String(text))}"`)
-    .join(",");
 }

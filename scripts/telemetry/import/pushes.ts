@@ -8,6 +8,8 @@ export interface PushResult {
   readonly records: number;
   readonly rejected: readonly { readonly field: string; readonly message: string }[];
   readonly rejectedCount: number;
+  /** Columns that are not read. */
+  readonly unread: readonly string[];
 }
 
 /** A gateway accepts pushes of a MiB whatever its PUSH_MAX_MIB is. */
@@ -48,7 +50,8 @@ export async function sendPush({ url, headers, tls }: Output, body: string): Pro
         headers: { "content-type": "application/x-ndjson", "content-encoding": "zstd" },
       };
       const { data } = await answerOf(gateway.POST("/api/v1/telemetry", asked));
-      return { records: data.records, rejected: data.rejected, rejectedCount: data.rejected_count };
+      const { records, rejected, rejected_count: rejectedCount, unread } = data;
+      return { records, rejected, rejectedCount, unread };
     } catch (error) {
       if (!mayGoOn(error) || systemClock.nowMs() > untilMs) throw error;
       await Bun.sleep(pauseMs);

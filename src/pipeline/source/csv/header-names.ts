@@ -11,8 +11,8 @@ const otherNames: readonly (readonly [written: RegExp, ours: string])[] = [
 ];
 /** `Power Draw [W]`, `power_draw (W)` */
 const nameAndUnit = /^(.*\S)\s*(?:\[([^\]]+)\]|\(([^)]+)\))$/;
-/** What pandas calls the column of its row numbers when it reads a file that it has written. */
-const rowNumbers = /^Unnamed: \d+$/;
+/** What pandas calls the column of its row numbers: when it reads a file that it has written, in Parquet, and after `reset_index`. */
+const rowNumbers = /^(?:Unnamed: \d+|__index_level_\d+__|level_\d+)$/;
 
 /** Gives columns our names, if the header does not have these names already.
  *  @param normalName makes all spellings of a name equal */
