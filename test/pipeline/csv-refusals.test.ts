@@ -14,11 +14,25 @@ const examples: Readonly<Record<string, readonly (string | Uint8Array)[]>> = {
     Buffer.from("\u{FEFF}timestamp\tgpu_id\n", "utf16le"),
     Buffer.from("timestamp,gpu_id\n", "utf16le"),
   ],
-  "XML or HTML, if it does not begin as that of nvidia-smi does": [
-    "<html>\n",
-    "<!DOCTYPE html>\n",
-    "<nvidia_smi_log>\n",
+  "UTF-32": [
+    Buffer.from("fffe000074000000", "hex"),
+    Buffer.from("0000feff00000074", "hex"),
+    Buffer.from("7400000069000000", "hex"),
+    Buffer.from("0000007400000069", "hex"),
   ],
+  "XML of nvidia-smi, packed or pushed": [
+    "<nvidia_smi_log>\n",
+    '<?xml version="1.0" ?>\n<!DOCTYPE nvidia_smi_log SYSTEM "nvsmi_device_v12.dtd">\n<nvidia_smi_log>\n',
+  ],
+  "other XML or HTML": ["<html>\n", "<!DOCTYPE html>\n", '<?xml version="1.0"?>\n<rows/>\n'],
+  "an error of nvidia-smi": ["No devices were found\n", "\nNo devices were found\r\n"],
+  "an error about a field": ['Field "foo" is not a valid field to query.\n\n'],
+  "what `nvidia-smi dmon --format csv` prints": [
+    "#gpu, pwr, gtemp, mtemp, sm, mem\n0, 98, 45, -, 85, 12\n",
+    "#Date, Time, gpu, pwr\n20260105, 12:00:00, 0, 98\n",
+    "# gpu         pid  type    sm   mem\n",
+  ],
+  "another delimiter in the line `sep=`": ["sep=:\ntimestamp:gpu_id:uuid\n", "\u{FEFF}sep=:\r\na:b\n"],
   "the table, list or log of nvidia-smi": [
     `Sat Nov 28 09:00:00 2026       \n+${"-".repeat(89)}+\n| NVIDIA-SMI 550.54.15              Driver Version: 550.54.15\n`,
     `+${"-".repeat(89)}+\n| NVIDIA-SMI 550.54.15              Driver Version: 550.54.15\n`,
@@ -49,6 +63,25 @@ describe("a file that is no CSV is refused in the documented sentence", () => {
       await expect(openCsvSource(path)).rejects.toThrow(new RegExp(`^${RegExp.escape(`${path} ${message}`)}$`));
     }
   });
+});
+
+test.each([
+  [
+    "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver. Make sure\n",
+    /NVIDIA-SMI has failed/,
+  ],
+  ["Failed to initialize NVML: Driver/library version mismatch\n", /version mismatch/],
+  ["Unable to determine the device handle for GPU 0000:3B:00.0: Unknown Error\n", /device handle/],
+  ["bash: line 1: nvidia-smi: command not found\n", /command not found/],
+])("the error %p of nvidia-smi is named, and what to do", async (content, told) => {
+  const opening = openCsvSource(folder.write(content));
+  await expect(opening).rejects.toThrow(/has an error of nvidia-smi .*make nvidia-smi work on that host/);
+  await expect(opening).rejects.toThrow(told);
+});
+
+test("a table whose header is a comment is no answer of dmon", async () => {
+  const source = openCsvSource(folder.write("#gpu,timestamp,uuid,hostname,temperature\n"));
+  expect((await source).ownColumns).toEqual([]);
 });
 
 test.each([

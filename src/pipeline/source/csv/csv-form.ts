@@ -21,6 +21,11 @@ export function delimiterNamedBy(line: string): Delimiter | undefined {
   return delimiterLine.exec(line)?.[1] as Delimiter | undefined;
 }
 
+/** The text that a file's first line names as the delimiter, if it is none that can be read. */
+export function otherDelimiterNamedBy(line: string): string | undefined {
+  return delimiterLine.test(line) ? undefined : /^"?sep=(.{0,8}?)"?$/i.exec(line)?.[1];
+}
+
 /** The delimiter of a header: the one that it has most often outside quotes; the comma if it has none. */
 export function delimiterOf(headerLine: string): Delimiter {
   const plain = headerLine.replace(/"(?:[^"]|"")*"/g, "");

@@ -1,7 +1,15 @@
+import { quoted } from "../../../domain/cut-text.ts";
 import { UnusableSource } from "../../../domain/errors.ts";
 import type { Position } from "../../../domain/range.ts";
 import { carriageReturn, lineFeed } from "../bytes/characters.ts";
-import { type CsvForm, type Delimiter, delimiterNamedBy, delimiterOf, hasCarriageReturns } from "./csv-form.ts";
+import {
+  type CsvForm,
+  type Delimiter,
+  delimiterNamedBy,
+  delimiterOf,
+  hasCarriageReturns,
+  otherDelimiterNamedBy,
+} from "./csv-form.ts";
 import type { FileWindow } from "./file-window.ts";
 import { looksLikeHeader } from "./layout.ts";
 import { refuseOtherFormat } from "./other-formats.ts";
@@ -24,7 +32,7 @@ const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
 export async function readHead(window: FileWindow, path: string): Promise<CsvHead> {
   await readLine(window, 0);
   refuseOtherFormat(window.bytes, path);
-  const { named, rows } = await afterDelimiterLine(window);
+  const { named, rows } = await afterDelimiterLine(window, path);
   const hasReturns = hasCarriageReturns(window.bytes.subarray(rows.offset));
   const lineEnd = hasReturns ? carriageReturn : lineFeed;
   for (let at = rows; ;) {
@@ -44,11 +52,18 @@ export async function readHead(window: FileWindow, path: string): Promise<CsvHea
  *  @returns the position of what follows, whose first line is then in memory */
 async function afterDelimiterLine(
   window: FileWindow,
+  path: string,
 ): Promise<{ readonly named: Delimiter | undefined; readonly rows: Position }> {
   const hasMark = byteOrderMark.equals(window.bytes.subarray(0, byteOrderMark.length));
   const start = hasMark ? byteOrderMark.length : 0;
   const [line = "", lineText = ""] = firstLine.exec(window.bytes.subarray(start).toString("latin1")) ?? [];
   const named = delimiterNamedBy(lineText.trim());
+  const other = otherDelimiterNamedBy(lineText.trim());
+  if (other !== undefined) {
+    throw new UnusableSource(
+      `${path} separates its columns with ${quoted(other)}, as its line ${quoted(lineText.trim())} says; separate them with commas, semicolons, tabs or |.`,
+    );
+  }
   if (named === undefined) return { named, rows: { offset: start, line: 1 } };
   const rows = { offset: start + line.length, line: 2 };
   await readLine(window, rows.offset);

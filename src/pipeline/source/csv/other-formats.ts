@@ -1,3 +1,4 @@
+import { quoted } from "../../../domain/cut-text.ts";
 import { UnusableSource } from "../../../domain/errors.ts";
 
 interface Format {
@@ -5,12 +6,22 @@ interface Format {
   readonly begins: string | RegExp;
   readonly name: string;
   readonly advice: string;
+  /** True if the first line says what is wrong. Absent: false. */
+  readonly tellsWhy?: boolean;
 }
 
 const asCsv = "save it as CSV in UTF-8";
 const unpacked = "unpack it first, or pack it with gzip or zstd, which are read as they are";
+const smiTable = "nvidia-smi --query-gpu=timestamp,index,uuid,temperature.gpu --format=csv";
+const ofSmi = `write it with ${smiTable}, or with nvidia-smi -q -x`;
+const smiError = "has an error of nvidia-smi";
 /** Formats that people take for CSV. */
 const formats: readonly Format[] = [
+  {
+    begins: /^(?:\xff\xfe\0\0|\0\0\xfe\xff|[^\0]\0\0\0|\0\0\0[^\0])/,
+    name: "is text in UTF-32",
+    advice: asCsv,
+  },
   { begins: /^(?:\xff\xfe|\xfe\xff|[^\0]\0|\0[^\0])/, name: "is text in UTF-16", advice: asCsv },
   { begins: "PK\x03\x04", name: "is a ZIP archive or a workbook of a spreadsheet", advice: asCsv },
   { begins: "\xd0\xcf\x11\xe0", name: "is a workbook of a spreadsheet", advice: asCsv },
@@ -29,9 +40,14 @@ const formats: readonly Format[] = [
   { begins: "\x04\x22\x4d\x18", name: "is packed with lz4", advice: unpacked },
   { begins: "7z\xbc\xaf", name: "is packed with 7-Zip", advice: unpacked },
   {
-    begins: /^(?:\xef\xbb\xbf)?\s*<(?:[?!]|html|nvidia_smi_log)/i,
+    begins: /^(?:\xef\xbb\xbf)?\s*<[\s\S]*nvidia_smi_log/i,
+    name: "is XML of nvidia-smi",
+    advice: `it is read only from a file that is not packed, which CSV_FILE names; otherwise, write a table with ${smiTable}`,
+  },
+  {
+    begins: /^(?:\xef\xbb\xbf)?\s*<(?:[?!]|html)/i,
     name: "is XML or HTML",
-    advice: "unpack XML of nvidia-smi, and convert other files to CSV",
+    advice: "convert it to CSV with a header line",
   },
   {
     begins: /^(?:\xef\xbb\xbf)?\s*[{[]\s*(?:["{[]|$)/,
@@ -42,8 +58,25 @@ const formats: readonly Format[] = [
     begins:
       /^(?:\s*|.*\d\d:\d\d:\d\d.*\n)\+-+\+\s*\| NVIDIA-SMI |^\s*=+NVSMI LOG=|^# gpu [^\n]*\n# Idx |^GPU \d+: .*\(UUID: /,
     name: "is what nvidia-smi prints for people",
-    advice:
-      "write it with nvidia-smi --query-gpu=timestamp,index,uuid,temperature.gpu --format=csv, or with nvidia-smi -q -x",
+    advice: ofSmi,
+  },
+  {
+    begins: /^#\s*(?:(?:date|yyyymmdd)[, ]+(?:time|hh:mm:ss)[, ]+)?gpu[, ](?![^\n]*uuid)/i,
+    name: "is what nvidia-smi dmon or pmon prints, which names no GPU",
+    advice: ofSmi,
+  },
+  {
+    begins: /^\s*Field "[^"\n]*" is not a valid field to query/,
+    name: smiError,
+    advice: "name only fields that nvidia-smi --help-query-gpu lists, and write the file again",
+    tellsWhy: true,
+  },
+  {
+    begins:
+      /^\s*(?:NVIDIA-SMI has failed|No devices were found|Failed to initialize NVML|NVIDIA-SMI couldn't|Unable to determine the device handle|[^\n,]*nvidia-smi: (?:command )?not found)/,
+    name: smiError,
+    advice: "make nvidia-smi work on that host, and write the file again",
+    tellsWhy: true,
   },
   {
     begins: /^(?:\xef\xbb\xbf)?# (?:HELP|TYPE) /,
@@ -59,5 +92,8 @@ export function refuseOtherFormat(bytes: Buffer, path: string): void {
   const format = formats.find(({ begins }) =>
     typeof begins === "string" ? head.startsWith(begins) : begins.test(head),
   );
-  if (format !== undefined) throw new UnusableSource(`${path} ${format.name}, not CSV: ${format.advice}.`);
+  if (format === undefined) return;
+  const { name, advice, tellsWhy = false } = format;
+  const why = tellsWhy ? ` (${quoted(head.trim().split(/[\r\n]/, 1)[0] ?? "")})` : "";
+  throw new UnusableSource(`${path} ${name}${why}, not CSV: ${advice}.`);
 }
