@@ -23,7 +23,7 @@ export class ExactTokenizer extends Tokenizer {
   }
 }
 
-function withWrittenNumber(this: unknown, _: string, value: unknown, context?: { readonly source?: string }): unknown {
+function withWrittenNumber(_: string, value: unknown, context?: { readonly source?: string }): unknown {
   return typeof value === "number" && context?.source !== undefined ? writtenNumber(context.source) : value;
 }
 

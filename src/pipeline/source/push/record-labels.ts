@@ -27,11 +27,10 @@ export function recordLabels(labels: readonly (readonly [string, unknown])[], na
     if (value === null || value === undefined) continue;
     const normal = normalName(name);
     if (typeof value === "object" || !usableName.test(name)) unread.push(name);
-    else if (!identityLabels.has(normal))
-      texts.push(`${name}="${escaped(String(value as string | number | boolean))}"`);
+    else if (!identityLabels.has(normal)) texts.push(`${name}="${escaped(String(value))}"`);
     else if (!own.has(normal)) {
       own.add(normal);
-      columns.push([name, String(value as string | number | boolean)]);
+      columns.push([name, String(value)]);
     }
   }
   return { columns, text: texts.join(","), unread };
