@@ -26,11 +26,12 @@ export function recordLabels(labels: readonly (readonly [string, unknown])[], na
   for (const [name, value] of labels) {
     if (value === null || value === undefined) continue;
     const normal = normalName(name);
+    const text = typeof value === "string" ? value : JSON.stringify(value);
     if (typeof value === "object" || !usableName.test(name)) unread.push(name);
-    else if (!identityLabels.has(normal)) texts.push(`${name}="${escaped(String(value))}"`);
+    else if (!identityLabels.has(normal)) texts.push(`${name}="${escaped(text)}"`);
     else if (!own.has(normal)) {
       own.add(normal);
-      columns.push([name, String(value)]);
+      columns.push([name, text]);
     }
   }
   return { columns, text: texts.join(","), unread };
