@@ -180,6 +180,72 @@ test.each([{ asDouble: "" }, { asDouble: true }, { asInt: [5] }, { asInt: "0x10"
   },
 );
 
+test.each(["json", "protobuf"] as const)(
+  "%s: values are converted from the unit that the export names",
+  async (format) => {
+    const cases: readonly (readonly [name: string, unit: string, sent: number, stored: readonly [string, number]])[] = [
+      ["hw.temperature", "[degF]", 113, ["temperature", 45]],
+      ["hw.temperature", "K", 318.15, ["temperature", 45]],
+      ["hw.power", "kW", 0.3, ["power_draw", 300]],
+      ["hw.energy", "kW.h", 2.5, ["total_energy_mj", 9e9]],
+      ["hw.gpu.memory.usage", "GBy", 40, ["memory_used_mb", 40e9 / 2 ** 20]],
+      ["hw.gpu.memory.usage", "MiBy", 1024, ["memory_used_mb", 1024]],
+      ["hw.gpu.memory.usage", "By{used}", 2 ** 20, ["memory_used_mb", 1]],
+      ["hw.gpu.utilization", "%", 0.9, ["gpu_utilization", 0.9]],
+      ["hw.gpu.utilization", "1", 0.9, ["gpu_utilization", 90]],
+      ["DCGM_FI_DEV_FB_USED", "GiBy", 2, ["memory_used_mb", 2048]],
+      ["DCGM_FI_DEV_SM_CLOCK", "Hz", 1.5e9, ["sm_clock_mhz", 1500]],
+      ["nvidia_smi_memory_used_bytes", "bytes", 2 ** 20, ["memory_used_mb", 1]],
+      ["nvidia_smi_memory_used_bytes", "MiBy", 1, ["memory_used_mb", 1]],
+      ["DCGM_FI_DEV_XID_ERRORS", "{error}", 31, ["xid_error", 31]],
+    ];
+    const gpuOf = (index: number) => ({ "hw.id": `GPU-unit-${format}-${index}`, "hw.name": "0", "hw.type": "gpu" });
+    const named = cases.map(([name, unit, sent], index) => ({
+      ...{ name, unit },
+      gauge: { dataPoints: [point(sent, gpuOf(index))] },
+    }));
+    const unknown = { name: "hw.power", unit: "[HP]", gauge: { dataPoints: [point(1, gpuOf(0))] } };
+    expect(await send(exportOf([...named, unknown]), format, false)).toMatchObject({
+      status: 200,
+      answer: {
+        partialSuccess: {
+          rejectedDataPoints: "1",
+          errorMessage: 'hw.power has the unit "[HP]", which is not read; send W, mW, kW',
+        },
+      },
+    });
+    const found = await Promise.all(cases.map((_, index) => stored(`GPU-unit-${format}-${index}`)));
+    expect(found.map((record, index) => [cases[index]?.[0], record?.[cases[index]?.[3][0] ?? ""]])).toEqual(
+      cases.map(([name, , , [, value]]) => [name, value]),
+    );
+  },
+);
+
+test("two sensors of a GPU never become one series", async () => {
+  const gpu = { "hw.id": "GPU-sensors", "hw.name": "0", "hw.type": "gpu" };
+  const at = (location: string, value: number) => point(value, { ...gpu, "hw.sensor_location": location });
+  const message = exportOf([
+    { name: "hw.temperature", gauge: { dataPoints: [at("edge", 45), at("memory", 93), at("vrm", 101)] } },
+    { name: "hw.power", gauge: { dataPoints: [point(300, gpu), at("vrm", 700)] } },
+    {
+      name: "hw.gpu.utilization",
+      gauge: { dataPoints: [point(0.5, gpu), point(1, { ...gpu, "hw.gpu.task": "copy" })] },
+    },
+  ]);
+  expect(await send(message, "json", false)).toMatchObject({
+    status: 200,
+    answer: {
+      partialSuccess: {
+        rejectedDataPoints: "3",
+        errorMessage: 'hw.temperature with hw.sensor_location = "vrm" is not read',
+      },
+    },
+  });
+  expect(await stored("GPU-sensors")).toMatchObject({
+    ...{ temperature: 45, memory_temperature: 93, power_draw: 300, gpu_utilization: 50 },
+  });
+});
+
 test("the documented export is taken", async () => {
   const document = await Bun.file(`${import.meta.dir}/../../docs/otlp.md`).text();
   const [, example = ""] = /^```json\n(.*?)^```$/ms.exec(document) ?? [];

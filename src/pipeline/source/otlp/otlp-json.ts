@@ -39,6 +39,7 @@ function metricOf(metric: Json, resource: readonly Label[]): OtlpMetric {
   const isDelta = temporality === deltaTemporality || temporality === "AGGREGATION_TEMPORALITY_DELTA";
   return {
     name: textIn(metric, "name"),
+    unit: textIn(metric, "unit"),
     resource,
     points: listIn(numbers, "dataPoints").map(pointOf),
     problem: isDelta ? deltaProblem : undefined,

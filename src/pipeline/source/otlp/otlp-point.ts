@@ -13,6 +13,8 @@ export interface OtlpPoint {
 /** A metric of a request. */
 export interface OtlpMetric {
   readonly name: string;
+  /** In UCUM; empty if it names none. */
+  readonly unit: string;
   /** Those of the resource. */
   readonly resource: readonly Label[];
   readonly points: readonly OtlpPoint[];

@@ -40,9 +40,10 @@ function readEach(fields: MessageFields, number: number, read: () => void): void
 }
 
 function metricOf(fields: MessageFields, resource: readonly Label[]): OtlpMetric {
-  const found: Found = { name: "", resource, points: [], problem: undefined, histograms: 0 };
+  const found: Found = { name: "", unit: "", resource, points: [], problem: undefined, histograms: 0 };
   fields.each(fields.end(), (field) => {
     if (field === 1) found.name = fields.text();
+    else if (field === 3) found.unit = fields.text();
     else if (field === 5 || field === 7) readNumbers(fields, found);
     else if (field >= 9 && field <= 11) readEach(fields, 1, () => countHistogram(fields, found));
     else return false;

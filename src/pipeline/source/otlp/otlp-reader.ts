@@ -34,11 +34,12 @@ function* partsOf(
 ): Generator<WrittenPart, void, undefined> {
   for (const metric of metrics) {
     counts.histograms += metric.histograms;
-    const series = metric.points.map((point) => seriesOf(metric, point));
-    if (metric.problem === undefined) for (const each of series) yield { series: each };
-    else {
-      refused.count += series.length;
-      if (refused.message === "") refused.message = `${metric.name} ${metric.problem}`;
+    for (const point of metric.points) {
+      const series = metric.problem === undefined ? seriesOf(metric, point) : `${metric.name} ${metric.problem}`;
+      if (typeof series === "string") {
+        refused.count += 1;
+        refused.message ||= series;
+      } else yield { series };
     }
   }
 }
