@@ -240,6 +240,17 @@ test.each([
   expect(error).not.toMatch(/zq|7x|kw9v/);
 });
 
+test.each([
+  ["ETCD_ENDPOINTS", "http://h:2379?token=zq7x"],
+  ["ETCD_ENDPOINTS", "http://h:2379/?password=zq7x,kw9v,http://i:2379#zq7x"],
+  ["AUTH_OIDC_ISSUER", "https://id?client_secret=zq7x"],
+  ["AUTH_OIDC_ISSUER", "https://id/#zq7x"],
+])("what follows the path of a URL is not shown: %s=%s", (setting, url) => {
+  const errors = errorsOf({ [setting]: url }).join("\n");
+  expect(errors).toContain(`${setting}=${url.slice(0, url.search(/[?#]/) + 1)}(hidden)`);
+  expect(errors).not.toMatch(/zq|7x|kw9v/);
+});
+
 test.each(["http://etcd:0", "http://etcd:65536", "http://etcd:99999", "http://etcd:02379", "http://a:1:2379"])(
   "the impossible port in ETCD_ENDPOINTS=%s is refused",
   (endpoints) => {

@@ -214,7 +214,10 @@ function errorOf(schema: Setting["schema"], text: string): string {
   // a user and a password in a URL, whatever characters they have
   const shownText = schema.secret
     ? "(hidden)"
-    : text.replace(/^([a-z]+:\/\/)?.*:.*@|^([a-z]+:\/\/).*@/is, "$1$2(hidden)@");
+    : text
+        .replace(/^([a-z]+:\/\/)?.*:.*@|^([a-z]+:\/\/).*@/is, "$1$2(hidden)@")
+        // of a URL, where tokens are, too
+        .replace(/(:\/\/[^?#]*?[?#]).+?(?=,[a-z]+:\/\/|$)/gis, "$1(hidden)");
   return `${schema.env}=${shownText} is not usable: expected ${typeText(schema)} (${schema.description})`;
 }
 
