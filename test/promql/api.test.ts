@@ -39,6 +39,24 @@ describe("queries in PromQL", () => {
     }
   });
 
+  test("about instants that no record has are answered with nothing, or refused, and never fail", async () => {
+    const metric = "DCGM_FI_DEV_GPU_TEMP";
+    const far = ["@ 1e20", "@ -1e20", "@ -1e12", "@ 1e12", "offset 99999999999y", "offset -99999999999y"];
+    const long = `max_over_time(${metric}[99999999999y])`;
+    for (const query of [...far.map((place) => `${metric} ${place}`), long]) {
+      for (const path of [`query?time=${at}`, `query_range?start=${at}&end=${at + 60}&step=60`]) {
+        const { status, body } = await ask(`/api/v1/${path}&query=${encodeURIComponent(query)}`);
+        expect([query, status === 200 || body.errorType === "bad_data"]).toEqual([query, true]);
+      }
+    }
+  });
+
+  test("have strings whose escapes of bytes are UTF-8, as in Go", async () => {
+    const query = String.raw`label_replace(vector(1), "a", "\xc3\xa9\303\251\u00e9", "", "")`;
+    const { body } = await ask(`/api/v1/query?query=${encodeURIComponent(query)}`);
+    expect(body.data).toMatchObject({ result: [{ metric: { a: "ééé" } }] });
+  });
+
   test("may be sent as a form", async () => {
     const path = "/api/v1/query";
     const query = "count(DCGM_FI_DEV_GPU_TEMP)";

@@ -38,22 +38,35 @@ const simpleEscapes: Readonly<Record<string, string>> = {
 };
 const escapeForm = /\\(?:x([\da-fA-F]{2})|u([\da-fA-F]{4})|U([\da-fA-F]{8})|([0-7]{3})|(.)|$)/gsu;
 
-/** Reads a string with its quotes. Its escapes are those of Go; between backquotes there are none.
+/** Reads a string with its quotes. Its escapes are those of Go, in which \x and octal digits are bytes of UTF-8; between backquotes there are
+ *  none.
  *  @throws PromqlError if the quote that ends it is missing, or an escape is unknown */
 export function stringOf(text: string): string {
   const quote = text[0] ?? "";
   const body = text.slice(1, -1);
   if (text.length < 2 || !text.endsWith(quote)) throw badData("parse error: unterminated quoted string");
   if (quote === "`") return body;
-  return body.replace(escapeForm, (escape, ...groups: (string | undefined)[]) => {
-    const [x, u, long, octal, simple] = groups;
-    const code = x ?? u ?? long;
-    if (code !== undefined && parseInt(code, 16) <= 0x10ffff) return String.fromCodePoint(parseInt(code, 16));
-    if (octal !== undefined) return String.fromCodePoint(parseInt(octal, 8));
-    const known = simple === undefined || simple === otherQuote(quote) ? undefined : simpleEscapes[simple];
-    if (known === undefined) throw badData(`parse error: unknown escape sequence ${escape} in ${text}`);
-    return known;
-  });
+  const pieces: Uint8Array[] = [];
+  let at = 0;
+  for (const { index, 0: escape, ...groups } of body.matchAll(escapeForm)) {
+    const meant = meantBy(groups, quote);
+    if (meant === undefined) throw badData(`parse error: unknown escape sequence ${escape} in ${text}`);
+    pieces.push(Buffer.from(body.slice(at, index)), meant);
+    at = index + escape.length;
+  }
+  return Buffer.concat([...pieces, Buffer.from(body.slice(at))]).toString();
+}
+
+/** The bytes that an escape means. */
+function meantBy(groups: Readonly<Record<number, string | undefined>>, quote: string): Uint8Array | undefined {
+  const { 1: x, 2: u, 3: long, 4: octal, 5: simple } = groups;
+  const byte = x === undefined ? parseInt(octal ?? "", 8) : parseInt(x, 16);
+  if (byte <= 0xff) return Uint8Array.of(byte);
+  const code = parseInt(u ?? long ?? "", 16);
+  // no halves of a pair: they are no characters
+  if (code <= 0x10ffff && (code < 0xd800 || code > 0xdfff)) return Buffer.from(String.fromCodePoint(code));
+  const known = simple === undefined || simple === otherQuote(quote) ? undefined : simpleEscapes[simple];
+  return known === undefined ? undefined : Buffer.from(known);
 }
 
 function otherQuote(quote: string): string {

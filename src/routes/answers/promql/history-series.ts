@@ -10,6 +10,8 @@ import { RecordSeries } from "./record-series.ts";
 
 /** Records that are read at a time. */
 const recordsAtATime = 5000;
+/** No record is further from 1970, and the database has no instants of some that a query can name. */
+const instantMaxMs = 8e12;
 
 /** What to read for one or more selections of a query. */
 interface Reading {
@@ -26,8 +28,10 @@ export class HistorySeries implements SeriesSource {
   /** @throws PromqlError if the series have too many samples; StoreUnavailable, QueryTooCostly */
   async select(selections: readonly Selection[], work: Work): Promise<readonly (readonly SelectedSeries[])[]> {
     const readings = new Map<string, Reading>();
-    const makers = selections.map(({ matchers, fromMs, toMs }) => {
+    const makers = selections.map((selection) => {
+      const { matchers } = selection;
       const gpus = gpusOf(matchers);
+      const [fromMs, toMs] = [Math.max(-instantMaxMs, selection.fromMs), Math.min(instantMaxMs, selection.toMs)];
       const key = JSON.stringify([gpus, fromMs, toMs]);
       const reading = readings.get(key) ?? { gpus, fromMs, toMs, makers: [] };
       readings.set(key, reading);
@@ -35,7 +39,7 @@ export class HistorySeries implements SeriesSource {
       reading.makers.push(maker);
       return maker;
     });
-    for (const reading of readings.values()) await this.read(reading, work);
+    for (const reading of readings.values()) if (reading.fromMs <= reading.toMs) await this.read(reading, work);
     return makers.map((maker) => maker.series());
   }
 
