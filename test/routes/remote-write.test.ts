@@ -228,6 +228,22 @@ test("a type in other letters, with a space, in quotes, and 1.0 by its name, is 
   }
 });
 
+test.each(protocols)(
+  "version %s: a series with a label that is not UTF-8 is rejected, the others are taken",
+  async (protocol) => {
+    const message = messageFor(protocol, [
+      of("DCGM_FI_DEV_GPU_TEMP", 0, 61, { note: "mark" }),
+      of("DCGM_FI_DEV_GPU_TEMP", 1, 62, { note: "a \ufffd that was sent" }),
+    ]);
+    const at = Buffer.from(message).indexOf("mark");
+    message.set([0xff, 0xfe], at);
+    const { status, text } = await send(packed(message), headersFor(protocol));
+    expect([status, text.includes("is not UTF-8.")]).toEqual([400, true]);
+    expect(await outcomes()).toMatchObject({ stored: 1, rejected: 1 });
+    expect(await stored()).toMatchObject([{ uuid: uuid(1), temperature: 62 }]);
+  },
+);
+
 /** A block of snappy that says that its content is longer or shorter than it is. */
 function otherLength(block: Uint8Array, difference: number): Uint8Array {
   const bytes = Uint8Array.from(block);

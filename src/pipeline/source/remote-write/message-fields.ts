@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { UnusablePush } from "../push.ts";
 
@@ -115,7 +116,9 @@ export class MessageFields {
   }
 }
 
-/** Short texts are decoded several times as fast as by TextDecoder. */
+/** Short texts are decoded several times as fast as by TextDecoder. Bytes that are no UTF-8 become halves of pairs, so that the text is not
+ *  well formed. */
 function decodeText(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
+  return text.includes("\ufffd") && !isUtf8(bytes) ? text.replaceAll("\ufffd", "\ud800") : text;
 }

@@ -91,6 +91,8 @@ export class SeriesBatches {
     if (dialectOfName(series.name) === undefined || !namesGpu(series.labels)) {
       return counts.add("no_gpu", series.samples.length);
     }
+    const wrong = notUtf8(series.labels);
+    if (wrong !== undefined) return this.reject(series, index, wrong);
     counts.add("stale", stale);
     if (samples.length > 0) this.addToTarget({ ...series, samples }, index);
   }
@@ -159,12 +161,19 @@ function namesGpu(labels: readonly Label[]): boolean {
   return identities.some((identity) => labelOf(labels, identity) !== "");
 }
 
+function notUtf8(labels: readonly Label[]): FieldError | undefined {
+  const found = labels.find((label) => label.some((text) => !text.isWellFormed()));
+  if (found === undefined) return undefined;
+  const [field, value] = [found[0].toWellFormed(), found[1].toWellFormed()];
+  return { reason: "invalid_field", field, value, message: `The label ${JSON.stringify(field)} is not UTF-8.` };
+}
+
 /** A sample that was rejected, as a line of an exposition has it. */
 function rejectionOf(
   { series, value, timestampMs, line, byte }: CollectedSample,
   { reason, field, value: wrong, message }: FieldError,
 ): RejectedInput {
-  const labels = series.labels.map(([name, text]) => `${name}=${JSON.stringify(text)}`).join();
+  const labels = series.labels.map(([name, text]) => `${name}=${JSON.stringify(text)}`.toWellFormed()).join();
   const raw = cutText(shown(`${series.name}{${labels}} ${value} ${timestampMs ?? ""}`), rawMaxLength);
   const cut = (text: string): string => cutText(shown(text), valueMaxLength);
   return { line, byte, reason, field: cut(field), value: cut(wrong), message, raw };
