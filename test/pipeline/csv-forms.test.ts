@@ -143,18 +143,61 @@ test("a comma in a number is refused in a file with commas, and so is a separato
   expect(thousands.rejected.map(({ reason, value }) => [reason, value])).toEqual([["invalid_value", "1.234,5"]]);
 });
 
-test("a point before three digits is not read as a decimal point in a row with decimal commas, and is in others", async () => {
-  const rows = [
+const valueRows = (rows: readonly (readonly [string, string])[]) => rows.map((row) => [...cells.slice(0, 4), ...row]);
+const rejectedIn = async (text: string): Promise<readonly (readonly [number, string])[]> =>
+  (await readText(folder, text)).rejected.map(({ line, value }) => [line, value] as const);
+
+test.each([";", "\t", "|"])(
+  "between %p, numbers that may have separators of thousands are refused where the others have the other sign",
+  async (delimiter) => {
+    const commas: [string, string][] = [
+      ["85,5", "1"],
+      ["85", "1.410"],
+      ["85,5", "0.410"],
+      ["85,5", "1,410"],
+      ["40.960", "1"],
+    ];
+    expect(await rejectedIn(table(delimiter, valueRows(commas)))).toEqual([
+      [3, "1.410"],
+      [6, "40.960"],
+    ]);
+    const points: [string, string][] = [
+      ["85.5", "1"],
+      ["85", "1.410"],
+      ["85", "40,960"],
+    ];
+    expect(await rejectedIn(table(delimiter, valueRows(points)))).toEqual([[4, "40,960"]]);
+  },
+);
+
+test("if the first numbers have both signs, none that may have separators of thousands is read; if they have neither, all are", async () => {
+  const both: [string, string][] = [
     ["85,5", "1.410"],
     ["85.5", "1.410"],
-    ["85", "1.410"],
-    ["85,5", "0.410"],
-    ["85,5", "1,410"],
-  ].map((row) => [...cells.slice(0, 4), ...row]);
-  const { rejected } = await readText(folder, table(";", rows));
-  expect(rejected.map(({ line, field, value }) => [line, field, value])).toEqual([[2, "power_draw", "1.410"]]);
+    ["85.5", "40,960"],
+    ["85.5", "1.5"],
+  ];
+  expect(await rejectedIn(table(";", valueRows(both)))).toEqual([
+    [2, "1.410"],
+    [3, "1.410"],
+    [4, "40,960"],
+  ]);
+  expect(await rejectedIn(table(";", valueRows([["85", "1.410"]])))).toEqual([]);
+  expect(await rejectedIn(table(";", valueRows([["1,410", "1.410"]])))).toEqual([[2, "1.410"]]);
   const logged = [["2026-03-01 12:00:00,250", ...cells.slice(1, 4), "85", "1.410"]];
-  expect((await readText(folder, table(";", logged))).rejected).toEqual([]);
+  expect(await rejectedIn(table(";", logged))).toEqual([]);
+});
+
+test("in the long form, the sign of one row decides for the others", async () => {
+  const row = (metric: string, value: string) => `2026-03-01T12:00:00Z;${metric};0;GPU-1;n1;${value}`;
+  const text = [
+    "timestamp;metric_name;gpu_id;uuid;hostname;value",
+    ...[row("DCGM_FI_DEV_POWER_USAGE", "312,5"), row("DCGM_FI_DEV_FB_USED", "40.960"), row("own_metric", "1.312")],
+  ].join("\n");
+  expect(await rejectedIn(text)).toEqual([
+    [3, "40.960"],
+    [4, "1.312"],
+  ]);
 });
 
 test("chunks of any size give the same rows and lines, with CR alone, semicolons and comments", async () => {

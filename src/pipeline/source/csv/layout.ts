@@ -7,6 +7,7 @@ import { labelFields, labelSpellings, metrics } from "../../../domain/metrics.ts
 import { seriesLabels } from "../../../domain/series.ts";
 import { quoted } from "../../../domain/cut-text.ts";
 import { columnsOfLabels } from "../labels/labels.ts";
+import type { DecimalSign } from "./decimal-sign.ts";
 import { meantNames } from "./meant-names.ts";
 import { isAbout, namedSeries, type NamedSeries } from "../labels/series-labels.ts";
 import { isRowNumber, spellingWithUnit, withOurNames } from "./header-names.ts";
@@ -42,8 +43,8 @@ interface AnyLayout extends IdentityColumns {
   readonly smi: SmiTable | undefined;
   /** The host of rows whose host has no name; undefined if they are rejected. */
   readonly defaultHostname: string | undefined;
-  /** True if a comma in a number is its decimal point. */
-  readonly hasDecimalCommas: boolean;
+  /** With `comma` and `either`, a comma in a number is its decimal point. */
+  readonly decimalSign: DecimalSign;
 }
 
 /** A row is one metric of one GPU at one instant, as in a table of dcgm-exporter's metrics. */
@@ -174,7 +175,7 @@ function longLayout(header: readonly string[], path: string): LongLayout {
   const [metricName, value] = [columns.take(["metric_name"]), columns.take(["value"])];
   const labelColumns = columns.takeAll(labelOfColumn(seriesLabels), "name");
   const ignoredColumns = columns.rest().map(({ name }) => name);
-  const other = { smi: columns.smi, defaultHostname: undefined, hasDecimalCommas: false };
+  const other = { smi: columns.smi, defaultHostname: undefined, decimalSign: "point" as const };
   return { form: "long", header, ...identity, metricName, value, labelColumns, ignoredColumns, ...other };
 }
 
@@ -196,7 +197,7 @@ function wideLayout(header: readonly string[], path: string): WideLayout {
     rest.filter((other) => other.name === name).length === 1;
   const customColumns = rest.filter(isUsable).map((column) => ({ ...column, series: namedSeries(column.name) }));
   const ignoredColumns = rest.filter((column) => !isUsable(column)).map(({ name }) => name);
-  const other = { smi: columns.smi, defaultHostname: undefined, hasDecimalCommas: false };
+  const other = { smi: columns.smi, defaultHostname: undefined, decimalSign: "point" as const };
   return { form: "wide", header, ...identity, metricColumns, labelColumns, customColumns, ignoredColumns, ...other };
 }
 

@@ -5,6 +5,7 @@ import type { SeenFile } from "../file/file-look.ts";
 import { type CsvForm, translationOf, writtenText } from "./csv-form.ts";
 import { csvFields } from "./csv-fields.ts";
 import { readHead } from "./csv-head.ts";
+import { type DecimalSign, decimalSignBytes, decimalSignOf } from "./decimal-sign.ts";
 import { FileWindow } from "./file-window.ts";
 import { detectLayout, type Layout } from "./layout.ts";
 import { RowSplitter } from "./row-splitter.ts";
@@ -39,8 +40,9 @@ export async function openCsv(seen: SeenFile, { chunkBytes, needsHost }: CsvOpen
     const translated = new FileWindow({ ...window, fromOffset, translate: translationOf(form) });
     const header = await readHeader(translated, path, head.header);
     const names = header.names.map((name) => writtenText(name, form.delimiter));
-    const layout = { ...detectLayout(names, path, needsHost), hasDecimalCommas: form.delimiter === ";" };
-    return { layout, form, start: header.next, seen };
+    const detected = detectLayout(names, path, needsHost);
+    const decimalSign = await signOf(translated, header.next.offset, { form, layout: detected });
+    return { layout: { ...detected, decimalSign }, form, start: header.next, seen };
   } finally {
     await file.close();
   }
@@ -60,6 +62,28 @@ async function readHeader(
   const names = row.kind === "regular" && isText(bytes) ? csvFields(bytes)?.[0] : undefined;
   if (names !== undefined) return { names, next: { offset: row.next, line: at.line + row.lines } };
   throw new UnusableSource(`${path} does not begin with a header line of UTF-8 text; save it as CSV in UTF-8.`);
+}
+
+/** The decimal sign of the rows. Only semicolons make a comma likely that the first rows do not show. */
+async function signOf(
+  window: FileWindow,
+  fromOffset: number,
+  { form: { delimiter }, layout }: { readonly form: CsvForm; readonly layout: Layout },
+): Promise<DecimalSign> {
+  if (delimiter === ",") return "point";
+  const rows = (await firstRows(window, fromOffset)).map((row) => row.map((cell) => writtenText(cell, delimiter)));
+  const sign = decimalSignOf(rows, layout);
+  return sign === "either" && delimiter !== ";" ? "point" : sign;
+}
+
+/** The cells of the rows in the first bytes, except those of rows with quotes. */
+async function firstRows(window: FileWindow, fromOffset: number): Promise<string[][]> {
+  const toOffset = fromOffset + decimalSignBytes;
+  while (!window.atEnd && window.offset + window.bytes.length < toOffset) await window.advance(fromOffset);
+  const bytes = window.bytes.subarray(fromOffset - window.offset, toOffset - window.offset);
+  const lines = bytes.toString("latin1").split("\n");
+  const isWhole = window.atEnd && bytes.length < decimalSignBytes;
+  return (isWhole ? lines : lines.slice(0, -1)).filter((line) => !line.includes('"')).map((line) => line.split(","));
 }
 
 function isText(bytes: Buffer): boolean {

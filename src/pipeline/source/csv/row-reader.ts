@@ -8,6 +8,7 @@ import { meansNoValue } from "../../../domain/value.ts";
 import type { GpuCache } from "../labels/gpu-cache.ts";
 import { attributeText } from "../labels/labels.ts";
 import { type CustomColumn, type Layout, type LongLayout, type WideLayout } from "./layout.ts";
+import { valueColumnsOf } from "./decimal-sign.ts";
 import { isSameHeader } from "./header-rows.ts";
 import { type FieldError, invalidText, missingField } from "../../../domain/field-rules.ts";
 import { otherHeader, type Rejections, type RowPlace, wrongColumnCount } from "./rejections.ts";
@@ -22,6 +23,7 @@ import { readValue } from "../../../domain/value-text.ts";
 const decimalComma = /^([^.,]*),(\d[^.,]*)$/;
 /** A number that is another one if its points are separators of thousands. */
 const perhapsThousands = /^\s*[+-]?[1-9]\d{0,2}(?:\.\d{3})+\s*$/;
+const commaThousands = /^\s*[+-]?[1-9]\d{0,2}(?:,\d{3})+\s*$/;
 const noColumns: ReadonlySet<number> = new Set();
 
 /** The parts that a RowReader works with. */
@@ -63,7 +65,7 @@ export class RowReader {
   constructor(private readonly parts: RowReaderParts) {
     this.identities = new RowIdentityReader(parts.layout, parts.gpus);
     this.recorder = new SampleRecorder(parts.builder);
-    this.numberColumns = parts.layout.hasDecimalCommas ? numberColumnsOf(parts.layout) : undefined;
+    this.numberColumns = parts.layout.decimalSign === "point" ? undefined : numberColumnsOf(parts.layout);
   }
 
   /** @param occupants workloads that hold the device of a wide row, besides the one that its cells name
@@ -94,19 +96,27 @@ export class RowReader {
     return undefined;
   }
 
-  /** The cells with decimal points instead of decimal commas. A row with a decimal comma is not read as if it had points, too. */
+  /** The cells with decimal points instead of decimal commas. A number that may have separators of thousands, because the file or the row has
+   *  the other sign, is not read. */
   private withPoints(fields: readonly string[]): readonly string[] {
     const { numberColumns } = this;
     if (numberColumns === undefined) return fields;
-    const { timestamp } = this.parts.layout;
-    // loggers write a time with a comma and numbers with points
-    const hasComma = [...numberColumns].some(
-      (column) => column !== timestamp && decimalComma.test(fields[column] ?? ""),
+    this.ambiguous = this.ambiguousIn(fields);
+    return fields.map((text, column) =>
+      numberColumns.has(column) && !this.ambiguous.has(column) ? text.replace(decimalComma, "$1.$2") : text,
     );
-    this.ambiguous = hasComma
-      ? new Set([...numberColumns].filter((column) => perhapsThousands.test(fields[column] ?? "")))
-      : noColumns;
-    return fields.map((text, column) => (numberColumns.has(column) ? text.replace(decimalComma, "$1.$2") : text));
+  }
+
+  private ambiguousIn(fields: readonly string[]): ReadonlySet<number> {
+    const { layout } = this.parts;
+    // loggers write a time with a comma and numbers with points
+    const columns = [...valueColumnsOf(layout)];
+    const cellsLike = (form: RegExp): number[] => columns.filter((column) => form.test(fields[column] ?? ""));
+    const [points, commas] = [cellsLike(perhapsThousands), cellsLike(commaThousands)];
+    if (points.length + commas.length === 0) return noColumns;
+    if (layout.decimalSign === "mixed") return new Set([...points, ...commas]);
+    if (layout.decimalSign === "comma" || cellsLike(decimalComma).length > 0) return new Set(points);
+    return noColumns;
   }
 
   /** Counts a row and rejects it as a whole. */
@@ -168,10 +178,18 @@ export class RowReader {
    *  @returns whether the cell has a value */
   private addCustom(row: IdentifiedRow, { column, name }: Pick<CustomColumn, "column" | "name">, cell: Cell): boolean {
     const { layout, onUnread } = this.parts;
+    if (this.ambiguous.has(column)) return this.rejectAmbiguous(row, column, cell.text);
     const value = readValue(cell.metric, cell.text);
     if (typeof value === "number") this.add(row, layout.header[column] ?? "", { ...cell, value });
     else if (value !== "missing") onUnread(name);
     return typeof value === "number";
+  }
+
+  private rejectAmbiguous(row: IdentifiedRow, column: number, text: string): false {
+    const { rejections, layout } = this.parts;
+    const field = layout.header[column] ?? "";
+    rejections.add(row.place, { reason: "invalid_value", field, value: text, message: ambiguousText(text) });
+    return false;
   }
 
   /** Adds the value of a cell, or counts it as missing, or rejects it.
@@ -179,10 +197,7 @@ export class RowReader {
   private addValue(row: IdentifiedRow, column: number, { metric, labels, spelling, text }: Cell): boolean {
     const { builder, rejections, layout } = this.parts;
     const field = layout.header[column] ?? "";
-    if (this.ambiguous.has(column)) {
-      rejections.add(row.place, { reason: "invalid_value", field, value: text, message: ambiguousText(text) });
-      return false;
-    }
+    if (this.ambiguous.has(column)) return this.rejectAmbiguous(row, column, text);
     const value = readMeasuredValue(spelling ?? metric, text);
     if (value === "missing") builder.count("missing");
     else if (typeof value === "number") this.add(row, field, { metric, labels, value });
@@ -212,7 +227,7 @@ export class RowReader {
 
 function ambiguousText(text: string): string {
   return (
-    `The value ${JSON.stringify(text.trim())} has a point in a row whose numbers have decimal commas: ` +
+    `The value ${JSON.stringify(text.trim())} may have a separator of thousands: other numbers have the other decimal sign; ` +
     "write it without separators of thousands."
   );
 }
@@ -220,9 +235,7 @@ function ambiguousText(text: string): string {
 /** The columns in which a comma is a decimal point. */
 function numberColumnsOf(layout: Layout): ReadonlySet<number> {
   const { timestamp, gpuId } = layout;
-  if (layout.form === "long") return new Set([timestamp, gpuId, layout.value]);
-  const values = [...layout.metricColumns, ...layout.customColumns].map(({ column }) => column);
-  return new Set([timestamp, gpuId, ...values]);
+  return new Set([timestamp, gpuId, ...valueColumnsOf(layout)]);
 }
 
 interface Cell extends NamedSeries {
