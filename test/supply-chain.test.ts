@@ -93,7 +93,7 @@ test("every image that we build on or start is one version", () => {
     services: Record<string, { image?: string; build?: unknown }>;
   };
   const started = Object.values(services).flatMap(({ image, build }) => (build === undefined ? (image ?? "none") : []));
-  expect([new Set(bases).size, started.length]).toEqual([2, 3]);
+  expect([new Set(bases).size, started.length]).toEqual([2, 4]);
   expect([...bases, ...started].filter((image) => !/^docker\.io\/\S+:v?\d+\.\d+/.test(image ?? ""))).toEqual([]);
   expect(bases[0]).toBe(`docker.io/oven/bun:${packageManager.slice("bun@".length)}-slim`);
 });

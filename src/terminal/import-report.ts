@@ -110,7 +110,7 @@ function ownColumnLines(columns: readonly string[]): string[] {
   if (columns.length === 0) return [];
   const more = columns.length - ownColumnsMax;
   return [
-    "  not in the catalogue, stored under their own names:",
+    "  not in the catalogue, numbers stored under their own names:",
     ...columns.slice(0, ownColumnsMax).map((column) => `    ${column}`),
     ...(more > 0 ? [`    and ${more} more`] : []),
   ];

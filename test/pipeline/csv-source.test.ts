@@ -196,7 +196,7 @@ test("columns that become metrics outside the catalogue are named, with the metr
   const source = await openCsvSource(path);
   expect(source.ownColumns).toEqual([
     '"memory_used [MB]" (memory.used is read in MiB or GiB or TiB, not in MB)',
-    '"gpu_utilisation" (did you mean gpu_utilization?)',
+    '"gpu_utilisation" (did you mean gpu_utilization, in percent?)',
     '"fan_rpm"',
   ]);
 });

@@ -15,22 +15,25 @@ export interface Summary {
   readonly newestAtMs: number | undefined;
 }
 
-/** A MIG instance counts as a device; power and temperature are those of GPUs, of which an instance may repeat them. */
+/** A MIG instance counts as a device; power and temperature are those of GPUs, of which an instance may repeat them. Stale devices count in
+ *  no figure, unless all are stale: an import of old files shows what it has. */
 export function summaryOf(devices: readonly Device[], nowMs: number): Summary {
   const hosts = new Map<string, Set<string>>();
   const [power, temperature] = [new Figure(), new Figure()];
-  let [busy, stale, newestAtMs] = [0, 0, -Infinity];
+  const stale = new Set(devices.filter((device) => isStale(device, nowMs)));
+  const isLive = stale.size < devices.length;
+  let [busy, newestAtMs] = [0, -Infinity];
   for (const device of devices) {
     hostsOf(hosts, device.cluster).add(device.host);
-    if ((device.utilization ?? 0) >= busyPercent) busy += 1;
-    if (isStale(device, nowMs)) stale += 1;
     newestAtMs = Math.max(newestAtMs, device.atMs);
+    if (isLive && stale.has(device)) continue;
+    if ((device.utilization ?? 0) >= busyPercent) busy += 1;
     if (device.parentUuid !== undefined) continue;
     power.add(device.watts);
     temperature.add(device.temperature);
   }
   return {
-    ...{ devices: devices.length, busy, stale },
+    ...{ devices: devices.length, busy, stale: stale.size },
     hosts: [...hosts.values()].reduce((sum, { size }) => sum + size, 0),
     watts: power.count === 0 ? undefined : power.sum,
     meanTemperature: temperature.count === 0 ? undefined : temperature.sum / temperature.count,

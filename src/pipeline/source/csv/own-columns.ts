@@ -7,9 +7,12 @@ import { partsOf } from "./header-names.ts";
 import { type Layout, normalName } from "./layout.ts";
 
 /** The columns of a wide file that become metrics outside the catalogue, for a message: each with the metric of the catalogue that may
- *  have been meant. */
-export function ownColumnsOf(layout: Layout): readonly string[] {
-  return layout.form === "wide" ? layout.customColumns.map(({ name }) => `${quoted(name)}${hintFor(name)}`) : [];
+ *  have been meant.
+ *  @param unread columns whose cells are no numbers */
+export function ownColumnsOf(layout: Layout, unread: ReadonlySet<string>): readonly string[] {
+  if (layout.form === "long") return [];
+  const read = layout.customColumns.filter(({ name }) => !unread.has(name));
+  return read.map(({ name }) => `${quoted(name)}${hintFor(name)}`);
 }
 
 function hintFor(columnName: string): string {
@@ -21,5 +24,7 @@ function hintFor(columnName: string): string {
     return ` (${spelling.name} is read in ${unitsFor(metric.unit) || metric.unit}, not in ${unit})`;
   }
   const [near] = similarNames(name, metricSpellings);
-  return near === undefined ? "" : ` (did you mean ${near}?)`;
+  if (near === undefined) return "";
+  const { unit: unitOfNear = "" } = metrics[spellings.find((each) => each.name === near)?.metricIndex ?? -1] ?? {};
+  return ` (did you mean ${near}${unitOfNear === "" ? "" : `, in ${unitOfNear}`}?)`;
 }
