@@ -90,7 +90,8 @@ export function uploadServices({ client, store }: OpenStore, shared: SharedParts
   });
   const noError = (): undefined => undefined;
   return [
-    new Streamer({ name: "uploads", stream, publisher, retries, sourceError: noError, log }),
+    // a statement that it waits for must not hold up the collector of the same process
+    new Streamer({ name: "uploads", stream, publisher, retries, sourceError: noError, isUpkeep: true, log }),
     new UploadUpkeep({ uploads, clock, log }),
   ];
 }

@@ -14,14 +14,19 @@ export interface StreamerOptions {
   readonly sourceError: () => string | undefined;
   /** Returns what people should know about the source though it gives telemetry; absent: nothing. */
   readonly sourceActivity?: () => string | undefined;
+  /** True: the others do not wait for its stop. What it has not published is read again. */
+  readonly isUpkeep?: boolean;
   readonly log: Logger;
 }
 
 /** Streams one of a process's sources into the queue. After a stop, another streamer or the next start continues the source. If the
  *  source fails, `error()` returns the reason, and a restart continues the source. */
 export class Streamer extends BaseService {
+  override readonly isUpkeep: boolean;
+
   constructor(private readonly options: StreamerOptions) {
     super(options.name, options.log);
+    this.isUpkeep = options.isUpkeep ?? false;
   }
 
   override error(): string | undefined {
