@@ -42,7 +42,9 @@ Next, in another terminal:
 test("a report names the columns that became metrics outside the catalogue, and says if a file has no rows", () => {
   const ownColumns = ['"memory_used [MB]" (memory_used is read in MiB, not in MB)', ...Array<string>(25).fill('"x"')];
   const text = importReportText({ ...report, thisRun: figures, inAll: figures, ownColumns });
-  expect(text).toContain(`  not in the catalogue, numbers stored under their own names:\n    ${ownColumns[0]}\n    "x"\n`);
+  expect(text).toContain(
+    `  not in the catalogue, numbers stored under their own names:\n    ${ownColumns[0]}\n    "x"\n`,
+  );
   expect(text).toContain('    "x"\n    and 6 more\n');
   const empty = { ...emptyFigures() };
   expect(importReportText({ ...report, thisRun: empty, inAll: empty })).toStartWith(
