@@ -20,6 +20,12 @@ export interface ImportMonitorOptions {
   readonly print: (text: string) => void;
 }
 
+const nothing = (): void => undefined;
+
+function terminalOf(bar: SingleBar): object {
+  return (bar as unknown as { readonly terminal: object }).terminal;
+}
+
 const nothingPublished = { messages: 0, rows: 0, samples: 0, missing: 0 };
 
 /** Shows the import of a file: a progress bar, then a table when the queue is empty. In a process without a store, it
@@ -49,6 +55,8 @@ export class ImportMonitor {
       noTTYOutput: true,
       notTTYSchedule: 5000,
     });
+    // at its end, the bar would return to where it began, which is another line once the log has written one
+    Object.assign(terminalOf(this.bar), { cursorSave: nothing, cursorRestore: nothing });
   }
 
   /** The listener through which the monitor receives the pipeline's events. */

@@ -70,18 +70,22 @@ export interface ImportReport {
   readonly next: readonly string[];
 }
 
+/** With two columns of values, a line fits a terminal of 60 columns. */
+const labelWidth = 28;
+const valueWidth = 14;
+
 /** The table that is printed after an import. */
 export function importReportText(report: ImportReport): string {
   const { description, thisRun, inAll, seconds, absentBytes, deadLetters, unreadColumns, ownColumns, next } = report;
   const isPartial = thisRun.rows !== inAll.rows;
   const line = (label: string, value: number, total: number): string =>
-    `  ${label.padEnd(34)}${grouped(isPartial ? value : total).padStart(14)}${isPartial ? grouped(total).padStart(16) : ""}`;
+    `  ${label.padEnd(labelWidth)}${grouped(isPartial ? value : total).padStart(valueWidth)}${isPartial ? grouped(total).padStart(valueWidth) : ""}`;
   const reasons = Object.entries(inAll.rejected) as [RejectReason, number][];
   const sum = (rejected: ImportFigures["rejected"]): number => Object.values(rejected).reduce((a, b) => a + b, 0);
   return [
     "",
     titleOf(description, { thisRun, inAll, absentBytes }),
-    ...(isPartial ? [`  ${"".padEnd(34)}${"this run".padStart(14)}${"in all".padStart(16)}`] : []),
+    ...(isPartial ? [`  ${"".padEnd(labelWidth)}${"this run".padStart(valueWidth)}${"in all".padStart(valueWidth)}`] : []),
     line("rows read", thisRun.rows, inAll.rows),
     line("samples", thisRun.samples, inAll.samples),
     line("records stored", thisRun.recordsStored, inAll.recordsStored),
@@ -96,8 +100,8 @@ export function importReportText(report: ImportReport): string {
     ...(deadLetters > 0 ? [line("dead letters", deadLetters, deadLetters)] : []),
     ...(unreadColumns.length > 0 ? [`  columns not read: ${unreadColumns.map(quoted).join(", ")}`] : []),
     ...ownColumnLines(ownColumns),
-    `  ${"seconds".padEnd(34)}${seconds.toFixed(2).padStart(14)}`,
-    `  ${"samples/s".padEnd(34)}${grouped(Math.round(thisRun.samples / Math.max(seconds, 0.001))).padStart(14)}`,
+    `  ${"seconds".padEnd(labelWidth)}${seconds.toFixed(2).padStart(valueWidth)}`,
+    `  ${"samples/s".padEnd(labelWidth)}${grouped(Math.round(thisRun.samples / Math.max(seconds, 0.001))).padStart(valueWidth)}`,
     ...(absentBytes > 0 ? [absentText] : []),
     ...(next.length > 0 ? ["", "Next, in another terminal:", ...next.map((command) => `  ${command}`)] : []),
     "",

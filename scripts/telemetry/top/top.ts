@@ -16,13 +16,15 @@ export interface TopOptions extends Filters {
   readonly count?: number;
 }
 
-/** Shows the fleet, again and again: on a terminal as a full screen, otherwise as plain lines or JSON. Ends after `count`
+/** Shows the fleet, again and again: on a terminal as a full screen, which leaves nothing behind, otherwise, and if it is asked for once, as
+ *  plain lines or JSON. Ends after `count`
  *  screens, or when the user leaves.
  *  @throws GatewayError, GatewayUnreachable at the start; SubscriptionRefused */
 export async function top(output: Output, options: TopOptions): Promise<void> {
   const fleet = new Fleet();
   const feed = await Feed.open(output, options, fleet);
-  const isScreen = process.stdout.isTTY && process.env.TERM !== "dumb" && !output.asJson;
+  const isSingle = options.count === 1;
+  const isScreen = process.stdout.isTTY && process.env.TERM !== "dumb" && !output.asJson && !isSingle;
   const ended = Promise.withResolvers<void>();
   feed.ended.catch(ended.reject);
   const started = (isScreen ? startScreen : startRounds)({ output, options, fleet, feed, end: ended.resolve });

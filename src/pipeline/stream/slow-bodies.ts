@@ -1,8 +1,8 @@
 import type { Clock } from "../../kit/clock.ts";
 import type { Turn } from "../../kit/fair-turns.ts";
 import { endsWithin } from "../../kit/within.ts";
-import { receivedFrom } from "../source/push/body-bytes.ts";
 import { type BodyChunks, PushRefused } from "../source/push.ts";
+import { receivedFrom } from "../source/received-body.ts";
 
 export interface SlowBodiesOptions {
   /** How many bodies wait for their senders at a time, of all clients and of one. */

@@ -8,6 +8,7 @@ import { graphqlError } from "../graphql-kit/graphql-errors.ts";
 
 const answerType = "application/graphql-response+json; charset=utf-8";
 
+const resultTypes = ["application/graphql-response+json", "application/json"];
 const bodyTypes = ["application/json", "application/graphql"];
 
 /** The media type of a body in lower case, without parameters.
@@ -87,8 +88,10 @@ function unsupported(type: string): string {
 /** The answer to a client that accepts none of the formats of a result.
  *  @param empty Yoga's answer, which names the formats in a header */
 function notAcceptable({ headers }: Response): Response {
-  const available = [...new Set((headers.get("accept") ?? "").split(", ").map((each) => each.split(";")[0] ?? ""))];
-  return refusal(406, `The Accept header allows no format of this result; available: ${available.join(", ")}`);
+  const named = (headers.get("accept") ?? "").split(", ").map((each) => each.split(";")[0] ?? "");
+  // Yoga names none if it knows the type, but not its parameters
+  const available = new Set(named.every((each) => each === "") ? resultTypes : named);
+  return refusal(406, `The Accept header allows no format of this result; available: ${[...available].join(", ")}`);
 }
 
 function refusal(status: 406 | 415, message: string): Response {

@@ -1,4 +1,4 @@
-import { receivedFrom } from "../../../src/pipeline/source/push/body-bytes.ts";
+import { receivedFrom } from "../../../src/pipeline/source/received-body.ts";
 import { afterEach, expect, test } from "bun:test";
 import type { ExporterDialect } from "../../../dev/exporters/exporter-dialect.ts";
 import { serveExporters } from "../../../dev/exporters/serve-exporters.ts";

@@ -10,6 +10,9 @@ export interface CsvForm {
 export const delimiters = [",", ";", "\t", "|"] as const;
 export type Delimiter = (typeof delimiters)[number];
 
+/** What separates the decimals of a file's numbers. `either`: its first rows do not show it; `mixed`: they show both. */
+export type DecimalSign = "point" | "comma" | "either" | "mixed";
+
 /** The form of nearly all files. */
 export const usualForm: CsvForm = { delimiter: ",", hasCarriageReturns: false };
 

@@ -1,7 +1,5 @@
+import type { DecimalSign } from "./csv-form.ts";
 import type { Layout } from "./layout.ts";
-
-/** What separates the decimals of a file's numbers. `either`: its first rows do not show it; `mixed`: they show both. */
-export type DecimalSign = "point" | "comma" | "either" | "mixed";
 
 /** A number that is none with separators of thousands, because they stand before three digits. */
 const withComma = /^\s*[+-]?\d+,(?:\d{1,2}|\d{4,})\s*$/;

@@ -7,7 +7,7 @@ import { labelFields, labelSpellings, metrics } from "../../../domain/metrics.ts
 import { seriesLabels } from "../../../domain/series.ts";
 import { quoted } from "../../../domain/cut-text.ts";
 import { columnsOfLabels } from "../labels/labels.ts";
-import type { DecimalSign } from "./decimal-sign.ts";
+import type { DecimalSign } from "./csv-form.ts";
 import { meantNames } from "./meant-names.ts";
 import { isAbout, namedSeries, type NamedSeries } from "../labels/series-labels.ts";
 import { isRowNumber, spellingWithUnit, withOurNames } from "./header-names.ts";

@@ -1,5 +1,5 @@
 import type { Clock } from "../../../kit/clock.ts";
-import { receivedFrom } from "../push/body-bytes.ts";
+import { receivedFrom } from "../received-body.ts";
 import type { SentContent, SentFile } from "../upload.ts";
 import { formFile } from "./form-file.ts";
 
