@@ -83,6 +83,11 @@ beforeAll(async () => {
   const told = await ask(`faults/${encodeURIComponent(ended?.id ?? "")}/acknowledge`, "POST");
   expect(told).toMatchObject({ success: true });
   await until(async () => ((await sql`select 1 from faults where ended_at is not null`) as unknown[]).length > 0);
+  // a rate needs several scrapes since the first requests
+  const hasRates = { query: "count_over_time(up[5m]) > 8" };
+  await until(async () => JSON.stringify(await askPromql("prometheus", "query", hasRates)).includes("pipeline"), {
+    timeoutMs: 60_000,
+  });
 }, 300_000);
 afterAll(async () => {
   await sql.close();
