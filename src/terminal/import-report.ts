@@ -85,7 +85,9 @@ export function importReportText(report: ImportReport): string {
   return [
     "",
     titleOf(description, { thisRun, inAll, absentBytes }),
-    ...(isPartial ? [`  ${"".padEnd(labelWidth)}${"this run".padStart(valueWidth)}${"in all".padStart(valueWidth)}`] : []),
+    ...(isPartial
+      ? [`  ${"".padEnd(labelWidth)}${"this run".padStart(valueWidth)}${"in all".padStart(valueWidth)}`]
+      : []),
     line("rows read", thisRun.rows, inAll.rows),
     line("samples", thisRun.samples, inAll.samples),
     line("records stored", thisRun.recordsStored, inAll.recordsStored),
