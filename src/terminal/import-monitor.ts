@@ -51,6 +51,8 @@ export class ImportMonitor {
       barCompleteChar: "=",
       barIncompleteChar: ".",
       hideCursor: true,
+      // a narrow terminal cuts the bar, and wraps what the log writes meanwhile
+      linewrap: true,
       clearOnComplete: true,
       noTTYOutput: true,
       notTTYSchedule: 5000,
@@ -91,7 +93,7 @@ export class ImportMonitor {
     this.nextSteps = nextSteps;
   }
 
-  /** Removes the bar, and gives the terminal its cursor and its line wrap back. If an import is under way, says how far it has come. */
+  /** Removes the bar, and gives the terminal its cursor back. If an import is under way, says how far it has come. */
   stop(): void {
     this.isStopped = true;
     if (!this.bar.isActive) return;
