@@ -3,7 +3,8 @@ import { type Deadline, DeadlineExceeded, within } from "../kit/within.ts";
 import { StoreUnavailable, type TelemetryError } from "../domain/errors.ts";
 import type { SqlClient, SqlExecutor, SqlReads, SqlTransaction } from "./client.ts";
 import { PostgresConnection } from "./postgres-connection.ts";
-import { isDeadlock, isRefusal, isTimeout, translatePostgresError } from "./postgres-errors.ts";
+import { pastDeadlocks } from "./past-deadlocks.ts";
+import { isRefusal, isTimeout, translatePostgresError } from "./postgres-errors.ts";
 import { PostgresPool } from "./postgres-pool.ts";
 import { parsePostgresUrl, type PostgresUrl } from "./postgres-url.ts";
 import { isTemporaryLimit } from "./sqlstate.ts";
@@ -27,8 +28,6 @@ const statementTimeoutMs = 30_000;
  *  client's own limit of one statement. A call that exceeds its limit is abandoned, because the server may be frozen or cut
  *  off. */
 const extraMs = 10_000;
-/** A migration has the locks that it waits for after one or two deadlocks. */
-const deadlocksMax = 3;
 
 /** PostgreSQL or TimescaleDB, over a pool of connections that are opened as they are needed. A connection is used again only
  *  after a call that succeeded or whose data was refused. After any other error, the connection may be lost, may lead to a
@@ -114,16 +113,8 @@ export class PostgresClient implements SqlClient {
     return this.closing;
   }
 
-  /** Repeats a call that the server ended because of a deadlock, which undoes all of it: a migration locks several tables, and so does a
-   *  question. */
-  private async repeatedly<T>(use: (connection: PostgresConnection) => Promise<T>, left?: AbortSignal): Promise<T> {
-    for (let deadlocks = 0; ; deadlocks += 1) {
-      try {
-        return await this.onConnection(use, left);
-      } catch (error) {
-        if (!isDeadlock(error) || deadlocks === deadlocksMax) throw error;
-      }
-    }
+  private repeatedly<T>(use: (connection: PostgresConnection) => Promise<T>, left?: AbortSignal): Promise<T> {
+    return pastDeadlocks(() => this.onConnection(use, left));
   }
 
   /** @param left aborts when the call's result is not needed any more */

@@ -13,11 +13,11 @@ export interface OpenHours {
   readonly nowMs: number;
   /** Those that can be written: they are over, and no record has come for them for a while. The oldest first, at most a thousand. */
   readonly due: readonly number[];
-  /** How many of them are over. */
+  /** The number of hours that are over and not archived. */
   readonly over: number;
-  /** The first that is over; undefined if none is. */
+  /** The first hour that is over and not archived; undefined if there is no such hour. */
   readonly firstOver: number | undefined;
-  /** The first of all; undefined if there is none. */
+  /** The first hour that is not archived; undefined if all are. */
   readonly first: number | undefined;
 }
 
@@ -38,7 +38,7 @@ export interface ArchiveFilter {
 /** What the process that leads tells the others. */
 export interface ArchiveReport {
   readonly waitingHours: number;
-  /** The first of them, milliseconds since the epoch; undefined if there is none. */
+  /** The first hour that waits, milliseconds since the epoch; undefined if no hour waits. */
   readonly waitingFromMs: number | undefined;
   /** Undefined if nothing failed. */
   readonly failure: string | undefined;

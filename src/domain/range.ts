@@ -56,3 +56,8 @@ export function instantRange(sourceId: string, timeMs: number): SourceRange {
   const at: Position = { offset: timeMs, line: 0 };
   return { sourceId, from: at, to: at };
 }
+
+/** The bytes of ranges that do not overlap. */
+export function bytesIn(ranges: readonly Range[]): number {
+  return ranges.reduce((bytes, { from, to }) => bytes + to.offset - from.offset, 0);
+}

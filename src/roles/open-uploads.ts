@@ -1,9 +1,7 @@
 import type { Config } from "../config/parse-config.ts";
 import { uploadSourceId } from "../domain/upload.ts";
 import type { Service } from "../kit/service.ts";
-import { TokenBucket } from "../kit/token-bucket.ts";
 import { readUploadInstrument, receivedUploadInstruments } from "../pipeline/observe/upload-instruments.ts";
-import { payloadMaxBytes } from "../pipeline/queue/etcd/publish-groups.ts";
 import type { UploadIntake } from "../pipeline/source/upload.ts";
 import { sentContent } from "../pipeline/source/upload/sent-content.ts";
 import type { OpenStore } from "../pipeline/store/open-store.ts";
@@ -18,7 +16,6 @@ import type {
 import { EtcdAssignment } from "../pipeline/stream/assignment/etcd-assignment.ts";
 import { LocalAssignment } from "../pipeline/stream/assignment/local-assignment.ts";
 import type { RangeAssignment } from "../pipeline/stream/assignment/range-assignment.ts";
-import { BackPressure } from "../pipeline/stream/back-pressure.ts";
 import { BatchPublisher } from "../pipeline/stream/batch-publisher.ts";
 import { StreamRetries } from "../pipeline/stream/stream-retries.ts";
 import { Streamer } from "../pipeline/stream/streamer.ts";
@@ -27,6 +24,7 @@ import type { OpenedUpload } from "../pipeline/stream/uploads/upload-reading.ts"
 import { UploadStream } from "../pipeline/stream/uploads/upload-stream.ts";
 import { UploadUpkeep } from "../pipeline/upkeep/upload-upkeep.ts";
 import { batchMaxRows, importedBatchRows } from "./open-source.ts";
+import { publishingOf } from "./publishing.ts";
 import type { SharedParts } from "./shared-parts.ts";
 
 const mebibyte = 1024 * 1024;
@@ -79,7 +77,7 @@ export function openUploadIntake(
 export function uploadServices({ client, store }: OpenStore, shared: SharedParts): readonly Service[] {
   const { queue, clock, log, registry, tracing } = shared;
   const retries = new StreamRetries(shared);
-  const publisher = publisherOf(shared, retries);
+  const publisher = new BatchPublisher(publishingOf(shared, retries, importedBatchRows));
   const uploads = new SqlUploadStore(client);
   const stream = new UploadStream({
     ...{ publisher, retries, clock, log, tracing },
@@ -125,21 +123,6 @@ function assignmentOf(store: OpenStore["store"], shared: SharedParts): RangeAssi
   if (client === undefined) return new LocalAssignment(store, rangeBytes);
   // the id of the source names the cluster of an upload already
   return new EtcdAssignment({ client, topic, clusterId: "", clock, log, streamerId, leaseSeconds, rangeBytes });
-}
-
-function publisherOf({ config, etcd, queue, clock, listener }: SharedParts, retries: StreamRetries): BatchPublisher {
-  const { rateLimitSamplesPerSecond: tokensPerSecond, batchSize = importedBatchRows } = config;
-  const { queueCapacityMessages: capacity, queueLowMarkPercent, queueHighMarkPercent } = config;
-  return new BatchPublisher({
-    ...{ queue, clock, listener, retries },
-    bucket: new TokenBucket({ tokensPerSecond, burstTokens: Math.max(tokensPerSecond, batchSize), clock }),
-    backPressure: new BackPressure({
-      lowMessages: (capacity * queueLowMarkPercent) / 100,
-      highMessages: (capacity * queueHighMarkPercent) / 100,
-      clock,
-    }),
-    messageMaxBytes: etcd === undefined ? Infinity : payloadMaxBytes,
-  });
 }
 
 /** Takes no more bytes while the disk of an embedded store has no room: history is deleted to make some. */

@@ -1,6 +1,4 @@
 import { defaultBatchSize } from "../config/settings/input-settings.ts";
-import { TokenBucket } from "../kit/token-bucket.ts";
-import { payloadMaxBytes } from "../pipeline/queue/etcd/publish-groups.ts";
 import { EtcdRounds } from "../pipeline/source/csv/etcd-rounds.ts";
 import { EtcdAssignment } from "../pipeline/stream/assignment/etcd-assignment.ts";
 import { EtcdLiveAssignment } from "../pipeline/stream/assignment/etcd-live-assignment.ts";
@@ -11,7 +9,6 @@ import { localFileId } from "../pipeline/stream/assignment/local-file-ids.ts";
 import { LocalLiveAssignment } from "../pipeline/stream/assignment/local-live-assignment.ts";
 import type { RangeAssignment } from "../pipeline/stream/assignment/range-assignment.ts";
 import type { ChooseId } from "../pipeline/source/file-ids.ts";
-import { BackPressure } from "../pipeline/stream/back-pressure.ts";
 import { BatchPublisher, type BatchPublisherOptions } from "../pipeline/stream/batch-publisher.ts";
 import { LiveStream } from "../pipeline/stream/live-stream.ts";
 import { showPace } from "../pipeline/stream/pace-instrument.ts";
@@ -32,6 +29,7 @@ import { gapCounter } from "../pipeline/observe/gap-counter.ts";
 import { PositionUpkeep } from "../pipeline/stream/position-upkeep.ts";
 import { openInputs, type StreamedInput } from "./open-source.ts";
 import type { Role } from "./role.ts";
+import { publishingOf } from "./publishing.ts";
 import type { SharedParts } from "./shared-parts.ts";
 
 /** Reads sources and publishes them to the queue. */
@@ -42,7 +40,8 @@ export const streamer: Role = {
     const { config, log } = shared;
     const inputs = await openInputs(config, inputParts(shared));
     const retries = new StreamRetries(shared);
-    const publishing = publishingOf(shared, retries);
+    const publishing = publishingOf(shared, retries, defaultBatchSize);
+    showPace(publishing.backPressure, shared.registry);
     const publisher = new BatchPublisher(publishing);
     const streams: OpenStream[] = [];
     for (const input of inputs) {
@@ -174,28 +173,4 @@ async function openTargetAssignment(shared: SharedParts, retries: StreamRetries)
   if (etcd === undefined) return new LocalTargetAssignment({ store: (await store.open()).store, clock, retries });
   const { queueTopic: topic, queueLeaseSeconds: leaseSeconds } = config;
   return new EtcdTargetAssignment({ client: etcd, topic, clock, streamerId, leaseSeconds, retries });
-}
-
-function publishingOf(shared: SharedParts, retries: StreamRetries): BatchPublisherOptions {
-  const { config, etcd, queue, clock, listener } = shared;
-  const { rateLimitSamplesPerSecond: ratePerSecond, batchSize = defaultBatchSize } = config;
-  const bucket = new TokenBucket({
-    tokensPerSecond: ratePerSecond,
-    burstTokens: Math.max(ratePerSecond, batchSize),
-    clock,
-  });
-  const backPressure = backPressureOf(shared);
-  const messageMaxBytes = etcd === undefined ? Infinity : payloadMaxBytes;
-  return { queue, bucket, backPressure, messageMaxBytes, clock, listener, retries };
-}
-
-function backPressureOf({ config, clock, registry }: SharedParts): BackPressure {
-  const { queueCapacityMessages: capacity, queueLowMarkPercent, queueHighMarkPercent } = config;
-  const backPressure = new BackPressure({
-    lowMessages: (capacity * queueLowMarkPercent) / 100,
-    highMessages: (capacity * queueHighMarkPercent) / 100,
-    clock,
-  });
-  showPace(backPressure, registry);
-  return backPressure;
 }

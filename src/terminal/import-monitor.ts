@@ -1,7 +1,7 @@
 import { SingleBar } from "cli-progress";
 import type { Logger } from "pino";
 import type { Clock } from "../kit/clock.ts";
-import { gapsIn, type Range } from "../domain/range.ts";
+import { bytesIn, gapsIn, type Range } from "../domain/range.ts";
 import { type PipelineListener, silentListener } from "../pipeline/observe/pipeline-listener.ts";
 import type { Queue } from "../pipeline/queue/queue.ts";
 import type { ReplayableSource } from "../pipeline/source/source.ts";
@@ -175,10 +175,6 @@ export class ImportMonitor {
     const remaining = doneBytes === 0 ? "?" : durationText((leftBytes * elapsedMs) / doneBytes / 1000);
     return { rate: rate.toLocaleString("en-US"), remaining };
   }
-}
-
-function bytesIn(ranges: readonly Range[]): number {
-  return ranges.reduce((bytes, { from, to }) => bytes + to.offset - from.offset, 0);
 }
 
 function durationText(seconds: number): string {

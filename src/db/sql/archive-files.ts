@@ -1,6 +1,7 @@
 import type { ArchiveFilter, ListedArchiveFile } from "../../domain/archive.ts";
 import type { SqlExecutor } from "../client.ts";
 import { Conditions } from "./conditions.ts";
+import { epochMs } from "./epoch-ms.ts";
 
 /** The files of the archive, the newest hour first. */
 export function selectArchiveFiles(
@@ -15,8 +16,8 @@ export function selectArchiveFiles(
     conditions.addText(`(hour < ${instant} or hour = ${instant} and cluster_id collate "C" > ${cluster})`);
   }
   const text = `
-select extract(epoch from hour)::float8 * 1000 as hour, cluster_id as "clusterId", path, records::float8 as records,
-  bytes::float8 as bytes, sha256, extract(epoch from written_at)::float8 * 1000 as "writtenAtMs"
+select ${epochMs("hour")} as hour, cluster_id as "clusterId", path, records::float8 as records,
+  bytes::float8 as bytes, sha256, ${epochMs("written_at")} as "writtenAtMs"
 from archive_files ${conditions.after("where")} order by archive_files.hour desc, cluster_id collate "C" limit ${max}`;
   return executor.query(text, conditions.params);
 }

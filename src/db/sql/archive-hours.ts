@@ -1,6 +1,7 @@
 import type { ArchivedFile, OpenHours } from "../../domain/archive.ts";
 import { hourMs } from "../../domain/time-range.ts";
 import type { SqlExecutor, SqlTransaction } from "../client.ts";
+import { epochMs } from "./epoch-ms.ts";
 import { numberArray } from "./array-literal.ts";
 import { hoursWithRows } from "./hours-with-rows.ts";
 
@@ -71,7 +72,6 @@ export async function selectOpenHours(
   executor: SqlExecutor,
   { afterMs, quietMs }: { readonly afterMs: number; readonly quietMs: number },
 ): Promise<OpenHours> {
-  const ms = (instant: string): string => `extract(epoch from ${instant})::float8 * 1000`;
   const text = `
 with filled as (
   select hour from (${hoursWithRows("telemetry", "time")}) r union select hour from (${hoursWithRows("blocks", "from_at")}) b),
@@ -81,11 +81,11 @@ open as (
       and l.last_at > now() - $4::float8 * interval '1 ms' and l.last_at <= now() + interval '1 minute') as is_quiet
   from filled f left join archive_hours a on a.hour = f.hour
   where a.hour is null or a.is_open or exists (select from archive_changes c where c.hour = f.hour))
-select ${ms("now()")} as "nowMs", (
-  select string_agg((${ms("hour")})::text, ',' order by hour)
+select ${epochMs("now()")} as "nowMs", (
+  select string_agg((${epochMs("hour")})::text, ',' order by hour)
   from (select hour from open where is_over and is_quiet order by hour limit ${dueMax}) d) as due,
-  (select count(*)::int from open where is_over) as over, (select ${ms("min(hour)")} from open where is_over) as "firstOver",
-  (select ${ms("min(hour)")} from open) as first`;
+  (select count(*)::int from open where is_over) as over, (select ${epochMs("min(hour)")} from open where is_over) as "firstOver",
+  (select ${epochMs("min(hour)")} from open) as first`;
   const [row] = await executor.query<OpenRow>(text, [0, endOfTimeMs, afterMs, quietMs]);
   return {
     nowMs: row?.nowMs ?? NaN,

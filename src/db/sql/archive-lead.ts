@@ -1,5 +1,6 @@
 import type { ArchiveReport, ArchiveState } from "../../domain/archive.ts";
 import type { SqlExecutor, SqlTransaction } from "../client.ts";
+import { epochMs } from "./epoch-ms.ts";
 
 /** For so long does a process lead that does not say that it goes on. It says so every few seconds. */
 const leaseSeconds = 30;
@@ -49,13 +50,12 @@ update archive_lead set waiting_hours = $2, waiting_from = to_timestamp($3::floa
 
 /** Reads what there is. */
 export async function selectArchiveState(executor: SqlExecutor): Promise<ArchiveState> {
-  const ms = (instant: string): string => `extract(epoch from ${instant})::float8 * 1000`;
   const text = `
 select l.place, coalesce(l.expires_at > now(), false) as "isLed", coalesce(l.waiting_hours, 0) as "waitingHours",
-  ${ms("l.waiting_from")} as "waitingFromMs", nullif(l.failure, '') as failure, f.*
+  ${epochMs("l.waiting_from")} as "waitingFromMs", nullif(l.failure, '') as failure, f.*
 from (
   select count(*)::float8 as files, coalesce(sum(records), 0)::float8 as records, coalesce(sum(bytes), 0)::float8 as bytes,
-    ${ms("min(hour)")} as "firstMs", ${ms("max(hour)")} as "lastMs"
+    ${epochMs("min(hour)")} as "firstMs", ${epochMs("max(hour)")} as "lastMs"
   from archive_files) f left join archive_lead l on true`;
   const [row] = await executor.query<Nullable<ArchiveState>>(text);
   const { files = 0, records = 0, bytes = 0, waitingHours = 0 } = (row ?? {}) as Partial<ArchiveState>;

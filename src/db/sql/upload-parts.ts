@@ -20,7 +20,7 @@ export function copyPart(transaction: SqlTransaction, { uploadId, number, bytes 
   return transaction.copy("upload_parts (upload_id, number, bytes)", rows.end());
 }
 
-/** Reads a part. @returns undefined if there is none */
+/** Reads a part of an upload. @returns undefined if the upload does not have it */
 export async function selectPart(
   executor: SqlExecutor,
   uploadId: string,

@@ -115,7 +115,7 @@ export interface UploadEnd {
   readonly message: string;
 }
 
-/** Ends an upload. @returns undefined if there is none, or it has ended already */
+/** Ends an upload. @returns undefined if no upload has the id, or if it has ended already */
 export async function endUpload(
   executor: SqlExecutor,
   id: string,
@@ -149,7 +149,7 @@ export async function selectSilent(executor: SqlExecutor, seconds: number): Prom
   return (await executor.query<{ id: string }>(text, [seconds])).map(({ id }) => id);
 }
 
-/** Deletes an upload that has ended. @returns undefined if there is none */
+/** Deletes an upload that has ended. @returns undefined if no ended upload has the id */
 export async function deleteUpload(executor: SqlExecutor, id: string): Promise<UploadRow | undefined> {
   const text = `delete from uploads where id = $1 and not ${isUnfinished} returning ${columns}`;
   return (await executor.query<UploadRow>(text, [id]))[0];

@@ -1,14 +1,12 @@
-import { Counter, Gauge, type Registry } from "prom-client";
+import type { Registry } from "prom-client";
 import type { SettleFigures } from "../store/history-settling.ts";
 import type { TelemetryStore } from "../store/telemetry-store.ts";
+import { type FigureCounter, type FigureGauge, showFigures } from "./figures.ts";
 
 /** What this process has settled and made rows again, and what waits. */
 type Figures = SettleFigures & Pick<TelemetryStore, "unsettledRecords"> & { readonly isOn: boolean };
 
-/** A figure of a name, with its help. */
-type Shown<T> = readonly (readonly [name: string, help: string, of: (figures: Figures) => T])[];
-
-const gauges: Shown<number | undefined> = [
+const gauges: readonly FigureGauge<Figures>[] = [
   [
     "telemetry_settle_enabled",
     "1 if this process moves the records of past hours into blocks, 0 if SETTLE_HISTORY=false",
@@ -26,7 +24,7 @@ const gauges: Shown<number | undefined> = [
   ],
 ];
 
-const counters: Shown<number> = [
+const counters: readonly FigureCounter<Figures>[] = [
   [
     "telemetry_settled_records_total",
     "Records that this process has moved from rows into blocks",
@@ -52,24 +50,5 @@ const counters: Shown<number> = [
 /** Shows Prometheus what was settled and what waits. Before it is known what waits, there are no gauges of it.
  *  @param read returns the newest figures */
 export function showSettling(read: () => Figures, registry: Registry): void {
-  const registers = [registry];
-  for (const [name, help, of] of gauges) {
-    void new Gauge({
-      ...{ name, help, registers },
-      collect() {
-        const value = of(read());
-        if (value === undefined) this.remove();
-        else this.set(value);
-      },
-    });
-  }
-  for (const [name, help, of] of counters) {
-    void new Counter({
-      ...{ name, help, registers },
-      collect() {
-        this.reset();
-        this.inc(of(read()));
-      },
-    });
-  }
+  showFigures(read, gauges, { counters, registry });
 }

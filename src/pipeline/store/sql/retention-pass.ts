@@ -1,4 +1,4 @@
-import { isDeadlock } from "../../../db/postgres-errors.ts";
+import { pastDeadlocks } from "../../../db/past-deadlocks.ts";
 import type { SqlClient, SqlTransaction } from "../../../db/client.ts";
 import { tryRetentionLock } from "../../../db/sql/delete-old.ts";
 
@@ -8,9 +8,6 @@ export class OthersDelete extends Error {}
 /** Deletes `maxRows` rows of what is older than `days`, or a few more that must go with them.
  *  @returns the number of deleted rows: less than `maxRows` if nothing is left */
 export type DeleteSome = (transaction: SqlTransaction, days: number, maxRows: number) => Promise<number>;
-
-/** A transaction that meets others again and again is left for the next pass. */
-const deadlocksMax = 3;
 
 /** What is deleted in transactions of about `perStep` rows. */
 export interface Steps {
@@ -39,23 +36,14 @@ export class RetentionPass {
    *  @returns the number that `work` returns: of what was deleted
    *  @throws OthersDelete */
   async alone(work: (transaction: SqlTransaction) => Promise<number>, what?: string): Promise<number> {
-    const count = await this.repeatedly(async (transaction) =>
-      (await tryRetentionLock(transaction)) ? work(transaction) : undefined,
+    const count = await pastDeadlocks(() =>
+      this.client.transaction(async (transaction) =>
+        (await tryRetentionLock(transaction)) ? work(transaction) : undefined,
+      ),
     );
     if (count === undefined) throw new OthersDelete("another process deletes history");
     if (what !== undefined && count > 0) this.counts.set(what, (this.counts.get(what) ?? 0) + count);
     return count;
-  }
-
-  /** Repeats a transaction that the server ended because of a deadlock, which undoes all of it: dropping a chunk locks several tables. */
-  private async repeatedly<T>(work: (transaction: SqlTransaction) => Promise<T>): Promise<T> {
-    for (let deadlocks = 0; ; deadlocks += 1) {
-      try {
-        return await this.client.transaction(work);
-      } catch (error) {
-        if (!isDeadlock(error) || deadlocks === deadlocksMax) throw error;
-      }
-    }
   }
 
   /** Deletes until nothing is left. @throws OthersDelete */

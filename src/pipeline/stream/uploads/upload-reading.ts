@@ -1,5 +1,5 @@
 import { UnusableSource } from "../../../domain/errors.ts";
-import { gapsIn, type Range } from "../../../domain/range.ts";
+import { bytesIn, gapsIn, type Range } from "../../../domain/range.ts";
 import type { UploadProgress } from "../../../domain/upload.ts";
 import { type Clock, stopwatch } from "../../../kit/clock.ts";
 import type { QueueStats } from "../../queue/queue.ts";
@@ -165,8 +165,4 @@ export class UploadReading {
     if (deadMessages === 0) return false;
     return nowMs - this.stored.sinceMs >= (readyMessages + inFlightMessages === 0 ? emptyQueueMs : deadLettersMs);
   }
-}
-
-function bytesIn(ranges: readonly Range[]): number {
-  return ranges.reduce((bytes, { from, to }) => bytes + to.offset - from.offset, 0);
 }
