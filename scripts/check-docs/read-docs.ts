@@ -50,6 +50,9 @@ export function anchorsOf(markdown: string): ReadonlySet<string> {
   );
 }
 
+// `make` only where a command begins: it is also a word of messages
+const commandsOfScripts = /(?:(?:^|[;&|]) *(?:\w+=\S+ +)*make|(?:^|[\s;&])bun run(?: --silent)?) ([a-z][\w:-]*)/g;
+
 /** The scripts that a document names in its code, as `make NAME`, `bun run NAME` or `./scripts/FILE`. */
 export function scriptsIn(markdown: string): DocCommand[] {
   let inside = false;
@@ -57,9 +60,7 @@ export function scriptsIn(markdown: string): DocCommand[] {
     if (text.startsWith("```")) inside = !inside;
     const codes = inside ? [text] : [...text.matchAll(/`([^`]+)`/g)].map(([, code]) => code as string);
     const names = codes.flatMap((code) => [
-      ...[...code.matchAll(/(?:^|[\s;&])(?:make|bun run(?: --silent)?) ([a-z][\w:-]*)/g)].map(
-        ([, name]) => name as string,
-      ),
+      ...[...code.matchAll(commandsOfScripts)].map(([, name]) => name as string),
       ...(code.match(/(?<![\w.])\.\/scripts\/[\w.-]+/g) ?? []),
     ]);
     return names.map((name) => ({ text: name, line: index + 1 }));
