@@ -129,6 +129,28 @@ const etcd = own({
   ...placement,
 });
 
+const variable = Type.String({ pattern: "^[A-Za-z_][A-Za-z0-9_]*$" });
+/** A path in Grafana's container. */
+const path = Type.String({ pattern: "^(?:/[^\\s${}]+)?$" });
+const url = Type.String({ pattern: "^(?:https?://[^\\s$]+)?$" });
+const grafana = own({
+  namespace: name,
+  dashboards: own({ enabled: Type.Boolean(), labels: moreLabels, annotations: texts }),
+  dataSources: own({
+    ...{ enabled: Type.Boolean(), labels: moreLabels, keyVariable: variable, passwordVariable: variable },
+    gateway: own({ url, caFile: path }),
+    database: own({
+      ...{
+        host: Type.String({ pattern: "^[-\\w.:[\\]]*$" }),
+        name: Type.String({ pattern: "^[^\\s$]+$" }),
+        caFile: path,
+      },
+      sslMode: Type.Union(["", "disable", "require", "verify-ca", "verify-full"].map((each) => Type.Literal(each))),
+    }),
+    prometheusUrl: url,
+  }),
+});
+
 const values = own({
   nameOverride: Type.String({ pattern: "^(?:[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)?$" }),
   fullnameOverride: Type.String({ pattern: "^(?:[a-z](?:[-a-z0-9]{0,34}[a-z0-9])?)?$" }),
@@ -165,7 +187,7 @@ const values = own({
   }),
   networkPolicy: own({
     ...{ enabled: Type.Boolean(), gatewayFrom: kubernetesList, metricsFrom: kubernetesList },
-    ...{ databaseTo: kubernetesList, etcdTo: kubernetesList, apiTo: kubernetesList },
+    ...{ databaseTo: kubernetesList, etcdTo: kubernetesList, apiTo: kubernetesList, databaseFrom: kubernetesList },
     apiPorts: Type.Array(count(1, 65_535)),
   }),
   serviceMonitor: own({
@@ -173,6 +195,7 @@ const values = own({
     ...{ keySecret: name, key },
   }),
   prometheusRule: own({ enabled: Type.Boolean(), labels: texts, extraRules: kubernetesList }),
+  grafana,
   // what a chart that has this one as a part may hand down
   global: kubernetes,
 });

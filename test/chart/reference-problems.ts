@@ -18,7 +18,10 @@ export function referenceProblems(objects: readonly KubernetesObject[]): string[
   ]);
   for (const object of objects) {
     const { kind, metadata } = object;
-    if (!kind.startsWith("ClusterRole") && !["telemetry-system", "gpu-operator"].includes(metadata.namespace ?? ""))
+    if (
+      !kind.startsWith("ClusterRole") &&
+      !["telemetry-system", "gpu-operator", "monitoring"].includes(metadata.namespace ?? "")
+    )
       problems.push(`${kind} ${metadata.name} is in no namespace`);
     const selector = selectorOf(object);
     if (selector === undefined || metadata.namespace !== "telemetry-system") continue;

@@ -4,7 +4,7 @@ import type { Rendering } from "./render-chart.ts";
 export const everything: Rendering = {
   files: [
     "values-production.yaml",
-    ...["keys", "keda", "oidc", "dcgm-exporter"].map((name) => `examples/${name}.yaml`),
+    ...["keys", "keda", "oidc", "dcgm-exporter", "grafana"].map((name) => `examples/${name}.yaml`),
   ],
   set: [
     ...["nexusGateway.httpRoute.enabled=true", "nexusGateway.httpRoute.parentRefs[0].name=public"],
@@ -24,6 +24,7 @@ export const renderings: readonly (readonly [string, Rendering])[] = [
   { files: ["values-production.yaml", "examples/keys.yaml"] },
   { files: ["values-nexus.yaml", "examples/oidc.yaml"] },
   { files: ["values-nexus.yaml", "examples/keda.yaml"] },
+  { files: ["values-nexus.yaml", "examples/grafana.yaml"] },
   ...[
     "autoscaling.mode=hpa",
     "autoscaling.mode=coordinator,nexusStreamer.exporters.discovery.enabled=true",

@@ -48,6 +48,12 @@ test.each([
   ["autoscaling.mode=keda", "autoscaling.keda.existingSecret is empty"],
   ["autoscaling.mode=keda,nexusCoordinator.enabled=false", "autoscaling.mode=keda needs nexusCoordinator.enabled=true"],
   ["serviceMonitor.enabled=true", "serviceMonitor.keySecret is empty"],
+  ["grafana.dataSources.keyVariable=a-b", "'/grafana/dataSources/keyVariable': 'a-b' does not match pattern"],
+  ["grafana.dataSources.password=x", "'/grafana/dataSources': additional properties 'password' not allowed"],
+  [
+    "grafana.dataSources.enabled=true,database.trial.enabled=false,database.existingSecret=db",
+    "grafana.dataSources.database.host is empty: name the host of the database",
+  ],
   ["database.urlKey=password", "database.urlKey=password is taken"],
   ["image.tag=a: b", "'/image/tag': 'a: b' does not match pattern"],
   ["image.repository=a\nb: c", "'/image/repository': 'a\\nb: c' does not match pattern"],

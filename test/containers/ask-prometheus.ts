@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { until } from "../../dev/until.ts";
 import type { Podman } from "./podman.ts";
 
-const file = join(import.meta.dir, "../../deploy/grafana/dashboards/pipeline.json");
+const file = join(import.meta.dir, "../../deployments/helm/telemetry-pipeline/dashboards/pipeline.json");
 
 interface Answer {
   readonly status: string;

@@ -28,8 +28,8 @@ interface AlertFile {
   readonly groups: readonly { readonly rules: readonly { readonly alert: string; readonly expr: string }[] }[];
 }
 
-const dashboards = readdirSync(join(root, "deploy/grafana/dashboards")).map(
-  (name) => JSON.parse(read(`deploy/grafana/dashboards/${name}`)) as Dashboard,
+const dashboards = readdirSync(join(root, "deployments/helm/telemetry-pipeline/dashboards")).map(
+  (name) => JSON.parse(read(`deployments/helm/telemetry-pipeline/dashboards/${name}`)) as Dashboard,
 );
 /** Those that Prometheus answers; test/grafana/ asks the others. */
 const panels = dashboards.filter(({ uid }) => uid === "telemetry-pipeline").flatMap((each) => each.panels);
@@ -87,7 +87,9 @@ test("Grafana finds the folders, and Prometheus the services, that compose.yaml 
     providers: { options: { path: string } }[];
   };
   expect(providers.map(({ options }) => options.path)).toEqual(["/etc/grafana/dashboards"]);
-  expect(services["grafana"]?.volumes).toContain("./deploy/grafana/dashboards:/etc/grafana/dashboards:ro");
+  expect(services["grafana"]?.volumes).toContain(
+    "./deployments/helm/telemetry-pipeline/dashboards:/etc/grafana/dashboards:ro",
+  );
 
   const { scrape_configs: jobs, rule_files: rules } = parse(read("deploy/prometheus/prometheus.yml")) as {
     rule_files: string[];

@@ -98,9 +98,9 @@ export const dashboardSchema = own({
 export type Dashboard = Static<typeof dashboardSchema>;
 export type Variable = Static<typeof variable>;
 
-const folder = join(import.meta.dir, "../../deploy/grafana/dashboards");
+const folder = join(import.meta.dir, "../../deployments/helm/telemetry-pipeline/dashboards");
 
-/** The dashboards of deploy/grafana, by the names of their files. */
+/** The dashboards, by the names of their files. */
 export const dashboards: ReadonlyMap<string, Dashboard> = new Map(
   readdirSync(folder)
     .sort()
