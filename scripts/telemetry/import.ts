@@ -33,19 +33,32 @@ interface Totals {
   rejected: number;
   readonly reasons: string[];
   readonly unread: Set<string>;
+  /** Likely misspellings of metrics, each with the one that is meant. */
+  readonly misspelled: Map<string, string>;
 }
 
 /** Pushes the records of all files, one file after the other. @throws UsageError, GatewayError, GatewayUnreachable */
 async function importRecords(output: Output, from: string): Promise<void> {
   // an answer before much is read; then, a gateway that restarts is waited for
   await answerOf(output.gateway.GET("/health/live"));
-  const totals: Totals = { files: 0, failed: 0, records: 0, rejected: 0, reasons: [], unread: new Set() };
+  const totals: Totals = {
+    files: 0,
+    failed: 0,
+    records: 0,
+    rejected: 0,
+    reasons: [],
+    unread: new Set(),
+    misspelled: new Map(),
+  };
   for await (const { files, path } of filesAt(from)) await tryFile(output, totals, { files, path });
   if (totals.files + totals.failed === 0) throw new UsageError(`${from} has no files that end in .parquet`);
   for (const reason of totals.reasons) printError(reason);
   if (totals.rejected + totals.failed > 0) process.exitCode = 1;
-  const { reasons: _, unread, ...counts } = totals;
+  const { reasons: _, unread, misspelled, ...counts } = totals;
   if (output.asJson) return print(JSON.stringify({ ...counts, unread: [...unread] }));
+  for (const [name, meant] of misspelled) {
+    printError(`The metric ${quoted(name)} is stored under its own name (did you mean ${cellOf(meant)}?)`);
+  }
   if (unread.size > 0) printError(`These columns are not read: ${[...unread].map((name) => quoted(name)).join(", ")}`);
   const rejected = totals.rejected === 0 ? "" : `; ${totals.rejected} values or records were rejected`;
   const failed = totals.failed === 0 ? "" : `; ${totals.failed} file(s) could not be read`;
@@ -67,10 +80,11 @@ async function tryFile(output: Output, totals: Totals, file: FoundFile): Promise
 async function importFile(output: Output, totals: Totals, { files, path }: FoundFile): Promise<void> {
   const name = `${files.description}/${path}`.replace(/(?<!:)\/\/+/g, "/");
   for await (const body of bodiesOf(parquetRecords(await files.open(path), name))) {
-    const { records, rejected, rejectedCount, unread } = await sendPush(output, body);
+    const { records, rejected, rejectedCount, unread, misspelled } = await sendPush(output, body);
     totals.records += records;
     totals.rejected += rejectedCount;
     for (const column of unread) totals.unread.add(column);
+    for (const { name: own, meant } of misspelled) totals.misspelled.set(own, meant);
     for (const { message } of rejected.slice(0, shownMax - totals.reasons.length)) {
       totals.reasons.push(`${name}: ${cellOf(message)}`);
     }

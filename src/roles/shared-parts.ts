@@ -16,6 +16,7 @@ import {
   pipelineInstruments,
   showDatabaseBytes,
 } from "../pipeline/observe/pipeline-instruments.ts";
+import { misspelledMetrics } from "../pipeline/observe/misspelled-metrics.ts";
 import { fanOut, type PipelineListener } from "../pipeline/observe/pipeline-listener.ts";
 import { QueueKeys } from "../pipeline/queue/etcd/queue-keys.ts";
 import { EtcdQueue } from "../pipeline/queue/etcd/etcd-queue.ts";
@@ -117,7 +118,10 @@ export function openSharedParts(
     targetStates: openTargetStates(config, etcd, { clock, instanceId }),
     loadMeter,
     scaling: openScaling(config, etcd, { instanceId, clock }),
-    listener: fanOut([pipelineInstruments(registry), monitor.listener(), loadMeter.listener]),
+    listener: fanOut([
+      ...[pipelineInstruments(registry), misspelledMetrics({ registry, log })],
+      ...[monitor.listener(), loadMeter.listener],
+    ]),
     tracing: traces.tracing,
     registry,
     services: etcdServices(config, etcd, { clock, log, instanceId, registry }),

@@ -46,7 +46,7 @@ test("an exported file that is imported into an empty store answers the same, on
 });
 
 /** A record a row, as pandas writes its tables, with `shelf` as a column of structures. */
-function parquetOf(shelf: readonly unknown[]): ArrayBuffer {
+function parquetOf(shelf: readonly unknown[], ...metrics: readonly string[]): ArrayBuffer {
   const text = (name: string, data: string[]) => ({ name, data, type: "STRING" }) as const;
   return parquetWriteBuffer({
     columnData: [
@@ -54,7 +54,7 @@ function parquetOf(shelf: readonly unknown[]): ArrayBuffer {
       text("uuid", ["GPU-5ca1ab1e-0000-4000-8000-000000000009"]),
       text("hostname", ["lab-9"]),
       { name: "gpu_id", data: [0n], type: "INT64" },
-      { name: "temperature", data: [45n], type: "INT64" },
+      ...["temperature", ...metrics].map((name) => ({ name, data: [45n], type: "INT64" }) as const),
       { name: "__index_level_0__", data: [7n], type: "INT64" },
       { name: "shelf", data: [...shelf], type: "JSON" },
     ],
@@ -103,4 +103,31 @@ test("what is no file of records is refused in a sentence, and pushes nothing", 
     expect([status, errors]).toEqual([1, expect.stringContaining(problem) as string]);
     expect(errors).not.toContain("    at ");
   }
+});
+
+test.each([
+  ["fleet.csv", "timestamp,uuid,gpu_id,hostname,temperature\n", "is text, not Parquet: 'bun run telemetry upload"],
+  ["fleet.csv.gz", Bun.gzipSync("timestamp,uuid"), "is packed with gzip, not Parquet: 'bun run telemetry upload"],
+  [
+    "fleet.csv.zst",
+    Bun.zstdCompressSync("timestamp,uuid"),
+    "is packed with zstd, not Parquet: 'bun run telemetry upload",
+  ],
+  ["fleet.json", '[{"uuid":"GPU-1"}]', "is JSON, not Parquet: push it with curl --data-binary @"],
+  ["fleet.ndjson", '{"uuid":"GPU-1"}\n{"uuid":"GPU-2"}\n', "'Content-Type: application/x-ndjson'"],
+  ["smi.xml", '<?xml version="1.0" ?>\n<nvidia_smi_log>', "a streamer with CSV_FILE="],
+  ["nothing", "", "is empty, not Parquet"],
+])("import of %s names the command that reads it", async (name, content, sentence) => {
+  const path = join(folder, name);
+  writeFileSync(path, content);
+  const { status, errors } = await runTelemetry(target.port, ["import", path]);
+  expect([status, errors.replaceAll("\n", " ")]).toEqual([1, expect.stringContaining(sentence) as string]);
+});
+
+test("a metric whose name is likely a misspelling is named", async () => {
+  const path = join(folder, "misspelled.parquet");
+  writeFileSync(path, new Uint8Array(parquetOf([{}], "temprature")));
+  const { status, errors } = await runTelemetry(target.port, ["import", path]);
+  expect(status).toBe(0);
+  expect(errors).toContain('The metric "temprature" is stored under its own name (did you mean temperature?)');
 });

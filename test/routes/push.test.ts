@@ -6,6 +6,7 @@ import { makeSpoolFolder, removeLeftSpools } from "../../src/pipeline/source/pus
 import { decodeBatch, encodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
 import type { Gpu } from "../../src/domain/gpu.ts";
 import { BatchBuilder } from "../../src/domain/batch-builder.ts";
+import { until } from "../../dev/until.ts";
 import { firstSecondMs, gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
 
 // Telemetry that clients push: what is taken, what is refused and why, and that nothing is stored twice.
@@ -119,6 +120,20 @@ test.each<[form: string, type: string, body: string]>([
     });
   }
   expect(await valuesOf()).toEqual(expected);
+});
+
+test("a record that another host has is taken, and listed where the answer says, once it is stored", async () => {
+  const first = await json([record(0, { hostname: "host-b" }), record(1)]);
+  expect(first.data).toMatchObject({ source_id: "push:anyone", rejected_count: 0 });
+  // the host whose name comes first displaces the stored record, the other one loses
+  await json([record(0, { hostname: "host-a", gpu_utilization: 7 }), record(1, { hostname: "pushed-later" })]);
+  const listed = async () =>
+    (await gateway.json(first.data["quarantine"] as string)) as { readonly data: readonly Record<string, unknown>[] };
+  const rejections = await until(async () => ((await listed()).data.length === 2 ? (await listed()).data : undefined));
+  expect(rejections.map(({ reason, value }) => [reason, value]).sort()).toEqual([
+    ["uuid_on_two_hosts", "host-b"],
+    ["uuid_on_two_hosts", "pushed-later"],
+  ]);
 });
 
 test("a record that cannot be used affects no other: the answer and the quarantine say why", async () => {

@@ -2,6 +2,7 @@ import { messageOf } from "../../../src/kit/message-of.ts";
 import type { ReadableFile } from "../../../src/pipeline/upkeep/archive/archive-files.ts";
 import { openParquetRows } from "../../../src/pipeline/upkeep/archive/parquet-file-rows.ts";
 import { UsageError } from "../usage-error.ts";
+import { refuseOtherFormats } from "./refuse-other-formats.ts";
 
 /** A record as a push takes it. */
 export type PushableRecord = Readonly<Record<string, unknown>>;
@@ -18,6 +19,7 @@ export async function* parquetRecords(
   file: ReadableFile,
   name: string,
 ): AsyncGenerator<readonly PushableRecord[], void> {
+  await refuseOtherFormats(file, name);
   const { columns, groups } = await readable(name, () => openParquetRows(file));
   const missing = required.filter((column) => !columns.includes(column));
   if (missing.length > 0) {

@@ -10,6 +10,8 @@ export interface PushResult {
   readonly rejectedCount: number;
   /** Columns that are not read. */
   readonly unread: readonly string[];
+  /** Metrics whose names are likely misspellings. */
+  readonly misspelled: readonly { readonly name: string; readonly meant: string }[];
 }
 
 /** A gateway accepts pushes of a MiB whatever its PUSH_MAX_MIB is. */
@@ -50,8 +52,11 @@ export async function sendPush({ url, headers, tls }: Output, body: string): Pro
         headers: { "content-type": "application/x-ndjson", "content-encoding": "zstd" },
       };
       const { data } = await answerOf(gateway.POST("/api/v1/telemetry", asked));
-      const { records, rejected, rejected_count: rejectedCount, unread } = data;
-      return { records, rejected, rejectedCount, unread };
+      const { records, rejected, rejected_count: rejectedCount, unread, custom_metrics } = data;
+      const misspelled = custom_metrics.flatMap(({ name, did_you_mean: meant }) =>
+        meant === undefined ? [] : [{ name, meant }],
+      );
+      return { records, rejected, rejectedCount, unread, misspelled };
     } catch (error) {
       if (!mayGoOn(error) || systemClock.nowMs() > untilMs) throw error;
       await Bun.sleep(pauseMs);

@@ -1,5 +1,6 @@
 import type { InputTally, RecordBatch, RejectedInput } from "../../domain/batch.ts";
 import { TelemetryError } from "../../domain/errors.ts";
+import type { OwnMetric } from "./own-metrics.ts";
 
 /** How the records of a body are written. */
 export type PushFormat = "json" | "ndjson" | "csv";
@@ -84,6 +85,8 @@ export interface PushResult {
   /** The first of them. */
   readonly rejected: readonly RejectedInput[];
   readonly unread: readonly string[];
+  /** The metrics that are not in the catalogue, by name. */
+  readonly ownMetrics: readonly OwnMetric[];
   /** Why the rest of the body was not read; undefined if all of it was. */
   readonly problem: UnusablePush | undefined;
 }

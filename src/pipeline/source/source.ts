@@ -22,7 +22,8 @@ export interface ReplayableSource {
   /** Columns of the input whose content is missing from the batches, at least in part. The list may grow while the source is
    *  read. */
   readonly unreadColumns: readonly string[];
-  /** Columns of the input that become metrics outside the catalogue, as a message names them. */
+  /** Columns of the input, or names of metrics in its rows, that become metrics outside the catalogue, as a message names them. The list
+   *  may grow while the source is read. */
   readonly ownColumns: readonly string[];
   /** Yields the batches of a range in order; each batch's range starts where that of the previous batch ended. Ends early,
    *  without an error, when the signal aborts; the batches yielded until then are valid.

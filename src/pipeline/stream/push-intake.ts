@@ -8,6 +8,7 @@ import { readTraceparent } from "../../kit/trace-context.ts";
 import { inSpan, noTracing, type Span, type Tracing } from "../../kit/tracing.ts";
 import type { PipelineListener } from "../observe/pipeline-listener.ts";
 import type { Queue } from "../queue/queue.ts";
+import { OwnMetrics } from "../source/own-metrics.ts";
 import {
   type Push,
   type PushedBody,
@@ -158,8 +159,11 @@ class Sums {
   private duplicateMessages = 0;
   private rejectedCount = 0;
   private readonly rejected: RejectedInput[] = [];
+  private readonly ownMetrics = new OwnMetrics();
 
-  add({ tally, recordCount, rejected }: RecordBatch, receipts: readonly { readonly duplicate: boolean }[]): void {
+  add(batch: RecordBatch, receipts: readonly { readonly duplicate: boolean }[]): void {
+    const { tally, recordCount, rejected } = batch;
+    this.ownMetrics.add(batch);
     this.batches += 1;
     this.messages += receipts.length;
     this.duplicateMessages += receipts.filter(({ duplicate }) => duplicate).length;
@@ -171,7 +175,8 @@ class Sums {
 
   result(): Omit<PushResult, "unread" | "problem"> {
     const { tally, records, messages, duplicateMessages, rejectedCount, rejected } = this;
-    return { tally, records, messages, duplicateMessages, rejectedCount, rejected };
+    const ownMetrics = this.ownMetrics.all;
+    return { tally, records, messages, duplicateMessages, rejectedCount, rejected, ownMetrics };
   }
 }
 

@@ -3496,6 +3496,7 @@ export interface components {
          * @description Result of a push
          * @example {
          *       "source_id": "push:ci",
+         *       "quarantine": "/api/v1/quarantine?source_id=push%3Aci",
          *       "rows": 3,
          *       "records": 2,
          *       "samples": 11,
@@ -3514,6 +3515,12 @@ export interface components {
          *         }
          *       ],
          *       "unread": [],
+         *       "custom_metrics": [
+         *         {
+         *           "name": "gpu_utilisation",
+         *           "did_you_mean": "gpu_utilization"
+         *         }
+         *       ],
          *       "messages": 1,
          *       "duplicate_messages": 0
          *     }
@@ -3521,6 +3528,8 @@ export interface components {
         PushResult: {
             /** @description Name under which the quarantine lists what was rejected */
             source_id: string;
+            /** @description Path with the inputs of this source that were rejected, later ones included: records that contradict stored ones (uuid_on_two_hosts) are found when the push is stored, which may be after this answer */
+            quarantine: string;
             /** @description Records or rows in the body, the rejected ones included */
             rows: number;
             /** @description Records that will be stored: one for each GPU and instant */
@@ -3531,7 +3540,7 @@ export interface components {
             missing: number;
             /** @description Values that the body has more than once */
             duplicates: number;
-            /** @description Values that differ from another one of the same GPU, instant and metric; the greatest is kept */
+            /** @description Values that differ from another one of the body of the same GPU, instant and metric; the greatest is kept, also of a stored value and one of the body */
             conflicts: number;
             /** @description Records and values that were rejected, and are in the quarantine */
             rejected_count: number;
@@ -3555,6 +3564,13 @@ export interface components {
             }[];
             /** @description Members or columns that were not read */
             unread: string[];
+            /** @description Metrics that are not in the catalogue, and are stored under their own names; at most 100, likely misspellings first */
+            custom_metrics: {
+                /** @description The metric's name in the body */
+                name: string;
+                /** @description The spelling of a metric of the catalogue of which the name is likely a misspelling */
+                did_you_mean?: string;
+            }[];
             /** @description Messages that carry the push */
             messages: number;
             /** @description Those of them that the queue already had: the push was sent before, partly or completely */
@@ -6499,6 +6515,7 @@ export interface operations {
                      *       "count": 1,
                      *       "data": {
                      *         "source_id": "push:ci",
+                     *         "quarantine": "/api/v1/quarantine?source_id=push%3Aci",
                      *         "rows": 3,
                      *         "records": 2,
                      *         "samples": 11,
@@ -6517,6 +6534,12 @@ export interface operations {
                      *           }
                      *         ],
                      *         "unread": [],
+                     *         "custom_metrics": [
+                     *           {
+                     *             "name": "gpu_utilisation",
+                     *             "did_you_mean": "gpu_utilization"
+                     *           }
+                     *         ],
                      *         "messages": 1,
                      *         "duplicate_messages": 0
                      *       }

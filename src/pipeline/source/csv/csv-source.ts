@@ -13,6 +13,7 @@ import type { OpenContent } from "../file/stored-bytes.ts";
 import type { ChooseId } from "../file-ids.ts";
 import { fileIds, type FileLook } from "../file/file-look.ts";
 import { GpuCache } from "../labels/gpu-cache.ts";
+import { OwnMetrics } from "../own-metrics.ts";
 import { ownColumnsOf } from "./own-columns.ts";
 import { LastRow } from "./last-row.ts";
 import { LineNumbers, type RangeLines } from "./line-numbers.ts";
@@ -77,6 +78,7 @@ export class CsvSource implements ReplayableSource {
   readonly description: string;
   readonly whole: Range;
   private readonly unread: Set<string>;
+  private readonly ownMetrics = new OwnMetrics();
   private readonly gpus: GpuCache;
   private readonly templates: FastTemplates | undefined;
   private readonly guard: Pick<FileGuard, "check">;
@@ -138,7 +140,7 @@ export class CsvSource implements ReplayableSource {
   }
 
   get ownColumns(): readonly string[] {
-    return ownColumnsOf(this.file.opened.layout, this.unread);
+    return ownColumnsOf(this.file.opened.layout, this.unread, this.ownMetrics.all);
   }
 
   /** A row belongs to the range in which it starts. A range must begin and end between rows, such as at the end of a
@@ -254,6 +256,7 @@ export class CsvSource implements ReplayableSource {
   /** @returns undefined if the signal aborts */
   private async batchOf(reader: BatchReader, lines: RangeLines, signal: AbortSignal): Promise<RangeBatch | undefined> {
     const { from, to, batch } = reader.takeBatch();
+    this.ownMetrics.add(batch);
     if (batch.rejected.length > 0 && !(await lines.count(signal))) return undefined;
     // the last row may end in bytes that were appended after the source was opened
     const offset = Math.min(to.offset, this.whole.to.offset);

@@ -3,14 +3,20 @@ import { unitsFor } from "../../../domain/dialects/units.ts";
 import { quoted } from "../../../domain/cut-text.ts";
 import { metrics } from "../../../domain/metrics.ts";
 import { similarNames } from "../../../kit/similar-names.ts";
+import type { OwnMetric } from "../own-metrics.ts";
 import { partsOf } from "./header-names.ts";
 import { type Layout, normalName } from "./layout.ts";
 
-/** The columns of a wide file that become metrics outside the catalogue, for a message: each with the metric of the catalogue that may
- *  have been meant.
- *  @param unread columns whose cells are no numbers */
-export function ownColumnsOf(layout: Layout, unread: ReadonlySet<string>): readonly string[] {
-  if (layout.form === "long") return [];
+/** What becomes metrics outside the catalogue, for a message: columns of a wide file, or names in the rows of a long one, each with the
+ *  metric of the catalogue that may have been meant.
+ *  @param unread columns whose cells are no numbers
+ *  @param metrics those that the rows have had so far */
+export function ownColumnsOf(
+  layout: Layout,
+  unread: ReadonlySet<string>,
+  metrics: readonly OwnMetric[],
+): readonly string[] {
+  if (layout.form === "long") return metrics.map(({ name, meant }) => `${quoted(name)}${meantHint(meant)}`);
   const read = layout.customColumns.filter(({ name }) => !unread.has(name));
   return read.map(({ name }) => `${quoted(name)}${hintFor(name)}`);
 }
@@ -24,6 +30,10 @@ function hintFor(columnName: string): string {
     return ` (${spelling.name} is read in ${unitsFor(metric.unit) || metric.unit}, not in ${unit})`;
   }
   const [near] = similarNames(name, metricSpellings);
+  return meantHint(near);
+}
+
+function meantHint(near: string | undefined): string {
   if (near === undefined) return "";
   const { unit: unitOfNear = "" } = metrics[spellings.find((each) => each.name === near)?.metricIndex ?? -1] ?? {};
   return ` (did you mean ${near}${unitOfNear === "" ? "" : `, in ${unitOfNear}`}?)`;

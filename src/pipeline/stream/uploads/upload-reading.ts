@@ -144,9 +144,10 @@ export class UploadReading {
   private async endIfStored(signal: AbortSignal): Promise<boolean> {
     const { work, retries } = this.options;
     const { leftBytes } = await this.progress(signal);
-    const { id } = this.opened.upload;
+    const { source, upload } = this.opened;
     if (leftBytes === 0) {
-      await retries.retrying(() => work.end(id, { state: "done", message: "" }), signal);
+      const message = ownMetricsText(source);
+      await retries.retrying(() => work.end(upload.id, { state: "done", message }), signal);
       return true;
     }
     if (await this.isStuck(leftBytes, signal)) {
@@ -165,4 +166,14 @@ export class UploadReading {
     if (deadMessages === 0) return false;
     return nowMs - this.stored.sinceMs >= (readyMessages + inFlightMessages === 0 ? emptyQueueMs : deadLettersMs);
   }
+}
+
+/** So many metrics are named. */
+const namedMax = 5;
+
+/** @returns empty if all metrics are in the catalogue */
+function ownMetricsText({ ownColumns }: Pick<ReplayableSource, "ownColumns">): string {
+  if (ownColumns.length === 0) return "";
+  const more = ownColumns.length > namedMax ? ` and ${ownColumns.length - namedMax} more` : "";
+  return `Not in the catalogue, stored under their own names: ${ownColumns.slice(0, namedMax).join(", ")}${more}.`;
 }

@@ -1,6 +1,7 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { rejectReasons } from "../../../domain/batch.ts";
 import type { PushResult } from "../../../pipeline/source/push.ts";
+import { defined } from "../../../kit/defined.ts";
 import { wholeNumber } from "../../schemas/envelope.ts";
 
 const counted = (description: string) => wholeNumber({ minimum: 0, description });
@@ -20,19 +21,44 @@ const rejectedSchema = Type.Object(
   { additionalProperties: false },
 );
 
+const customMetricSchema = Type.Object(
+  {
+    name: Type.String({ description: "The metric's name in the body" }),
+    did_you_mean: Type.Optional(
+      Type.String({
+        description: "The spelling of a metric of the catalogue of which the name is likely a misspelling",
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+/** An answer names so many custom metrics. */
+const customMetricsMax = 100;
+
 /** What has become of a push, as the API shows it. */
 export const pushResultSchema = Type.Object(
   {
     source_id: Type.String({ description: "Name under which the quarantine lists what was rejected" }),
+    quarantine: Type.String({
+      description:
+        "Path with the inputs of this source that were rejected, later ones included: records that contradict stored ones (uuid_on_two_hosts) are found " +
+        "when the push is stored, which may be after this answer",
+    }),
     rows: counted("Records or rows in the body, the rejected ones included"),
     records: counted("Records that will be stored: one for each GPU and instant"),
     samples: counted("Values in them"),
     missing: counted("Cells without a value, such as null and N/A"),
     duplicates: counted("Values that the body has more than once"),
-    conflicts: counted("Values that differ from another one of the same GPU, instant and metric; the greatest is kept"),
+    conflicts: counted(
+      "Values that differ from another one of the body of the same GPU, instant and metric; the greatest is kept, also of a stored value and one of the body",
+    ),
     rejected_count: counted("Records and values that were rejected, and are in the quarantine"),
     rejected: Type.Array(rejectedSchema, { description: "The first 1,000 of them" }),
     unread: Type.Array(Type.String(), { description: "Members or columns that were not read" }),
+    custom_metrics: Type.Array(customMetricSchema, {
+      description:
+        "Metrics that are not in the catalogue, and are stored under their own names; at most 100, likely misspellings first",
+    }),
     messages: counted("Messages that carry the push"),
     duplicate_messages: counted(
       "Those of them that the queue already had: the push was sent before, partly or completely",
@@ -44,7 +70,8 @@ export const pushResultSchema = Type.Object(
     description: "Result of a push",
     examples: [
       {
-        ...{ source_id: "push:ci", rows: 3, records: 2, samples: 11, missing: 1, duplicates: 0, conflicts: 0 },
+        ...{ source_id: "push:ci", quarantine: "/api/v1/quarantine?source_id=push%3Aci" },
+        ...{ rows: 3, records: 2, samples: 11, missing: 1, duplicates: 0, conflicts: 0 },
         rejected_count: 1,
         rejected: [
           {
@@ -52,7 +79,8 @@ export const pushResultSchema = Type.Object(
             message: 'The field "uuid" is empty.',
           },
         ],
-        ...{ unread: [], messages: 1, duplicate_messages: 0 },
+        ...{ unread: [], custom_metrics: [{ name: "gpu_utilisation", did_you_mean: "gpu_utilization" }] },
+        ...{ messages: 1, duplicate_messages: 0 },
       },
     ],
   },
@@ -60,14 +88,21 @@ export const pushResultSchema = Type.Object(
 
 /** A push's result in the API's shape. */
 export function toApiPush(sourceId: string, result: Omit<PushResult, "problem">): Static<typeof pushResultSchema> {
-  const { tally, records, messages, duplicateMessages, rejectedCount, rejected, unread } = result;
+  const { tally, records, messages, duplicateMessages, rejectedCount, rejected, unread, ownMetrics } = result;
   const { rows, samples, missing, duplicates, conflicts } = tally;
   return {
     source_id: sourceId,
+    quarantine: `/api/v1/quarantine?${new URLSearchParams({ source_id: sourceId })}`,
     ...{ rows, records, samples, missing, duplicates, conflicts, rejected_count: rejectedCount },
     rejected: rejected.map(({ line, byte, reason, field, value, message }) => {
       return { line, index: byte, reason, field, value, message };
     }),
-    ...{ unread: [...unread], messages, duplicate_messages: duplicateMessages },
+    unread: [...unread],
+    // likely misspellings first
+    custom_metrics: ownMetrics
+      .toSorted((a, b) => Number(a.meant === undefined) - Number(b.meant === undefined))
+      .slice(0, customMetricsMax)
+      .map(({ name, meant }) => ({ name, ...defined({ did_you_mean: meant }) })),
+    ...{ messages, duplicate_messages: duplicateMessages },
   };
 }
