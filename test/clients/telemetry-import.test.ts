@@ -54,7 +54,7 @@ function parquetOf(shelf: readonly unknown[], ...metrics: readonly string[]): Ar
       text("uuid", ["GPU-5ca1ab1e-0000-4000-8000-000000000009"]),
       text("hostname", ["lab-9"]),
       { name: "gpu_id", data: [0n], type: "INT64" },
-      ...["temperature", ...metrics].map((name) => ({ name, data: [45n], type: "INT64" }) as const),
+      ...["temperature", ...metrics].map((name) => ({ name, data: [45n], type: "INT64" as const })),
       { name: "__index_level_0__", data: [7n], type: "INT64" },
       { name: "shelf", data: [...shelf], type: "JSON" },
     ],
