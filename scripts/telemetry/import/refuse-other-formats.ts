@@ -11,25 +11,28 @@ const asPush = (name: string, type: string): string =>
 
 /** Formats that people take for one that `import` reads, each with the command that reads it. The first that fits counts.
  *  `begins` is matched with the file's first bytes, as latin1. */
-const formats: readonly { readonly begins: RegExp; readonly is: string; readonly advice: (name: string) => string }[] =
-  [
-    { begins: /^$/, is: "is empty", advice: () => "import reads Parquet files" },
-    { begins: /^\x1f\x8b/, is: "is packed with gzip", advice: asTable },
-    { begins: /^\x28\xb5\x2f\xfd/, is: "is packed with zstd", advice: asTable },
-    { begins: /^(?:\xef\xbb\xbf)?\s*\[/, is: "is JSON", advice: (name) => asPush(name, "application/json") },
-    {
-      begins: /^(?:\xef\xbb\xbf)?\s*\{[^\n]*\}\s*\n/,
-      is: "is lines of JSON",
-      advice: (name) => asPush(name, "application/x-ndjson"),
-    },
-    { begins: /^(?:\xef\xbb\xbf)?\s*\{/, is: "is JSON", advice: (name) => asPush(name, "application/json") },
-    {
-      begins: /^(?:\xef\xbb\xbf)?\s*<[\s\S]*nvidia_smi_log/,
-      is: "is XML of nvidia-smi",
-      advice: (name) => `a streamer with CSV_FILE=${name} reads it`,
-    },
-    { begins: /^[^\0-\x08\x0e-\x1f]+$/, is: "is text", advice: asTable },
-  ];
+const formats: readonly {
+  readonly begins: string | RegExp;
+  readonly is: string;
+  readonly advice: (name: string) => string;
+}[] = [
+  { begins: /^$/, is: "is empty", advice: () => "import reads Parquet files" },
+  { begins: "\x1f\x8b", is: "is packed with gzip", advice: asTable },
+  { begins: "\x28\xb5\x2f\xfd", is: "is packed with zstd", advice: asTable },
+  { begins: /^(?:\xef\xbb\xbf)?\s*\[/, is: "is JSON", advice: (name) => asPush(name, "application/json") },
+  {
+    begins: /^(?:\xef\xbb\xbf)?\s*\{[^\n]*\}\s*\n/,
+    is: "is lines of JSON",
+    advice: (name) => asPush(name, "application/x-ndjson"),
+  },
+  { begins: /^(?:\xef\xbb\xbf)?\s*\{/, is: "is JSON", advice: (name) => asPush(name, "application/json") },
+  {
+    begins: /^(?:\xef\xbb\xbf)?\s*<[\s\S]*nvidia_smi_log/,
+    is: "is XML of nvidia-smi",
+    advice: (name) => `a streamer with CSV_FILE=${name} reads it`,
+  },
+  { begins: /^[^\0]+$/, is: "is text", advice: asTable },
+];
 
 /** @param name what the file is called in messages
  *  @throws UsageError if the file has another format, with the command that reads it */
@@ -38,6 +41,8 @@ export async function refuseOtherFormats(file: ReadableFile, name: string): Prom
   const head = bytes && Buffer.from(bytes).toString("latin1");
   // what cannot be read, or begins as Parquet does, has an error of its own
   if (head === undefined || head.startsWith("PAR1")) return;
-  const found = formats.find(({ begins }) => begins.test(head));
+  const found = formats.find(({ begins }) =>
+    typeof begins === "string" ? head.startsWith(begins) : begins.test(head),
+  );
   if (found !== undefined) throw new UsageError(`${name} ${found.is}, not Parquet: ${found.advice(name)}`);
 }

@@ -92,7 +92,7 @@ export function toApiPush(sourceId: string, result: Omit<PushResult, "problem">)
   const { rows, samples, missing, duplicates, conflicts } = tally;
   return {
     source_id: sourceId,
-    quarantine: `/api/v1/quarantine?${new URLSearchParams({ source_id: sourceId })}`,
+    quarantine: `/api/v1/quarantine?source_id=${encodeURIComponent(sourceId)}`,
     ...{ rows, records, samples, missing, duplicates, conflicts, rejected_count: rejectedCount },
     rejected: rejected.map(({ line, byte, reason, field, value, message }) => {
       return { line, index: byte, reason, field, value, message };
