@@ -8,6 +8,7 @@ import { print } from "../../src/terminal/print.ts";
 import { openings, rightsOf } from "./closed.ts";
 import { ComposeProject } from "./compose-project.ts";
 import { killEach } from "./kill-each.ts";
+import { tryGrafanaRole } from "./try-grafana-role.ts";
 import { askPrometheus } from "./ask-prometheus.ts";
 import type { Podman } from "./podman.ts";
 import { readCompose } from "./read-compose.ts";
@@ -74,6 +75,7 @@ async function judge(tried: Tried): Promise<void> {
   await until(async () => (await count(tried, "gpus")) === gpus, { timeoutMs: 60_000 });
   await killEach(podman, project, running);
   await project.repeatOnce();
+  print(await tryGrafanaRole(podman, "gtp-try"));
   await untilStored(tried);
   for (const { name } of running) {
     const { residentMebibytes } = await rightsOf(podman, name);

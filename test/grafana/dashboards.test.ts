@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { SQL } from "bun";
 import { Value } from "@sinclair/typebox/value";
@@ -29,6 +30,7 @@ const mayBeEmpty: Readonly<Record<string, string>> = {
 
 const key = `gtp_first_${"k".repeat(43)}`;
 const password = "it's a password";
+const reader = join(import.meta.dir, "../../deploy/grafana/reader.sql");
 const basic = { authorization: `Basic ${Buffer.from(`grafana:${key}`).toString("base64")}` };
 
 let database: ProvidedDatabase;
@@ -98,8 +100,7 @@ afterAll(async () => {
 
 /** Makes the role as docs/grafana.md says, and connects with it. */
 async function makeReader(): Promise<void> {
-  const file = join(import.meta.dir, "../../deploy/grafana/reader.sql");
-  const script = `${await clientTools()}psql --quiet --set=password="$PASSWORD" --file='${file}' '${database.url}'`;
+  const script = `${await clientTools()}psql --quiet --set=password="$PASSWORD" --file='${reader}' '${database.url}'`;
   const psql = () => Bun.spawnSync(["bash", "-c", script], { env: { ...process.env, PASSWORD: password } });
   // the tables of roles belong to the whole server, and other tests change them at the same time
   const concurrent = /tuple concurrently updated/;
@@ -219,9 +220,30 @@ describe.each([...dashboards])("the dashboard %s", (file, dashboard) => {
   }, 60_000);
 });
 
-test("Grafana's role reads nothing else, and writes nothing", async () => {
+/** Schemas in which an extension or PostgreSQL itself keeps what everyone may read. */
+const ofServer = "^(pg_|information_schema$|_?timescaledb_)";
+
+test("Grafana's role reads no other table, and writes nothing", async () => {
+  const granted = /^grant select on (.*) to grafana;$/m.exec(readFileSync(reader, "utf8"))?.[1]?.split(", ") ?? [];
+  expect((await allowed("true")).length).toBeGreaterThan(20);
+  const readable = await allowed("has_table_privilege(c.oid, 'select') and has_schema_privilege(n.oid, 'usage')");
+  expect(readable.map(({ name }) => name)).toEqual(granted.toSorted());
+  expect(await allowed("has_table_privilege(c.oid, 'insert, update, delete, truncate, references, trigger')")).toEqual(
+    [],
+  );
+  const schemas = sql.unsafe(
+    `select nspname from pg_namespace where nspname !~ '${ofServer}' and has_schema_privilege(oid, 'create')`,
+  );
+  expect((await schemas) as unknown[]).toEqual([]);
   for (const table of ["access_keys", "access_sessions", "audit_log", "quarantine"]) {
     await expect(sql.unsafe(`select * from ${table}`)).rejects.toThrow("permission denied");
   }
   await expect(sql.unsafe("delete from faults")).rejects.toThrow(/permission denied|read-only/);
 });
+
+/** The tables and views of which a condition holds for Grafana's role, sorted. */
+async function allowed(condition: string): Promise<{ readonly name: string }[]> {
+  const statement = `select c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where c.relkind in ('r', 'v', 'm', 'p', 'f') and n.nspname !~ '${ofServer}' and ${condition} order by c.relname collate "C"`;
+  return (await sql.unsafe(statement)) as { readonly name: string }[];
+}
