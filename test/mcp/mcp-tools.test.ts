@@ -49,6 +49,15 @@ const textOf = async (name: string, args: Record<string, unknown> = {}): Promise
   expect([name, text, isError]).toEqual([name, text, false]);
   return text;
 };
+const cursorIn = (text: string): string | undefined => /cursor=(\S+)/.exec(text)?.[1];
+/** The answers of a tool, until none says how to go on. */
+async function partsOf(name: string, args: Record<string, unknown>): Promise<string[]> {
+  const parts = [await textOf(name, args)];
+  for (let cursor = cursorIn(parts[0] ?? ""); cursor !== undefined; cursor = cursorIn(parts.at(-1) ?? "")) {
+    parts.push(await textOf(name, { ...args, cursor }));
+  }
+  return parts;
+}
 const refusalOf = async (name: string, args: Record<string, unknown>): Promise<string> => {
   const { text, isError } = await mcp.call(name, args);
   expect([name, text, isError]).toEqual([name, text, true]);
@@ -86,7 +95,7 @@ test("list_gpus gives uuids, and goes on with a cursor", async () => {
   const first = await textOf("list_gpus", { limit: 3 });
   expect(first).toContain("4 devices in all; these are 3");
   expect(first).toContain("alpha host-a GPU 0: GPU-host-a-0, NVIDIA H100 80GB HBM3, driver 535.129.03, active");
-  const cursor = /cursor=(\S+)/.exec(first)?.[1];
+  const cursor = cursorIn(first);
   const second = await textOf("list_gpus", { limit: 3, cursor });
   expect(second).toContain("GPU-host-c-0");
   expect(second).not.toContain("cursor=");
@@ -106,8 +115,6 @@ test("who_holds_gpus tells pods and jobs, what is free, and of what it is not kn
   expect(ofHost).toContain("host-a GPU 1 (GPU-host-a-1): free; utilization 0 percent");
   const silent = await textOf("who_holds_gpus", { gpu_uuid: "GPU-host-c-0" });
   expect(silent).toContain("silent since 2025-07-18T20:42:34Z, then free");
-  const short = await textOf("who_holds_gpus", { by: "device", limit: 1 });
-  expect(short).toContain("3 more lines: narrow by hostname");
   expect(await textOf("who_holds_gpus", { hostname: "none" })).toBe("No device matches.");
 });
 
@@ -121,10 +128,47 @@ test("who_holds_gpus tells who held devices at an instant", async () => {
     "host-b GPU-host-b-0: held by job 4711, user ada",
   ]);
   expect((await textOf("who_holds_gpus", { at, namespace: "ml" })).split("\n")).toHaveLength(2);
-  expect(await textOf("who_holds_gpus", { at, limit: 1 })).toContain("There are more devices");
   const unknown = await textOf("who_holds_gpus", { at: "2025-07-18T10:00:00Z", gpu_uuid: "GPU-host-a-0" });
   expect(unknown).toContain("GPU-host-a-0: unknown, as no record says it");
   expect(await textOf("who_holds_gpus", { at: "2025-07-17T10:00:00Z" })).toContain("Nothing is recorded");
+});
+
+test("who_holds_gpus says how many there are, and goes on with a cursor, now and at an instant", async () => {
+  const now = await partsOf("who_holds_gpus", { by: "device", limit: 3 });
+  expect(now).toHaveLength(2);
+  expect(now[0]).toEndWith("\n1 to 3 of 4\nMore follow: ask again with the same arguments and cursor=3");
+  expect(now[1]).toEndWith("\n4 to 4 of 4");
+  const uuids = [...now.join("\n").matchAll(/\((GPU-host-\w-\d)\)/g)].map(([, uuid = ""]) => uuid);
+  expect(uuids.sort()).toEqual(["GPU-host-a-0", "GPU-host-a-1", "GPU-host-b-0", "GPU-host-c-0"]);
+  const at = "2025-07-18T21:10:00Z";
+  const then = await partsOf("who_holds_gpus", { at, limit: 2 });
+  expect(then.map((each) => each.split("\n").slice(0, -1))).toEqual([
+    [
+      `At ${at}, 2 devices; 2 were looked at, of 3 that had records in that hour`,
+      ...["host-a GPU-host-a-0: held by ml/job-1/train", "host-a GPU-host-a-1: free"],
+    ],
+    [`At ${at}, 1 device; 1 were looked at, of 3 that had records in that hour`],
+  ]);
+  expect(then[1]).toEndWith("\nhost-b GPU-host-b-0: held by job 4711, user ada");
+  expect(await refusalOf("who_holds_gpus", { cursor: "next" })).toStartWith("The cursor is none that an answer");
+});
+
+test("fleet_overview and list_metrics go on with a cursor", async () => {
+  const clusters = Array.from({ length: 12 }, (_, index) => `cluster-${String(index).padStart(2, "0")}`);
+  const opened = await openFleetStore(
+    clusters.map((cluster) => ({ gpu: gpuOf(cluster, `host-of-${cluster}`, 0), timeMs: firstSecondMs, values: {} })),
+  );
+  const client = await connectTo(gatewayOver(opened));
+  const first = await client.call("fleet_overview");
+  const second = await client.call("fleet_overview", { cursor: cursorIn(first.text) });
+  await client.client.close();
+  await opened.close();
+  expect(first.text).toContain("\nClusters: 1 to 10 of 12\n");
+  expect([...`${first.text}\n${second.text}`.matchAll(/^Cluster (\S+):/gm)].map(([, name]) => name)).toEqual(clusters);
+
+  const names = (await partsOf("list_metrics", {})).map((each) => each.match(/^[^:\n]+(?=: .*; )/gm) ?? []);
+  const catalogue = JSON.parse(await (await gateway.get("/api/v1/metrics")).text()) as { data: { name: string }[] };
+  expect(names.flat().filter((name) => !name.startsWith("DCGM"))).toEqual(catalogue.data.map(({ name }) => name));
 });
 
 test("faults says why, since when, who held the device and what to do; notices and ended ones as asked", async () => {
@@ -146,8 +190,10 @@ test("faults says why, since when, who held the device and what to do; notices a
   expect(text).toContain("what to do: Check the fans. See docs/faults.md#gputemperaturehigh");
   expect(text).toContain("held at the beginning by: ml/job-1/train");
   const one = await textOf("faults", { limit: 1 });
-  expect(one).toStartWith("The newest 1 faults");
-  expect(await textOf("faults", { limit: 1, cursor: /cursor=(\S+)/.exec(one)?.[1] })).toContain("gpu.temperature.high");
+  expect(one).toStartWith("1 fault, the newest; there are more");
+  const next = await textOf("faults", { limit: 1, cursor: cursorIn(one) });
+  expect(next).toStartWith("1 fault, those after the ones before");
+  expect(next).toContain("gpu.temperature.high");
   expect(await textOf("faults", { state: "resolved" })).toContain("(memory.full)");
   expect(await textOf("faults", { severity: "info" })).toStartWith("No fault matches.");
   expect(await textOf("fleet_overview")).toContain("1 critical, 1 warning, 0 info");
@@ -162,8 +208,9 @@ test("gpu_usage has the hours of whole GPUs by group, and says what is not measu
   expect(text).toMatch(/unknown 0; energy not measured; utilization mean 5[45](\.\d+)? %, highest 60 %$/);
   const hourly = await textOf("gpu_usage", { ...range, group_by: "job", step: "hour", job: "4711" });
   expect(hourly).toContain("\n2025-07-18T21:00:00Z 4711: 1 device; held 1 (");
-  const few = await textOf("gpu_usage", { ...range, group_by: "device", limit: 1 });
-  expect(few).toContain("cursor=");
+  const rows = await partsOf("gpu_usage", { ...range, group_by: "device", limit: 2 });
+  expect(rows).toHaveLength(2);
+  expect(rows[0]).toContain("in hours of whole GPUs; these are 2 of 3 rows\n");
 });
 
 test("metric_history has statistics of all values, few lines, and what is missing", async () => {

@@ -1,5 +1,5 @@
 import type { AnswerOf } from "../gateway-api.ts";
-import { atMost, cursor, optionalText, places, time } from "../parameters.ts";
+import { atMost, cursor as cursorArgument, optionalText, places, time } from "../parameters.ts";
 import { continuation, counted, holdersText, noticeLine, shown, timeWithAge } from "../text.ts";
 import { defineTool } from "../tool.ts";
 
@@ -23,13 +23,15 @@ export const faults = defineTool({
     start_time: time("Only faults that had not ended before"),
     end_time: time("Only faults that had begun by then"),
     limit: atMost(100, 20),
-    cursor,
+    cursor: cursorArgument,
   },
-  async answer({ limit = 20, ...filters }, api) {
-    const answer = await api.get("/api/v1/faults", { ...filters, limit });
+  async answer({ limit = 20, cursor, ...filters }, api) {
+    const answer = await api.get("/api/v1/faults", { ...filters, limit, cursor });
     const { data } = answer;
     if (data.length === 0) return ["No fault matches.", ...noticeLine(answer)].join("\n");
-    const head = answer.next_cursor === undefined ? counted(data.length, "fault") : `The newest ${data.length} faults`;
+    const count = counted(data.length, "fault");
+    const place = cursor === undefined ? "the newest; there are more" : "those after the ones before";
+    const head = cursor === undefined && answer.next_cursor === undefined ? count : `${count}, ${place}`;
     return [head, ...data.flatMap(faultLines), ...noticeLine(answer), ...continuation(answer.next_cursor)].join("\n");
   },
 });

@@ -1,5 +1,6 @@
 import type { AnswerOf, GatewayApi } from "../gateway-api.ts";
-import { optionalText } from "../parameters.ts";
+import { cursor as cursorArgument, optionalText } from "../parameters.ts";
+import { partOf } from "../part-of.ts";
 import { counted, figure, noticeLine, shown, timeWithAge } from "../text.ts";
 import { defineTool } from "../tool.ts";
 
@@ -16,19 +17,19 @@ export const fleetOverview = defineTool({
   description:
     "The clusters with their hosts and GPUs: how many report (active) and how many do not (silent), the age of the newest record, " +
     "utilization, temperature, power and memory of now, and how many faults there are. Begin here.",
-  input: { cluster_id: optionalText("Only this cluster") },
-  async answer({ cluster_id: only }, api) {
+  input: { cluster_id: optionalText("Only this cluster"), cursor: cursorArgument },
+  async answer({ cluster_id: only, cursor }, api) {
     const { data } = await api.get("/api/v1/clusters");
     const clusters = data.filter(({ id }) => only === undefined || id === only);
     if (only !== undefined && clusters.length === 0) {
       return `There is no cluster ${JSON.stringify(shown(only))}. There are: ${data.map(({ id }) => shown(id)).join(", ") || "none"}.`;
     }
     if (clusters.length === 0) return "No GPU has reported yet.";
-    const described = clusters.slice(0, maxClusters).map((cluster) => clusterLines(cluster, api));
-    const rest = clusters.slice(maxClusters).map(({ id }) => shown(id));
-    const more =
-      rest.length === 0 ? [] : [`${rest.length} more, each with cluster_id: ${rest.slice(0, 100).join(", ")}`];
-    return [...(await Promise.all(described)).flat(), ...more, ...(await faultLines(api, only))].join("\n");
+    const { part, more } = partOf(clusters, { limit: maxClusters, cursor });
+    const described = await Promise.all(part.map((cluster) => clusterLines(cluster, api)));
+    return [...described.flat(), ...(await faultLines(api, only)), ...more.map((line) => `Clusters: ${line}`)].join(
+      "\n",
+    );
   },
 });
 

@@ -30,7 +30,9 @@ export const gpuUsage = defineTool({
   },
   async answer({ limit = 50, group_by = "namespace", step = "total", ...filters }, api) {
     const answer = await api.get("/api/v1/usage", { ...filters, group_by, step, limit });
-    const head = `Usage by ${group_by}, from ${answer.start_time} to ${answer.end_time}, in hours of whole GPUs`;
+    const total = answer.total ?? answer.data.length;
+    const of = total > answer.data.length ? `; these are ${answer.data.length} of ${total} rows` : "";
+    const head = `Usage by ${group_by}, from ${answer.start_time} to ${answer.end_time}, in hours of whole GPUs${of}`;
     const rows = answer.data.map((row) => rowLine(row, step === "total" ? "" : `${row.timestamp} `));
     return [head, ...(rows.length === 0 ? ["Nothing was recorded."] : rows), ...continuation(answer.next_cursor)].join(
       "\n",

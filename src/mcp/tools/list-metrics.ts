@@ -1,4 +1,5 @@
-import { optionalText } from "../parameters.ts";
+import { cursor as cursorArgument, optionalText } from "../parameters.ts";
+import { partOf } from "../part-of.ts";
 import { shown } from "../text.ts";
 import { defineTool } from "../tool.ts";
 
@@ -12,11 +13,14 @@ export const listMetrics = defineTool({
   description:
     "Metrics that records may have, with their unit, kind and DCGM field, and metrics outside the catalogue that the newest records " +
     "have. The tool metric_history takes their names.",
-  input: { contains: optionalText("Only those whose name, field or description has this text") },
-  async answer({ contains }, api) {
+  input: {
+    contains: optionalText("Only those whose name, field or description has this text"),
+    cursor: cursorArgument,
+  },
+  async answer({ contains, cursor }, api) {
     const [known, reported] = [
       await api.get("/api/v1/metrics"),
-      await api.get("/api/v1/metrics/series", { limit: 1000 }),
+      await api.get("/api/v1/metrics/series", { limit: 10_000 }),
     ];
     const catalogue = known.data.map(
       ({ name, unit, kind, dcgm_field: field, description }) => `${name}: ${description}; ${unit}, ${kind}; ${field}`,
@@ -30,7 +34,7 @@ export const listMetrics = defineTool({
       (line) => wanted === undefined || line.toLowerCase().includes(wanted),
     );
     if (lines.length === 0) return "No metric matches.";
-    const rest = lines.length - maxMetrics;
-    return [...lines.slice(0, maxMetrics), ...(rest > 0 ? [`${rest} more: narrow them with contains`] : [])].join("\n");
+    const { part, more } = partOf(lines, { limit: maxMetrics, cursor });
+    return [...part, ...more].join("\n");
   },
 });

@@ -37,13 +37,17 @@ export const metricHistory = defineTool({
     const share = Math.max(1, Math.floor(points / found.length));
     const lines = found.slice(0, maxSeries).flatMap((series) => seriesLines(series, { unit, kind, share }));
     const rest = found.slice(maxSeries).map(({ name }) => shown(name));
-    const more = rest.length === 0 ? [] : [`Also in this range, by these names: ${rest.slice(0, 50).join(", ")}`];
+    const others = rest.length > maxNames ? ` and ${rest.length - maxNames} more, which list_metrics names` : "";
+    const names = rest.slice(0, maxNames).join(", ");
+    const more = rest.length === 0 ? [] : [`${rest.length} more series in this range: ${names}${others}`];
     return [...lines, ...more, ...coverage].join("\n");
   },
 });
 
 /** A metric with labels has a series for each of their values. */
 const maxSeries = 10;
+/** Of the names of other series, each a question of its own. */
+const maxNames = 50;
 
 interface Form {
   readonly unit: string;
@@ -74,7 +78,7 @@ async function aboutMetric(api: GatewayApi, metric: string): Promise<About> {
   const { data } = await api.get("/api/v1/metrics");
   const found = data.find((each) => each.name === name || each.spellings.includes(name));
   if (found !== undefined) return { ...found, isKnown: true };
-  const reported = await api.get("/api/v1/metrics/series", { limit: 1000 });
+  const reported = await api.get("/api/v1/metrics/series", { limit: 10_000 });
   const isReported = reported.data.some((series) => isSeriesOf(series.name, metric));
   // one that no record has is refused with the names that may be meant
   return { unit: "an unknown unit", kind: "gauge", isKnown: !isReported };

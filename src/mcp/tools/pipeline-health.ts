@@ -1,9 +1,8 @@
 import type { AnswerOf } from "../gateway-api.ts";
+import { atMost, cursor as cursorArgument } from "../parameters.ts";
+import { partOf } from "../part-of.ts";
 import { counted, figure, shown, timeWithAge } from "../text.ts";
 import { defineTool } from "../tool.ts";
-
-const maxTargets = 20;
-const maxProcesses = 50;
 
 /** How the pipeline itself does. */
 export const pipelineHealth = defineTool({
@@ -12,18 +11,19 @@ export const pipelineHealth = defineTool({
   description:
     "Whether the telemetry pipeline works: the parts of the gateway that answers, the queue, dead letters and rejected inputs, the " +
     "running processes, and exporters that do not answer. It needs a key without a selector.",
-  input: {},
-  async answer(_, api) {
+  input: { limit: atMost(200, 50), cursor: cursorArgument },
+  async answer({ limit = 50, cursor }, api) {
     const health = await api.get("/health");
     const { data: pipeline } = await api.get("/api/v1/pipeline");
     const { data: services } = await api.get("/api/v1/services");
-    const down = await api.get("/api/v1/targets", { state: "down", limit: maxTargets });
+    const down = await api.get("/api/v1/targets", { state: "down", limit: 10_000 });
+    const { part, more } = partOf([...serviceLines(services), ...targetLines(down)], { limit, cursor });
     return [
       `This gateway: ${health.status}, version ${health.version}, up for ${figure(health.uptime_seconds / 3600)} hours`,
       ...partLines(health),
       ...pipelineLines(pipeline),
-      ...serviceLines(services),
-      ...targetLines(down),
+      `${counted(services.length, "running process", "running processes")}, and ${downText(down)}:`,
+      ...[...part, ...more],
     ].join("\n");
   },
 });
@@ -46,23 +46,22 @@ function pipelineLines({ queue, rejected, conflicts, settling }: AnswerOf<"/api/
   ];
 }
 
+/** Processes, those with errors first. */
 function serviceLines(services: AnswerOf<"/api/v1/services">["data"]): string[] {
-  const lines = services.slice(0, maxProcesses).map(({ name, roles, state, health, errors, load }) => {
+  const inOrder = services.toSorted((a, b) => Number(a.health === "ok") - Number(b.health === "ok"));
+  return inOrder.map(({ name, roles, state, health, errors, load }) => {
     const rate = load.samples_per_second === undefined ? "" : `, ${figure(load.samples_per_second)} samples/s`;
     return `  ${shown(name)} (${roles.join(", ")}): ${state}, ${health}${rate}${errors.map((error) => `; ${shown(error)}`).join("")}`;
   });
-  return [
-    `${counted(services.length, "running process", "running processes")}${services.length > maxProcesses ? `; the first ${maxProcesses}` : ""}`,
-    ...lines,
-  ];
 }
 
-function targetLines({ data, next_cursor: next }: AnswerOf<"/api/v1/targets">): string[] {
-  if (data.length === 0) return ["No live source is down."];
-  const lines = data.map(
+function downText({ data, total = data.length }: AnswerOf<"/api/v1/targets">): string {
+  return total === 0 ? "no live source is down" : `${counted(total, "live source")} down`;
+}
+
+function targetLines({ data }: AnswerOf<"/api/v1/targets">): string[] {
+  return data.map(
     ({ target, since, last_error: error }) =>
       `  ${shown(target)}: down since ${timeWithAge(since)}${error === undefined ? "" : `, ${shown(JSON.stringify(error))}`}`,
   );
-  const head = next === undefined ? counted(data.length, "live source") : `More than ${data.length} live sources`;
-  return [`${head} down:`, ...lines];
 }

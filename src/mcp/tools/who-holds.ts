@@ -1,6 +1,7 @@
 import { holderLabelsOf, noLabels } from "../../domain/usage/labels.ts";
-import type { GatewayApi } from "../gateway-api.ts";
-import { atMost, oneOf, optionalText, places, time } from "../parameters.ts";
+import type { AnswerOf, GatewayApi } from "../gateway-api.ts";
+import { atMost, cursor as cursorArgument, oneOf, optionalText, places, time } from "../parameters.ts";
+import { partOf } from "../part-of.ts";
 import { counted } from "../text.ts";
 import { defineTool } from "../tool.ts";
 import { type Device, deviceLine, groupLines, isFree } from "./holder-lines.ts";
@@ -24,22 +25,23 @@ export const whoHolds = defineTool({
       "A line for each of these; device if a host or GPU is given, else pod. Not with at",
     ),
     limit: atMost(200, 50),
+    cursor: cursorArgument,
   },
-  async answer({ at, by, limit = 50, ...filters }, api) {
-    if (at !== undefined) return holdersAt(api, filters, { at, limit });
+  async answer({ at, by, limit = 50, cursor, ...filters }, api) {
+    if (at !== undefined) return holdersAt(api, filters, { at, limit, cursor });
     const { devices, total } = await newest(api, filters);
     if (devices.length === 0) return "No device matches.";
     const newestAt = latestOf(devices.map(({ recordAt }) => recordAt));
-    const whole = total > devices.length ? ` The newest ${devices.length} of ${total} devices were looked at.` : "";
+    const whole =
+      total > devices.length
+        ? ` Only the newest ${devices.length} of ${total} devices were looked at: narrow by cluster_id, hostname or namespace.`
+        : "";
     const group = by ?? (filters.hostname === undefined && filters.gpu_uuid === undefined ? "pod" : "device");
     const lines = group === "device" ? devices.map(deviceLine) : groupLines(devices, group);
-    const rest = lines.length - limit;
+    const { part, more } = partOf(lines, { limit, cursor });
     return [
       `${summaryOf(devices)} by their newest records, of ${newestAt} and before.${whole}`,
-      ...lines.slice(0, limit),
-      ...(rest > 0
-        ? [`${rest} more lines: narrow by hostname, cluster_id or namespace, or raise limit (up to 200)`]
-        : []),
+      ...[...part, ...more],
     ].join("\n");
   },
 });
@@ -58,13 +60,12 @@ function summaryOf(devices: readonly Device[]): string {
 
 /** The devices that match, each with what its newest record says. */
 async function newest(api: GatewayApi, filters: Readonly<Record<string, string>>) {
-  const gpus = await api.get("/api/v1/gpus", { ...filters, limit: maxDevices });
   const latest = await api.get("/api/v1/telemetry/latest", {
     ...filters,
     metrics: "gpu_utilization",
     limit: maxDevices,
   });
-  const known = new Map(gpus.data.map((gpu) => [gpu.uuid, gpu]));
+  const known = new Map((await allGpus(api, filters)).map((gpu) => [gpu.uuid, gpu]));
   const devices = latest.data.map((record): Device => {
     const { namespace = "", pod = "", container = "" } = record;
     const one = namespace === "" && pod === "" && container === "" ? [] : [{ namespace, pod, container }];
@@ -77,4 +78,16 @@ async function newest(api: GatewayApi, filters: Readonly<Record<string, string>>
     };
   });
   return { devices, total: latest.total ?? devices.length };
+}
+
+/** Its order is another one than that of the newest records, so that each of them may be in any part. */
+async function allGpus(api: GatewayApi, filters: Readonly<Record<string, string>>) {
+  const gpus: AnswerOf<"/api/v1/gpus">["data"][number][] = [];
+  let cursor: string | undefined;
+  do {
+    const answer = await api.get("/api/v1/gpus", { ...filters, limit: maxDevices, cursor });
+    gpus.push(...answer.data);
+    cursor = answer.next_cursor;
+  } while (cursor !== undefined);
+  return gpus;
 }
