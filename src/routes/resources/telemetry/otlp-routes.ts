@@ -8,7 +8,7 @@ import { operation } from "../../http/operation.ts";
 import { acceptsBody } from "../../http/parameters/accepts.ts";
 import type { ResourceParts } from "../resource.ts";
 import { senderOf } from "./sender.ts";
-import { badBody, unsupportedHeader, writeErrorOf } from "./write-errors.ts";
+import { badBody, bodyErrorOf, unsupportedHeader, written } from "./body-errors.ts";
 
 const formats: Readonly<Record<string, OtlpFormat>> = {
   "application/x-protobuf": "protobuf",
@@ -43,6 +43,7 @@ export function otlpRoutes({
   writeMaxBytes: maxBytes,
   clusterId,
 }: Pick<ResourceParts, "otlp" | "writeMaxBytes" | "clusterId">) {
+  const limit = { kind: written, maxBytes };
   return new Elysia({ name: "otlp", prefix: "/v1/metrics" }).post(
     "",
     async ({ request }) => {
@@ -53,8 +54,8 @@ export function otlpRoutes({
       const body = { format, packing, bytes, clusterId, refused, counts: new WriteCounts() };
       const result = await otlp
         .take({ body, ...senderOf(request, "otlp"), idempotencyKey: undefined }, request.signal)
-        .catch((error: unknown) => Promise.reject(writeErrorOf(error, maxBytes)));
-      if (result.problem !== undefined) throw writeErrorOf(result.problem, maxBytes);
+        .catch((error: unknown) => Promise.reject(bodyErrorOf(error, limit)));
+      if (result.problem !== undefined) throw bodyErrorOf(result.problem, limit);
       return answerIn(format, answerOf(body, result));
     },
     { ...acceptsBody({}), detail: otlpDetail },

@@ -1,6 +1,6 @@
 import { type TSchema, Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
-import { PushRefused, UnusablePush } from "../../../pipeline/source/push.ts";
+import { UnusablePush } from "../../../pipeline/source/push.ts";
 import { ApiError } from "../../http/api-error.ts";
 import { operation } from "../../http/operation.ts";
 import { acceptsBody } from "../../http/parameters/accepts.ts";
@@ -8,7 +8,8 @@ import { nameOf } from "../../http/parameters/common.ts";
 import { optional } from "../../http/parameters/parameter.ts";
 import { single } from "../../schemas/envelope.ts";
 import type { ResourceParts } from "../resource.ts";
-import { pushedBodyOf, pushTypes, tooLarge } from "./pushed-body.ts";
+import { bodyErrorOf, pushed } from "./body-errors.ts";
+import { pushedBodyOf, pushTypes } from "./pushed-body.ts";
 import { pushResultSchema, toApiPush } from "./push-result.ts";
 import { senderOf } from "./sender.ts";
 
@@ -31,6 +32,7 @@ export function pushRoutes({
   pushMaxBytes: maxBytes,
   clusterId,
 }: Pick<ResourceParts, "push" | "pushMaxBytes" | "clusterId">) {
+  const limit = { kind: pushed, maxBytes };
   return new Elysia({ name: "push", prefix: "/api/v1/telemetry" }).post(
     "",
     async ({ request, query, set }) => {
@@ -41,9 +43,9 @@ export function pushRoutes({
       const idempotencyKey = idempotencyKeyOf(request.headers);
       const { problem, ...result } = await push
         .take({ body, ...sender, idempotencyKey }, request.signal)
-        .catch((error: unknown) => Promise.reject(answerOf(error, maxBytes)));
+        .catch((error: unknown) => Promise.reject(bodyErrorOf(error, limit)));
       const data = toApiPush(sender.sourceId, result);
-      if (problem !== undefined) throw partly(problem, data, maxBytes);
+      if (problem !== undefined) throw bodyErrorOf(partly(problem, data), limit, { taken: data });
       set.status = 202;
       return single(data);
     },
@@ -60,24 +62,9 @@ function idempotencyKeyOf(headers: Headers): string | undefined {
   });
 }
 
-function answerOf(error: unknown, maxBytes: number): Error {
-  if (error instanceof PushRefused) {
-    const { message, retryAfterSeconds } = error;
-    return new ApiError(429, "no_room", {
-      message: `${message}; send the push again in ${retryAfterSeconds} s: what has arrived already is not stored twice`,
-      details: { retry_after_seconds: retryAfterSeconds },
-    });
-  }
-  if (!(error instanceof UnusablePush)) return error as Error;
-  if (error.problem === "too_large") return tooLarge(error.message, maxBytes);
-  return new ApiError(400, "invalid_body", { message: error.message, details: {} });
-}
-
-/** The answer to a body of which only the beginning was used. */
-function partly({ problem, message }: UnusablePush, taken: ReturnType<typeof toApiPush>, maxBytes: number): ApiError {
-  const used = `${message}; what was before that is taken (records: ${taken.rows})`;
-  if (problem === "too_large") return tooLarge(used, maxBytes, { taken });
-  return new ApiError(400, "invalid_body", { message: used, details: { taken } });
+/** Says of a body of which only the beginning was used what that was. */
+function partly({ problem, message }: UnusablePush, { rows }: ReturnType<typeof toApiPush>): UnusablePush {
+  return new UnusablePush(problem, `${message}; what was before that is taken (records: ${rows})`);
 }
 
 const record = {

@@ -1,6 +1,5 @@
 import type { PushedBody, PushFormat } from "../../../pipeline/source/push.ts";
-import { ApiError } from "../../http/api-error.ts";
-import { unsupportedHeader } from "./write-errors.ts";
+import { badBody, pushed, tooLarge, unsupportedHeader } from "./body-errors.ts";
 
 const formats: Readonly<Record<string, PushFormat>> = {
   "application/json": "json",
@@ -30,16 +29,7 @@ export function pushedBodyOf(
   if (!Object.hasOwn(packings, coding))
     throw unsupportedHeader("content-encoding", coding, ["gzip", "zstd", "identity"]);
   const bytes = Number(headers.get("content-length") ?? 0);
-  if (bytes > maxBytes) throw tooLarge(`The body has ${bytes} bytes`, maxBytes);
-  if (body === null)
-    throw new ApiError(400, "invalid_body", { message: "The body is empty; send records", details: {} });
+  if (bytes > maxBytes) throw tooLarge(`The body has ${bytes} bytes`, { kind: pushed, maxBytes });
+  if (body === null) throw badBody("The body is empty; send records");
   return { format, packing: packings[coding], bytes: body, ...defaults };
-}
-
-/** @param what the beginning of a sentence */
-export function tooLarge(what: string, maxBytes: number, details: Readonly<Record<string, unknown>> = {}): ApiError {
-  return new ApiError(413, "too_large", {
-    message: `${what}; at most ${maxBytes} bytes are accepted (PUSH_MAX_MIB): send several smaller pushes`,
-    details: { max_bytes: maxBytes, ...details },
-  });
 }

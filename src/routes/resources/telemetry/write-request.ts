@@ -1,5 +1,5 @@
 import type { WriteProtocol } from "../../../pipeline/source/remote-write.ts";
-import { unsupportedHeader } from "./write-errors.ts";
+import { unsupportedHeader } from "./body-errors.ts";
 
 const messages: Readonly<Record<string, WriteProtocol>> = {
   "prometheus.writerequest": "1.0",

@@ -7,7 +7,7 @@ import { operation } from "../../http/operation.ts";
 import { acceptsBody } from "../../http/parameters/accepts.ts";
 import type { ResourceParts } from "../resource.ts";
 import { senderOf } from "./sender.ts";
-import { badBody, writeErrorOf } from "./write-errors.ts";
+import { badBody, bodyErrorOf, written } from "./body-errors.ts";
 import { writeProtocolOf, writeTypes } from "./write-request.ts";
 
 type Headers = Record<string, string | number | readonly string[] | undefined>;
@@ -18,6 +18,7 @@ export function writeRoutes({
   writeMaxBytes: maxBytes,
   clusterId,
 }: Pick<ResourceParts, "write" | "writeMaxBytes" | "clusterId">) {
+  const limit = { kind: written, maxBytes };
   return new Elysia({ name: "remote-write", prefix: "/api/v1/write" }).post(
     "",
     async ({ request, set }) => {
@@ -29,9 +30,9 @@ export function writeRoutes({
       const push = { body, ...senderOf(request, "remote-write"), idempotencyKey: undefined };
       const result = await write
         .take(push, request.signal)
-        .catch((error: unknown) => Promise.reject(writeErrorOf(error, maxBytes)));
+        .catch((error: unknown) => Promise.reject(bodyErrorOf(error, limit)));
       sayWritten(set.headers, counts, result.rejectedCount);
-      if (result.problem !== undefined) throw writeErrorOf(result.problem, maxBytes);
+      if (result.problem !== undefined) throw bodyErrorOf(result.problem, limit);
       if (result.rejectedCount > 0) throw partly(counts, result);
       set.status = 204;
     },

@@ -1,8 +1,7 @@
 import { UploadGone, UploadRefused } from "../../../domain/errors.ts";
-import { UnusablePush } from "../../../pipeline/source/push.ts";
 import type { SentFile } from "../../../pipeline/source/upload.ts";
 import { ApiError } from "../../http/api-error.ts";
-import { unsupportedHeader } from "../telemetry/write-errors.ts";
+import { badBody, bodyErrorOf, tooLarge, unsupportedHeader, uploaded } from "../telemetry/body-errors.ts";
 
 const formType = "multipart/form-data";
 /** The types of a body that is the file itself. */
@@ -33,9 +32,8 @@ export function sentBodyOf(
   const expectedBytes = length === null ? undefined : Number(length);
   // a form has some bytes besides its file
   if ((expectedBytes ?? 0) > maxBytes + (isForm ? formMaxBytes : 0))
-    throw tooLarge(`The body has ${expectedBytes} bytes`, maxBytes);
-  if (body === null)
-    throw new ApiError(400, "invalid_body", { message: "The body is empty; send a file", details: {} });
+    throw tooLarge(`The body has ${expectedBytes} bytes`, { kind: uploaded, maxBytes });
+  if (body === null) throw badBody("The body is empty; send a file");
   return { form: isForm ? contentType : undefined, body, expectedBytes };
 }
 
@@ -50,15 +48,5 @@ export function uploadErrorOf(error: unknown, maxBytes: number): Error {
       details: { retry_after_seconds: retryAfterSeconds },
     });
   }
-  if (error instanceof UnusablePush && error.problem === "too_large") return tooLarge(error.message, maxBytes);
-  if (error instanceof UnusablePush || error instanceof UploadGone)
-    return new ApiError(400, "invalid_body", { message: error.message, details: {} });
-  return error as Error;
-}
-
-function tooLarge(what: string, maxBytes: number): ApiError {
-  return new ApiError(413, "too_large", {
-    message: `${what}; at most ${maxBytes} bytes are accepted (UPLOAD_MAX_MIB): send the table packed, or in several files`,
-    details: { max_bytes: maxBytes },
-  });
+  return error instanceof UploadGone ? badBody(error.message) : bodyErrorOf(error, { kind: uploaded, maxBytes });
 }
