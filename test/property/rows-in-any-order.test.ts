@@ -77,9 +77,11 @@ const arbitraryRow = fc
       ...(job === undefined ? [] : [`job="${job}"`]),
     ];
     const timestamp = new Date(Date.UTC(2025, 6, 18) + second * 1000).toISOString();
-    // in the hot tier, a row without a value adds nothing to the index and the model of a record of its instant: docs/hot-tier.md
+    // in the hot tier, a record without values adds nothing to the index and the model of the newest record with values
+    // (docs/hot-tier.md); a row of an instance is such a record of the board
     const isText = metric === "DCGM_FI_DEV_SERIAL";
-    const [index, model] = isText ? ["0", ""] : [row.index, row.model];
+    const index = isText ? "0" : row.index;
+    const model = isText || instance !== "" ? "" : row.model;
     const isAway = second === 3 || second === 4 || (gpu === 0 && second > 4);
     return {
       ...{ timestamp, uuid: `GPU-${gpu}`, host: isAway !== row.isClone ? "host-b" : "host-a", gpu: index, metric },
