@@ -7,7 +7,7 @@ import { type Config, parseConfig } from "./config/parse-config.ts";
 import { stopwatch, systemClock } from "./kit/clock.ts";
 import { endAfter } from "./kit/libc.ts";
 import { endsWithin } from "./kit/within.ts";
-import { InvalidConfig, TelemetryError } from "./domain/errors.ts";
+import { InvalidConfig } from "./domain/errors.ts";
 import { hostNamesOf } from "./config/host-names-of.ts";
 import { openRegistration } from "./roles/open-registration.ts";
 import { bodyMaxBytesOf } from "./roles/open-push.ts";
@@ -19,10 +19,12 @@ import { startAll, stopAll } from "./kit/run-services.ts";
 import { onStopSignals } from "./kit/stop-signals.ts";
 import type { HealthOptions } from "./routes/operations/health-routes.ts";
 import { answersHelp } from "./terminal/answers-help.ts";
+import { BarLine } from "./terminal/bar-line.ts";
 import { bannerText } from "./terminal/banner.ts";
+import { isExpected } from "./terminal/error-entry.ts";
 import { makeLog } from "./terminal/log.ts";
 import { nextSteps } from "./terminal/next-steps.ts";
-import { print, printError } from "./terminal/print.ts";
+import { print as printLines, printError } from "./terminal/print.ts";
 
 // The only file of src that reads the environment, handles signals and exits.
 // PARSE CONFIG -> OPEN ROLES -> START SERVICES -> LISTEN -> wait for a signal -> DRAIN -> STOP -> exit 0; an error in any step
@@ -39,11 +41,13 @@ async function main(): Promise<void> {
   keepFilesPrivate();
   const config = parseConfig(process.env);
   nameProcess(`nexus-${config.roles.length === 1 ? config.roles[0] : "all"}`);
-  const log = await openLog(config);
+  const terminal = new BarLine(process.stderr);
+  const print = (text: string): void => terminal.around(() => printLines(text));
+  const log = await openLog(config, terminal);
   const stopRequested = signalled(config, log.info.bind(log));
   let isStopping = false;
   void stopRequested.then(() => (isStopping = true));
-  const opened = await openRoles(config, { clock: systemClock, log, print, terminal: process.stderr });
+  const opened = await openRoles(config, { clock: systemClock, log, print, terminal });
   const [draining, stopping] = [new AbortController(), new AbortController()];
   const health = healthOf(config, opened, draining.signal);
   const { registration, onListening } = await openRegistration(opened, { health, clients: () => clientsOf(app) });
@@ -94,8 +98,8 @@ function bannerOf({ shared: { config, store, monitor }, roles, access, tls }: Op
 const endingSeconds = 5;
 
 /** The process's log; its first entries are about misspelled settings, and files that other users may read. */
-async function openLog({ logLevel }: Config): Promise<Logger> {
-  const log = await makeLog(logLevel, process.stdout.isTTY);
+async function openLog({ logLevel }: Config, terminal: BarLine): Promise<Logger> {
+  const log = await makeLog(logLevel, process.stdout.isTTY, terminal);
   for (const warning of [...misspelledSettings(process.env), ...exposedFiles(process.env)]) log.warn(warning);
   return log;
 }
@@ -223,6 +227,6 @@ try {
   }
   process.exit(0);
 } catch (error) {
-  printError(error instanceof TelemetryError ? error.message : String((error as Error).stack ?? error));
+  printError(isExpected(error) ? error.message : String((error as Error).stack ?? error));
   process.exit(1);
 }

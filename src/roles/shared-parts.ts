@@ -32,6 +32,7 @@ import { EtcdServiceRegistry } from "../scaling/registry/etcd/etcd-service-regis
 import { LoadMeter } from "../scaling/registry/load-meter.ts";
 import { MemoryServiceRegistry } from "../scaling/registry/memory/memory-service-registry.ts";
 import type { ServiceRegistry } from "../scaling/registry/service-registry.ts";
+import type { BarLine } from "../terminal/bar-line.ts";
 import { ImportMonitor } from "../terminal/import-monitor.ts";
 import type { Tracing } from "../kit/tracing.ts";
 import { openScaling, type ScalingParts } from "./open-scaling.ts";
@@ -45,7 +46,7 @@ export interface Surroundings {
   /** Prints a report for people. */
   readonly print: (text: string) => void;
   /** Where a progress bar is drawn. */
-  readonly terminal: NodeJS.WriteStream;
+  readonly terminal: BarLine;
 }
 
 /** The parts that the roles of a process share. The configuration chooses each driver. No service is started yet. */

@@ -1,10 +1,12 @@
 import pino from "pino";
+import { TelemetryError } from "../domain/errors.ts";
+import { DeadlineExceeded } from "../kit/within.ts";
 
 /** How many causes of an error are followed. */
 const causesMax = 10;
 
 /** An error as an entry of the log has it, with the messages of its causes. A message often ends with that of its cause, which is then not
- *  repeated. Anything else that was thrown stays as it is. */
+ *  repeated. Only an error that is not expected has the stack. Anything else that was thrown stays as it is. */
 export function errorEntry(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   const entry = pino.stdSerializers.err(error);
@@ -15,5 +17,34 @@ export function errorEntry(error: unknown): unknown {
     ({ cause } = cause);
   }
   entry.message = message;
+  if (isExpected(error)) {
+    const { stack: _, ...expected } = entry;
+    return expected;
+  }
   return entry;
+}
+
+/** Errors of the platform, of which those of the outside world are expected: a time that is up, a signal that aborts. */
+const expectedNames: ReadonlySet<string> = new Set(["TimeoutError", "AbortError"]);
+
+/** True for an error of the outside world, which its message explains: a command that fails, a file that is missing, a server that is
+ *  away. An error that was caused by a mistake of the program is none, whatever it is wrapped in. */
+export function isExpected(error: unknown): error is Error {
+  if (!(error instanceof Error) || isMistake(error)) return false;
+  let { cause } = error;
+  for (let count = 0; count < causesMax && cause instanceof Error; count += 1) {
+    if (isMistake(cause)) return false;
+    ({ cause } = cause);
+  }
+  return error instanceof TelemetryError || error instanceof DeadlineExceeded || isOfSystem(error);
+}
+
+function isMistake(error: Error): boolean {
+  return error instanceof TypeError || error instanceof ReferenceError || error instanceof RangeError;
+}
+
+/** True for errors such as ENOENT and ECONNREFUSED. */
+function isOfSystem(error: Error): boolean {
+  const { code, errno } = error as NodeJS.ErrnoException;
+  return (typeof code === "string" && typeof errno === "number") || expectedNames.has(error.name);
 }

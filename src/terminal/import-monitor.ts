@@ -6,6 +6,7 @@ import { type PipelineListener, silentListener } from "../pipeline/observe/pipel
 import type { Queue } from "../pipeline/queue/queue.ts";
 import type { ReplayableSource } from "../pipeline/source/source.ts";
 import type { IngestMessage, IngestResult, TelemetryStore } from "../pipeline/store/telemetry-store.ts";
+import type { BarLine } from "./bar-line.ts";
 import { addStored, emptyFigures, figuresOf, importReportText } from "./import-report.ts";
 import { streamedText } from "./streamed-text.ts";
 
@@ -16,7 +17,7 @@ export interface ImportMonitorOptions {
   readonly clock: Clock;
   readonly log: Logger;
   /** Where the bar is drawn. */
-  readonly terminal: NodeJS.WriteStream;
+  readonly terminal: BarLine;
   readonly print: (text: string) => void;
 }
 
@@ -24,6 +25,12 @@ const nothing = (): void => undefined;
 
 function terminalOf(bar: SingleBar): object {
   return (bar as unknown as { readonly terminal: object }).terminal;
+}
+
+/** The bar draws only what has changed since it drew last. */
+function drawAgain(bar: SingleBar): void {
+  Object.assign(bar, { lastDrawnString: "" });
+  (bar as unknown as { readonly render: () => void }).render();
 }
 
 const nothingPublished = { messages: 0, rows: 0, samples: 0, missing: 0 };
@@ -46,7 +53,7 @@ export class ImportMonitor {
 
   constructor(private readonly options: ImportMonitorOptions) {
     this.bar = new SingleBar({
-      stream: options.terminal,
+      stream: options.terminal.stream,
       format: "  {bar} {percentage}% | {rate} samples/s | {remaining} left",
       barCompleteChar: "=",
       barIncompleteChar: ".",
@@ -59,6 +66,13 @@ export class ImportMonitor {
     });
     // at its end, the bar would return to where it began, which is another line once the log has written one
     Object.assign(terminalOf(this.bar), { cursorSave: nothing, cursorRestore: nothing });
+    const { bar } = this;
+    options.terminal.hold({
+      get isActive() {
+        return bar.isActive;
+      },
+      draw: () => drawAgain(bar),
+    });
   }
 
   /** The listener through which the monitor receives the pipeline's events. */

@@ -1,6 +1,8 @@
+import { Writable } from "node:stream";
 import pino, { type Logger } from "pino";
 import { visibleLines } from "../domain/visible-text.ts";
 import { spanFields } from "../kit/tracing.ts";
+import type { BarLine } from "./bar-line.ts";
 import { errorEntry } from "./error-entry.ts";
 import { visibleEntry } from "./visible-entry.ts";
 
@@ -9,8 +11,9 @@ export const logSerializers = { err: errorEntry };
 
 /** The process's log on standard output: readable text on a terminal, one JSON object per line
  *  elsewhere, with the level as a word, so that `grep -i error` finds errors. Entries within a recorded trace have its ids. Characters that deceive or control a terminal are
- *  escaped; in JSON, this does not change the values. What makes text of the entries is loaded only for a terminal. */
-export async function makeLog(level: string, isTerminal: boolean): Promise<Logger> {
+ *  escaped; in JSON, this does not change the values. What makes text of the entries is loaded only for a terminal.
+ *  @param barLine keeps the bar below the entries; absent: there is none */
+export async function makeLog(level: string, isTerminal: boolean, barLine?: BarLine): Promise<Logger> {
   if (!isTerminal) {
     const formatters = { level: (label: string) => ({ level: label }) };
     return pino({
@@ -22,9 +25,23 @@ export async function makeLog(level: string, isTerminal: boolean): Promise<Logge
     });
   }
   const { default: pretty } = await import("pino-pretty");
-  const options = { sync: true, ignore: "pid,hostname", translateTime: "HH:MM:ss" };
+  const options = { ignore: "pid,hostname", translateTime: "HH:MM:ss", destination: standardOutput(barLine) };
   return pino(
     { level, mixin: spanFields, serializers: logSerializers, hooks: { streamWrite: visibleEntry } },
     pretty(options),
   );
+}
+
+/** Writes at once, so that the last entries of a process are not lost. */
+function standardOutput(barLine: BarLine | undefined): Writable {
+  const output = pino.destination({ dest: 1, sync: true });
+  return new Writable({
+    decodeStrings: false,
+    write: (text: string, _, done) => {
+      const write = (): void => void output.write(String(text));
+      if (barLine === undefined) write();
+      else barLine.around(write);
+      done();
+    },
+  });
 }

@@ -7,6 +7,7 @@ import { systemClock } from "../../src/kit/clock.ts";
 import { checkBeforeOpening } from "../../src/roles/check-before-opening.ts";
 import { openRoles } from "../../src/roles/roles.ts";
 import { unshownLog } from "../../dev/unshown-log.ts";
+import { BarLine } from "../../src/terminal/bar-line.ts";
 
 // What is wrong with the settings' files and keys is told before the embedded database is created, which takes long.
 
@@ -25,7 +26,7 @@ const check = (env: Record<string, string>) => checkBeforeOpening(settings(env),
 
 test("a gateway that can have no key ends before its database is created", async () => {
   const surroundings = { clock: systemClock, log: unshownLog(), print: () => undefined };
-  const opening = openRoles(settings({}), { ...surroundings, terminal: process.stderr });
+  const opening = openRoles(settings({}), { ...surroundings, terminal: new BarLine(process.stderr) });
   expect(await opening.catch(String)).toContain("auth_missing");
   expect(existsSync(join(dir, "data"))).toBe(false);
   expect(await check(withKeys("2000-01-01T00:00:00Z")).catch(String)).toContain("auth_missing");

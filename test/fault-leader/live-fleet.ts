@@ -1,5 +1,6 @@
 import type { AnyElysia } from "elysia";
 import { unshownLog } from "../../dev/unshown-log.ts";
+import { BarLine } from "../../src/terminal/bar-line.ts";
 import { until } from "../../dev/until.ts";
 import { composeApp } from "../../src/app.ts";
 import { hostNamesOf } from "../../src/config/host-names-of.ts";
@@ -169,7 +170,7 @@ interface OpenPipeline {
 }
 
 async function openPipeline(config: Config, clock: Clock): Promise<OpenPipeline> {
-  const surroundings = { clock, log: unshownLog(), print: () => undefined, terminal: process.stderr };
+  const surroundings = { clock, log: unshownLog(), print: () => undefined, terminal: new BarLine(process.stderr) };
   const roles = await openRoles(config, surroundings);
   await startAll(roles.services);
   return { roles, app: appOf(config, roles, clock) };

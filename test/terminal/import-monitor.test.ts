@@ -3,6 +3,7 @@ import { PassThrough } from "node:stream";
 import { makeBatch, messageOf } from "../../dev/make-batch.ts";
 import { MemoryQueue } from "../../src/pipeline/queue/memory/memory-queue.ts";
 import type { ReplayableSource } from "../../src/pipeline/source/source.ts";
+import { BarLine } from "../../src/terminal/bar-line.ts";
 import { ImportMonitor } from "../../src/terminal/import-monitor.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { unshownLog } from "../../dev/unshown-log.ts";
@@ -31,18 +32,19 @@ const totals = {
 /** A monitor of the source on a terminal, with what is drawn and printed. */
 function openMonitor(isTerminal: boolean) {
   const clock = new ManualClock();
-  const terminal = Object.assign(new PassThrough(), { isTTY: isTerminal, columns: 80 });
+  const stream = Object.assign(new PassThrough(), { isTTY: isTerminal, columns: 80 });
+  const terminal = new BarLine(stream as unknown as NodeJS.WriteStream);
   const seen = { drawn: "", reports: [] as string[] };
-  terminal.on("data", (text: Buffer) => (seen.drawn += text.toString()));
+  stream.on("data", (text: Buffer) => (seen.drawn += text.toString()));
   const monitor = new ImportMonitor({
     queue: new MemoryQueue({ topic: "t", clock, capacityMessages: 10, leaseSeconds: 30, maxAttempts: 3 }),
     store: () => ({ progressOf: () => Promise.resolve({ stored: [], totals }) }),
     clock,
     log: unshownLog(),
-    terminal: terminal as unknown as NodeJS.WriteStream,
+    terminal,
     print: (text) => void seen.reports.push(text),
   });
-  return { monitor, clock, seen };
+  return { monitor, clock, seen, terminal };
 }
 
 test("messages that were published before the source was opened are counted once, although they are stored later", async () => {
@@ -83,4 +85,19 @@ test("Ctrl-C in an import gives the terminal its cursor back, never takes its li
   monitor.stop();
   expect(seen.drawn.length).toBe(length);
   expect(seen.reports).toHaveLength(1);
+});
+
+test("what is written while the bar is drawn stands on a line of its own, and the bar is drawn again below", () => {
+  const { monitor, seen, terminal } = openMonitor(true);
+  const write = (text: string): void => terminal.around(() => terminal.stream.write(text));
+  write("before\n");
+  expect(seen.drawn).toBe("before\n");
+  monitor.listener().sourceOpened(source, [range(0, 29)]);
+  const drawn = seen.drawn.length;
+  write("a warning\n");
+  expect(seen.drawn.slice(drawn)).toMatch(/^\r\u001b\[Ka warning\n\u001b\[1G {2}=+\.+ 2[89]% \| /);
+  monitor.stop();
+  const { length } = seen.drawn;
+  write("after\n");
+  expect(seen.drawn.slice(length)).toBe("after\n");
 });

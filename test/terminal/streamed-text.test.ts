@@ -2,6 +2,7 @@ import { afterAll, expect, test } from "bun:test";
 import { PassThrough } from "node:stream";
 import type { Range } from "../../src/domain/range.ts";
 import { MemoryQueue } from "../../src/pipeline/queue/memory/memory-queue.ts";
+import { BarLine } from "../../src/terminal/bar-line.ts";
 import { ImportMonitor } from "../../src/terminal/import-monitor.ts";
 import { batchesOf, CsvFolder, exporterHeader, exporterRow, openCsvSource } from "../support/csv-reading.ts";
 import { ManualClock } from "../support/manual-clock.ts";
@@ -26,7 +27,7 @@ async function reasonFor(lines: readonly string[], { covered = () => [], message
     store: () => undefined,
     clock,
     log: unshownLog(),
-    terminal: new PassThrough() as unknown as NodeJS.WriteStream,
+    terminal: new BarLine(new PassThrough() as unknown as NodeJS.WriteStream),
     print: (text) => void printed.push(text),
   }).listener();
   const source = await openCsvSource(folder.write([exporterHeader, ...lines, ""].join("\n")));

@@ -1,9 +1,11 @@
 import { createHash, createHmac } from "node:crypto";
+import { TelemetryError } from "../../domain/errors.ts";
 import { messageOf } from "../../kit/message-of.ts";
 import { type NoticeGroup, webhookBody } from "./webhook-body.ts";
 
 /** The receiver may have accepted the request or not. */
-class WebhookFailed extends Error {
+class WebhookFailed extends TelemetryError {
+  readonly code = "webhook_failed";
   readonly retryable = true;
 }
 

@@ -12,6 +12,7 @@ import type { RateLimit } from "../http/rate-limit.ts";
 import { toGraphqlError } from "../graphql-kit/graphql-errors.ts";
 import { Admission } from "../graphql-kit/live/admission.ts";
 import { type GraphqlParts, type GraphqlView, OperationContext } from "../graphql-kit/operation-context.ts";
+import { rewriteAccept } from "./accepted-types.ts";
 import { GraphiqlPage } from "./graphiql.ts";
 import { operationLimits } from "./limits/operation-limits.ts";
 import { GraphqlSockets, type Yoga } from "./live/graphql-socket.ts";
@@ -73,6 +74,8 @@ export function graphqlRoutes(options: GraphqlOptions) {
   subscriptionInstruments(registry, { connections: () => sockets.count, subscriptions: () => admission.count });
   return new Elysia({ name: "graphql", detail: hiddenDetail({ scope: "any" }) })
     .onBeforeHandle(({ request, server }) => {
+      // before Yoga decides whether to answer with GraphiQL
+      rewriteAccept(request.headers);
       // the balancer asks again without a handshake to learn why one was refused
       if (offeredProtocols(request.headers).length > 0) requireProtocol(request.headers);
       if (!isHandshake(request.headers)) return undefined;

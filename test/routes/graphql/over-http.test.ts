@@ -58,6 +58,25 @@ test("a content-type in capitals, with blanks and parameters, is that of JSON", 
   }
 });
 
+test.each([
+  ["*/*;q=0.5", "application/json"],
+  ["application/json;q=0, */*", "application/graphql-response+json"],
+  ["application/json;q=0.1, application/graphql-response+json", "application/graphql-response+json"],
+  ["application/graphql-response+json ; Q=0, application/json", "application/json"],
+  ["application/json;charset=latin1", "application/json"],
+  ["text/html;q=0, application/json", "application/json"],
+  ["application/json;q=0", undefined],
+  ["image/png;q=0.5, application/json;q=0.000", undefined],
+])("Accept: %s is answered as %s", async (accept, type) => {
+  const answer = await gateway.get("/graphql?query={__typename}", { headers: { accept } });
+  const expected = type === undefined ? 406 : 200;
+  expect([answer.status, answer.headers.get("content-type")]).toEqual([
+    expected,
+    expect.stringContaining(type ?? "application/json") as string,
+  ]);
+  expect(await answer.text()).toContain(type === undefined ? "The Accept header allows no format" : '"__typename"');
+});
+
 test("every refusal is JSON with errors and says why", async () => {
   const refusals: readonly (readonly [number, Promise<Response>])[] = [
     [406, post({ query: "{ __typename }" }, { accept: "image/png" })],

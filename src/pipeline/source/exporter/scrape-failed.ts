@@ -1,7 +1,11 @@
+import { TelemetryError } from "../../../domain/errors.ts";
 import type { ReadingFault } from "../../../domain/reading.ts";
 
 /** A scrape has failed. The message is a sentence for people without the target's name: "nothing listens there (connection refused)". */
-export class ScrapeFailed extends Error {
+export class ScrapeFailed extends TelemetryError {
+  readonly code = "scrape_failed";
+  readonly retryable = true;
+
   constructor(
     readonly reason: ReadingFault,
     message: string,

@@ -30,7 +30,7 @@ export function formatOf(request: Request): Format {
 export function mediaTypeOf(request: Request): string {
   const accept = request.headers.get("accept") ?? "";
   if (accept === "" || accept === "*/*") return "application/json";
-  const best = new Negotiator({ headers: { accept: accept.replace(parameter, "") } }).mediaType(available);
+  const [best] = acceptedTypes(accept, available);
   if (best !== undefined) return best;
   throw new ApiError(406, "not_acceptable", {
     message: `accept=${JSON.stringify(shown(accept))} matches no supported media type: ${available.join(", ")}`,
@@ -38,10 +38,14 @@ export function mediaTypeOf(request: Request): string {
   });
 }
 
+/** Those of some types that an Accept header allows, whatever parameters it has; the preferred one first. */
+export function acceptedTypes(accept: string, available: readonly string[]): readonly string[] {
+  return new Negotiator({ headers: { accept: accept.replace(parameter, "") } }).mediaTypes([...available]);
+}
+
 /** The format in which a Prometheus prefers metrics. A reader that takes neither gets the plain text, as of exporters. */
 export function expositionFormatOf(request: Request): "text" | "openmetrics" {
-  const accept = (request.headers.get("accept") ?? "").replace(parameter, "");
-  const best = new Negotiator({ headers: { accept } }).mediaType(["text/plain", openMetrics]);
+  const [best] = acceptedTypes(request.headers.get("accept") ?? "", ["text/plain", openMetrics]);
   return best === openMetrics ? "openmetrics" : "text";
 }
 
