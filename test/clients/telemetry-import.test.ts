@@ -117,7 +117,7 @@ test.each([
 ])("a file %s that is no Parquet is refused with the command that reads it", async (name, content, sentence) => {
   writeFileSync(join(folder, name), content);
   const opened = await openArchiveFiles(folder).open(name);
-  expect(parquetRecords(opened, name).next()).rejects.toThrow(sentence);
+  await expect(parquetRecords(opened, name).next()).rejects.toThrow(sentence);
 });
 
 test("import of a CSV file ends in a sentence that names upload", async () => {
