@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { systemClock } from "../../src/kit/clock.ts";
+import { MemoryTargetStates } from "../../src/pipeline/source/states/memory/memory-target-states.ts";
+import { stateOf } from "../contract/target-states.ts";
 import { SqlFaultStore } from "../../src/faults/sql/sql-fault-store.ts";
 import {
   firstSecondMs,
@@ -249,6 +252,21 @@ test("pipeline_health has the parts, the queue and what was rejected", async () 
   expect(text).toContain("This gateway: ok, version 1.2.3");
   expect(text).toContain("Queue: 0 of 10 messages");
   expect(text).toContain("Rejected inputs: 2 value_out_of_range");
+  expect(text).toContain("no live source is down");
+});
+
+test("pipeline_health goes on with a cursor through the sources that are down", async () => {
+  const targetStates = new MemoryTargetStates(systemClock);
+  const down = ["gpu1:9400", "gpu2:9400", "gpu3:9400"];
+  await targetStates.report(down.map((target) => stateOf(target, { state: "down", message: "HTTP 500" })));
+  const client = await connectTo(gatewayOver(stored, { targetStates }));
+  const first = await client.call("pipeline_health", { limit: 2 });
+  const second = await client.call("pipeline_health", { limit: 2, cursor: cursorIn(first.text) });
+  await client.client.close();
+  expect(first.text).toContain("3 live sources down");
+  expect(cursorIn(second.text)).toBeUndefined();
+  const told = [...`${first.text}\n${second.text}`.matchAll(/^ {2}(\S+): down since/gm)].map(([, target]) => target);
+  expect(told).toEqual(down);
 });
 
 test("what is not usable is answered with a sentence that says what would be", async () => {
