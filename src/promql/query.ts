@@ -30,7 +30,11 @@ export type QueryResult =
 export interface QueryParts {
   readonly source: SeriesSource;
   readonly work: Work;
+  /** How long a sample counts if none follows; absent: 5 minutes, as in Prometheus. */
+  readonly lookbackMs?: number | undefined;
 }
+
+const defaultLookbackMs = 300_000;
 
 /** The most steps that a query may have. */
 const stepsMax = 11_000;
@@ -39,7 +43,8 @@ const stepsMax = 11_000;
  *  @throws PromqlError, and the errors of the source */
 export async function instantQuery(query: string, atMs: number, parts: QueryParts): Promise<QueryResult> {
   const expression = parse(query);
-  const steps: Steps = { startMs: atMs, endMs: atMs, stepMs: 1, count: 1 };
+  const { lookbackMs = defaultLookbackMs } = parts;
+  const steps: Steps = { startMs: atMs, endMs: atMs, stepMs: 1, count: 1, lookbackMs };
   const selected = await selectAll(expression, steps, parts);
   if (expression.kind === "range") return rawSamples(expression, selected.get(expression) ?? [], steps);
   const value = await new Evaluation(steps, selected, parts.work).evaluate(expression);
@@ -59,7 +64,8 @@ export async function rangeQuery(
   { startMs, endMs, stepMs }: { readonly startMs: number; readonly endMs: number; readonly stepMs: number },
   parts: QueryParts,
 ): Promise<QueryResult> {
-  const steps: Steps = { startMs, endMs, stepMs, count: Math.floor((endMs - startMs) / stepMs) + 1 };
+  const { lookbackMs = defaultLookbackMs } = parts;
+  const steps: Steps = { startMs, endMs, stepMs, count: Math.floor((endMs - startMs) / stepMs) + 1, lookbackMs };
   if (steps.count > stepsMax + 1) {
     throw badData(
       "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)",

@@ -66,7 +66,7 @@ export class Work {
   check(): void {
     const { clock, signal, timeoutMs } = this.options;
     signal.throwIfAborted();
-    if (clock.nowMs() > this.deadlineMs) {
+    if (clock.nowMs() >= this.deadlineMs) {
       throw new PromqlError("timeout", `query timed out in expression evaluation: it took longer than ${timeoutMs} ms`);
     }
   }

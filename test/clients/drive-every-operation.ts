@@ -198,7 +198,7 @@ function faultCalls(gateway: GatewayClient, cluster_id: string): Record<FaultOpe
 
 type PromqlOperation = Extract<
   Operation,
-  `${string} /api/v1/${"query" | "series" | "label" | "metadata" | "status"}${string}`
+  `${string} /api/v1/${"query" | "series" | "label" | "metadata" | "status" | "rules" | "alerts"}${string}`
 >;
 
 /** Asks as Grafana asks a Prometheus. */
@@ -232,6 +232,12 @@ function promqlCalls(gateway: GatewayClient): Record<PromqlOperation, () => Prom
     "get /api/v1/metadata": async () => Object.keys((await answerOf(gateway.GET("/api/v1/metadata"))).data).length,
     "get /api/v1/status/buildinfo": async () =>
       Object.keys((await answerOf(gateway.GET("/api/v1/status/buildinfo"))).data).length,
+    "get /api/v1/rules": async () => (await answerOf(gateway.GET("/api/v1/rules"))).data.groups.length,
+    "get /api/v1/alerts": async () => (await answerOf(gateway.GET("/api/v1/alerts"))).data.alerts.length,
+    "get /api/v1/query_exemplars": async () =>
+      (await answerOf(gateway.GET("/api/v1/query_exemplars", { params: { query } }))).data.length,
+    "post /api/v1/query_exemplars": async () =>
+      (await answerOf(gateway.POST("/api/v1/query_exemplars", { body: query, ...asForm }))).data.length,
   };
 }
 

@@ -62,6 +62,8 @@ describe("queries in PromQL", () => {
     const query = "count(DCGM_FI_DEV_GPU_TEMP)";
     const { status, body } = await ask(path, { query, time: String(at) });
     const got = await ask(`${path}?query=${encodeURIComponent(query)}&time=${at}`);
+    // of a parameter that both have, that of the form counts
+    expect((await ask(`${path}?query=2&time=6`, { query, time: String(at) })).body).toEqual(got.body);
     expect([status, body]).toEqual([200, got.body]);
     expect(body.data).toEqual({ resultType: "vector", result: [{ metric: {}, value: [at, "3"] }] });
   });
@@ -97,8 +99,79 @@ describe("queries in PromQL", () => {
   });
 
   test("end when their time is over", async () => {
-    const { status, body } = await ask(`/api/v1/query?query=DCGM_FI_DEV_GPU_TEMP&time=${at}&timeout=-1s`);
+    const { status, body } = await ask(`/api/v1/query?query=DCGM_FI_DEV_GPU_TEMP&time=${at}&timeout=0`);
     expect([status, body.errorType]).toEqual([503, "timeout"]);
+    const negative = await ask(`/api/v1/query?query=DCGM_FI_DEV_GPU_TEMP&time=${at}&timeout=-1`);
+    expect([negative.status, negative.body.errorType]).toEqual([400, "bad_data"]);
+  });
+
+  test("have as many series as are wanted, and a warning that there are more", async () => {
+    const asked = async (path: string) => {
+      const { status, body } = await ask(`/api/v1/${path}`);
+      return [status, (body.data?.result as unknown[] | undefined)?.length, (body as { warnings?: unknown }).warnings];
+    };
+    const truncated = ["results truncated due to limit"];
+    expect(await asked(`query?query=DCGM_FI_DEV_GPU_TEMP&time=${at}&limit=2`)).toEqual([200, 2, truncated]);
+    expect(await asked(`query?query=DCGM_FI_DEV_GPU_TEMP&time=${at}&limit=3`)).toEqual([200, 3, undefined]);
+    const range = `query_range?query=DCGM_FI_DEV_GPU_TEMP&start=${at}&end=${at + 60}&step=60`;
+    expect(await asked(`${range}&limit=1`)).toEqual([200, 1, truncated]);
+    expect(await asked(`${range}&limit=-1`)).toEqual([400, undefined, undefined]);
+  });
+
+  test("count a value for as long as lookback_delta says", async () => {
+    const counted = async (more: string) => {
+      const query = encodeURIComponent('DCGM_FI_DEV_GPU_TEMP{Hostname="host-a",gpu="0"}');
+      const { status, body } = await ask(`/api/v1/query?query=${query}&time=${at + 14}${more}`);
+      return body.data === undefined ? [status, body.errorType] : body.data.result.length;
+    };
+    // the newest record is 14 s old; 0 and less mean the 5 minutes
+    const series = await Promise.all(
+      ["", "=13s", "=14", "=0", "=-5", "=x"].map((text) => counted(`&lookback_delta${text}`)),
+    );
+    expect(series).toEqual([1, 0, 1, 1, 1, [400, "bad_data"]]);
+  });
+
+  test("may be about any year", async () => {
+    const far = "start=-62135596800&end=253402300799";
+    expect((await ask(`/api/v1/labels?${far}`)).body.status).toBe("success");
+    expect((await ask(`/api/v1/query_range?query=DCGM_FI_DEV_GPU_TEMP&${far}&step=31536000`)).body).toMatchObject({
+      ...{ status: "success", data: { resultType: "matrix", result: [] } },
+    });
+    const { status } = await ask("/api/v1/query?query=1&time=8640000000001");
+    expect(status).toBe(400);
+  });
+});
+
+describe("what only a Prometheus has", () => {
+  const answerOf = async (path: string, init: RequestInit = {}) => {
+    const response = await gateway.get(`/api/v1/${path}`, init);
+    return [response.status, await response.json()];
+  };
+  const success = (data: unknown) => [200, { status: "success", data }];
+  const refused = (status: number, errorType: string) => [
+    status,
+    expect.objectContaining({ status: "error", errorType }),
+  ];
+
+  test("is an empty list where Grafana asks for it", async () => {
+    expect(await answerOf("rules?type=alert")).toEqual(success({ groups: [] }));
+    expect(await answerOf("rules?type=x")).toEqual(refused(400, "bad_data"));
+    expect(await answerOf("alerts")).toEqual(success({ alerts: [] }));
+    expect(await answerOf("query_exemplars?query=sum(a)&start=1&end=2")).toEqual(success([]));
+    expect(await answerOf("query_exemplars?query=sum(&start=1&end=2")).toEqual(refused(400, "bad_data"));
+    expect(await answerOf("query_exemplars?query=a&start=2&end=1")).toEqual(refused(400, "bad_data"));
+  });
+
+  test("is refused in Prometheus' form", async () => {
+    for (const path of ["format_query?query=1", "parse_query?query=1", "status/tsdb", "targets/metadata"]) {
+      expect([path, ...(await answerOf(path))]).toEqual([path, ...refused(404, "not_found")]);
+    }
+    const post = { method: "POST", body: "query=1", headers: { "content-type": "text/plain", "content-length": "7" } };
+    expect(await answerOf("query", post)).toEqual(refused(415, "bad_data"));
+    const long = { ...post.headers, "content-length": "200000" };
+    expect(await answerOf("query", { ...post, headers: long, body: "a".repeat(200_000) })).toEqual(
+      refused(413, "bad_data"),
+    );
   });
 });
 

@@ -104,6 +104,7 @@ describe("the OpenAPI document", () => {
 
   test("lists every path under /api/v1, the paths of health and metrics, and no other path", () => {
     expect(Object.keys(document.paths).sort()).toEqual([
+      "/api/v1/alerts",
       "/api/v1/audit",
       "/api/v1/clusters",
       "/api/v1/clusters/{cluster_id}",
@@ -152,8 +153,10 @@ describe("the OpenAPI document", () => {
       "/api/v1/quarantine/{id}",
       "/api/v1/quarantine/{id}/redrive",
       "/api/v1/query",
+      "/api/v1/query_exemplars",
       "/api/v1/query_range",
       "/api/v1/remediations",
+      "/api/v1/rules",
       "/api/v1/scaling",
       "/api/v1/scaling/{figure}",
       "/api/v1/series",
@@ -227,6 +230,8 @@ describe("the OpenAPI document", () => {
       "post /api/v1/inventory/end-target": "?source_id=ended",
       "delete /api/v1/inventory": "?hostname=withdrawn",
       "get /api/v1/query": "?query=DCGM_FI_DEV_GPU_TEMP&time=2025-07-18T20:42:40Z",
+      "get /api/v1/query_exemplars": "?query=DCGM_FI_DEV_GPU_TEMP",
+      "post /api/v1/query_exemplars": "?query=DCGM_FI_DEV_GPU_TEMP",
       "post /api/v1/query": "?query=DCGM_FI_DEV_GPU_TEMP",
       "get /api/v1/query_range": "?query=DCGM_FI_DEV_GPU_TEMP&start=0&end=60&step=15",
       "post /api/v1/query_range": "?query=1&start=0&end=60&step=15",

@@ -5,9 +5,6 @@ import type { RangeExpression, SelectorExpression } from "../language/expression
 import { rangeFunctions, type Window } from "./range-functions.ts";
 import { emptySeries, type Steps, stepMsOf, type VectorSeries } from "./value.ts";
 
-/** How long a sample counts if none follows. */
-const lookbackMs = 300_000;
-
 /** The instant that a selector selects at a step. */
 function selectedMs({ at, offsetMs }: SelectorExpression, steps: Steps, step: number): number {
   if (at === undefined) return stepMsOf(steps, step) - offsetMs;
@@ -18,7 +15,7 @@ function selectedMs({ at, offsetMs }: SelectorExpression, steps: Steps, step: nu
 /** The range of the samples that a selector needs at all steps. */
 export function neededRange(expression: SelectorExpression | RangeExpression, steps: Steps) {
   const [selector, rangeMs] =
-    expression.kind === "range" ? [expression.selector, expression.rangeMs] : [expression, lookbackMs];
+    expression.kind === "range" ? [expression.selector, expression.rangeMs] : [expression, steps.lookbackMs];
   const fromMs = selectedMs(selector, steps, 0) - rangeMs;
   return { fromMs, toMs: selectedMs(selector, steps, steps.count - 1) };
 }
@@ -37,7 +34,7 @@ export function newestOf(
     const atMs = selectedMs(selector, steps, step);
     while (next < timesMs.length && (timesMs[next] as number) <= atMs) next += 1;
     const newest = next - 1;
-    if (newest < 0 || (timesMs[newest] as number) < atMs - lookbackMs || ends?.[newest] === 1) continue;
+    if (newest < 0 || (timesMs[newest] as number) < atMs - steps.lookbackMs || ends?.[newest] === 1) continue;
     result.values[step] = isTime ? (timesMs[newest] as number) / 1000 : (values[newest] as number);
     result.isPresent[step] = 1;
   }

@@ -8,6 +8,8 @@ export interface Steps {
   readonly endMs: number;
   readonly stepMs: number;
   readonly count: number;
+  /** How long a sample counts if none follows. */
+  readonly lookbackMs: number;
 }
 
 /** The instant of a step. */

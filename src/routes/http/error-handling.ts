@@ -42,7 +42,8 @@ export function errorHandling({
         set.status = 204;
         return new Response(null, { status: 204, headers: { allow: allowed.join(", ") } });
       }
-      return answer(unmatched(request.method, pathname, allowed), set);
+      const found = unmatched(request.method, pathname, allowed);
+      return allowed.length === 0 && isOfPrometheus(pathname) ? answerPrometheus(found, set) : answer(found, set);
     }
     if (error instanceof ClientLeft) {
       set.status = clientLeftStatus;
@@ -65,6 +66,19 @@ export function errorHandling({
 function answer({ status, code, text }: ApiError, set: { status?: number | string }) {
   set.status = status;
   return { success: false, error: { code, message: text.message, details: text.details } };
+}
+
+/** Paths of Prometheus' HTTP API that have no answer here: its clients read errors in its form only.
+ *  Source: https://prometheus.io/docs/prometheus/latest/querying/api/ */
+function isOfPrometheus(path: string): boolean {
+  return /^\/api\/v1\/(?:format_query|parse_query|alertmanagers|targets\/.+|scrape_pools|read|status\/.+|admin\/.+|notifications)$/.test(
+    path,
+  );
+}
+
+function answerPrometheus({ status, text }: ApiError, set: { status?: number | string }) {
+  set.status = status;
+  return { status: "error", errorType: "not_found", error: text.message };
 }
 
 /** Paths that other servers have, and where the same is here. */

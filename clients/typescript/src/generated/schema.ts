@@ -1049,6 +1049,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Rules of Prometheus, of which there are none
+         * @description In the form of Prometheus' HTTP API. What is wrong with GPUs is at /api/v1/faults.
+         */
+        get: operations["promqlRules"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Alerts of Prometheus' rules, of which there are none
+         * @description In the form of Prometheus' HTTP API. What is wrong with GPUs is at /api/v1/faults.
+         */
+        get: operations["promqlAlerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/query_exemplars": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Exemplars, of which there are none
+         * @description In the form of Prometheus' HTTP API. Exporters of GPUs have no exemplars.
+         */
+        get: operations["promqlExemplars"];
+        put?: never;
+        /**
+         * Exemplars, of which there are none
+         * @description In the form of Prometheus' HTTP API. Exporters of GPUs have no exemplars.
+         */
+        post: operations["promqlExemplarsByForm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/csv/upload": {
         parameters: {
             query?: never;
@@ -3358,6 +3422,24 @@ export interface components {
             reasons: string[];
         };
         /**
+         * @description The alerts of rules, of which there are none
+         * @example {
+         *       "status": "success",
+         *       "data": {
+         *         "alerts": []
+         *       }
+         *     }
+         */
+        PromqlAlerts: {
+            /** @enum {string} */
+            status: "success";
+            data: {
+                alerts: unknown[];
+            };
+            /** @description What the answer lacks */
+            warnings?: string[];
+        };
+        /**
          * @description Version of Prometheus whose API this one follows
          * @example {
          *       "status": "success",
@@ -3391,6 +3473,20 @@ export interface components {
             errorType: string;
             /** @description What is wrong, for people */
             error: string;
+        };
+        /**
+         * @description Exemplars of series, of which there are none
+         * @example {
+         *       "status": "success",
+         *       "data": []
+         *     }
+         */
+        PromqlExemplars: {
+            /** @enum {string} */
+            status: "success";
+            data: unknown[];
+            /** @description What the answer lacks */
+            warnings?: string[];
         };
         /**
          * @description Metrics by name, with type and description
@@ -3450,6 +3546,24 @@ export interface components {
                 resultType: string;
                 /** @description Of a vector, the series with their `value`; of a matrix, with their `values`. A value is a pair of seconds since the epoch and a number as text, which may be NaN, +Inf or -Inf. Of a scalar and a string, one pair */
                 result: unknown[];
+            };
+            /** @description What the answer lacks */
+            warnings?: string[];
+        };
+        /**
+         * @description The groups of rules, of which there are none
+         * @example {
+         *       "status": "success",
+         *       "data": {
+         *         "groups": []
+         *       }
+         *     }
+         */
+        PromqlRules: {
+            /** @enum {string} */
+            status: "success";
+            data: {
+                groups: unknown[];
             };
             /** @description What the answer lacks */
             warnings?: string[];
@@ -4940,10 +5054,13 @@ export type NewAccessKey = components['schemas']['NewAccessKey'];
 export type OtlpAnswer = components['schemas']['OtlpAnswer'];
 export type Pipeline = components['schemas']['Pipeline'];
 export type Probe = components['schemas']['Probe'];
+export type PromqlAlerts = components['schemas']['PromqlAlerts'];
 export type PromqlBuild = components['schemas']['PromqlBuild'];
 export type PromqlError = components['schemas']['PromqlError'];
+export type PromqlExemplars = components['schemas']['PromqlExemplars'];
 export type PromqlMetadata = components['schemas']['PromqlMetadata'];
 export type PromqlResult = components['schemas']['PromqlResult'];
+export type PromqlRules = components['schemas']['PromqlRules'];
 export type PromqlSeries = components['schemas']['PromqlSeries'];
 export type PromqlTexts = components['schemas']['PromqlTexts'];
 export type PushResult = components['schemas']['PushResult'];
@@ -9032,6 +9149,10 @@ export interface operations {
                 time?: string;
                 /** @description How long the query may take, such as 30s; at most 2m */
                 timeout?: string;
+                /** @description At most this many series; 0: all */
+                limit?: string;
+                /** @description How long a value counts until the next one, such as 30s; default 5m */
+                lookback_delta?: string;
             };
             header?: never;
             path?: never;
@@ -9087,8 +9208,38 @@ export interface operations {
             };
             401: components["responses"]["401"];
             403: components["responses"]["403"];
-            413: components["responses"]["413"];
-            415: components["responses"]["415"];
+            /** @description The form is too long */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            /** @description The body is no form */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
             421: components["responses"]["421"];
             /** @description The data does not fit the query, or the query is too expensive */
             422: {
@@ -9142,6 +9293,10 @@ export interface operations {
                     time?: string;
                     /** @description How long the query may take, such as 30s; at most 2m */
                     timeout?: string;
+                    /** @description At most this many series; 0: all */
+                    limit?: string;
+                    /** @description How long a value counts until the next one, such as 30s; default 5m */
+                    lookback_delta?: string;
                 };
             };
         };
@@ -9194,8 +9349,38 @@ export interface operations {
             };
             401: components["responses"]["401"];
             403: components["responses"]["403"];
-            413: components["responses"]["413"];
-            415: components["responses"]["415"];
+            /** @description The form is too long */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            /** @description The body is no form */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
             421: components["responses"]["421"];
             /** @description The data does not fit the query, or the query is too expensive */
             422: {
@@ -9258,6 +9443,10 @@ export interface operations {
                 step: string;
                 /** @description How long the query may take, such as 30s; at most 2m */
                 timeout?: string;
+                /** @description At most this many series; 0: all */
+                limit?: string;
+                /** @description How long a value counts until the next one, such as 30s; default 5m */
+                lookback_delta?: string;
             };
             header?: never;
             path?: never;
@@ -9313,8 +9502,38 @@ export interface operations {
             };
             401: components["responses"]["401"];
             403: components["responses"]["403"];
-            413: components["responses"]["413"];
-            415: components["responses"]["415"];
+            /** @description The form is too long */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            /** @description The body is no form */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
             421: components["responses"]["421"];
             /** @description The data does not fit the query, or the query is too expensive */
             422: {
@@ -9372,6 +9591,10 @@ export interface operations {
                     step: string;
                     /** @description How long the query may take, such as 30s; at most 2m */
                     timeout?: string;
+                    /** @description At most this many series; 0: all */
+                    limit?: string;
+                    /** @description How long a value counts until the next one, such as 30s; default 5m */
+                    lookback_delta?: string;
                 };
             };
         };
@@ -9424,8 +9647,38 @@ export interface operations {
             };
             401: components["responses"]["401"];
             403: components["responses"]["403"];
-            413: components["responses"]["413"];
-            415: components["responses"]["415"];
+            /** @description The form is too long */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            /** @description The body is no form */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
             421: components["responses"]["421"];
             /** @description The data does not fit the query, or the query is too expensive */
             422: {
@@ -9525,8 +9778,38 @@ export interface operations {
             };
             401: components["responses"]["401"];
             403: components["responses"]["403"];
-            413: components["responses"]["413"];
-            415: components["responses"]["415"];
+            /** @description The form is too long */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            /** @description The body is no form */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
             421: components["responses"]["421"];
             /** @description The data does not fit the query, or the query is too expensive */
             422: {
@@ -9625,8 +9908,38 @@ export interface operations {
             };
             401: components["responses"]["401"];
             403: components["responses"]["403"];
-            413: components["responses"]["413"];
-            415: components["responses"]["415"];
+            /** @description The form is too long */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            /** @description The body is no form */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
             421: components["responses"]["421"];
             /** @description The data does not fit the query, or the query is too expensive */
             422: {
@@ -9722,8 +10035,38 @@ export interface operations {
             };
             401: components["responses"]["401"];
             403: components["responses"]["403"];
-            413: components["responses"]["413"];
-            415: components["responses"]["415"];
+            /** @description The form is too long */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            /** @description The body is no form */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
             421: components["responses"]["421"];
             /** @description The data does not fit the query, or the query is too expensive */
             422: {
@@ -9818,8 +10161,38 @@ export interface operations {
             };
             401: components["responses"]["401"];
             403: components["responses"]["403"];
-            413: components["responses"]["413"];
-            415: components["responses"]["415"];
+            /** @description The form is too long */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            /** @description The body is no form */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
             421: components["responses"]["421"];
             /** @description The data does not fit the query, or the query is too expensive */
             422: {
@@ -9921,8 +10294,38 @@ export interface operations {
             };
             401: components["responses"]["401"];
             403: components["responses"]["403"];
-            413: components["responses"]["413"];
-            415: components["responses"]["415"];
+            /** @description The form is too long */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            /** @description The body is no form */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
             421: components["responses"]["421"];
             /** @description The data does not fit the query, or the query is too expensive */
             422: {
@@ -10018,8 +10421,38 @@ export interface operations {
             };
             401: components["responses"]["401"];
             403: components["responses"]["403"];
-            413: components["responses"]["413"];
-            415: components["responses"]["415"];
+            /** @description The form is too long */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            /** @description The body is no form */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
             421: components["responses"]["421"];
             /** @description The data does not fit the query, or the query is too expensive */
             422: {
@@ -10102,8 +10535,510 @@ export interface operations {
             };
             401: components["responses"]["401"];
             403: components["responses"]["403"];
-            413: components["responses"]["413"];
-            415: components["responses"]["415"];
+            /** @description The form is too long */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            /** @description The body is no form */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            421: components["responses"]["421"];
+            /** @description The data does not fit the query, or the query is too expensive */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "execution",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            /** @description The query took too long, or the store does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "timeout",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+        };
+    };
+    promqlRules: {
+        parameters: {
+            query?: {
+                /** @description alert or record */
+                type?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "success",
+                     *       "data": {
+                     *         "groups": []
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlRules"];
+                };
+            };
+            /** @description The query or a parameter is wrong, or not supported */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            /** @description The form is too long */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            /** @description The body is no form */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            421: components["responses"]["421"];
+            /** @description The data does not fit the query, or the query is too expensive */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "execution",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            /** @description The query took too long, or the store does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "timeout",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+        };
+    };
+    promqlAlerts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "success",
+                     *       "data": {
+                     *         "alerts": []
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlAlerts"];
+                };
+            };
+            /** @description The query or a parameter is wrong, or not supported */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            /** @description The form is too long */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            /** @description The body is no form */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            421: components["responses"]["421"];
+            /** @description The data does not fit the query, or the query is too expensive */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "execution",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            /** @description The query took too long, or the store does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "timeout",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+        };
+    };
+    promqlExemplars: {
+        parameters: {
+            query: {
+                /**
+                 * @description A query in PromQL
+                 * @example DCGM_FI_DEV_GPU_TEMP
+                 */
+                query: string;
+                /** @description Seconds since the epoch, or RFC 3339 */
+                start?: string;
+                /** @description Seconds since the epoch, or RFC 3339 */
+                end?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "success",
+                     *       "data": []
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlExemplars"];
+                };
+            };
+            /** @description The query or a parameter is wrong, or not supported */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            /** @description The form is too long */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            /** @description The body is no form */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            421: components["responses"]["421"];
+            /** @description The data does not fit the query, or the query is too expensive */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "execution",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            /** @description The query took too long, or the store does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "timeout",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+        };
+    };
+    promqlExemplarsByForm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": {
+                    /** @description A query in PromQL */
+                    query: string;
+                    /** @description Seconds since the epoch, or RFC 3339 */
+                    start?: string;
+                    /** @description Seconds since the epoch, or RFC 3339 */
+                    end?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "success",
+                     *       "data": []
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlExemplars"];
+                };
+            };
+            /** @description The query or a parameter is wrong, or not supported */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            /** @description The form is too long */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            /** @description The body is no form */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "error",
+                     *       "errorType": "bad_data",
+                     *       "error": "parse error: unknown function with name \"rat\""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
             421: components["responses"]["421"];
             /** @description The data does not fit the query, or the query is too expensive */
             422: {

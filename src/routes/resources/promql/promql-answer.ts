@@ -3,7 +3,10 @@ import { visibleLines } from "../../../domain/visible-text.ts";
 import type { Clock } from "../../../kit/clock.ts";
 import { DeadlineExceeded } from "../../../kit/within.ts";
 import { PromqlError, type PromqlErrorType } from "../../../promql/promql-error.ts";
+import type { QueryResult } from "../../../promql/query.ts";
+import { ApiError } from "../../http/api-error.ts";
 import { formOf } from "./promql-form.ts";
+import { queryData } from "./query-data.ts";
 
 /** What an answer has besides its status. */
 export interface Answered {
@@ -11,6 +14,7 @@ export interface Answered {
   readonly warnings?: readonly string[];
 }
 
+const truncated = "results truncated due to limit";
 const statusOf: Readonly<Record<PromqlErrorType, number>> = { bad_data: 400, execution: 422, timeout: 503 };
 
 /** Answers a request in the form of Prometheus' HTTP API, also if the query is wrong or costs too much. Errors of the gateway, such as a
@@ -36,6 +40,9 @@ function promqlErrorOf(error: unknown) {
   if (error instanceof PromqlError) {
     return { status: statusOf[error.type], errorType: error.type, message: error.message };
   }
+  if (error instanceof ApiError && (error.status === 413 || error.status === 415)) {
+    return { status: error.status, errorType: "bad_data", message: error.message };
+  }
   if (error instanceof DeadlineExceeded) {
     return { status: 503, errorType: "timeout", message: "the form has not arrived in time" };
   }
@@ -46,9 +53,17 @@ function promqlErrorOf(error: unknown) {
   return undefined;
 }
 
+/** The first series of an answer, with a warning if there are more.
+ *  @param limit undefined or 0: all */
+export function limitedResult(result: QueryResult, limit = 0): Answered {
+  if (limit === 0 || !("series" in result) || result.series.length <= limit) return { data: queryData(result) };
+  const first = { ...result, series: result.series.slice(0, limit) } as QueryResult;
+  return { data: queryData(first), warnings: [truncated] };
+}
+
 /** The first elements of a list, with a warning if there are more.
  *  @param limit undefined or 0: all */
 export function limited(elements: readonly unknown[], limit = 0): Answered {
   if (limit === 0 || elements.length <= limit) return { data: elements };
-  return { data: elements.slice(0, limit), warnings: ["results truncated due to limit"] };
+  return { data: elements.slice(0, limit), warnings: [truncated] };
 }

@@ -14,6 +14,8 @@ type Documented = Readonly<
 
 const failures = {
   400: failure("The query or a parameter is wrong, or not supported", "bad_data"),
+  413: failure("The form is too long", "bad_data"),
+  415: failure("The body is no form", "bad_data"),
   422: failure("The data does not fit the query, or the query is too expensive", "execution"),
   503: failure("The query took too long, or the store does not answer", "timeout"),
 };
@@ -50,7 +52,7 @@ function schemaOf(parameters: Documented, hasExamples = true): TSchema {
 
 function documented({ id, summary, description, selectors, plain }: RouteText) {
   const { responses, ...others } = operation({
-    ...{ id, tag: "promql", summary, description, plain, errors: [413, 415, 500] },
+    ...{ id, tag: "promql", summary, description, plain, errors: [500] },
     access: { scope: "read", selectors },
   });
   return { ...others, responses: { ...responses, ...(failures as Record<string, { description: string }>) } };

@@ -27,8 +27,8 @@ export async function formOf(request: Request, clock: Clock): Promise<URLSearchP
     const message = `The body has to be ${supported[0]}, without a Content-Encoding`;
     throw new ApiError(415, "unsupported_media_type", { message, details: { supported } });
   }
-  for (const [name, value] of new URLSearchParams(text)) searchParams.append(name, value);
-  return searchParams;
+  // a parameter that both have is first that of the form, as in Prometheus
+  return new URLSearchParams([...new URLSearchParams(text), ...searchParams]);
 }
 
 /** The query of a request. */
@@ -45,13 +45,13 @@ export function timeIn(form: URLSearchParams, name: string): number | undefined 
   const text = form.get(name);
   if (text === null || text === "") return undefined;
   const ms = /^-?[\d.]+(?:e[+-]?\d+)?$/i.test(text) ? Math.round(Number(text) * 1000) : rfc3339Ms(text);
-  // beyond, JavaScript has no dates, and the database no instants
-  if (Math.abs(ms) <= 8e12) return ms;
+  // beyond, JavaScript has no dates; the years 1 and 9999, which mean no bound, are within
+  if (Math.abs(ms) <= 8.64e15) return ms;
   throw badData(`invalid parameter "${name}": cannot parse ${JSON.stringify(text)} to a valid timestamp`);
 }
 
 function rfc3339Ms(text: string): number {
-  return /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/i.test(text) ? Date.parse(text) : NaN;
+  return /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/.test(text) ? Date.parse(text) : NaN;
 }
 
 /** @returns milliseconds; undefined if it is absent */
@@ -61,6 +61,13 @@ export function durationIn(form: URLSearchParams, name: string): number | undefi
   const ms = durationMs(text) ?? Math.round((numberOf(text) ?? NaN) * 1000);
   if (Number.isFinite(ms)) return ms;
   throw badData(`invalid parameter "${name}": cannot parse ${JSON.stringify(text)} to a valid duration`);
+}
+
+/** How long the sample of a query counts if none follows, if the request says so. As in Prometheus, 0 and less say nothing.
+ *  @returns milliseconds */
+export function lookbackIn(form: URLSearchParams): number | undefined {
+  const ms = durationIn(form, "lookback_delta");
+  return ms === undefined || ms <= 0 ? undefined : ms;
 }
 
 /** The series selectors of a request, of which any may select. */

@@ -69,3 +69,21 @@ export const buildSchema = answerSchema("PromqlBuild", "Version of Prometheus wh
   data: Type.Record(Type.String(), Type.String()),
   example: { version: "2.53.0", revision: "gpu-telemetry-pipeline" },
 });
+
+/** Rules, of which there are none. */
+export const rulesSchema = answerSchema("PromqlRules", "The groups of rules, of which there are none", {
+  data: Type.Object({ groups: Type.Array(Type.Unknown()) }),
+  example: { groups: [] },
+});
+
+/** Alerts of rules, of which there are none. */
+export const alertsSchema = answerSchema("PromqlAlerts", "The alerts of rules, of which there are none", {
+  data: Type.Object({ alerts: Type.Array(Type.Unknown()) }),
+  example: { alerts: [] },
+});
+
+/** Exemplars, of which there are none. */
+export const exemplarsSchema = answerSchema("PromqlExemplars", "Exemplars of series, of which there are none", {
+  data: Type.Array(Type.Unknown()),
+  example: [],
+});

@@ -1,19 +1,26 @@
 import { noFields, type Resource } from "../resource.ts";
 import { metadataRoutes } from "./metadata-routes.ts";
 import {
+  alertsSchema,
   buildSchema,
   errorSchema,
+  exemplarsSchema,
   metadataSchema,
   resultSchema,
+  rulesSchema,
   seriesListSchema,
   textsSchema,
 } from "./promql-schemas.ts";
 import { queryRoutes } from "./query-routes.ts";
+import { rulesRoutes } from "./rules-routes.ts";
 import { seriesRoutes } from "./series-routes.ts";
 
 /** The history as series, for tools that ask a Prometheus. */
 export const promql: Resource = {
-  schemas: [buildSchema, errorSchema, metadataSchema, resultSchema, seriesListSchema, textsSchema],
-  routes: (parts) => [queryRoutes(parts), seriesRoutes(parts), metadataRoutes(parts.clock)],
+  schemas: [
+    ...[buildSchema, errorSchema, metadataSchema, resultSchema, seriesListSchema, textsSchema],
+    ...[alertsSchema, exemplarsSchema, rulesSchema],
+  ],
+  routes: (parts) => [queryRoutes(parts), seriesRoutes(parts), metadataRoutes(parts.clock), rulesRoutes(parts.clock)],
   fields: () => noFields,
 };

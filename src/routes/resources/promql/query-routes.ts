@@ -6,11 +6,10 @@ import { HistorySeries } from "../../answers/promql/history-series.ts";
 import { presentAsker } from "../../http/access/asker.ts";
 import { jsonUnread } from "../../http/formats/head-of.ts";
 import type { ResourceParts } from "../resource.ts";
-import { type Answered, promqlAnswer } from "./promql-answer.ts";
+import { type Answered, limitedResult, promqlAnswer } from "./promql-answer.ts";
 import { asked, posted } from "./promql-detail.ts";
-import { durationIn, queryIn, timeIn } from "./promql-form.ts";
+import { durationIn, limitIn, lookbackIn, queryIn, timeIn } from "./promql-form.ts";
 import { resultSchema } from "./promql-schemas.ts";
-import { queryData } from "./query-data.ts";
 
 type Parts = Pick<ResourceParts, "viewOf" | "clock">;
 
@@ -32,7 +31,8 @@ export function queryRoutes(parts: Parts) {
 
 async function instant(parts: Parts, request: Request, form: URLSearchParams): Promise<Answered> {
   const atMs = timeIn(form, "time") ?? parts.clock.nowMs();
-  return { data: queryData(await instantQuery(queryIn(form), atMs, partsOf(parts, request, form))) };
+  const limit = limitIn(form);
+  return limitedResult(await instantQuery(queryIn(form), atMs, partsOf(parts, request, form)), limit);
 }
 
 async function range(parts: Parts, request: Request, form: URLSearchParams): Promise<Answered> {
@@ -47,15 +47,22 @@ async function range(parts: Parts, request: Request, form: URLSearchParams): Pro
       'invalid parameter "step": zero or negative query resolution step widths are not accepted. Try a positive integer',
     );
   }
-  return {
-    data: queryData(await rangeQuery(queryIn(form), { startMs, endMs, stepMs }, partsOf(parts, request, form))),
-  };
+  const limit = limitIn(form);
+  return limitedResult(
+    await rangeQuery(queryIn(form), { startMs, endMs, stepMs }, partsOf(parts, request, form)),
+    limit,
+  );
 }
 
 function partsOf({ viewOf, clock }: Parts, request: Request, form: URLSearchParams): QueryParts {
   const timeoutMs = Math.min(timeoutMaxMs, durationIn(form, "timeout") ?? timeoutMaxMs);
+  if (timeoutMs < 0) throw badData('invalid parameter "timeout": it must not be negative');
   const signal = presentAsker()?.signal ?? request.signal;
-  return { source: new HistorySeries(viewOf(request).queries.history), work: new Work({ clock, signal, timeoutMs }) };
+  return {
+    source: new HistorySeries(viewOf(request).queries.history),
+    work: new Work({ clock, signal, timeoutMs }),
+    lookbackMs: lookbackIn(form),
+  };
 }
 
 const query = {
@@ -64,7 +71,11 @@ const query = {
   example: "avg by (Hostname) (DCGM_FI_DEV_GPU_UTIL)",
 } as const;
 const timeForms = "seconds since the epoch, or RFC 3339";
-const timeout = { description: "How long the query may take, such as 30s; at most 2m" };
+const bounds = {
+  timeout: { description: "How long the query may take, such as 30s; at most 2m" },
+  limit: { description: "At most this many series; 0: all" },
+  lookback_delta: { description: "How long a value counts until the next one, such as 30s; default 5m" },
+};
 
 const instantText = {
   id: "promqlQuery",
@@ -73,7 +84,7 @@ const instantText = {
     "In the form of Prometheus' HTTP API, for Grafana and other tools that query a Prometheus. Answers from records, not from summaries.",
   selectors: "narrowed",
   plain: resultSchema,
-  parameters: { query, time: { description: `The instant: ${timeForms}; default now` }, timeout },
+  parameters: { query, time: { description: `The instant: ${timeForms}; default now` }, ...bounds },
 } as const;
 
 const rangeText = {
@@ -91,6 +102,6 @@ const rangeText = {
       example: "2025-07-18T21:00:00Z",
     },
     step: { description: "Seconds, or a duration such as 1m; at most 11,000 steps", isRequired: true, example: "60" },
-    timeout,
+    ...bounds,
   },
 } as const;
