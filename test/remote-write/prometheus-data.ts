@@ -16,11 +16,14 @@ export interface PrometheusData {
   readonly records: ReadonlyMap<string, MergedRecord>;
 }
 
-/** A figure of a Prometheus about itself, summed over its series. */
-export async function figureOf(url: string, name: string): Promise<number> {
-  const lines = (await (await fetch(`${url}/metrics`)).text()).split("\n");
-  const ofName = lines.filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
-  return ofName.reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
+/** Figures of a program about itself, each summed over its series. */
+export async function figuresOf(metricsUrl: string, names: readonly string[]): Promise<Record<string, number>> {
+  const lines = (await (await fetch(metricsUrl)).text()).split("\n");
+  const sumOf = (name: string): number =>
+    lines
+      .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
+      .reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
+  return Object.fromEntries(names.map((name) => [name, sumOf(name)]));
 }
 
 /** Reads all samples of series with a UUID from a Prometheus, and makes expositions of those with one time and target again. */

@@ -7,7 +7,7 @@ import { serveExporters } from "../../dev/exporters/serve-exporters.ts";
 import { openPrometheus } from "../../dev/servers/prometheus.ts";
 import { until } from "../../dev/until.ts";
 import { decodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
-import { dataOf, figureOf } from "../remote-write/prometheus-data.ts";
+import { dataOf, figuresOf } from "../remote-write/prometheus-data.ts";
 import { differencesOf, recordsOf } from "../remote-write/stored-data.ts";
 import { securedParts } from "./access/secured-gateway.ts";
 import { gatewayOver, openFleetStore } from "./gateway.ts";
@@ -60,7 +60,8 @@ test("a Prometheus with the documented configuration writes what it scrapes, and
     const { samples, records, differences } = await compared();
     expect(differences.slice(0, 5)).toEqual([]);
     expect([records >= 16, samples > records * 10]).toEqual([true, true]);
-    expect(await figureOf(prometheus.url, "prometheus_remote_storage_samples_failed_total")).toBe(0);
+    const failed = "prometheus_remote_storage_samples_failed_total";
+    expect(await figuresOf(`${prometheus.url}/metrics`, [failed])).toEqual({ [failed]: 0 });
   } finally {
     await prometheus.close();
     stop.abort();
