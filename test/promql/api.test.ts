@@ -143,12 +143,12 @@ describe("queries in PromQL", () => {
 });
 
 describe("what only a Prometheus has", () => {
-  const answerOf = async (path: string, init: RequestInit = {}) => {
+  const answerOf = async (path: string, init: RequestInit = {}): Promise<readonly unknown[]> => {
     const response = await gateway.get(`/api/v1/${path}`, init);
     return [response.status, await response.json()];
   };
   const success = (data: unknown) => [200, { status: "success", data }];
-  const refused = (status: number, errorType: string) => [
+  const refused = (status: number, errorType: string): readonly unknown[] => [
     status,
     expect.objectContaining({ status: "error", errorType }),
   ];
