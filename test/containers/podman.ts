@@ -8,7 +8,8 @@ export const limits = ["--ulimit", "nofile=10000:10000", "--ulimit", "nproc=3000
 
 /** @returns why containers cannot be tried here; undefined if no reason is known */
 export function reasonAgainstContainers(): string | undefined {
-  if (Bun.which("podman") === null) return "Podman is not installed (apt-get install podman runc)";
+  if (Bun.which("podman") === null)
+    return "Podman is not installed (apt-get install podman runc netavark aardvark-dns)";
   if (userInfo().uid !== 0) return "the user is not root";
   const reason = reasonAgainstTrixie();
   if (reason !== undefined) return `base images are made from Debian's packages, but ${reason}`;
