@@ -171,7 +171,7 @@ program
   .command("changes")
   .description("places, attributes and workloads of a GPU, and when they changed")
   .requiredOption("--gpu <uuid>", "the GPU or MIG instance")
-  .option("--start <time>", `its state at this time, and later changes; ${rfc3339}`)
+  .option("--start <time>", `its state at this time (marked as such), and later changes; ${rfc3339}`)
   .option("--end <time>", "only changes at or before this time")
   .action((options) => changes(output(), options as { gpu: string }));
 filtered("series", "labelled series, and metrics outside the catalogue, that the newest records have")

@@ -2,6 +2,7 @@ import { answerOf } from "gpu-telemetry-client";
 import { rangeOf, type TimeOptions } from "./history.ts";
 import { printNarrow } from "./narrow-table.ts";
 import { cellOf, occupantsText, type Output } from "./output.ts";
+import { readTime } from "../../src/routes/http/parameters/relative-time.ts";
 import { print } from "../../src/terminal/print.ts";
 
 interface ChangesOptions extends TimeOptions {
@@ -24,11 +25,21 @@ export async function changes(output: Output, { gpu, ...times }: ChangesOptions)
     from,
     workload: occupantsText(occupants ?? [first]) || "none",
   }));
-  const rows = [...differences(attributes), ...differences(workloads)].sort(
-    (a, b) => Date.parse(a.from) - Date.parse(b.from),
-  );
+  const startMs = startOf(times);
+  const rows = [...differences(attributes), ...differences(workloads)]
+    .sort((a, b) => Date.parse(a.from) - Date.parse(b.from))
+    .map(({ from, change }) => ({
+      from,
+      change: Date.parse(from) <= startMs ? `state at --start: ${change}` : change,
+    }));
   printNarrow(rows, [{ name: "from" }, { name: "change", wraps: true }]);
   print(`${rows.length} ${rows.length === 1 ? "row" : "rows"}`);
+}
+
+/** @returns -Infinity without a start: the first state is then the first that is known */
+function startOf({ start }: TimeOptions): number {
+  const read = start === undefined ? undefined : readTime(start);
+  return read === undefined || "problem" in read ? -Infinity : read.ms;
 }
 
 /** Labels under names that no attribute has. */

@@ -131,6 +131,10 @@ test("changes shows the first state of a GPU, and then only what has changed", a
   expect(text).toMatch(/│ 2025-07-18T20:42:03Z │ workload=none +│/);
   expect(text).toContain("5 rows");
   expect(widthOf(text)).toBeLessThanOrEqual(80);
+  const later = await run("changes", "--gpu", "GPU-old", "--start", "2025-07-18T20:42:02.500Z");
+  expect(later.text).toMatch(/│ 2025-07-18T20:42:01Z │ state at --start: properties\.job=a/);
+  expect(later.text).toMatch(/│ 2025-07-18T20:42:02Z │ state at --start: +│/);
+  expect(later.text).toMatch(/│ 2025-07-18T20:42:03Z │ properties\.job=b, driver_version=540 +│/);
   const atStart = ["--start", "2025-07-18T20:42:02Z", "--end", "2025-07-18T20:42:02Z"];
   expect(await jsonOf("changes", "--gpu", "GPU-old", ...atStart)).toMatchObject({
     uuid: "GPU-old",

@@ -86,6 +86,22 @@ describe("a fault of a value", () => {
     expect(changesTo("firing", play({ script, seconds: 1000, gpus: 1 }))).toContain("900 gpu.temperature.high");
   });
 
+  test("that is pending ends when its device sends no more records: of the past after 10 minutes, of the present after an hour", () => {
+    const endOf = (recordedSeconds: number): readonly string[] => {
+      const evaluator = new FaultEvaluator({ rules, catalogue });
+      const changes = [...evaluator.advance(startMs), ...evaluator.observe(recordOf(0, recordedSeconds, hot))];
+      for (let seconds = 10; seconds <= 7200; seconds += 10) {
+        changes.push(...evaluator.advance(startMs + seconds * 1000));
+        // the host's other device goes on
+        changes.push(...evaluator.observe(recordOf(1, seconds)));
+      }
+      return told(changes.filter(({ name }) => name === "gpu.temperature.high"));
+    };
+    const aYear = 365 * 86_400;
+    expect(endOf(-aYear)).toEqual([`-${aYear} pending gpu.temperature.high`, "610 resolved gpu.temperature.high"]);
+    expect(endOf(0)).toEqual(["0 pending gpu.temperature.high", "3610 resolved gpu.temperature.high"]);
+  });
+
   test("that is acknowledged is resolved when its condition ends", () => {
     const changes = play({
       script: during(100, 600, hot),

@@ -27,6 +27,9 @@ const stoppedMs = 60_000;
 const graceMs = 120_000;
 /** A device that has not reported for so long is forgotten. */
 const forgottenMs = 7 * 86_400_000;
+/** A device that has not reported for so long has no condition that lasts. One whose newest record was of the past when it arrived, as in
+ *  an import, waits less: a pipeline that stops for a while delays the others. */
+const waitingMs = { live: 3_600_000, past: 600_000 };
 /** The counter of the energy begins again with the driver: it falls at a reset or reboot, to a fraction of its value. */
 const energy = "total_energy_mj";
 
@@ -218,6 +221,7 @@ export class FaultEvaluator {
       if (device.faults.length > 0 || device.xids.length > 0) this.xids.advance(device, nowMs);
       if (device.arrivedMs === 0) device.arrivedMs = nowMs;
       else if (nowMs - device.arrivedMs > forgottenMs) this.forget(device, nowMs);
+      if (device.faults.length > 0) this.endPending(device, nowMs);
     }
     for (const { host, devices } of this.fleet.hosts()) {
       this.xids.advanceHost(host, nowMs);
@@ -233,6 +237,16 @@ export class FaultEvaluator {
         const why = "The rule was removed or disabled.";
         if (!this.ruleIds.has(fault.rule)) this.transitions.resolve(owner, fault, { atMs: nowMs, why });
       }
+    }
+  }
+
+  /** Ends what is pending of a device that sends nothing more: no record would ever end it. */
+  private endPending(device: DeviceState, nowMs: number): void {
+    const untilMs = device.arrivedMs + waitingMs[device.isLive ? "live" : "past"];
+    if (nowMs <= Math.max(untilMs, device.arrivedMs + maxGapOf(device))) return;
+    for (const fault of device.faults) {
+      const why = "It did not last: the device sends no more records.";
+      if (fault.state === "pending") this.transitions.resolve(device, fault, { atMs: nowMs, why });
     }
   }
 
