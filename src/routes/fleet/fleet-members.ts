@@ -1,6 +1,7 @@
 import { byPlace, type Gpu } from "../../domain/gpu.ts";
 import { isMigInstance, migInstanceOf } from "../../domain/mig-instance.ts";
 import type { StoredGpu, StoredRecord } from "../../domain/query.ts";
+import { CaseTwins } from "./case-twins.ts";
 import type { FleetMember, PresentStates } from "./fleet.ts";
 import { addInstance, gpuOf, isSameGpu, type MemberEntry, stateOf } from "./member-entry.ts";
 import type { HotChanges, NewestRecord } from "../../pipeline/hot/hot-tier.ts";
@@ -11,6 +12,11 @@ import { mergeStates, type TieRule } from "../../pipeline/hot/merge-state.ts";
 /** Merges changes of GPUs into members of the fleet, and keeps the members in order. */
 export class FleetMembers {
   private readonly entries = new Map<string, MemberEntry>();
+  private readonly hosts = new Set<string>();
+  private readonly twins = {
+    uuids: new CaseTwins("the uuids", (uuid) => this.entries.has(uuid)),
+    hosts: new CaseTwins("the hosts", (host) => this.hosts.has(host)),
+  };
   private instances = 0;
   /** The UUIDs in the order of `all`; undefined if a GPU was added or changed its place since the last sort. */
   private order: string[] | undefined;
@@ -47,6 +53,16 @@ export class FleetMembers {
     const storedGpus = new Map(gpus.map((gpu) => [gpu.uuid, gpu]));
     const records = latest.map((record) => newestOf(record, storedGpus.get(record.gpu.uuid)));
     return this.mergeAll({ gpus: gpus.map(stateOf), records }, "existing");
+  }
+
+  /** How many uuids and hosts differ from others only by upper and lower case. */
+  get twinCount(): number {
+    return this.twins.uuids.count + this.twins.hosts.count;
+  }
+
+  /** A sentence for each of them that was found since the last call. */
+  takeTwins(): readonly string[] {
+    return [...this.twins.uuids.take(), ...this.twins.hosts.take()];
   }
 
   /** Changes the states of GPUs and MIG instances. @returns the members that are replaced */
@@ -103,7 +119,15 @@ export class FleetMembers {
     this.entries.set(uuid, entry);
     if (parent !== undefined) addInstance(parent, entry);
     if (isMigInstance(uuid)) this.instances += 1;
+    // an instance has its GPU's uuid in its own
+    if (parent === undefined) this.twins.uuids.add(uuid);
     return entry;
+  }
+
+  private addHost(host: string): void {
+    if (this.hosts.has(host)) return;
+    this.hosts.add(host);
+    this.twins.hosts.add(host);
   }
 
   private replaceMembers(changed: ReadonlySet<MemberEntry>): FleetMember[] {
@@ -117,6 +141,7 @@ export class FleetMembers {
       if (entry.member === undefined || !isSamePlace(entry.member.gpu, gpu)) {
         this.order = undefined;
         this.places += 1;
+        this.addHost(`${gpu.clusterId}/${gpu.hostname}`);
       }
       entry.member = member;
       members.push(member);

@@ -113,7 +113,10 @@ export class FleetProjection extends BaseService implements LiveFleet {
     if (!this.isLoaded) return undefined;
     const { instanceCount } = this;
     const also = instanceCount === 0 ? "" : ` and ${instanceCount} MIG instances`;
-    return `${this.gpuCount} GPUs${also} in memory`;
+    const { twinCount } = this.merged;
+    const twins =
+      twinCount === 0 ? "" : `; ${twinCount} uuids or hosts differ from others only by upper and lower case`;
+    return `${this.gpuCount} GPUs${also} in memory${twins}`;
   }
 
   /** The number of GPUs, without their MIG instances; 0 while the fleet is not loaded. */
@@ -198,6 +201,7 @@ export class FleetProjection extends BaseService implements LiveFleet {
 
   private tell(members: readonly FleetMember[]): void {
     this.versionNumber += 1;
+    for (const sentence of this.merged.takeTwins()) this.options.log.warn(sentence);
     for (const listener of this.listeners) listener(members);
   }
 
