@@ -129,7 +129,7 @@ async function status(): Promise<number> {
   const { instances, error } = shown;
   const settings = await client.settings();
   const [rows, targets] = await Promise.all([readStatusRows(instances, settings), readTargets(settings)]);
-  print(instances.length === 0 ? nothingRuns : statusTable(rows, process.stdout.columns));
+  print(instances.length === 0 ? nothingRuns : statusTable(rows, process.stdout.columns || undefined));
   const notes = coordinatorNotes(shown, settings, Date.now());
   if (notes.length > 0) printText(`\n${notes.join("\n")}`);
   const problems = [await problemsIn(rows, settings), targetsText(targets) ?? [], error ?? []].flat();

@@ -36,7 +36,7 @@ export function parseArguments(args: string[], columns: number | undefined): Sim
   return {
     curves: values.curve === undefined ? curves : [curveNamed(values.curve)],
     seed: wholeNumber("--seed", values.seed, [0, 4_294_967_295]),
-    width: values.width === undefined ? Math.min(80, columns ?? 80) : wholeNumber("--width", values.width, [40, 200]),
+    width: values.width === undefined ? Math.min(80, columns || 80) : wholeNumber("--width", values.width, [40, 200]),
   };
 }
 

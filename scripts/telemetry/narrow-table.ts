@@ -16,7 +16,7 @@ const minWrappedWidth = 10;
 const style = { head: [], border: [], compact: true };
 
 /** The width of the terminal that standard output is; undefined in a pipe. */
-export const terminalWidth = (): number | undefined => process.stdout.columns;
+export const terminalWidth = (): number | undefined => process.stdout.columns || undefined;
 
 /** Prints rows as a table of the terminal's width, or of 80 characters in a pipe. */
 export function printNarrow(rows: readonly Row[], columns: readonly NarrowColumn[]): void {

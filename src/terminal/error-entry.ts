@@ -4,6 +4,8 @@ import { DeadlineExceeded } from "../kit/within.ts";
 
 /** How many causes of an error are followed. */
 const causesMax = 10;
+/** A message that has so much of another one has all of it that matters: drivers leave out what libraries say twice. */
+const beginningLength = 40;
 
 /** An error as an entry of the log has it, with the messages of its causes. A message often ends with that of its cause, which is then not
  *  repeated. Only an error that is not expected has the stack. Anything else that was thrown stays as it is. */
@@ -13,7 +15,7 @@ export function errorEntry(error: unknown): unknown {
   let message = error.message;
   let { cause } = error;
   for (let count = 0; count < causesMax && cause instanceof Error; count += 1) {
-    if (!message.includes(cause.message)) message += `: ${cause.message}`;
+    if (!message.includes(cause.message.slice(0, beginningLength))) message += `: ${cause.message}`;
     ({ cause } = cause);
   }
   entry.message = message;
@@ -39,7 +41,9 @@ export function isExpected(error: unknown): error is Error {
   return error instanceof TelemetryError || error instanceof DeadlineExceeded || isOfSystem(error);
 }
 
+/** Errors of `fetch` are TypeErrors, too, with the system's code. */
 function isMistake(error: Error): boolean {
+  if (isOfSystem(error)) return false;
   return error instanceof TypeError || error instanceof ReferenceError || error instanceof RangeError;
 }
 

@@ -3,9 +3,9 @@ const minTextWidth = 16;
 
 /** Breaks the lines that are wider than a terminal, between words. The rest of a line stands under the text that it continues: in a list,
  *  under the column of explanations.
- *  @param width of the terminal, in characters; undefined in a pipe, where lines stay as they are */
+ *  @param width of the terminal, in characters; undefined in a pipe, and 0 on a terminal that does not tell it: lines stay as they are */
 export function wrapLines(text: string, width: number | undefined): string {
-  if (width === undefined) return text;
+  if (width === undefined || width < minTextWidth) return text;
   return text
     .split("\n")
     .flatMap((line) => wrapLine(line, width))

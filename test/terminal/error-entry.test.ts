@@ -12,6 +12,11 @@ test("the log has the messages of an error's causes, each once", () => {
   expect(errorEntry(said)).toMatchObject({ type: "Error", message: "the block cannot be read: no such file" });
   const unsaid = new Error("the store failed", { cause: said });
   expect(errorEntry(unsaid)).toMatchObject({ message: "the store failed: the block cannot be read: no such file" });
+  const library = new Error("14 UNAVAILABLE: No connection established. Last error: null. Resolution note: ");
+  const translated = new StoreUnavailable("a read failed: 14 UNAVAILABLE: No connection established", {
+    cause: library,
+  });
+  expect(errorEntry(translated)).toMatchObject({ message: translated.message });
   root.cause = root;
   expect(errorEntry(root)).toMatchObject({ message: "no such file" });
 });
@@ -36,13 +41,18 @@ function unexpected(): never {
 
 test("an error of the outside world has no stack in the log, one of the program has it", async () => {
   const missing = await missingFile();
+  const refused = await fetch("http://127.0.0.1:1/").then(unexpected, (error: Error) => error);
   for (const expected of [
     ...[
       new SmiFailed("command_failed", "nvidia-smi is away", { cause: missing }),
       explainNetworkError(missing),
       missing,
     ],
-    ...[new StoreUnavailable("store 5 records", { cause: new DeadlineExceeded(1) }), new UnusableSource("fleet.csv")],
+    ...[
+      refused,
+      new StoreUnavailable("store 5 records", { cause: new DeadlineExceeded(1) }),
+      new UnusableSource("fleet.csv"),
+    ],
     ...[new DOMException("time is up", "TimeoutError")],
   ]) {
     expect([expected.name, errorEntry(expected)]).not.toEqual([

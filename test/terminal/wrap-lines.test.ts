@@ -29,3 +29,8 @@ test("a word that is wider than the terminal has a line of its own, and the rest
     ...["GET", url, "got no answer: nothing listens", "there"],
   ]);
 });
+
+test("on a terminal that does not tell its width, or is hardly one, lines stay as they are", () => {
+  for (const width of [0, 1, 5])
+    expect(wrapLines("errors:\n  - PORT=x is not usable", width)).toBe("errors:\n  - PORT=x is not usable");
+});

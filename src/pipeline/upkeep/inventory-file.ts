@@ -2,6 +2,7 @@ import { parse } from "csv-parse/sync";
 import { quoted } from "../../domain/cut-text.ts";
 import { hasHidden } from "../../domain/field-rules.ts";
 import type { DeclaredItem } from "../../domain/inventory.ts";
+import { UnusableSource } from "../../domain/errors.ts";
 
 /** A line that declares no host or device, and why. */
 export interface UnusableLine {
@@ -26,7 +27,7 @@ const gpusMax = 1024;
  *  `cluster`; then a line for each device (with a uuid) or host (with a number of GPUs). `#` starts a comment line. A line that cannot
  *  be used does not affect the others.
  *  @param clusterId the cluster of lines without one
- *  @throws Error if the file has no such header, or if none of its lines can be used: an unfinished file must not delete what stands */
+ *  @throws UnusableSource if the file has no such header, or if none of its lines can be used: an unfinished file must not delete what stands */
 export function readInventoryFile(text: string, clusterId: string): InventoryFile {
   const lines = text
     .replace(/^\uFEFF/, "")
@@ -46,7 +47,7 @@ export function readInventoryFile(text: string, clusterId: string): InventoryFil
     else items.set(key, { item, line });
   }
   if (items.size === 0 && unusable.length > 0) {
-    throw new Error(
+    throw new UnusableSource(
       `none of its ${unusable.length} lines can be used; line ${unusable[0]?.line}: ${unusable[0]?.message}`,
     );
   }
@@ -58,7 +59,7 @@ function headerOf(line: string): readonly string[] {
   const unknown = names.find((name) => !columns.some((column) => column === name));
   if (!names.includes("hostname") || !(names.includes("uuid") || names.includes("gpus")) || unknown !== undefined) {
     const found = line === "" ? "it is empty" : `its first line is ${quoted(line)}`;
-    throw new Error(
+    throw new UnusableSource(
       `${found}; expected a header with hostname, uuid or gpus, and cluster, such as hostname,gpus,cluster`,
     );
   }

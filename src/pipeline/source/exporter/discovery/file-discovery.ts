@@ -5,6 +5,7 @@ import type { Target } from "../target.ts";
 import { PolledDiscovery } from "./polled-discovery.ts";
 import type { TargetDiscovery } from "./target-discovery.ts";
 import { readTargetsFile } from "./targets-file.ts";
+import { UnusableSource } from "../../../../domain/errors.ts";
 
 export interface FileDiscoveryOptions {
   readonly path: string;
@@ -44,6 +45,6 @@ async function textOf(path: string): Promise<string> {
     if (size > fileMaxBytes) throw new Error(`it has ${size} bytes; at most ${fileMaxBytes} are read`);
     return await readFile(path, "utf8");
   } catch (cause) {
-    throw new Error(`${path} cannot be read: ${(cause as Error).message}`, { cause });
+    throw new UnusableSource(`${path} cannot be read: ${(cause as Error).message}`, { cause });
   }
 }

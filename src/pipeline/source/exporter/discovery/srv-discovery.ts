@@ -6,6 +6,7 @@ import { within } from "../../../../kit/within.ts";
 import { readTarget, type Target } from "../target.ts";
 import { PolledDiscovery } from "./polled-discovery.ts";
 import type { TargetDiscovery } from "./target-discovery.ts";
+import { UnusableSource } from "../../../../domain/errors.ts";
 
 export interface SrvDiscoveryOptions {
   /** The name of the SRV records, such as `_dcgm._tcp.example`; with a scheme and a path if the exporters need others than http and
@@ -34,14 +35,14 @@ export function srvDiscovery({ name, clusterId, servers, clock, log }: SrvDiscov
     if (servers !== undefined) resolver.setServers(servers);
     // the machine's clock: a query takes real time even if a test controls the pauses
     const found = await within(systemClock, timeoutMs, () => resolver.resolveSrv(record)).catch((cause: unknown) => {
-      throw new Error(`${record} cannot be resolved: ${messageOf(cause)}`, { cause });
+      throw new UnusableSource(`${record} cannot be resolved: ${messageOf(cause)}`, { cause });
     });
     return found
       .map(({ name: host, port }) => `${host.replace(/\.$/, "")}:${port}`)
       .sort()
       .map((address) => {
         const target = readTarget({ address, labels }, clusterId);
-        if (typeof target === "string") throw new Error(`${record}: ${target}`);
+        if (typeof target === "string") throw new UnusableSource(`${record}: ${target}`);
         return target;
       });
   };

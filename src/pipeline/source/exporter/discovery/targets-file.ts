@@ -2,6 +2,7 @@ import { Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { type Document, isNode, LineCounter, parseDocument } from "yaml";
 import { readTarget, type Target, type TargetEntry } from "../target.ts";
+import { UnusableSource } from "../../../../domain/errors.ts";
 
 /** A file of targets, as it was read. */
 export interface TargetsFile {
@@ -22,7 +23,7 @@ const shownErrors = 5;
  *  one target per line, followed by its labels (`host:9400 cluster=a rack=r1`); `#` starts a comment. A name that ends in .json, .yaml or
  *  .yml means file_sd.
  *  @param clusterId the cluster of targets without the label `cluster`
- *  @throws Error that names the file, the lines and what is wrong there; no target is used then */
+ *  @throws UnusableSource that names the file, the lines and what is wrong there; no target is used then */
 export function readTargetsFile(file: TargetsFile, clusterId: string): readonly Target[] {
   const errors: string[] = [];
   const fail = (line: number, message: string): void => void errors.push(`${file.path}:${line}: ${message}`);
@@ -37,7 +38,7 @@ export function readTargetsFile(file: TargetsFile, clusterId: string): readonly 
   });
   if (errors.length === 0) return targets;
   const more = errors.length > shownErrors ? [`and ${errors.length - shownErrors} more errors`] : [];
-  throw new Error([...errors.slice(0, shownErrors), ...more].join("; "));
+  throw new UnusableSource([...errors.slice(0, shownErrors), ...more].join("; "));
 }
 
 /** The name's ending decides; without a known one, the first line that is not a comment. */
