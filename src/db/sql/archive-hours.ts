@@ -1,6 +1,7 @@
 import type { ArchivedFile, OpenHours } from "../../domain/archive.ts";
-import { hourMs } from "../../domain/time-range.ts";
+import { dayMs, hourMs } from "../../domain/time-range.ts";
 import type { SqlExecutor, SqlTransaction } from "../client.ts";
+import { msDaysAgo } from "./delete-surplus.ts";
 import { epochMs } from "./epoch-ms.ts";
 import { numberArray } from "./array-literal.ts";
 import { hoursWithRows } from "./hours-with-rows.ts";
@@ -62,6 +63,32 @@ export function selectArchivedHour(
   const text = `
 select cluster_id as "clusterId", path from archive_files where hour = to_timestamp($1::float8 / 1000.0) order by cluster_id`;
   return executor.query(text, [hour]);
+}
+
+/** Finds the days for which records must be kept, so that none is deleted that is not archived: at least `days`. Until the end of the
+ *  transaction, no record is added to an hour that is archived. */
+export async function daysArchived(transaction: SqlTransaction, days: number): Promise<number> {
+  const untilMs = await msDaysAgo(transaction, days);
+  const firstMs = await firstUnarchived(transaction, untilMs);
+  return firstMs === undefined ? days : days + Math.ceil((untilMs - firstMs) / dayMs);
+}
+
+/** @returns true if all hours before an instant are archived, and stay so until the end of the transaction */
+export async function isArchivedUntil(transaction: SqlTransaction, toMs: number): Promise<boolean> {
+  return (await firstUnarchived(transaction, toMs)) === undefined;
+}
+
+/** Who adds to an archived hour notes it in archive_changes before it changes records: it ends before this lock is held, and is then seen,
+ *  or waits for the end of the transaction. */
+async function firstUnarchived(transaction: SqlTransaction, toMs: number): Promise<number | undefined> {
+  transaction.send("lock table archive_changes in share mode");
+  const text = `
+select ${epochMs("min(f.hour)")} as first
+from (select hour from (${hoursWithRows("telemetry", "time")}) r union select hour from (${hoursWithRows("blocks", "from_at")}) b) f
+left join archive_hours a on a.hour = f.hour
+where a.hour is null or a.is_open or exists (select from archive_changes c where c.hour = f.hour)`;
+  const [row] = await transaction.query<{ first: number | null }>(text, [0, toMs]);
+  return row?.first ?? undefined;
 }
 
 const dueMax = 1000;

@@ -48,8 +48,8 @@ export class HistoryUpkeep extends PeriodicService {
   }
 
   protected override async step(): Promise<void> {
-    const { retention, log } = this.options;
-    const deleted = await retention.deleteOlder(await this.daysToKeep());
+    const { retention, unarchived, log } = this.options;
+    const deleted = await retention.deleteOlder(await this.daysToKeep(), unarchived === undefined ? "deleted" : "kept");
     if (deleted !== undefined) log.info(`deleted: ${deleted}`);
   }
 

@@ -8,8 +8,10 @@ import {
   selectChunks,
   vacuumEmptyChunk,
 } from "../../../db/sql/chunks.ts";
+import { isArchivedUntil } from "../../../db/sql/archive-hours.ts";
 import { holdSettling, tryHours } from "../../../db/sql/hour-locks.ts";
 import { hourMs } from "../../../domain/time-range.ts";
+import type { UnarchivedHours } from "../history-retention.ts";
 import type { RetentionPass } from "./retention-pass.ts";
 
 /** PostgreSQL vacuums by itself what has lost more than some fifty rows. Larger chunks, which take longer, are left to it; but it may
@@ -26,11 +28,17 @@ export interface ChunkDeletion {
   readonly pass: RetentionPass;
 }
 
-/** Drops the chunks whose records are all older than `days`. A chunk to which records are being added, or that has records whose
- *  rollups are stale, is left for a later time. @throws OthersDelete */
-export async function dropOldChunks(deletion: ChunkDeletion, days: number): Promise<void> {
+/** Drops the chunks whose records are all older than `days`. A chunk to which records are being added, that has records whose
+ *  rollups are stale, or records that are not archived and are kept, is left for a later time. @throws OthersDelete */
+export async function dropOldChunks(
+  deletion: ChunkDeletion,
+  days: number,
+  unarchived: UnarchivedHours = "deleted",
+): Promise<void> {
   for (const chunk of await selectChunks(deletion.client, days)) {
-    const isDue = async (transaction: SqlTransaction) => !(await hasStaleRollups(transaction, chunk, days));
+    const isDue = async (transaction: SqlTransaction) =>
+      !(await hasStaleRollups(transaction, chunk, days)) &&
+      (unarchived === "deleted" || (await isArchivedUntil(transaction, chunk.toMs)));
     const what = `chunk(s) of telemetry older than ${days} days`;
     await drop(deletion, chunk, { isDue, drop: dropOldChunk, what });
   }

@@ -16,6 +16,7 @@ import {
   deleteOldTotals,
   deleteOldUsage,
 } from "../../../db/sql/delete-old.ts";
+import { daysArchived } from "../../../db/sql/archive-hours.ts";
 import {
   deleteOldQuarantine,
   deleteSuperseded,
@@ -26,7 +27,7 @@ import {
 import { holdSettling } from "../../../db/sql/hour-locks.ts";
 import { type ChunkDeletion, dropEmptyChunks, dropOldChunks } from "./drop-chunks.ts";
 import { type DeleteSome, OthersDelete, RetentionPass, type Steps } from "./retention-pass.ts";
-import type { HistoryRetention, KeepDays } from "../history-retention.ts";
+import type { HistoryRetention, KeepDays, UnarchivedHours } from "../history-retention.ts";
 
 /** The number of rows that one transaction deletes, besides the rest of a GPU's hour. The deletion takes about 100 ms, so other statements
  *  do not wait long for the transaction's locks. */
@@ -45,20 +46,20 @@ export class SqlHistoryRetention implements HistoryRetention {
     private readonly engine: () => DatabaseEngine,
   ) {}
 
-  async deleteOlder(keepDays: KeepDays): Promise<string | undefined> {
+  async deleteOlder(keepDays: KeepDays, unarchived: UnarchivedHours = "deleted"): Promise<string | undefined> {
     const pass = new RetentionPass(this.client);
     try {
-      await this.deleteIn(pass, keepDays);
+      await this.deleteIn(pass, keepDays, unarchived);
     } catch (error) {
       if (!(error instanceof OthersDelete)) throw error;
     }
     return pass.report();
   }
 
-  private async deleteIn(pass: RetentionPass, keepDays: KeepDays): Promise<void> {
+  private async deleteIn(pass: RetentionPass, keepDays: KeepDays, unarchived: UnarchivedHours): Promise<void> {
     const chunks = this.chunks(pass);
     if (keepDays.raw > 0) {
-      await deleteRecords(pass, keepDays.raw, chunks);
+      await deleteRecords(keepDays.raw, { pass, chunks, unarchived });
       for (const deleteSome of withRecords) await pass.inSteps(keepDays.raw, rows(deleteSome));
     }
     await deleteSurplus(pass, keepDays.raw);
@@ -81,11 +82,21 @@ export class SqlHistoryRetention implements HistoryRetention {
   }
 }
 
-async function deleteRecords(pass: RetentionPass, days: number, chunks: ChunkDeletion | undefined): Promise<void> {
+/** How records are deleted. */
+interface RecordDeletion {
+  readonly pass: RetentionPass;
+  /** Undefined if the table of rows has no chunks. */
+  readonly chunks: ChunkDeletion | undefined;
+  readonly unarchived: UnarchivedHours;
+}
+
+async function deleteRecords(days: number, { pass, chunks, unarchived }: RecordDeletion): Promise<void> {
   const older = `older than ${days} days`;
-  const [deleteRows, deleteBlocks] = [whileNotSettling(deleteOldRows), whileNotSettling(deleteOldBlocks)];
+  const [deleteRows, deleteBlocks] = [deleteOldRows, deleteOldBlocks].map((deleteSome) =>
+    whileNotSettling(unarchived === "kept" ? exceptUnarchived(deleteSome) : deleteSome),
+  ) as [DeleteSome, DeleteSome];
   if (chunks === undefined) await pass.inSteps(days, { ...rows(deleteRows), what: `record(s) ${older}` });
-  else await dropOldChunks(chunks, days);
+  else await dropOldChunks(chunks, days, unarchived);
   await pass.inSteps(days, { deleteSome: deleteBlocks, perStep: blocksPerDelete, what: `block(s) ${older}` });
 }
 
@@ -139,6 +150,11 @@ function superseded(table: SpanTable): DeleteSome {
     const beforeMs = await msDaysAgo(executor, days);
     return deleteSuperseded(executor, table, { beforeMs, maxRows });
   };
+}
+
+/** The same, except hours that are not archived and later ones: records that have come since the hours were looked for are kept, too. */
+function exceptUnarchived(deleteSome: DeleteSome): DeleteSome {
+  return async (transaction, days, maxRows) => deleteSome(transaction, await daysArchived(transaction, days), maxRows);
 }
 
 /** The same, while nothing is settled. */
