@@ -1,6 +1,6 @@
 import { constants } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { ArchiveUnavailable } from "../../../domain/errors.ts";
 import { systemClock } from "../../../kit/clock.ts";
 import { messageOf } from "../../../kit/message-of.ts";
@@ -8,7 +8,7 @@ import { type ArchiveFiles, type ListedFile, type NewFile, parquetEnding, type R
 
 /** Readers of Parquet folders leave out what begins with a point. */
 const partBeginning = ".part-";
-/** A part of a process that was killed is removed after so long: a file is not written for a day. */
+/** A part of a process that was killed is removed when its file is written again, at the latest after so long: no file takes a day. */
 const partMaxAgeMs = 24 * 3_600_000;
 
 /** An archive in a folder, such as a volume that all processes mount. A file is written under another name, flushed to the disk, and
@@ -35,8 +35,9 @@ export class FolderFiles implements ArchiveFiles {
     return this.named(`write ${path}`, async () => {
       const whole = join(this.folder, path);
       await mkdir(dirname(whole), { recursive: true });
-      await removeOldParts(dirname(whole));
-      const part = join(dirname(whole), `${partBeginning}${crypto.randomUUID()}`);
+      const ofFile = `${partBeginning}${basename(path)}-`;
+      await removeOldParts(dirname(whole), ofFile);
+      const part = join(dirname(whole), ofFile + crypto.randomUUID());
       return this.newFile({ path, whole, part }, await open(part, "wx"));
     });
   }
@@ -100,12 +101,15 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-async function removeOldParts(folder: string): Promise<void> {
+/** A process that still writes a part of the same file has lost the lead meanwhile: it then cannot show it.
+ *  @param ofFile the beginning of the names of the parts of the file that is begun */
+async function removeOldParts(folder: string, ofFile: string): Promise<void> {
   for (const name of await readdir(folder)) {
     if (!name.startsWith(partBeginning)) continue;
     const path = join(folder, name);
     const found = await stat(path).catch(missingIs(undefined));
-    if (found !== undefined && systemClock.nowMs() - found.mtimeMs > partMaxAgeMs) await rm(path, { force: true });
+    const isOld = found !== undefined && systemClock.nowMs() - found.mtimeMs > partMaxAgeMs;
+    if (isOld || name.startsWith(ofFile)) await rm(path, { force: true });
   }
 }
 
