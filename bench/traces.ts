@@ -18,18 +18,22 @@ import { endPublished, traced } from "../src/pipeline/stream/publish-span.ts";
 import { openOtlpTracing } from "../src/traces/open-otlp-tracing.ts";
 import { print } from "./support/output.ts";
 import { median } from "./support/statistics.ts";
+import { measureOnServers } from "./traces/on-servers.ts";
 
 // Measures what traces cost: the processor time of one process for each message, from the scrape's batch to the acknowledgement, with the
 // store on TimescaleDB, without traces and with shares of them recorded. A message has 8 GPUs with 20 metrics. Each round has each case
 // once, and the figures are medians of the rounds and of the differences within them, so that other work on the machine matters little.
 // The receiver is a process of its own.
 //
-// Usage: bun bench/traces.ts [--rounds 10] [--messages 500]
+// With --servers, the messages are pushes to a process that is collector and gateway, with an etcd, and it is measured from outside.
+//
+// Usage: bun bench/traces.ts [--rounds 10] [--messages 500] [--servers]
 
 const { values } = parseArgs({
   options: {
     rounds: { type: "string", default: "10" },
     messages: { type: "string", default: "500" },
+    servers: { type: "boolean", default: false },
     receive: { type: "boolean", default: false },
   },
 });
@@ -47,10 +51,8 @@ function nextBatch() {
   return { timeMs, idempotencyKey: `bench:${timeMs}`, batch: makeBatch(records) };
 }
 
-async function measure(): Promise<void> {
-  const receiver = Bun.spawn([process.execPath, import.meta.path, "--receive"], { stdout: "pipe" });
-  const { value } = await receiver.stdout.getReader().read();
-  const url = `${new TextDecoder().decode(value).trim()}/v1/traces`;
+async function measure(receiverUrl: string): Promise<void> {
+  const url = `${receiverUrl}/v1/traces`;
   const postgres = await startPostgres();
   const { store } = await openPostgresStore({ url: postgres.url, migrate: true });
   const tracingOf = (ratio: number): Tracing =>
@@ -114,12 +116,26 @@ async function measure(): Promise<void> {
       `${name.padEnd(5)} ${median(of).toFixed(3)} ms a message, ${median(differences).toFixed(3)} ms more than off`,
     );
   }
-  receiver.kill();
   await postgres.stop();
+}
+
+async function measureWithReceiver(): Promise<void> {
+  const receiver = Bun.spawn([process.execPath, import.meta.path, "--receive"], { stdout: "pipe" });
+  const { value } = await receiver.stdout.getReader().read();
+  const url = new TextDecoder().decode(value).trim();
+  const rounds = Number(values.rounds);
+  if (values.servers) {
+    await measureOnServers({ off: undefined, "0.01": "0.01", all: "1" }, url, {
+      rounds,
+      messages: messagesOfRound,
+      metrics,
+    });
+  } else await measure(url);
+  receiver.kill();
 }
 
 if (values.receive) print((await receiveSpans()).url);
 else {
-  await measure();
+  await measureWithReceiver();
   process.exit(0);
 }
