@@ -79,6 +79,13 @@ test.each([
   await expect(opening).rejects.toThrow(told);
 });
 
+test("the refusal of a table whose only metric is misspelled names the one that may be meant", async () => {
+  const path = folder.write("timestamp,gpu_id,uuid,hostname,gpu_utilisation,note\n");
+  await expect(openCsvSource(path)).rejects.toThrow(
+    'found "timestamp", "gpu_id", "uuid", "hostname", "gpu_utilisation", "note" ("gpu_utilisation" may be gpu_utilization); rename',
+  );
+});
+
 test("a table whose header is a comment is no answer of dmon", async () => {
   const source = openCsvSource(folder.write("#gpu,timestamp,uuid,hostname,temperature\n"));
   expect((await source).ownColumns).toEqual([]);

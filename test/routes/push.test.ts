@@ -136,6 +136,12 @@ test("a record that another host has is taken, and listed where the answer says,
   ]);
 });
 
+test("a record whose only metric is misspelled is rejected with the one that may be meant", async () => {
+  const { gpu_utilization, ...others } = record(0);
+  const { data } = await json([{ ...others, gpu_utilisation: gpu_utilization }]);
+  expect(data.rejected[0]?.["message"]).toEndWith('"gpu_utilisation" ("gpu_utilisation" may be gpu_utilization).');
+});
+
 test("a record that cannot be used affects no other: the answer and the quarantine say why", async () => {
   const sent = [
     ...[record(0), record(1, { timestamp: "yesterday" }), record(2, { gpu_utilization: 345 })],

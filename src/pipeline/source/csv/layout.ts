@@ -8,7 +8,7 @@ import { seriesLabels } from "../../../domain/series.ts";
 import { quoted } from "../../../domain/cut-text.ts";
 import { columnsOfLabels } from "../labels/labels.ts";
 import type { DecimalSign } from "./csv-form.ts";
-import { meantNames } from "./meant-names.ts";
+import { aMetric, meantNames } from "./meant-names.ts";
 import { isAbout, namedSeries, type NamedSeries } from "../labels/series-labels.ts";
 import { isRowNumber, spellingWithUnit, withOurNames } from "./header-names.ts";
 import { smiTableOf, type SmiTable } from "./smi-table.ts";
@@ -140,7 +140,7 @@ export function detectLayout(columnNames: readonly string[], path: string, needs
   if (long.length === longNames.length && missing.length === 0) return longLayout(header, path);
   if (long.length === 0 && missing.length === 0 && metricColumns.length > 0) return wideLayout(header, path);
   if (long.length > 0) missing.push(...longNames.filter((name) => !long.includes(name)));
-  else if (metricColumns.length === 0) missing.push("metric_name and value (or at least one metric column)");
+  else if (metricColumns.length === 0) missing.push(aMetric);
   throw new MissingColumns(`${path} ${problemOf(header, missing, isSmi)}.`, missing);
 }
 

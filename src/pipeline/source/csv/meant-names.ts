@@ -1,4 +1,8 @@
 import { quoted } from "../../../domain/cut-text.ts";
+import { meantMetric } from "../own-metrics.ts";
+
+/** What a table without any metric lacks. */
+export const aMetric = "metric_name and value (or at least one metric column)";
 
 /** What other programs call the columns that every table needs. */
 const usualNames: Readonly<Record<string, readonly string[]>> = {
@@ -16,8 +20,16 @@ export function meantNames(
   normalName: (name: string) => string,
 ): string {
   const meant = missing.flatMap((name) => {
+    if (name === aMetric) return misspelledIn(header);
     const found = header.find((other) => usualNames[name]?.includes(normalName(other)));
     return found === undefined ? [] : [`${name} may be ${quoted(found)}`];
   });
   return meant.length === 0 ? "" : ` (${meant.join(", ")})`;
+}
+
+function misspelledIn(header: readonly string[]): string[] {
+  return header.flatMap((name) => {
+    const meant = meantMetric(name);
+    return meant === undefined ? [] : [`${quoted(name)} may be ${meant}`];
+  });
 }

@@ -4,7 +4,8 @@ import type { RecordBatch } from "../../../domain/batch.ts";
 import { quoted } from "../../../domain/cut-text.ts";
 import { UnusableSource } from "../../../domain/errors.ts";
 import { type FieldError, invalidText } from "../../../domain/field-rules.ts";
-import { detectLayout, type Layout, MissingColumns } from "../csv/layout.ts";
+import { detectLayout, type Layout, MissingColumns, normalName } from "../csv/layout.ts";
+import { meantNames } from "../csv/meant-names.ts";
 import { Rejections, type RowPlace } from "../csv/rejections.ts";
 import { RowReader } from "../csv/row-reader.ts";
 import { GpuCache } from "../labels/gpu-cache.ts";
@@ -106,7 +107,7 @@ function layoutOf(names: readonly string[], defaultHostname: string | undefined)
     const found = names.map((name) => quoted(name)).join(", ");
     const message =
       problem instanceof MissingColumns
-        ? `The record lacks ${problem.missing.join(", ")}; found ${found || "nothing"}.`
+        ? `The record lacks ${problem.missing.join(", ")}; found ${found || "nothing"}${meantNames(names, problem.missing, normalName)}.`
         : problem.message.replaceAll("column", "member");
     return { reason: "missing_field", field: "", value: "", message };
   }
