@@ -2,6 +2,7 @@ import { version } from "../package.json";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { createGatewayClient, GatewayError, GatewayUnreachable, SubscriptionRefused } from "gpu-telemetry-client";
 import { addAggregates } from "./telemetry/aggregates.ts";
+import { addArchive } from "./telemetry/archive/archive-command.ts";
 import { changes } from "./telemetry/changes.ts";
 import { coverage } from "./telemetry/coverage.ts";
 import { gatewayAddress } from "./gateway/gateway-address.ts";
@@ -42,7 +43,7 @@ import { watch } from "./telemetry/watch.ts";
 import { watchFaults } from "./telemetry/faults/watch-faults.ts";
 import { printError } from "../src/terminal/print.ts";
 
-// bun run telemetry -- gpus|hosts|clusters|stats|metrics|latest|history|export|import|upload|uploads|aggregates|coverage|usage|waste|inventory|changes|watch|top|faults|series|services|targets|scaling|queue|rejections|dead-letters|keys|sessions|whoami|mcp|completions
+// bun run telemetry -- gpus|hosts|clusters|stats|metrics|latest|history|export|import|archive|upload|uploads|aggregates|coverage|usage|waste|inventory|changes|watch|top|faults|series|services|targets|scaling|queue|rejections|dead-letters|keys|sessions|whoami|mcp|completions
 //   [--json] [--url http://localhost:8080]
 // A gateway that needs a key gets the one of TELEMETRY_KEY, or of the file TELEMETRY_KEY_FILE. TELEMETRY_CA_FILE, TELEMETRY_CERT_FILE and
 // TELEMETRY_CERT_KEY_FILE are for TLS.
@@ -163,6 +164,7 @@ program
   .action((options) => coverage(output(), options as object));
 addExport(program, output, rfc3339);
 addImport(program, output);
+addArchive(program, output, rfc3339);
 addAggregates(program, output, { count: parseCount, time: rfc3339 });
 addUploads(program, output, parseCount);
 addUsage(program, output, parseCount);

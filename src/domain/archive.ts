@@ -1,3 +1,5 @@
+import type { TimeRange } from "./time-range.ts";
+
 /** A file that was written. */
 export interface ArchivedFile {
   readonly clusterId: string;
@@ -28,8 +30,15 @@ export interface ListedArchiveFile extends ArchivedFile {
   readonly writtenAtMs: number;
 }
 
+/** Which files are meant. */
+export interface ArchiveSelection {
+  readonly clusterId?: string;
+  /** Only files of hours that have an instant of this range. */
+  readonly range?: TimeRange;
+}
+
 /** Which files are listed. */
-export interface ArchiveFilter {
+export interface ArchiveFilter extends ArchiveSelection {
   readonly limit: number;
   /** Only files after this one in the list. */
   readonly after?: Pick<ListedArchiveFile, "hour" | "clusterId">;

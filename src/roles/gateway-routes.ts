@@ -11,6 +11,7 @@ import { mcpRoutes } from "../mcp/mcp-routes.ts";
 import type { DeadLetters, Queue } from "../pipeline/queue/queue.ts";
 import type { OtlpBody } from "../pipeline/source/otlp.ts";
 import type { UploadIntake } from "../pipeline/source/upload.ts";
+import type { ArchiveLedger } from "../pipeline/store/archive-ledger.ts";
 import type { UploadList } from "../pipeline/store/upload-store.ts";
 import type { PushIntake } from "../pipeline/source/push.ts";
 import type { WriteBody } from "../pipeline/source/remote-write.ts";
@@ -80,6 +81,7 @@ export interface GatewayOptions extends Omit<ProcessParts, "access"> {
   readonly write: PushIntake<WriteBody>;
   readonly otlp: PushIntake<OtlpBody>;
   readonly writeMaxBytes: number;
+  readonly archive: Pick<ArchiveLedger, "files" | "state">;
   readonly uploads: UploadList;
   readonly uploadIntake: UploadIntake;
   readonly uploadMaxBytes: number;

@@ -81,6 +81,7 @@ function partsOf(shared: SharedParts, opened: OpenStore) {
     ...openPush(config, shared),
     ...openRemoteWrite(config, shared),
     ...openUploadIntake(opened, shared),
+    archive: opened.archive,
     settleAfterMinutes,
     settleHistory,
     clusterId,

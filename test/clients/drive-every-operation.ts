@@ -157,6 +157,7 @@ function callsOf(gateway: GatewayClient, cluster_id: string): Record<Operation, 
       countIfFound(gateway.GET("/api/v1/pipeline/dead-letters/{id}", noLetter)),
     "delete /api/v1/pipeline/dead-letters/{id}": () =>
       countIfFound(gateway.DELETE("/api/v1/pipeline/dead-letters/{id}", noLetter)),
+    "get /api/v1/archive": () => counted(gateway.GET("/api/v1/archive")),
     "get /api/v1/audit": () => counted(gateway.GET("/api/v1/audit")),
     "get /api/v1/me": () => counted(gateway.GET("/api/v1/me")),
     "get /api/v1/sessions": () => counted(gateway.GET("/api/v1/sessions")),

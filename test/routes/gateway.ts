@@ -142,8 +142,9 @@ export function gatewayOver(
     queries,
     questions,
     inventory,
+    archive,
     client,
-  }: Pick<FleetStore, "store" | "queries" | "questions" | "inventory" | "client">,
+  }: Pick<FleetStore, "store" | "queries" | "questions" | "inventory" | "archive" | "client">,
   options: TestOptions = {},
 ): TestGateway {
   const { queries: replaced } = options;
@@ -166,6 +167,7 @@ export function gatewayOver(
     settleHistory: true,
     fleetMetrics: { areServed: true, staleAfterMs: 300_000 },
     inventory,
+    archive,
     faults: new SqlFaultStore(client),
     faultGuide: () => Promise.resolve(guide),
     http,

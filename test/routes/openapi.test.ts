@@ -105,6 +105,7 @@ describe("the OpenAPI document", () => {
   test("lists every path under /api/v1, the paths of health and metrics, and no other path", () => {
     expect(Object.keys(document.paths).sort()).toEqual([
       "/api/v1/alerts",
+      "/api/v1/archive",
       "/api/v1/audit",
       "/api/v1/clusters",
       "/api/v1/clusters/{cluster_id}",
@@ -362,7 +363,7 @@ function checkOf(schema: Json): TSchema {
     const item = named(data.items.$ref);
     if (rest.as_of !== undefined) return rest.next_cursor === undefined ? listAsOfAnswer(item) : partAsOfAnswer(item);
     if (rest.next_cursor !== undefined) {
-      return rest.resolution === undefined ? partAnswer(item, textsOf(schema)) : pageAnswer(item);
+      return rest.resolution === undefined ? partAnswer(item, othersOf(schema)) : pageAnswer(item);
     }
     return rest.resolution === undefined ? listAnswer(item) : rowsAnswer(item);
   }
@@ -370,13 +371,15 @@ function checkOf(schema: Json): TSchema {
   return named(String(schema.$ref));
 }
 
-/** The members of an answer that are texts. */
-function textsOf({ properties = {}, required = [] }: Json): Record<string, TSchema> {
-  const texts = Object.entries(properties as Record<string, Json>).filter(([, { type }]) => type === "string");
+/** The members of an answer that are texts, and the whole numbers besides those of every list. */
+function othersOf({ properties = {}, required = [] }: Json): Record<string, TSchema> {
   const isRequired = new Set(required as readonly string[]);
-  return Object.fromEntries(
-    texts.map(([name]) => [name, isRequired.has(name) ? Type.String() : Type.Optional(Type.String())]),
-  );
+  const others = Object.entries(properties as Record<string, Json>).flatMap(([name, { type }]) => {
+    if (["count", "total"].includes(name) || !["string", "integer"].includes(String(type))) return [];
+    const member = type === "string" ? Type.String() : Type.Integer();
+    return [[name, isRequired.has(name) ? member : Type.Optional(member)] as const];
+  });
+  return Object.fromEntries(others);
 }
 
 function named(reference: string): TSchema {

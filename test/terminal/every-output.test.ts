@@ -30,7 +30,9 @@ let gateway: LiveGateway;
 beforeAll(async () => {
   faultDatabase = await openMemoryStore();
   const faults = new SqlFaultStore(faultDatabase.client);
-  gateway = await openLiveGateway({ targetStates, serviceRegistry, scaling, faults });
+  await faultDatabase.client.query("insert into archive_files values (now(), $1, $1, 1, 1, '', now())", [odd]);
+  const { archive } = faultDatabase;
+  gateway = await openLiveGateway({ targetStates, serviceRegistry, scaling, faults, archive });
   const workload = { namespace: odd, pod: odd, container: odd };
   const labels = { modelName: odd, driverVersion: odd, properties: { [odd]: odd } };
   const records = [1, 2].map((second) => ({
@@ -89,6 +91,7 @@ const commands: Readonly<Record<string, readonly string[]>> = {
   latest: [],
   history: [],
   coverage: range,
+  archive: [],
   aggregates: range,
   uploads: [],
   usage: range,

@@ -1,14 +1,21 @@
-import type { ArchiveFilter, ListedArchiveFile } from "../../domain/archive.ts";
+import type { ArchiveFilter, ArchiveSelection, ListedArchiveFile } from "../../domain/archive.ts";
+import { hourOf } from "../../domain/time-range.ts";
 import type { SqlExecutor } from "../client.ts";
 import { Conditions } from "./conditions.ts";
 import { epochMs } from "./epoch-ms.ts";
 
+/** The conditions that select files of `archive_files`. */
+export function archiveConditions({ clusterId, range }: ArchiveSelection): Conditions {
+  const conditions = new Conditions().add("cluster_id = ?", clusterId);
+  return range === undefined ? conditions : conditions.within("hour", { ...range, fromMs: hourOf(range.fromMs) });
+}
+
 /** The files of the archive, the newest hour first. */
 export function selectArchiveFiles(
   executor: SqlExecutor,
-  { limit, after }: ArchiveFilter,
+  { limit, after, ...selection }: ArchiveFilter,
 ): Promise<ListedArchiveFile[]> {
-  const conditions = new Conditions();
+  const conditions = archiveConditions(selection);
   const max = conditions.param(limit);
   if (after !== undefined) {
     const [hour, cluster] = [conditions.param(after.hour), conditions.param(after.clusterId)];

@@ -1,5 +1,6 @@
-import type { ArchiveReport, ArchiveState } from "../../domain/archive.ts";
+import type { ArchiveReport, ArchiveSelection, ArchiveState } from "../../domain/archive.ts";
 import type { SqlExecutor, SqlTransaction } from "../client.ts";
+import { archiveConditions } from "./archive-files.ts";
 import { epochMs } from "./epoch-ms.ts";
 
 /** For so long does a process lead that does not say that it goes on. It says so every few seconds. */
@@ -48,16 +49,20 @@ update archive_lead set waiting_hours = $2, waiting_from = to_timestamp($3::floa
   await executor.query(text, [holder, waitingHours, waitingFromMs ?? null, failure.slice(0, 1000)]);
 }
 
-/** Reads what there is. */
-export async function selectArchiveState(executor: SqlExecutor): Promise<ArchiveState> {
+/** Reads what there is. @param selection the files that count */
+export async function selectArchiveState(
+  executor: SqlExecutor,
+  selection: ArchiveSelection = {},
+): Promise<ArchiveState> {
+  const conditions = archiveConditions(selection);
   const text = `
 select l.place, coalesce(l.expires_at > now(), false) as "isLed", coalesce(l.waiting_hours, 0) as "waitingHours",
   ${epochMs("l.waiting_from")} as "waitingFromMs", nullif(l.failure, '') as failure, f.*
 from (
   select count(*)::float8 as files, coalesce(sum(records), 0)::float8 as records, coalesce(sum(bytes), 0)::float8 as bytes,
     ${epochMs("min(hour)")} as "firstMs", ${epochMs("max(hour)")} as "lastMs"
-  from archive_files) f left join archive_lead l on true`;
-  const [row] = await executor.query<Nullable<ArchiveState>>(text);
+  from archive_files ${conditions.after("where")}) f left join archive_lead l on true`;
+  const [row] = await executor.query<Nullable<ArchiveState>>(text, conditions.params);
   const { files = 0, records = 0, bytes = 0, waitingHours = 0 } = (row ?? {}) as Partial<ArchiveState>;
   return {
     ...{ files, records, bytes, waitingHours, isLed: row?.isLed === true },

@@ -2,6 +2,7 @@ import type {
   ArchivedFile,
   ArchiveFilter,
   ArchiveReport,
+  ArchiveSelection,
   ArchiveState,
   ListedArchiveFile,
   OpenHours,
@@ -35,7 +36,8 @@ export interface ArchiveLedger {
   complete(hour: number, holder: string, files: readonly ArchivedFile[]): Promise<ArchiveOutcome>;
   /** The files of the archive, the newest hour first. */
   files(filter: ArchiveFilter): Promise<readonly ListedArchiveFile[]>;
-  state(): Promise<ArchiveState>;
+  /** @param selection the files that count; absent: all */
+  state(selection?: ArchiveSelection): Promise<ArchiveState>;
 }
 
 /** What this process has written, and what waits. */

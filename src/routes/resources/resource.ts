@@ -11,6 +11,7 @@ import type { PushIntake } from "../../pipeline/source/push.ts";
 import type { UploadIntake } from "../../pipeline/source/upload.ts";
 import type { WriteBody } from "../../pipeline/source/remote-write.ts";
 import type { TargetStates } from "../../pipeline/source/target-states.ts";
+import type { ArchiveLedger } from "../../pipeline/store/archive-ledger.ts";
 import type { QuarantineQueries } from "../../pipeline/store/telemetry-queries.ts";
 import type { UploadList } from "../../pipeline/store/upload-store.ts";
 import type { ServiceRegistry } from "../../scaling/registry/service-registry.ts";
@@ -52,6 +53,8 @@ export interface ResourceParts {
   /** Redrives and deletes rejected inputs. */
   readonly rejectedInputs: RejectedInputAnswers;
   readonly pipeline: PipelineAnswers;
+  /** What is archived, and what waits. */
+  readonly archive: Pick<ArchiveLedger, "files" | "state">;
   /** The running processes of the pipeline. */
   readonly serviceRegistry: Pick<ServiceRegistry, "list">;
   /** The exporters that the pipeline scrapes. */

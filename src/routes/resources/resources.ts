@@ -1,4 +1,5 @@
 import { access } from "./access/access.ts";
+import { archive } from "./archive/archive.ts";
 import { catalogue } from "./catalogue/catalogue.ts";
 import { coverage } from "./coverage/coverage.ts";
 import { faults } from "./faults/faults.ts";
@@ -33,5 +34,6 @@ export const resources: readonly Resource[] = [
   services,
   targets,
   scaling,
+  archive,
   access,
 ];

@@ -40,6 +40,7 @@ const targets = [
     "/api/v1/inventory?kind=host&limit=2",
     "/api/v1/targets?state=up",
     "/api/v1/services",
+    "/api/v1/archive?cluster_id=alpha&limit=2",
     "/api/v1/scaling/backlog",
     "/api/v1/pipeline/dead-letters",
   ],

@@ -1401,6 +1401,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Files of the archive
+         * @description The files that collectors have written to ARCHIVE_TO, the newest hour first, each with its records, its size and its SHA-256; and what waits to be archived.
+         */
+        get: operations["listArchive"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/keys": {
         parameters: {
             query?: never;
@@ -1679,6 +1699,42 @@ export interface components {
                     increase?: number;
                 };
             };
+        };
+        /**
+         * @description A file of the archive: the records of an hour of a cluster
+         * @example {
+         *       "hour": "2026-01-01T05:00:00Z",
+         *       "cluster_id": "prod",
+         *       "path": "date=2026-01-01/cluster=prod/2026-01-01T05.parquet",
+         *       "records": 60000,
+         *       "bytes": 2337676,
+         *       "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+         *       "written_at": "2026-01-01T07:00:04Z"
+         *     }
+         */
+        ArchivedFile: {
+            /**
+             * Format: date-time
+             * @description Beginning of the hour of its records
+             * @example 2025-07-18T20:42:34Z
+             */
+            hour: string;
+            /** @description Cluster of its records */
+            cluster_id: string;
+            /** @description Path below the place of the archive */
+            path: string;
+            /** @description Records in it */
+            records: number;
+            /** @description Size */
+            bytes: number;
+            /** @description SHA-256 of its bytes, in hexadecimal digits */
+            sha256: string;
+            /**
+             * Format: date-time
+             * @description When it was written for the last time
+             * @example 2025-07-18T20:42:34Z
+             */
+            written_at: string;
         };
         /**
          * @description A change, or refusals
@@ -5029,6 +5085,7 @@ export interface components {
 }
 export type AccessKey = components['schemas']['AccessKey'];
 export type Aggregate = components['schemas']['Aggregate'];
+export type ArchivedFile = components['schemas']['ArchivedFile'];
 export type AuditEntry = components['schemas']['AuditEntry'];
 export type Cluster = components['schemas']['Cluster'];
 export type ClusterStats = components['schemas']['ClusterStats'];
@@ -12226,6 +12283,115 @@ export interface operations {
             401: components["responses"]["401"];
             403: components["responses"]["403"];
             404: components["responses"]["404"];
+            421: components["responses"]["421"];
+            429: components["responses"]["429"];
+            500: components["responses"]["500"];
+            503: components["responses"]["503"];
+        };
+    };
+    listArchive: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Only files of this cluster
+                 * @example local-cluster
+                 */
+                cluster_id?: string;
+                /**
+                 * @description RFC 3339 with zone, or a time from now such as -1d; from the hour that has it
+                 * @example 2025-07-18T20:42:34Z
+                 */
+                start_time?: string;
+                /**
+                 * @description RFC 3339 with zone, or a time from now such as -1h; up to the hour that has it
+                 * @example 2025-07-18T20:42:34Z
+                 */
+                end_time?: string;
+                /** @description At most this many files, those of the newest hours; 1 to 10000, default 100 */
+                limit?: number;
+                /**
+                 * @description next_cursor of the previous answer; returns the files that follow
+                 * @example WzE3NjcyNDM2MDAwMDAsImxvY2FsLWNsdXN0ZXIiXQ
+                 */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "count": 1,
+                     *       "records": 60000,
+                     *       "bytes": 2337676,
+                     *       "waiting_hours": 0,
+                     *       "data": [
+                     *         {
+                     *           "hour": "2026-01-01T05:00:00Z",
+                     *           "cluster_id": "prod",
+                     *           "path": "date=2026-01-01/cluster=prod/2026-01-01T05.parquet",
+                     *           "records": 60000,
+                     *           "bytes": 2337676,
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "written_at": "2026-01-01T07:00:04Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        /** @description Elements in data */
+                        count: number;
+                        data: components["schemas"]["ArchivedFile"][];
+                        /** @description Elements of the whole list; absent if not counted */
+                        total?: number;
+                        /** @description Cursor of the next part; absent at the end of the list */
+                        next_cursor?: string;
+                        /** @description The folder or the bucket; absent if nothing was ever archived */
+                        place?: string;
+                        /**
+                         * @description Records in all selected files
+                         * @example 60000
+                         */
+                        records: number;
+                        /**
+                         * @description Size of all selected files
+                         * @example 2337676
+                         */
+                        bytes: number;
+                        /**
+                         * @description Hours of all clusters that are over and not archived
+                         * @example 0
+                         */
+                        waiting_hours: number;
+                        /**
+                         * Format: date-time
+                         * @description The first of these hours
+                         * @example 2025-07-18T20:42:34Z
+                         */
+                        waiting_from?: string;
+                        /** @description Why the last attempt failed; absent if it did not */
+                        failure?: string;
+                    };
+                    "text/csv": string;
+                    "application/vnd.apache.parquet": string;
+                    "application/x-ndjson": string;
+                };
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            406: components["responses"]["406"];
             421: components["responses"]["421"];
             429: components["responses"]["429"];
             500: components["responses"]["500"];

@@ -19,6 +19,7 @@ import type {
   ArchivedFile,
   ArchiveFilter,
   ArchiveReport,
+  ArchiveSelection,
   ArchiveState,
   ListedArchiveFile,
   OpenHours,
@@ -69,7 +70,7 @@ export class SqlArchiveLedger implements ArchiveLedger {
     return selectArchiveFiles(this.client, filter);
   }
 
-  state(): Promise<ArchiveState> {
-    return selectArchiveState(this.client);
+  state(selection?: ArchiveSelection): Promise<ArchiveState> {
+    return selectArchiveState(this.client, selection);
   }
 }
