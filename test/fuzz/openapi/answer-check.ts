@@ -83,10 +83,13 @@ function isUnknownFigure({ operation }: FuzzRequest, { status }: Response): bool
 }
 
 /** Rules that the document cannot say: a change of the inventory names a host or a device, a declaration the GPUs of one or the UUID
- *  of the other, the expiry of a key and the end of a silence lie in the future, a silence has a matcher, and a remediation a place. */
+ *  of the other, the expiry of a key and the end of a silence lie in the future, a silence has a matcher, and a remediation a place. A
+ *  rejected row may still be one that cannot be used. */
 function mayBeRefused({ operation, method }: FuzzRequest, { status }: Response): boolean {
   return (
-    status === 400 && method !== "GET" && /^\/api\/v1\/(inventory|keys|silences|remediations)/.test(operation.path)
+    status === 400 &&
+    method !== "GET" &&
+    /^\/api\/v1\/(inventory|keys|silences|remediations|quarantine)/.test(operation.path)
   );
 }
 
