@@ -48,7 +48,7 @@ beforeAll(async () => {
   await fleet.play(cluster.atSeconds - intervalSeconds);
   await fleet.play(cluster.firesAfterSeconds + 60, { isSilent: true });
   fired = await fleet.fired();
-}, 120_000);
+}, 240_000);
 afterAll(() => fleet.close());
 
 const hostOf = ({ hostname, job }: ApiFaultDetail): string =>

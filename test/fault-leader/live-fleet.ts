@@ -1,7 +1,6 @@
 import type { AnyElysia } from "elysia";
 import { unshownLog } from "../../dev/unshown-log.ts";
 import { BarLine } from "../../src/terminal/bar-line.ts";
-import { until } from "../../dev/until.ts";
 import { composeApp } from "../../src/app.ts";
 import { hostNamesOf } from "../../src/config/host-names-of.ts";
 import { type Config, parseConfig } from "../../src/config/parse-config.ts";
@@ -19,7 +18,7 @@ import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provid
 const beganMs = 3 * 3_600_000;
 /** The leader notes the time up to which it has evaluated if five seconds have passed since it did. */
 const evaluatedAfterMs = 6000;
-/** The longest that the test waits for an evaluation before more of the fleet's time passes. */
+/** The longest that the test waits before more of the fleet's time passes. */
 const patienceMs = 300;
 
 /** Readings that a test publishes in place of the simulated fleet of the settings. */
@@ -77,19 +76,16 @@ export class LiveFleet {
   async play(seconds: number, { isSilent = false } = {}): Promise<void> {
     const { clock, config } = this;
     const { simIntervalMs: intervalMs } = config;
-    for (let passed = 0; passed < seconds * 1000; passed += intervalMs) {
+    const endMs = clock.nowMs() + seconds * 1000;
+    while (clock.nowMs() < endMs) {
       const readingMs = clock.nowMs();
       const isPublished = this.readings === undefined || (await this.publish(this.readings.read(readingMs)));
-      if (!isSilent && isPublished) await until(() => this.newestMs >= readingMs, { everyMs: 1 });
+      if (!isSilent && isPublished) await this.passUntil(() => this.newestMs >= readingMs, patienceMs);
       await clock.freeze(evaluatedAfterMs);
-      for (
-        let waitMs = 10;
-        !(await this.hasEvaluatedSince(readingMs, waitMs));
-        waitMs = Math.min(2 * waitMs, patienceMs)
-      ) {
-        await clock.freeze(1000);
-      }
-      await clock.freeze(Math.max(0, readingMs + intervalMs - clock.nowMs()));
+      // what had begun at the reading's instant may not have the reading
+      await this.passUntil(async () => (await this.evaluatedMs()) > readingMs, 10);
+      const nextMs = Math.max(readingMs + intervalMs, Math.ceil(clock.nowMs() / intervalMs) * intervalMs);
+      await clock.freeze(nextMs - clock.nowMs());
     }
   }
 
@@ -123,16 +119,20 @@ export class LiveFleet {
     });
   }
 
-  /** @returns false if the leader waits for time to pass: it was at work when its time came, or it was lost because its server seemed
-   *  to answer late */
-  private async hasEvaluatedSince(readingMs: number, waitMs: number): Promise<boolean> {
-    const endMs = performance.now() + waitMs;
-    while (performance.now() < endMs) {
-      // what had begun at the reading's instant may not have the reading
-      if ((await this.evaluatedMs()) > readingMs) return true;
-      await Bun.sleep(2);
+  /** Waits for what may need more of the fleet's time: a part was at work when its time came, or repeats something later, as a leader
+   *  does that was lost because its server seemed to answer late.
+   *  @param firstMs how long the test waits before a second of the fleet's time passes; then twice as long each time */
+  private async passUntil(holds: () => boolean | Promise<boolean>, firstMs: number): Promise<void> {
+    const limitMs = performance.now() + 60_000;
+    for (let waitMs = firstMs; ; waitMs = Math.min(2 * waitMs, patienceMs)) {
+      const endMs = performance.now() + waitMs;
+      while (performance.now() < endMs) {
+        if (await holds()) return;
+        await Bun.sleep(1);
+      }
+      if (performance.now() > limitMs) throw new Error(`after a minute this did not hold: ${holds.toString()}`);
+      await this.clock.freeze(1000);
     }
-    return false;
   }
 
   /** The faults that have fired, with their changes, as the API shows them. */
