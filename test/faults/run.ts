@@ -38,7 +38,7 @@ const { values } = parseArgs({
 });
 
 /** What was seen in a seed, in words. */
-type Seen = Omit<SeedResult, "observations" | "settledObservations" | "faultsToTell"> & {
+type Seen = Omit<SeedResult, "observations" | "settledObservations" | "faultsToTell" | "breaks"> & {
   readonly invariants: string;
   readonly seen: string;
 };
@@ -49,11 +49,11 @@ async function run(options: SeedOptions): Promise<Seen> {
     return { ...result, invariants: "I5, I6, I9", seen: scrapesText(result) };
   }
   const result = await runSeed({ ...options, settles: values.late });
-  const { observations, settledObservations, faultsToTell } = result;
+  const { observations, settledObservations, faultsToTell, breaks } = result;
   return {
     ...result,
-    invariants: faultsToTell === undefined ? "I1-I8, I10" : "I1-I8, I10, I11",
-    seen: `I4 observed ${observations} times, I8 with settled history ${settledObservations} times, I11 with ${faultsToTell ?? 0} faults`,
+    invariants: faultsToTell === undefined ? "I1-I8, I10" : "I1-I8, I10-I12",
+    seen: `I4 observed ${observations} times, I8 with settled history ${settledObservations} times, I11 with ${faultsToTell ?? 0} faults, I12 with ${breaks} breaks`,
   };
 }
 

@@ -20,32 +20,19 @@ export const directions = {
   "one-way-collector": ["sending", "receiving", "sending to this machine"],
 } as const satisfies Record<string, readonly Direction[]>;
 
-/** Inflicts a fault, and heals it after its duration, or when the run is drained. A worker restarts its process after a kill or a termination. */
+/** Inflicts a fault, and heals it after its duration, or when the run is drained. */
 export async function inflict(fault: Fault, victims: Victims): Promise<void> {
-  const { servers, workers, record } = victims;
-  const worker = workers[fault.target % workers.length] as Worker;
+  const { servers, record } = victims;
   const waitAndRecord = async (event: string): Promise<void> => {
     await Bun.sleep(fault.lastsMs);
     record(event);
   };
   switch (fault.kind) {
     case "kill":
-      record(`kill -9 ${worker.name}`);
-      return worker.signal("SIGKILL");
     case "terminate":
-      record(`SIGTERM ${worker.name}`);
-      return worker.signal("SIGTERM");
     case "freeze":
-      record(`SIGSTOP ${worker.name} for ${fault.lastsMs} ms`);
-      worker.signal("SIGSTOP");
-      await waitAndRecord(`SIGCONT ${worker.name}`);
-      return worker.signal("SIGCONT");
-    case "clock": {
-      const skewMs = clockSkewsMs[Math.floor(fault.target / workers.length) % clockSkewsMs.length] as number;
-      record(`kill -9 ${worker.name}, whose clock is then ${skewMs / 1000} s ahead`);
-      worker.setClock(skewMs);
-      return worker.signal("SIGKILL");
-    }
+    case "clock":
+      return inflictOnProcess(fault, victims);
     case "freeze-etcd":
     case "defragment-etcd":
     case "replace-etcd":
@@ -112,6 +99,27 @@ export async function inflict(fault: Fault, victims: Victims): Promise<void> {
     case "exporters":
       throw new Error("this run has no exporters");
   }
+}
+
+/** Inflicts a fault on one of these processes. A worker restarts its process after a kill or a termination. */
+export async function inflictOnProcess(
+  { kind, target, lastsMs }: Fault,
+  { workers, record }: Pick<Victims, "workers" | "record">,
+): Promise<void> {
+  const worker = workers[target % workers.length] as Worker;
+  if (kind === "clock") {
+    const skewMs = clockSkewsMs[Math.floor(target / workers.length) % clockSkewsMs.length] as number;
+    record(`kill -9 ${worker.name}, whose clock is then ${skewMs / 1000} s ahead`);
+    worker.setClock(skewMs);
+  }
+  if (kind === "kill") record(`kill -9 ${worker.name}`);
+  if (kind === "terminate") record(`SIGTERM ${worker.name}`);
+  if (kind !== "freeze") return worker.signal(kind === "terminate" ? "SIGTERM" : "SIGKILL");
+  record(`SIGSTOP ${worker.name} for ${lastsMs} ms`);
+  worker.signal("SIGSTOP");
+  await Bun.sleep(lastsMs);
+  record(`SIGCONT ${worker.name}`);
+  worker.signal("SIGCONT");
 }
 
 async function inflictOnMember({ kind, target, lastsMs }: Fault, victims: Victims): Promise<void> {

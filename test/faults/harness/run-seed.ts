@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Range } from "../../../src/domain/range.ts";
 import { disturb, drawFaults, losesData } from "./disturb.ts";
+import { inflictOnProcess } from "./inflict.ts";
 import { makePipeline, type Servers, streamers } from "./processes.ts";
 import { checkEnds, checkHealth, checkResult, waitUntilDrained } from "./judge.ts";
 import { makeLedger } from "./ledger.ts";
@@ -12,6 +13,7 @@ import { checkOwnKeys } from "./own-keys.ts";
 import { readAgain } from "./read-again.ts";
 import { openSecondPipeline } from "./second-pipeline.ts";
 import { openSeedRun } from "./seed-run.ts";
+import { drawLossesOfGateways, makeSubscribedGateways } from "./subscribers/subscribed-gateways.ts";
 import { expectedFaults } from "./told/expected-faults.ts";
 import { drawLosses } from "./told/lose-leaders.ts";
 import { openWatchedRun } from "./told/watched-run.ts";
@@ -29,7 +31,7 @@ export interface SeedOptions {
   readonly isBrief?: boolean;
   /** True: history is settled at once, so that most records are late for a settled hour. */
   readonly settles?: boolean;
-  /** False: there are no coordinators and no GPUs that have faults, so that I11 is not judged. */
+  /** False: there are no coordinators, no gateways and no GPUs that have faults, so that I11 and I12 are not judged. */
   readonly watches?: boolean;
 }
 
@@ -45,8 +47,10 @@ export interface SeedResult {
   readonly observations: number;
   /** The number of times that I8 was observed while history was settled. */
   readonly settledObservations: number;
-  /** The number of faults that the watched GPUs had; undefined if I11 was not judged. */
+  /** The number of faults that the watched GPUs had; undefined if I11 and I12 were not judged. */
   readonly faultsToTell: number | undefined;
+  /** The number of connections of subscribers that have ended. */
+  readonly breaks: number;
   /** The duration of the run. */
   readonly seconds: number;
   /** The processes' logs; removed when all invariants held. */
@@ -93,11 +97,16 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
   const watched = !isWatched
     ? undefined
     : await openWatchedRun(run, { ...pipelineOptions, samplesPerSecond, seed, durationMs });
+  const subscribed = watched && (await makeSubscribedGateways({ ...pipelineOptions, samplesPerSecond, seed }));
   const losses = watched === undefined ? [] : drawLosses({ seed, durationMs, leaseSeconds });
-  const workers = [...pipeline.collectors, ...pipeline.streamers, ...(watched?.coordinators ?? [])];
+  const lostGateways = subscribed === undefined ? [] : drawLossesOfGateways({ seed, durationMs, leaseSeconds });
+  const gateways = subscribed?.gateways ?? [];
+  const disturbed = [...pipeline.collectors, ...pipeline.streamers, ...(watched?.coordinators ?? [])];
+  const workers = [...disturbed, ...gateways];
   try {
+    subscribed?.start();
     await watched?.start();
-    workers.forEach((worker) => worker.start());
+    disturbed.forEach((worker) => worker.start());
     const stopObserving = observer.startObserving();
     const reportLost = (ranges: readonly Range[]): void => observer.recordLost(ranges);
     const reportHistoryRemoved = (): void => observer.recordHistoryRemoved();
@@ -108,16 +117,21 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
       else second.start();
     };
     const victims = {
-      ...{ servers, workers, collectors: pipeline.collectors, databaseUrl: run.databaseUrl },
+      ...{ servers, workers: disturbed, collectors: pipeline.collectors, databaseUrl: run.databaseUrl },
       ...{ loadedUntilMs, startSecond },
     };
     const allVictims = { ...victims, record, reportLost, reportViolations, reportHistoryRemoved };
-    await disturb([...faults, ...losses], allVictims, {
-      special: (fault) => (watched && losses.includes(fault) ? watched.loseLeader(fault, allVictims) : undefined),
+    const special = (fault: Fault): Promise<void> | undefined => {
+      if (lostGateways.includes(fault)) return inflictOnProcess(fault, { workers: gateways, record });
+      return watched && losses.includes(fault) ? watched.loseLeader(fault, allVictims) : undefined;
+    };
+    await disturb([...faults, ...losses, ...lostGateways], allVictims, {
+      special,
       drain: async () => {
         record("all faults are healed but those that last for the whole run");
         const waits = await Promise.all([waitUntilDrained(run), watched?.untilSent() ?? []]);
         reportViolations(...waits.flat());
+        await subscribed?.untilSent(watched?.readings ?? []);
         record("drained and told, or stuck");
         reportViolations(...(await checkHealth(workers)));
         if (settles) await observer.untilSettled();
@@ -132,10 +146,14 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
       reportViolations(...(await readAgain(run, pipelineOptions)));
       record("read the source again, because a failover or a restore loses what was stored last");
     }
-    reportViolations(...(await checkResult(run, ledger, watched)));
+    reportViolations(
+      ...(await checkResult(run, ledger, watched)),
+      ...(subscribed?.check(watched?.readings ?? []) ?? []),
+    );
     reportViolations(...(await second.judge(ledger)));
     record("the second pipeline is judged, if it was started");
   } finally {
+    subscribed?.close();
     await Promise.all(workers.map((worker) => worker.stop()));
     await observer.close().catch((error: unknown) => reportViolations(String(error)));
     await second.close();
@@ -148,12 +166,13 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
   if (violations.length === 0) await rm(folder, { recursive: true, force: true });
   return {
     seed,
-    faults: [...faults, ...losses],
+    faults: [...faults, ...losses, ...lostGateways],
     violations,
     history,
     observations: observer.observations,
     settledObservations: observer.settledObservations,
     faultsToTell: watched && expectedFaults(watched.readings).length,
+    breaks: subscribed?.breaks() ?? 0,
     seconds: seconds(),
     logFolder: folder,
   };

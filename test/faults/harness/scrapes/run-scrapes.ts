@@ -15,7 +15,10 @@ import { NumberedExporters } from "./numbered-exporters.ts";
 import { makeScrapingPipeline, type ScrapingPipeline } from "./scraping-pipeline.ts";
 import { TargetObserver } from "./target-observer.ts";
 
-export interface ScrapesResult extends Omit<SeedResult, "observations" | "settledObservations" | "faultsToTell"> {
+export interface ScrapesResult extends Omit<
+  SeedResult,
+  "observations" | "settledObservations" | "faultsToTell" | "breaks"
+> {
   readonly figures: ScrapeFigures | undefined;
   /** The time from kill -9 of one of two streamers until the other had all targets. */
   readonly takenOverAfterMs: number;
