@@ -11,12 +11,12 @@ afterAll(() => servers.stop(), 60_000);
 
 for (const { seed, first, settles = false, watches = false } of [
   { seed: firstSeed, first: "tables-disk", settles: true },
-  // with coordinators, a run takes about twice the CPU time
+  // with coordinators and gateways, a run takes about twice the CPU time
   { seed: firstSeed + 1, first: "cluster-disk", watches: true },
   { seed: firstSeed + 2, first: "failover" },
   { seed: firstSeed + 3, first: "second-pipeline", settles: true },
 ] as const) {
-  test(`two streamers and three collectors keep the invariants I1 to I8 and I10${watches ? ", and two coordinators I11," : ""} while processes and servers fail (seed ${seed}, first fault: ${first}${settles ? ", most records late for a settled hour" : ""})`, async () => {
+  test(`two streamers and three collectors keep the invariants I1 to I8 and I10${watches ? ", two coordinators I11, and two gateways I12," : ""} while processes and servers fail (seed ${seed}, first fault: ${first}${settles ? ", most records late for a settled hour" : ""})`, async () => {
     const { violations, history, faults } = await runSeed({
       ...{ servers, seed, durationMs: 6000, first, settles, watches, isBrief: true },
     });

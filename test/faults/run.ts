@@ -8,7 +8,8 @@ import { type FaultKind, faultKinds } from "./harness/scenario.ts";
 import { runScrapes, scrapingStreamers, type ScrapesResult } from "./harness/scrapes/run-scrapes.ts";
 
 const usage = `Imports a file while faults are inflicted, and compares it with the store. Unless the database loses data, GPUs of another
-cluster have faults meanwhile, and the faults that the coordinators report are compared with the records of these GPUs.
+cluster have faults meanwhile, and the faults that the coordinators report are compared with the records of these GPUs, as is what
+gateways send to clients of WebSockets.
   bun run test:faults [--scrapes] [--seed 1] [--seeds 3] [--seconds 8] [--minutes N] [--first KIND] [--only KIND] [--late] [--tokens]
   bun run test:faults --pushes [--seed 1] [--records 1000000]
 With --pushes, clients push records while gateways and collectors are killed, and the store is compared with what was pushed.
