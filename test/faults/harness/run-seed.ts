@@ -33,6 +33,8 @@ export interface SeedOptions {
   readonly settles?: boolean;
   /** False: there are no coordinators, no gateways and no GPUs that have faults, so that I11 and I12 are not judged. */
   readonly watches?: boolean;
+  /** False: there are no gateways, so that I12 is not judged. */
+  readonly subscribes?: boolean;
 }
 
 /** The result of a run. */
@@ -64,7 +66,7 @@ const lateHours = 24;
 
 /** One run: the pipeline imports a file while faults are inflicted; then the result is compared with the file. */
 export async function runSeed(options: SeedOptions): Promise<SeedResult> {
-  const { servers, seed, durationMs, settles = false, watches = true } = options;
+  const { servers, seed, durationMs, settles = false, watches = true, subscribes = true } = options;
   const startedAtMs = Date.now();
   const seconds = (): number => (Date.now() - startedAtMs) / 1000;
   const history: string[] = [];
@@ -97,7 +99,8 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
   const watched = !isWatched
     ? undefined
     : await openWatchedRun(run, { ...pipelineOptions, samplesPerSecond, seed, durationMs });
-  const subscribed = watched && (await makeSubscribedGateways({ ...pipelineOptions, samplesPerSecond, seed }));
+  const subscribed =
+    watched && subscribes ? await makeSubscribedGateways({ ...pipelineOptions, samplesPerSecond, seed }) : undefined;
   const losses = watched === undefined ? [] : drawLosses({ seed, durationMs, leaseSeconds });
   const lostGateways = subscribed === undefined ? [] : drawLossesOfGateways({ seed, durationMs, leaseSeconds });
   const gateways = subscribed?.gateways ?? [];
