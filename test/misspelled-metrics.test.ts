@@ -18,7 +18,7 @@ const rowsOf = (metric: string): string =>
     .map((index) => `2026-01-05T12:00:0${index}Z,${metric},0,GPU-5ca1ab1e-0000-4000-8000-00000000000e,lab-1,45`)
     .join("\n");
 
-test("a misspelled metric of a file, a push and an upload is named once, with the one that may be meant", async () => {
+test("a misspelled metric of a file, a push and an upload is named once, with the one that may be meant; so are times of the future", async () => {
   const file = join(dir, "long.csv");
   await Bun.write(file, `${header}\n${rowsOf("DCGM_FI_DEV_GPU_TEMPP")}\n${rowsOf("fan_rpm")}\n`);
   await makeDataDir(join(dir, "data"));
@@ -45,8 +45,14 @@ test("a misspelled metric of a file, a push and an upload is named once, with th
         'Not in the catalogue, stored under their own names: "DCGM_FI_DEV_POWER_USGAE" (did you mean DCGM_FI_DEV_POWER_USAGE, in watts?).',
     });
 
+    const ahead = JSON.stringify({ ...record, hostname: "lab-1", timestamp: "2095-06-01T00:00:00Z", temperature: 45 });
+    for (const body of [ahead, ahead.replace("45", "46")]) {
+      expect((await fetch(`${url}/api/v1/telemetry`, { method: "POST", headers, body })).status).toBe(202);
+    }
     const metrics = await (await fetch(`${url}/metrics`)).text();
     expect(metrics).toContain("telemetry_misspelled_metrics_total 3\n");
+    expect(metrics).toContain("telemetry_future_records_total 2\n");
+    expect(pipeline.output().match(/records have times in the future, such as 2095-06-01T00:00:00Z/g)).toHaveLength(1);
     const logged = pipeline.output().match(/the metric .*? is not in the catalogue, .*?\?\)/g) ?? [];
     expect(logged.map((line) => line.replaceAll("\\", ""))).toEqual([
       'the metric "DCGM_FI_DEV_GPU_TEMPP" is not in the catalogue, and is stored under its own name (did you mean DCGM_FI_DEV_GPU_TEMP?)',

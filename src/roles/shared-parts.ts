@@ -16,6 +16,7 @@ import {
   pipelineInstruments,
   showDatabaseBytes,
 } from "../pipeline/observe/pipeline-instruments.ts";
+import { futureRecords } from "../pipeline/observe/future-records.ts";
 import { misspelledMetrics } from "../pipeline/observe/misspelled-metrics.ts";
 import { fanOut, type PipelineListener } from "../pipeline/observe/pipeline-listener.ts";
 import { QueueKeys } from "../pipeline/queue/etcd/queue-keys.ts";
@@ -120,7 +121,7 @@ export function openSharedParts(
     loadMeter,
     scaling: openScaling(config, etcd, { instanceId, clock }),
     listener: fanOut([
-      ...[pipelineInstruments(registry), misspelledMetrics({ registry, log })],
+      ...[pipelineInstruments(registry), misspelledMetrics({ registry, log }), futureRecords({ registry, log, clock })],
       ...[monitor.listener(), loadMeter.listener],
     ]),
     tracing: traces.tracing,

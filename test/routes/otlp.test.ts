@@ -151,6 +151,20 @@ test.each(["json", "protobuf"] as const)(
   },
 );
 
+test.each(["json", "protobuf"] as const)("%s: a point of the future is taken, and the answer warns", async (format) => {
+  const gpu = { "hw.id": `GPU-ahead-${format}`, "hw.name": "0", "hw.type": "gpu" };
+  const ahead = point(250, gpu, { timeUnixNano: `${Date.UTC(2095, 5)}000000` });
+  const { status, answer } = await send(
+    exportOf([{ name: "hw.power", gauge: { dataPoints: [ahead] } }]),
+    format,
+    false,
+  );
+  const errorMessage = expect.stringContaining(
+    `the first 2095-06-01T00:00:00Z of "GPU-ahead-${format}" on "node-7"`,
+  ) as string;
+  expect({ status, answer }).toMatchObject({ status: 200, answer: { partialSuccess: { errorMessage } } });
+});
+
 test.each(["json", "protobuf"] as const)("%s: numbers, times and names are what the export says", async (format) => {
   const gpu = { "hw.id": `GPU-exact-${format}`, "hw.name": "0", constructor: "c", "hw.type": "gpu" };
   const at = (name: string, dataPoint: object) => ({ name, gauge: { dataPoints: [dataPoint] } });

@@ -136,6 +136,31 @@ test("a record that another host has is taken, and listed where the answer says,
   ]);
 });
 
+test("records of the future are taken, and the answer counts them and names the first", async () => {
+  const ahead = { timestamp: "2095-06-01T00:00:00Z" };
+  const minuteAhead = { timestamp: new Date(Date.now() + 60_000).toISOString() };
+  const { status, data } = await json([record(0), record(1, ahead), record(2, ahead), record(3, minuteAhead)]);
+  expect({ status, ...data }).toMatchObject({ status: 202, records: 4, rejected_count: 0 });
+  expect(data["future"]).toEqual({
+    ...{ count: 2, timestamp: "2095-06-01T00:00:00Z", uuid: uuid(1) },
+    message:
+      `2 records have times in the future, the first 2095-06-01T00:00:00Z of "${uuid(1)}" on "pushed". They are stored there, and their GPUs count as ` +
+      "active until then. If that is not meant, correct the sender's clock or time zone: a time without a zone is UTC.",
+  });
+  expect((await json([record(0, { gpu_utilization: 1 }), record(3, minuteAhead)])).data["future"]).toBeUndefined();
+  expect(await stored()).toHaveLength(4);
+});
+
+test("a record with several misspelled metrics is rejected with each that may be meant, in a table, too", async () => {
+  const { gpu_utilization, ...others } = record(0);
+  const wrong = { ...others, gpu_utilisation: gpu_utilization, powr_draw: 300, temprature: 45 };
+  const meant =
+    '("gpu_utilisation" may be gpu_utilization, "powr_draw" may be power_draw, "temprature" may be temperature)';
+  expect((await json([wrong])).data.rejected[0]?.["message"]).toContain(meant);
+  const table = `${Object.keys(wrong).join()}\n${Object.values(wrong).join()}\n`;
+  expect((await push(table, "text/csv")).error.message).toContain(meant);
+});
+
 test("a record whose only metric is misspelled is rejected with the one that may be meant", async () => {
   const { gpu_utilization, ...others } = record(0);
   const { data } = await json([{ ...others, gpu_utilisation: gpu_utilization }]);

@@ -1,3 +1,4 @@
+import { futureMs } from "../../domain/future-records.ts";
 import type { StateSpan } from "../../domain/inventory.ts";
 import type { StoredRecord } from "../../domain/query.ts";
 import type { ActiveFault, FaultChange } from "../fault.ts";
@@ -20,8 +21,6 @@ import { XidRules } from "./xid-rules.ts";
 
 /** A record that is so much older than the evaluator's time when it arrives does not show that its device reports now. */
 const presentMs = 600_000;
-/** A record of the future would make those of the present late. */
-const futureMs = 300_000;
 /** Without a record or a tick for so long, the pipeline has stopped. Afterwards, hosts return one by one. */
 const stoppedMs = 60_000;
 const graceMs = 120_000;
@@ -105,7 +104,8 @@ export class FaultEvaluator {
     return this.transitions.take();
   }
 
-  /** True if the record is of the future, as that of a device whose clock is ahead: it has no effect. */
+  /** True if the record is of the future, as that of a device whose clock is ahead: it has no effect, because it would make those of the
+   *  present late. */
   isAhead({ timeMs }: Pick<StoredRecord, "timeMs">): boolean {
     const { nowMs } = this.fleet.time;
     return nowMs > 0 && timeMs > nowMs + futureMs;

@@ -1,5 +1,6 @@
 import type { InputTally, RecordBatch, RejectedInput } from "../../domain/batch.ts";
 import { TelemetryError } from "../../domain/errors.ts";
+import type { FutureRecords } from "../../domain/future-records.ts";
 import type { OwnMetric } from "./own-metrics.ts";
 
 /** How the records of a body are written. */
@@ -87,6 +88,8 @@ export interface PushResult {
   readonly unread: readonly string[];
   /** The metrics that are not in the catalogue, by name. */
   readonly ownMetrics: readonly OwnMetric[];
+  /** Undefined if no record is of the future. */
+  readonly future: FutureRecords | undefined;
   /** Why the rest of the body was not read; undefined if all of it was. */
   readonly problem: UnusablePush | undefined;
 }

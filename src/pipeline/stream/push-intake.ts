@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { emptyTally, type InputTally, type RecordBatch, type RejectedInput } from "../../domain/batch.ts";
+import { type FutureRecords, futureRecordsOf } from "../../domain/future-records.ts";
 import { instantRange } from "../../domain/range.ts";
 import type { Clock } from "../../kit/clock.ts";
 import { FairTurns, NoTurn, type Turn } from "../../kit/fair-turns.ts";
@@ -131,7 +132,7 @@ export class QueuePushIntake<Body extends Pick<PushedBody, "bytes"> = PushedBody
       });
       outgoing.forEach(({ tally }, index) => listener.published(tally, receipts[index]?.duplicate === true));
       endPublished(span, receipts.at(-1));
-      sums.add(batch, receipts);
+      sums.add(batch, receipts, clock.nowMs());
     } catch (error) {
       endUnpublished(span, error);
       if (late.aborted && !signal.aborted) throw noRoom(`No message was taken for ${takenMaxMs / 1000} s`);
@@ -160,9 +161,13 @@ class Sums {
   private rejectedCount = 0;
   private readonly rejected: RejectedInput[] = [];
   private readonly ownMetrics = new OwnMetrics();
+  private future: FutureRecords | undefined;
 
-  add(batch: RecordBatch, receipts: readonly { readonly duplicate: boolean }[]): void {
+  add(batch: RecordBatch, receipts: readonly { readonly duplicate: boolean }[], nowMs: number): void {
     const { tally, recordCount, rejected } = batch;
+    const found = futureRecordsOf(batch, nowMs);
+    if (found !== undefined)
+      this.future = { ...(this.future ?? found), count: (this.future?.count ?? 0) + found.count };
     this.ownMetrics.add(batch);
     this.batches += 1;
     this.messages += receipts.length;
@@ -174,9 +179,9 @@ class Sums {
   }
 
   result(): Omit<PushResult, "unread" | "problem"> {
-    const { tally, records, messages, duplicateMessages, rejectedCount, rejected } = this;
+    const { tally, records, messages, duplicateMessages, rejectedCount, rejected, future } = this;
     const ownMetrics = this.ownMetrics.all;
-    return { tally, records, messages, duplicateMessages, rejectedCount, rejected, ownMetrics };
+    return { tally, records, messages, duplicateMessages, rejectedCount, rejected, ownMetrics, future };
   }
 }
 

@@ -3379,7 +3379,7 @@ export interface components {
             partialSuccess?: {
                 /** @description How many data points were rejected */
                 rejectedDataPoints: string;
-                /** @description Why, of the first of them */
+                /** @description Why, of the first of them; a warning if none was rejected */
                 errorMessage: string;
             };
         };
@@ -3741,6 +3741,21 @@ export interface components {
                 /** @description The spelling of a metric of the catalogue of which the name is likely a misspelling */
                 did_you_mean?: string;
             }[];
+            /** @description Absent if no record is of the future. These records are stored, too, at the times that they have */
+            future?: {
+                /** @description Records whose times are more than 5 minutes in the future */
+                count: number;
+                /**
+                 * Format: date-time
+                 * @description Time of the first of them
+                 * @example 2025-07-18T20:42:34Z
+                 */
+                timestamp: string;
+                /** @description Its GPU */
+                uuid: string;
+                /** @description What follows from it, and what to do */
+                message: string;
+            };
             /** @description Messages that carry the push */
             messages: number;
             /** @description Those of them that the queue already had: the push was sent before, partly or completely */

@@ -7,6 +7,7 @@ import { WriteCounts } from "../../../pipeline/source/remote-write.ts";
 import { operation } from "../../http/operation.ts";
 import { acceptsBody } from "../../http/parameters/accepts.ts";
 import type { ResourceParts } from "../resource.ts";
+import { futureText } from "./push-result.ts";
 import { senderOf } from "./sender.ts";
 import { badBody, bodyErrorOf, unsupportedHeader, written } from "./body-errors.ts";
 
@@ -22,7 +23,7 @@ export const otlpAnswerSchema = Type.Object(
     partialSuccess: Type.Optional(
       Type.Object({
         rejectedDataPoints: Type.String({ description: "How many data points were rejected" }),
-        errorMessage: Type.String({ description: "Why, of the first of them" }),
+        errorMessage: Type.String({ description: "Why, of the first of them; a warning if none was rejected" }),
       }),
     ),
   },
@@ -74,9 +75,12 @@ function formOf({ headers }: Request): Pick<OtlpBody, "format" | "packing"> {
 /** Source: https://opentelemetry.io/docs/specs/otlp/#partial-success-1 */
 function answerOf(
   { refused }: OtlpBody,
-  { rejectedCount, rejected: [first] }: PushResult,
+  { rejectedCount, rejected: [first], future }: PushResult,
 ): Static<typeof otlpAnswerSchema> {
   const count = refused.count + rejectedCount;
+  // a message with no rejected point is a warning
+  if (count === 0 && future !== undefined)
+    return { partialSuccess: { rejectedDataPoints: "0", errorMessage: futureText(future) } };
   if (count === 0) return {};
   return {
     partialSuccess: { rejectedDataPoints: String(count), errorMessage: refused.message || (first?.message ?? "") },

@@ -1,8 +1,11 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { rejectReasons } from "../../../domain/batch.ts";
+import { quoted } from "../../../domain/cut-text.ts";
+import type { FutureRecords } from "../../../domain/future-records.ts";
+import { formatTimestamp } from "../../../domain/timestamp.ts";
 import type { PushResult } from "../../../pipeline/source/push.ts";
 import { defined } from "../../../kit/defined.ts";
-import { wholeNumber } from "../../schemas/envelope.ts";
+import { instant, wholeNumber } from "../../schemas/envelope.ts";
 
 const counted = (description: string) => wholeNumber({ minimum: 0, description });
 
@@ -32,6 +35,27 @@ const customMetricSchema = Type.Object(
   },
   { additionalProperties: false },
 );
+const futureSchema = Type.Object(
+  {
+    count: wholeNumber({ minimum: 1, description: "Records whose times are more than 5 minutes in the future" }),
+    timestamp: instant("Time of the first of them"),
+    uuid: Type.String({ description: "Its GPU" }),
+    message: Type.String({ description: "What follows from it, and what to do" }),
+  },
+  {
+    additionalProperties: false,
+    description: "Absent if no record is of the future. These records are stored, too, at the times that they have",
+  },
+);
+
+/** Warns the sender of records of the future. */
+export function futureText({ count, uuid, hostname, timeMs }: FutureRecords): string {
+  return (
+    `${count === 1 ? "1 record has a time" : `${count} records have times`} in the future, the first ${formatTimestamp(timeMs)} of ${quoted(uuid)} on ${quoted(hostname)}. ` +
+    "They are stored there, and their GPUs count as active until then. If that is not meant, correct the sender's clock or time zone: a time without a zone is UTC."
+  );
+}
+
 /** An answer names so many custom metrics. */
 const customMetricsMax = 100;
 
@@ -59,6 +83,7 @@ export const pushResultSchema = Type.Object(
       description:
         "Metrics that are not in the catalogue, and are stored under their own names; at most 100, likely misspellings first",
     }),
+    future: Type.Optional(futureSchema),
     messages: counted("Messages that carry the push"),
     duplicate_messages: counted(
       "Those of them that the queue already had: the push was sent before, partly or completely",
@@ -88,7 +113,7 @@ export const pushResultSchema = Type.Object(
 
 /** A push's result in the API's shape. */
 export function toApiPush(sourceId: string, result: Omit<PushResult, "problem">): Static<typeof pushResultSchema> {
-  const { tally, records, messages, duplicateMessages, rejectedCount, rejected, unread, ownMetrics } = result;
+  const { tally, records, messages, duplicateMessages, rejectedCount, rejected, unread, ownMetrics, future } = result;
   const { rows, samples, missing, duplicates, conflicts } = tally;
   return {
     source_id: sourceId,
@@ -103,6 +128,12 @@ export function toApiPush(sourceId: string, result: Omit<PushResult, "problem">)
       .toSorted((a, b) => Number(a.meant === undefined) - Number(b.meant === undefined))
       .slice(0, customMetricsMax)
       .map(({ name, meant }) => ({ name, ...defined({ did_you_mean: meant }) })),
+    ...defined({ future: future && toApiFuture(future) }),
     ...{ messages, duplicate_messages: duplicateMessages },
   };
+}
+
+function toApiFuture(future: FutureRecords): Static<typeof futureSchema> {
+  const { count, timeMs, uuid } = future;
+  return { count, timestamp: formatTimestamp(timeMs), uuid, message: futureText(future) };
 }
