@@ -1,5 +1,6 @@
 import { ageText } from "../kit/age-text.ts";
 import { systemClock } from "../kit/clock.ts";
+import { futureMs } from "../domain/future-records.ts";
 import { shortened } from "../domain/cut-text.ts";
 import type { Workload } from "../domain/gpu.ts";
 import { visible } from "../domain/visible-text.ts";
@@ -11,7 +12,7 @@ export function shown(text: string): string {
   return shortened(visible(text), maxTextLength);
 }
 
-/** What was computed from several values, with as many digits as it may mean. */
+/** A value, or what was computed from several, with as many digits as it may mean. */
 export function figure(value: number): string {
   return String(Number(value.toPrecision(5)));
 }
@@ -29,10 +30,16 @@ export function holdersText(holders: readonly Partial<Workload>[]): string {
   return names.filter((name) => name !== "").join(", ");
 }
 
-/** A time, and how long ago that was if it is no longer the present. */
+/** A time, and how long ago that was, or how far ahead that is, if it is not the present. */
 export function timeWithAge(time: string): string {
   const seconds = Math.round((systemClock.nowMs() - Date.parse(time)) / 1000);
+  if (isFuture(time)) return `${time} (${ageText(-seconds)} ahead)`;
   return seconds < recentSeconds ? time : `${time} (${ageText(seconds)} ago)`;
+}
+
+/** True if a time is in the future, by more than clocks differ. */
+export function isFuture(time: string): boolean {
+  return Date.parse(time) > systemClock.nowMs() + futureMs;
 }
 
 const recentSeconds = 300;

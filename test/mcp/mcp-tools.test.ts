@@ -216,6 +216,42 @@ test("gpu_usage has the hours of whole GPUs by group, and says what is not measu
   expect(rows[0]).toContain("in hours of whole GPUs; these are 2 of 3 rows\n");
 });
 
+test("gpu_usage has the energy of free time, and no measures of held time where nothing was held", async () => {
+  const free = gpuOf("alpha", "host-free", 0);
+  const opened = await openFleetStore(
+    records
+      .filter(({ gpu }) => gpu.uuid === "GPU-host-a-1")
+      .map(({ timeMs }) => ({ gpu: free, timeMs, values: { gpu_utilization: 0, power_draw: 100 } })),
+  );
+  const client = await connectTo(gatewayOver(opened));
+  for (const group_by of ["namespace", "total"]) {
+    const { text } = await client.call("gpu_usage", { ...range, group_by });
+    expect(text).toMatch(
+      /1 device; held 0; free 1\.98\d*; unknown 0; energy 0 kWh in held time, 0\.19\d* kWh in the rest$/,
+    );
+  }
+  await client.client.close();
+  await opened.close();
+});
+
+test("fleet_overview tells a newest record of the future, and counts instances of divided GPUs as devices", async () => {
+  const whole = gpuOf("alpha", "host-m", 0);
+  const instance = gpuOf("alpha", "host-m", 1, { uuid: "MIG-GPU-host-m-1/1/0" });
+  const opened = await openFleetStore([
+    { gpu: whole, timeMs: firstSecondMs, values: { gpu_utilization: 51 } },
+    { gpu: instance, timeMs: firstSecondMs, values: { gpu_utilization: 41 } },
+    { gpu: whole, timeMs: Date.UTC(2095, 5), values: { gpu_utilization: 50 } },
+  ]);
+  const client = await connectTo(gatewayOver(opened));
+  const { text } = await client.call("fleet_overview");
+  await client.client.close();
+  await opened.close();
+  expect(text).toMatch(
+    /newest record: 2095-06-01T00:00:00Z \(\d+d ahead\); active and silent compare with the present, because this time is in the future/,
+  );
+  expect(text).toMatch(/GPU utilization: mean .* of \d devices?$/m);
+});
+
 test("metric_history has statistics of all values, few lines, and what is missing", async () => {
   const args = { metric: "gpu_utilization", gpu_uuid: "GPU-host-a-0", ...range, points: 4 };
   const lines = (await textOf("metric_history", args)).split("\n");
@@ -234,12 +270,34 @@ test("metric_history has statistics of all values, few lines, and what is missin
     hostname: "host-a",
     resolution: "1h",
   });
-  expect(host).toContain("gpu_utilization in percent of alpha/host-a\n  240 values");
+  expect(host).toContain(
+    "gpu_utilization in percent of alpha/host-a\n  240 values in the hours that begin from 2025-07-18T20:00:00Z to 2025-07-18T22:00:00Z: lowest 0,",
+  );
+  expect(host).toMatch(/; first hour [\d.]+, last hour [\d.]+$/m);
   const other = await textOf("metric_history", { ...args, metric: "DCGM_FI_DEV_FAN_SPEED", points: 1 });
   expect(other).toContain("DCGM_FI_DEV_FAN_SPEED in an unknown unit of GPU-host-a-0\n  120 values");
   expect(await textOf("metric_history", { ...args, metric: "power_draw" })).toStartWith("No value of power_draw");
   const spelled = await textOf("metric_history", { ...args, metric: "DCGM_FI_DEV_GPU_UTIL" });
   expect(spelled).toStartWith("gpu_utilization in percent");
+});
+
+test("metric_history rounds the lowest, first and last values and means alike", async () => {
+  const gpu = gpuOf("alpha", "host-r", 0);
+  const values = [61.123456, 61.123457, 61.1234];
+  const opened = await openFleetStore(
+    values.map((power_draw, index) => ({
+      ...{ gpu, timeMs: firstSecondMs + index * minute },
+      values: { power_draw, total_energy_mj: 1234567890 + index },
+    })),
+  );
+  const client = await connectTo(gatewayOver(opened));
+  const args = { gpu_uuid: gpu.uuid, ...range };
+  const power = await client.call("metric_history", { ...args, metric: "power_draw" });
+  const energy = await client.call("metric_history", { ...args, metric: "total_energy_mj" });
+  await client.client.close();
+  await opened.close();
+  expect(power.text).toContain("lowest 61.123, mean 61.123, highest 61.123; first 61.123, last 61.123\n");
+  expect(energy.text).toContain("lowest 1234567890, mean 1234567891, highest 1234567892; first 1234567890, ");
 });
 
 test("list_metrics has units, and metrics outside the catalogue", async () => {

@@ -1,7 +1,7 @@
 import type { AnswerOf, GatewayApi } from "../gateway-api.ts";
 import { cursor as cursorArgument, optionalText } from "../parameters.ts";
 import { partOf } from "../part-of.ts";
-import { counted, figure, noticeLine, shown, timeWithAge } from "../text.ts";
+import { counted, figure, isFuture, noticeLine, shown, timeWithAge } from "../text.ts";
 import { defineTool } from "../tool.ts";
 
 type Cluster = AnswerOf<"/api/v1/clusters">["data"][number];
@@ -41,7 +41,7 @@ async function clusterLines(cluster: Cluster, api: GatewayApi): Promise<string[]
   return [
     `Cluster ${shown(id)}: ${counted(hosts, "host")}, ${counted(gpus, "GPU")} (${silent}${gone === 0 ? "" : `, ${gone} decommissioned`})` +
       (instances === undefined ? "" : `, ${counted(instances, "MIG instance")}`),
-    `  newest record: ${timeWithAge(cluster.last_seen_at)}; active and silent compare with it`,
+    `  newest record: ${timeWithAge(cluster.last_seen_at)}; active and silent compare with ${isFuture(cluster.last_seen_at) ? "the present, because this time is in the future: a sender's clock or time zone is wrong" : "it"}`,
     ...valueLines(stats),
   ];
 }
@@ -53,13 +53,15 @@ const values = [
   ["memory_used_mb", "memory used", "MiB"],
 ] as const;
 
+/** Where GPUs are divided, an instance counts as a device if its GPU does not report the metric. */
 function valueLines(stats: Stats): string[] {
+  const countsInstances = stats.mig_instances !== undefined;
   return values.map(([name, label, unit]) => {
     const value = stats[name];
     if (value === undefined) return `  ${label}: not measured`;
     const { average, max, sum, gpu_count: of } = value;
     const total = name === "power_draw" ? `, ${figure(sum)} ${unit} in all` : "";
-    return `  ${label}: mean ${figure(average)} ${unit}, highest ${figure(max)} ${unit}${total}, of ${counted(of, "GPU")}`;
+    return `  ${label}: mean ${figure(average)} ${unit}, highest ${figure(max)} ${unit}${total}, of ${counted(of, countsInstances ? "device" : "GPU")}`;
   });
 }
 

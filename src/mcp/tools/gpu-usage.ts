@@ -60,19 +60,34 @@ function groupOf(row: Row): string {
 const hours = (seconds: number): string => figure(seconds / 3600);
 
 function rowLine(row: Row, prefix: string): string {
-  const effective =
-    row.effective_by === "none" ? "effective not measured" : `effective ${hours(row.effective_seconds)}`;
+  const isHeld = row.allocated_seconds > 0;
   const parts = [
-    `held ${hours(row.allocated_seconds)} (active ${hours(row.active_seconds)}, idle ${hours(row.idle_seconds)}, ${effective})`,
+    isHeld ? heldText(row) : "held 0",
     `free ${hours(row.unallocated_seconds)}`,
     `unknown ${hours(row.unknown_seconds)}`,
-    row.energy_by === "none" ? "energy not measured" : `energy ${figure(row.energy_kwh)} kWh`,
+    energyText(row),
     ...(row.cost === undefined
       ? []
       : [`cost ${figure(row.cost)} ${row.currency ?? ""} (idle ${figure(row.idle_cost ?? 0)})`]),
-    row.utilization_mean === undefined
-      ? "utilization not measured"
-      : `utilization mean ${figure(row.utilization_mean)} %, highest ${figure(row.utilization_max ?? row.utilization_mean)} %`,
+    // it is that of held time
+    ...(isHeld ? [utilizationText(row)] : []),
   ];
   return `${prefix}${groupOf(row)}: ${counted(row.devices, "device")}; ${parts.join("; ")}`;
+}
+
+function heldText(row: Row): string {
+  const effective =
+    row.effective_by === "none" ? "effective not measured" : `effective ${hours(row.effective_seconds)}`;
+  return `held ${hours(row.allocated_seconds)} (active ${hours(row.active_seconds)}, idle ${hours(row.idle_seconds)}, ${effective})`;
+}
+
+/** The energy of held time, and of the rest. */
+function energyText({ energy_by, energy_kwh: held, other_energy_kwh: other }: Row): string {
+  if (energy_by === "none" && other === 0) return "energy not measured";
+  return `energy ${figure(held)} kWh in held time, ${figure(other)} kWh in the rest`;
+}
+
+function utilizationText({ utilization_mean: mean, utilization_max: max }: Row): string {
+  if (mean === undefined) return "utilization not measured";
+  return `utilization mean ${figure(mean)} %, highest ${figure(max ?? mean)} %`;
 }

@@ -55,12 +55,12 @@ interface Form {
   readonly share: number;
 }
 
-function seriesLines({ name, of, points, isCut }: SeriesOf, { unit, kind, share }: Form): string[] {
+function seriesLines({ name, of, isCut, ...series }: SeriesOf, { unit, kind, share }: Form): string[] {
   const cut = "There are older values: ask with an earlier end_time, or a coarser resolution.";
   return [
     `${shown(name)} in ${unit} of ${shown(of)}`,
-    statisticsLine(points, kind === "counter"),
-    ...pointLines(points, share),
+    statisticsLine(series, kind === "counter"),
+    ...pointLines(series.points, share),
     ...(isCut ? [cut] : []),
   ];
 }

@@ -19,6 +19,8 @@ export interface SeriesOf {
   /** Whose they are. */
   readonly of: string;
   readonly points: readonly Point[];
+  /** The time of which each point is a summary; undefined if points are values. */
+  readonly summaryOf: string | undefined;
   /** True if there are older ones in the range. */
   readonly isCut: boolean;
 }
@@ -33,6 +35,8 @@ export interface HistoryAsked {
   readonly end_time?: string;
   readonly resolution: string;
 }
+
+const summaryTimes: Readonly<Record<string, string>> = { "1m": "minute", "1h": "hour", "1d": "day" };
 
 /** Records that are read for an answer; statistics are of all of them. */
 const maxRecords = 5000;
@@ -78,7 +82,13 @@ async function seriesIn(api: GatewayApi, query: Query, uuid: string): Promise<Se
     }
   }
   const isCut = answer.next_cursor !== undefined;
-  return [...series].map(([name, points]) => ({ name, of: uuid, points, isCut }));
+  return [...series].map(([name, points]) => ({
+    name,
+    of: uuid,
+    points,
+    summaryOf: summaryTimes[answer.resolution],
+    isCut,
+  }));
 }
 
 /** Fields of a record that are numbers, and no metrics: it has none. All others are texts or objects. */
@@ -115,5 +125,5 @@ async function ofGroup(api: GatewayApi, asked: HistoryAsked): Promise<SeriesOf[]
       found.points.push({ at, mean, min, max, count, ...(increase === undefined ? {} : { increase }) });
     }
   }
-  return [...series.values()].map((each) => ({ ...each, isCut: false }));
+  return [...series.values()].map((each) => ({ ...each, summaryOf: summaryTimes[answer.resolution], isCut: false }));
 }

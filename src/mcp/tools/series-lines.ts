@@ -1,15 +1,25 @@
 import { counted, figure } from "../text.ts";
-import type { Point } from "./read-series.ts";
+import type { Point, SeriesOf } from "./read-series.ts";
 
 /** The statistics of a series, as a line. */
-export function statisticsLine(points: readonly Point[], isCounter: boolean): string {
+export function statisticsLine(
+  { points, summaryOf }: Pick<SeriesOf, "points" | "summaryOf">,
+  isCounter: boolean,
+): string {
   const whole = together(points);
   const [first, last] = [points[0] as Point, points.at(-1) as Point];
-  const rise = isCounter ? `; rose by ${figure(riseOf(points))}` : "";
+  const rise = isCounter ? `; rose by ${valueText(riseOf(points))}` : "";
+  const of = summaryOf === undefined ? "" : ` ${summaryOf}`;
   return (
-    `  ${counted(whole.count, "value")} from ${first.at} to ${last.at}: lowest ${whole.min}, mean ${figure(whole.mean)}, ` +
-    `highest ${whole.max}; first ${figure(first.mean)}, last ${figure(last.mean)}${rise}`
+    `  ${counted(whole.count, "value")}${summaryOf === undefined ? "" : ` in the ${summaryOf}s that begin`} from ${first.at} to ${last.at}: ` +
+    `lowest ${valueText(whole.min)}, mean ${valueText(whole.mean)}, highest ${valueText(whole.max)}; ` +
+    `first${of} ${valueText(first.mean)}, last${of} ${valueText(last.mean)}${rise}`
   );
+}
+
+/** All values and means are rounded alike, so that none is outside the lowest and the highest one. Counters keep their whole numbers. */
+function valueText(value: number): string {
+  return Math.abs(value) >= 100_000 ? String(Math.round(value)) : figure(value);
 }
 
 /** At most so many lines: each value, or the statistics of several that follow each other. */
@@ -23,8 +33,8 @@ export function pointLines(points: readonly Point[], maxLines: number): string[]
     const time = first === last ? first.at : `${first.at} to ${last.at}`;
     lines.push(
       count === 1
-        ? `  ${time}: ${min}`
-        : `  ${time}: mean ${figure(mean)}, ${min} to ${max}, ${counted(count, "value")}`,
+        ? `  ${time}: ${valueText(min)}`
+        : `  ${time}: mean ${valueText(mean)}, ${valueText(min)} to ${valueText(max)}, ${counted(count, "value")}`,
     );
   }
   return lines;
