@@ -84,6 +84,11 @@ describe("queries in PromQL", () => {
       "the function predict_linear is not supported",
     ]);
     expect(await refused("sum(")).toEqual([400, "error", "bad_data", "1:5: parse error: unexpected end of input"]);
+    const rest = "Hostname (DCGM_FI_DEV_GPU_TEMP)";
+    expect(await refused(`sum by ${rest}`)).toContain(`1:8: parse error: unexpected "${rest}"`);
+    expect(await refused(`sum by ${rest} + ${rest}`)).toContain(
+      `1:8: parse error: unexpected "${rest} + Hostname (DCGM_FI_DEV_GPU_..."`,
+    );
     expect(await refused('a{b=~"("}')).toEqual([
       400,
       "error",

@@ -38,12 +38,16 @@ export function parseSelector(text: string): readonly Matcher[] {
   return expression.matchers;
 }
 
+/** An error shows so many characters of what is not understood. */
+const maxShown = 60;
+
 function checkComplete(top: SyntaxNode, query: string): void {
   const cursor = top.cursor();
   do {
     if (!cursor.type.isError) continue;
-    const rest = query.slice(cursor.from).trim().slice(0, 30);
-    const found = rest === "" ? "end of input" : JSON.stringify(rest);
+    const rest = query.slice(cursor.from).trim();
+    const shown = rest.length > maxShown ? `${rest.slice(0, maxShown)}...` : rest;
+    const found = rest === "" ? "end of input" : JSON.stringify(shown);
     const word = /[A-Za-z_]\w*(?=\s*\($)/.exec(query.slice(0, query.indexOf("(", Math.max(0, cursor.from - 1)) + 1));
     const hint = rest.startsWith("(") && word !== null ? `; there is no function ${JSON.stringify(word[0])}` : "";
     throw badData(`${positionOf(query, cursor.from)}: parse error: unexpected ${found}${hint}`);
