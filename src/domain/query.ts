@@ -63,6 +63,45 @@ export interface RecordFilter {
   readonly limit: number;
 }
 
+/** Selects records that are read as columns. */
+export interface ColumnsFilter extends Pick<RecordFilter, "gpus"> {
+  /** Both bounds are finite. */
+  readonly range: TimeRange;
+  /** Names of the catalogue; the fewer, the quicker. */
+  readonly metrics: readonly string[];
+  /** Where the page begins; absent: at the beginning. */
+  readonly cursor?: ColumnsCursor;
+}
+
+/** A place between two pages of columns, and how large the next page may be. */
+export interface ColumnsCursor {
+  /** What is left of the range. */
+  readonly range: TimeRange;
+  /** Of the first hour of the range, only the GPUs with a higher key are left. */
+  readonly afterKey: number;
+  readonly gpuHours: number;
+}
+
+/** Records of one GPU in the order of time, in columns of the same length. Throughout, the GPU has the same attributes and workloads. */
+export interface StoredColumns extends Pick<StoredRecord, "gpu" | "occupants"> {
+  /** Milliseconds since the epoch. */
+  readonly timesMs: ArrayLike<number>;
+  /** Catalogue metric name -> a value for each record; NaN: the record has none. */
+  readonly metrics: Readonly<Record<string, ArrayLike<number>>>;
+  /** The same for metrics outside the catalogue, and for labelled series by their names. */
+  readonly custom: Readonly<Record<string, ArrayLike<number>>>;
+}
+
+/** A part of the history in columns. */
+export interface ColumnsPage {
+  /** In the order of time for each GPU. */
+  readonly elements: readonly StoredColumns[];
+  /** How many records were read for them. */
+  readonly records: number;
+  /** Where the next page begins; undefined: this page is the last. */
+  readonly next: ColumnsCursor | undefined;
+}
+
 /** What the stored records are of, in addition to GPUs that at most one workload holds. */
 export interface DeviceKinds {
   readonly hasMigInstances: boolean;

@@ -4,9 +4,14 @@ import type { AttributesSpan, GpuChanges, StoredRecord, WorkloadSpan } from "./q
 import { parseSeries } from "./series.ts";
 import type { TimeRange } from "./time-range.ts";
 
-/** The part of a record that may be seen: without other workloads and their series.
+/** A record, or records in columns, as far as bounds decide what may be seen of it. */
+interface Bounded extends Pick<StoredRecord, "gpu" | "occupants"> {
+  readonly custom: Readonly<Record<string, unknown>>;
+}
+
+/** The part of a record, or of records in columns, that may be seen: without other workloads and their series.
  *  @returns undefined if no part of it may be seen; the record itself if all of it may */
-export function recordWithin(bounds: GpuBounds, record: StoredRecord): StoredRecord | undefined {
+export function recordWithin<Seen extends Bounded>(bounds: GpuBounds, record: Seen): Seen | undefined {
   if (!isPlaceWithin(bounds, record.gpu) || !isHeldWithin(bounds, record.occupants)) return undefined;
   const occupants = occupantsWithin(bounds, record.occupants);
   const custom = seriesWithin(bounds, record.custom, occupants);
@@ -37,7 +42,7 @@ export function occupantsWithin({ namespaces }: GpuBounds, occupants: Occupants)
 const workloadLabel =
   /^(?:exported_)?(?:(namespace|pod_namespace)|(pod|pod_name)|(container|container_name)|pod_uid|hpc_job)$/i;
 
-function seriesWithin({ namespaces }: GpuBounds, custom: StoredRecord["custom"], own: Occupants) {
+function seriesWithin({ namespaces }: GpuBounds, custom: Bounded["custom"], own: Occupants): Bounded["custom"] {
   if (namespaces === undefined) return custom;
   const isOwn = (name: string): boolean => {
     const labels = Object.entries(parseSeries(name)?.labels ?? {}).flatMap(([label, text]) => {

@@ -4,6 +4,7 @@ import { groupings, type HistoryCursor, type RecordFilter } from "../../src/doma
 import { allTime } from "../../src/domain/time-range.ts";
 import { boundedQueries, type CallerQueries } from "../../src/pipeline/store/bounded-queries.ts";
 import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
+import { recordsOfColumns, wholeRecords } from "../support/records-of-columns.ts";
 import { begin, cases, mig, stepMs, storeTeams, uuids } from "../support/two-teams.ts";
 
 const selectors: readonly GpuSelector[] = [
@@ -17,6 +18,8 @@ const selectors: readonly GpuSelector[] = [
   { uuids: ["returns"] },
   { parentUuid: "GPU-0000abcd" },
 ];
+
+const aroundBegin = { fromMs: begin - 3_600_000, toMs: begin + 3_600_000 };
 
 /** All elements of a query, and the cursors between the pages. */
 async function pagesOf(
@@ -55,6 +58,16 @@ export function exerciseBoundedQueries(name: string, open: () => Promise<OpenSto
       });
     }
 
+    test("for a caller without bounds, columns have the same records", async () => {
+      const { history } = whole.queries;
+      for (const gpus of selectors) {
+        const filter = { gpus, range: aroundBegin, metrics: ["power_draw"] };
+        const records = await recordsOfColumns(history, filter);
+        expect(records).toEqual(await wholeRecords(history, filter));
+        expect(records.length).toBeGreaterThan(0);
+      }
+    });
+
     test("a namespace that shares a GPU cannot be found out by asking for it", async () => {
       const bounded = boundedQueries(whole.queries, { namespaces: ["team-a"] });
       const filter = { gpus: { namespace: "team-b" }, range: allTime, limit: 10 };
@@ -72,6 +85,7 @@ async function expectSame(bounded: CallerQueries, alone: CallerQueries): Promise
     const filter = { gpus, range: allTime, limit: 90 };
     await both(({ history }) => pagesOf(filter, (part) => history.records(part)));
     await both(({ history }) => pagesOf(filter, (part) => history.rollups(part, "1m")));
+    await both(({ history }) => recordsOfColumns(history, { gpus, range: aroundBegin, metrics: ["temperature"] }));
   }
   const all = { gpus: {}, range: allTime, limit: 50, isForward: true };
   await both(({ history }) => pagesOf(all, (part) => history.records(part)));

@@ -4,6 +4,7 @@ import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provid
 import { allTime } from "../../src/domain/time-range.ts";
 import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
 import { createDatabase } from "../support/postgres-database.ts";
+import { recordsOfColumns } from "../support/records-of-columns.ts";
 import { settledStates, settleTo } from "../support/settled.ts";
 
 setDefaultTimeout(60_000);
@@ -24,12 +25,14 @@ test("no answer has a record twice or not at all while history is settled and un
     })),
   );
   await store.ingest(messageOf("message", makeBatch(records)));
+  const day = { fromMs: Date.UTC(2025, 6, 17), toMs: Date.UTC(2025, 6, 19) };
   const questions = [
     () => queries.history.records({ gpus: { uuids: ["GPU-1"] }, range: allTime, limit: 45 }),
     () => queries.history.records({ gpus: { hostname: "host-a" }, range: allTime, limit: 100, isForward: true }),
     () => queries.history.records({ gpus: {}, range: allTime, limit: 100 }),
     () => queries.history.recordsOfEach({ uuids, range: allTime, limit: 30 }),
     () => queries.fleet.latest({}),
+    () => recordsOfColumns(queries.history, { gpus: {}, range: day, metrics: ["temperature"] }),
   ];
   const expected = await Promise.all(questions.map((ask) => ask()));
   let isSettling = true;

@@ -271,7 +271,14 @@ test("an unexpected exception gives 500 without the exception's message, which o
   };
   const queries: TelemetryQueries = {
     fleet: { gpus: fail, latest: fail, changes: fail, has: fail, firstSeen: fail, revision: fail, stateSpans: fail },
-    history: { records: fail, rollups: fail, recordsOfEach: fail, rollupsOfEach: fail, deviceKinds: fail },
+    history: {
+      records: fail,
+      columns: fail,
+      rollups: fail,
+      recordsOfEach: fail,
+      rollupsOfEach: fail,
+      deviceKinds: fail,
+    },
     aggregates: { byGroup: fail, countRecords: fail },
     quarantine: { rejections: fail, countRejections: fail, countConflicts: fail },
     coverage: { coverage: fail },

@@ -14,6 +14,8 @@ export interface Places {
    *  @returns the GPU with its attributes at this instant. If its attributes begin later: with the first ones that begin in
    *    the span, or with its newest attributes if none begin in the span. Undefined if `gpus` does not have the key */
   readonly at: (gpuKey: number, timeMs: number) => Gpu | undefined;
+  /** The instant from which on the GPU may have other attributes than at an instant; infinite if it has the same in the rest of the span. */
+  readonly untilMs: (gpuKey: number, timeMs: number) => number;
 }
 
 /** The attributes of a GPU from an instant on; null: its newest attributes, in `gpus`. */
@@ -137,6 +139,10 @@ function placesOf(places: readonly Place[]): Places {
       for (const { fromMs, gpu } of newestFirst) if (fromMs !== undefined && fromMs <= timeMs) return gpu;
       const oldest = newestFirst.findLast((place) => place.fromMs !== undefined);
       return (oldest ?? newestFirst.at(-1))?.gpu;
+    },
+    untilMs: (gpuKey, timeMs) => {
+      const later = spans.get(gpuKey)?.findLast(({ fromMs = -Infinity }) => fromMs > timeMs);
+      return later?.fromMs ?? Infinity;
     },
   };
 }

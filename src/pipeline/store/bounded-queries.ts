@@ -55,6 +55,10 @@ function boundedHistory(history: HistoryQueries, within: GpuBounds): HistoryQuer
       const page = await history.records(bounded(filter));
       return pageOf(page, own(page.elements));
     },
+    async columns(filter) {
+      const page = await history.columns({ ...filter, gpus: selectorWithin(filter.gpus, within) });
+      return { ...page, elements: page.elements.flatMap((columns) => recordWithin(within, columns) ?? []) };
+    },
     async rollups(filter, resolution) {
       const page = await history.rollups(bounded(filter), resolution);
       return pageOf(page, ownRollups(page.elements));

@@ -7,6 +7,8 @@ import type {
   AggregateFilter,
   AggregateRow,
   ChangesFilter,
+  ColumnsFilter,
+  ColumnsPage,
   DeviceKinds,
   EachGpuFilter,
   GpuChanges,
@@ -62,6 +64,9 @@ export interface FleetQueries {
 export interface HistoryQueries {
   /** The newest `limit` records that match the filter, or the oldest if `isForward`. */
   records(filter: RecordFilter): Promise<HistoryPage<StoredRecord>>;
+  /** The records that match the filter as columns, page by page; a page has the records of some GPUs in an hour, or of all in some hours.
+   *  It takes a fraction of the time of `records`. */
+  columns(filter: ColumnsFilter): Promise<ColumnsPage>;
   /** The newest `limit` rollups whose minute, hour or day begins in the range, or the oldest if `isForward`. */
   rollups(filter: RecordFilter, resolution: RollupResolution): Promise<HistoryPage<StoredRollup>>;
   /** The newest `limit` records of each GPU in the range, by time ascending; one statement for all GPUs. */

@@ -3,6 +3,8 @@ import { selectDeviceKinds } from "../../../db/sql/select-device-kinds.ts";
 import { byPlace } from "../../../domain/gpu.ts";
 import type { GpuBounds } from "../../../domain/gpu-bounds.ts";
 import type {
+  ColumnsFilter,
+  ColumnsPage,
   DeviceKinds,
   EachGpuFilter,
   HistoryPage,
@@ -14,6 +16,7 @@ import type {
 import { sorted } from "../../../kit/sorted.ts";
 import type { HistoryQueries } from "../telemetry-queries.ts";
 import { rollupPage, rollupsOfEachGpu } from "./aggregates/rollup-pages.ts";
+import { readColumnsPage } from "./history/columns-page.ts";
 import { readRecordPage } from "./history/record-page.ts";
 import { readRecordsOfEach } from "./history/records-of-each.ts";
 import { recordsOf, rollupsOf } from "./stored-rows.ts";
@@ -27,6 +30,10 @@ export class SqlHistoryQueries implements HistoryQueries {
     const reads = this.reads();
     const { elements, next, places } = await readRecordPage(reads, filter);
     return { elements: inOrder(await recordsOf(reads, elements, { within: filter.gpus.within, places })), next };
+  }
+
+  columns(filter: ColumnsFilter): Promise<ColumnsPage> {
+    return readColumnsPage(this.reads(), filter);
   }
 
   async rollups(filter: RecordFilter, resolution: RollupResolution): Promise<HistoryPage<StoredRollup>> {

@@ -17,6 +17,8 @@ import type { RowEstimates } from "./row-estimates.ts";
 
 /** Counting stops at this many records. */
 const maxCounted = 1_000_000;
+/** A page of columns has about as many records at most, if few metrics are asked for. */
+const recordsPerColumns = 300_000;
 const light = { weight: "light", rows: () => 1 } as const;
 const always: TimeRange = { fromMs: -Infinity, toMs: Infinity };
 
@@ -103,6 +105,15 @@ export class CostedQueries implements TelemetryQueries {
             read: (page, tookMs) => this.pages.read({ filter, page, tookMs }, (ms) => this.estimates.in(ms)),
           },
           ({ history }) => history.records(filter),
+        ),
+      columns: (filter) =>
+        ask(
+          {
+            weight: weightOf(filter.gpus),
+            rows: () => Math.min(recordsPerColumns, this.estimates.records(filter.gpus, filter.range)),
+            read: ({ records }) => records,
+          },
+          ({ history }) => history.columns(filter),
         ),
       rollups: (filter, resolution) => {
         const perRollup = (): number => this.estimates.perRollup(resolution);

@@ -1,3 +1,4 @@
+import type { Gpu } from "../../../domain/gpu.ts";
 import type { Labels } from "../../../promql/labels.ts";
 import type { SelectedSeries } from "../../../promql/series-source.ts";
 
@@ -9,17 +10,24 @@ export class GrowingSeries {
   private values = new Float64Array(firstLength);
   private readonly endsAt = new Set<number>();
   private length = 0;
+  private isInOrder = true;
 
-  constructor(readonly labels: Labels) {}
+  /** @param begins the device and the instant of its first sample */
+  constructor(
+    readonly labels: Labels,
+    readonly begins: { readonly gpu: Gpu; readonly timeMs: number },
+  ) {}
 
   add(timeMs: number, value: number): void {
-    if (this.length === this.timesMs.length) {
+    const { length } = this;
+    if (length === this.timesMs.length) {
       this.timesMs = longer(this.timesMs);
       this.values = longer(this.values);
     }
-    this.timesMs[this.length] = timeMs;
-    this.values[this.length] = value;
-    this.length += 1;
+    if (length > 0 && timeMs < (this.timesMs[length - 1] as number)) this.isInOrder = false;
+    this.timesMs[length] = timeMs;
+    this.values[length] = value;
+    this.length = length + 1;
   }
 
   /** Notes that the series has no value from this instant on. */
@@ -31,9 +39,23 @@ export class GrowingSeries {
   /** The series with its samples. */
   selected(): SelectedSeries {
     const { labels, length, endsAt } = this;
+    const [timesMs, values] = [this.timesMs.subarray(0, length), this.values.subarray(0, length)];
     const ends = endsAt.size === 0 ? undefined : Uint8Array.from({ length }, (_, index) => Number(endsAt.has(index)));
-    return { labels, timesMs: this.timesMs.subarray(0, length), values: this.values.subarray(0, length), ends };
+    return this.isInOrder ? { labels, timesMs, values, ends } : inOrder({ labels, timesMs, values, ends });
   }
+}
+
+/** Several devices, or several series of one, may have the same labels: their samples are then in one series, by time. */
+function inOrder({ labels, timesMs, values, ends }: SelectedSeries): SelectedSeries {
+  const order = Array.from(timesMs, (_, index) => index).sort(
+    (a, b) => (timesMs[a] as number) - (timesMs[b] as number),
+  );
+  return {
+    labels,
+    timesMs: Float64Array.from(order, (index) => timesMs[index] as number),
+    values: Float64Array.from(order, (index) => values[index] as number),
+    ends: ends && Uint8Array.from(order, (index) => ends[index] as number),
+  };
 }
 
 function longer(array: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer> {

@@ -1,21 +1,18 @@
 import { parentUuidOf } from "../../../domain/mig-instance.ts";
 import type { GpuSelector } from "../../../domain/gpu-selector.ts";
-import type { RecordFilter } from "../../../domain/query.ts";
+import type { ColumnsFilter, ColumnsPage } from "../../../domain/query.ts";
 import { defined } from "../../../kit/defined.ts";
-import { turnOfOthers } from "../../../kit/turn.ts";
 import type { HistoryQueries } from "../../../pipeline/store/telemetry-queries.ts";
 import { type Matcher, textsOf } from "../../../promql/matcher.ts";
 import type { SelectedSeries, Selection, SeriesSource } from "../../../promql/series-source.ts";
 import type { Work } from "../../../promql/work.ts";
 import { RecordSeries } from "./record-series.ts";
 
-/** Records that are read at a time. Each page decodes the blocks again that it has records of: pages of 5,000 take 2.4 times the processor
- *  time (`bench/promql.ts`), pages of 60,000 a tenth less. */
-const recordsAtATime = 25_000;
-/** Records after which others get their turn: some milliseconds. */
-const turnEvery = 2500;
 /** No record is further from 1970, and the database has no instants of some that a query can name. */
 const instantMaxMs = 8e12;
+
+/** To add a sample takes as long as to compute so many values. */
+const valuesPerSample = 4;
 
 /** What to read for one or more selections of a query. */
 interface Reading {
@@ -27,7 +24,7 @@ interface Reading {
 
 /** The history of the fleet as series: of records and of settled blocks alike, never of rollups. */
 export class HistorySeries implements SeriesSource {
-  constructor(private readonly history: Pick<HistoryQueries, "records">) {}
+  constructor(private readonly history: Pick<HistoryQueries, "columns">) {}
 
   /** @throws PromqlError if the series have too many samples; StoreUnavailable, QueryTooCostly */
   async select(selections: readonly Selection[], work: Work): Promise<readonly (readonly SelectedSeries[])[]> {
@@ -48,21 +45,19 @@ export class HistorySeries implements SeriesSource {
   }
 
   private async read({ gpus, fromMs, toMs, makers }: Reading, work: Work): Promise<void> {
+    const metrics = [...new Set(makers.flatMap((maker) => maker.metrics()))];
     for (const selector of gpus) {
-      let filter: RecordFilter | undefined = {
-        gpus: selector,
-        range: { fromMs, toMs: toMs + 1 },
-        isForward: true,
-        limit: recordsAtATime,
-      };
+      let filter: ColumnsFilter | undefined = { gpus: selector, range: { fromMs, toMs: toMs + 1 }, metrics };
       while (filter !== undefined) {
         work.check();
-        const { elements, next } = await this.history.records(filter);
-        for (const [index, record] of elements.entries()) {
-          if (index % turnEvery === turnEvery - 1) await turnOfOthers();
-          for (const maker of makers) work.hold(maker.add(record));
+        const { elements, next }: ColumnsPage = await this.history.columns(filter);
+        for (const records of elements) {
+          for (const maker of makers) {
+            const added = maker.addColumns(records);
+            work.hold(added);
+            await work.did(added * valuesPerSample);
+          }
         }
-        await work.did(elements.length * 10);
         filter = next && { ...filter, cursor: next };
       }
     }

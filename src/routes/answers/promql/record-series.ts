@@ -1,5 +1,7 @@
 import { metricNameOf } from "../../../domain/dialects/spelling-of.ts";
-import type { StoredRecord } from "../../../domain/query.ts";
+import { byPlace, type Gpu } from "../../../domain/gpu.ts";
+import { metricNames } from "../../../domain/metrics.ts";
+import type { StoredColumns, StoredRecord } from "../../../domain/query.ts";
 import { parseSeries } from "../../../domain/series.ts";
 import { type Labels, labelsOf, nameLabel } from "../../../promql/labels.ts";
 import { type Matcher, selectsLabels } from "../../../promql/matcher.ts";
@@ -7,12 +9,14 @@ import { deviceLabels, isSameDevice, seriesLabelsOf } from "./device-labels.ts";
 import { GrowingSeries } from "./growing-series.ts";
 import { NameChoice, type SeriesName } from "./series-names.ts";
 
-/** A value of a record, as a sample of a series. */
-interface Sample {
+/** The values of a metric in records, as samples of a series. */
+interface Samples {
   readonly name: SeriesName;
-  readonly stored: number;
+  readonly stored: ArrayLike<number>;
+  /** Columns of the metric's labelled series: where one of them has a value, the plain value only sums them up. */
+  readonly labelled: readonly ArrayLike<number>[];
   readonly own: Readonly<Record<string, string>>;
-  /** Tells the sample from others of the device: its metric and own labels. */
+  /** Tells the samples from others of the device: their metric and own labels. */
   readonly key: string;
 }
 
@@ -24,15 +28,15 @@ interface Last {
 
 /** The records of a device, as far as they have been read. */
 interface Device {
-  readonly record: StoredRecord;
+  readonly record: Pick<StoredRecord, "gpu" | "occupants">;
   readonly labels: Readonly<Record<string, string>>;
   readonly last: Map<string, Last>;
 }
 
 const noOwn: Readonly<Record<string, string>> = {};
 
-/** Makes series of records, which are given by time ascending. When the labels of a device's metric change, such as when another pod gets
- *  the device, the old series ends at the first sample of the new one, as it does in a Prometheus that scrapes the device. */
+/** Makes series of records, which are given by time ascending for each device. When the labels of a device's metric change, such as when
+ *  another pod gets the device, the old series ends at the first sample of the new one, as it does in a Prometheus that scrapes the device. */
 export class RecordSeries {
   private readonly names: NameChoice;
   private readonly devices = new Map<string, Device>();
@@ -44,65 +48,93 @@ export class RecordSeries {
     this.names = new NameChoice(matchers);
   }
 
+  /** The metrics of the catalogue that may have selected series. */
+  metrics(): readonly string[] {
+    return metricNames.filter((metric) => this.names.nameOf(metric) !== undefined);
+  }
+
   /** @returns how many samples the record has added */
-  add(record: StoredRecord): number {
-    const { uuid } = record.gpu;
-    const known = this.devices.get(uuid);
-    const isSame = known !== undefined && isSameDevice(known.record, record);
-    const labels = isSame ? known.labels : deviceLabels(record.gpu, record.occupants);
-    const device = isSame ? known : { record, labels, last: known?.last ?? new Map<string, Last>() };
-    if (!isSame) this.devices.set(uuid, device);
+  add({ gpu, occupants, timeMs, metrics, custom }: StoredRecord): number {
+    const columns = (values: Readonly<Record<string, number>>) =>
+      Object.fromEntries(Object.entries(values).map(([name, value]) => [name, [value]]));
+    return this.addColumns({ gpu, occupants, timesMs: [timeMs], metrics: columns(metrics), custom: columns(custom) });
+  }
+
+  /** @returns how many samples the records have added */
+  addColumns(records: StoredColumns): number {
+    const { gpu, occupants, timesMs } = records;
+    const known = this.devices.get(gpu.uuid);
+    const isSame = known !== undefined && isSameDevice(known.record, records);
+    const labels = isSame ? known.labels : deviceLabels(gpu, occupants);
+    // not the columns, which would then be kept
+    const device = isSame
+      ? known
+      : { record: { gpu, occupants }, labels, last: known?.last ?? new Map<string, Last>() };
+    if (!isSame) this.devices.set(gpu.uuid, device);
     let added = 0;
-    for (const sample of this.samplesOf(record)) added += this.addSample(device, sample, record.timeMs);
+    for (const samples of this.samplesOf(records)) added += this.addSamples(device, samples, timesMs);
     return added;
   }
 
-  /** The series, in the order of their first samples. */
+  /** The series, in the order of their first samples, and of the places of their devices. */
   series() {
-    return [...this.byLabels.values()].map((each) => each.selected());
+    return [...this.byLabels.values()]
+      .sort(({ begins: a }, { begins: b }) => a.timeMs - b.timeMs || byPlace(a.gpu, b.gpu))
+      .map((each) => each.selected());
   }
 
-  private addSample(device: Device, { name, stored, own, key }: Sample, timeMs: number): number {
+  private addSamples(
+    device: Device,
+    { name, stored, labelled, own, key }: Samples,
+    timesMs: ArrayLike<number>,
+  ): number {
     let last = device.last.get(key);
-    let added = 1;
-    if (last?.labels !== device.labels) {
-      const series = this.seriesOf(
-        labelsOf(Object.entries({ ...seriesLabelsOf(device.labels, own), [nameLabel]: name.name })),
-      );
-      if (last?.series !== undefined && last.series !== series) {
-        last.series.end(timeMs);
-        added += 1;
+    let added = 0;
+    for (let index = 0; index < stored.length; index += 1) {
+      const value = stored[index] as number;
+      if (value !== value || labelled.some((column) => !Number.isNaN(column[index]))) continue;
+      const timeMs = timesMs[index] as number;
+      if (last?.labels !== device.labels) {
+        const labels = labelsOf(Object.entries({ ...seriesLabelsOf(device.labels, own), [nameLabel]: name.name }));
+        const series = this.seriesOf(labels, { gpu: device.record.gpu, timeMs });
+        if (last?.series !== undefined && last.series !== series) {
+          last.series.end(timeMs);
+          added += 1;
+        }
+        last = { series, labels: device.labels };
+        device.last.set(key, last);
       }
-      last = { series, labels: device.labels };
-      device.last.set(key, last);
+      if (last.series === undefined) break;
+      last.series.add(timeMs, name.valueOf(value));
+      added += 1;
     }
-    if (last.series === undefined) return added - 1;
-    last.series.add(timeMs, name.valueOf(stored));
     return added;
   }
 
-  private seriesOf(labels: Labels): GrowingSeries | undefined {
+  private seriesOf(labels: Labels, begins: { readonly gpu: Gpu; readonly timeMs: number }): GrowingSeries | undefined {
     if (!selectsLabels(this.matchers, labels)) return undefined;
     const key = JSON.stringify([...labels]);
     let series = this.byLabels.get(key);
-    if (series === undefined) this.byLabels.set(key, (series = new GrowingSeries(labels)));
+    if (series === undefined) this.byLabels.set(key, (series = new GrowingSeries(labels, begins)));
     return series;
   }
 
-  /** The values of a record that the matchers may select. Where a metric has labelled series, its plain value only sums them up. */
-  private samplesOf({ metrics, custom }: StoredRecord): Sample[] {
-    const samples: Sample[] = [];
-    const labelled = new Set<string>();
+  /** The values of records that the matchers may select. */
+  private samplesOf({ metrics, custom }: StoredColumns): Samples[] {
+    const samples: Samples[] = [];
+    const labelled = new Map<string, ArrayLike<number>[]>();
     for (const [text, stored] of Object.entries(custom)) {
       const { metric, labels: own } = this.parse(text) ?? { metric: text, labels: noOwn };
       const known = metricNameOf(metric);
-      labelled.add(known);
       const name = this.names.nameOf(known);
-      if (name !== undefined) samples.push({ name, stored, own, key: text });
+      if (name === undefined) continue;
+      labelled.set(known, [...(labelled.get(known) ?? []), stored]);
+      samples.push({ name, stored, labelled: [], own, key: text });
     }
     for (const [metric, stored] of Object.entries(metrics)) {
-      const name = labelled.has(metric) ? undefined : this.names.nameOf(metric);
-      if (name !== undefined) samples.push({ name, stored, own: noOwn, key: metric });
+      const name = this.names.nameOf(metric);
+      if (name !== undefined)
+        samples.push({ name, stored, labelled: labelled.get(metric) ?? [], own: noOwn, key: metric });
     }
     return samples;
   }

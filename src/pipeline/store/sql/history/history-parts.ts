@@ -51,6 +51,43 @@ export async function* historyParts(
   }
 }
 
+/** Where a slice begins, and how large it may be. */
+export interface SliceStart {
+  /** What is left of the range, both bounds finite. */
+  readonly range: TimeRange;
+  /** Of the first hour of the range, only the GPUs with a higher key are left. */
+  readonly afterKey: number;
+  readonly gpuHours: number;
+}
+
+/** One slice of `historyParts`.
+ *  @param wanted `gpuKeys` ascending
+ *  @returns its parts, and where the next slice begins: undefined after the last one
+ *  @throws UndecodableBlock, and the errors of the executor */
+export async function historySlice(
+  executor: SqlExecutor,
+  wanted: Omit<WantedParts, "range"> & Required<Pick<WantedParts, "gpuKeys">>,
+  start: SliceStart,
+): Promise<{ readonly parts: readonly HistoryPart[]; readonly next: SliceStart | undefined }> {
+  const first = wanted.gpuKeys.findIndex((key) => key > start.afterKey);
+  const slices = new Slices(start.range, wanted.gpuKeys, first);
+  const bounds = slices.next(start.gpuHours);
+  if (bounds === undefined) return { parts: [], next: undefined };
+  const slice = await readSlice(executor, { ...wanted, range: start.range }, bounds);
+  const size = new SliceSize(start.gpuHours);
+  size.learn(slice.gpuHours, valuesOf(slice, wanted));
+  const left = slices.left();
+  return {
+    parts: await partsOf(slice, wanted),
+    next: left && { ...left, gpuHours: size.gpuHours },
+  };
+}
+
+/** The first slice of a range. */
+export function firstSlice(range: TimeRange): SliceStart {
+  return { range, afterKey: -Infinity, gpuHours: new SliceSize().gpuHours };
+}
+
 async function finiteRange(executor: SqlExecutor, { fromMs, toMs }: TimeRange): Promise<TimeRange | undefined> {
   if (Number.isFinite(fromMs) && Number.isFinite(toMs)) return { fromMs, toMs };
   const extent = await selectExtent(executor);
@@ -66,13 +103,23 @@ interface SliceBounds {
 /** Divides hours and GPUs into slices. */
 class Slices {
   private fromMs: number;
-  private gpu = 0;
+  private gpu: number;
 
+  /** @param first the index of the first GPU in the first hour; -1: none are left in this hour */
   constructor(
     private readonly range: TimeRange,
     private readonly gpuKeys: readonly number[],
+    first = 0,
   ) {
-    this.fromMs = range.fromMs;
+    this.fromMs = first < 0 ? (Math.floor(range.fromMs / hourMs) + 1) * hourMs : range.fromMs;
+    this.gpu = Math.max(0, first);
+  }
+
+  /** What the slices so far have left; undefined: nothing. */
+  left(): Omit<SliceStart, "gpuHours"> | undefined {
+    const { fromMs, gpu } = this;
+    if (!(fromMs < this.range.toMs)) return undefined;
+    return { range: { fromMs, toMs: this.range.toMs }, afterKey: this.gpuKeys[gpu - 1] ?? -Infinity };
   }
 
   /** @param gpuHours the number of GPUs times hours, at least 1
@@ -100,13 +147,13 @@ async function readSlice(executor: SqlExecutor, wanted: WantedParts, bounds: Sli
 }
 
 /** The number of values that a slice has in memory, about. */
-function valuesOf({ rows }: Slice, { metrics, withOthers, withRuns }: WantedParts): number {
+function valuesOf({ rows }: Slice, { metrics, withOthers, withRuns }: Omit<WantedParts, "range">): number {
   const perRecord = 1 + metrics.length + (withOthers === true ? 4 : 0) + (withRuns === true ? 1 : 0);
   const records = rows.reduce((sum, row) => sum + (row.times === null ? 0 : row.records), 0);
   return records * perRecord;
 }
 
-async function partsOf({ rows, range }: Slice, { metrics }: WantedParts): Promise<HistoryPart[]> {
+async function partsOf({ rows, range }: Slice, { metrics }: Pick<WantedParts, "metrics">): Promise<HistoryPart[]> {
   const ofGpu = Map.groupBy(rows, ({ gpuKey }) => gpuKey);
   const inRows = rows.filter((row) => row.kind === "rows");
   const inBlocks = rows.filter((row) => row.kind === "block");

@@ -9,7 +9,8 @@ const valuesPerSlice = 2 ** 21;
 
 /** How large a slice of the history may be, from what the slices before it had. */
 export class SliceSize {
-  private size = firstGpuHours;
+  /** @param size that of the first slice */
+  constructor(private size = firstGpuHours) {}
 
   get gpuHours(): number {
     return this.size;
