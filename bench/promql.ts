@@ -24,6 +24,8 @@ const queries: readonly string[] = [
   `topk(5, DCGM_FI_DEV_GPU_TEMP)`,
   `avg_over_time(${util}[5m])`,
   `sum(DCGM_FI_DEV_FB_USED) / (sum(DCGM_FI_DEV_FB_USED) + sum(DCGM_FI_DEV_FB_FREE))`,
+  // of 1,000 GPUs over 6 hours, more samples than a query may hold: it is refused
+  `count({__name__=~"DCGM_.+"})`,
 ];
 
 const postgres = await startPostgres();

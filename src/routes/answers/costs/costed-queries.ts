@@ -3,6 +3,7 @@ import type { CoverageFilter } from "../../../domain/coverage.ts";
 import type { GpuSelector } from "../../../domain/gpu-selector.ts";
 import {
   type AggregateFilter,
+  type ColumnsFilter,
   type EachGpuFilter,
   type HistoryPage,
   type RecordFilter,
@@ -12,7 +13,7 @@ import {
 import { hourMs, type TimeRange } from "../../../domain/time-range.ts";
 import type { QuestionWeight, TelemetryQueries } from "../../../pipeline/store/telemetry-queries.ts";
 import { isSearch, PageEstimates } from "./page-estimates.ts";
-import type { Ask } from "./query-costs.ts";
+import type { Ask, QuestionCost } from "./query-costs.ts";
 import type { RowEstimates } from "./row-estimates.ts";
 
 /** Counting stops at this many records. */
@@ -107,14 +108,7 @@ export class CostedQueries implements TelemetryQueries {
           ({ history }) => history.records(filter),
         ),
       columns: (filter) =>
-        ask(
-          {
-            weight: weightOf(filter.gpus),
-            rows: () => Math.min(recordsPerColumns, this.estimates.records(filter.gpus, filter.range)),
-            read: ({ records }) => records,
-          },
-          ({ history }) => history.columns(filter),
-        ),
+        ask({ ...this.ofColumns(filter), read: ({ records }) => records }, ({ history }) => history.columns(filter)),
       rollups: (filter, resolution) => {
         const perRollup = (): number => this.estimates.perRollup(resolution);
         const cost = {
@@ -145,6 +139,14 @@ export class CostedQueries implements TelemetryQueries {
 
   private ofRecords({ gpus, range, limit }: RecordFilter): number {
     return Math.min(limit, this.estimates.records(gpus, range));
+  }
+
+  private ofColumns({ gpus, range, cursor }: ColumnsFilter): QuestionCost<unknown> {
+    const left = cursor?.range ?? range;
+    return {
+      weight: weightOf(gpus),
+      rows: () => Math.min(recordsPerColumns, this.estimates.records(gpus, left)),
+    };
   }
 
   private ofRollups({ gpus, range, limit }: RecordFilter, resolution: RollupResolution): number {
