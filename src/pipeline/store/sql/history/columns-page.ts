@@ -12,7 +12,7 @@ import { firstFrom } from "./shared-times.ts";
 import { firstSlice, historySlice, type SliceStart } from "./history-parts.ts";
 
 /** Records of a part throughout which its GPU has the same attributes and workloads. */
-interface Stretch {
+interface PlacedRun {
   readonly part: HistoryPart;
   readonly gpuKey: number;
   /** The instant of the first one. */
@@ -57,15 +57,15 @@ async function columnsOf(
   }
   const places = await selectPlaces(executor, { gpuKeys: parts.map(({ gpuKey }) => gpuKey), firstMs, lastMs });
   const held = parts
-    .flatMap((part) => [...stretchesOf(part, places)])
+    .flatMap((part) => [...placedRunsOf(part, places)])
     .filter(({ occupants }) => selectsHeld(gpus, occupants));
-  // a place in the history holds for the whole stretch
+  // a place in the history holds for the whole run
   const matching = restrictsPlaces(gpus) ? await matchingPlaces(executor, gpus, held) : held;
   return matching.map(toColumns);
 }
 
-/** The stretches of a part; none if its GPU is unknown. */
-function* stretchesOf(part: HistoryPart, places: Places): Generator<Stretch, void> {
+/** The runs of a part; none if its GPU is unknown. */
+function* placedRunsOf(part: HistoryPart, places: Places): Generator<PlacedRun, void> {
   const { gpuKey, timesMs, runs } = part;
   let end = 0;
   for (const { records, occupants } of runs) {
@@ -82,7 +82,7 @@ function* stretchesOf(part: HistoryPart, places: Places): Generator<Stretch, voi
   }
 }
 
-function toColumns({ part, from, to, gpu, occupants }: Stretch): StoredColumns {
+function toColumns({ part, from, to, gpu, occupants }: PlacedRun): StoredColumns {
   const isWhole = from === 0 && to === part.timesMs.length;
   const cut = (column: Float64Array): Float64Array => (isWhole ? column : column.subarray(from, to));
   const columns = (of: ReadonlyMap<string, Float64Array>): Record<string, Float64Array> =>
