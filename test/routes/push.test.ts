@@ -195,6 +195,30 @@ test("a record that cannot be used affects no other: the answer and the quaranti
   expect(quarantined).toMatchObject({ count: 5 });
 });
 
+test.each([
+  ["with an exponent", "1e400"],
+  ["with a longer exponent", "-1E+0400"],
+  ["of 310 digits", `1${"0".repeat(309)}`],
+])("a number %s that no double can hold is refused in any form", async (_, huge) => {
+  const textOf = (members: object): string => JSON.stringify(members).replaceAll('"huge"', huge);
+  const bad = textOf(record(0, { power_draw: "huge" }));
+  const ofOwn = textOf(record(1, { own_metric: "huge" }));
+  const forms = [
+    ["application/json", bad, ofOwn],
+    ["application/json", `[${bad}]`, `[${ofOwn}]`],
+    ["application/x-ndjson", bad, ofOwn],
+  ] as const;
+  for (const [type, known, own] of forms) {
+    const refused = await push(known, type);
+    expect(refused.data).toMatchObject({
+      rejected_count: 1,
+      missing: 0,
+      rejected: [{ field: "power_draw", value: huge.slice(0, 200) }],
+    });
+    expect((await push(own, type)).data).toMatchObject({ rejected_count: 0, unread: ["own_metric"], samples: 1 });
+  }
+});
+
 test("a line that is bad in each push is in the quarantine for each push", async () => {
   const bad = JSON.stringify(record(1, { timestamp: "yesterday" }));
   const head = "timestamp,uuid,gpu_id,hostname,gpu_utilization";

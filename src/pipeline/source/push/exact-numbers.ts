@@ -5,18 +5,23 @@ const timeName = /^_?time_?(?:stamp)?$/i;
 const roundTimeStep = 100;
 const earliestSeconds = 9e8;
 
-/** A number with an exponent as it is written: a program may have rounded it, which its value no longer tells. */
-const writtenNumber = (text: string): number | string => (/e/i.test(text) ? text : Number(text));
+/** A number that no double can hold has such an exponent or so many digits. */
+const hugeNumber = /e\+?\d{3}|\d{200}/i;
 
-/** Parses a JSON text of records. Numbers with an exponent stay texts where a time may be a rounded one: to ask for the texts of all numbers
- *  takes 8 times as long.
+/** A number with an exponent, or beyond the range of a double, as it is written: a program may have rounded it, which its value no longer
+ *  tells, and what is beyond the range is refused by its text. */
+const writtenNumber = (text: string): number | string =>
+  /e/i.test(text) || !Number.isFinite(Number(text)) ? text : Number(text);
+
+/** Parses a JSON text of records. Numbers with an exponent stay texts where a time may be a rounded one, or a number beyond the range of a
+ *  double: to ask for the texts of all numbers takes 8 times as long.
  *  @throws SyntaxError */
 export function parseRecords(text: string): unknown {
   const value: unknown = JSON.parse(text);
-  return hasRoundTime(value) ? JSON.parse(text, withWrittenNumber) : value;
+  return hasRoundTime(value) || hugeNumber.test(text) ? JSON.parse(text, withWrittenNumber) : value;
 }
 
-/** Splits JSON into tokens; the value of a number with an exponent is its text. */
+/** Splits JSON into tokens; the value of a number with an exponent, or beyond the range of a double, is its text. */
 export class ExactTokenizer extends Tokenizer {
   protected override parseNumber(text: string): number {
     return writtenNumber(text) as number;

@@ -24,6 +24,8 @@ export async function formFile(contentType: string, bytes: AsyncIterable<Uint8Ar
   ended.promise.catch(() => undefined);
   form.on("file", (_field, stream, fileName = "") => {
     file = stream;
+    // the reader of the file gets its error; before that, an error without a listener would be an uncaught one
+    stream.on("error", () => undefined);
     found.resolve({ fileName, bytes: contentOf(stream, ended.promise) });
   });
   form.on("filesLimit", () => fail("The form has more than one file; send one at a time"));
