@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { until } from "../../dev/until.ts";
 import type { RecordBatch } from "../../src/domain/batch.ts";
 import type { Gpu } from "../../src/domain/gpu.ts";
-import type { HotTier } from "../../src/pipeline/hot/hot-tier.ts";
+import type { HotTier, NewestRecord } from "../../src/pipeline/hot/hot-tier.ts";
 import { Follower, gpuAt, hotBatch, t0 } from "../support/hot-records.ts";
 
 /** A hot tier under test. */
@@ -80,6 +80,33 @@ export function exerciseHotTier(name: string, open: () => Promise<OpenHotTier>):
         [t0, traceparent],
         [t0, undefined],
         [t0 + 1, undefined],
+      ]);
+    });
+
+    test("a follower is told which records of a GPU it does not receive, as a newer one of their batch supersedes them", async () => {
+      const { hotTier } = await start();
+      const arrived: NewestRecord[] = [];
+      const unfollow = hotTier.follow({
+        onChanges: ({ records }) => arrived.push(...records),
+        onFollowing: () => undefined,
+        onInterrupted: () => undefined,
+      });
+      const at = (...seconds: readonly number[]) =>
+        hotBatch(
+          seconds.map((second) => ({
+            ...{ gpu: gpuAt("coalesced", 0, { driverVersion: `5${second % 2}` }), timeMs: t0 + second * 1000 },
+            metrics: { temperature: second },
+          })),
+        );
+      for (const batch of [at(0), at(1, 2, 3, 4), at(5)]) {
+        await hotTier.write(batch);
+        await until(() => arrived.some(({ timeMs }) => timeMs === batch.timesMs.at(-1)));
+      }
+      await unfollow();
+      expect(arrived.map(({ timeMs, coalesced }) => [(timeMs - t0) / 1000, coalesced])).toEqual([
+        [0, undefined],
+        [4, { sinceMs: t0 + 1000, records: 3 }],
+        [5, undefined],
       ]);
     });
 

@@ -6,6 +6,7 @@ import { defaultTopic } from "../../src/domain/default-names.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import { EtcdClient } from "../../src/etcd/etcd-client.ts";
 import { prefixRange, put } from "../../src/etcd/requests.ts";
+import type { NewestRecord } from "../../src/pipeline/hot/hot-tier.ts";
 import { EtcdHotTier, type EtcdHotTierOptions } from "../../src/pipeline/hot/etcd/etcd-hot-tier.ts";
 import { exerciseHotTier, type OpenHotTier } from "../contract/hot-tier.ts";
 import { exerciseHotTierDevices } from "../contract/hot-tier-devices.ts";
@@ -145,6 +146,23 @@ describe("in etcd", () => {
     });
     await clients[0].removeAll();
     for (const each of clients) each.close();
+  });
+
+  test("a follower is told which records of other batches a flush has coalesced", async () => {
+    const hotTier = openTier();
+    const arrived: NewestRecord[] = [];
+    const unfollow = hotTier.follow({
+      onChanges: ({ records }) => arrived.push(...records),
+      onFollowing: () => undefined,
+      onInterrupted: () => undefined,
+    });
+    const at = (second: number) => [{ gpu: gpuAt("flushed", 0), timeMs: t0 + second, metrics: { temperature: 1 } }];
+    await hotTier.write(hotBatch(at(0)));
+    // the pause after a flush lets them come together
+    await Promise.all([1, 2, 3].map((second) => hotTier.write(hotBatch(at(second)))));
+    await until(() => arrived.some(({ timeMs }) => timeMs === t0 + 3));
+    await unfollow();
+    expect(arrived.at(-1)?.coalesced).toEqual({ sinceMs: t0 + 1, records: 2 });
   });
 
   test("the documents of MIG instances, of open attributes and of shared GPUs are readable, also for earlier versions", async () => {

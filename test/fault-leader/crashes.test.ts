@@ -5,16 +5,14 @@ import { TermEnded } from "../../src/domain/errors.ts";
 import type { FaultLedger, FaultUpdate } from "../../src/faults/fault-store.ts";
 import type { Evaluation } from "../../src/faults/leader/evaluation.ts";
 import { FaultInstruments } from "../../src/faults/leader/fault-instruments.ts";
-import { RecordFeed } from "../../src/faults/leader/record-feed.ts";
-import { takeOver } from "../../src/faults/leader/take-over.ts";
 import { SqlFaultStore } from "../../src/faults/sql/sql-fault-store.ts";
 import { MemoryHotTier } from "../../src/pipeline/hot/memory/memory-hot-tier.ts";
-import { catalogue, held, recordOf, rules, type Said, startMs } from "../fault-rules/scripted-fleet.ts";
+import { held, recordOf, type Said, startMs } from "../fault-rules/scripted-fleet.ts";
 import { ManualClock } from "../support/manual-clock.ts";
-import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 import type { Inventory } from "../../src/pipeline/store/inventory.ts";
 import { openMemoryStore } from "../support/open-store.ts";
 import { randomFrom } from "../support/random.ts";
+import { type Leading, leadOn } from "./lead-on.ts";
 
 const intervalSeconds = 10;
 const endSeconds = 840;
@@ -68,32 +66,6 @@ function losing(ledger: FaultLedger, loss: { next: Loss | undefined }): FaultLed
     deleteOld: (days) => ledger.deleteOld(days),
     write,
   };
-}
-
-/** A leader that follows the hot tier. */
-interface Leading {
-  readonly evaluation: Evaluation;
-  readonly unfollow: () => Promise<void>;
-}
-
-async function leadOn(options: {
-  readonly opened: OpenStore;
-  readonly hotTier: MemoryHotTier;
-  readonly clock: ManualClock;
-  readonly ledger: FaultLedger;
-  readonly registry?: Registry;
-}): Promise<Leading> {
-  const { opened, hotTier, clock, ledger, registry = new Registry() } = options;
-  const feed = new RecordFeed(clock);
-  const unfollow = hotTier.follow(feed);
-  const { evaluation } = await takeOver({
-    ...{ rules, catalogue, instanceId: "one", ledger, feed, clock },
-    ...{ fleet: opened.queries.fleet, history: opened.queries.history, ask: (call) => call() },
-    onSkipped: (error) => expect(error).toBeUndefined(),
-    onFailed: (error) => expect(error).toBeUndefined(),
-    instruments: new FaultInstruments(registry),
-  });
-  return { evaluation, unfollow };
 }
 
 type Losses = ReadonlyMap<number, { readonly loss: Loss; readonly pauseSeconds: number }>;

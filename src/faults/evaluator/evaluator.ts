@@ -27,7 +27,7 @@ const graceMs = 120_000;
 /** A device that has not reported for so long is forgotten. */
 const forgottenMs = 7 * 86_400_000;
 /** A device that has not reported for so long has no condition that lasts. One whose newest record was of the past when it arrived, as in
- *  an import, waits less: a pipeline that stops for a while delays the others. */
+ *  a file of the last hour, waits less: a pipeline that stops for a while delays the others. */
 const waitingMs = { live: 3_600_000, past: 600_000 };
 /** The counter of the energy begins again with the driver: it falls at a reset or reboot, to a fraction of its value. */
 const energy = "total_energy_mj";

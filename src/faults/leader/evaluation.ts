@@ -6,8 +6,9 @@ import type { SavedPart } from "../evaluator/saved-part.ts";
 import type { FaultChange } from "../fault.ts";
 import type { FaultLedger, FaultUpdate, NewChange } from "../fault-store.ts";
 import type { FaultInstruments } from "./fault-instruments.ts";
+import { gapsBefore, recordsIn } from "./gaps.ts";
 import { HeldChanges } from "./held-changes.ts";
-import { type Gap, maxMissedMs, MissedRecords, recordsIn } from "./missed-records.ts";
+import { maxMissedMs, MissedRecords } from "./missed-records.ts";
 import type { RecordFeed } from "./record-feed.ts";
 import { carryOut } from "./requests.ts";
 import { StateRotation } from "./state-rotation.ts";
@@ -36,8 +37,6 @@ const advanceMs = 5000;
 const stoppedMs = 60_000;
 /** States are at most three minutes old; a device that was silent for longer is read when it reports again. */
 const recentMs = 300_000;
-/** A record that comes so many intervals after the one before is not the next one. */
-const gapIntervals = 1.5;
 /** If more was missed, the records of all devices are read, in the order of their instants. */
 const maxGapRecords = 20_000;
 const maxRequests = 100;
@@ -98,10 +97,14 @@ export class Evaluation {
   }
 
   private async observeWaiting(): Promise<void> {
-    const { feed, instruments } = this.options;
-    const records = feed.take();
-    const gaps = this.gapsBefore(records);
-    if (recordsIn(gaps) > maxGapRecords) await this.catchUp(Math.min(...gaps.map(({ afterMs }) => afterMs)));
+    const { feed, instruments, evaluator, clock } = this.options;
+    const oldestMs = clock.nowMs() - maxMissedMs;
+    const arrived = feed.take();
+    // history tells nothing, whether it is all here or in part, as the hot tier has only the newest record of each write
+    const records = arrived.records.filter(({ timeMs }) => timeMs >= oldestMs);
+    const device = (uuid: string) => evaluator.fleet.device(uuid);
+    const gaps = gapsBefore({ ...arrived, records }, { device, oldestMs });
+    if (recordsIn(gaps) > maxGapRecords) await this.catchUp(Math.min(...gaps.map(({ fromMs }) => fromMs)));
     else if (gaps.length > 0) {
       const missed = await this.missed.within(gaps);
       for (const record of missed.sort((a, b) => a.timeMs - b.timeMs)) this.observe(record, record.timeMs);
@@ -133,19 +136,6 @@ export class Evaluation {
     if (atMs - evaluator.fleet.time.nowMs > stoppedMs) this.add(evaluator.advance(atMs));
     while (atMs - evaluator.fleet.time.nowMs >= advanceMs)
       this.add(evaluator.advance(evaluator.fleet.time.nowMs + advanceMs));
-  }
-
-  private gapsBefore(records: readonly StoredRecord[]): Gap[] {
-    const { evaluator, clock } = this.options;
-    const oldestMs = clock.nowMs() - maxMissedMs;
-    const seen = new Set<string>();
-    return records.flatMap(({ gpu: { uuid }, timeMs: beforeMs }) => {
-      const device = evaluator.fleet.device(uuid);
-      if (device === undefined || device.intervalMs === 0 || seen.has(uuid)) return [];
-      seen.add(uuid);
-      const [afterMs, { intervalMs }] = [Math.max(device.lastMs, oldestMs), device];
-      return beforeMs - afterMs > gapIntervals * intervalMs ? [{ uuid, afterMs, beforeMs, intervalMs }] : [];
-    });
   }
 
   private observe(record: StoredRecord, arrivedMs?: number): void {

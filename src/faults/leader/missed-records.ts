@@ -1,19 +1,12 @@
 import { QueryTooCostly } from "../../domain/errors.ts";
 import type { HistoryCursor, StoredRecord } from "../../domain/query.ts";
 import type { HistoryQueries } from "../../pipeline/store/telemetry-queries.ts";
+import type { Gap } from "./gaps.ts";
 
-/** What is older is not read: it says nothing about the present, and an hour of 10,000 GPUs that report every second would take
+/** What is older is not evaluated: it says nothing about the present, and an hour of 10,000 GPUs that report every second would take
  *  minutes. */
 export const maxMissedMs = 3_600_000;
 const pageRecords = 5000;
-
-/** A device of which records were missed: those between two instants. */
-export interface Gap {
-  readonly uuid: string;
-  readonly afterMs: number;
-  readonly beforeMs: number;
-  readonly intervalMs: number;
-}
 
 export interface MissedRecordsOptions {
   readonly history: Pick<HistoryQueries, "records" | "recordsOfEach">;
@@ -49,17 +42,18 @@ export class MissedRecords {
     const found: StoredRecord[] = [];
     for (const group of groupsOf(gaps)) {
       const uuids = group.map(({ uuid }) => uuid);
-      const fromMs = Math.min(...group.map(({ afterMs }) => afterMs));
-      const toMs = Math.max(...group.map(({ beforeMs }) => beforeMs));
-      const records = await this.read(() =>
-        this.options.history.recordsOfEach({
-          uuids,
-          range: { fromMs, toMs },
-          limit: Math.floor(pageRecords / uuids.length),
-        }),
-      );
-      // one by one: a long list is too much for a call
-      for (const record of records ?? []) found.push(record);
+      const fromMs = Math.min(...group.map((gap) => gap.fromMs));
+      let toMs = Math.max(...group.map((gap) => gap.toMs));
+      const limit = Math.floor(pageRecords / uuids.length);
+      for (let isWhole = false; !isWhole;) {
+        const range = { fromMs, toMs };
+        const records = (await this.read(() => this.options.history.recordsOfEach({ uuids, range, limit }))) ?? [];
+        // one by one: a long list is too much for a call
+        for (const record of records) found.push(record);
+        // the newest are there; only of a single device may a page be too short
+        isWhole = uuids.length > 1 || records.length < limit;
+        toMs = records[0]?.timeMs ?? toMs;
+      }
     }
     return found;
   }
@@ -75,26 +69,17 @@ export class MissedRecords {
   }
 }
 
-/** How many records gaps have at most, about. */
-export function recordsIn(gaps: readonly Gap[]): number {
-  return gaps.reduce((sum, gap) => sum + recordsOf(gap), 0);
-}
-
-function recordsOf({ afterMs, beforeMs, intervalMs }: Gap): number {
-  return Math.min(pageRecords, Math.ceil((beforeMs - afterMs) / Math.max(1, intervalMs)));
-}
-
 /** Groups of gaps that a page can hold; similar ones are together. */
 function groupsOf(gaps: readonly Gap[]): Gap[][] {
   const groups: Gap[][] = [];
   let most = 0;
-  for (const gap of gaps.toSorted((a, b) => recordsOf(a) - recordsOf(b))) {
+  for (const gap of gaps.toSorted((a, b) => a.records - b.records)) {
     const last = groups.at(-1);
-    most = Math.max(most, recordsOf(gap));
+    most = Math.max(most, gap.records);
     if (last !== undefined && (last.length + 1) * most <= pageRecords) last.push(gap);
     else {
       groups.push([gap]);
-      most = recordsOf(gap);
+      most = gap.records;
     }
   }
   return groups;

@@ -1,15 +1,24 @@
 import type { Gpu } from "../../domain/gpu.ts";
 import type { StoredRecord } from "../../domain/query.ts";
 import type { Clock } from "../../kit/clock.ts";
-import type { HotChanges, HotFollower, NewestRecord } from "../../pipeline/hot/hot-tier.ts";
+import type { CoalescedRecords, HotChanges, HotFollower, NewestRecord } from "../../pipeline/hot/hot-tier.ts";
 
 /** The most records of a device that wait. What is dropped is read from the store. */
 const maxOfDevice = 8;
+
+/** What has arrived. */
+export interface ArrivedRecords {
+  /** By their instants. */
+  readonly records: StoredRecord[];
+  /** By the device's uuid: what did not arrive, before the newest of its records here. The store has it. */
+  readonly coalesced: ReadonlyMap<string, CoalescedRecords>;
+}
 
 /** Keeps the records that the hot tier has delivered until they are taken. */
 export class RecordFeed implements HotFollower {
   private readonly gpus = new Map<string, Gpu>();
   private waiting = new Map<string, NewestRecord[]>();
+  private coalesced = new Map<string, CoalescedRecords>();
   private sinceMs: number | undefined;
   private hasMissed = false;
   private interruption: Error | undefined;
@@ -47,21 +56,32 @@ export class RecordFeed implements HotFollower {
     return hasMissed;
   }
 
-  /** The waiting records, by their instants. */
-  take(): StoredRecord[] {
+  /** The waiting records. */
+  take(): ArrivedRecords {
+    const { coalesced } = this;
     const records = [...this.waiting.values()].flat().map((record) => this.storedOf(record));
     this.waiting = new Map();
+    this.coalesced = new Map();
     this.sinceMs = undefined;
-    return records.sort((a, b) => a.timeMs - b.timeMs);
+    return { records: records.sort((a, b) => a.timeMs - b.timeMs), coalesced };
   }
 
   private add(record: NewestRecord): void {
     this.sinceMs ??= this.clock.nowMs();
+    if (record.coalesced !== undefined) this.coalesce(record.uuid, record.coalesced);
     const ofDevice = this.waiting.get(record.uuid);
     if (ofDevice === undefined) this.waiting.set(record.uuid, [record]);
     // a record that has got another part comes again with both
     else if (ofDevice.at(-1)?.timeMs === record.timeMs) ofDevice[ofDevice.length - 1] = record;
-    else if (ofDevice.push(record) > maxOfDevice) ofDevice.shift();
+    else if (ofDevice.push(record) > maxOfDevice) {
+      const sinceMs = ofDevice.shift()?.timeMs;
+      if (sinceMs !== undefined) this.coalesce(record.uuid, { sinceMs, records: 1 });
+    }
+  }
+
+  private coalesce(uuid: string, { sinceMs, records }: CoalescedRecords): void {
+    const known = this.coalesced.get(uuid) ?? { sinceMs: Infinity, records: 0 };
+    this.coalesced.set(uuid, { sinceMs: Math.min(known.sinceMs, sinceMs), records: known.records + records });
   }
 
   private storedOf({ uuid, reported, timeMs, metrics, custom, occupants }: NewestRecord): StoredRecord {

@@ -24,6 +24,14 @@ export interface ReportedGpu extends Pick<Gpu, "clusterId" | "hostname" | "devic
   readonly gpuId: number | undefined;
 }
 
+/** The records of a GPU that followers do not receive, because a newer one of the same write supersedes them. The store has them. */
+export interface CoalescedRecords {
+  /** Instant of the oldest of them, milliseconds since the epoch. */
+  readonly sinceMs: number;
+  /** How many they are, at most. */
+  readonly records: number;
+}
+
 /** The newest record of a GPU. */
 export interface NewestRecord {
   readonly uuid: string;
@@ -39,6 +47,8 @@ export interface NewestRecord {
   readonly contestedVersion?: number;
   /** The span of the write that brought the record, if its trace is recorded. Records of later writes have theirs. */
   readonly traceparent?: string;
+  /** The records that this one supersedes in the write that brought it, if there are any. Collectors of earlier versions do not tell. */
+  readonly coalesced?: CoalescedRecords;
 }
 
 /** Changes of the fleet. They may arrive twice, late, in parts and in any order: merging them (see merge-state.ts and

@@ -3,7 +3,7 @@ import { mergedOccupants } from "../../domain/gpu.ts";
 import { mergedValues } from "../../domain/merged-values.ts";
 import { metrics } from "../../domain/metrics.ts";
 import { compareVersions, versionOf } from "./contested-version.ts";
-import type { NewestRecord, ReportedGpu } from "./hot-tier.ts";
+import type { CoalescedRecords, NewestRecord, ReportedGpu } from "./hot-tier.ts";
 import { sortedByKey } from "./sorted-by-key.ts";
 
 type Values = Readonly<Record<string, number>>;
@@ -35,7 +35,24 @@ export function mergeRecords(existing: NewestRecord, incoming: NewestRecord): Ne
     occupants,
     ...versionOf(existing),
     ...defined({ traceparent: incoming.traceparent ?? existing.traceparent }),
+    ...defined({ coalesced: joined(existing.coalesced, incoming.coalesced) }),
   };
+}
+
+/** What a write tells of the records that it coalesces, if two of its records of one GPU are merged.
+ *  @param merged the result of `mergeRecords` */
+export function coalescedInto(merged: NewestRecord, parts: readonly NewestRecord[]): NewestRecord {
+  let coalesced: CoalescedRecords | undefined;
+  for (const part of parts) {
+    coalesced = joined(coalesced, part.coalesced);
+    if (part.timeMs < merged.timeMs) coalesced = joined(coalesced, { sinceMs: part.timeMs, records: 1 });
+  }
+  return coalesced === undefined ? merged : { ...merged, coalesced };
+}
+
+function joined(a: CoalescedRecords | undefined, b: CoalescedRecords | undefined): CoalescedRecords | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return { sinceMs: Math.min(a.sinceMs, b.sinceMs), records: a.records + b.records };
 }
 
 /** What two records of one GPU, instant and host say about the GPU: the greater value of each field.

@@ -2,8 +2,9 @@ import { customByRecord, type RecordBatch } from "../../domain/batch.ts";
 import { type Gpu, noOccupants } from "../../domain/gpu.ts";
 import type { ContestedGpu } from "../../domain/query.ts";
 import { metrics } from "../../domain/metrics.ts";
+import { defined } from "../../kit/defined.ts";
 import { mergeStates } from "./merge-state.ts";
-import type { GpuState, NewestRecord, ReportedGpu } from "./hot-tier.ts";
+import type { CoalescedRecords, GpuState, NewestRecord, ReportedGpu } from "./hot-tier.ts";
 import { sortedByKey } from "./sorted-by-key.ts";
 
 /** A GPU's newest record in a batch, and the GPU's state in the batch. */
@@ -17,6 +18,7 @@ interface AttributesSeen {
   readonly gpu: Gpu;
   readonly firstMs: number;
   readonly lastMs: number;
+  readonly records: number;
 }
 
 const none = -1;
@@ -39,12 +41,12 @@ function settledUpdates(updates: GpuUpdate[], contested: readonly ContestedGpu[]
   const byUuid = new Map(contested.map((each) => [each.gpu.uuid, each]));
   return updates.flatMap((update) => {
     const found = byUuid.get(update.record.uuid);
-    return found === undefined ? [update] : contestedUpdate(found);
+    return found === undefined ? [update] : contestedUpdate(found, update.record);
   });
 }
 
 /** @returns no update if retention has deleted the GPU's records */
-function contestedUpdate({ gpu: stored, record }: ContestedGpu): GpuUpdate[] {
+function contestedUpdate({ gpu: stored, record }: ContestedGpu, { coalesced }: NewestRecord): GpuUpdate[] {
   if (record === undefined) return [];
   const { firstSeenAtMs, lastSeenAtMs, contestedVersion, ...gpu } = stored;
   const { timeMs, metrics: values, custom, occupants } = record;
@@ -53,7 +55,7 @@ function contestedUpdate({ gpu: stored, record }: ContestedGpu): GpuUpdate[] {
       state: { gpu, asOfMs: lastSeenAtMs, firstSeenAtMs, openSinceMs: nothingOpen, contestedVersion },
       record: {
         ...{ uuid: gpu.uuid, reported: reportedBy(record.gpu), timeMs },
-        ...{ metrics: values, custom, occupants, contestedVersion },
+        ...{ metrics: values, custom, occupants, contestedVersion, ...defined({ coalesced }) },
       },
     },
   ];
@@ -68,16 +70,24 @@ export function newestOfBatch(batch: RecordBatch): GpuUpdate[] {
   const custom = customByRecord(batch);
   return newestRows(batch).map(({ row, seen }) => {
     const gpu = batch.gpus[batch.gpuIndexes[row] as number] as Gpu;
+    const timeMs = batch.timesMs[row] as number;
     const record: NewestRecord = {
       uuid: gpu.uuid,
       reported: reportedBy(gpu),
-      timeMs: batch.timesMs[row] as number,
+      timeMs,
       metrics: valuesOf(columns, row),
       custom: sortedByKey(custom.get(row) ?? {}),
       occupants: batch.occupants[batch.occupantsIndexes[row] as number] ?? noOccupants,
+      ...defined({ coalesced: coalescedBy(timeMs, seen) }),
     };
     return { state: stateOf(seen), record };
   });
+}
+
+function coalescedBy(timeMs: number, seen: readonly AttributesSeen[]): CoalescedRecords | undefined {
+  const sinceMs = Math.min(...seen.map(({ firstMs }) => firstMs));
+  if (sinceMs >= timeMs) return undefined;
+  return { sinceMs, records: seen.reduce((sum, { records }) => sum + records, -1) };
 }
 
 function reportedBy({ clusterId, hostname, gpuId, device, modelName }: Gpu): ReportedGpu {
@@ -90,10 +100,12 @@ function newestRows(batch: RecordBatch): { readonly row: number; readonly seen: 
   const newestRow = new Int32Array(gpus.length).fill(none);
   const firstMs = new Float64Array(gpus.length).fill(Infinity);
   const lastMs = new Float64Array(gpus.length).fill(-Infinity);
+  const counts = new Uint32Array(gpus.length);
   const isEmpty = emptyRecords(batch);
   for (let row = 0; row < batch.recordCount; row += 1) {
     const gpu = gpuIndexes[row] as number;
     const timeMs = timesMs[row] as number;
+    counts[gpu] = (counts[gpu] as number) + 1;
     firstMs[gpu] = Math.min(firstMs[gpu] as number, timeMs);
     lastMs[gpu] = Math.max(lastMs[gpu] as number, timeMs);
     const newest = newestRow[gpu] as number;
@@ -103,7 +115,8 @@ function newestRows(batch: RecordBatch): { readonly row: number; readonly seen: 
   gpus.forEach((gpu, index) => {
     const row = newestRow[index] as number;
     if (row === none) return;
-    const seen = { gpu, firstMs: firstMs[index] as number, lastMs: lastMs[index] as number };
+    const instants = { firstMs: firstMs[index] as number, lastMs: lastMs[index] as number };
+    const seen = { gpu, ...instants, records: counts[index] as number };
     const other = byUuid.get(gpu.uuid);
     if (other === undefined) byUuid.set(gpu.uuid, { row, seen: [seen] });
     else {

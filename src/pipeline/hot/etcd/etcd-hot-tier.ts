@@ -9,7 +9,7 @@ import { Flusher } from "./flusher.ts";
 import { HotKeys } from "./hot-keys.ts";
 import { watchHotTier } from "./hot-watch.ts";
 import type { HotFollower, HotTier } from "../hot-tier.ts";
-import { mergeRecords } from "../merge-records.ts";
+import { coalescedInto, mergeRecords } from "../merge-records.ts";
 import { mergeStates } from "../merge-state.ts";
 import { type GpuUpdate, updatesOf } from "../newest-of-batch.ts";
 
@@ -99,5 +99,6 @@ export class EtcdHotTier implements HotTier {
 
 function merge(existing: GpuUpdate, incoming: GpuUpdate): GpuUpdate {
   const state = mergeStates(existing.state, incoming.state);
-  return { state, record: mergeRecords(existing.record, incoming.record) };
+  const records = [existing.record, incoming.record] as const;
+  return { state, record: coalescedInto(mergeRecords(...records), records) };
 }

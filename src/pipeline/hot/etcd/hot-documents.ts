@@ -2,7 +2,7 @@ import { type Gpu, type Occupants, occupantsOf, type Workload } from "../../../d
 import { defined } from "../../../kit/defined.ts";
 import { formatTimestamp } from "../../../domain/timestamp.ts";
 import { versionOf } from "../contested-version.ts";
-import type { GpuState, NewestRecord, ReportedGpu } from "../hot-tier.ts";
+import type { CoalescedRecords, GpuState, NewestRecord, ReportedGpu } from "../hot-tier.ts";
 import type { GpuUpdate } from "../newest-of-batch.ts";
 
 // Writes and reads the hot tier's documents in etcd, which are JSON. Reading never throws.
@@ -71,7 +71,7 @@ export function boardDocument(slot: string, { asOfMs }: GpuState): string {
  *  @param state the GPU's state as of the record, or of a later record without values
  *  @param isDisplaced true if the document of the GPU's slot names another board: the element then has the state */
 export function dataEntry(update: GpuUpdate, state: GpuState, isDisplaced: boolean): string {
-  const { uuid, timeMs, reported, metrics, custom, occupants, traceparent } = update.record;
+  const { uuid, timeMs, reported, metrics, custom, occupants, traceparent, coalesced } = update.record;
   const { driverVersion, properties } = update.state.gpu;
   const [workload] = occupants;
   return JSON.stringify({
@@ -85,10 +85,21 @@ export function dataEntry(update: GpuUpdate, state: GpuState, isDisplaced: boole
     ...(state.asOfMs === timeMs ? openFields(state.openSinceMs) : {}),
     ...versionField(update.record),
     ...defined({ traceparent }),
+    ...(coalesced === undefined ? {} : coalescedFields(coalesced)),
     ...(isDisplaced || !isOfRecord(update)
       ? { gpu: JSON.parse(gpuDocument(state)) as unknown }
       : { ...(driverVersion === "" ? {} : { driver_version: driverVersion }), properties }),
   });
+}
+
+function coalescedFields({ sinceMs, records }: CoalescedRecords) {
+  return { coalesced: { since: formatTimestamp(sinceMs), records } };
+}
+
+function coalescedIn(fields: Fields): CoalescedRecords | undefined {
+  const { since, records } = asObject(fields.coalesced) ?? {};
+  const sinceMs = instantOf(since);
+  return sinceMs === undefined || typeof records !== "number" ? undefined : { sinceMs, records };
 }
 
 /** True if the state is what the record alone says about the GPU, apart from the instant of the GPU's oldest record. */
@@ -193,7 +204,7 @@ function recordOf(fields: Fields | undefined, host: HostPlace): NewestRecord | u
     return undefined;
   const reported = reportedIn(fields, host);
   const traceparent = typeof fields.traceparent === "string" ? fields.traceparent : undefined;
-  const others = { ...versionIn(fields), ...defined({ traceparent }) };
+  const others = { ...versionIn(fields), ...defined({ traceparent, coalesced: coalescedIn(fields) }) };
   return { uuid, reported, timeMs, metrics, custom, occupants: occupantsIn(fields), ...others };
 }
 

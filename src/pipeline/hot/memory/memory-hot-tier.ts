@@ -28,7 +28,7 @@ export class MemoryHotTier implements HotTier {
       const mergedState = mergeStates(existingState, state);
       const mergedRecord = existingRecord === undefined ? record : mergeRecords(existingRecord, record);
       this.gpus.set(uuid, mergedState);
-      this.records.set(uuid, withoutTrace(mergedRecord));
+      this.records.set(uuid, withoutItsWrite(mergedRecord));
       if (mergedState !== existingState) gpus.push(mergedState);
       if (mergedRecord !== existingRecord) records.push(mergedRecord);
     }
@@ -53,9 +53,10 @@ export class MemoryHotTier implements HotTier {
   }
 }
 
-/** Followers that come later, and records that are merged with this one, do not continue its trace. */
-function withoutTrace(record: NewestRecord): NewestRecord {
-  if (record.traceparent === undefined) return record;
-  const { traceparent: _, ...others } = record;
+/** Followers that come later, and records that are merged with this one, do not continue its trace, nor do they miss what its write
+ *  has coalesced. */
+function withoutItsWrite(record: NewestRecord): NewestRecord {
+  if (record.traceparent === undefined && record.coalesced === undefined) return record;
+  const { traceparent: _, coalesced: __, ...others } = record;
   return others;
 }
