@@ -87,6 +87,7 @@ export const commandGroups: readonly CommandGroup[] = [
       "test:rolling": "restart gateways under load; no request may fail",
       "test:promql": "compare answers to PromQL with those of a Prometheus",
       "test:remote-write": "a Prometheus writes while the gateway is killed",
+      "test:parquet": "DuckDB and pandas read the archive; compare every value",
       "test:fuzz": "mutated inputs for all readers and a gateway",
       typecheck: "check the types",
       lint: "check the style",
