@@ -54,12 +54,13 @@ function digestOf(values: readonly unknown[], kind: Kind): string {
   hash.update(Uint8Array.from(values, (value) => (value === null || value === undefined ? 1 : 0)));
   if (kind === "number" || kind === "time") hash.update(Float64Array.from(values, (value) => Number(value ?? 0)));
   // no text of the store has NUL
-  else hash.update(values.map((value) => (kind === "json" ? canonical(value) : (value ?? ""))).join("\0"));
+  else hash.update(values.map((value) => textOf(value, kind)).join("\0"));
   return hash.digest("hex");
 }
 
-function canonical(value: unknown): string {
-  return typeof value === "string" ? JSON.stringify(sorted(JSON.parse(value))) : "";
+function textOf(value: unknown, kind: Kind): string {
+  if (typeof value !== "string") return "";
+  return kind === "json" ? JSON.stringify(sorted(JSON.parse(value))) : value;
 }
 
 function sorted(value: unknown): unknown {

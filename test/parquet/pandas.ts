@@ -66,7 +66,7 @@ async function startPandas(python: string): Promise<Pandas> {
   return {
     version: await next(),
     read: async (task) => {
-      child.stdin.write(`${JSON.stringify(task)}\n`);
+      void child.stdin.write(`${JSON.stringify(task)}\n`);
       await child.stdin.flush();
       return JSON.parse(await next()) as PandasAnswer;
     },

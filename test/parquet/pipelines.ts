@@ -85,7 +85,7 @@ export async function exportAll(url: string, folder: string, parts: readonly Par
   mkdirSync(folder);
   for (const hour of new Set(parts.map((part) => part.hour))) {
     const range = { start_time: new Date(hour).toISOString(), end_time: new Date(hour + hourMs - 1).toISOString() };
-    const answer = await fetch(`${url}/api/v1/telemetry?${new URLSearchParams(range)}`, {
+    const answer = await fetch(`${url}/api/v1/telemetry?${new URLSearchParams(range).toString()}`, {
       headers: { Accept: "application/vnd.apache.parquet" },
     });
     if (!answer.ok) throw new Error(`${answer.status} ${await answer.text()}`);
