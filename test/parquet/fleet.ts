@@ -11,7 +11,7 @@ const stepMs = 60_000;
 const minutesAtOnce = 5;
 
 /** Names that files, SQL and JSON have to escape. */
-export const clusterIds = ["alpha", "beta/2 ü", "γ=1%25 'x'"] as const;
+const clusterIds = ["alpha", "beta/2 ü", "γ=1%25 'x'"] as const;
 
 const texts = ['17"b', "a, b=c; \\d", "it's ü 🚀", "=1+1", "null", "NaN", "007", "\u{10fffd}x"];
 const extremes = [5e-324, 1.7976931348623157e308, -1e-7, 0.1 + 0.2, 2 ** 53, 1e21, -0, 1 / 3];
