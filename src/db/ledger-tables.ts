@@ -3,6 +3,22 @@ import { bigint, customType, index, pgTable, primaryKey, text, timestamp } from 
 const instant = (name: string) => timestamp(name, { withTimezone: true, mode: "date" });
 const multirange = customType<{ data: string }>({ dataType: () => "tstzmultirange" });
 
+/** When series of a device ended, as a sender of remote write or OTLP told: the source had no values of them any more. Two senders may tell
+ *  ends of one device and instant, each of other series. */
+export const seriesEnds = pgTable(
+  "series_ends",
+  {
+    gpuKey: bigint("gpu_key", { mode: "number" }).notNull(),
+    time: instant("time").notNull(),
+    /** As records name them: metrics, and the names of labelled series. */
+    series: text("series").array().notNull(),
+  },
+  (table) => [
+    primaryKey({ name: "series_ends_pkey", columns: [table.gpuKey, table.time] }),
+    index("series_ends_time").on(table.time),
+  ],
+);
+
 /** When the missed readings of `source_readings` were due. Hours that older versions have counted have no rows. */
 export const sourceMisses = pgTable(
   "source_misses",

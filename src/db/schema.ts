@@ -38,7 +38,7 @@ export {
   faultStates,
 } from "./fault-tables.ts";
 export { inventoryItems, inventorySpans } from "./inventory-tables.ts";
-export { frozenReadings, sourceEnds, sourceMisses } from "./ledger-tables.ts";
+export { frozenReadings, seriesEnds, sourceEnds, sourceMisses } from "./ledger-tables.ts";
 export { foldedKeys, foldedRanges, foldedTotals } from "./message-tables.ts";
 export { storeIdentity } from "./identity-table.ts";
 export { uploadParts, uploads } from "./upload-tables.ts";

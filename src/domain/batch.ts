@@ -1,5 +1,6 @@
 import type { Gpu, Occupants } from "./gpu.ts";
 import type { SourceReading } from "./reading.ts";
+import type { SeriesEnd } from "./series-end.ts";
 
 /** Why an input was not stored. The set is closed, because instruments have the reason as a label. */
 export const rejectReasons = [
@@ -104,6 +105,8 @@ export interface RecordBatch {
   readonly tally: InputTally;
   /** What became of the due readings of a live source that this batch stands for; absent for a source without a schedule. */
   readonly reading?: SourceReading;
+  /** The ends of series that the source tells, each device and instant once; absent: none. */
+  readonly ends?: readonly SeriesEnd[];
 }
 
 /** The custom values of each record that has any, by the record's index. `__proto__` is a name like any other. */

@@ -126,6 +126,14 @@ export interface EachGpuFilter {
   readonly limit: number;
 }
 
+/** Selects ends of series of several GPUs. */
+export interface EndsFilter {
+  readonly uuids: readonly string[];
+  /** Only what was within right before the end. */
+  readonly within?: GpuBounds;
+  readonly range: TimeRange;
+}
+
 /** How finely history is read: every record, or a summary of each GPU's records by minute, hour or day. */
 export const resolutions = ["raw", "1m", "1h", "1d"] as const;
 export type Resolution = (typeof resolutions)[number];

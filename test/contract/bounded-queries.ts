@@ -94,6 +94,7 @@ async function expectSame(bounded: CallerQueries, alone: CallerQueries): Promise
   await both(({ history }) => history.recordsOfEach(each));
   await both(({ history }) => history.rollupsOfEach(each, "1m"));
   await both(({ history }) => history.deviceKinds());
+  await both(({ history }) => history.ends({ uuids, range: allTime }));
   for (const uuid of [...uuids, "GPU-0000abcd", "none"]) {
     await both(({ fleet }) => fleet.has(uuid));
     for (const fromMs of [-Infinity, begin + 15 * stepMs]) {

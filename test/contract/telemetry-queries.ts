@@ -36,6 +36,36 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
     const store = (id: string, records: readonly TestRecord[]) =>
       opened.store.ingest(messageOf(id, makeBatch(records)));
 
+    test("ends of series add up, are stored once, and are read by device and time", async () => {
+      const end = (uuid: string, second: number, ...series: string[]) => ({
+        uuid,
+        timeMs: hour + second * 1000,
+        series,
+      });
+      const batch = makeBatch([{ uuid: "ends-a", timeMs: hour, metrics: { temperature: 1 } }]);
+      const first = messageOf("ends 1", { ...batch, ends: [end("ends-a", 9, "temperature", 'xid_errors{xid="31"}')] });
+      await opened.store.ingest(first);
+      await opened.store.ingest(first);
+      const more = [
+        end("ends-a", 9, "power_draw", "temperature"),
+        end("ends-a", 2.125, "a"),
+        end("ends-unknown", 9, "a"),
+      ];
+      await opened.store.ingest(messageOf("ends 2", { ...makeBatch([]), ends: more }));
+      const ended = (fromSecond: number, toSecond: number, ...uuids: string[]) =>
+        opened.queries.history.ends({
+          uuids,
+          range: { fromMs: hour + fromSecond * 1000, toMs: hour + toSecond * 1000 },
+        });
+      expect(await ended(0, 10, "ends-a", "ends-unknown")).toEqual([
+        end("ends-a", 2.125, "a"),
+        end("ends-a", 9, "power_draw", "temperature", 'xid_errors{xid="31"}'),
+      ]);
+      expect(await ended(2.126, 9, "ends-a")).toEqual([]);
+      expect(await ended(0, 10, "ends-b")).toEqual([]);
+      expect(await ended(0, 10)).toEqual([]);
+    });
+
     test("pages go back in time without a gap or a repetition, even while records are stored", async () => {
       const records = Array.from({ length: 23 }, (_, index) => ({
         uuid: `page-${index % 3}`,

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { makeBatch, messageOf } from "../../dev/make-batch.ts";
+import { allTime } from "../../src/domain/time-range.ts";
 import { systemClock } from "../../src/kit/clock.ts";
 import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 import { usualJournal } from "../../src/db/migrations.ts";
@@ -140,4 +141,14 @@ from (values (1, 9), (2, 9), (999, 4), (1000, 1), (1000500, 0)) as r(id, age)`;
   expect(await idsIn("select id from quarantine order by id")).toEqual([999, 1000, 1000500]);
   await retention.deleteOlder(days(3));
   expect(await idsIn("select id from quarantine order by id")).toEqual([1000, 1000500]);
+});
+
+test("the ends of series are deleted with the records of their time", async () => {
+  const { store, queries, retention } = opened;
+  const at = (daysAgo: number) => Date.now() - daysAgo * 86_400_000;
+  const batch = makeBatch([{ uuid: "ended", timeMs: at(0), metrics: { temperature: 1 } }]);
+  const ends = [9, 2].map((days) => ({ uuid: "ended", timeMs: at(days), series: ["temperature"] }));
+  await store.ingest(messageOf("ended", { ...batch, ends }));
+  await retention.deleteOlder({ raw: 3, "1h": 3, usage: 3 });
+  expect(await queries.history.ends({ uuids: ["ended"], range: allTime })).toEqual(ends.slice(1));
 });

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { type InputTally, type RecordBatch, type RejectedInput, rejectReasons } from "../../src/domain/batch.ts";
 import { noOccupants, noWorkload } from "../../src/domain/gpu.ts";
 import { validateBatch } from "../../src/domain/schema/validate-batch.ts";
+import type { SeriesEnd } from "../../src/domain/series-end.ts";
 import { splitBatch } from "../../src/domain/split-batch.ts";
 import { decodePayload, encodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
 import { makeBatch, type TestRecord } from "../../dev/make-batch.ts";
@@ -26,15 +27,21 @@ const rejection: fc.Arbitrary<RejectedInput> = fc.record({
   message: fc.string(),
   raw: fc.string(),
 });
+const end: fc.Arbitrary<SeriesEnd> = fc.record({
+  uuid: fc.constantFrom("GPU-a", "GPU-b"),
+  timeMs: fc.integer({ min: Date.UTC(2025, 0, 1), max: Date.UTC(2025, 0, 1) + 20 }),
+  series: fc.uniqueArray(fc.constantFrom("temperature", "unknown_a"), { minLength: 1 }),
+});
 const batches = fc
   .record({
+    ends: fc.array(end, { maxLength: 9 }),
     records: fc.array(record, { maxLength: 40 }),
     rejected: fc.array(rejection, { maxLength: 12 }),
     counts: fc.record({ missing: fc.nat(), duplicates: fc.nat(), blankLines: fc.nat(), repeatedHeaders: fc.nat() }),
   })
-  .map(({ records, rejected, counts }): RecordBatch => {
+  .map(({ records, rejected, counts, ends }): RecordBatch => {
     const batch = makeBatch(records, rejected);
-    return { ...batch, tally: { ...batch.tally, ...counts } };
+    return { ...batch, tally: { ...batch.tally, ...counts }, ...(ends.length > 0 && { ends }) };
   });
 
 function splitToTheEnd(batch: RecordBatch): RecordBatch[] {
@@ -56,7 +63,8 @@ function contentOf(parts: readonly RecordBatch[]): unknown {
   );
   const sum = (count: keyof InputTally): number => parts.reduce((total, { tally }) => total + tally[count], 0);
   const counts = (["rows", "samples", "missing", "duplicates", "blankLines", "repeatedHeaders"] as const).map(sum);
-  return { records, rejected: parts.flatMap(({ rejected }) => rejected), counts };
+  const ends = parts.flatMap((part) => part.ends ?? []);
+  return { records, rejected: parts.flatMap(({ rejected }) => rejected), ends, counts };
 }
 
 /** A batch in a form for `toEqual`: in typed arrays, `toEqual` does not accept NaN (a missing value) as equal to NaN. */

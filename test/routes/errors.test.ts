@@ -277,6 +277,7 @@ test("an unexpected exception gives 500 without the exception's message, which o
       rollups: fail,
       recordsOfEach: fail,
       rollupsOfEach: fail,
+      ends: fail,
       deviceKinds: fail,
     },
     aggregates: { byGroup: fail, countRecords: fail },

@@ -1,6 +1,4 @@
 import { afterAll, beforeAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
-import { Registry } from "prom-client";
-import { decodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
 import {
   headersFor,
   messageFor,
@@ -9,7 +7,8 @@ import {
   type SentSeries,
   staleValue,
 } from "../remote-write/make-request.ts";
-import { firstSecondMs, gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
+import { WriteGateway } from "../remote-write/write-gateway.ts";
+import { firstSecondMs, type TestGateway } from "./gateway.ts";
 
 // Requests of remote write: what is taken, what is refused and why, and that nothing is stored twice.
 
@@ -18,23 +17,22 @@ setDefaultTimeout(60_000);
 const path = "/api/v1/write";
 const protocols: readonly SentProtocol[] = ["1.0", "2.0"];
 
+let writing: WriteGateway;
 let gateway: TestGateway;
-const registry = new Registry();
-let opened: Awaited<ReturnType<typeof openFleetStore>>;
 
 /** Each test has GPUs of its own. */
 let run = 0;
 const uuid = (gpu: number): string => `GPU-${run}-${gpu}`;
 
 beforeAll(async () => {
-  opened = await openFleetStore([]);
-  gateway = gatewayOver(opened, { registry });
+  writing = await WriteGateway.open();
+  gateway = writing.gateway;
 });
 beforeEach(() => {
   run += 1;
-  registry.resetMetrics();
+  writing.registry.resetMetrics();
 });
-afterAll(() => opened.close());
+afterAll(() => writing.close());
 
 /** The labels that a Prometheus sends for a series of dcgm-exporter. */
 function labels(name: string, gpu: number, more: Readonly<Record<string, string>> = {}): Record<string, string> {
@@ -49,45 +47,8 @@ const of = (name: string, gpu: number, value: number, more?: Readonly<Record<str
   samples: [[value, firstSecondMs]],
 });
 
-/** Stores what is in the queue, as a collector does. */
-async function collect(): Promise<void> {
-  for (;;) {
-    if ((await gateway.queue.stats()).readyMessages === 0) return;
-    const signal = new AbortController().signal;
-    const deliveries = await gateway.queue.claim({ consumerId: "test", maxMessages: 10, signal });
-    for (const { envelope, ...encoded } of deliveries) {
-      const batch = decodeBatch({ ...envelope, ...encoded });
-      await opened.store.ingest({ ...envelope, messageId: envelope.id, batch });
-    }
-    await gateway.queue.acknowledge(deliveries);
-  }
-}
-
-async function send(
-  body: Uint8Array | undefined,
-  headers: Readonly<Record<string, string>>,
-): Promise<{ status: number; text: string; headers: Headers; written: (string | null)[] }> {
-  const sending = gateway.get(path, {
-    method: "POST",
-    headers,
-    ...(body === undefined ? {} : { body: body as Uint8Array<ArrayBuffer> }),
-  });
-  // without etcd, the answer waits until the message is stored
-  let isAnswered = false;
-  void sending.finally(() => (isAnswered = true));
-  while (!isAnswered) {
-    await collect();
-    await Bun.sleep(1);
-  }
-  const response = await sending;
-  const written = ["samples", "histograms", "exemplars"].map((what) =>
-    response.headers.get(`x-prometheus-remote-write-${what}-written`),
-  );
-  return { status: response.status, text: await response.text(), headers: response.headers, written };
-}
-
-const sendSeries = (protocol: SentProtocol, series: readonly SentSeries[]) =>
-  send(packed(messageFor(protocol, series)), headersFor(protocol));
+const send = (...sent: Parameters<WriteGateway["send"]>) => writing.send(...sent);
+const sendSeries = (protocol: SentProtocol, series: readonly SentSeries[]) => writing.sendSeries(protocol, series);
 
 async function stored(): Promise<Record<string, unknown>[]> {
   const { data } = (await gateway.json("/api/v1/telemetry?start_time=2000-01-01T00:00:00Z&limit=1000")) as {
@@ -98,7 +59,7 @@ async function stored(): Promise<Record<string, unknown>[]> {
 }
 
 const outcomes = async (): Promise<Record<string, number>> => {
-  const metric = await registry.getSingleMetric("telemetry_remote_write_samples_total")?.get();
+  const metric = await writing.registry.getSingleMetric("telemetry_remote_write_samples_total")?.get();
   return Object.fromEntries(
     (metric?.values ?? [])
       .filter(({ value }) => value > 0)

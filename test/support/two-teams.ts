@@ -1,6 +1,7 @@
 import { makeBatch, messageOf, type TestRecord } from "../../dev/make-batch.ts";
 import type { Workload } from "../../src/domain/gpu.ts";
 import type { GpuBounds } from "../../src/domain/gpu-bounds.ts";
+import type { SeriesEnd } from "../../src/domain/series-end.ts";
 import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
 
 /** The instant of the first records, milliseconds since the epoch. */
@@ -88,6 +89,12 @@ export function recordsOf(step: number, within?: GpuBounds): TestRecord[] {
   });
 }
 
+/** The temperature of each GPU ends at each instant of a record, and at the one after the last; with bounds, where the record before it is own. */
+function endsOf(step: number, within: GpuBounds | undefined): SeriesEnd[] {
+  const timeMs = begin + step * stepMs;
+  return recordsOf(step - 1, within).map(({ uuid }) => ({ uuid, timeMs, series: ["temperature"] }));
+}
+
 /** Bounds of teams, with what they are. */
 export const cases: readonly (readonly [string, GpuBounds])[] = [
   ["hosts", { hosts: ["e1", "w2"] }],
@@ -100,9 +107,10 @@ export const cases: readonly (readonly [string, GpuBounds])[] = [
 export async function storeTeams({ store }: Pick<OpenStore, "store">, within?: GpuBounds): Promise<void> {
   for (let step = 0; step < steps; step += 5) {
     const records = [0, 1, 2, 3, 4].flatMap((more) => recordsOf(step + more, within));
+    const ends = [1, 2, 3, 4, 5].flatMap((more) => endsOf(step + more, within));
     if (records.length === 0) continue;
     const range = { source: "csv:both.csv", from: step, to: step + 5 };
-    await store.ingest(messageOf(`step ${step}`, makeBatch(records), range));
+    await store.ingest(messageOf(`step ${step}`, { ...makeBatch(records), ends }, range));
   }
 }
 

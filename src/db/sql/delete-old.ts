@@ -91,6 +91,12 @@ export function deleteOldConflicts(executor: SqlExecutor, days: number, maxRows:
   return deletePlaces(executor, { table: "conflicting_values", places }, [days, maxRows]);
 }
 
+/** Deletes at most `maxRows` of the ends of series that are older than `days`. @returns the number of deleted ends */
+export function deleteOldSeriesEnds(executor: SqlExecutor, days: number, maxRows: number): Promise<number> {
+  const places = "select ctid from series_ends where time < now() - make_interval(days => $1::int)";
+  return deletePlaces(executor, { table: "series_ends", places }, [days, maxRows]);
+}
+
 /** An hour later than the days, because what is said about an hour begins with it. */
 const hourLater = "now() - make_interval(days => $1::int, hours => 1)";
 

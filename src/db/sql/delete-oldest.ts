@@ -11,6 +11,7 @@ export type HistoryTable = RecordTable | "rollups" | "usage_hours";
 /** What says something about an hour's records, and nothing without them: the column of the instant. */
 const ledgerTables = {
   conflicting_values: "time",
+  series_ends: "time",
   source_readings: "hour",
   source_misses: "hour",
   frozen_readings: "hour",

@@ -24,6 +24,7 @@ export function toPayloadV1(batch: RecordBatch): PayloadV1 {
     rejected: batch.rejected as PayloadV1["rejected"],
     tally: toTally(batch.tally),
     ...(batch.reading && { reading: toReadingV1(batch.reading, gpuColumns.gpus) }),
+    ...(batch.ends && { ends: batch.ends as NonNullable<PayloadV1["ends"]> }),
   };
 }
 
@@ -56,6 +57,7 @@ export function fromPayloadV1(payload: PayloadV1): RecordBatch {
     rejected: payload.rejected,
     tally: { conflicts: 0, ...payload.tally },
     ...(payload.reading && { reading: fromReadingV1(payload.reading, payload.gpus) }),
+    ...(payload.ends && { ends: payload.ends }),
   };
   return withGpuColumns(batch, { ...payload, gpuIndexes });
 }

@@ -74,6 +74,10 @@ export const payloadV1 = Type.Object({
     blankLines: tallyCount,
     repeatedHeaders: tallyCount,
   }),
+  /** The series that ended. Absent: none, or the sender is older than this field. */
+  ends: Type.Optional(
+    Type.Array(Type.Object({ uuid: Type.String(), timeMs: Type.Number(), series: Type.Array(Type.String()) })),
+  ),
   /** Absent: the source has no schedule, or its streamer is older than this field. */
   reading: Type.Optional(
     Type.Object({

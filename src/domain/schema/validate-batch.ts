@@ -19,7 +19,7 @@ interface RecordError {
 }
 
 /** Validates a decoded batch, whichever process wrote it, so that the store receives only records that it can store. A value that
- *  means 'no value', which an older version may have sent, is removed and counted as missing.
+ *  means 'no value', which an older version may have sent, is removed and counted as missing. Ends that it cannot store are left out.
  *  @returns the same batch if all its records can be stored; otherwise a copy in which each record that cannot be
  *  stored has become a rejected input, with the first error that was found */
 export function validateBatch(batch: RecordBatch): RecordBatch {
@@ -34,11 +34,19 @@ export function validateBatch(batch: RecordBatch): RecordBatch {
     if (judged === "out_of_range")
       addError(errors, record, { reason: "invalid_record", field: metric, value: String(value) });
   }
-  if (errors.size === 0) return batch;
-  return keepRecords(batch, {
+  const ended = withStorableEnds(batch);
+  if (errors.size === 0) return ended;
+  return keepRecords(ended, {
     keep: (record) => !errors.has(record),
     rejected: Array.from(errors, ([record, error]) => rejectedRecord(batch, record, error)),
   });
+}
+
+/** @returns the same batch if all its ends can be stored */
+function withStorableEnds(batch: RecordBatch): RecordBatch {
+  const { ends, ...others } = batch;
+  const kept = ends?.filter(({ timeMs }) => timeMs >= earliestMs && timeMs < latestMs);
+  return kept === undefined || kept.length === ends?.length ? batch : { ...others, ends: kept };
 }
 
 function checkRecords(batch: RecordBatch, errors: Map<number, RecordError>): void {

@@ -66,6 +66,7 @@ function boundedHistory(history: HistoryQueries, within: GpuBounds): HistoryQuer
     recordsOfEach: async (filter) => own(await history.recordsOfEach({ ...filter, within })),
     rollupsOfEach: async (filter, resolution) =>
       ownRollups(await history.rollupsOfEach({ ...filter, within }, resolution)),
+    ends: (filter) => history.ends({ ...filter, within }),
     deviceKinds: () => history.deviceKinds(within),
   };
 }

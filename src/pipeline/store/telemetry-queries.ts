@@ -3,6 +3,7 @@ import type { UndecodableBlock } from "../../domain/errors.ts";
 import type { GpuBounds } from "../../domain/gpu-bounds.ts";
 import type { GpuSelector } from "../../domain/gpu-selector.ts";
 import type { StateSpans } from "../../domain/inventory.ts";
+import type { SeriesEnd } from "../../domain/series-end.ts";
 import type {
   AggregateFilter,
   AggregateRow,
@@ -11,6 +12,7 @@ import type {
   ColumnsPage,
   DeviceKinds,
   EachGpuFilter,
+  EndsFilter,
   GpuChanges,
   HistoryPage,
   RecordCount,
@@ -74,6 +76,8 @@ export interface HistoryQueries {
   /** The newest `limit` rollups of each GPU whose minute, hour or day begins in the range, by time ascending; one statement for
    *  all GPUs. */
   rollupsOfEach(filter: EachGpuFilter, resolution: RollupResolution): Promise<StoredRollup[]>;
+  /** When series of some devices ended, by time ascending, as senders told. */
+  ends(filter: EndsFilter): Promise<SeriesEnd[]>;
   /** The kinds of devices that there are records of.
    *  @param within only what was within counts; undefined: everything */
   deviceKinds(within?: GpuBounds): Promise<DeviceKinds>;

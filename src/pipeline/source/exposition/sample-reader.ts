@@ -1,10 +1,13 @@
 import { ambiguousRatio } from "../../../domain/dialects/dcgm-spellings.ts";
 import type { RatioUnit } from "../../../domain/dialects/ratio-scale.ts";
+import type { SeriesEnd } from "../../../domain/series-end.ts";
+import { recordedDevice, recordedName } from "../labels/sample-recorder.ts";
+import { longSeriesName } from "../labels/series-labels.ts";
 import type { SharedTexts } from "../labels/shared-texts.ts";
 import { type AddedCounts, AddedSamples, type SamplesToRead } from "./added-samples.ts";
 import { JoinedIdentities } from "./joined-identities.ts";
 import { RatioDecision } from "./ratio-decision.ts";
-import type { MetricFamily } from "./scanned-exposition.ts";
+import type { MetricFamily, ScannedSeries } from "./scanned-exposition.ts";
 import { type MetricSubject, SeriesSubjects } from "./series-subject.ts";
 import { SpellingRanks } from "./spelling-ranks.ts";
 import type { TargetContext } from "./target-context.ts";
@@ -73,6 +76,20 @@ export class SampleReader {
       }
     }
     return { ...added.counts, ...counts, devices: added.devices.size };
+  }
+
+  /** Where records have the values of a series; undefined if it is no series of a GPU, or does not tell of which. */
+  placeOf(
+    { name, labels }: ScannedSeries,
+    families: ReadonlyMap<string, MetricFamily>,
+  ): Pick<SeriesEnd, "uuid" | "series"> | undefined {
+    const metric = this.metricOf(name, families);
+    const device = metric === "ignored" ? undefined : this.subjects.deviceOf(labels, metric);
+    if (metric === "ignored" || device === undefined || "reason" in device) return undefined;
+    const of = this.subjects.seriesOf(metric, device);
+    const series = recordedName(of.metric, of.labels);
+    if (longSeriesName(name, series) !== undefined) return undefined;
+    return { uuid: recordedDevice(of.metric, device).uuid, series: [series] };
   }
 
   private metricOf(name: string, families: ReadonlyMap<string, MetricFamily>): MetricSubject | "ignored" {

@@ -7,6 +7,16 @@ import type { RowSubject } from "./gpu-cache.ts";
 import type { ParsedLabels } from "./labels.ts";
 import { longSeriesName } from "./series-labels.ts";
 
+/** The name of a series in records. */
+export function recordedName(metric: number | string, labels: ParsedLabels["series"]): string {
+  return seriesNameOf(metric, labels) ?? (typeof metric === "number" ? (metrics[metric]?.name ?? "") : metric);
+}
+
+/** The device in whose records a metric is: of a metric of the whole board, the GPU. */
+export function recordedDevice(metric: number | string, { board, device }: Pick<RowSubject, "board" | "device">): Gpu {
+  return typeof metric === "number" && metrics[metric]?.scope === "board" ? board : device;
+}
+
 /** A value of a device, in the unit of the catalogue. */
 export interface Sample {
   /** The metric's index in the catalogue, or its name if it is not in the catalogue. */
@@ -34,8 +44,7 @@ export class SampleRecorder {
     const series = seriesNameOf(metric, labels) ?? metric;
     const error = typeof series === "string" ? longSeriesName(field, series) : undefined;
     if (error !== undefined) return error;
-    const isOfBoard = typeof metric === "number" && metrics[metric]?.scope === "board";
-    const record = this.recordOf(isOfBoard ? at.subject.board : at.subject.device, at);
+    const record = this.recordOf(recordedDevice(metric, at.subject), at);
     if (typeof series === "number") this.builder.set(record, series, value);
     else this.builder.setCustom(record, series, value);
     return undefined;

@@ -2,6 +2,8 @@ import { LRUCache } from "lru-cache";
 import type { BatchBuilder } from "../../../domain/batch-builder.ts";
 import type { RatioUnit } from "../../../domain/dialects/ratio-scale.ts";
 import { type FieldError, missingField } from "../../../domain/field-rules.ts";
+import type { SeriesEnd } from "../../../domain/series-end.ts";
+import { timestampOfMs } from "../../../domain/timestamp.ts";
 import type { SampleTexts } from "../exposition/added-samples.ts";
 import type { CollectedSample } from "../exposition/collected-samples.ts";
 import { type ReadSamples, SampleReader } from "../exposition/sample-reader.ts";
@@ -70,6 +72,15 @@ export class RemoteTarget {
     const names = this.namesWith(samples);
     const ranks = new SpellingRanks(names, this.taken);
     return this.reader.read({ ...parts, samples, timeMs: undefined }, names, ranks);
+  }
+
+  /** The ends of which markers tell; markers of series that are no GPU's, or do not tell of which, are left out. */
+  endsOf(markers: readonly CollectedSample[], families: ReadonlyMap<string, MetricFamily>): SeriesEnd[] {
+    return markers.flatMap(({ series, timestampMs }) => {
+      const at = timestampOfMs(timestampMs ?? NaN, String(timestampMs));
+      const place = "reason" in at ? undefined : this.reader.placeOf(series, families);
+      return place === undefined || "reason" in at ? [] : [{ ...place, timeMs: at.ms }];
+    });
   }
 
   private namesWith(samples: readonly CollectedSample[]): ReadonlySet<string> {

@@ -2,6 +2,7 @@ import { LRUCache } from "lru-cache";
 import { rawMaxLength, type RecordBatch, type RejectedInput, valueMaxLength } from "../../../domain/batch.ts";
 import { BatchBuilder } from "../../../domain/batch-builder.ts";
 import { cutText } from "../../../domain/cut-text.ts";
+import { SeriesEnds } from "../../../domain/series-end.ts";
 import { dialectOfName } from "../../../domain/dialects/dialect-of.ts";
 import type { RatioUnit } from "../../../domain/dialects/ratio-scale.ts";
 import { type FieldError, invalidText, missingField } from "../../../domain/field-rules.ts";
@@ -63,6 +64,8 @@ export class KnownExporters {
 /** Makes batches of the series of one request. Samples with the same target and time become records as those of a scrape do. */
 export class SeriesBatches {
   private readonly samples = new Map<RemoteTarget, CollectedSample[]>();
+  /** The markers that say that series have ended. */
+  private readonly markers = new Map<RemoteTarget, CollectedSample[]>();
   private builder = new BatchBuilder("Hostname");
   private readonly texts: SampleTexts = { valueOf: ({ value }) => String(value), rejectionOf };
   private seriesCount = 0;
@@ -85,16 +88,14 @@ export class SeriesBatches {
     this.seriesCount += 1;
     counts.histograms += series.histograms;
     counts.exemplars += series.exemplars;
-    const stale = series.samples.filter(({ isStale }) => isStale).length;
-    const samples = stale === 0 ? series.samples : series.samples.filter(({ isStale }) => !isStale);
     if (series.name === "") return this.reject(series, index, missingField("__name__"));
     if (dialectOfName(series.name) === undefined || !namesGpu(series.labels)) {
       return counts.add("no_gpu", series.samples.length);
     }
     const wrong = notUtf8(series.labels);
     if (wrong !== undefined) return this.reject(series, index, wrong);
-    counts.add("stale", stale);
-    if (samples.length > 0) this.addToTarget({ ...series, samples }, index);
+    counts.add("stale", series.samples.filter(({ isStale }) => isStale).length);
+    this.addToTarget(series, index);
   }
 
   /** Of everything that was added since the last batch. */
@@ -112,24 +113,42 @@ export class SeriesBatches {
       counts.add("no_gpu", read.ofNoGpu);
       counts.add("other_spelling", read.repeated);
     }
+    const ends = new SeriesEnds();
+    for (const [target, markers] of this.markers) for (const end of target.endsOf(markers, families)) ends.add(end);
     this.samples.clear();
+    this.markers.clear();
     [this.waiting, this.rejectedCount] = [0, 0];
     this.builder = new BatchBuilder("Hostname");
-    return builder.build();
+    const ended = ends.all();
+    return { ...builder.build(), ...(ended.length > 0 && { ends: ended }) };
   }
 
   private addToTarget(series: WrittenSeries, index: number): void {
-    const place = this.placeOf(series.labels);
-    if ("reason" in place) return this.reject(series, index, place);
+    const found = this.targetOf(series.labels);
+    if ("reason" in found) {
+      const samples = series.samples.filter(({ isStale }) => !isStale);
+      return this.reject({ ...series, samples }, index, found);
+    }
+    const { target, labels } = found;
+    const named = { name: series.name, labels };
+    for (const sample of series.samples) {
+      const byTarget = sample.isStale ? this.markers : this.samples;
+      const waiting = byTarget.get(target) ?? [];
+      byTarget.set(target, waiting);
+      waiting.push(collected(named, sample, index));
+    }
+    this.waiting += series.samples.length;
+  }
+
+  private targetOf(
+    ofSeries: readonly Label[],
+  ): { readonly target: RemoteTarget; readonly labels: readonly Label[] } | FieldError {
+    const place = this.placeOf(ofSeries);
+    if ("reason" in place) return place;
     const { clusterLabel } = this.exporters;
     const target = this.exporters.target(place);
-    const { labels, error } = target.shared(series.labels.filter(([name]) => name !== clusterLabel));
-    if (error !== undefined) return this.reject(series, index, error);
-    const named = { name: series.name, labels };
-    const waiting = this.samples.get(target) ?? [];
-    this.samples.set(target, waiting);
-    for (const sample of series.samples) waiting.push(collected(named, sample, index));
-    this.waiting += series.samples.length;
+    const { labels, error } = target.shared(ofSeries.filter(([name]) => name !== clusterLabel));
+    return error ?? { target, labels };
   }
 
   private placeOf(labels: readonly Label[]): TargetPlace | FieldError {

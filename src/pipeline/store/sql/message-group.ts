@@ -1,5 +1,6 @@
 import type { SqlTransaction } from "../../../db/client.ts";
 import { insertGpus } from "../../../db/sql/insert-gpus.ts";
+import { insertSeriesEnds } from "../../../db/sql/insert-series-ends.ts";
 import { insertReported } from "../../../db/sql/reported-attributes.ts";
 import type { Gpu } from "../../../domain/gpu.ts";
 import type { KeyedBatch } from "./batch-parts.ts";
@@ -64,7 +65,7 @@ interface StoredBatch extends KeyedBatch {
   readonly message: Ingesting;
 }
 
-/** Adds the messages' GPUs and reports that the database may not have. */
+/** Adds the messages' GPUs, reports and ends of series that the database may not have. */
 export async function addMissing(
   transaction: SqlTransaction,
   group: MessageGroup,
@@ -75,4 +76,8 @@ export async function addMissing(
   const missing = group.gpus.filter((_, at) => current[at] === undefined);
   if (missing.length > 0) await insertGpus(transaction, missing);
   insertReported(transaction, reported);
+  insertSeriesEnds(
+    transaction,
+    batches.flatMap(({ batch }) => batch.ends ?? []),
+  );
 }

@@ -1,5 +1,7 @@
 import type { SqlExecutor } from "../../../db/client.ts";
 import { selectDeviceKinds } from "../../../db/sql/select-device-kinds.ts";
+import { selectSeriesEnds } from "../../../db/sql/select-series-ends.ts";
+import type { SeriesEnd } from "../../../domain/series-end.ts";
 import { byPlace } from "../../../domain/gpu.ts";
 import type { GpuBounds } from "../../../domain/gpu-bounds.ts";
 import type {
@@ -7,6 +9,7 @@ import type {
   ColumnsPage,
   DeviceKinds,
   EachGpuFilter,
+  EndsFilter,
   HistoryPage,
   RecordFilter,
   RollupResolution,
@@ -52,6 +55,10 @@ export class SqlHistoryQueries implements HistoryQueries {
     const reads = this.reads();
     const rows = await rollupsOfEachGpu(reads, filter, resolution);
     return inOrder(await rollupsOf(reads, rows, filter.within));
+  }
+
+  ends(filter: EndsFilter): Promise<SeriesEnd[]> {
+    return selectSeriesEnds(this.reads(), filter);
   }
 
   deviceKinds(within?: GpuBounds): Promise<DeviceKinds> {

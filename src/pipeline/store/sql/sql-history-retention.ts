@@ -10,6 +10,7 @@ import {
   deleteOldReporters,
   deleteOldRollups,
   deleteOldRows,
+  deleteOldSeriesEnds,
   deleteOldSourceDevices,
   deleteOldSpans,
   deleteOldStale,
@@ -132,6 +133,7 @@ const rows = (deleteSome: DeleteSome): Steps => ({ deleteSome, perStep: rowsPerD
 const withRecords: readonly DeleteSome[] = [
   whileNotSettling(deleteOldStale),
   deleteOldConflicts,
+  deleteOldSeriesEnds,
   deleteOldReadings,
   deleteOldMisses,
   deleteOldEnds,

@@ -5,6 +5,7 @@ import {
   type AggregateFilter,
   type ColumnsFilter,
   type EachGpuFilter,
+  type EndsFilter,
   type HistoryPage,
   type RecordFilter,
   type RollupResolution,
@@ -129,6 +130,7 @@ export class CostedQueries implements TelemetryQueries {
           this.ofEach(filter, (ms) => ms / rollupMs[resolution]) * this.estimates.perRollup(resolution);
         return ask({ weight: weightOfEach(filter), rows }, ({ history }) => history.rollupsOfEach(filter, resolution));
       },
+      ends: (filter) => ask(costOfEnds(filter), ({ history }) => history.ends(filter)),
       deviceKinds: (within) => {
         // those within are found by reading when each GPU was within
         const cost = within === undefined ? light : heavy(() => 1);
@@ -198,8 +200,13 @@ function weightOf(gpus: GpuSelector): QuestionWeight {
   return gpus.uuids?.length === 1 && !isSearch(gpus) ? "light" : "heavy";
 }
 
-function weightOfEach({ uuids, within }: EachGpuFilter): QuestionWeight {
+function weightOfEach({ uuids, within }: Pick<EachGpuFilter, "uuids" | "within">): QuestionWeight {
   return weightOf({ uuids, ...defined({ within }) });
+}
+
+/** Ends within bounds are found by reading when each GPU was within. */
+function costOfEnds(filter: EndsFilter): { readonly weight: QuestionWeight; readonly rows: () => number } {
+  return { weight: filter.within === undefined ? weightOfEach(filter) : "heavy", rows: () => 1 };
 }
 
 function heavy(rows: () => number) {

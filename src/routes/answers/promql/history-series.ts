@@ -1,6 +1,7 @@
 import { parentUuidOf } from "../../../domain/mig-instance.ts";
 import type { GpuSelector } from "../../../domain/gpu-selector.ts";
-import type { ColumnsFilter, ColumnsPage } from "../../../domain/query.ts";
+import type { ColumnsFilter, ColumnsPage, StoredColumns } from "../../../domain/query.ts";
+import type { TimeRange } from "../../../domain/time-range.ts";
 import { defined } from "../../../kit/defined.ts";
 import type { HistoryQueries } from "../../../pipeline/store/telemetry-queries.ts";
 import { type Matcher, textsOf } from "../../../promql/matcher.ts";
@@ -24,7 +25,7 @@ interface Reading {
 
 /** The history of the fleet as series: of records and of settled blocks alike, never of rollups. */
 export class HistorySeries implements SeriesSource {
-  constructor(private readonly history: Pick<HistoryQueries, "columns">) {}
+  constructor(private readonly history: Pick<HistoryQueries, "columns" | "ends">) {}
 
   /** @throws PromqlError if the series have too many samples; StoreUnavailable, QueryTooCostly */
   async select(selections: readonly Selection[], work: Work): Promise<readonly (readonly SelectedSeries[])[]> {
@@ -47,10 +48,13 @@ export class HistorySeries implements SeriesSource {
   private async read({ gpus, fromMs, toMs, makers }: Reading, work: Work): Promise<void> {
     const metrics = [...new Set(makers.flatMap((maker) => maker.metrics()))];
     for (const selector of gpus) {
-      let filter: ColumnsFilter | undefined = { gpus: selector, range: { fromMs, toMs: toMs + 1 }, metrics };
+      const range = { fromMs, toMs: toMs + 1 };
+      const asked = new Set<string>();
+      let filter: ColumnsFilter | undefined = { gpus: selector, range, metrics };
       while (filter !== undefined) {
         work.check();
         const { elements, next }: ColumnsPage = await this.history.columns(filter);
+        await this.readEnds(elements, { asked, range, makers });
         for (const records of elements) {
           for (const maker of makers) {
             const added = maker.addColumns(records);
@@ -61,6 +65,22 @@ export class HistorySeries implements SeriesSource {
         filter = next && { ...filter, cursor: next };
       }
     }
+  }
+
+  /** Reads the ends of series of devices whose records come for the first time. */
+  private async readEnds(
+    page: readonly StoredColumns[],
+    {
+      asked,
+      range,
+      makers,
+    }: { readonly asked: Set<string>; readonly range: TimeRange; readonly makers: readonly RecordSeries[] },
+  ): Promise<void> {
+    const uuids = [...new Set(page.map(({ gpu }) => gpu.uuid)).difference(asked)];
+    if (uuids.length === 0) return;
+    for (const uuid of uuids) asked.add(uuid);
+    const ends = await this.history.ends({ uuids, range });
+    for (const maker of makers) maker.expectEnds(ends);
   }
 }
 

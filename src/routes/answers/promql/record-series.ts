@@ -2,6 +2,7 @@ import { metricNameOf } from "../../../domain/dialects/spelling-of.ts";
 import { byPlace, type Gpu } from "../../../domain/gpu.ts";
 import { metricNames } from "../../../domain/metrics.ts";
 import type { StoredColumns, StoredRecord } from "../../../domain/query.ts";
+import type { SeriesEnd } from "../../../domain/series-end.ts";
 import { parseSeries } from "../../../domain/series.ts";
 import { type Labels, labelsOf, nameLabel } from "../../../promql/labels.ts";
 import { type Matcher, selectsLabels } from "../../../promql/matcher.ts";
@@ -41,6 +42,8 @@ export class RecordSeries {
   private readonly names: NameChoice;
   private readonly devices = new Map<string, Device>();
   private readonly byLabels = new Map<string, GrowingSeries>();
+  /** By uuid and key of samples: the instants of the ends that no sample has followed yet. */
+  private readonly ends = new Map<string, Map<string, number[]>>();
   private readonly parsed = new Map<string, ReturnType<typeof parseSeries>>();
 
   /** @param matchers which series to make */
@@ -76,8 +79,25 @@ export class RecordSeries {
     return added;
   }
 
+  /** Takes ends of series of devices, by time ascending, before the records of these devices are added. */
+  expectEnds(ends: readonly SeriesEnd[]): void {
+    for (const { uuid, timeMs, series } of ends) {
+      const ofDevice = this.ends.get(uuid) ?? new Map<string, number[]>();
+      this.ends.set(uuid, ofDevice);
+      for (const key of series) {
+        const times = ofDevice.get(key) ?? [];
+        ofDevice.set(key, times);
+        times.push(timeMs);
+      }
+    }
+  }
+
   /** The series, in the order of their first samples, and of the places of their devices. */
   series() {
+    for (const [uuid, ofDevice] of this.ends) {
+      const last = this.devices.get(uuid)?.last;
+      for (const [key, ends] of ofDevice) endUntil(Infinity, ends, last?.get(key)?.series);
+    }
     return [...this.byLabels.values()]
       .sort(({ begins: a }, { begins: b }) => a.timeMs - b.timeMs || byPlace(a.gpu, b.gpu))
       .map((each) => each.selected());
@@ -89,11 +109,13 @@ export class RecordSeries {
     timesMs: ArrayLike<number>,
   ): number {
     let last = device.last.get(key);
+    const ends = this.ends.get(device.record.gpu.uuid)?.get(key) ?? [];
     let added = 0;
     for (let index = 0; index < stored.length; index += 1) {
       const value = stored[index] as number;
       if (value !== value || labelled.some((column) => !Number.isNaN(column[index]))) continue;
       const timeMs = timesMs[index] as number;
+      added += endUntil(timeMs, ends, last?.series);
       if (last?.labels !== device.labels) {
         const labels = labelsOf(Object.entries({ ...seriesLabelsOf(device.labels, own), [nameLabel]: name.name }));
         const series = this.seriesOf(labels, { gpu: device.record.gpu, timeMs });
@@ -143,4 +165,16 @@ export class RecordSeries {
     if (!this.parsed.has(text)) this.parsed.set(text, parseSeries(text));
     return this.parsed.get(text);
   }
+}
+
+/** Ends a series at the instants up to one, and takes them from the list. A sample at the instant of an end begins the series again.
+ *  @returns how many samples it has added */
+function endUntil(timeMs: number, ends: number[], series: GrowingSeries | undefined): number {
+  let count = 0;
+  for (let [end] = ends; end !== undefined && end <= timeMs; [end] = ends) {
+    series?.end(end);
+    ends.shift();
+    count += 1;
+  }
+  return series === undefined ? 0 : count;
 }
