@@ -10,11 +10,12 @@ import { provideEtcd } from "../../dev/servers/provide-etcd.ts";
 import { until } from "../../dev/until.ts";
 import { answersHelp } from "../../src/terminal/answers-help.ts";
 import { ofPrometheus, openCollector, openVmagent } from "./other-senders.ts";
+import { countsOf } from "./live-counts.ts";
 import { dataOf, figuresOf } from "./prometheus-data.ts";
 import { differencesOf, recordsOf } from "./stored-data.ts";
 
 const usage = `A Prometheus, which is Debian's unless --binary names another, scrapes simulated exporters and writes to a gateway that is killed once and restarted once.
-Then the store is compared with what the Prometheus has.
+Then the store is compared with what the Prometheus has, and what both count at each second of the last minute, in which the exporters end.
   bun run test:remote-write [--hosts 6] [--seconds 60] [--dialect 4.9] [--shards 3]
                             [--protocol 1] [--binary PATH]
                             [--vmagent PATH] [--collector PATH]
@@ -100,6 +101,7 @@ try {
   await Bun.sleep((seconds * 1000) / 3);
   await restart("SIGTERM");
   await Bun.sleep((seconds * 1000) / 3);
+  const endsMs = Date.now();
   await exporters.stop();
   const compared = async () => {
     const { samples, records } = await dataOf(prometheus.url, clusterId);
@@ -119,12 +121,18 @@ try {
   const lost = await figuresOf(sender.metricsUrl, sender.figures.lost);
   const again = await figuresOf(sender.metricsUrl, sender.figures.again);
   const { samples, records, differences } = last;
+  // another sender writes the series to the two at other instants
+  const counted =
+    other === undefined ? await countsOf({ gateway: url, prometheus: prometheus.url }, endsMs) : undefined;
+  if (counted !== undefined) console.log("counts and sums at each second:", counted);
   for (const difference of differences.slice(0, 20)) console.log(difference);
   console.log(`${samples} samples in ${records} records; ${differences.length} differ`);
   console.log("the sender counts lost", lost, "sent again", again);
   const isNoneLost = Object.values(lost).every((figure) => figure === 0);
   const isAgain = Object.values(again).every((figure) => figure > 0);
-  process.exitCode = differences.length === 0 && isNoneLost && records > hosts * 8 && isAgain ? 0 : 1;
+  const isCounted =
+    counted === undefined || (counted.differing.length === 0 && counted.changes > 0 && counted.afterEnd === 0);
+  process.exitCode = differences.length === 0 && isNoneLost && isCounted && records > hosts * 8 && isAgain ? 0 : 1;
 } finally {
   await sender.close();
   await prometheus.close();
