@@ -20,6 +20,7 @@ import {
   readPlan,
   readRange,
 } from "../../../src/pipeline/stream/assignment/stored-plan.ts";
+import { UnusableSource } from "../../../src/domain/errors.ts";
 import { readInventoryFile } from "../../../src/pipeline/upkeep/inventory-file.ts";
 import { readLeader } from "../../../src/scaling/election/etcd/leader-text.ts";
 import { checkTexts } from "../../../src/tls/certificate-files.ts";
@@ -106,7 +107,7 @@ export function fileSubjects(): Subject[] {
     textSubject({
       name: "the inventory's file",
       seeds: ['hostname,gpus,uuid,cluster\ngpu-01,8,,lab\n# c\ngpu-02,,"GPU-75ca",lab\n', "uuid,hostname\nGPU-1,a\n"],
-      refusals: [Error],
+      refusals: [UnusableSource],
       read: (text) => readInventoryFile(text, "c"),
     }),
     textSubject({
