@@ -8,6 +8,7 @@ import { makeKeyText } from "../src/access/key-text.ts";
 import { openPostgresStore } from "../src/pipeline/store/sql/open-postgres-store.ts";
 import { abusers, type Target } from "./abuse/abusers.ts";
 import { fleetOf } from "./query/data.ts";
+import { ingestFleet } from "./query/store-fleet.ts";
 import { print } from "./support/output.ts";
 import { median, quantile } from "./support/statistics.ts";
 
@@ -30,15 +31,11 @@ const pauseMs = 20;
 
 async function storeFleet(url: string): Promise<string[]> {
   const opened = await openPostgresStore({ url, migrate: true });
-  const { batches } = fleetOf(gpus, instants, 4);
-  for (const [index, batch] of batches.entries()) {
-    const place = (at: number) => ({ offset: at, line: at });
-    const source = { sourceId: "bench", from: place(index), to: place(index + 1) };
-    await opened.store.ingest({ messageId: String(index), idempotencyKey: String(index), source, batch });
-  }
+  const fleet = fleetOf(gpus, instants, 4);
+  await ingestFleet(opened.store, fleet);
   await opened.client.query("analyze telemetry");
   await opened.close();
-  return batches[0]?.gpus.map(({ uuid }) => uuid) ?? [];
+  return fleet.batches[0]?.gpus.map(({ uuid }) => uuid) ?? [];
 }
 
 /** Asks until the signal aborts. @returns the milliseconds of each answer */

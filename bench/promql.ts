@@ -1,9 +1,8 @@
 import { parseArgs } from "node:util";
 import { startPipeline, stopPipeline, urlOf } from "../dev/pipeline-process.ts";
 import { startPostgres } from "../dev/servers/postgres.ts";
-import { openPostgresStore } from "../src/pipeline/store/sql/open-postgres-store.ts";
-import { Settler } from "../src/pipeline/store/sql/settler.ts";
 import { firstMs, fleetOf, stepMs } from "./query/data.ts";
+import { storeSettledFleet } from "./query/store-fleet.ts";
 import { print } from "./support/output.ts";
 import { usageOf } from "./support/process-usage.ts";
 
@@ -29,16 +28,7 @@ const queries: readonly string[] = [
 ];
 
 const postgres = await startPostgres();
-const opened = await openPostgresStore({ url: postgres.url, migrate: true });
-const { batches } = fleetOf(Number(values.gpus), (hours * 3_600_000) / stepMs, 10);
-for (const [index, batch] of batches.entries()) {
-  const place = (at: number) => ({ offset: at, line: at });
-  const source = { sourceId: "bench", from: place(index), to: place(index + 1) };
-  await opened.store.ingest({ messageId: String(index), idempotencyKey: String(index), source, batch });
-}
-await new Settler(opened.client).settle(Infinity);
-await opened.client.query("vacuum analyze");
-await opened.close();
+await storeSettledFleet(postgres.url, fleetOf(Number(values.gpus), (hours * 3_600_000) / stepMs, 10));
 const gateway = startPipeline({ ROLE: "gateway", DATABASE_URL: postgres.url, LOG_LEVEL: "error" });
 const url = await urlOf(gateway);
 const range = `start=${firstMs / 1000}&end=${firstMs / 1000 + hours * 3600}&step=60`;

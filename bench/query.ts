@@ -1,13 +1,12 @@
 import { parseArgs } from "node:util";
 import { startPostgres } from "../dev/servers/postgres.ts";
-import { Settler } from "../src/pipeline/store/sql/settler.ts";
-import { openPostgresStore } from "../src/pipeline/store/sql/open-postgres-store.ts";
 import { startPipeline, stopPipeline } from "../dev/pipeline-process.ts";
 import { startPrometheus } from "./peers/prometheus.ts";
 import { startVictoriaMetrics } from "./peers/victoria-metrics.ts";
-import { type Fleet, fleetOf, jsonLinesOf, openMetricsOf } from "./query/data.ts";
+import { fleetOf, jsonLinesOf, openMetricsOf } from "./query/data.ts";
 import { measureMonth } from "./query/month.ts";
 import { type Question, questionsOf } from "./query/questions.ts";
+import { storeSettledFleet } from "./query/store-fleet.ts";
 import { print } from "./support/output.ts";
 import { median, quantile } from "./support/statistics.ts";
 
@@ -37,18 +36,6 @@ interface AskedSide extends Side {
   readonly path: (run: number) => string;
   /** The milliseconds that each run took. */
   readonly times: number[];
-}
-
-async function storeFleet(url: string, { batches }: Fleet): Promise<void> {
-  const opened = await openPostgresStore({ url, migrate: true });
-  for (const [index, batch] of batches.entries()) {
-    const place = (at: number) => ({ offset: at, line: at });
-    const source = { sourceId: "bench", from: place(index), to: place(index + 1) };
-    await opened.store.ingest({ messageId: String(index), idempotencyKey: String(index), source, batch });
-  }
-  await new Settler(opened.client).settle(Infinity);
-  await opened.client.query("vacuum analyze");
-  await opened.close();
 }
 
 async function ask(url: string): Promise<string> {
@@ -114,7 +101,7 @@ const fleet = fleetOf(gpus, instants, metricsPerRecord);
 const server = await startPostgres();
 const victoria = await startVictoriaMetrics();
 const prometheus = await startPrometheus(openMetricsOf(fleet));
-await storeFleet(server.url, fleet);
+await storeSettledFleet(server.url, fleet);
 for (const lines of jsonLinesOf(fleet)) await victoria.importLines(lines);
 await victoria.flush();
 const gateway = startPipeline({ ROLE: "gateway", DATABASE_URL: server.url });

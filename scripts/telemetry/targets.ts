@@ -1,5 +1,6 @@
 import { answerOf } from "gpu-telemetry-client";
 import { ageText } from "../../src/kit/age-text.ts";
+import { allPages } from "./all-pages.ts";
 import { fixedTable, type FixedColumn } from "./fixed-table.ts";
 import { terminalWidth } from "./narrow-table.ts";
 import { cellOf, type Output } from "./output.ts";
@@ -58,17 +59,10 @@ async function allTargets(output: Output, { state, kind, cluster }: TargetsOptio
     ...(kind === undefined ? {} : { kind: kind as "exporter" }),
     ...(cluster === undefined ? {} : { cluster_id: cluster }),
   };
-  const read = (cursor: { readonly cursor?: string }) => {
+  const { data, as_of: asOf } = await allPages((cursor) => {
     const query = { ...selection, ...cursor, limit: pageTargets };
     return answerOf(output.gateway.GET("/api/v1/targets", { params: { query } }));
-  };
-  let answer = await read({});
-  const data = [...answer.data];
-  const { as_of: asOf } = answer;
-  while (answer.next_cursor !== undefined) {
-    answer = await read({ cursor: answer.next_cursor });
-    data.push(...answer.data);
-  }
+  });
   return { data, asOf };
 }
 

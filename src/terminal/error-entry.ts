@@ -13,10 +13,8 @@ export function errorEntry(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   const entry = pino.stdSerializers.err(error);
   let message = error.message;
-  let { cause } = error;
-  for (let count = 0; count < causesMax && cause instanceof Error; count += 1) {
+  for (const cause of causesOf(error)) {
     if (!message.includes(cause.message.slice(0, beginningLength))) message += `: ${cause.message}`;
-    ({ cause } = cause);
   }
   entry.message = message;
   if (isExpected(error)) {
@@ -30,15 +28,18 @@ export function errorEntry(error: unknown): unknown {
 const expectedNames: ReadonlySet<string> = new Set(["TimeoutError", "AbortError"]);
 
 /** True for an error of the outside world, which its message explains: a command that fails, a file that is missing, a server that is
- *  away. An error that was caused by a mistake of the program is none, whatever it is wrapped in. */
+ *  away. An error is not expected if a mistake of the program caused it, whatever error wraps the mistake. */
 export function isExpected(error: unknown): error is Error {
-  if (!(error instanceof Error) || isMistake(error)) return false;
-  let { cause } = error;
-  for (let count = 0; count < causesMax && cause instanceof Error; count += 1) {
-    if (isMistake(cause)) return false;
-    ({ cause } = cause);
-  }
+  if (!(error instanceof Error) || [error, ...causesOf(error)].some(isMistake)) return false;
   return error instanceof TelemetryError || error instanceof DeadlineExceeded || isOfSystem(error);
+}
+
+/** The errors that led to an error, the nearest first. */
+function causesOf(error: Error): Error[] {
+  const causes: Error[] = [];
+  for (let { cause } = error; causes.length < causesMax && cause instanceof Error; { cause } = cause)
+    causes.push(cause);
+  return causes;
 }
 
 /** Errors of `fetch` are TypeErrors, too, with the system's code. */

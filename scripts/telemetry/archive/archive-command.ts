@@ -1,14 +1,13 @@
 import type { Command } from "commander";
-import { answerOf, type components } from "gpu-telemetry-client";
+import { answerOf } from "gpu-telemetry-client";
 import { s3Form } from "../../../src/pipeline/upkeep/archive/open-files.ts";
 import { defined } from "../../../src/kit/defined.ts";
 import { print, printError } from "../../../src/terminal/print.ts";
+import { allPages } from "../all-pages.ts";
 import { cellOf, type Output } from "../output.ts";
 import { showRows } from "../show-rows.ts";
 import { UsageError } from "../usage-error.ts";
 import { type FileProblem, problemsOf } from "./verify-files.ts";
-
-type ArchivedFile = components["schemas"]["ArchivedFile"];
 
 interface ArchiveOptions {
   readonly cluster?: string;
@@ -43,25 +42,16 @@ export function addArchive(program: Command, output: () => Output, time: string)
 /** As many as the API gives at once. */
 const pageFiles = 10_000;
 
-/** Reads the list in parts. */
-async function allFiles({ gateway }: Output, { cluster, start, end }: ArchiveOptions) {
+function allFiles({ gateway }: Output, { cluster, start, end }: ArchiveOptions) {
   const selection = defined({ cluster_id: cluster, start_time: start, end_time: end });
-  const read = (cursor: { readonly cursor?: string }) => {
+  return allPages((cursor) => {
     const query = { ...selection, ...cursor, limit: pageFiles };
     return answerOf(gateway.GET("/api/v1/archive", { params: { query } }));
-  };
-  const first = await read({});
-  const files: ArchivedFile[] = [...first.data];
-  for (let next = first.next_cursor; next !== undefined;) {
-    const answer = await read({ cursor: next });
-    files.push(...answer.data);
-    next = answer.next_cursor;
-  }
-  return { ...first, files };
+  });
 }
 
 async function listArchive(output: Output, options: ArchiveOptions): Promise<void> {
-  const { files, place, records, bytes, failure, ...waiting } = await allFiles(output, options);
+  const { data: files, place, records, bytes, failure, ...waiting } = await allFiles(output, options);
   if (output.asJson) return print(JSON.stringify(files, null, 2));
   showRows(files, ["hour", "cluster_id", "records", "bytes"], { asJson: false });
   print(
@@ -74,7 +64,7 @@ async function listArchive(output: Output, options: ArchiveOptions): Promise<voi
 
 /** Reads every file. Exits with 1 if one is missing, changed or unreadable. @throws UsageError, GatewayError, GatewayUnreachable */
 async function verifyArchive(output: Output, given: string | undefined, options: ArchiveOptions): Promise<void> {
-  const { files, place: noted } = await allFiles(output, options);
+  const { data: files, place: noted } = await allFiles(output, options);
   const place = given ?? noted;
   if (place === undefined) throw new UsageError("Nothing is archived: collectors write an archive with ARCHIVE_TO");
   const problems: FileProblem[] = await problemsOf(s3Form.test(place) ? place.replace(/\/$/, "") : place, files);

@@ -28,12 +28,22 @@ export function addGpuConditions(conditions: Conditions, selector: GpuSelector, 
 /** Adds the conditions of a selector, except those on namespaces and bounds. */
 export function addAttributeConditions(
   conditions: Conditions,
-  { uuids, parentUuid, clusterId, hostname, gpuId, modelName }: Omit<GpuSelector, "namespace" | "within">,
+  { uuids, parentUuid, ...place }: Omit<GpuSelector, "namespace" | "within">,
   { key, attribute }: Omit<GpuColumns, "hasNamespace" | "isOwn">,
 ): Conditions {
-  return conditions
+  conditions
     .add(`${key} = any(${keysOfUuids})`, uuids && textArray(uuids))
-    .add(`${key} = any(${keysOfPattern})`, parentUuid && migUuidPattern(parentUuid))
+    .add(`${key} = any(${keysOfPattern})`, parentUuid && migUuidPattern(parentUuid));
+  return addPlaceConditions(conditions, place, attribute);
+}
+
+/** Adds the conditions of a selector on attributes. */
+export function addPlaceConditions(
+  conditions: Conditions,
+  { clusterId, hostname, gpuId, modelName }: Pick<GpuSelector, "clusterId" | "hostname" | "gpuId" | "modelName">,
+  attribute: GpuColumns["attribute"],
+): Conditions {
+  return conditions
     .add(`${attribute("cluster_id")} = ?`, clusterId)
     .add(`${attribute("hostname")} = ?`, hostname)
     .add(`${attribute("gpu_id")} = ?`, gpuId)

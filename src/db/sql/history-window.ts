@@ -4,7 +4,7 @@ import { hourMs } from "../../domain/time-range.ts";
 import type { SqlExecutor } from "../client.ts";
 import { textArray } from "./array-literal.ts";
 import { Conditions } from "./conditions.ts";
-import { addAttributeConditions } from "./gpu-conditions.ts";
+import { addAttributeConditions, addPlaceConditions } from "./gpu-conditions.ts";
 import { partStatement } from "./history-part.ts";
 import { OwnRows } from "./own-rows.ts";
 import { epochMs } from "./epoch-ms.ts";
@@ -146,7 +146,7 @@ interface KeysOfBlocks {
 
 /** The GPUs that may be selected: all that a record of the filter can be of, and others. */
 function keysOfBlocks(selector: GpuSelector, conditions: Conditions): KeysOfBlocks {
-  const { uuids, parentUuid, clusterId, hostname, gpuId, modelName, within } = selector;
+  const { uuids, parentUuid, hostname, within } = selector;
   const named = new Conditions(conditions.params);
   if (uuids?.length === 1 && parentUuid === undefined) {
     return { areFew: true, text: `select gpu_key from gpus ${named.add("uuid = ?", uuids[0]).after("where")}` };
@@ -156,11 +156,7 @@ function keysOfBlocks(selector: GpuSelector, conditions: Conditions): KeysOfBloc
     addAttributeConditions(named, names, { key: "gpus.gpu_key", attribute: (column) => column });
     return { areFew: true, text: `select gpu_key from gpus ${named.after("where")}` };
   }
-  named
-    .add("cluster_id = ?", clusterId)
-    .add("hostname = ?", hostname)
-    .add("gpu_id = ?", gpuId)
-    .add("model_name = ?", modelName);
+  addPlaceConditions(named, selector, (column) => column);
   const own = within && new OwnRows(within, conditions);
   if (own?.restrictsPlaces === true) named.addText(own.place("gpu_attributes"));
   if (named.isEmpty) return { areFew: false, text: "true" };

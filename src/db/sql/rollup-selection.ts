@@ -1,35 +1,11 @@
 import type { GpuSelector } from "../../domain/gpu-selector.ts";
-import { migUuidPattern } from "../../domain/mig-instance.ts";
 import { defined } from "../../kit/defined.ts";
 import type { SqlExecutor } from "../client.ts";
-import { numberArray, textArray } from "./array-literal.ts";
+import { numberArray } from "./array-literal.ts";
 import { Conditions } from "./conditions.ts";
 import { addGpuConditions } from "./gpu-conditions.ts";
 import { OwnRows } from "./own-rows.ts";
 import { hasNamespace, occupantsAt } from "./stored-occupants.ts";
-
-/** Reads the keys of the GPUs that may be selected, ascending: those that ever had the attributes. */
-export async function selectCandidates(
-  executor: SqlExecutor,
-  { uuids, parentUuid, clusterId, hostname, gpuId, modelName, within }: GpuSelector,
-): Promise<number[]> {
-  const gpus = new Conditions()
-    .add("g.uuid = any(?::text::text[])", uuids && textArray([...new Set(uuids)]))
-    .add("g.uuid ~ ?", parentUuid && migUuidPattern(parentUuid));
-  const had = new Conditions(gpus.params)
-    .add("a.cluster_id = ?", clusterId)
-    .add("a.hostname = ?", hostname)
-    .add("a.gpu_id = ?", gpuId)
-    .add("a.model_name = ?", modelName);
-  if (within?.clusters !== undefined || within?.hosts !== undefined) {
-    had.addText(new OwnRows(within, gpus).place("a"));
-  }
-  if (!had.isEmpty) {
-    gpus.addText(`exists (select from gpu_attributes a where a.gpu_key = g.gpu_key ${had.after("and")})`);
-  }
-  const text = `select g.gpu_key::float8 as "gpuKey" from gpus g ${gpus.after("where")} order by g.gpu_key`;
-  return (await executor.query<{ gpuKey: number }>(text, gpus.params)).map(({ gpuKey }) => gpuKey);
-}
 
 /** GPUs and the beginnings of buckets; columns of the same length. */
 interface Buckets {

@@ -1,20 +1,16 @@
 import type { GpuSelector } from "../../domain/gpu-selector.ts";
 import type { SqlExecutor } from "../client.ts";
 import { Conditions } from "./conditions.ts";
-import { addAttributeConditions } from "./gpu-conditions.ts";
+import { addAttributeConditions, addPlaceConditions } from "./gpu-conditions.ts";
 import { OwnRows } from "./own-rows.ts";
 
 /** Reads the keys of all GPUs that a record of a selector can be of, and maybe those of others, ascending. */
 export async function selectKeysOf(executor: SqlExecutor, selector: GpuSelector): Promise<number[]> {
-  const { uuids, parentUuid, clusterId, hostname, gpuId, modelName, within } = selector;
+  const { uuids, parentUuid, within } = selector;
   const conditions = new Conditions();
   const named = { ...(uuids && { uuids }), ...(parentUuid !== undefined && { parentUuid }) };
   addAttributeConditions(conditions, named, { key: "g.gpu_key", attribute: (column) => column });
-  const had = new Conditions(conditions.params)
-    .add("a.cluster_id = ?", clusterId)
-    .add("a.hostname = ?", hostname)
-    .add("a.gpu_id = ?", gpuId)
-    .add("a.model_name = ?", modelName);
+  const had = addPlaceConditions(new Conditions(conditions.params), selector, (column) => `a.${column}`);
   const own = within && new OwnRows(within, conditions);
   if (own?.restrictsPlaces === true) had.addText(own.place("a"));
   if (!had.isEmpty) {

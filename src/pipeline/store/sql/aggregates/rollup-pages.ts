@@ -1,6 +1,7 @@
 import type { SqlExecutor } from "../../../../db/client.ts";
 import { selectRollupExtent } from "../../../../db/sql/rollup-hours.ts";
-import { dependsOnTime, selectCandidates, selectedBuckets } from "../../../../db/sql/rollup-selection.ts";
+import { dependsOnTime, selectedBuckets } from "../../../../db/sql/rollup-selection.ts";
+import { selectKeysOf } from "../../../../db/sql/selected-keys.ts";
 import { selectOwnSpans } from "../../../../db/sql/select-spans.ts";
 import type { GpuBounds } from "../../../../domain/gpu-bounds.ts";
 import { metricNames } from "../../../../domain/metrics.ts";
@@ -40,7 +41,7 @@ export async function rollupPage(
   resolution: RollupResolution,
 ): Promise<HistoryPage<RollupRow>> {
   const { gpus, cursor, limit, isForward = false } = filter;
-  const gpuKeys = await selectCandidates(executor, gpus);
+  const gpuKeys = await selectKeysOf(executor, gpus);
   const reader = await RollupReader.open(executor, { gpuKeys, within: gpus.within, resolution });
   const found: Place[] = [];
   const isPast = ({ timeMs, gpuKey }: Place): boolean =>
@@ -66,7 +67,7 @@ export async function rollupsOfEachGpu(
   { uuids, within: bounds, range, limit }: EachGpuFilter,
   resolution: RollupResolution,
 ): Promise<RollupRow[]> {
-  const gpuKeys = await selectCandidates(executor, { uuids, ...(bounds && { within: bounds }) });
+  const gpuKeys = await selectKeysOf(executor, { uuids, ...(bounds && { within: bounds }) });
   const reader = await RollupReader.open(executor, { gpuKeys, within: bounds, resolution });
   const found = new Map<number, Place[]>(gpuKeys.map((gpuKey) => [gpuKey, []]));
   for await (const places of reader.places(range, false, limit * gpuKeys.length)) {

@@ -1,5 +1,4 @@
 import type { SqlExecutor } from "../../../../db/client.ts";
-import { selectExtent } from "../../../../db/sql/history-columns.ts";
 import { matchingPlaces, restrictsPlaces } from "../../../../db/sql/matching-places.ts";
 import { type Places, selectPlaces } from "../../../../db/sql/select-places.ts";
 import { selectKeysOf } from "../../../../db/sql/selected-keys.ts";
@@ -9,7 +8,7 @@ import type { ColumnsFilter, ColumnsPage, StoredColumns } from "../../../../doma
 import { dayMs, type TimeRange } from "../../../../domain/time-range.ts";
 import type { HistoryPart } from "./history-part.ts";
 import { firstFrom } from "./shared-times.ts";
-import { firstSlice, historySlice, type SliceStart } from "./history-parts.ts";
+import { firstSlice, historySlice, type SliceStart, withinHistory } from "./history-parts.ts";
 
 /** Records of a part throughout which its GPU has the same attributes and workloads. */
 interface PlacedRun {
@@ -38,10 +37,10 @@ export async function readColumnsPage(executor: SqlExecutor, filter: ColumnsFilt
 }
 
 /** A longer range may have no records for the most part. */
-async function startOf(executor: SqlExecutor, { fromMs, toMs }: TimeRange): Promise<SliceStart | undefined> {
-  if (toMs - fromMs <= dayMs) return firstSlice({ fromMs, toMs });
-  const extent = await selectExtent(executor);
-  return extent && firstSlice({ fromMs: Math.max(fromMs, extent.fromMs), toMs: Math.min(toMs, extent.toMs) });
+async function startOf(executor: SqlExecutor, range: TimeRange): Promise<SliceStart | undefined> {
+  if (range.toMs - range.fromMs <= dayMs) return firstSlice(range);
+  const filled = await withinHistory(executor, range);
+  return filled && firstSlice(filled);
 }
 
 async function columnsOf(

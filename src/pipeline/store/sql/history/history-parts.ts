@@ -90,6 +90,14 @@ export function firstSlice(range: TimeRange): SliceStart {
 
 async function finiteRange(executor: SqlExecutor, { fromMs, toMs }: TimeRange): Promise<TimeRange | undefined> {
   if (Number.isFinite(fromMs) && Number.isFinite(toMs)) return { fromMs, toMs };
+  return withinHistory(executor, { fromMs, toMs });
+}
+
+/** The part of a range in which there is history; undefined if there is none at all. */
+export async function withinHistory(
+  executor: SqlExecutor,
+  { fromMs, toMs }: TimeRange,
+): Promise<TimeRange | undefined> {
   const extent = await selectExtent(executor);
   return extent && { fromMs: Math.max(fromMs, extent.fromMs), toMs: Math.min(toMs, extent.toMs) };
 }
