@@ -8,12 +8,13 @@ interface Asked {
 }
 
 /** A part of a list that is made again for each answer, and lines that say which part it is and how to go on.
- *  @throws WrongArgument if the cursor is none of such a list */
+ *  @throws WrongArgument if no answer gives such a cursor */
 export function partOf<Element>(
   list: readonly Element[],
   { limit, cursor = "0" }: Asked,
 ): { readonly part: readonly Element[]; readonly more: readonly string[] } {
-  if (!/^\d{1,9}$/.test(cursor)) throw new WrongArgument("The cursor is none that an answer to these arguments gave");
+  if (!/^\d{1,9}$/.test(cursor))
+    throw new WrongArgument("The cursor is not one that an answer to these arguments gave");
   const begin = Number(cursor);
   const part = list.slice(begin, begin + limit);
   const end = begin + part.length;

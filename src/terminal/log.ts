@@ -12,7 +12,7 @@ export const logSerializers = { err: errorEntry };
 /** The process's log on standard output: readable text on a terminal, one JSON object per line
  *  elsewhere, with the level as a word, so that `grep -i error` finds errors. Entries within a recorded trace have its ids. Characters that deceive or control a terminal are
  *  escaped; in JSON, this does not change the values. What makes text of the entries is loaded only for a terminal.
- *  @param barLine keeps the bar below the entries; absent: there is none */
+ *  @param barLine keeps the bar below the entries; absent: there is no bar */
 export async function makeLog(level: string, isTerminal: boolean, barLine?: BarLine): Promise<Logger> {
   if (!isTerminal) {
     const formatters = { level: (label: string) => ({ level: label }) };

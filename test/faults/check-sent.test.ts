@@ -14,7 +14,7 @@ test("a subscriber may come late, and get a record twice", () => {
   expect(check(record(2), record(3), record(3), record(4))).toEqual([]);
 });
 
-test("a record that a subscriber was not sent is a violation, unless it was told of the gap before the next record", () => {
+test("a record that was not sent to a subscriber is a violation, unless the subscriber was told of the gap before the next record", () => {
   const missed = `I12: a, ${uuid}: it was not sent the record of 1970-01-01T00:00:02.000Z, and was told of no gap`;
   expect(check(record(1), record(3), record(4))).toEqual([missed]);
   expect(check(record(1), record(3), "gap", record(4))).toEqual([missed]);

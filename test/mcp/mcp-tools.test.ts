@@ -153,7 +153,7 @@ test("who_holds_gpus says how many there are, and goes on with a cursor, now and
     [`At ${at}, 1 device; 1 were looked at, of 3 that had records in that hour`],
   ]);
   expect(then[1]).toEndWith("\nhost-b GPU-host-b-0: held by job 4711, user ada");
-  expect(await refusalOf("who_holds_gpus", { cursor: "next" })).toStartWith("The cursor is none that an answer");
+  expect(await refusalOf("who_holds_gpus", { cursor: "next" })).toStartWith("The cursor is not one that an answer");
 });
 
 test("fleet_overview and list_metrics go on with a cursor", async () => {
