@@ -52,6 +52,11 @@ export async function countsOf({ gateway, prometheus }: Answering, endsMs: numbe
   return { differing, changes, afterEnd };
 }
 
+/** True if two have counted the same, something has changed meanwhile, and nothing is counted after the end. */
+export function areAlike({ differing, changes, afterEnd }: LiveCounts): boolean {
+  return differing.length === 0 && changes > 0 && afterEnd === 0;
+}
+
 /** Sums of doubles differ by the order in which they are added. */
 function isEqual(a: number | undefined, b: number | undefined): boolean {
   return a === b || (a !== undefined && b !== undefined && Math.abs(a - b) <= 1e-9 * Math.abs(b));
