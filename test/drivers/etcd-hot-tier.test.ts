@@ -149,6 +149,7 @@ describe("in etcd", () => {
   });
 
   test("a follower is told which records of other batches a flush has coalesced", async () => {
+    await emptyEtcd();
     const hotTier = openTier();
     const arrived: NewestRecord[] = [];
     const unfollow = hotTier.follow({
