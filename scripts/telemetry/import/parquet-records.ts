@@ -12,7 +12,7 @@ const required = ["timestamp", "uuid", "gpu_id", "hostname"];
 /** Objects and lists, as JSON. */
 const jsonColumns: ReadonlySet<string> = new Set(["custom", "occupants", "properties", "rollup"]);
 
-/** Reads the records of a Parquet file that `telemetry export` or the archive has written, a group of rows at a time.
+/** Reads the records of a Parquet file that `telemetry export` or the archive has written, some hundred at a time.
  *  @param name what the file is called in messages
  *  @throws UsageError if it is no such file */
 export async function* parquetRecords(
@@ -20,12 +20,12 @@ export async function* parquetRecords(
   name: string,
 ): AsyncGenerator<readonly PushableRecord[], void> {
   await refuseOtherFormats(file, name);
-  const { columns, groups } = await readable(name, () => openParquetRows(file));
+  const { columns, parts } = await readable(name, () => openParquetRows(file));
   const missing = required.filter((column) => !columns.includes(column));
   if (missing.length > 0) {
     throw new UsageError(`${name} has no records of GPUs: it lacks the columns ${missing.join(", ")}`);
   }
-  const reading = groups();
+  const reading = parts();
   for (;;) {
     const next = await readable(name, () => reading.next());
     if (next.done === true) return;

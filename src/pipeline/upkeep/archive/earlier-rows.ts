@@ -18,14 +18,14 @@ export function byKey(a: RecordKey, b: RecordKey): number {
 
 /** The rows of the file that an hour has had before, in their order: the store may have deleted their records. */
 export class EarlierRows {
-  private group: readonly ParquetRow[] = [];
+  private part: readonly ParquetRow[] = [];
   private at = 0;
   private head: EarlierRow | undefined;
 
-  private constructor(private readonly groups: AsyncGenerator<readonly ParquetRow[], void>) {}
+  private constructor(private readonly parts: AsyncGenerator<readonly ParquetRow[], void>) {}
 
-  static async open(groups: AsyncGenerator<readonly ParquetRow[], void>): Promise<EarlierRows> {
-    const rows = new EarlierRows(groups);
+  static async open(parts: AsyncGenerator<readonly ParquetRow[], void>): Promise<EarlierRows> {
+    const rows = new EarlierRows(parts);
     await rows.advance();
     return rows;
   }
@@ -48,16 +48,16 @@ export class EarlierRows {
 
   /** Ends the reading. */
   async close(): Promise<void> {
-    await this.groups.return();
+    await this.parts.return();
   }
 
   private async advance(): Promise<void> {
-    while (this.at >= this.group.length) {
-      const next = await this.groups.next();
+    while (this.at >= this.part.length) {
+      const next = await this.parts.next();
       if (next.done === true) return void (this.head = undefined);
-      [this.group, this.at] = [next.value, 0];
+      [this.part, this.at] = [next.value, 0];
     }
-    this.head = earlierRow(this.group[this.at] as ParquetRow);
+    this.head = earlierRow(this.part[this.at] as ParquetRow);
     this.at += 1;
   }
 }
@@ -66,7 +66,6 @@ export class EarlierRows {
 function earlierRow(row: ParquetRow): EarlierRow {
   const written: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(row)) {
-    if (value === null || value === undefined) continue;
     written[name] = value instanceof Date ? value.toISOString() : value;
   }
   return { uuid: String(row["uuid"]), timeMs: Date.parse(String(written["timestamp"])), row: written };

@@ -64,10 +64,10 @@ class HourFiles {
   async continueFrom({ clusterId, path }: ExistingFile): Promise<void> {
     const { files } = this.options;
     if ((await files.sizeOf(path)) === undefined) return;
-    const { groups } = await openParquetRows(await files.open(path)).catch((cause: unknown) => {
+    const { parts } = await openParquetRows(await files.open(path)).catch((cause: unknown) => {
       throw new Error(`${path} in ${files.description} cannot be read, and is not replaced; move it away`, { cause });
     });
-    this.earlier.set(clusterId, await EarlierRows.open(groups()));
+    this.earlier.set(clusterId, await EarlierRows.open(parts()));
   }
 
   async add(record: StoredRecord): Promise<void> {
