@@ -11,7 +11,7 @@ import { openArchiveFiles, s3Form } from "../pipeline/upkeep/archive/open-files.
 import { ArchiveUpkeep } from "../pipeline/upkeep/archive-upkeep.ts";
 import { recordColumns } from "../routes/http/formats/columns.ts";
 import { parquetColumns } from "../routes/http/formats/parquet-columns.ts";
-import { telemetryRecordSchema, toApiRecord } from "../routes/schemas/telemetry-record.ts";
+import { exportedRecordSchema, toExportedRecord } from "../routes/schemas/exported-record.ts";
 import type { SharedParts } from "./shared-parts.ts";
 
 /** The service that writes the archive; none without ARCHIVE_TO. */
@@ -46,24 +46,12 @@ function archiveFilesOf(config: Config): ArchiveFiles | undefined {
   return openArchiveFiles(s3Form.test(place) ? place : resolve(place), access);
 }
 
-/** The columns of exports, and the labels of the GPU, so that what is read back is the same. */
-const columns = parquetColumns(
-  [
-    ...recordColumns(undefined, { hasMigInstances: true, hasSharedDevices: true }).filter((name) => name !== "rollup"),
-    ...["driver_version", "properties"],
-  ],
-  telemetryRecordSchema,
-  [],
-);
+const allKinds = { hasMigInstances: true, hasSharedDevices: true };
+const columns = parquetColumns(recordColumns(exportedRecordSchema, undefined, allKinds), exportedRecordSchema, []);
 
-/** The format of the archive's files: that of exports. */
+/** The format of the archive's files: that of exports, with all columns. */
 export const archiveFormat: ArchiveFormat = {
-  rowOf: (record) => {
-    const { driverVersion, properties } = record.gpu;
-    const row = toApiRecord(record);
-    if (driverVersion !== "") row["driver_version"] = driverVersion;
-    return Object.keys(properties).length === 0 ? row : { ...row, properties };
-  },
+  rowOf: toExportedRecord,
   begin: async () => {
     const { ParquetFile } = await import("../routes/http/formats/parquet-file.ts");
     return new ParquetFile(columns);

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parquetWriteBuffer } from "hyparquet-writer";
+import { allTime } from "../../src/domain/time-range.ts";
 import { openArchiveFiles } from "../../src/pipeline/upkeep/archive/open-files.ts";
 import { parquetRecords, recordOf } from "../../scripts/telemetry/import/parquet-records.ts";
 import { everything } from "../archive/archived-fleet.ts";
@@ -28,6 +29,10 @@ afterAll(async () => {
 /** What is asked of both. */
 const paths = ["/api/v1/telemetry?start_time=2000-01-01T00:00:00Z&limit=10000", "/api/v1/telemetry/latest"];
 
+/** All records of a store, with the labels of their GPUs, which answers about records do not have. */
+const storedRecords = async ({ stored }: CollectingGateway) =>
+  (await stored.queries.history.records({ gpus: {}, range: allTime, limit: 10_000 })).elements;
+
 test("an exported file that is imported into an empty store answers the same, once more, too", async () => {
   const exported = await runTelemetry(source.port, ["export", "--parquet", file]);
   expect(exported).toMatchObject({ status: 0, errors: "" });
@@ -40,6 +45,7 @@ test("an exported file that is imported into an empty store answers the same, on
     expect(found).toEqual(expected);
     answers.push(expected);
   }
+  expect(await storedRecords(target)).toEqual(await storedRecords(source));
   const again = await runTelemetry(target.port, ["import", folder, "--json"]);
   expect(JSON.parse(again.text)).toEqual({ files: 1, failed: 0, records: 12, rejected: 0, unread: [] });
   const reread = gatewayOver(target.stored);

@@ -3,30 +3,25 @@ import { metricNames } from "../../src/domain/metrics.ts";
 /** How a column's values are compared: numbers and times bit by bit, texts byte by byte, JSON by what it says. */
 export type Kind = "number" | "time" | "text" | "json";
 
-/** A column that the archive must have. */
+/** A column of records. */
 export interface Column {
   readonly name: string;
   readonly kind: Kind;
-  /** True if an export does not have it. */
-  readonly isLabel?: boolean;
 }
 
 const text = (name: string): Column => ({ name, kind: "text" });
 
-/** All columns of a record in the archive. */
+/** All columns of a record in the archive, which has each of them; an export has those with values. */
 export const columns: readonly Column[] = [
   { name: "timestamp", kind: "time" },
   ...["uuid", "gpu_id", "device", "model_name", "hostname", "cluster_id", "container", "pod", "namespace"].map(text),
   ...["parent_uuid", "mig_instance_id", "mig_profile"].map(text),
-  { ...text("driver_version"), isLabel: true },
-  { name: "properties", kind: "json", isLabel: true },
+  text("driver_version"),
+  { name: "properties", kind: "json" },
   { name: "custom", kind: "json" },
   { name: "occupants", kind: "json" },
   ...metricNames.map((name): Column => ({ name, kind: "number" })),
 ];
-
-/** The columns of an export. */
-export const exportedColumns = columns.filter(({ isLabel }) => isLabel !== true);
 
 /** A SHA-256 of all values of each column, by its name, and how many records there are. */
 export interface Digests {

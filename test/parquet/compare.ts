@@ -1,5 +1,5 @@
 import { hourMs } from "../../src/domain/time-range.ts";
-import { type Column, columns, differencesOf, type Digests, digestsOf, exportedColumns } from "./columns.ts";
+import { columns, differencesOf, type Digests, digestsOf } from "./columns.ts";
 import { type DuckDb, literal } from "./duckdb.ts";
 import type { Part } from "./fleet.ts";
 import type { Pandas, PandasTask } from "./pandas.ts";
@@ -33,7 +33,7 @@ const nameOf = ({ hour, clusterId }: Part): string => `${new Date(hour).toISOStr
 /** Compares every value of an archive with the store's. @returns what differs */
 export async function compareArchive(folder: string, stored: readonly Digests[], readers: Readers): Promise<string[]> {
   const table = `read_parquet(${literal(`${folder}/**/*.parquet`)}, hive_partitioning = true)`;
-  const differences = await differentTypes(readers.duckdb, `select * from ${table}`, columns);
+  const differences = await differentTypes(readers.duckdb, `select * from ${table}`);
   // conditions of both readers need the types
   if (differences.length > 0) return differences;
   const wrong = `select count(*)::double as n from ${table} where cluster <> cluster_id
@@ -61,10 +61,10 @@ export async function compareExport(folder: string, stored: readonly Digests[], 
   for (const [at, part] of readers.parts.entries()) {
     const path = exportedFile(folder, part.hour);
     const query = `select * from read_parquet(${literal(path)}) where cluster_id = ${literal(part.clusterId)}`;
-    const task = { path, filters: [["cluster_id", "=", part.clusterId] as const], columns: exportedColumns };
+    const task = { path, filters: [["cluster_id", "=", part.clusterId] as const], columns };
     const expected = stored[at] as Digests;
     differences.push(...(await differencesIn({ name: `export ${nameOf(part)}`, expected, query, task }, readers)));
-    differences.push(...(await differentTypes(readers.duckdb, query, exportedColumns)));
+    differences.push(...(await differentTypes(readers.duckdb, query, true)));
   }
   return differences;
 }
@@ -84,11 +84,12 @@ async function differencesIn({ name, expected, query, task }: Question, readers:
   return [...inDuckDb, ...inPandas, ...ofTypes];
 }
 
-async function differentTypes(duckdb: DuckDb, query: string, of: readonly Column[]): Promise<string[]> {
+/** @param mayLack true if columns without values may be absent */
+async function differentTypes(duckdb: DuckDb, query: string, mayLack = false): Promise<string[]> {
   const types = await duckdb.typesOf(query);
-  return of.flatMap(({ name, kind }) => {
+  return columns.flatMap(({ name, kind }) => {
     const type = types.get(name);
-    if (type === duckDbTypes[kind] || (type === undefined && of === exportedColumns)) return [];
+    if (type === duckDbTypes[kind] || (type === undefined && mayLack)) return [];
     return [`DuckDB: the type of ${name} is ${type ?? "absent"}, not ${duckDbTypes[kind]}`];
   });
 }

@@ -4,7 +4,7 @@ import { rowsOfGroup } from "../../src/routes/http/formats/parquet-file.ts";
 import { rowAnswer } from "../../src/routes/http/formats/row-answer.ts";
 import { telemetryRecordSchema } from "../../src/routes/schemas/telemetry-record.ts";
 import { readParquet } from "../support/parquet.ts";
-import { firstSecondMs, gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
+import { firstSecondMs, gatewayOver, gpuOf, openFleetStore, type TestGateway } from "./gateway.ts";
 
 setDefaultTimeout(60_000);
 
@@ -49,9 +49,8 @@ function withoutId(row: Row): Row {
 
 test("every list is a Parquet file with the values of its JSON", async () => {
   for (const path of [
-    ...["/api/v1/gpus", "/api/v1/hosts", "/api/v1/clusters", "/api/v1/metrics", "/api/v1/telemetry"],
-    ...["/api/v1/telemetry?limit=3&order=desc", "/api/v1/telemetry/latest", "/api/v1/gpus/GPU-host-a-0/telemetry"],
-    ...["/api/v1/telemetry?resolution=1m&limit=100", "/api/v1/quarantine", "/api/v1/faults"],
+    ...["/api/v1/gpus", "/api/v1/hosts", "/api/v1/clusters", "/api/v1/metrics", "/api/v1/quarantine"],
+    ...["/api/v1/telemetry?resolution=1m&limit=100", "/api/v1/telemetry?resolution=1h", "/api/v1/faults"],
     "/api/v1/usage?start_time=2025-07-18T20:00:00Z&end_time=2025-07-18T21:00:00Z",
   ]) {
     const { rows, metadata } = await fileOf(gateway, path);
@@ -59,6 +58,44 @@ test("every list is a Parquet file with the values of its JSON", async () => {
     expect([path, rows.map(asJson)]).toEqual([path, expected]);
     expect([path, Number(metadata.num_rows)]).toEqual([path, expected.length]);
   }
+});
+
+/** The columns of records that only Parquet has. */
+const labels = ["driver_version", "properties"];
+
+test("records in Parquet have the values of their JSON, and the labels of their GPUs as well", async () => {
+  const gpus = await dataOf(gateway, "/api/v1/gpus");
+  const labelsOf = new Map(
+    gpus.map((gpu) => [gpu["uuid"], Object.fromEntries(Object.entries(gpu).filter(([name]) => labels.includes(name)))]),
+  );
+  expect([labelsOf.get("GPU-host-a-0"), labelsOf.get("GPU-host-a-1")]).toEqual([
+    { driver_version: "535.129.03", properties: { job: "dcgm" } },
+    {},
+  ]);
+  for (const path of [
+    ...["/api/v1/telemetry", "/api/v1/telemetry?limit=3&order=desc", "/api/v1/telemetry?metrics=temperature"],
+    ...["/api/v1/telemetry/latest", "/api/v1/gpus/GPU-host-a-0/telemetry"],
+  ]) {
+    const { rows } = await fileOf(gateway, path);
+    const expected = (await dataOf(gateway, path)).map((row) => ({ ...withoutId(row), ...labelsOf.get(row["uuid"]) }));
+    expect([path, rows.map(asJson)]).toEqual([path, expected]);
+  }
+});
+
+test("records have the labels that their GPU had at their instant", async () => {
+  const labelled = (timeMs: number, driverVersion: string, properties: Readonly<Record<string, string>>) => {
+    return { gpu: gpuOf("alpha", "host-a", 0, { driverVersion, properties }), timeMs, values: { temperature: 40 } };
+  };
+  const updated = await openFleetStore([
+    labelled(firstSecondMs, "550.54.15", { rack: "12", note: 'a, "b"' }),
+    labelled(firstSecondMs + 1000, "570.86.10", { rack: "13", note: "-" }),
+  ]);
+  const { rows } = await fileOf(gatewayOver(updated), "/api/v1/telemetry");
+  await updated.close();
+  expect(rows.map((row) => labels.map((name) => row[name]))).toEqual([
+    ["550.54.15", '{"note":"a, \\"b\\"","rack":"12"}'],
+    ["570.86.10", '{"note":"-","rack":"13"}'],
+  ]);
 });
 
 test("times are instants in UTC, metrics doubles, counts whole numbers, names texts with a dictionary", async () => {

@@ -18,9 +18,10 @@ import { type Status, statusOf } from "../schemas/activity.ts";
 import { type FleetGpu, gpuSchema, toApiGpu } from "../schemas/gpu.ts";
 import { selectorOf } from "../schemas/gpu-selector.ts";
 import { hostSchema, newestByCluster, toApiHosts } from "../schemas/hierarchy.ts";
-import { telemetryRecordSchema, toApiRecord } from "../schemas/telemetry-record.ts";
+import { toApiRecord } from "../schemas/telemetry-record.ts";
 import type { latestQuery } from "./history-request.ts";
 import { narrowed } from "./narrowed.ts";
+import { recordForm } from "./record-form.ts";
 
 type ListValues = Partial<ValuesOf<typeof gpuListQuery>>;
 type LatestValues = Partial<ValuesOf<typeof latestQuery>> & { readonly limit: number };
@@ -117,8 +118,8 @@ export class FleetAnswers {
     if (format === "json") return this.answer(request, () => this.latestList(query), isRelative(query));
     const { metrics: choice } = query;
     const { elements, ...page } = this.latestPage(query);
-    const rows = elements.map((record) => toApiRecord(narrowed(record, choice)));
-    const schema = telemetryRecordSchema;
+    const { schema, shown } = recordForm(format);
+    const rows = elements.map((record) => shown(narrowed(record, choice)));
     const columns = filledColumns(schema, rows, choice?.names);
     return rowAnswer({ request, format, columns, schema, parts: inParts(rows), paging: pagingOf(page) });
   }

@@ -9,9 +9,12 @@ import { formatOf } from "../http/formats/negotiate.ts";
 import { rowAnswer } from "../http/formats/row-answer.ts";
 import { headOf } from "../http/formats/head-of.ts";
 import { encodeCursor } from "../http/parameters/cursor.ts";
-import { telemetryRecordSchema, toApiRecord, toApiRollup } from "../schemas/telemetry-record.ts";
+import { toApiRecord, toApiRollup } from "../schemas/telemetry-record.ts";
 import { type HistoryRequest, historyRequestOf, type HistoryValues } from "./history-request.ts";
 import { narrowed } from "./narrowed.ts";
+import { recordForm } from "./record-form.ts";
+
+type ShownRecord = ReturnType<typeof recordForm>["shown"];
 
 interface HistoryAnswer {
   readonly success: true;
@@ -39,19 +42,19 @@ export class HistoryAnswers {
     if (request.method === "HEAD") return headOf(request, format);
     if (format === "json") return this.part(requested);
     const names = requested.metrics?.names;
+    const { schema, shown } = recordForm(requested.resolution === "raw" ? format : "json");
     if (requested.isUnlimited) {
-      const whole = new WholeRange((records) => this.read(requested, records), requested);
+      const whole = new WholeRange((records) => this.read(requested, records, shown), requested);
       // before the rows, which may use up what the client may read
       const kinds = format === "ndjson" ? noKinds : await this.queries.deviceKinds();
       const columns = () =>
         whole.onlyRows === undefined
-          ? recordColumns(names, kinds)
-          : filledColumns(telemetryRecordSchema, whole.onlyRows, names);
-      return rowAnswer({ request, format, columns, schema: telemetryRecordSchema, parts: whole.parts() });
+          ? recordColumns(schema, names, kinds)
+          : filledColumns(schema, whole.onlyRows, names);
+      return rowAnswer({ request, format, columns, schema, parts: whole.parts() });
     }
-    const { data, next_cursor } = await this.part(requested);
-    const columns = filledColumns(telemetryRecordSchema, data, names);
-    const rows = { columns, schema: telemetryRecordSchema, parts: inOnePart(data) };
+    const { data, next_cursor } = await this.part(requested, shown);
+    const rows = { columns: filledColumns(schema, data, names), schema, parts: inOnePart(data) };
     return rowAnswer({ request, format, ...rows, paging: { next_cursor } });
   }
 
@@ -61,8 +64,8 @@ export class HistoryAnswers {
     return this.part(historyRequestOf(values, gpus, this.clock.nowMs()));
   }
 
-  private async part(requested: HistoryRequest): Promise<HistoryAnswer> {
-    const { elements, next } = await this.read(requested, requested.records);
+  private async part(requested: HistoryRequest, shown: ShownRecord = toApiRecord): Promise<HistoryAnswer> {
+    const { elements, next } = await this.read(requested, requested.records, shown);
     if (requested.isNewestFirst) elements.reverse();
     const next_cursor = next && encodeCursor([next.timeMs, next.gpuKey]);
     return {
@@ -74,10 +77,10 @@ export class HistoryAnswers {
     };
   }
 
-  private async read({ resolution, metrics }: HistoryRequest, records: RecordFilter) {
+  private async read({ resolution, metrics }: HistoryRequest, records: RecordFilter, shown: ShownRecord) {
     if (resolution === "raw") {
       const { elements, next } = await this.queries.records(records);
-      return { elements: elements.map((record) => toApiRecord(narrowed(record, metrics))), next };
+      return { elements: elements.map((record) => shown(narrowed(record, metrics))), next };
     }
     const { elements, next } = await this.queries.rollups(records, resolution);
     return { elements: elements.map((rollup) => toApiRollup(narrowed(rollup, metrics))), next };

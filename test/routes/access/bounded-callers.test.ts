@@ -79,7 +79,7 @@ describe.each(cases)("a caller with a selector for %s", (_, within) => {
     for (const path of paths) {
       expect(withoutExpected(await sent(bounded, path))).toEqual(withoutExpected(await sent(alone, path)));
     }
-    for (const accept of ["text/csv", "application/x-ndjson"]) {
+    for (const accept of ["text/csv", "application/x-ndjson", "application/vnd.apache.parquet"]) {
       const path = "/api/v1/telemetry?limit=50";
       expect(await sent(bounded, path, { accept })).toEqual(await sent(alone, path, { accept }));
     }

@@ -4,7 +4,6 @@ import type { DeviceKinds } from "../../../domain/query.ts";
 import { migCounts } from "../../schemas/hierarchy.ts";
 import { migFields } from "../../schemas/mig-fields.ts";
 import { occupantsField } from "../../schemas/occupants.ts";
-import { telemetryRecordSchema } from "../../schemas/telemetry-record.ts";
 
 const catalogue: ReadonlySet<string> = new Set(metricNames);
 const migNames: ReadonlySet<string> = new Set([...Object.keys(migFields), ...Object.keys(migCounts)]);
@@ -23,10 +22,15 @@ export function filledColumns(schema: TObject, rows: readonly Row[], asked: read
 }
 
 /** The columns of records that are not known yet, in the order of their schema's fields.
+ *  @param schema of a record, or of a record as Parquet has it
  *  @param names the metrics that the request names; undefined for all
  *  @param kinds the devices that the records may be of: only then is there a column for what these have */
-export function recordColumns(names: readonly string[] | undefined, kinds: DeviceKinds): readonly string[] {
-  const columns = columnsFor(fieldsOf(telemetryRecordSchema), kinds);
+export function recordColumns(
+  schema: TObject,
+  names: readonly string[] | undefined,
+  kinds: DeviceKinds,
+): readonly string[] {
+  const columns = columnsFor(fieldsOf(schema), kinds);
   return names === undefined ? columns : columns.filter((name) => !catalogue.has(name) || names.includes(name));
 }
 
