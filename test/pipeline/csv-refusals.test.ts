@@ -32,6 +32,21 @@ const examples: Readonly<Record<string, readonly (string | Uint8Array)[]>> = {
     "#Date, Time, gpu, pwr\n20260105, 12:00:00, 0, 98\n",
     "# gpu         pid  type    sm   mem\n",
   ],
+  "what `dcgmi dmon` prints": [
+    "#Entity   GPUTL   MCUTL   POWER   TMPTR\nID                        W       C\nGPU 0     85      30      310.5   66\n",
+    "# Entity  TMPTR\n      Id\n    GPU 0    66\n",
+  ],
+  "a table with a frame, of psql or mysql": [
+    "+---------------------+-------+\n| timestamp           | uuid  |\n+---------------------+-------+\n",
+    "-[ RECORD 1 ]-------------\ntimestamp | 2026-11-29 01:00:00+00\n",
+    "*************************** 1. row ***************************\ntimestamp: 2026-11-29 01:00:00\n",
+  ],
+  "time series of Grafana": [
+    '"Time","{Hostname=""n3"", UUID=""GPU-1"", gpu=""0""}","{Hostname=""n3"", UUID=""GPU-2"", gpu=""1""}"\n',
+    'sep=;\r\n"Time";"DCGM_FI_DEV_GPU_TEMP{Hostname=""n3"", UUID=""GPU-1"", gpu=""0""}"\r\n',
+    "Time,Value {UUID=GPU-1},Value {UUID=GPU-2}\n",
+  ],
+  "a table of several queries of Grafana": ['"Time","Hostname","UUID","gpu","Value #A","Value #B"\n'],
   "another delimiter in the line `sep=`": ["sep=:\ntimestamp:gpu_id:uuid\n", "\u{FEFF}sep=:\r\na:b\n"],
   "the table, list or log of nvidia-smi": [
     `Sat Nov 28 09:00:00 2026       \n+${"-".repeat(89)}+\n| NVIDIA-SMI 550.54.15              Driver Version: 550.54.15\n`,

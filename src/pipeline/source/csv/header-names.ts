@@ -1,3 +1,4 @@
+import { quoted } from "../../../domain/cut-text.ts";
 import type { Spelling } from "../../../domain/dialects/spelling.ts";
 import { scaleOfUnit } from "../../../domain/dialects/units.ts";
 import { metrics } from "../../../domain/metrics.ts";
@@ -9,6 +10,8 @@ const otherNames: readonly (readonly [written: RegExp, ours: string])[] = [
   [/^__name__$|^_field$/, "metric_name"],
   [/^_value$|^Value(?: #\w+)?$/, "value"],
 ];
+/** What Grafana calls the values of a query, if there are several queries. */
+const valuesOfQuery = /^Value #\w+$/;
 /** `Power Draw [W]`, `power_draw (W)` */
 const nameAndUnit = /^(.*\S)\s*(?:\[([^\]]+)\]|\(([^)]+)\))$/;
 /** What pandas calls the column of its row numbers: when it reads a file that it has written, in Parquet, and after `reset_index`. */
@@ -28,6 +31,16 @@ export function withOurNames(header: readonly string[], normalName: (name: strin
 /** True for a column without a meaning, which is not read. */
 export function isRowNumber(columnName: string): boolean {
   return rowNumbers.test(columnName);
+}
+
+/** Says that two columns of a header have the same meaning, and what to do. */
+export function sameMeaning(header: readonly string[], first: number, second: number): string {
+  const named = (column: number): string => `${quoted(header[column] ?? "")} (column ${column + 1})`;
+  const [one, other] = [named(first), named(second)];
+  if ([first, second].every((column) => valuesOfQuery.test(header[column] ?? ""))) {
+    return `has a column for each of several queries: ${one} and ${other}. Name each after its metric, such as temperature.`;
+  }
+  return `has two columns with the same meaning: ${one} and ${other}. Keep one of them.`;
 }
 
 /** Finds the spelling of a metric in a column's name that ends with a unit.

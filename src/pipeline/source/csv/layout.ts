@@ -10,7 +10,7 @@ import { columnsOfLabels } from "../labels/labels.ts";
 import type { DecimalSign } from "./csv-form.ts";
 import { aMetric, meantNames } from "./meant-names.ts";
 import { isAbout, namedSeries, type NamedSeries } from "../labels/series-labels.ts";
-import { isRowNumber, spellingWithUnit, withOurNames } from "./header-names.ts";
+import { isRowNumber, sameMeaning, spellingWithUnit, withOurNames } from "./header-names.ts";
 import { smiTableOf, type SmiTable } from "./smi-table.ts";
 
 /** Index of a column that the header does not have. */
@@ -286,8 +286,7 @@ class HeaderColumns {
 
   private refuseSecond(first: number, second: number): void {
     if (first === noColumn || second === noColumn) return;
-    const names = `${quoted(this.header[first] ?? "")} (column ${first + 1}) and ${quoted(this.header[second] ?? "")} (column ${second + 1})`;
-    throw new UnusableSource(`${this.path} has two columns with the same meaning: ${names}. Keep one of them.`);
+    throw new UnusableSource(`${this.path} ${sameMeaning(this.header, first, second)}`);
   }
 }
 

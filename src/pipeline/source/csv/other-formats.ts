@@ -8,6 +8,8 @@ interface Format {
   readonly advice: string;
   /** True if the first line says what is wrong. Absent: false. */
   readonly tellsWhy?: boolean;
+  /** True for a CSV that another program made in a form of its own. Absent: false. */
+  readonly isCsv?: boolean;
 }
 
 const asCsv = "save it as CSV in UTF-8";
@@ -66,6 +68,22 @@ const formats: readonly Format[] = [
     advice: ofSmi,
   },
   {
+    begins: /^#\s*Entity\b/i,
+    name: "is what dcgmi dmon prints, which has neither times nor UUIDs",
+    advice: `scrape dcgm-exporter (DCGM_TARGETS), or ${ofSmi}`,
+  },
+  {
+    begins: /^(?:\+[-+]+\+\s|-\[ RECORD \d+ \]|\*{5,} \d+\. row)/,
+    name: "is a table as a database's terminal prints it",
+    advice: "export it as CSV, such as with psql --csv",
+  },
+  {
+    begins: /^(?:\xef\xbb\xbf)?(?:sep=.\r?\n)?"?Time"?[,;\t]"?[\w:. ]*\{[^\n]*=/,
+    name: "is a table of Grafana with a column for each series",
+    advice: "choose Table as the format of the query, and export it again: its labels are columns then",
+    isCsv: true,
+  },
+  {
     begins: /^\s*Field "[^"\n]*" is not a valid field to query/,
     name: smiError,
     advice: "name only fields that nvidia-smi --help-query-gpu lists, and write the file again",
@@ -93,7 +111,7 @@ export function refuseOtherFormat(bytes: Buffer, path: string): void {
     typeof begins === "string" ? head.startsWith(begins) : begins.test(head),
   );
   if (format === undefined) return;
-  const { name, advice, tellsWhy = false } = format;
+  const { name, advice, tellsWhy = false, isCsv = false } = format;
   const why = tellsWhy ? ` (${quoted(head.trim().split(/[\r\n]/, 1)[0] ?? "")})` : "";
-  throw new UnusableSource(`${path} ${name}${why}, not CSV: ${advice}.`);
+  throw new UnusableSource(`${path} ${name}${why}${isCsv ? "" : ", not CSV"}: ${advice}.`);
 }
