@@ -1,15 +1,20 @@
+import { sql } from "drizzle-orm";
 import { bigint, customType, index, pgTable, primaryKey, text, timestamp } from "drizzle-orm/pg-core";
 
 const instant = (name: string) => timestamp(name, { withTimezone: true, mode: "date" });
 const multirange = customType<{ data: string }>({ dataType: () => "tstzmultirange" });
 
-/** When series of a device ended, as a sender of remote write or OTLP told: the source had no values of them any more. Two senders may tell
- *  ends of one device and instant, each of other series. */
+/** When series of a device ended, as a scrape showed or a sender of remote write or OTLP told: the source had no values of them any more. Two
+ *  sources may tell ends of one device and instant, each of other series. */
 export const seriesEnds = pgTable(
   "series_ends",
   {
     gpuKey: bigint("gpu_key", { mode: "number" }).notNull(),
     time: instant("time").notNull(),
+    /** When the source had values of them for the last time: a series with a later value of another source goes on. Infinity: not known. */
+    since: instant("since")
+      .notNull()
+      .default(sql`'infinity'`),
     /** As records name them: metrics, and the names of labelled series. */
     series: text("series").array().notNull(),
   },

@@ -3,6 +3,9 @@ export interface SeriesEnd {
   readonly uuid: string;
   /** Milliseconds since the epoch. */
   readonly timeMs: number;
+  /** When the source had values of them for the last time, milliseconds since the epoch: a series of which another source had a value after
+   *  that goes on. Absent: not known, so each series has ended. */
+  readonly sinceMs?: number;
   /** As records name them: metrics, and the names of labelled series (see series.ts); each once. */
   readonly series: readonly string[];
 }
@@ -11,7 +14,7 @@ export interface SeriesEnd {
 export class SeriesEnds {
   private readonly byPlace = new Map<string, { uuid: string; timeMs: number; series: Set<string> }>();
 
-  add({ uuid, timeMs, series }: SeriesEnd): void {
+  add({ uuid, timeMs, series }: Omit<SeriesEnd, "sinceMs">): void {
     const key = `${timeMs} ${uuid}`;
     const known = this.byPlace.get(key) ?? { uuid, timeMs, series: new Set() };
     this.byPlace.set(key, known);

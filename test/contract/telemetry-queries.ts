@@ -62,6 +62,18 @@ export function exerciseTelemetryQueries(name: string, open: () => Promise<OpenS
         end("ends-a", 9, "power_draw", "temperature", 'xid_errors{xid="31"}'),
       ]);
       expect(await ended(2.126, 9, "ends-a")).toEqual([]);
+      // of two ends of one instant, the later time of a last value counts; an end that does not know it concerns all values
+      const since = (second: number, lastSecond: number) => ({
+        ...end("ends-a", second, "a"),
+        sinceMs: hour + lastSecond * 1000,
+      });
+      const withSince = [since(20, 18.5), since(30, 18.5), since(9, 3)];
+      await opened.store.ingest(messageOf("ends 3", { ...makeBatch([]), ends: withSince }));
+      await opened.store.ingest(messageOf("ends 4", { ...makeBatch([]), ends: [since(20, 17), since(30, 29)] }));
+      expect(await ended(20, 40, "ends-a")).toEqual([since(20, 18.5), since(30, 29)]);
+      expect(await ended(9, 10, "ends-a")).toEqual([
+        end("ends-a", 9, "a", "power_draw", "temperature", 'xid_errors{xid="31"}'),
+      ]);
       expect(await ended(0, 10, "ends-b")).toEqual([]);
       expect(await ended(0, 10)).toEqual([]);
     });

@@ -250,9 +250,11 @@ test("positions of sources that no streamer has read for long are removed, unles
   );
   const owners = [new TargetKeys(topic).owner("scrape:lab:claimed:9400"), keysOf("nvidia-smi:lab:claimed").owner];
   const plan = new CheckpointKeys(topic, "csv:fleet.csv").plan;
-  await client.txn({ success: [...positions, ...owners.map((key) => put(key, "s")), put(plan, "{}")] });
+  const series = ["scrape:lab:gone:9400", "scrape:lab:claimed:9400"].map((id) => put(keysOf(id).series, "[]"));
+  await client.txn({ success: [...positions, ...series, ...owners.map((key) => put(key, "s")), put(plan, "{}")] });
   expect(await new EtcdOldPositions(client, topic).remove(Date.UTC(2025, 1, 1))).toBe(2);
   const { kvs } = await client.range(prefixRange(`/pipelines/${topic}/checkpoints/`));
-  const expected = [...kept.map((id) => keysOf(id).latest), keysOf("nvidia-smi:lab:claimed").owner, plan];
+  const left = [keysOf("nvidia-smi:lab:claimed").owner, keysOf("scrape:lab:claimed:9400").series, plan];
+  const expected = [...kept.map((id) => keysOf(id).latest), ...left];
   expect(kvs.map(({ key }) => key.toString()).toSorted()).toEqual(expected.toSorted());
 });

@@ -5,6 +5,7 @@ import { EtcdClient } from "../../src/etcd/etcd-client.ts";
 import { prefixRange, put } from "../../src/etcd/requests.ts";
 import { type Clock, systemClock as clock } from "../../src/kit/clock.ts";
 import { readEnvelope } from "../../src/pipeline/queue/etcd/envelope.ts";
+import { decodePayload } from "../../src/pipeline/queue/batch-codec.ts";
 import { EtcdQueue } from "../../src/pipeline/queue/etcd/etcd-queue.ts";
 import type { MessageEnvelope } from "../../src/pipeline/queue/queue.ts";
 import { silentListener } from "../../src/pipeline/observe/pipeline-listener.ts";
@@ -234,6 +235,59 @@ test("a streamer that dies before it has published anything leaves the time of i
   expect(firstMs).toBeWithin(beforeMs, clock.nowMs() + 1);
   expect(await claimBy("b")).toBe(firstMs);
 });
+
+test("series that vanish while a target has no streamer end in the first scrape of the next one, whether the last one stopped or died", async () => {
+  const { topic, ids, join } = openPipeline(1);
+  let metrics: Record<string, number> = { temperature: 30, power_draw: 90 };
+  const joined = (name: string): Member => {
+    const member = join(name, []);
+    member.targets.change(ids.map((id) => new ScheduledSource(id, { intervalMs, clock, metrics: () => metrics })));
+    return member;
+  };
+  const [id = ""] = ids;
+  const scrapes = async () => (await publishedOf(topic)).get(id) ?? [];
+  const isReadAfter = (afterMs: number) => async () =>
+    (await scrapes()).some(({ timeMs, isRead }) => isRead && timeMs > afterMs);
+  const first = joined("first");
+  await until(isReadAfter(0), { timeoutMs: 20_000 });
+  await first.stop();
+  const firstLastMs = (await scrapes()).at(-1)?.timeMs ?? NaN;
+  metrics = { temperature: 30 };
+  const second = joined("second");
+  await until(isReadAfter(firstLastMs), { timeoutMs: 20_000 });
+  second.cutOff();
+  metrics = { power_draw: 90 };
+  const secondStopped = second.stop().catch(() => undefined);
+  await expectShares(topic, {});
+  const secondLastMs = (await scrapes()).at(-1)?.timeMs ?? NaN;
+  const third = joined("third");
+  await until(isReadAfter(secondLastMs), { timeoutMs: 20_000 });
+  const ended = third.targets.current;
+  third.targets.change([], ended);
+  const latest = { key: Buffer.from(new TargetKeys(topic).latest(id)) };
+  await until(async () => (await client.range(latest)).kvs[0]?.lease !== "0", { timeoutMs: 20_000 });
+  // nothing is left for a target of that name that comes later
+  expect((await client.range({ key: Buffer.from(new TargetKeys(topic).series(id)) })).kvs).toEqual([]);
+  await Promise.all([third.stop(), secondStopped]);
+  const { kvs } = await client.range(prefixRange(`/queue/${encodeURIComponent(topic)}/messages/`));
+  const envelopes = kvs.map(({ value }) => readEnvelope(value) as MessageEnvelope);
+  const times = envelopes.map(({ source }) => source.from.offset);
+  const queue = openQueue(client, topic);
+  const { signal } = new AbortController();
+  const deliveries = await queue.claim({ consumerId: "test", maxMessages: envelopes.length, signal });
+  const ends = deliveries.flatMap(({ envelope, payload }) => decodePayload({ ...envelope, payload }).ends ?? []);
+  await queue.close();
+  const isFirstAfter = (lastMs: number, timeMs: number): boolean => !times.some((at) => at > lastMs && at < timeMs);
+  expect(ends.map(({ uuid, series }) => [uuid, series])).toEqual([
+    [`GPU-${id}`, ["power_draw"]],
+    [`GPU-${id}`, ["temperature"]],
+    [`GPU-${id}`, ["power_draw"]],
+  ]);
+  expect(ends[0]?.sinceMs).toBe(firstLastMs);
+  expect(ends[1]?.sinceMs).toBeGreaterThanOrEqual(secondLastMs);
+  expect(ends.every(({ timeMs }) => times.includes(timeMs))).toBe(true);
+  expect(isFirstAfter(ends[2]?.sinceMs ?? NaN, ends[2]?.timeMs ?? NaN)).toBe(true);
+}, 90_000);
 
 test("a target that is removed is released, and its ledger ends", async () => {
   const { topic, join } = openPipeline(4);

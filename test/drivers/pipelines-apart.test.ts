@@ -52,6 +52,7 @@ test("the keys of the default topic are those of the versions that had no others
   expect(new LiveKeys("telemetry", "simulated:c")).toEqual({
     owner: "/checkpoints/simulated%3Ac/live/owner",
     latest: "/checkpoints/simulated%3Ac/live/latest",
+    series: "/checkpoints/simulated%3Ac/live/series",
   });
   const hot = new HotKeys("telemetry");
   const gpu = { uuid: "GPU-1", clusterId: "c", hostname: "h/1", gpuId: 3 };

@@ -9,17 +9,27 @@ import { expressions } from "./dashboards.ts";
 import { deviceRecords, deviceSeries, deviceStartMs } from "./device-set.ts";
 import { type Asked, evaluated, pathOf } from "./evaluator.ts";
 import { generateQuery } from "./generate-query.ts";
+import { compareScraped } from "./scraped-counts.ts";
 import { remoteWrite } from "./remote-write.ts";
 import { Seeded } from "./seeded.ts";
 import { SeriesInMemory, seriesMs, seriesSet, seriesStartMs } from "./series-set.ts";
 
 const usage = `Compares our answers to PromQL with those of a real Prometheus, which is Debian's.
   bun run test:promql [--seed 1] [--queries 500] [--record]
---record writes the answers that test/promql/api.test.ts expects.`;
+  bun run test:promql --scraped [--hold 5]
+--record writes the answers that test/promql/api.test.ts expects.
+--scraped lets a streamer and the Prometheus scrape the same exporters, whose GPUs vanish and come back, and compares what both count: at each
+second of the seconds (--hold) that each step lasts after both had the right answers.`;
 
 if (answersHelp(process.argv.slice(2), usage)) process.exit(0);
 const { values: given } = parseArgs({
-  options: { seed: { type: "string" }, queries: { type: "string" }, record: { type: "boolean" } },
+  options: {
+    seed: { type: "string" },
+    queries: { type: "string" },
+    record: { type: "boolean" },
+    scraped: { type: "boolean" },
+    hold: { type: "string" },
+  },
 });
 const seed = Number(given.seed ?? 1);
 const queries = Number(given.queries ?? 500);
@@ -84,6 +94,13 @@ async function compareDashboards(theirs: Ask): Promise<object[]> {
   await stored.close();
   console.log(`${expressions.length} expressions of dashboards`);
   return recorded;
+}
+
+if (given.scraped === true) {
+  const { differing, instants, steps } = await compareScraped({ holdMs: Number(given.hold ?? 5) * 1000 });
+  for (const difference of differing) console.log(difference);
+  console.log(`${steps.length} steps, ${instants} instants; ${differing.length} answers differ`);
+  process.exit(differing.length === 0 ? 0 : 1);
 }
 
 for (const [series, compare] of [

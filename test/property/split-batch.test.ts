@@ -27,11 +27,16 @@ const rejection: fc.Arbitrary<RejectedInput> = fc.record({
   message: fc.string(),
   raw: fc.string(),
 });
-const end: fc.Arbitrary<SeriesEnd> = fc.record({
-  uuid: fc.constantFrom("GPU-a", "GPU-b"),
-  timeMs: fc.integer({ min: Date.UTC(2025, 0, 1), max: Date.UTC(2025, 0, 1) + 20 }),
-  series: fc.uniqueArray(fc.constantFrom("temperature", "unknown_a"), { minLength: 1 }),
-});
+const instant = fc.integer({ min: Date.UTC(2025, 0, 1), max: Date.UTC(2025, 0, 1) + 20 });
+const end: fc.Arbitrary<SeriesEnd> = fc.record(
+  {
+    uuid: fc.constantFrom("GPU-a", "GPU-b"),
+    timeMs: instant,
+    sinceMs: instant,
+    series: fc.uniqueArray(fc.constantFrom("temperature", "unknown_a"), { minLength: 1 }),
+  },
+  { requiredKeys: ["uuid", "timeMs", "series"] },
+);
 const batches = fc
   .record({
     ends: fc.array(end, { maxLength: 9 }),

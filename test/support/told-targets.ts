@@ -38,21 +38,26 @@ export class ToldTargets implements TargetSources {
 /** A scrape may begin this late on a busy machine. */
 const latestStartMs = 2000;
 
-/** A target that answers at once at each scheduled time, with one record. */
+/** A target that answers at once at each scheduled time, with one record, or without any if it measures nothing. */
 export class ScheduledSource implements LiveSource {
   readonly description: string;
   private readonly schedule: Schedule;
 
   constructor(
     readonly sourceId: string,
-    private readonly options: { readonly intervalMs: number; readonly clock: Clock },
+    private readonly options: {
+      readonly intervalMs: number;
+      readonly clock: Clock;
+      /** What it measures; absent: a temperature. */
+      readonly metrics?: () => Readonly<Record<string, number>>;
+    },
   ) {
     this.description = sourceId;
     this.schedule = new Schedule(sourceId, options.intervalMs);
   }
 
   async *read(afterMs: number, signal: AbortSignal, takenUntilMs?: number): AsyncIterable<LiveBatch> {
-    const { clock, intervalMs } = this.options;
+    const { clock, intervalMs, metrics: measured = () => ({ temperature: 30 }) } = this.options;
     let lastMs = afterMs;
     for (;;) {
       const dueMs = this.schedule.nextAfter(Math.max(lastMs, clock.nowMs() - latestStartMs));
@@ -62,7 +67,9 @@ export class ScheduledSource implements LiveSource {
       if (signal.aborted) return;
       lastMs = dueMs;
       const timeMs = freeTime(dueMs, takenUntilMs);
-      const batch = makeBatch([{ uuid: `GPU-${this.sourceId}`, timeMs, metrics: { temperature: 30 } }]);
+      const metrics = measured();
+      const records = Object.keys(metrics).length === 0 ? [] : [{ uuid: `GPU-${this.sourceId}`, timeMs, metrics }];
+      const batch = makeBatch(records);
       yield {
         ...{ timeMs, idempotencyKey: `${this.sourceId}:${timeMs}`, batch },
         reading: { timeMs, intervalMs, outcome: "read", count: 1 },

@@ -11,6 +11,14 @@ import { OwnRows, ownTime } from "./own-rows.ts";
 const isOwn = `
 exists (select from own_time o where o.gpu_key = e.gpu_key and o.spans @> e.time - interval '1 microsecond')`;
 
+interface StoredEnd {
+  readonly gpuKey: number;
+  readonly timeMs: number;
+  readonly sinceMs: number | null;
+  /** A JSON array. */
+  readonly series: string;
+}
+
 /** Reads ends of series, by time ascending. */
 export async function selectSeriesEnds(executor: SqlExecutor, filter: EndsFilter): Promise<SeriesEnd[]> {
   const { uuids, range, within } = filter;
@@ -23,12 +31,14 @@ export async function selectSeriesEnds(executor: SqlExecutor, filter: EndsFilter
   const ownTimes = own === undefined ? "" : `with ${ownTime(own, `select unnest(${keys}::text::int8[])`)}`;
   if (own !== undefined) conditions.addText(isOwn);
   const text = `${ownTimes}
-select e.gpu_key::float8 as "gpuKey", ${epochMs("e.time")} as "timeMs", array_to_json(e.series)::text as series from series_ends e
+select e.gpu_key::float8 as "gpuKey", ${epochMs("e.time")} as "timeMs", ${epochMs("nullif(e.since, 'infinity')")} as "sinceMs",
+  array_to_json(e.series)::text as series from series_ends e
 ${conditions.after("where")} order by e.time, e.gpu_key`;
-  const rows = await executor.query<{ gpuKey: number; timeMs: number; series: string }>(text, conditions.params);
-  return rows.map(({ gpuKey, timeMs, series }) => ({
+  const rows = await executor.query<StoredEnd>(text, conditions.params);
+  return rows.map(({ gpuKey, timeMs, sinceMs, series }) => ({
     uuid: uuidByKey.get(gpuKey) ?? "",
     timeMs: Math.round(timeMs),
+    ...(sinceMs !== null && { sinceMs: Math.round(sinceMs) }),
     series: JSON.parse(series) as string[],
   }));
 }

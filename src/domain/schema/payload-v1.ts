@@ -76,7 +76,14 @@ export const payloadV1 = Type.Object({
   }),
   /** The series that ended. Absent: none, or the sender is older than this field. */
   ends: Type.Optional(
-    Type.Array(Type.Object({ uuid: Type.String(), timeMs: Type.Number(), series: Type.Array(Type.String()) })),
+    Type.Array(
+      Type.Object({
+        uuid: Type.String(),
+        timeMs: Type.Number(),
+        sinceMs: Type.Optional(Type.Number()),
+        series: Type.Array(Type.String()),
+      }),
+    ),
   ),
   /** Absent: the source has no schedule, or its streamer is older than this field. */
   reading: Type.Optional(

@@ -45,7 +45,8 @@ export function validateBatch(batch: RecordBatch): RecordBatch {
 /** @returns the same batch if all its ends can be stored */
 function withStorableEnds(batch: RecordBatch): RecordBatch {
   const { ends, ...others } = batch;
-  const kept = ends?.filter(({ timeMs }) => timeMs >= earliestMs && timeMs < latestMs);
+  const isInstant = (timeMs: number): boolean => timeMs >= earliestMs && timeMs < latestMs;
+  const kept = ends?.filter(({ timeMs, sinceMs = timeMs }) => isInstant(timeMs) && isInstant(sinceMs));
   return kept === undefined || kept.length === ends?.length ? batch : { ...others, ends: kept };
 }
 

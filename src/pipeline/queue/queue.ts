@@ -30,6 +30,8 @@ export interface MessageClaim {
   readonly ownerRevision: string;
   /** The position that moves when the message is added, not if it is a duplicate; undefined if it stays, because more messages of the same batch follow. */
   readonly position: { readonly key: string; readonly value: string } | undefined;
+  /** What the next owner of the source has to know besides the position, and is written with it. Absent: what is written stays. */
+  readonly note?: { readonly key: string; readonly value: string };
 }
 
 /** Where a source's position is stored, and the proof that this publisher may update the position. */

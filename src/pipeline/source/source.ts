@@ -47,6 +47,10 @@ export interface LiveBatch {
    *  batch without records for readings that were missed. Of several batches of one reading, the first counts it, and the others have
    *  the count 0. */
   readonly reading?: SourceReading;
+  /** Which devices the batch is about, if a reading takes several batches: the same text in each reading. Absent: all. */
+  readonly part?: string;
+  /** True if the answer was probably cut off: the source may have what the batch lacks. Absent: false. */
+  readonly isCut?: boolean;
   /** How long the reading took, milliseconds. Absent: no time worth telling. */
   readonly tookMs?: number;
 }

@@ -24,6 +24,12 @@ export interface TracedBatch extends LiveBatch {
   readonly span?: Span | undefined;
 }
 
+/** A scrape of a target. */
+export interface TargetBatch extends TracedBatch {
+  /** The series that the target had (see read-series.ts), for its next owner; absent if those of the scrape before are the same. */
+  readonly series?: string | undefined;
+}
+
 /** A message on its way into the queue, and the counts of the input that it carries. */
 export interface OutgoingMessage {
   readonly message: NewMessage;

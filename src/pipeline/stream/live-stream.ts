@@ -5,6 +5,7 @@ import type { ClaimedSource, LiveAssignment } from "./assignment/live-assignment
 import { type KeyedBatch, keyedByInstant } from "./batch-messages.ts";
 import type { BatchPublisher } from "./batch-publisher.ts";
 import { traced, type TraceParts } from "./publish-span.ts";
+import { type ReadSeries, withEnds } from "./read-series.ts";
 import type { SourceStream } from "./source-stream.ts";
 import type { StreamRetries } from "./stream-retries.ts";
 
@@ -66,8 +67,11 @@ export class LiveStream implements SourceStream {
 
   private async *batchesOf({ afterMs, takenUntilMs }: ClaimedSource, stop: AbortSignal): AsyncIterable<KeyedBatch> {
     const { sourceId } = this.options.source;
+    const series = new Map<string | undefined, ReadSeries | undefined>();
     for await (const batch of this.options.source.read(afterMs, stop, takenUntilMs)) {
-      yield keyedByInstant(sourceId, traced(this.options, { name: "read", sourceId }, batch));
+      const { live, after } = withEnds(batch, series.get(batch.part));
+      series.set(batch.part, after);
+      yield keyedByInstant(sourceId, traced(this.options, { name: "read", sourceId }, live));
     }
   }
 }

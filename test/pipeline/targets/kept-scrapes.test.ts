@@ -4,6 +4,7 @@ import { makeBatch } from "../../../dev/make-batch.ts";
 import { BatchBuilder } from "../../../src/domain/batch-builder.ts";
 import { metrics as metricsOfCatalogue } from "../../../src/domain/metrics.ts";
 import type { SourceReading } from "../../../src/domain/reading.ts";
+import { decodePayload } from "../../../src/pipeline/queue/batch-codec.ts";
 import type { LiveBatch } from "../../../src/pipeline/source/source.ts";
 import type { KeptScrape } from "../../../src/pipeline/stream/targets/kept-scrape.ts";
 import { KeptScrapes } from "../../../src/pipeline/stream/targets/kept-scrapes.ts";
@@ -52,6 +53,49 @@ function drain(kept: KeptScrapes<Owner>, afterMs = -Infinity): ReturnType<typeof
 }
 
 describe("scrapes that wait to be published", () => {
+  test("keep the ends of series that they tell while there is memory, and say so if there is none", () => {
+    const ends = [{ uuid: "GPU-a", timeMs: 2000, sinceMs: 1000, series: ["temperature"] }];
+    const telling = (second: number, live: LiveBatch) => {
+      return { ...live, batch: { ...live.batch, ends: ends.map((end) => ({ ...end, timeMs: second * 1000 })) } };
+    };
+    const series = "[]";
+    const options = { messageMaxBytes: 1e6, onFull: () => undefined, onDropped: () => undefined };
+    const kept = new KeptScrapes<Owner>({ ...options, maxBytes: 1300 });
+    expect(kept.add(owner, { ...telling(2, missed(2, 1, "timeout")), series })).toBe(true);
+    expect(kept.usedBytes).toBe(500 + "GPU-a".length + "temperature".length + series.length);
+    // as many as have room
+    expect(kept.add(owner, missed(3, 1, "timeout"))).toBe(true);
+    expect(kept.add(owner, missed(4, 1, "timeout"))).toBe(true);
+    expect(kept.add(owner, telling(5, missed(5, 1, "timeout")))).toBe(false);
+    expect(kept.add(owner, telling(6, missed(6, 1, "refused")))).toBe(false);
+    expect(kept.add(owner, { ...missed(7, 1, "no_streamer"), series })).toBe(false);
+    expect(kept.add(owner, telling(8, scrape(8)))).toBe(false);
+    const told: unknown[] = [];
+    for (let [next] = kept.next(limits, () => -Infinity); next !== undefined; [next] = kept.next(limits, () => 0)) {
+      const { message } = next.messages[0] as NonNullable<(typeof next.messages)[0]>;
+      told.push([next.missedFor, next.count, next.series, decodePayload(message).ends]);
+      kept.delete(next);
+    }
+    expect(told).toEqual([
+      ["timeout", 1, series, ends],
+      ["timeout", 3, undefined, undefined],
+      ["memory_full", 3, undefined, undefined],
+    ]);
+    expect(kept.usedBytes).toBe(0);
+  });
+
+  test("that have ended a target keep the ends without memory, too", () => {
+    const kept = new KeptScrapes<Owner>({
+      ...{ maxBytes: 0, messageMaxBytes: 1e6, onFull: () => undefined, onDropped: () => undefined },
+    });
+    const { timeMs, batch, ...of } = missed(2, 0, "timeout");
+    const ends = [{ uuid: "GPU-a", timeMs, series: ["temperature"] }];
+    const reading: SourceReading = { timeMs, intervalMs: 1, outcome: "missed", count: 0, ended: true };
+    expect(kept.add(owner, { ...of, timeMs, batch: { ...batch, ends }, reading, series: "[]" })).toBe(true);
+    const [next] = kept.next(limits, () => -Infinity);
+    expect(next?.messages.map(({ message }) => decodePayload(message).ends)).toEqual([ends]);
+  });
+
   test("are kept in order, each target's at most once in a batch", () => {
     const kept = new KeptScrapes<Owner>({
       maxBytes: 1e6,

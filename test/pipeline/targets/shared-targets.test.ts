@@ -59,7 +59,7 @@ class ToldAssignment implements TargetAssignment {
     const { signal: lost } = new AbortController();
     const position = { afterMs: 0, takenUntilMs: -Infinity };
     for (const sourceId of sourceIds) {
-      this.owner?.claimed({ sourceId, lost, ...position, forMessage: () => undefined });
+      this.owner?.claimed({ sourceId, lost, ...position, series: undefined, forMessage: () => undefined });
     }
   }
 

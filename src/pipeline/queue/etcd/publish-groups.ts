@@ -66,15 +66,23 @@ function unitsOf(messages: readonly ClaimedMessage[]): Unit[] {
 function unitOf(messages: readonly ClaimedMessage[]): Unit {
   const bytes = messages.reduce((sum, { message }) => sum + message.payload.length, 0);
   const isStaged = messages.length > 1 && bytes > transactionMaxBytes;
+  const noteBytes = messages.reduce((sum, { claim }) => sum + (claim?.note?.value.length ?? 0), 0);
   return {
     messages: messages.map((claimed) => ({ ...claimed, isStaged })),
-    bytes: isStaged ? 0 : bytes,
+    bytes: (isStaged ? 0 : bytes) + noteBytes,
     // a position whose key is equal to an idempotency key only ends a group early
     writing: messages.flatMap(({ message, claim }) => [
       message.idempotencyKey,
-      ...(claim?.position === undefined ? [] : [claim.position.key]),
+      ...writtenFor(claim).map(({ key }) => key),
     ]),
   };
+}
+
+/** The keys that are written when a message of a claim is added, with their values. */
+export function writtenFor(
+  claim: MessageClaim | undefined,
+): readonly { readonly key: string; readonly value: string }[] {
+  return [claim?.position, claim?.note].filter((written) => written !== undefined);
 }
 
 function checked(claimed: ClaimedMessage): ClaimedMessage {

@@ -16,7 +16,7 @@ import type {
   Receipt,
 } from "../queue.ts";
 import { envelopeText } from "./envelope.ts";
-import { type ClaimedMessage, type GroupedMessage, groupsOf } from "./publish-groups.ts";
+import { type ClaimedMessage, type GroupedMessage, groupsOf, writtenFor } from "./publish-groups.ts";
 import type { QueueKeys } from "./queue-keys.ts";
 
 export interface PublisherOptions {
@@ -90,7 +90,7 @@ export class Publisher {
           put(keys.message(envelope.id), envelopeText(envelope)),
           isStaged ? putAgain(payloadKey) : put(payloadKey, payload),
           // not for a duplicate: etcd may carry out a publish late, after the next ones of the same source, and would move it back
-          ...(claim?.position === undefined ? [] : [put(claim.position.key, claim.position.value)]),
+          ...writtenFor(claim).map(({ key, value }) => put(key, value)),
         ],
         [get(key)],
       );

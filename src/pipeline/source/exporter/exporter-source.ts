@@ -104,10 +104,11 @@ export class ExporterSource implements LiveSource {
     try {
       const received = await client.scrape(this.target.url, cut.signal);
       const { batch, frozenDevices, ...read } = scrapes.read(received, timeMs);
+      const { isCut } = read;
       const frozen = frozenDevices.length;
       this.health.read({ ...read, frozen, timeMs, durationMs: Math.round(elapsedMs()) });
       const repeated = frozen === 0 ? {} : { frozen, frozenDevices };
-      return { ...this.batchAt({ outcome: "read", timeMs, count: 1, ...repeated }, batch), tookMs: elapsedMs() };
+      return { ...this.batchAt({ outcome: "read", timeMs, count: 1, ...repeated }, batch), isCut, tookMs: elapsedMs() };
     } catch (error) {
       const known = error instanceof ScrapeFailed ? error : this.unreadable(error);
       const failure = cut.signal.aborted ? stopFailure : known;

@@ -89,16 +89,17 @@ export class SimulatedSource implements LiveSource {
     return { timeMs, idempotencyKey: `${this.sourceId}:${timeMs}:missed`, batch: new BatchBuilder().build(), reading };
   }
 
-  /** The first batch counts the reading, so it is there even if all its GPUs are silent. */
+  /** The first batch counts the reading. A batch whose GPUs are all silent is there, too: it shows that their series have ended. */
   private *batchesAt(timeMs: number): Iterable<LiveBatch> {
     const { gpus, exported } = this.fleet;
     const { intervalMs } = this.options;
     for (const [first, end] of this.parts) {
-      const idempotencyKey = `${this.sourceId}:${timeMs}:${first}-${end}`;
+      const part = `${first}-${end}`;
+      const idempotencyKey = `${this.sourceId}:${timeMs}:${part}`;
       const batch = batchOf(gpus.slice(first, end), exported, timeMs);
       const count = first === 0 ? 1 : 0;
       const reading: SourceReading = { timeMs, intervalMs, outcome: "read", count };
-      if (batch.recordCount > 0 || count > 0) yield { timeMs, idempotencyKey, batch, reading };
+      yield { timeMs, idempotencyKey, batch, part, reading };
     }
   }
 

@@ -42,15 +42,17 @@ export class FileKeys {
   }
 }
 
-/** The etcd keys of a live source in a pipeline: its owner, and the time of its latest published batch. */
+/** The etcd keys of a live source in a pipeline: its owner, the time of its latest published batch, and, of a target, its series then. */
 export class LiveKeys {
   readonly owner: string;
   readonly latest: string;
+  readonly series: string;
 
   constructor(topic: string, sourceId: string) {
     const root = checkpointRoot(topic, sourceId);
     this.owner = `${root}live/owner`;
     this.latest = `${root}${latestName}`;
+    this.series = `${root}live/series`;
   }
 }
 

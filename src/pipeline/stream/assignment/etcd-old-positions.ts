@@ -23,7 +23,7 @@ export class EtcdOldPositions implements OldPositions {
       const keys = new LiveKeys(topic, sourceId);
       const { succeeded } = await client.txn({
         compare: [isUnchangedSince(keys.latest, revision), isAbsent(keys.owner), isAbsent(targets.owner(sourceId))],
-        success: [remove(keys.latest)],
+        success: [remove(keys.latest), remove(keys.series)],
       });
       if (succeeded) removed += 1;
     }

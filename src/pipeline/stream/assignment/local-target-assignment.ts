@@ -60,6 +60,6 @@ export class LocalTargetAssignment implements TargetAssignment {
     if (signal.aborted) return;
     this.claimed.add(sourceId);
     const position = knownPosition(latestMs, clock.nowMs());
-    owner.claimed({ sourceId, ...position, forMessage: () => undefined, lost: never });
+    owner.claimed({ sourceId, ...position, series: undefined, forMessage: () => undefined, lost: never });
   }
 }

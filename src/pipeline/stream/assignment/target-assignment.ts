@@ -1,15 +1,26 @@
 import type { MessageClaim } from "../../queue/queue.ts";
 import type { KnownPosition } from "./known-position.ts";
 
+/** How far a target is published. */
+export interface TargetPosition {
+  /** The scheduled time of the last scrape. */
+  readonly timeMs: number;
+  /** The series that the target had then (see read-series.ts); undefined if the ones that are known stay. */
+  readonly series: string | undefined;
+}
+
 /** A target that only this process scrapes and publishes now. */
 export interface TargetClaim extends KnownPosition {
   readonly sourceId: string;
   /** Scheduled time of the last scrape that any process has published. If there is none: when a process first claimed the target,
    *  or -Infinity if no other process can know. */
   readonly afterMs: number;
+  /** The series that the target had when it was scraped last (see read-series.ts); undefined if that is not known. */
+  readonly series: string | undefined;
   /** What a message of this claim needs to be published; undefined if no other process can have the target.
-   *  @param timeMs the position after the message; undefined if the position stays */
-  readonly forMessage: (timeMs: number | undefined) => MessageClaim | undefined;
+   *  @param after the position after the message, and the series that the target has then, unless they are the same as before; undefined if
+   *    the position stays */
+  readonly forMessage: (after: TargetPosition | undefined) => MessageClaim | undefined;
   /** Aborts when another process may have the target: what is published under this claim is refused from then on. */
   readonly lost: AbortSignal;
 }

@@ -19,8 +19,10 @@ export interface TargetClaimsOptions {
 
 /** The position of a target that no longer exists: processes whose list of targets is older may still continue from it. */
 const endedSeconds = 60;
-/** Operations of a transaction: etcd allows 128, and each claim or release has up to three. */
-const groupMax = 40;
+/** Operations of a transaction: etcd allows 128, and each claim or release has up to four. */
+const groupMax = 30;
+/** A longer text of series is not written: those of about 1,000 devices. */
+const seriesMaxBytes = 64 * 1024;
 
 interface Held extends TargetClaim {
   readonly revision: string;
@@ -138,11 +140,12 @@ export class TargetClaims {
       if (streamerId !== this.options.streamerId || leaseId !== session.leaseId || this.heldTargets.has(id)) continue;
       const { responses } = await this.options.client.txn({
         compare: [wasCreatedAt(this.options.keys.owner(id), revision)],
-        success: [get(this.options.keys.latest(id))],
+        success: [get(this.options.keys.latest(id)), get(this.options.keys.series(id))],
         failure: [],
       });
-      const range = responses[0]?.response_range;
-      if (range !== undefined) this.hold({ id, revision, latest: range.kvs[0]?.value, owner });
+      const [latest, series] = responses.map(({ response_range: range }) => range);
+      if (latest !== undefined)
+        this.hold({ id, revision, latest: latest.kvs[0]?.value, series: series?.kvs[0]?.value, owner });
     }
   }
 
@@ -152,29 +155,32 @@ export class TargetClaims {
     const { client, clock, keys, streamerId } = this.options;
     const start = latestText(clock.nowMs());
     const claims = ids.map((id) => {
-      const [key, latest] = [keys.owner(id), keys.latest(id)];
-      return nested([isAbsent(key)], [put(key, streamerId, session.leaseId), putIfAbsent(latest, start), get(latest)]);
+      const [key, latest, series] = [keys.owner(id), keys.latest(id), keys.series(id)];
+      const claim = [put(key, streamerId, session.leaseId), putIfAbsent(latest, start), get(latest), get(series)];
+      return nested([isAbsent(key)], claim);
     });
     const { responses, revision } = await client.txn({ success: claims });
     if (session.signal.aborted) return;
     ids.forEach((id, index) => {
       const claimed = responses[index]?.response_txn;
-      const latest = claimed?.responses[2]?.response_range.kvs[0]?.value;
-      if (claimed?.succeeded === true) this.hold({ id, revision, latest, owner });
+      const [latest, series] = [2, 3].map((of) => claimed?.responses[of]?.response_range.kvs[0]?.value);
+      if (claimed?.succeeded === true) this.hold({ id, revision, latest, series, owner });
     });
   }
 
-  private hold({ id, revision, latest, owner }: Claimed): void {
+  private hold({ id, revision, latest, series, owner }: Claimed): void {
     const lost = new AbortController();
     const { keys, clock } = this.options;
-    const [ownerKey, key] = [keys.owner(id), keys.latest(id)];
+    const [ownerKey, key, seriesKey] = [keys.owner(id), keys.latest(id), keys.series(id)];
     const held: Held = {
       sourceId: id,
       ...knownPosition(latest && readLatest(latest), clock.nowMs()),
-      forMessage: (timeMs) => ({
+      series: series === undefined || series.length === 0 ? undefined : series.toString(),
+      forMessage: (after) => ({
         ownerKey,
         ownerRevision: revision,
-        position: timeMs === undefined ? undefined : { key, value: latestText(timeMs) },
+        position: after && { key, value: latestText(after.timeMs) },
+        ...(after?.series !== undefined && { note: { key: seriesKey, value: seriesValue(after.series) } }),
       }),
       lost: lost.signal,
       revision,
@@ -191,7 +197,8 @@ export class TargetClaims {
     const endedLease = isEnding ? await client.grantLease(endedSeconds) : undefined;
     const success = releases.map(({ held: { sourceId, revision }, endedMs }) => {
       const [owner, latest] = [keys.owner(sourceId), keys.latest(sourceId)];
-      const ending = endedMs === undefined ? [] : [put(latest, latestText(endedMs), endedLease)];
+      const ending =
+        endedMs === undefined ? [] : [put(latest, latestText(endedMs), endedLease), remove(keys.series(sourceId))];
       return nested([wasCreatedAt(owner, revision)], [remove(owner), ...ending]);
     });
     await client.txn({ success });
@@ -205,10 +212,17 @@ interface Claimed {
   readonly revision: string;
   /** The value of the target's position, if it has one. */
   readonly latest: Buffer | undefined;
+  /** The value of the key of its series, if it has one. */
+  readonly series: Buffer | undefined;
   readonly owner: TargetOwner;
 }
 
 interface Release {
   readonly held: Held;
   readonly endedMs: number | undefined;
+}
+
+/** Empty if it is too long: the next owner must not take older series for those of the last scrape. */
+function seriesValue(text: string): string {
+  return Buffer.byteLength(text) > seriesMaxBytes ? "" : text;
 }

@@ -34,6 +34,11 @@ export class TargetKeys {
     return new LiveKeys(this.topic, sourceId).latest;
   }
 
+  /** The series that a target had when it was scraped last. */
+  series(sourceId: string): string {
+    return new LiveKeys(this.topic, sourceId).series;
+  }
+
   /** What a watched key is about. */
   read(key: Buffer): WatchedKey | undefined {
     const text = key.toString();

@@ -1,6 +1,6 @@
 import { BatchBuilder } from "../../../domain/batch-builder.ts";
 import type { ReadingFault, SourceReading } from "../../../domain/reading.ts";
-import { keyedByInstant, messagesOf, type OutgoingMessage, type TracedBatch } from "../batch-messages.ts";
+import { keyedByInstant, messagesOf, type OutgoingMessage, type TargetBatch } from "../batch-messages.ts";
 import { endUnpublished } from "../publish-span.ts";
 
 /** What a kept scrape needs in addition to its messages, roughly. */
@@ -14,12 +14,16 @@ export class KeptScrape<Owner extends { readonly sourceId: string }> {
   /** True once it was sent: it may have been published then, and must not change any more. */
   isSent = false;
   private encoded: readonly OutgoingMessage[] | undefined;
+  /** What it needs if it was missed: then, it is kept with the ends that it tells. */
+  private readonly missedBytes: number;
 
   constructor(
     readonly owner: Owner,
-    private live: TracedBatch,
+    private live: TargetBatch,
     private readonly messageMaxBytes: number,
   ) {
+    const ended = live.batch.ends?.flatMap(({ uuid, series }) => [uuid, ...series]) ?? [];
+    this.missedBytes = overheadBytes + ended.reduce((sum, { length }) => sum + length, 0);
     // a scrape is kept compressed, without its records; one that was missed has none, and may yet be combined with others
     if (this.missedFor !== undefined) return;
     this.encoded = this.encode();
@@ -32,12 +36,21 @@ export class KeptScrape<Owner extends { readonly sourceId: string }> {
   }
 
   get bytes(): number {
-    if (this.missedFor !== undefined) return overheadBytes;
-    return (this.encoded ?? []).reduce((sum, { message }) => sum + message.payload.length, overheadBytes);
+    const seriesLength = this.series?.length ?? 0;
+    if (this.missedFor !== undefined) return this.missedBytes + seriesLength;
+    return (this.encoded ?? []).reduce(
+      (sum, { message }) => sum + message.payload.length,
+      overheadBytes + seriesLength,
+    );
   }
 
   get messages(): readonly OutgoingMessage[] {
     return (this.encoded ??= this.encode());
+  }
+
+  /** The series that its target had then; undefined if those of the scrape before are the same. */
+  get series(): string | undefined {
+    return this.live.series;
   }
 
   /** The number of scheduled scrapes that it stands for. */
@@ -55,12 +68,13 @@ export class KeptScrape<Owner extends { readonly sourceId: string }> {
     return this.live.reading?.ended === true;
   }
 
-  /** Adds a scrape that was missed for the same reason.
+  /** Adds a scrape that was missed for the same reason, without the ends of series that it tells.
    *  @returns false if this scrape must stay as it is */
   extend({ live }: KeptScrape<Owner>): boolean {
     const [earlier, later] = [this.live.reading, live.reading];
     if (this.isSent || earlier?.reason === undefined || later?.reason !== earlier.reason) return false;
-    this.live = { ...live, reading: { ...later, count: earlier.count + later.count } };
+    const { batch, series } = this.live;
+    this.live = { ...live, batch, series, reading: { ...later, count: earlier.count + later.count } };
     this.encoded = undefined;
     return true;
   }
@@ -84,7 +98,7 @@ export class KeptScrape<Owner extends { readonly sourceId: string }> {
     endUnpublished(this.live.span, why);
   }
 
-  /** The same scrape without its records, because there is no memory for them. */
+  /** The same scrape without its records and the ends of series that it tells, because there is no memory for them. */
   withoutRecords(message: string): KeptScrape<Owner> {
     this.drop(message);
     const { timeMs, idempotencyKey, reading } = this.live;

@@ -1,4 +1,4 @@
-import type { TracedBatch } from "../batch-messages.ts";
+import type { TargetBatch } from "../batch-messages.ts";
 import type { DroppedReading } from "../../../domain/reading.ts";
 import { KeptScrape } from "./kept-scrape.ts";
 
@@ -37,23 +37,22 @@ export class KeptScrapes<Owner extends { readonly sourceId: string }> {
     return this.changed.promise;
   }
 
-  add(owner: Owner, live: TracedBatch): void {
+  /** @returns false if the records of the scrape, or what it tells of its target's series, are dropped */
+  add(owner: Owner, live: TargetBatch): boolean {
     const { maxBytes, messageMaxBytes } = this.options;
-    let scrape = new KeptScrape(owner, live, messageMaxBytes);
+    const scrape = new KeptScrape(owner, live, messageMaxBytes);
     if (!scrape.isEnd && this.bytes + scrape.bytes > maxBytes) {
-      if (this.newest.get(owner)?.extend(scrape) === true) return;
+      const isWhole = live.series === undefined && live.batch.ends === undefined;
+      if (this.newest.get(owner)?.extend(scrape) === true) return isWhole;
       this.setFull(true);
       const message = fullMemoryText(maxBytes);
       const { timeMs, count, missedFor } = scrape;
       if (missedFor === undefined) this.options.onDropped(owner, { timeMs, reason: "memory_full", message, count });
-      scrape = scrape.withoutRecords(message);
-      if (this.newest.get(owner)?.extend(scrape) === true) return;
+      this.keepUnlessExtended(scrape.withoutRecords(message));
+      return isWhole && missedFor !== undefined;
     }
-    this.scrapes.add(scrape);
-    this.newest.set(owner, scrape);
-    this.counts.set(owner, this.countOf(owner) + 1);
-    this.bytes += scrape.bytes;
-    this.announce();
+    this.keep(scrape);
+    return true;
   }
 
   /** The oldest scrapes that may be published now, each target's at most once.
@@ -98,6 +97,19 @@ export class KeptScrapes<Owner extends { readonly sourceId: string }> {
   /** The number of a target's scrapes. */
   countOf(owner: Owner): number {
     return this.counts.get(owner) ?? 0;
+  }
+
+  private keepUnlessExtended(scrape: KeptScrape<Owner>): void {
+    if (this.newest.get(scrape.owner)?.extend(scrape) !== true) this.keep(scrape);
+  }
+
+  private keep(scrape: KeptScrape<Owner>): void {
+    const { owner } = scrape;
+    this.scrapes.add(scrape);
+    this.newest.set(owner, scrape);
+    this.counts.set(owner, this.countOf(owner) + 1);
+    this.bytes += scrape.bytes;
+    this.announce();
   }
 
   /** Announces that other scrapes may be published than before. */

@@ -78,7 +78,7 @@ export class ScrapePublisher {
     const outgoing = scrapes.flatMap((scrape, of) => {
       scrape.isSent = true;
       return scrape.messages.map(({ message, tally }, index, { length }) => {
-        return { message, tally, claim: claims[of]?.forMessage(index === length - 1 ? scrape.timeMs : undefined) };
+        return { message, tally, claim: claims[of]?.forMessage(index === length - 1 ? scrape : undefined) };
       });
     });
     await bucket.take(

@@ -1,7 +1,8 @@
 import { BatchBuilder } from "../../../domain/batch-builder.ts";
-import type { LiveSource } from "../../source/source.ts";
+import type { LiveBatch, LiveSource } from "../../source/source.ts";
 import type { TargetClaim } from "../assignment/target-assignment.ts";
 import { traced, type TraceParts } from "../publish-span.ts";
+import { type ReadSeries, withEnds } from "../read-series.ts";
 import type { KeptScrapes } from "./kept-scrapes.ts";
 
 export interface TargetReadingOptions extends TraceParts {
@@ -21,6 +22,10 @@ export class TargetReading {
   private readMs: number;
   private publishedMs: number;
   private takenUntilMs: number;
+  /** The series that the target had in the last scrape that is published or kept; undefined if that is not known. */
+  private series: ReadSeries | undefined;
+  /** Their text, as it is stored when everything that is kept is published. */
+  private storedSeries: string | undefined;
 
   constructor(
     private source: LiveSource,
@@ -30,6 +35,7 @@ export class TargetReading {
     this.sourceId = source.sourceId;
     this.readMs = this.publishedMs = claim.afterMs;
     this.takenUntilMs = claim.takenUntilMs;
+    this.knowSeries(claim);
     this.claim = this.watched(claim);
     this.start();
   }
@@ -47,6 +53,9 @@ export class TargetReading {
   /** Continues under another claim. */
   claimed(claim: TargetClaim): void {
     this.claim = this.watched(claim);
+    // another process has scraped it meanwhile
+    if (claim.afterMs > this.readMs) this.knowSeries(claim);
+    else if (claim.afterMs > this.publishedMs) this.storedSeries = undefined;
     this.publishedMs = Math.max(this.publishedMs, claim.afterMs);
     this.takenUntilMs = Math.max(this.takenUntilMs, claim.takenUntilMs);
     if (this.halt.signal.aborted) void this.resume();
@@ -79,7 +88,7 @@ export class TargetReading {
   end(nowMs: number): void {
     const { sourceId } = this;
     const timeMs = Math.max(nowMs, this.readMs + 1, this.publishedMs + 1);
-    this.options.kept.add(this, {
+    this.keep({
       ...{ timeMs, idempotencyKey: `${sourceId}:ended:${timeMs}`, batch: new BatchBuilder().build() },
       reading: { timeMs, intervalMs: 1, outcome: "missed", count: 0, ended: true },
     });
@@ -105,7 +114,22 @@ export class TargetReading {
     const afterMs = Math.max(this.readMs, this.publishedMs);
     for await (const batch of source.read(afterMs, signal, this.takenUntilMs)) {
       this.readMs = batch.timeMs;
-      this.options.kept.add(this, traced(this.options, { name: "scrape", sourceId: this.sourceId }, batch));
+      this.keep(batch);
     }
+  }
+
+  /** Series that ended in a scrape which is dropped end in the next one that is not. */
+  private keep(batch: LiveBatch): void {
+    const { live, after } = withEnds(batch, this.series);
+    const scrape = traced(this.options, { name: "scrape", sourceId: this.sourceId }, live);
+    const series = after?.text === this.storedSeries ? undefined : after?.text;
+    if (!this.options.kept.add(this, { ...scrape, series })) return;
+    this.series = after;
+    this.storedSeries = after?.text;
+  }
+
+  private knowSeries({ series: text, afterMs, takenUntilMs }: TargetClaim): void {
+    this.series = text === undefined ? undefined : { text, timeMs: Math.max(afterMs, takenUntilMs) };
+    this.storedSeries = text;
   }
 }

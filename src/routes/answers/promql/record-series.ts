@@ -25,7 +25,12 @@ interface Samples {
 interface Last {
   readonly series: GrowingSeries | undefined;
   readonly labels: Readonly<Record<string, string>>;
+  /** The instant of that sample. */
+  timeMs: number;
 }
+
+/** An end of a series, with the last instant at which its source had a value. */
+type End = Required<Pick<SeriesEnd, "timeMs" | "sinceMs">>;
 
 /** The records of a device, as far as they have been read. */
 interface Device {
@@ -42,8 +47,8 @@ export class RecordSeries {
   private readonly names: NameChoice;
   private readonly devices = new Map<string, Device>();
   private readonly byLabels = new Map<string, GrowingSeries>();
-  /** By uuid and key of samples: the instants of the ends that no sample has followed yet. */
-  private readonly ends = new Map<string, Map<string, number[]>>();
+  /** By uuid and key of samples: the ends that no sample has followed yet. */
+  private readonly ends = new Map<string, Map<string, End[]>>();
   private readonly parsed = new Map<string, ReturnType<typeof parseSeries>>();
 
   /** @param matchers which series to make */
@@ -81,13 +86,13 @@ export class RecordSeries {
 
   /** Takes ends of series of devices, by time ascending, before the records of these devices are added. */
   expectEnds(ends: readonly SeriesEnd[]): void {
-    for (const { uuid, timeMs, series } of ends) {
-      const ofDevice = this.ends.get(uuid) ?? new Map<string, number[]>();
+    for (const { uuid, timeMs, sinceMs = Infinity, series } of ends) {
+      const ofDevice = this.ends.get(uuid) ?? new Map<string, End[]>();
       this.ends.set(uuid, ofDevice);
       for (const key of series) {
-        const times = ofDevice.get(key) ?? [];
-        ofDevice.set(key, times);
-        times.push(timeMs);
+        const ofKey = ofDevice.get(key) ?? [];
+        ofDevice.set(key, ofKey);
+        ofKey.push({ timeMs, sinceMs });
       }
     }
   }
@@ -96,7 +101,7 @@ export class RecordSeries {
   series() {
     for (const [uuid, ofDevice] of this.ends) {
       const last = this.devices.get(uuid)?.last;
-      for (const [key, ends] of ofDevice) endUntil(Infinity, ends, last?.get(key)?.series);
+      for (const [key, ends] of ofDevice) endUntil(Infinity, ends, last?.get(key));
     }
     return [...this.byLabels.values()]
       .sort(({ begins: a }, { begins: b }) => a.timeMs - b.timeMs || byPlace(a.gpu, b.gpu))
@@ -115,7 +120,7 @@ export class RecordSeries {
       const value = stored[index] as number;
       if (value !== value || labelled.some((column) => !Number.isNaN(column[index]))) continue;
       const timeMs = timesMs[index] as number;
-      added += endUntil(timeMs, ends, last?.series);
+      added += endUntil(timeMs, ends, last);
       if (last?.labels !== device.labels) {
         const labels = labelsOf(Object.entries({ ...seriesLabelsOf(device.labels, own), [nameLabel]: name.name }));
         const series = this.seriesOf(labels, { gpu: device.record.gpu, timeMs });
@@ -123,11 +128,12 @@ export class RecordSeries {
           last.series.end(timeMs);
           added += 1;
         }
-        last = { series, labels: device.labels };
+        last = { series, labels: device.labels, timeMs };
         device.last.set(key, last);
       }
       if (last.series === undefined) break;
       last.series.add(timeMs, name.valueOf(value));
+      last.timeMs = timeMs;
       added += 1;
     }
     return added;
@@ -167,14 +173,16 @@ export class RecordSeries {
   }
 }
 
-/** Ends a series at the instants up to one, and takes them from the list. A sample at the instant of an end begins the series again.
+/** Takes the ends up to an instant from a list, and ends a series at those that concern it. A sample at the instant of an end begins the
+ *  series again, and one that is later than the source's last value is of another source, which goes on.
  *  @returns how many samples it has added */
-function endUntil(timeMs: number, ends: number[], series: GrowingSeries | undefined): number {
+function endUntil(timeMs: number, ends: End[], last: Last | undefined): number {
   let count = 0;
-  for (let [end] = ends; end !== undefined && end <= timeMs; [end] = ends) {
-    series?.end(end);
+  for (let [end] = ends; end !== undefined && end.timeMs <= timeMs; [end] = ends) {
     ends.shift();
+    if (last?.series === undefined || last.timeMs > end.sinceMs) continue;
+    last.series.end(end.timeMs);
     count += 1;
   }
-  return series === undefined ? 0 : count;
+  return count;
 }
