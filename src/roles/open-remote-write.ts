@@ -25,7 +25,7 @@ export function openRemoteWrite(
   readonly otlp: PushIntake<OtlpBody>;
   readonly writeMaxBytes: number;
 } {
-  const exporters = new KnownExporters(remoteWriteClusterLabel);
+  const exporters = new KnownExporters(remoteWriteClusterLabel, parts.clock);
   const limits = { maxBytes: writeMaxBytes };
   const opened = { ...parts, messageMaxBytes: payloadMaxBytes, slowMaxBytes };
   const write = new QueuePushIntake({ ...opened, spanName: "remote write", readPush: writeReader(exporters, limits) });

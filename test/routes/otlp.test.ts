@@ -286,3 +286,15 @@ test("other types and codings are refused with 415, and what is no export with 4
   }
   expect(await status("\u0005\u0001", { "content-type": "application/x-protobuf" })).toBe(400);
 });
+
+test("a point of an unknown unit is answered with 503, and taken when the exporter's other series have come", async () => {
+  const attributes = { UUID: "GPU-of-unknown-unit", gpu: "0" };
+  const of = (name: string, value: number) =>
+    exportOf([
+      { name, gauge: { dataPoints: [point(value, { ...attributes, "service.instance.id": "node-7:9400" })] } },
+    ]);
+  const ratio = of("DCGM_FI_DEV_GPU_UTIL_RATIO", 1);
+  for (const format of ["json", "protobuf"] as const) expect((await send(ratio, format, false)).status).toBe(503);
+  expect((await send(of("DCGM_FI_DEV_FB_CAPACITY_BYTES", 2 ** 30), "json", false)).status).toBe(200);
+  expect(await send(ratio, "protobuf", false)).toMatchObject({ status: 200, answer: {} });
+});

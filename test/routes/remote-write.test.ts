@@ -249,3 +249,14 @@ test("a full queue answers 503 with Retry-After, after which Prometheus sends th
   gateway.queue.stats = stats;
   expect((await sendSeries("1.0", [of("DCGM_FI_DEV_GPU_TEMP", 0, 61)])).status).toBe(204);
 });
+
+test("a sample of an unknown unit is answered with 503, and taken when the exporter's other series have come", async () => {
+  const ratio = [of("DCGM_FI_DEV_GPU_UTIL_RATIO", 0, 1)];
+  const { status, text, headers } = await sendSeries("1.0", ratio);
+  expect([status, Number(headers.get("retry-after")) > 0]).toEqual([503, true]);
+  expect(JSON.parse(text)).toMatchObject({ error: { code: "awaits_series" } });
+  expect(await stored()).toEqual([]);
+  expect((await sendSeries("1.0", [of("DCGM_FI_DEV_FB_CAPACITY_BYTES", 0, 2 ** 30)])).status).toBe(204);
+  expect(await sendSeries("1.0", ratio)).toMatchObject({ status: 204, written: ["1", "0", "0"] });
+  expect(await stored()).toMatchObject([{ uuid: uuid(0), gpu_utilization: 100, memory_capacity_mb: 1024 }]);
+});

@@ -61,6 +61,12 @@ export class PushRefused extends TelemetryError {
   }
 }
 
+/** A process that has just started lacks what other series of an exporter say about these samples. Sent again, they are taken. */
+export class AwaitsSeries extends TelemetryError {
+  readonly code = "awaits_series";
+  readonly retryable = true;
+}
+
 /** A push: what was sent, and by whom. */
 export interface Push<Body = PushedBody> {
   readonly body: Body;

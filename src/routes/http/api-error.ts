@@ -22,6 +22,7 @@ export type ErrorCode =
   | "tls_required"
   | "upgrade_required"
   | "no_room"
+  | "awaits_series"
   | "store_unavailable"
   | "queue_unavailable"
   | "keys_unavailable"

@@ -1,61 +1,23 @@
-import { receivedFrom } from "../../../src/pipeline/source/received-body.ts";
 import { afterEach, expect, test } from "bun:test";
 import type { ExporterDialect } from "../../../dev/exporters/exporter-dialect.ts";
-import { serveExporters } from "../../../dev/exporters/serve-exporters.ts";
 import type { RecordBatch } from "../../../src/domain/batch.ts";
 import { systemClock } from "../../../src/kit/clock.ts";
-import { type WriteBody, WriteCounts } from "../../../src/pipeline/source/remote-write.ts";
+import { AwaitsSeries } from "../../../src/pipeline/source/push.ts";
 import { KnownExporters } from "../../../src/pipeline/source/remote-write/series-batches.ts";
-import { writeReader } from "../../../src/pipeline/source/remote-write/write-reader.ts";
 import { Seeded } from "../../promql/seeded.ts";
-import { messageFor, packed, type SentProtocol, type SentSeries } from "../../remote-write/make-request.ts";
+import type { SentProtocol, SentSeries } from "../../remote-write/make-request.ts";
 import { seriesOfText } from "../../remote-write/series-of-text.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
-import { type MergedRecord, mergedRecords } from "../../support/merged-records.ts";
+import { mergedRecords } from "../../support/merged-records.ts";
 import { dueMs, openTarget } from "../exposition/read-exposition.ts";
+import { expositionsOf, readRequest, sortedRecords as sorted } from "./read-request.ts";
 
-// What a Prometheus sends of an exposition becomes the records that a scrape of the exposition becomes.
+// What a Prometheus sends of an exposition becomes the records that a scrape of the exposition becomes, also if the gateway has just started.
 
 const stops: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const stop of stops.splice(0)) await stop();
 });
-
-async function expositions(dialect: ExporterDialect): Promise<{ hostname: string; text: string }[]> {
-  const clock = new ManualClock();
-  const shares = { mig: 0.3, timeSlicing: 0.3, vgpu: 0.3, series: 0.5 };
-  const fleet = { hosts: 3, gpusPerHost: 4, seed: 5, intervalMs: 15_000, clusterId: "c1" };
-  const exporters = serveExporters({ ...fleet, dialect, per: "path", port: 0, clock, shares });
-  stops.push(() => exporters.stop());
-  await clock.advance(45_000);
-  return Promise.all(
-    exporters.targets.map(async ({ address, path, hostname }) => ({
-      hostname,
-      text: await (await fetch(`http://${address}${path}`)).text(),
-    })),
-  );
-}
-
-async function read(
-  exporters: KnownExporters,
-  protocol: SentProtocol,
-  series: readonly SentSeries[],
-): Promise<{ batches: RecordBatch[]; counts: WriteCounts }> {
-  const counts = new WriteCounts();
-  const bytes = new Blob([packed(messageFor(protocol, series))]).stream();
-  const body: WriteBody = { protocol, bytes, clusterId: "c1", counts };
-  const chunks = receivedFrom(bytes, systemClock);
-  const { batches } = writeReader(exporters, { maxBytes: 1e7 })(body, chunks, new AbortController().signal);
-  return { batches: await Array.fromAsync(batches), counts };
-}
-
-const shownRecord = ({ gpu, timeMs, metrics, custom, occupants }: MergedRecord) => ({
-  ...{ gpu, timeMs, occupants: [...occupants].sort() },
-  metrics: Object.fromEntries([...metrics].sort()),
-  custom: Object.fromEntries([...custom].sort()),
-});
-const sorted = (records: Iterable<MergedRecord>) =>
-  [...records].map(shownRecord).sort((a, b) => (a.gpu.uuid < b.gpu.uuid ? -1 : 1));
 
 test.each<[ExporterDialect, SentProtocol]>([
   ["4.8", "1.0"],
@@ -69,13 +31,13 @@ test.each<[ExporterDialect, SentProtocol]>([
   async (dialect, protocol) => {
     const random = new Seeded(11);
     const all: { at: number; series: SentSeries }[] = [];
-    const scraped = (await expositions(dialect)).flatMap(({ hostname, text }) => {
+    const scraped = (await expositionsOf(dialect, stops)).flatMap(({ hostname, text }) => {
       const labels = { instance: `${hostname}:9400`, job: "dcgm" };
       for (const series of seriesOfText(text, dueMs, labels)) all.push({ at: random.below(1e6), series });
       return openTarget({ host: hostname, labels })(text).records;
     });
-    const exporters = new KnownExporters("cluster");
-    const whole = await read(
+    const exporters = new KnownExporters("cluster", systemClock);
+    const whole = await readRequest(
       exporters,
       protocol,
       all.map(({ series }) => series),
@@ -86,7 +48,7 @@ test.each<[ExporterDialect, SentProtocol]>([
     const shuffled = all.toSorted((a, b) => a.at - b.at).map(({ series }) => series);
     const parts: RecordBatch[] = [];
     for (let from = 0; from < shuffled.length; from += 150) {
-      parts.push(...(await read(exporters, protocol, shuffled.slice(from, from + 150))).batches);
+      parts.push(...(await readRequest(exporters, protocol, shuffled.slice(from, from + 150))).batches);
     }
     expect(parts.flatMap(({ rejected }) => rejected)).toEqual([]);
     expect(sorted(mergedRecords(parts).values())).toEqual(sorted(scraped));
@@ -94,3 +56,76 @@ test.each<[ExporterDialect, SentProtocol]>([
     expect(scraped.length).toBeGreaterThanOrEqual(12);
   },
 );
+
+const sentOf = async (dialect: ExporterDialect) => {
+  const random = new Seeded(7);
+  const scraped = (await expositionsOf(dialect, stops)).map(({ hostname, text: whole }) => {
+    // a label that says of each series which release the exporter is
+    const text = whole.replace(/,?DCGM_FI_SYSTEM_DRIVER_VERSION="[^"]*"/g, "");
+    const labels = { instance: `${hostname}:9400`, job: "dcgm" };
+    const series = seriesOfText(text, dueMs, labels).map((each) => ({ at: random.below(1e6), each }));
+    return { series, records: openTarget({ host: hostname, labels })(text).records };
+  });
+  const series = scraped.flatMap((each) => each.series).toSorted((a, b) => a.at - b.at);
+  return { series: series.map(({ each }) => each), records: scraped.flatMap(({ records }) => records) };
+};
+
+test.each<ExporterDialect>(["4.9", "nvidia_gpu_exporter"])(
+  "a gateway that has just started lets senders repeat what it cannot read yet: exporters of %s give the records of a scrape",
+  async (dialect) => {
+    const { series, records } = await sentOf(dialect);
+    const requests = Array.from({ length: Math.ceil(series.length / 20) }, (_, at) =>
+      series.slice(20 * at, 20 * at + 20).map(({ labels, samples }): SentSeries => ({ labels, samples })),
+    );
+    const exporters = new KnownExporters("cluster", new ManualClock());
+    const taken: RecordBatch[] = [];
+    let refusals = 0;
+    for (let waiting = requests; waiting.length > 0 && refusals < 1e5;) {
+      const again: SentSeries[][] = [];
+      for (const request of waiting) {
+        try {
+          taken.push(...(await readRequest(exporters, "1.0", request)).batches);
+        } catch (error) {
+          expect(error).toBeInstanceOf(AwaitsSeries);
+          again.push(request);
+        }
+      }
+      refusals += again.length;
+      waiting = again;
+    }
+    expect(refusals).toBeGreaterThan(0);
+    expect(taken.flatMap(({ rejected }) => rejected)).toEqual([]);
+    expect(sorted(mergedRecords(taken).values())).toEqual(sorted(records));
+  },
+);
+
+const ratioOf = (host: string): SentSeries[] => [
+  {
+    labels: {
+      ...{ __name__: "DCGM_FI_DEV_GPU_UTIL_RATIO", UUID: `GPU-${host}`, gpu: "0", Hostname: host },
+      ...{ job: "dcgm", instance: `${host}:9400` },
+    },
+    samples: [[1, dueMs]],
+  },
+];
+
+test("a gateway waits for series that do not come for 30 s, and then for no exporter of the job for 10 minutes", async () => {
+  const clock = new ManualClock();
+  const exporters = new KnownExporters("cluster", clock);
+  const taken = async (host: string) => {
+    try {
+      return (await readRequest(exporters, "2.0", ratioOf(host))).counts.of("rejected");
+    } catch (error) {
+      return error instanceof AwaitsSeries ? "again" : error;
+    }
+  };
+  expect(await taken("a")).toBe("again");
+  await clock.advance(29_999);
+  expect(await taken("a")).toBe("again");
+  await clock.advance(1);
+  expect([await taken("a"), await taken("b")]).toEqual([1, 1]);
+  await clock.advance(599_999);
+  expect(await taken("b")).toBe(1);
+  await clock.advance(1);
+  expect(await taken("b")).toBe("again");
+});

@@ -8,7 +8,7 @@ import { type AddedCounts, AddedSamples, type SamplesToRead } from "./added-samp
 import { JoinedIdentities } from "./joined-identities.ts";
 import { RatioDecision } from "./ratio-decision.ts";
 import type { MetricFamily, ScannedSeries } from "./scanned-exposition.ts";
-import { type MetricSubject, SeriesSubjects } from "./series-subject.ts";
+import { awaitsDescription, type MetricSubject, SeriesSubjects } from "./series-subject.ts";
 import { SpellingRanks } from "./spelling-ranks.ts";
 import type { TargetContext } from "./target-context.ts";
 
@@ -20,6 +20,9 @@ export interface ReadSamples extends Readonly<AddedCounts> {
   readonly ofNoGpu: number;
   /** Number of samples that repeat a metric in another spelling. */
   readonly repeated: number;
+  /** Number of samples that other series of the exporter, which have not come yet, say more about: their unit, the index of their GPU, or
+   *  the profile of their MIG instance. They are rejected, or would be values of another instance. */
+  readonly awaiting: number;
 }
 
 /** The types of families that have several series for one value, and those of descriptions. */
@@ -63,10 +66,12 @@ export class SampleReader {
     if (this.identities.learnAll(samples)) this.subjects.forget();
     const added = new AddedSamples({ ...toRead, unit: this.decideRatio(toRead, names) });
     const counts = { ofNoGpu: 0, repeated: 0 };
+    let awaiting = 0;
     for (const sample of ranks.inOrder(samples)) {
       const { name, labels } = sample.series;
       const metric = this.metricOf(name, families);
       const device = metric === "ignored" ? undefined : this.subjects.deviceOf(labels, metric);
+      if (metric !== "ignored" && device !== undefined && awaitsDescription(metric, device)) awaiting += 1;
       if (metric === "ignored" || device === undefined) counts.ofNoGpu += 1;
       else if ("reason" in device) added.reject(sample, device);
       else {
@@ -75,7 +80,8 @@ export class SampleReader {
         else if (added.add(sample, series, device)) ranks.take(series, device);
       }
     }
-    return { ...added.counts, ...counts, devices: added.devices.size };
+    awaiting += added.counts.undecided;
+    return { ...added.counts, ...counts, awaiting, devices: added.devices.size };
   }
 
   /** Where records have the values of a series; undefined if it is no series of a GPU, or does not tell of which. */

@@ -9,6 +9,7 @@ import {
   missingIdentity,
   parseGpuId,
 } from "../../../domain/field-rules.ts";
+import { migInstanceOf } from "../../../domain/mig-instance.ts";
 import { hasLabels } from "../../../domain/series-of-metric.ts";
 import { meansNoValue } from "../../../domain/value.ts";
 import { GpuCache, type RowSubject } from "../labels/gpu-cache.ts";
@@ -166,6 +167,13 @@ export class SeriesSubjects {
     const message = `Nothing in the exposition tells the index of GPU ${uuid} on its host: neither a label gpu nor nvidia_smi_gpu_info.`;
     return { reason: "missing_field", field: "gpu", value: "", message };
   }
+}
+
+/** True if another series of the exporter describes the device, and has not come yet: nvidia_smi_gpu_info, which has the index of a GPU, or
+ *  nvidia_smi_mig_info, which has the profile of a MIG instance. */
+export function awaitsDescription({ exporter }: MetricSubject, device: DeviceSubject | FieldError): boolean {
+  if ("reason" in device) return device.reason === "missing_field" && device.field === "gpu";
+  return exporter === "nvidia_gpu_exporter" && migInstanceOf(device.device.uuid)?.profile === "";
 }
 
 /** The exporters whose labels differ: the releases of dcgm-exporter count as one. */

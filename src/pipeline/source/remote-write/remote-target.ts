@@ -24,6 +24,19 @@ interface SharedLabels {
   readonly error: FieldError | undefined;
 }
 
+/** What the exporters of one job, which are probably of one release, have in common. */
+export interface ExportersOfJob {
+  /** The units of DCGM_FI_DEV_GPU_UTIL_RATIO that have been decided. */
+  readonly units: Set<RatioUnit>;
+  /** When a wait for series of one of them last ended in vain, in milliseconds since the epoch; undefined: none has. */
+  gaveUpAtMs: number | undefined;
+}
+
+/** Senders repeat samples for so long until other series of the exporter say what they are. Those come within seconds, by another
+ *  connection of the same sender, unless they are not sent at all. */
+const awaitMaxMs = 30_000;
+/** After a wait in vain, senders wait for no exporter of the job for so long. */
+const giveUpMs = 600_000;
 /** Series with other labels than the last ones of so many are looked at again: a host has fewer. */
 const maxLabelSets = 2000;
 /** After this time without a sample, the target no longer has the name.
@@ -38,13 +51,15 @@ export class RemoteTarget {
   /** The latest time of each name. */
   private readonly names = new Map<string, number>();
   private readonly taken: TakenSpellings = new Map();
+  /** Since when samples await other series; undefined: the last ones did not. */
+  private awaitsSinceMs: number | undefined;
 
   constructor(
     { clusterId, instance }: TargetPlace,
     private readonly texts: SharedTexts,
-    unitsOfJob: Set<RatioUnit>,
+    private readonly job: ExportersOfJob,
   ) {
-    this.reader = new SampleReader({ target: instance, host: "", clusterId, labels: {} }, texts, unitsOfJob);
+    this.reader = new SampleReader({ target: instance, host: "", clusterId, labels: {} }, texts, job.units);
   }
 
   /** The same object for the same labels, so that what they say is read once. */
@@ -72,6 +87,21 @@ export class RemoteTarget {
     const names = this.namesWith(samples);
     const ranks = new SpellingRanks(names, this.taken);
     return this.reader.read({ ...parts, samples, timeMs: undefined }, names, ranks);
+  }
+
+  /** Whether the sender should repeat the samples that were read last.
+   *  @param awaiting the number of those that other series say more about */
+  mustRepeat(awaiting: number, nowMs: number): boolean {
+    const { job } = this;
+    if (awaiting === 0) {
+      this.awaitsSinceMs = undefined;
+      return false;
+    }
+    if (job.gaveUpAtMs !== undefined && nowMs - job.gaveUpAtMs < giveUpMs) return false;
+    this.awaitsSinceMs ??= nowMs;
+    if (nowMs - this.awaitsSinceMs < awaitMaxMs) return true;
+    job.gaveUpAtMs = nowMs;
+    return false;
   }
 
   /** The ends of which markers tell; markers of series that are no GPU's, or do not tell of which, are left out. */

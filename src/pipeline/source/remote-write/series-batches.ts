@@ -4,16 +4,17 @@ import { BatchBuilder } from "../../../domain/batch-builder.ts";
 import { cutText } from "../../../domain/cut-text.ts";
 import { SeriesEnds } from "../../../domain/series-end.ts";
 import { dialectOfName } from "../../../domain/dialects/dialect-of.ts";
-import type { RatioUnit } from "../../../domain/dialects/ratio-scale.ts";
 import { type FieldError, invalidText, missingField } from "../../../domain/field-rules.ts";
+import type { Clock } from "../../../kit/clock.ts";
 import type { SampleTexts } from "../exposition/added-samples.ts";
 import type { CollectedSample } from "../exposition/collected-samples.ts";
 import { labelOf } from "../exposition/joined-identities.ts";
 import type { Label, MetricFamily } from "../exposition/scanned-exposition.ts";
 import { shown } from "../bytes/shown-text.ts";
 import { SharedTexts } from "../labels/shared-texts.ts";
+import { AwaitsSeries } from "../push.ts";
 import type { WriteCounts } from "../remote-write.ts";
-import { RemoteTarget, type TargetPlace } from "./remote-target.ts";
+import { type ExportersOfJob, RemoteTarget, type TargetPlace } from "./remote-target.ts";
 import type { WrittenMetadata, WrittenSample, WrittenSeries } from "./written-series.ts";
 
 /** More than a Prometheus scrapes; each takes about as much memory as what its exporter says. */
@@ -35,20 +36,22 @@ export class KnownExporters {
   private readonly targets = new LRUCache<string, RemoteTarget>({ max: maxTargets });
   private readonly known = new LRUCache<string, MetricFamily>({ max: maxFamilies });
 
-  /** The units of DCGM_FI_DEV_GPU_UTIL_RATIO in each job, whose exporters are probably of one release. */
-  private readonly unitsOfJobs = new LRUCache<string, Set<RatioUnit>>({ max: maxTargets });
+  private readonly jobs = new LRUCache<string, ExportersOfJob>({ max: maxTargets });
 
   /** @param clusterLabel the label that names a series' cluster */
-  constructor(readonly clusterLabel: string) {}
+  constructor(
+    readonly clusterLabel: string,
+    readonly clock: Clock,
+  ) {}
 
   target(place: TargetPlace): RemoteTarget {
     const job = JSON.stringify([place.clusterId, place.job]);
     const key = job + place.instance;
     let target = this.targets.get(key);
     if (target !== undefined) return target;
-    const units = this.unitsOfJobs.get(job) ?? new Set();
-    this.unitsOfJobs.set(job, units);
-    this.targets.set(key, (target = new RemoteTarget(place, this.texts, units)));
+    const ofJob = this.jobs.get(job) ?? { units: new Set(), gaveUpAtMs: undefined };
+    this.jobs.set(job, ofJob);
+    this.targets.set(key, (target = new RemoteTarget(place, this.texts, ofJob)));
     return target;
   }
 
@@ -98,15 +101,20 @@ export class SeriesBatches {
     this.addToTarget(series, index);
   }
 
-  /** Of everything that was added since the last batch. */
+  /** Of everything that was added since the last batch.
+   *  @throws AwaitsSeries if the sender should repeat the request, so that no sample is rejected, or taken for one of another device, only
+   *    because this process has just started */
   takeBatch(): RecordBatch {
     const { builder, texts } = this;
     const families = this.exporters.families();
     // whole expositions first: they may decide what a part of one cannot
     const targets = [...this.samples].sort(([, a], [, b]) => b.length - a.length);
+    const nowMs = this.exporters.clock.nowMs();
+    let toRepeat = 0;
     for (const [target, samples] of targets) {
       const read = target.read(samples, { builder, texts, families });
       const { counts } = this.defaults;
+      if (target.mustRepeat(read.awaiting, nowMs)) toRepeat += read.awaiting;
       counts.add("stored", read.samples);
       counts.add("no_value", read.missing);
       counts.add("rejected", read.rejected);
@@ -119,6 +127,7 @@ export class SeriesBatches {
     this.markers.clear();
     [this.waiting, this.rejectedCount] = [0, 0];
     this.builder = new BatchBuilder("Hostname");
+    if (toRepeat > 0) throw awaitsSeries(toRepeat);
     const ended = ends.all();
     return { ...builder.build(), ...(ended.length > 0 && { ends: ended }) };
   }
@@ -174,6 +183,12 @@ function collected(
   index: number,
 ): CollectedSample {
   return { series, value, timestampMs: timeMs, line: 0, byte: index };
+}
+
+function awaitsSeries(samples: number): AwaitsSeries {
+  return new AwaitsSeries(
+    `For ${samples} samples, the unit, the index of the GPU or the profile of the MIG instance is in series of the exporter that this gateway has not received yet`,
+  );
 }
 
 function namesGpu(labels: readonly Label[]): boolean {

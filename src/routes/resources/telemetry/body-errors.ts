@@ -1,4 +1,4 @@
-import { PushRefused, UnusablePush } from "../../../pipeline/source/push.ts";
+import { AwaitsSeries, PushRefused, UnusablePush } from "../../../pipeline/source/push.ts";
 import { ApiError, shown } from "../../http/api-error.ts";
 
 /** In what the routes differ that take bodies. */
@@ -41,6 +41,12 @@ export function bodyErrorOf(error: unknown, limit: BodyLimit, details: Readonly<
     return new ApiError(limit.kind.noRoom, "no_room", {
       message: `${message}; ${again}`,
       details: { retry_after_seconds: retryAfterSeconds },
+    });
+  }
+  if (error instanceof AwaitsSeries) {
+    return new ApiError(503, "awaits_series", {
+      message: `${error.message}; send the ${limit.kind.name} again`,
+      details: {},
     });
   }
   if (!(error instanceof UnusablePush)) return error as Error;
