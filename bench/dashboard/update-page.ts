@@ -26,6 +26,7 @@ function devicesOf(gpus: number): Device[] {
       model: "H100",
       parentUuid: undefined,
       isUnderMaintenance: false,
+      isReporting: true,
       migInstanceId: undefined,
       migProfile: undefined,
     },

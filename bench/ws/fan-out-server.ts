@@ -72,7 +72,10 @@ async function startOurs(): Promise<{ port: number; publish: Publish }> {
       ? (second) => void hotTier.write({ ...batch, timesMs: batch.timesMs.map(() => timeOf(second)) })
       : (second) => {
           const timeMs = timeOf(second);
-          const newest = members.map(({ gpu, record }) => ({ gpu, record: { ...record, timeMs, metrics: values } }));
+          const newest = members.map(({ gpu, record }) => ({
+            gpu: { ...gpu, reportedAtMs: timeMs },
+            record: { ...record, timeMs, metrics: values },
+          }));
           listeners.forEach((listener) => listener(newest));
         };
   return { port: app.server?.port as number, publish };

@@ -3,6 +3,11 @@ import type { RecordBatch } from "./batch.ts";
 /** A record that is later than the present by more than this is of the future: clocks that a server sets differ by less. */
 export const futureMs = 300_000;
 
+/** True if an instant is of the future. */
+export function isFuture(timeMs: number, nowMs: number): boolean {
+  return timeMs > nowMs + futureMs;
+}
+
 /** Records of the future. They are stored, because they may be what was meant. */
 export interface FutureRecords {
   readonly count: number;

@@ -200,7 +200,7 @@ export function exerciseHotTierDevices(name: string, open: () => Promise<OpenHot
       const late = follow(hotTier);
       for (const each of [follower, late]) {
         await each.until((members) => members.get(gpu.uuid)?.record?.metrics["temperature"] === 6);
-        expect(each.members.get(gpu.uuid)?.gpu).toEqual(stored);
+        expect(each.members.get(gpu.uuid)?.gpu).toMatchObject(stored);
         expect(each.members.get(gpu.uuid)?.record).toMatchObject({ timeMs: t0 + 1, custom: {} });
         expect(each.members.get(gpu.uuid)?.record?.custom).toEqual({});
       }

@@ -44,7 +44,7 @@ export function exerciseHotTier(name: string, open: () => Promise<OpenHotTier>):
       await hotTier.write(hotBatch([{ gpu, timeMs: t0, metrics: { temperature: 40, odd: 0.1 + 0.2 }, workload }]));
       const follower = follow(hotTier);
       const { gpu: stored, record } = await follower.newest(gpu.uuid, t0);
-      expect(stored).toEqual({ ...gpu, firstSeenAtMs: t0, lastSeenAtMs: t0 });
+      expect(stored).toEqual({ ...gpu, firstSeenAtMs: t0, lastSeenAtMs: t0, reportedAtMs: t0 });
       expect(record).toEqual({
         ...{ gpu: stored, timeMs: t0, metrics: { temperature: 40 }, custom: { odd: 0.1 + 0.2 } },
         occupants: [workload],

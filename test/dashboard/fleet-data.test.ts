@@ -49,6 +49,34 @@ test("a device is stale once its cluster's newest record is more than a minute n
   expect([data.takeChanged(), data.takeChanged()]).toEqual([[1], []]);
 });
 
+test("a device whose clock is ahead is stale a minute after its last record has arrived", () => {
+  const data = fleetOf([{ index: "0" }], [{ index: "1" }]);
+  const apply = (position: number, afterS: number, arrivedAtMs?: number) => {
+    const uuid = data.devices[position]?.uuid ?? "";
+    data.apply({ uuid, timeMs: startMs + afterS * second, values: {}, holders: undefined }, arrivedAtMs);
+  };
+  data.updateStates(startMs);
+  apply(0, 7200, startMs);
+  for (const [afterS, state] of [
+    [60, "reporting"],
+    [61, "stale"],
+  ] as const) {
+    apply(1, afterS, startMs + afterS * second);
+    data.updateStates(startMs + afterS * second);
+    expect([0, 1].map((position) => data.stateOf(position))).toEqual([state, "reporting"]);
+  }
+});
+
+test("the gateway says whether a listed device with a record of the future reports", () => {
+  const data = fleetOf([{ index: "0", isReporting: false }], [{ index: "1" }], [{ index: "2" }]);
+  data.updateStates(startMs);
+  data.devices.forEach(({ uuid }, position) => {
+    data.apply({ uuid, timeMs: startMs + (position === 2 ? 0 : 7200 * second), values: {}, holders: undefined });
+  });
+  data.updateStates(startMs);
+  expect([0, 1, 2].map((position) => data.stateOf(position))).toEqual(["stale", "reporting", "reporting"]);
+});
+
 test("one device whose clock is ahead does not make the others stale", () => {
   const data = fleetOf([{ index: "0" }, {}, 7200], [{ index: "1" }, {}, 0], [{ index: "2" }, {}, -61]);
   const states = () => [0, 1, 2].map((position) => data.stateOf(position));

@@ -8,7 +8,13 @@ export function device(given: Partial<Device> = {}): Device {
   const [hostname, index] = [given.hostname ?? "host-a", given.index ?? "0"];
   return {
     ...{ uuid: `GPU-${hostname}-${index}`, hostname, index, model: "NVIDIA H100", clusterId: "lab" },
-    ...{ parentUuid: undefined, isUnderMaintenance: false, migInstanceId: undefined, migProfile: undefined },
+    ...{
+      parentUuid: undefined,
+      isUnderMaintenance: false,
+      isReporting: true,
+      migInstanceId: undefined,
+      migProfile: undefined,
+    },
     ...given,
   };
 }

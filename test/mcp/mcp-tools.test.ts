@@ -247,7 +247,7 @@ test("fleet_overview tells a newest record of the future, and counts instances o
   await client.client.close();
   await opened.close();
   expect(text).toMatch(
-    /newest record: 2095-06-01T00:00:00Z \(\d+d ahead\); active and silent compare with the present, because this time is in the future/,
+    /newest record: 2095-06-01T00:00:00Z \(\d+d ahead\); active and silent compare with when records arrived, because this time is in the future/,
   );
   expect(text).toMatch(/GPU utilization: mean .* of \d devices?$/m);
 });

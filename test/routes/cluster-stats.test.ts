@@ -1,14 +1,15 @@
 import { expect, test } from "bun:test";
-import type { RecordFilter, StoredGpu, StoredRecord } from "../../src/domain/query.ts";
+import type { RecordFilter, StoredRecord } from "../../src/domain/query.ts";
 import type { TelemetryQueries } from "../../src/pipeline/store/telemetry-queries.ts";
 import type { Fleet } from "../../src/routes/fleet/fleet.ts";
+import type { FleetGpu } from "../../src/routes/schemas/gpu.ts";
 import { clusterStats } from "../../src/routes/resources/hierarchy/cluster-stats.ts";
 import { gpuOf } from "./gateway.ts";
 
 const newestMs = Date.UTC(2025, 6, 18, 20, 42);
 
 /** @param records all records of the last minute, the oldest first */
-function statsOver(gpus: readonly StoredGpu[], records: readonly StoredRecord[]) {
+function statsOver(gpus: readonly FleetGpu[], records: readonly StoredRecord[]) {
   const history = {
     records: ({ limit, cursor }: RecordFilter) => {
       const to = cursor?.gpuKey ?? records.length;
@@ -18,13 +19,15 @@ function statsOver(gpus: readonly StoredGpu[], records: readonly StoredRecord[])
     },
   };
   const aggregates = { countRecords: () => Promise.resolve({ count: records.length, isEstimate: false }) };
-  const fleet = { latest: () => records.slice(-gpus.length), nowMs: () => Infinity } as unknown as Fleet;
+  const newest = records.slice(-gpus.length);
+  const members = gpus.map((gpu, index) => ({ gpu, record: newest[index] }));
+  const fleet = { members: () => members, nowMs: () => Infinity } as unknown as Fleet;
   return clusterStats({ fleet, queries: { history, aggregates } as unknown as TelemetryQueries }, gpus);
 }
 
 const gpus = Array.from({ length: 6000 }, (_, gpuId) => ({
   ...gpuOf("wide", `host-${gpuId}`, 0),
-  ...{ firstSeenAtMs: newestMs, lastSeenAtMs: newestMs },
+  ...{ firstSeenAtMs: newestMs, lastSeenAtMs: newestMs, reportedAtMs: newestMs },
 }));
 
 function oneRecordPerGpu(timeMs: number, name: string, value: number): StoredRecord[] {

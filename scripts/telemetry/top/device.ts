@@ -33,6 +33,9 @@ export interface Place {
 export interface Device extends Place {
   /** The instant of its newest record. */
   atMs: number;
+  /** Until when it has reported: the instant of its newest record, at most that of its arrival. -Infinity if its records are of the future,
+   *  and none has arrived since it was listed. */
+  reportedAtMs: number;
   /** The newest value of each metric, and its instant. */
   readonly readings: Map<keyof ShownValues, { readonly value: number; readonly atMs: number }>;
   /** The shortest time between two values of one metric that were seen; undefined before the second. */
@@ -73,6 +76,7 @@ export function deviceAt(place: Place): Device {
     ...place,
     ...{
       atMs: -Infinity,
+      reportedAtMs: -Infinity,
       readings: new Map(),
       intervalMs: undefined,
       utilization: undefined,
@@ -80,6 +84,16 @@ export function deviceAt(place: Place): Device {
     },
     ...{ totalMebibytes: undefined, temperature: undefined, watts: undefined, trend: [] },
   };
+}
+
+/** Notes that the device has reported.
+ *  @param atMs the instant of a record
+ *  @param arrivedAtMs when the record arrived; undefined: it is one of a list, and may have arrived long ago */
+export function noteReported(device: Device, atMs: number, arrivedAtMs: number | undefined): void {
+  const isNew = device.atMs !== -Infinity && atMs > device.atMs;
+  const nowMs = arrivedAtMs ?? Date.now();
+  if (arrivedAtMs === undefined && atMs > nowMs && !isNew) return;
+  device.reportedAtMs = Math.max(device.reportedAtMs, Math.min(atMs, nowMs));
 }
 
 /** Gives the device the values of its newest record. An older record changes nothing; one of the same instant may have more
@@ -118,9 +132,9 @@ function readMetric(
 }
 
 /** True if the device's newest record is older than three of its intervals, or than 60 s if its interval is not known. */
-export function isStale({ atMs, intervalMs }: Device, nowMs: number): boolean {
+export function isStale({ reportedAtMs, intervalMs }: Device, nowMs: number): boolean {
   const limitMs = intervalMs === undefined ? staleAfterMs : Math.max(3 * intervalMs, staleNotBeforeMs);
-  return nowMs - atMs > limitMs;
+  return nowMs - reportedAtMs > limitMs;
 }
 
 /** The part of its memory that the device uses, in percent. */

@@ -1,5 +1,5 @@
 import type { TelemetryRecord, TelemetryUpdateMessage } from "gpu-telemetry-client";
-import { type Device, deviceAt, placeOf, readInto } from "./device.ts";
+import { type Device, deviceAt, noteReported, placeOf, readInto } from "./device.ts";
 import { byPlace } from "./ranking.ts";
 
 /** The devices that the table shows, with their newest readings. */
@@ -19,7 +19,9 @@ export class Fleet {
       const place = placeOf(record);
       const known = this.byUuid.get(record.uuid);
       const device = known === undefined ? deviceAt(place) : Object.assign(known, place);
-      readInto(device, Date.parse(record.timestamp), record);
+      const atMs = Date.parse(record.timestamp);
+      noteReported(device, atMs, undefined);
+      readInto(device, atMs, record);
       devices.set(record.uuid, device);
     }
     this.byUuid = devices;
@@ -30,7 +32,9 @@ export class Fleet {
   update({ gpu_uuid, timestamp, data }: TelemetryUpdateMessage): boolean {
     const device = this.byUuid.get(gpu_uuid);
     if (device === undefined) return false;
-    readInto(device, Date.parse(timestamp), data);
+    const atMs = Date.parse(timestamp);
+    noteReported(device, atMs, Date.now());
+    readInto(device, atMs, data);
     return true;
   }
 }

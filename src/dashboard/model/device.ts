@@ -11,6 +11,8 @@ export interface Device {
   readonly migInstanceId: string | undefined;
   readonly migProfile: string | undefined;
   readonly isUnderMaintenance: boolean;
+  /** What the gateway says: it knows when records of the future have arrived. */
+  readonly isReporting: boolean;
 }
 
 /** A workload that holds a device. Empty names are unknown. */

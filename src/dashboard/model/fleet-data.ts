@@ -1,8 +1,8 @@
 import { type Device, type DeviceRecord, type DeviceState, deviceStates, type Holder } from "./device.ts";
 import { type MetricKey, type RecordField, recordFields } from "./metric.ts";
 
-/** As in the API, a device is silent if its newest record is this much older than the newest one of its cluster that is not of the
- *  future. */
+/** As in the API, a device is silent if its newest record is this much older than the newest one of its cluster. A record of the future
+ *  counts as one of the instant at which it arrived. */
 const staleAfterMs = 60_000;
 
 const noHolders: readonly Holder[] = [];
@@ -15,6 +15,8 @@ export class FleetData {
   holders: (readonly Holder[])[] = [];
   /** The instants of the newest records. */
   timesMs = new Float64Array();
+  /** Until when devices have reported: the instants of their newest records, at most those of their arrival. */
+  private reportedMs = new Float64Array();
   /** Positions in `deviceStates`. */
   states = new Uint8Array();
   private positions = new Map<string, number>();
@@ -30,7 +32,7 @@ export class FleetData {
     return this.devices.length;
   }
 
-  /** The instant of the fleet's newest record; -Infinity without records. */
+  /** Until when the fleet has reported; -Infinity without records. */
   get newestAtMs(): number {
     return this.newestMs.reduce((newest, atMs) => Math.max(newest, atMs), -Infinity);
   }
@@ -56,7 +58,8 @@ export class FleetData {
 
   /** Replaces the list of devices. Those that were in the list keep their values. */
   replaceDevices(devices: readonly Device[]): void {
-    const old = { positions: this.positions, columns: this.columns, timesMs: this.timesMs, holders: this.holders };
+    const { positions, columns, timesMs, reportedMs, holders } = this;
+    const old = { positions, columns, timesMs, reportedMs, holders };
     const clusters = [...new Set(devices.map(({ clusterId }) => clusterId))];
     const numbers = new Map(clusters.map((id, number) => [id, number]));
     this.devices = devices;
@@ -64,6 +67,7 @@ export class FleetData {
     this.positions = new Map(devices.map(({ uuid }, position) => [uuid, position]));
     this.columns = columnsOf(devices.length);
     this.timesMs = new Float64Array(devices.length).fill(-Infinity);
+    this.reportedMs = new Float64Array(devices.length).fill(-Infinity);
     this.holders = devices.map(() => noHolders);
     this.clusterOf = Uint16Array.from(devices, ({ clusterId }) => numbers.get(clusterId) ?? 0);
     this.newestMs = clusters.map(() => -Infinity);
@@ -75,7 +79,8 @@ export class FleetData {
       if (before === undefined) return;
       for (const name of recordFields) this.columns[name][position] = old.columns[name][before] ?? NaN;
       this.holders[position] = old.holders[before] ?? noHolders;
-      this.noteTime(position, old.timesMs[before] ?? -Infinity);
+      this.timesMs[position] = old.timesMs[before] ?? -Infinity;
+      this.noteReported(position, old.reportedMs[before] ?? -Infinity);
     });
     this.updateStates(this.nowMs);
   }
@@ -88,24 +93,26 @@ export class FleetData {
   }
 
   /** Takes a record, unless a newer one of its device is known.
+   *  @param arrivedAtMs when it arrived; undefined: it is one of a list, and may have arrived long ago
    *  @returns false if the device is not in the list */
-  apply({ uuid, timeMs, values, holders }: DeviceRecord): boolean {
+  apply({ uuid, timeMs, values, holders }: DeviceRecord, arrivedAtMs?: number): boolean {
     const position = this.positions.get(uuid);
     if (position === undefined) return false;
+    this.noteReported(position, this.reportedBy(position, timeMs, arrivedAtMs));
     if (timeMs < (this.timesMs[position] ?? 0)) return true;
     for (const name of recordFields) {
       const value = values[name];
       this.columns[name][position] = typeof value === "number" ? value : NaN;
     }
     if (holders !== undefined) this.holders[position] = holders;
-    this.noteTime(position, timeMs);
+    this.timesMs[position] = timeMs;
     if (this.states[position] !== 2) this.states[position] = 0;
     this.note(position);
     return true;
   }
 
   /** Finds out which devices have become stale. Their colours change although no record has arrived.
-   *  @param nowMs the present: one host whose clock is ahead must not make the others stale */
+   *  @param nowMs the present */
   updateStates(nowMs: number): void {
     this.nowMs = nowMs;
     for (let position = 0; position < this.devices.length; position++) {
@@ -126,16 +133,24 @@ export class FleetData {
 
   private presentState(position: number): number {
     if (this.devices[position]?.isUnderMaintenance === true) return 2;
-    const timeMs = this.timesMs[position] ?? -Infinity;
-    if (timeMs === -Infinity) return 3;
+    if ((this.timesMs[position] ?? -Infinity) === -Infinity) return 3;
     const newestMs = this.newestMs[this.clusterOf[position] ?? 0] ?? 0;
-    return Math.min(newestMs, this.nowMs) - timeMs > staleAfterMs ? 1 : 0;
+    const silentMs = Math.min(newestMs, this.nowMs) - (this.reportedMs[position] ?? -Infinity);
+    return silentMs <= staleAfterMs ? 0 : 1;
   }
 
-  private noteTime(position: number, timeMs: number): void {
-    this.timesMs[position] = timeMs;
+  /** Until when a device has reported by a record. */
+  private reportedBy(position: number, timeMs: number, arrivedAtMs: number | undefined): number {
+    if (arrivedAtMs !== undefined) return Math.min(timeMs, arrivedAtMs);
+    if (timeMs <= this.nowMs) return timeMs;
+    return this.devices[position]?.isReporting === true ? this.nowMs : -Infinity;
+  }
+
+  private noteReported(position: number, atMs: number): void {
+    if (atMs <= (this.reportedMs[position] ?? -Infinity)) return;
+    this.reportedMs[position] = atMs;
     const cluster = this.clusterOf[position] ?? 0;
-    if (timeMs > (this.newestMs[cluster] ?? -Infinity)) this.newestMs[cluster] = timeMs;
+    if (atMs > (this.newestMs[cluster] ?? -Infinity)) this.newestMs[cluster] = atMs;
   }
 
   private note(position: number): void {

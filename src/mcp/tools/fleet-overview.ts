@@ -41,7 +41,7 @@ async function clusterLines(cluster: Cluster, api: GatewayApi): Promise<string[]
   return [
     `Cluster ${shown(id)}: ${counted(hosts, "host")}, ${counted(gpus, "GPU")} (${silent}${gone === 0 ? "" : `, ${gone} decommissioned`})` +
       (instances === undefined ? "" : `, ${counted(instances, "MIG instance")}`),
-    `  newest record: ${timeWithAge(cluster.last_seen_at)}; active and silent compare with ${isFuture(cluster.last_seen_at) ? "the present, because this time is in the future: a sender's clock or time zone is wrong" : "it"}`,
+    `  newest record: ${timeWithAge(cluster.last_seen_at)}; active and silent compare with ${isFuture(cluster.last_seen_at) ? "when records arrived, because this time is in the future: a sender's clock or time zone is wrong" : "it"}`,
     ...valueLines(stats),
   ];
 }

@@ -1,4 +1,5 @@
 import { defined } from "../../kit/defined.ts";
+import { isFuture } from "../../domain/future-records.ts";
 import { mergedOccupants } from "../../domain/gpu.ts";
 import { mergedValues } from "../../domain/merged-values.ts";
 import { metrics } from "../../domain/metrics.ts";
@@ -37,6 +38,14 @@ export function mergeRecords(existing: NewestRecord, incoming: NewestRecord): Ne
     ...defined({ traceparent: incoming.traceparent ?? existing.traceparent }),
     ...defined({ coalesced: joined(existing.coalesced, incoming.coalesced) }),
   };
+}
+
+/** Merges a record that arrives into the newest one of its GPU. If that is of the future, a record of the present replaces it: the clock of
+ *  its sender has been corrected, and the values of the future would be shown until their time has come. This depends on the order of
+ *  arrival. */
+export function mergeArrived(existing: NewestRecord, arrived: NewestRecord, nowMs: number): NewestRecord {
+  const isCorrected = isFuture(existing.timeMs, nowMs) && !isFuture(arrived.timeMs, nowMs) && hasValues(arrived);
+  return isCorrected && compareVersions(arrived, existing) >= 0 ? arrived : mergeRecords(existing, arrived);
 }
 
 /** What a write tells of the records that it coalesces, if two of its records of one GPU are merged.

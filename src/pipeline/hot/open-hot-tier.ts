@@ -36,6 +36,6 @@ export function openHotTier(options: {
     log.error({ err: reason }, "the hot tier left out records; the store has them");
   };
   return etcd === undefined
-    ? new MemoryHotTier({ onCoalesced })
+    ? new MemoryHotTier({ onCoalesced, clock: options.clock })
     : new EtcdHotTier({ ...options, client: etcd, onCoalesced, onRefused });
 }

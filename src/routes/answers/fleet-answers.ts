@@ -199,7 +199,7 @@ export class FleetAnswers {
     return { elements: query.order === "desc" ? elements.reverse() : elements, next, total: records.length };
   }
 
-  /** When the newest record of each cluster was measured, milliseconds since the epoch; at most the present. */
+  /** Until when each cluster has reported, milliseconds since the epoch; at most the present. */
   newestByCluster(): ReadonlyMap<string, number> {
     if (this.newestVersion !== this.fleet.version) {
       this.newest = newestByCluster(this.fleet.gpus({}), this.fleet.nowMs());
@@ -219,7 +219,7 @@ export class FleetAnswers {
 
   private gpuText(gpu: FleetGpu): string {
     const newestAtMs = this.newestByCluster().get(gpu.clusterId) ?? NaN;
-    const status = statusOf(gpu.lastSeenAtMs, newestAtMs);
+    const status = statusOf(gpu.reportedAtMs, newestAtMs);
     const cached = this.gpuTexts.get(gpu.uuid);
     if (cached?.gpu === gpu && cached.status === status) return cached.text;
     const text = JSON.stringify(toApiGpu(gpu, newestAtMs));

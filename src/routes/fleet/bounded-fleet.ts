@@ -11,7 +11,7 @@ import { messageOf } from "../../kit/message-of.ts";
 import type { FleetQueries } from "../../pipeline/store/telemetry-queries.ts";
 import type { FleetGpu } from "../schemas/gpu.ts";
 import type { Fleet, FleetMember } from "./fleet.ts";
-import { toldBy } from "./member-entry.ts";
+import { reportedBy, toldBy } from "./member-entry.ts";
 import { selectedMembers } from "./selected-members.ts";
 
 export interface BoundedFleetOptions {
@@ -133,7 +133,9 @@ export class BoundedFleet implements Fleet {
     if (made?.source === source && made.firstSeenAtMs === firstSeenAtMs) return made.member;
     // a later record without values may be of another workload
     const lastSeenAtMs = within.namespaces === undefined ? gpu.lastSeenAtMs : (record?.timeMs ?? gpu.lastSeenAtMs);
-    const member = { gpu: { ...attributesWithin(within, gpu), firstSeenAtMs, lastSeenAtMs }, record };
+    const reportedAtMs = Math.min(gpu.reportedAtMs, lastSeenAtMs);
+    const seen = { firstSeenAtMs, lastSeenAtMs, reportedAtMs };
+    const member = { gpu: { ...attributesWithin(within, gpu), ...seen }, record };
     this.made.set(gpu.uuid, { source, firstSeenAtMs, member });
     return member;
   }
@@ -197,5 +199,6 @@ function withBoards(devices: readonly FleetMember[], fleet: Fleet): readonly Fle
 function seenWith({ gpu, record }: FleetMember, instances: readonly FleetGpu[]): FleetMember {
   const firstSeenAtMs = Math.min(gpu.firstSeenAtMs, ...instances.map((instance) => instance.firstSeenAtMs));
   const lastSeenAtMs = Math.max(gpu.lastSeenAtMs, ...instances.map((instance) => instance.lastSeenAtMs));
-  return { gpu: { ...gpu, firstSeenAtMs, lastSeenAtMs }, record };
+  const reportedAtMs = Math.max(gpu.reportedAtMs, reportedBy(instances));
+  return { gpu: { ...gpu, firstSeenAtMs, lastSeenAtMs, reportedAtMs }, record };
 }

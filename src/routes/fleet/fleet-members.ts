@@ -1,12 +1,13 @@
 import { byPlace, type Gpu } from "../../domain/gpu.ts";
 import { isMigInstance, migInstanceOf } from "../../domain/mig-instance.ts";
+import { isFuture } from "../../domain/future-records.ts";
 import type { StoredGpu, StoredRecord } from "../../domain/query.ts";
 import { CaseTwins } from "./case-twins.ts";
 import type { FleetMember, PresentStates } from "./fleet.ts";
 import { addInstance, gpuOf, isSameGpu, type MemberEntry, stateOf } from "./member-entry.ts";
 import type { HotChanges, NewestRecord } from "../../pipeline/hot/hot-tier.ts";
 import { versionOf } from "../../pipeline/hot/contested-version.ts";
-import { mergeRecords } from "../../pipeline/hot/merge-records.ts";
+import { mergeArrived, mergeRecords } from "../../pipeline/hot/merge-records.ts";
 import { mergeStates, type TieRule } from "../../pipeline/hot/merge-state.ts";
 
 /** Merges changes of GPUs into members of the fleet, and keeps the members in order. */
@@ -24,26 +25,42 @@ export class FleetMembers {
   private states: PresentStates["devices"] | undefined;
   private places = 0;
 
-  /** @returns the members that are new or replaced */
-  merge(changes: HotChanges): FleetMember[] {
-    return this.mergeAll(changes, "greatest");
+  /** @param nowMs the present, milliseconds since the epoch. Absent: no record counts as one of the future */
+  constructor(private readonly nowMs: () => number = () => Infinity) {}
+
+  /** Merges changes that arrive.
+   *  @returns the members that are new or replaced */
+  merge({ gpus, records }: HotChanges): FleetMember[] {
+    const nowMs = this.nowMs();
+    const changed = this.mergeStates(gpus, "greatest");
+    for (const incoming of records) {
+      const entry = this.entryOf(incoming.uuid);
+      const record = entry.record === undefined ? incoming : mergeArrived(entry.record, incoming, nowMs);
+      if (noteSeen(entry, incoming.timeMs, Math.min(incoming.timeMs, nowMs)) || record !== entry.record)
+        changed.add(entry);
+      entry.record = record;
+    }
+    return this.replaceMembers(changed);
   }
 
-  private mergeAll({ gpus, records }: HotChanges, winsTie: TieRule): FleetMember[] {
+  private mergeStates(gpus: HotChanges["gpus"], winsTie: TieRule): Set<MemberEntry> {
     const changed = new Set<MemberEntry>();
     for (const incoming of gpus) {
       const entry = this.entryOf(incoming.gpu.uuid);
       const state = mergeStates(entry.state, incoming, winsTie);
-      if (noteSeen(entry, incoming.asOfMs) || state !== entry.state) changed.add(entry);
+      if (noteSeen(entry, incoming.asOfMs, this.reportedBy(entry, incoming.asOfMs)) || state !== entry.state)
+        changed.add(entry);
       entry.state = state;
     }
-    for (const incoming of records) {
-      const entry = this.entryOf(incoming.uuid);
-      const record = entry.record === undefined ? incoming : mergeRecords(entry.record, incoming);
-      if (noteSeen(entry, incoming.timeMs) || record !== entry.record) changed.add(entry);
-      entry.record = record;
-    }
-    return this.replaceMembers(changed);
+    return changed;
+  }
+
+  /** Until when a GPU has reported by a record that may have arrived long ago; -Infinity if that is not known. A record that is newer than
+   *  the ones before has arrived since then. */
+  private reportedBy({ lastSeenAtMs }: MemberEntry, timeMs: number): number {
+    const nowMs = this.nowMs();
+    const isNew = lastSeenAtMs !== -Infinity && timeMs > lastSeenAtMs;
+    return isNew || !isFuture(timeMs, nowMs) ? Math.min(timeMs, nowMs) : -Infinity;
   }
 
   /** Merges the store's GPUs and records. Existing attributes win over the store's attributes of the same instant, because
@@ -52,7 +69,15 @@ export class FleetMembers {
   mergeStored(gpus: readonly StoredGpu[], latest: readonly StoredRecord[]): FleetMember[] {
     const storedGpus = new Map(gpus.map((gpu) => [gpu.uuid, gpu]));
     const records = latest.map((record) => newestOf(record, storedGpus.get(record.gpu.uuid)));
-    return this.mergeAll({ gpus: gpus.map(stateOf), records }, "existing");
+    const changed = this.mergeStates(gpus.map(stateOf), "existing");
+    for (const incoming of records) {
+      const entry = this.entryOf(incoming.uuid);
+      const record = entry.record === undefined ? incoming : mergeRecords(entry.record, incoming);
+      if (noteSeen(entry, incoming.timeMs, this.reportedBy(entry, incoming.timeMs)) || record !== entry.record)
+        changed.add(entry);
+      entry.record = record;
+    }
+    return this.replaceMembers(changed);
   }
 
   /** How many uuids and hosts differ from others only by upper and lower case. */
@@ -113,9 +138,10 @@ export class FleetMembers {
     if (existing !== undefined) return existing;
     const instance = migInstanceOf(uuid);
     const parent = instance === undefined ? undefined : this.entryOf(instance.parentUuid);
-    const empty = { state: undefined, record: undefined, lastSeenAtMs: -Infinity, member: undefined };
+    const empty = { state: undefined, record: undefined, member: undefined };
+    const seen = { lastSeenAtMs: -Infinity, reportedAtMs: -Infinity };
     const inventoryState = this.states && (this.states.get(uuid) ?? "active");
-    const entry: MemberEntry = { uuid, ...empty, inventoryState, parent, instances: [] };
+    const entry: MemberEntry = { uuid, ...empty, ...seen, inventoryState, parent, instances: [] };
     this.entries.set(uuid, entry);
     if (parent !== undefined) addInstance(parent, entry);
     if (isMigInstance(uuid)) this.instances += 1;
@@ -155,10 +181,12 @@ function isSamePlace(a: Gpu, b: Gpu): boolean {
   return a.clusterId === b.clusterId && byPlace(a, b) === 0;
 }
 
-/** Notes that a GPU has a record of this instant. @returns true if the instant is its newest */
-function noteSeen(entry: MemberEntry, atMs: number): boolean {
-  if (atMs <= entry.lastSeenAtMs) return false;
-  entry.lastSeenAtMs = atMs;
+/** Notes that a GPU has a record of this instant, and has reported until another one.
+ *  @returns true if one of them is its newest */
+function noteSeen(entry: MemberEntry, atMs: number, reportedAtMs: number): boolean {
+  if (atMs <= entry.lastSeenAtMs && reportedAtMs <= entry.reportedAtMs) return false;
+  entry.lastSeenAtMs = Math.max(entry.lastSeenAtMs, atMs);
+  entry.reportedAtMs = Math.max(entry.reportedAtMs, reportedAtMs);
   return true;
 }
 

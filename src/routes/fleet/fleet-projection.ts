@@ -45,7 +45,7 @@ const damagedRetryMs = 30_000;
  *  FOLLOWING -the hot tier does not answer-> INTERRUPTED (serves the last known fleet) -the hot tier answers-> FOLLOWING
  *  If changes may have been missed during the interruption, the store is read again. */
 export class FleetProjection extends BaseService implements LiveFleet {
-  private readonly merged = new FleetMembers();
+  private readonly merged = new FleetMembers(() => this.nowMs());
   private readonly listeners: ((members: readonly FleetMember[]) => void)[] = [];
   private unfollow: (() => Promise<void>) | undefined;
   private reading: Promise<void> | undefined;

@@ -15,6 +15,8 @@ export interface MemberEntry {
   /** The newest instant of the GPU's records, also of records that only describe the GPU, or that the store has deleted since;
    *  -Infinity until anything has arrived. */
   lastSeenAtMs: number;
+  /** As `FleetGpu` has it. */
+  reportedAtMs: number;
   /** Undefined until the inventory has been read. */
   inventoryState: InventoryState | undefined;
   member: FleetMember | undefined;
@@ -35,19 +37,21 @@ export function addInstance({ instances }: MemberEntry, instance: MemberEntry): 
  *  whenever it or an instance is.
  *  @returns undefined until attributes of the GPU or of an instance have arrived */
 export function gpuOf(entry: MemberEntry): FleetGpu | undefined {
-  const { state, inventoryState, lastSeenAtMs, instances } = entry;
-  const own = state === undefined ? undefined : toFleetGpu(state, lastSeenAtMs, inventoryState);
+  const { state, inventoryState, instances } = entry;
+  const own = state === undefined ? undefined : toFleetGpu(state, entry, inventoryState);
   return instances.length === 0 ? own : toldByInstances(entry, own);
 }
 
-function toldByInstances({ uuid, state, instances: entries }: MemberEntry, own: FleetGpu | undefined) {
+function toldByInstances({ uuid, state: ownState, instances: entries }: MemberEntry, own: FleetGpu | undefined) {
   const instances = entries.flatMap((instance) => gpuOf(instance) ?? []);
   if (instances.length === 0) return own;
   const firstSeenAtMs = Math.min(...instances.map((gpu) => gpu.firstSeenAtMs), own?.firstSeenAtMs ?? Infinity);
   const told = instances.map((gpu) => stateOf({ ...gpu, uuid })).reduce((a, b) => mergeStates(a, b));
-  const seen = { ...withPlaceOf(told, state), firstSeenAtMs };
+  const seen = { ...withPlaceOf(told, ownState), firstSeenAtMs };
   const lastSeenAtMs = Math.max(told.asOfMs, own?.lastSeenAtMs ?? -Infinity);
-  return toFleetGpu(seen, lastSeenAtMs, own === undefined ? stateOfInstances(instances) : own.state);
+  const reportedAtMs = Math.max(reportedBy(instances), own?.reportedAtMs ?? -Infinity);
+  const state = own === undefined ? stateOfInstances(instances) : own.state;
+  return toFleetGpu(seen, { lastSeenAtMs, reportedAtMs }, state);
 }
 
 /** A GPU of which nothing is known but its MIG instances.
@@ -55,7 +59,13 @@ function toldByInstances({ uuid, state, instances: entries }: MemberEntry, own: 
 export function toldBy(uuid: string, instances: readonly FleetGpu[]): FleetGpu {
   const told = instances.map((gpu) => stateOf({ ...gpu, uuid })).reduce((a, b) => mergeStates(a, b));
   const firstSeenAtMs = Math.min(...instances.map((gpu) => gpu.firstSeenAtMs));
-  return toFleetGpu({ ...told, firstSeenAtMs }, told.asOfMs, stateOfInstances(instances));
+  const seen = { lastSeenAtMs: told.asOfMs, reportedAtMs: reportedBy(instances) };
+  return toFleetGpu({ ...told, firstSeenAtMs }, seen, stateOfInstances(instances));
+}
+
+/** Until when a GPU has reported by its instances. */
+export function reportedBy(instances: readonly FleetGpu[]): number {
+  return instances.reduce((latest, { reportedAtMs }) => Math.max(latest, reportedAtMs), -Infinity);
 }
 
 /** The state of a GPU that only its instances report, which the inventory does not list: it is active if one of them is, and
@@ -74,17 +84,18 @@ function withPlaceOf(told: GpuState, own: GpuState | undefined): GpuState {
 /** True if both say the same about one GPU. */
 export function isSameGpu(a: FleetGpu, b: FleetGpu): boolean {
   const isSeenAlike = a.firstSeenAtMs === b.firstSeenAtMs && a.lastSeenAtMs === b.lastSeenAtMs;
-  return isSeenAlike && a.state === b.state && sameGpu(a, b);
+  return isSeenAlike && a.reportedAtMs === b.reportedAtMs && a.state === b.state && sameGpu(a, b);
 }
 
 function toFleetGpu(
   { gpu, firstSeenAtMs }: GpuState,
-  lastSeenAtMs: number,
+  { lastSeenAtMs, reportedAtMs }: Pick<FleetGpu, "lastSeenAtMs" | "reportedAtMs">,
   state: InventoryState | undefined,
 ): FleetGpu {
   const { uuid, clusterId, hostname, gpuId, device, modelName, driverVersion, properties } = gpu;
   const place = { uuid, clusterId, hostname, gpuId };
-  return { ...place, device, modelName, driverVersion, properties, firstSeenAtMs, lastSeenAtMs, state };
+  const seen = { firstSeenAtMs, lastSeenAtMs, reportedAtMs };
+  return { ...place, device, modelName, driverVersion, properties, ...seen, state };
 }
 
 const nothingOpen: GpuState["openSinceMs"] = new Map();

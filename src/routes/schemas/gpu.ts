@@ -55,6 +55,9 @@ export const gpuSchema = Type.Object(
 
 /** A GPU as it is stored, and its present state in the inventory. */
 export interface FleetGpu extends StoredGpu {
+  /** Until when the GPU has reported, as far as the gateway knows, milliseconds since the epoch: the instant of its newest record, at most
+   *  the instant at which this arrived. -Infinity if its records are of the future, and it is not known when they arrived. */
+  readonly reportedAtMs: number;
   /** Undefined until the inventory has been read. */
   readonly state?: InventoryState | undefined;
 }
@@ -62,7 +65,7 @@ export interface FleetGpu extends StoredGpu {
 type ApiGpu = Static<typeof gpuSchema>;
 
 /** A GPU or a MIG instance in the API's shape.
- *  @param newestAtMs instant of the newest record in the GPU's cluster */
+ *  @param newestAtMs until when the GPU's cluster has reported */
 export function toApiGpu(gpu: FleetGpu, newestAtMs: number): ApiGpu {
   const { driverVersion, properties, state } = gpu;
   return {
@@ -71,7 +74,7 @@ export function toApiGpu(gpu: FleetGpu, newestAtMs: number): ApiGpu {
     hostname: gpu.hostname,
     name: gpu.modelName,
     device: gpu.device,
-    status: statusOf(gpu.lastSeenAtMs, newestAtMs),
+    status: statusOf(gpu.reportedAtMs, newestAtMs),
     cluster_id: gpu.clusterId,
     ...(driverVersion === "" ? {} : { driver_version: driverVersion }),
     first_seen_at: formatTimestamp(gpu.firstSeenAtMs),

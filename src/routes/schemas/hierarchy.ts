@@ -1,6 +1,5 @@
 import { type Static, Type } from "@sinclair/typebox";
 import type { InventoryState } from "../../domain/inventory.ts";
-import type { StoredGpu } from "../../domain/query.ts";
 import { isMigInstance } from "../../domain/mig-instance.ts";
 import { formatTimestamp } from "../../domain/timestamp.ts";
 import { stateSchema, statusOf, statusSchema } from "./activity.ts";
@@ -104,19 +103,19 @@ export function hostKey(clusterId: string, hostname: string): string {
   return JSON.stringify([clusterId, hostname]);
 }
 
-/** Instant of the newest record of each cluster, milliseconds since the epoch; at most the present, so that one host whose clock is
- *  ahead does not make all others silent.
+/** Until when each cluster has reported, milliseconds since the epoch; at most the present, so that one host whose clock is ahead does not
+ *  make all others silent. The present, if no GPU of a cluster is known to have reported.
  *  @param gpus all GPUs of the clusters */
-export function newestByCluster(gpus: readonly StoredGpu[], nowMs: number): ReadonlyMap<string, number> {
+export function newestByCluster(gpus: readonly FleetGpu[], nowMs: number): ReadonlyMap<string, number> {
   const newest = new Map<string, number>();
-  for (const { clusterId, lastSeenAtMs } of gpus) {
-    newest.set(clusterId, Math.max(newest.get(clusterId) ?? -Infinity, Math.min(lastSeenAtMs, nowMs)));
+  for (const { clusterId, reportedAtMs } of gpus) {
+    newest.set(clusterId, Math.max(newest.get(clusterId) ?? -Infinity, Math.min(reportedAtMs, nowMs)));
   }
-  return newest;
+  return new Map(Array.from(newest, ([clusterId, atMs]) => [clusterId, atMs === -Infinity ? nowMs : atMs]));
 }
 
 /** The hosts of the GPUs, in the order of their first GPUs.
- *  @param newestAtMs instant of the newest record, by cluster
+ *  @param newestAtMs as of `newestByCluster`
  *  @param states those of hosts that are not active, by `hostKey`; undefined until the inventory has been read */
 export function toApiHosts(
   gpus: readonly FleetGpu[],
@@ -157,8 +156,8 @@ function figuresOf(devices: readonly FleetGpu[], newestAtMs: number) {
   const counts = { gpus: 0, activeGpus: 0, goneGpus: 0, instances: 0, activeInstances: 0 };
   let isAnyActive = false;
   let lastSeenMs = -Infinity;
-  for (const { uuid, lastSeenAtMs, state } of devices) {
-    const active = statusOf(lastSeenAtMs, newestAtMs) === "active" ? 1 : 0;
+  for (const { uuid, lastSeenAtMs, reportedAtMs, state } of devices) {
+    const active = statusOf(reportedAtMs, newestAtMs) === "active" ? 1 : 0;
     const gone = state === "decommissioned" ? 1 : 0;
     isAnyActive ||= active === 1;
     lastSeenMs = Math.max(lastSeenMs, lastSeenAtMs);

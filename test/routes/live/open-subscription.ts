@@ -1,5 +1,6 @@
-import type { StoredGpu, StoredRecord } from "../../../src/domain/query.ts";
+import type { StoredRecord } from "../../../src/domain/query.ts";
 import type { FleetMember } from "../../../src/routes/fleet/fleet.ts";
+import type { FleetGpu } from "../../../src/routes/schemas/gpu.ts";
 import { LiveFeed } from "../../../src/routes/live/live-feed.ts";
 import { SharedTopics } from "../../../src/routes/live/shared-topic.ts";
 import { subscriptionRequestOf } from "../../../src/routes/live/subscription-request.ts";
@@ -7,9 +8,9 @@ import { Subscription } from "../../../src/routes/live/subscription.ts";
 
 const startMs = Date.UTC(2025, 6, 18);
 
-const gpu: StoredGpu = {
+const gpu: FleetGpu = {
   ...{ uuid: "GPU-a", gpuId: 0, device: "nvidia0", modelName: "H100", hostname: "host", clusterId: "cluster" },
-  ...{ driverVersion: "535", properties: {}, firstSeenAtMs: startMs, lastSeenAtMs: startMs },
+  ...{ driverVersion: "535", properties: {}, firstSeenAtMs: startMs, lastSeenAtMs: startMs, reportedAtMs: startMs },
 };
 
 /** The record of `GPU-a` at `second` seconds after the start. */

@@ -127,6 +127,7 @@ function deviceOf(gpu: Schemas["Gpu"]): Device {
   const { uuid, hostname, id, name, cluster_id: clusterId } = gpu;
   return {
     ...{ uuid, hostname, index: id, model: name, clusterId, isUnderMaintenance: gpu.state === "maintenance" },
+    isReporting: gpu.status === "active",
     ...{ parentUuid: gpu.parent_uuid, migInstanceId: gpu.mig_instance_id, migProfile: gpu.mig_profile },
   };
 }

@@ -127,7 +127,7 @@ export class LiveFleet implements LiveState {
     const isNew = timeMs > (this.data.timesMs[this.data.positionOf(uuid) ?? -1] ?? Infinity);
     if (isNew) this.rate.note(nowMs());
     const record = { uuid, timeMs, values, holders: occupants };
-    const isKnown = this.data.apply(record);
+    const isKnown = this.data.apply(record, nowMs());
     this.records.emit(record);
     if (isKnown) this.requestFrame();
     else if (!this.isReading && this.isLoaded) this.refreshSoon();
@@ -143,6 +143,7 @@ export class LiveFleet implements LiveState {
         isPart ? undefined : countNeverReported(),
         isPart ? readClusterTimes() : new Map<string, number>(),
       ]);
+      this.data.updateStates(nowMs());
       this.data.replaceDevices(devices);
       this.data.noteClusterTimes(clusterTimes);
       for (const record of records) this.data.apply(record);

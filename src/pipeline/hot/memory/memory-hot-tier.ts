@@ -1,7 +1,8 @@
 import type { RecordBatch } from "../../../domain/batch.ts";
 import type { ContestedGpu } from "../../../domain/query.ts";
+import { type Clock, systemClock } from "../../../kit/clock.ts";
 import type { GpuState, HotChanges, HotFollower, HotTier, NewestRecord } from "../hot-tier.ts";
-import { mergeRecords } from "../merge-records.ts";
+import { mergeArrived } from "../merge-records.ts";
 import { mergeStates } from "../merge-state.ts";
 import { updatesOf } from "../newest-of-batch.ts";
 
@@ -9,6 +10,8 @@ export interface MemoryHotTierOptions {
   /** Called at each write with the number of the batch's records that followers do not receive: a newer record of the same GPU
    *  supersedes them, or they add nothing to the known record of the same instant. */
   readonly onCoalesced: (records: number) => void;
+  /** Says which records are of the future. Absent: the system's. */
+  readonly clock?: Clock;
 }
 
 /** The hot tier of a process that both collects and serves. */
@@ -20,13 +23,14 @@ export class MemoryHotTier implements HotTier {
   constructor(private readonly options: MemoryHotTierOptions) {}
 
   write(batch: RecordBatch, contested: readonly ContestedGpu[] = [], traceparent?: string): Promise<void> {
+    const { clock = systemClock } = this.options;
     const gpus: GpuState[] = [];
     const records: NewestRecord[] = [];
     for (const { state, record } of updatesOf(batch, contested, traceparent)) {
       const { uuid } = record;
       const [existingState, existingRecord] = [this.gpus.get(uuid), this.records.get(uuid)];
       const mergedState = mergeStates(existingState, state);
-      const mergedRecord = existingRecord === undefined ? record : mergeRecords(existingRecord, record);
+      const mergedRecord = existingRecord === undefined ? record : mergeArrived(existingRecord, record, clock.nowMs());
       this.gpus.set(uuid, mergedState);
       this.records.set(uuid, withoutItsWrite(mergedRecord));
       if (mergedState !== existingState) gpus.push(mergedState);

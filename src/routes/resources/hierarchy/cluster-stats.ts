@@ -67,8 +67,10 @@ async function newestRecords(
   newestAtMs: number,
 ): Promise<NewestRecords> {
   const fromMs = newestAtMs - activeLagMs;
-  const newest = fleet.latest({ clusterId }).filter(({ timeMs }) => timeMs >= fromMs);
+  const active = fleet.members({ clusterId }).filter(({ gpu }) => gpu.reportedAtMs >= fromMs);
+  const newest = active.flatMap(({ record }) => (record !== undefined && record.timeMs >= fromMs ? [record] : []));
   if (sufficeForStats(newest)) return { records: newest };
+  const uuids = new Set(active.map(({ gpu }) => gpu.uuid));
   const filter = { gpus: { clusterId }, range: { fromMs, toMs: Infinity }, limit: pageRecords };
   let { elements: records, next } = await queries.history.records(filter);
   for (let pages = 1; next !== undefined && pages < maxPages; pages += 1) {
@@ -76,5 +78,6 @@ async function newestRecords(
     records = [...older.elements, ...records];
     next = older.next;
   }
-  return { records, ...defined({ cutAtMs: next?.timeMs }) };
+  // of a GPU that no longer reports, there may be records of the future
+  return { records: records.filter(({ gpu }) => uuids.has(gpu.uuid)), ...defined({ cutAtMs: next?.timeMs }) };
 }

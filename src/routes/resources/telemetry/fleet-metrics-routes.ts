@@ -44,7 +44,8 @@ export function fleetMetricsRoutes({ viewOf, fleetMetrics }: Parts) {
 /** A GPU that is silent is left out, so that its series end, as they do when an exporter no longer answers. */
 function recentRecords(fleet: Fleet, selection: Partial<ValuesOf<typeof gpuSelection>>, staleAfterMs: number) {
   const sinceMs = fleet.nowMs() - staleAfterMs;
-  return fleet.latest(selectorOf(selection)).filter(({ timeMs }) => timeMs >= sinceMs);
+  const reporting = fleet.members(selectorOf(selection)).filter(({ gpu }) => gpu.reportedAtMs >= sinceMs);
+  return reporting.flatMap(({ record }) => (record !== undefined && record.timeMs >= sinceMs ? [record] : []));
 }
 
 function notServed(): ApiError {
