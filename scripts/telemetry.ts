@@ -224,7 +224,8 @@ const rejected = program
   .command("rejections")
   .alias("quarantine")
   .description("rejected inputs, newest first, each with its place and the reason")
-  .option("--source <id>", "only of this source, such as csv:fleet.csv")
+  .option("--source <id>", "only of this source: a file, such as csv:fleet.csv, an upload, or all pushes of a key")
+  .option("--push <id>", "only of this push: the push_id of its answer")
   .option("--limit <count>", "maximum number of rows", parseCount)
   .action((options) => rejections(output(), options as object));
 rejected

@@ -46,12 +46,13 @@ async function healthInstead({ gateway, asJson }: Output): Promise<void> {
 
 interface RejectionsOptions {
   readonly source?: string;
+  readonly push?: string;
   readonly limit?: number;
 }
 
 /** Shows the rejected inputs, newest first, each with its place and the reason. */
-export async function rejections(output: Output, { source, limit }: RejectionsOptions): Promise<void> {
-  const query = defined({ source_id: source, limit });
+export async function rejections(output: Output, { source, push, limit }: RejectionsOptions): Promise<void> {
+  const query = defined({ source_id: source, push_id: push, limit });
   const { data } = await answerOf(output.gateway.GET("/api/v1/quarantine", { params: { query } }));
   if (output.asJson) return print(JSON.stringify(data, null, 2));
   printRejections(data);

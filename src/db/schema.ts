@@ -284,6 +284,13 @@ export const quarantine = pgTable(
     message: text("message").notNull(),
     raw: text("raw").notNull(),
     seenAt: instant("seen_at").notNull().defaultNow(),
+    /** The push that the input came in; NULL for an input of a file, an upload or a live source. */
+    pushId: text("push_id"),
   },
-  (table) => [unique("quarantine_place").on(table.sourceId, table.item, table.byteOffset, table.field)],
+  (table) => [
+    unique("quarantine_place").on(table.sourceId, table.item, table.byteOffset, table.field),
+    index("quarantine_push")
+      .on(table.pushId, table.id)
+      .where(sql`push_id is not null`),
+  ],
 );

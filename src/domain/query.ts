@@ -236,11 +236,14 @@ export interface StoredRejection extends RejectedInput {
   readonly sourceId: string;
   /** When the input was put into quarantine, milliseconds since the epoch. */
   readonly seenAtMs: number;
+  /** The push that it came in; null for an input of a file, an upload or a live source. */
+  readonly pushId: string | null;
 }
 
-/** Selects the newest `limit` rejected inputs, of one source or of all sources. */
+/** Selects the newest `limit` rejected inputs, of one source or of all sources, of one push or of all. */
 export interface RejectionFilter {
   readonly sourceId?: string;
+  readonly pushId?: string;
   /** Only inputs with a lower id: older ones. */
   readonly beforeId?: number;
   readonly limit: number;

@@ -126,10 +126,17 @@ test("a record that another host has is taken, and listed where the answer says,
   const first = await json([record(0, { hostname: "host-b" }), record(1)]);
   expect(first.data).toMatchObject({ source_id: "push:anyone", rejected_count: 0 });
   // the host whose name comes first displaces the stored record, the other one loses
-  await json([record(0, { hostname: "host-a", gpu_utilization: 7 }), record(1, { hostname: "pushed-later" })]);
-  const listed = async () =>
-    (await gateway.json(first.data["quarantine"] as string)) as { readonly data: readonly Record<string, unknown>[] };
-  const rejections = await until(async () => ((await listed()).data.length === 2 ? (await listed()).data : undefined));
+  const second = await json([
+    record(0, { hostname: "host-a", gpu_utilization: 7 }),
+    record(1, { hostname: "pushed-later" }),
+  ]);
+  const listed = async (path: unknown) =>
+    ((await gateway.json(path as string)) as { readonly data: readonly Record<string, unknown>[] }).data;
+  const rejections = await until(async () => {
+    const found = await listed(second.data["quarantine"]);
+    return found.length === 2 ? found : undefined;
+  });
+  expect(await listed(first.data["quarantine"])).toEqual([]);
   expect(rejections.map(({ reason, value }) => [reason, value]).sort()).toEqual([
     ["uuid_on_two_hosts", "host-b"],
     ["uuid_on_two_hosts", "pushed-later"],
@@ -144,8 +151,8 @@ test("records of the future are taken, and the answer counts them and names the 
   expect(data["future"]).toEqual({
     ...{ count: 2, timestamp: "2095-06-01T00:00:00Z", uuid: uuid(1) },
     message:
-      `2 records have times in the future, the first 2095-06-01T00:00:00Z of "${uuid(1)}" on "pushed". They are stored there, and their GPUs count as ` +
-      "active until then. If that is not meant, correct the sender's clock or time zone: a time without a zone is UTC.",
+      `2 records have times in the future, the first 2095-06-01T00:00:00Z of "${uuid(1)}" on "pushed". They are stored there, and are the newest ` +
+      "records of their GPUs until one of the present comes. If that is not meant, correct the sender's clock or time zone: a time without a zone is UTC.",
   });
   expect((await json([record(0, { gpu_utilization: 1 }), record(3, minuteAhead)])).data["future"]).toBeUndefined();
   expect(await stored()).toHaveLength(4);
@@ -443,4 +450,41 @@ test("bodies are kept in folders that cannot be guessed, and those that a killed
   expect((await stat(own)).mode & 0o777).toBe(0o700);
   expect(await makeSpoolFolder(parent)).not.toBe(own);
   await rm(parent, { recursive: true });
+});
+
+test("the quarantine is narrowed to one push, however many messages it has, and to the same push sent again", async () => {
+  const bad = (from: number) =>
+    Array.from({ length: 250 }, (_, at) =>
+      record(from + at, { gpu_utilization: 1, ...(at % 50 === 0 ? { uuid: "" } : {}) }),
+    );
+  const lines = (records: readonly object[]) => records.map((each) => `${JSON.stringify(each)}\n`).join("");
+  const one = await push(lines(bad(0)), "application/x-ndjson");
+  const other = await push(lines(bad(1)), "application/x-ndjson");
+  expect([one, other].map(({ data }) => [data["rejected_count"], Number(data["messages"]) > 1])).toEqual([
+    [5, true],
+    [5, true],
+  ]);
+  const again = await push(lines(bad(0)), "application/x-ndjson");
+  expect(again.data["push_id"]).toBe(one.data["push_id"]);
+  const ids = async (path: string) => {
+    const { data } = (await gateway.json(path)) as { readonly data: readonly { readonly push_id: string }[] };
+    return data.map(({ push_id: id }) => id);
+  };
+  for (const { data } of [one, other]) {
+    const id = data["push_id"] as string;
+    const listed = await until(async () => {
+      const found = await ids(data["quarantine"] as string);
+      return found.length === 5 ? found : undefined;
+    });
+    expect(new Set(listed)).toEqual(new Set([id]));
+    expect(await ids(`/api/v1/quarantine?source_id=push%3Aanyone&push_id=${id}`)).toEqual(listed);
+    expect(await ids(`/api/v1/quarantine?source_id=csv%3Aother&push_id=${id}`)).toEqual([]);
+  }
+  expect(await ids("/api/v1/quarantine?source_id=push%3Aanyone")).toHaveLength(10);
+  const query = `{ quarantine(pushId: "${String(one.data["push_id"])}", limit: 3) { pushId } }`;
+  const answer = await gateway.get("/graphql", {
+    ...{ method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ query }) },
+  });
+  const pushId = one.data["push_id"];
+  expect(await answer.json()).toEqual({ data: { quarantine: [{ pushId }, { pushId }, { pushId }] } });
 });

@@ -4,11 +4,12 @@ import { idOfAllRounds } from "../../domain/round-source.ts";
 import type { SourceRange } from "../../domain/range.ts";
 import { hourMs } from "../../domain/time-range.ts";
 import type { SqlTransaction } from "../client.ts";
+import { pushIdOf } from "../../domain/push-keys.ts";
 import { numberArray, textArray } from "./array-literal.ts";
 
 const text = `
-insert into quarantine (source_id, item, byte_offset, line, reason, field, value, message, raw)
-select $1, item, byte_offset, line, reason, field, value, message, raw
+insert into quarantine (source_id, push_id, item, byte_offset, line, reason, field, value, message, raw)
+select $1, nullif($10::text, ''), item, byte_offset, line, reason, field, value, message, raw
 from unnest($2::text::text[], $3::text::bigint[], $4::text::bigint[], $5::text::text[], $6::text::text[], $7::text::text[],
   $8::text::text[], $9::text::text[]) as r(item, byte_offset, line, reason, field, value, message, raw)
 on conflict do nothing`;
@@ -16,6 +17,7 @@ on conflict do nothing`;
 /** A message that is stored for the first time. */
 interface StoredMessage {
   readonly messageId: string;
+  readonly idempotencyKey: string;
   readonly source: SourceRange;
   readonly batch: Pick<RecordBatch, "reading">;
 }
@@ -26,7 +28,7 @@ interface StoredMessage {
  *  pushes, which have one source and many first lines. */
 export function insertQuarantine(
   transaction: SqlTransaction,
-  { messageId, source, batch: { reading } }: StoredMessage,
+  { messageId, idempotencyKey, source, batch: { reading } }: StoredMessage,
   rejected: readonly RejectedInput[],
 ): void {
   if (rejected.length === 0) return;
@@ -46,6 +48,7 @@ export function insertQuarantine(
     texts("value"),
     texts("message"),
     texts("raw"),
+    pushIdOf(idempotencyKey) ?? "",
   ]);
 }
 

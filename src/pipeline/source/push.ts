@@ -82,6 +82,8 @@ export interface Push<Body = PushedBody> {
 
 /** What has become of a push. */
 export interface PushResult {
+  /** The push's name in the quarantine, which follows from its content and its sender; undefined if it has no message. */
+  readonly pushId: string | undefined;
   /** Rows, and what was in them, of all messages. */
   readonly tally: InputTally;
   readonly records: number;

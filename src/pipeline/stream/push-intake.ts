@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { emptyTally, type InputTally, type RecordBatch, type RejectedInput } from "../../domain/batch.ts";
 import { type FutureRecords, futureRecordsOf } from "../../domain/future-records.ts";
+import { pushKey } from "../../domain/push-keys.ts";
 import { instantRange } from "../../domain/range.ts";
 import type { Clock } from "../../kit/clock.ts";
 import { FairTurns, NoTurn, type Turn } from "../../kit/fair-turns.ts";
@@ -120,7 +121,9 @@ export class QueuePushIntake<Body extends Pick<PushedBody, "bytes"> = PushedBody
     const { traceId } = readTraceparent(traceparent) ?? {};
     const keyed = { idempotencyKey: "", source, batch, span, traceId };
     const outgoing = messagesOf(keyed, messageMaxBytes).map((each) => {
-      const key = contentKey([sourceId, idempotencyKey ?? "", sums.batches], each.message.payload);
+      const name = contentName([sourceId, idempotencyKey ?? "", sums.batches], each.message.payload);
+      const key = pushKey(name, sums.pushId);
+      sums.pushId ??= name;
       return { ...each, message: { ...each.message, idempotencyKey: key } };
     });
     const late = AbortSignal.timeout(takenMaxMs);
@@ -143,11 +146,11 @@ export class QueuePushIntake<Body extends Pick<PushedBody, "bytes"> = PushedBody
 
 const noRoom = (reason: string): PushRefused => new PushRefused(reason, retryAfterSeconds);
 
-/** The key of a message with this content.
+/** The name of a message with this content.
  *  @param names those of the sender and of the push, and the number of the batch in it */
-function contentKey(names: readonly (string | number)[], payload: Uint8Array): string {
+function contentName(names: readonly (string | number)[], payload: Uint8Array): string {
   const hash = createHash("sha256").update(JSON.stringify(names)).update(payload);
-  return `push:${hash.digest("hex").slice(0, 40)}`;
+  return hash.digest("hex").slice(0, 40);
 }
 
 /** What was published so far. */
@@ -155,6 +158,8 @@ class Sums {
   messages = 0;
   /** So far. */
   batches = 0;
+  /** The name of the first message; undefined before it. */
+  pushId: string | undefined;
   private tally = emptyTally;
   private records = 0;
   private duplicateMessages = 0;
@@ -179,9 +184,9 @@ class Sums {
   }
 
   result(): Omit<PushResult, "unread" | "problem"> {
-    const { tally, records, messages, duplicateMessages, rejectedCount, rejected, future } = this;
+    const { pushId, tally, records, messages, duplicateMessages, rejectedCount, rejected, future } = this;
     const ownMetrics = this.ownMetrics.all;
-    return { tally, records, messages, duplicateMessages, rejectedCount, rejected, ownMetrics, future };
+    return { pushId, tally, records, messages, duplicateMessages, rejectedCount, rejected, ownMetrics, future };
   }
 }
 

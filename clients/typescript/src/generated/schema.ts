@@ -1804,7 +1804,7 @@ export interface components {
             /** @description GPUs whose state is decommissioned */
             decommissioned_gpu_count: number;
             /**
-             * @description active if the newest record is at most 60 s older than the newest record of the cluster that does not lie in the future; otherwise silent
+             * @description active if the newest record is at most 60 s older than the newest record of the cluster; otherwise silent. A record of the future counts as one of the instant at which it arrived
              * @example active
              * @enum {string}
              */
@@ -2706,7 +2706,7 @@ export interface components {
             /** @description Device name on its host; empty if the input does not have it */
             device: string;
             /**
-             * @description active if the newest record is at most 60 s older than the newest record of the cluster that does not lie in the future; otherwise silent
+             * @description active if the newest record is at most 60 s older than the newest record of the cluster; otherwise silent. A record of the future counts as one of the instant at which it arrived
              * @example active
              * @enum {string}
              */
@@ -2950,7 +2950,7 @@ export interface components {
             /** @description GPUs whose state is decommissioned */
             decommissioned_gpu_count: number;
             /**
-             * @description active if the newest record is at most 60 s older than the newest record of the cluster that does not lie in the future; otherwise silent
+             * @description active if the newest record is at most 60 s older than the newest record of the cluster; otherwise silent. A record of the future counts as one of the instant at which it arrived
              * @example active
              * @enum {string}
              */
@@ -3666,7 +3666,8 @@ export interface components {
          * @description Result of a push
          * @example {
          *       "source_id": "push:ci",
-         *       "quarantine": "/api/v1/quarantine?source_id=push%3Aci",
+         *       "quarantine": "/api/v1/quarantine?push_id=0f343b0931126a20f133d67c2b018a3b1f3a6f2e",
+         *       "push_id": "0f343b0931126a20f133d67c2b018a3b1f3a6f2e",
          *       "rows": 3,
          *       "records": 2,
          *       "samples": 11,
@@ -3698,8 +3699,10 @@ export interface components {
         PushResult: {
             /** @description Name under which the quarantine lists what was rejected */
             source_id: string;
-            /** @description Path with the inputs of this source that were rejected, later ones included: records that contradict stored ones (uuid_on_two_hosts) are found when the push is stored, which may be after this answer */
+            /** @description Path with the inputs of this push that were rejected, later ones included: records that contradict stored ones (uuid_on_two_hosts) are found when the push is stored, which may be after this answer */
             quarantine: string;
+            /** @description Name of this push in the quarantine; the same push again has the same. Absent if it has nothing */
+            push_id?: string;
             /** @description Records or rows in the body, the rejected ones included */
             rows: number;
             /** @description Records that will be stored: one for each GPU and instant */
@@ -3886,6 +3889,8 @@ export interface components {
              * @example 2025-07-18T20:42:34Z
              */
             seen_at: string;
+            /** @description The push that it came in; absent for an input of a file, an upload or a live source */
+            push_id?: string;
         };
         /**
          * @description How many processes each role should have, and why. Before the first decision, most fields are absent
@@ -6704,7 +6709,8 @@ export interface operations {
                      *       "count": 1,
                      *       "data": {
                      *         "source_id": "push:ci",
-                     *         "quarantine": "/api/v1/quarantine?source_id=push%3Aci",
+                     *         "quarantine": "/api/v1/quarantine?push_id=0f343b0931126a20f133d67c2b018a3b1f3a6f2e",
+                     *         "push_id": "0f343b0931126a20f133d67c2b018a3b1f3a6f2e",
                      *         "rows": 3,
                      *         "records": 2,
                      *         "samples": 11,
@@ -11457,6 +11463,11 @@ export interface operations {
                  * @example csv:fleet.csv
                  */
                 source_id?: string;
+                /**
+                 * @description Only rejected inputs of this push, as its answer names it
+                 * @example 0f343b0931126a20f133d67c2b018a3b1f3a6f2e
+                 */
+                push_id?: string;
                 /** @description At most this many inputs, the newest ones; 1 to 10000, default 100 */
                 limit?: number;
                 /** @description next_cursor of the previous answer, the id of its last input; selects the inputs before it */

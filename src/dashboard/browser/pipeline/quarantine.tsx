@@ -9,12 +9,18 @@ import { useOrders } from "../frame/use-orders.ts";
 
 const columns: readonly Column<Rejection>[] = [
   ["Seen", ({ seen_at: at }) => dateText(msOf(at))],
-  ["Source", ({ source_id: source }) => source],
+  ["Source", (input) => <a href={listOf(input)}>{input.source_id}</a>],
   ["Line", ({ line }) => line],
   ["Field", ({ field }) => field],
   ["Value", ({ value }) => value],
   ["Reason", ({ message }) => message],
 ];
+
+/** The list of all that was rejected of the input's push, file or source. */
+function listOf({ source_id: source, push_id: push }: Rejection): string {
+  const filter = push === undefined ? { source_id: source } : { push_id: push };
+  return `/api/v1/quarantine?${new URLSearchParams(filter).toString()}`;
+}
 
 /** The newest rejected inputs. Those who may try them again, or delete them. */
 export function Quarantine({ live }: { readonly live: LivePipeline }) {

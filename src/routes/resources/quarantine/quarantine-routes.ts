@@ -16,6 +16,13 @@ export const quarantineQuery = {
   source_id: optional(
     text({ maxLength: 4096, description: "Only rejected inputs of this source", example: "csv:fleet.csv" }),
   ),
+  push_id: optional(
+    text({
+      maxLength: 40,
+      description: "Only rejected inputs of this push, as its answer names it",
+      example: "0f343b0931126a20f133d67c2b018a3b1f3a6f2e",
+    }),
+  ),
   limit: limit({ meaning: "At most this many inputs, the newest ones" }),
   cursor: optional(
     integer({
@@ -33,7 +40,8 @@ export const rejectionParams = {
 
 /** Makes a filter from the values of a request's parameters. */
 export function rejectionFilterOf(values: ValuesOf<typeof quarantineQuery>): RejectionFilter {
-  return { limit: values.limit, ...defined({ sourceId: values.source_id, beforeId: values.cursor }) };
+  const { limit: max, source_id: sourceId, push_id: pushId, cursor: beforeId } = values;
+  return { limit: max, ...defined({ sourceId, pushId, beforeId }) };
 }
 
 type QuarantineParts = Pick<ResourceParts, "quarantine" | "rejectedInputs">;

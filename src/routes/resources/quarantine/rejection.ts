@@ -2,6 +2,7 @@ import { type Static, Type } from "@sinclair/typebox";
 import { rejectReasons } from "../../../domain/batch.ts";
 import type { StoredRejection } from "../../../domain/query.ts";
 import { formatTimestamp } from "../../../domain/timestamp.ts";
+import { defined } from "../../../kit/defined.ts";
 import { instant, wholeNumber } from "../../schemas/envelope.ts";
 
 /** A rejected input as the API shows it. */
@@ -24,6 +25,11 @@ export const rejectionSchema = Type.Object(
     message: Type.String({ description: "One sentence that explains the error" }),
     raw: Type.String({ description: "The row as it was read, or a record or sample as JSON; cut to 2,000 characters" }),
     seen_at: instant("When the input was put into quarantine"),
+    push_id: Type.Optional(
+      Type.String({
+        description: "The push that it came in; absent for an input of a file, an upload or a live source",
+      }),
+    ),
   },
   {
     $id: "Rejection",
@@ -48,8 +54,9 @@ export const rejectionSchema = Type.Object(
 
 /** A rejected input in the API's shape. */
 export function toApiRejection(rejection: StoredRejection): Static<typeof rejectionSchema> {
-  const { sourceId, seenAtMs, ...input } = rejection;
+  const { sourceId, seenAtMs, pushId, ...input } = rejection;
   const { id, line, byte, reason, field, value, message, raw } = input;
   const seenAt = formatTimestamp(seenAtMs);
-  return { id, source_id: sourceId, line, byte, reason, field, value, message, raw, seen_at: seenAt };
+  const push = defined({ push_id: pushId ?? undefined });
+  return { id, source_id: sourceId, line, byte, reason, field, value, message, raw, seen_at: seenAt, ...push };
 }

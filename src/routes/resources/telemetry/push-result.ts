@@ -52,12 +52,20 @@ const futureSchema = Type.Object(
 export function futureText({ count, uuid, hostname, timeMs }: FutureRecords): string {
   return (
     `${count === 1 ? "1 record has a time" : `${count} records have times`} in the future, the first ${formatTimestamp(timeMs)} of ${quoted(uuid)} on ${quoted(hostname)}. ` +
-    "They are stored there, and their GPUs count as active until then. If that is not meant, correct the sender's clock or time zone: a time without a zone is UTC."
+    "They are stored there, and are the newest records of their GPUs until one of the present comes. If that is not meant, correct the sender's clock or time zone: a time without a zone is UTC."
   );
 }
 
 /** An answer names so many custom metrics. */
 const customMetricsMax = 100;
+
+const examplePushId = "0f343b0931126a20f133d67c2b018a3b1f3a6f2e";
+
+/** The path that lists what was rejected of a push. */
+export function quarantinePathOf(sourceId: string, pushId: string | undefined): string {
+  const filter = pushId === undefined ? `source_id=${encodeURIComponent(sourceId)}` : `push_id=${pushId}`;
+  return `/api/v1/quarantine?${filter}`;
+}
 
 /** What has become of a push, as the API shows it. */
 export const pushResultSchema = Type.Object(
@@ -65,9 +73,14 @@ export const pushResultSchema = Type.Object(
     source_id: Type.String({ description: "Name under which the quarantine lists what was rejected" }),
     quarantine: Type.String({
       description:
-        "Path with the inputs of this source that were rejected, later ones included: records that contradict stored ones (uuid_on_two_hosts) are found " +
+        "Path with the inputs of this push that were rejected, later ones included: records that contradict stored ones (uuid_on_two_hosts) are found " +
         "when the push is stored, which may be after this answer",
     }),
+    push_id: Type.Optional(
+      Type.String({
+        description: "Name of this push in the quarantine; the same push again has the same. Absent if it has nothing",
+      }),
+    ),
     rows: counted("Records or rows in the body, the rejected ones included"),
     records: counted("Records that will be stored: one for each GPU and instant"),
     samples: counted("Values in them"),
@@ -95,7 +108,7 @@ export const pushResultSchema = Type.Object(
     description: "Result of a push",
     examples: [
       {
-        ...{ source_id: "push:ci", quarantine: "/api/v1/quarantine?source_id=push%3Aci" },
+        ...{ source_id: "push:ci", quarantine: `/api/v1/quarantine?push_id=${examplePushId}`, push_id: examplePushId },
         ...{ rows: 3, records: 2, samples: 11, missing: 1, duplicates: 0, conflicts: 0 },
         rejected_count: 1,
         rejected: [
@@ -113,11 +126,13 @@ export const pushResultSchema = Type.Object(
 
 /** A push's result in the API's shape. */
 export function toApiPush(sourceId: string, result: Omit<PushResult, "problem">): Static<typeof pushResultSchema> {
-  const { tally, records, messages, duplicateMessages, rejectedCount, rejected, unread, ownMetrics, future } = result;
+  const { pushId, tally, records, messages, duplicateMessages } = result;
+  const { rejectedCount, rejected, unread, ownMetrics, future } = result;
   const { rows, samples, missing, duplicates, conflicts } = tally;
   return {
     source_id: sourceId,
-    quarantine: `/api/v1/quarantine?source_id=${encodeURIComponent(sourceId)}`,
+    quarantine: quarantinePathOf(sourceId, pushId),
+    ...defined({ push_id: pushId }),
     ...{ rows, records, samples, missing, duplicates, conflicts, rejected_count: rejectedCount },
     rejected: rejected.map(({ line, byte, reason, field, value, message }) => {
       return { line, index: byte, reason, field, value, message };

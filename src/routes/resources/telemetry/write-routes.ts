@@ -8,6 +8,7 @@ import { acceptsBody } from "../../http/parameters/accepts.ts";
 import type { ResourceParts } from "../resource.ts";
 import { senderOf } from "./sender.ts";
 import { badBody, bodyErrorOf, written } from "./body-errors.ts";
+import { quarantinePathOf } from "./push-result.ts";
 import { writeProtocolOf, writeTypes } from "./write-request.ts";
 
 type Headers = Record<string, string | number | readonly string[] | undefined>;
@@ -33,7 +34,7 @@ export function writeRoutes({
         .catch((error: unknown) => Promise.reject(bodyErrorOf(error, limit)));
       sayWritten(set.headers, counts, result.rejectedCount);
       if (result.problem !== undefined) throw bodyErrorOf(result.problem, limit);
-      if (result.rejectedCount > 0) throw partly(counts, result);
+      if (result.rejectedCount > 0) throw partly(counts, result, push.sourceId);
       set.status = 204;
     },
     { ...acceptsBody({}), detail: writeDetail },
@@ -48,10 +49,12 @@ function sayWritten(headers: Headers, counts: WriteCounts, rejected: number): vo
   headers["x-prometheus-remote-write-exemplars-written"] = String(counts.exemplars);
 }
 
-function partly({ samples }: WriteCounts, { rejectedCount, rejected: [first] }: PushResult): ApiError {
+function partly({ samples }: WriteCounts, result: PushResult, sourceId: string): ApiError {
+  const { pushId, rejectedCount, rejected } = result;
+  const quarantine = quarantinePathOf(sourceId, pushId);
   return badBody(
-    `${rejectedCount} of ${samples} samples were rejected, and are in the quarantine; the others are taken. The first: ${first?.message ?? ""}`,
-    { rejected: rejectedCount, samples },
+    `${rejectedCount} of ${samples} samples were rejected, and are in the quarantine (${quarantine}); the others are taken. The first: ${rejected[0]?.message ?? ""}`,
+    { rejected: rejectedCount, samples, quarantine },
   );
 }
 
