@@ -81,3 +81,63 @@ test("without a key that is valid, or a gateway, the answer says what is wrong",
     text: expect.stringContaining("No gateway answers at http://127.0.0.1:1") as string,
   });
 });
+
+test("a line that is no message is answered with JSON-RPC's error, and the next one is read", async () => {
+  const args = [join(root, "scripts/telemetry.ts"), "mcp", "--url", "http://127.0.0.1:1"];
+  const program = Bun.spawn([process.execPath, ...args], { stdin: "pipe", stdout: "pipe", stderr: "ignore" });
+  const initialize = {
+    ...{ jsonrpc: "2.0", id: 7, method: "initialize" },
+    params: { protocolVersion: "2025-06-18", capabilities: {}, clientInfo: { name: "test", version: "1" } },
+  };
+  const lines = [
+    "no JSON",
+    "",
+    '{"jsonrpc":"2.0","method":1}',
+    '{"id":"a","method":"ping"}',
+    "[]",
+    JSON.stringify({ ...initialize, padding: "x".repeat(70_000) }),
+    JSON.stringify(initialize),
+    '{"jsonrpc":"2.0","method":"notifications/initialized"}',
+    "{",
+    '{"jsonrpc":"2.0","id":8,"method":"tools/list"}',
+  ];
+  void program.stdin.write(`${lines.join("\n")}\n`);
+  await program.stdin.flush();
+  const answers: { id: unknown; error?: { code: number }; result?: object }[] = [];
+  let text = "";
+  for await (const chunk of program.stdout.pipeThrough(new TextDecoderStream())) {
+    text += chunk;
+    const whole = text.split("\n");
+    text = whole.pop() ?? "";
+    answers.push(...whole.map((line) => JSON.parse(line) as (typeof answers)[number]));
+    if (answers.some(({ id }) => id === 8)) break;
+  }
+  await program.stdin.end();
+  expect(await program.exited).toBe(0);
+  const errors = answers.flatMap(({ id, error }) => (error === undefined ? [] : [[id, error.code]]));
+  expect(errors).toEqual([
+    [null, -32_700],
+    [null, -32_600],
+    ["a", -32_600],
+    [null, -32_600],
+    [null, -32_600],
+    [null, -32_700],
+  ]);
+  expect(answers.filter(({ result }) => result !== undefined).map(({ id }) => id)).toEqual([7, 8]);
+});
+
+test.each([
+  ["no JSON", 400, null, -32_700],
+  ["[]", 400, null, -32_600],
+  ['"text"', 400, null, -32_600],
+  ['{"jsonrpc":"2.0","method":1}', 400, null, -32_600],
+  ['{"id":3,"method":"tools/list"}', 400, 3, -32_600],
+  [`{"jsonrpc":"2.0","id":1,"method":"${"x".repeat(70_000)}"}`, 413, null, -32_600],
+])("over HTTP, %p is answered with its error", async (body, status, id, code) => {
+  const headers = {
+    ...{ "content-type": "application/json", accept: "application/json, text/event-stream" },
+    authorization: `Bearer ${key}`,
+  };
+  const answer = await gateway.get("/mcp", { method: "POST", headers, body });
+  expect([answer.status, await answer.json()]).toMatchObject([status, { jsonrpc: "2.0", id, error: { code } }]);
+});
