@@ -1,5 +1,6 @@
 import { QueryTooCostly } from "../../domain/errors.ts";
 import type { HistoryCursor, StoredRecord } from "../../domain/query.ts";
+import type { TimeRange } from "../../domain/time-range.ts";
 import type { HistoryQueries } from "../../pipeline/store/telemetry-queries.ts";
 import type { Gap } from "./gaps.ts";
 
@@ -43,19 +44,34 @@ export class MissedRecords {
     for (const group of groupsOf(gaps)) {
       const uuids = group.map(({ uuid }) => uuid);
       const fromMs = Math.min(...group.map((gap) => gap.fromMs));
-      let toMs = Math.max(...group.map((gap) => gap.toMs));
+      const toMs = Math.max(...group.map((gap) => gap.toMs));
       const limit = Math.floor(pageRecords / uuids.length);
-      for (let isWhole = false; !isWhole;) {
-        const range = { fromMs, toMs };
-        const records = (await this.read(() => this.options.history.recordsOfEach({ uuids, range, limit }))) ?? [];
-        // one by one: a long list is too much for a call
-        for (const record of records) found.push(record);
-        // the newest are there; only of a single device may a page be too short
-        isWhole = uuids.length > 1 || records.length < limit;
-        toMs = records[0]?.timeMs ?? toMs;
+      const records = await this.newestOf(uuids, { fromMs, toMs }, limit);
+      // one by one: a long list is too much for a call
+      for (const record of records) found.push(record);
+      // a device has more records than was thought, and the newest are there
+      for (const [uuid, ofDevice] of Map.groupBy(records, ({ gpu }) => gpu.uuid)) {
+        if (ofDevice.length < limit) continue;
+        const oldestMs = Math.min(...ofDevice.map(({ timeMs }) => timeMs));
+        for await (const older of this.before(uuid, { fromMs, toMs: oldestMs })) found.push(older);
       }
     }
     return found;
+  }
+
+  /** The records of a device in a range, in pages from the newest on. */
+  private async *before(uuid: string, { fromMs, toMs }: TimeRange): AsyncGenerator<StoredRecord> {
+    let records: readonly StoredRecord[];
+    let endMs = toMs;
+    do {
+      records = await this.newestOf([uuid], { fromMs, toMs: endMs }, pageRecords);
+      yield* records;
+      endMs = records[0]?.timeMs ?? endMs;
+    } while (records.length === pageRecords);
+  }
+
+  private async newestOf(uuids: readonly string[], range: TimeRange, limit: number): Promise<readonly StoredRecord[]> {
+    return (await this.read(() => this.options.history.recordsOfEach({ uuids, range, limit }))) ?? [];
   }
 
   private async read<T>(question: () => Promise<T>): Promise<T | undefined> {

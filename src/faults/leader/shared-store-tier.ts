@@ -1,6 +1,7 @@
 import type { StoredRecord } from "../../domain/query.ts";
 import { type Clock, stopwatch } from "../../kit/clock.ts";
-import type { HotChanges, HotFollower, HotTier, NewestRecord } from "../../pipeline/hot/hot-tier.ts";
+import { defined } from "../../kit/defined.ts";
+import type { CoalescedRecords, HotChanges, HotFollower, HotTier, NewestRecord } from "../../pipeline/hot/hot-tier.ts";
 import type { FleetQueries } from "../../pipeline/store/telemetry-queries.ts";
 
 export interface SharedStoreTierOptions {
@@ -14,8 +15,12 @@ const readMs = 2000;
 /** The pause is at least so many times as long as the read. */
 const pausePerRead = 10;
 
+/** Between two reads, a device seldom has more records than this. */
+const usualRecords = 2;
+
 /** The newest records of a process that has a hot tier of its own, and shares its store with other processes: those of the hot tier, and
- *  of the store those that the hot tier does not have. */
+ *  of the store those that the hot tier does not have. A read has only the newest record of each device: what has come between it and the
+ *  one before counts as coalesced, and is read from the store. */
 export class SharedStoreTier implements Pick<HotTier, "follow"> {
   constructor(private readonly options: SharedStoreTierOptions) {}
 
@@ -47,7 +52,16 @@ export class SharedStoreTier implements Pick<HotTier, "follow"> {
         // a record in a damaged block is left out: gateways say so
         const latest = present === revision ? [] : await fleet.latest({}, () => undefined);
         if (stop.aborted) return;
-        const news = latest.filter((record) => known.add({ ...record, uuid: record.gpu.uuid }));
+        // of the first read, it is known that records before it were missed
+        const isFirst = revision === undefined;
+        const news = latest.flatMap((record): News[] => {
+          const uuid = record.gpu.uuid;
+          const beforeMs = known.timeOf(uuid) ?? 0;
+          if (!known.add({ ...record, uuid })) return [];
+          const sinceMs = beforeMs + 1;
+          const isNext = isFirst || sinceMs >= record.timeMs;
+          return [{ record, coalesced: isNext ? undefined : { sinceMs, records: usualRecords } }];
+        });
         if (news.length > 0) follower.onChanges(changesOf(news));
         revision = present;
         follower.onFollowing(false);
@@ -59,11 +73,22 @@ export class SharedStoreTier implements Pick<HotTier, "follow"> {
   }
 }
 
+/** A record that the follower has not received, and what has come since the last one that it has. */
+interface News {
+  readonly record: StoredRecord;
+  readonly coalesced: CoalescedRecords | undefined;
+}
+
 type KnownRecord = Pick<NewestRecord, "uuid" | "timeMs" | "metrics" | "custom">;
 
 /** The newest record of each device that a follower has received. */
 class KnownRecords {
   private readonly newest = new Map<string, { readonly timeMs: number; readonly values: number }>();
+
+  /** The instant of a device's newest record; undefined if there is none. */
+  timeOf(uuid: string): number | undefined {
+    return this.newest.get(uuid)?.timeMs;
+  }
 
   /** @returns whether the record is newer than the known one, or has more values of its instant */
   add({ uuid, timeMs, metrics, custom }: KnownRecord): boolean {
@@ -75,12 +100,15 @@ class KnownRecords {
   }
 }
 
-function changesOf(records: readonly StoredRecord[]): HotChanges {
+function changesOf(news: readonly News[]): HotChanges {
   return {
-    gpus: records.map(({ gpu, timeMs }) => ({ gpu, asOfMs: timeMs, openSinceMs: new Map(), firstSeenAtMs: timeMs })),
-    records: records.map(({ gpu, timeMs, metrics, custom, occupants }) => {
+    gpus: news.map(({ record: { gpu, timeMs } }) => {
+      return { gpu, asOfMs: timeMs, openSinceMs: new Map(), firstSeenAtMs: timeMs };
+    }),
+    records: news.map(({ record: { gpu, timeMs, metrics, custom, occupants }, coalesced }) => {
       const { uuid, clusterId, hostname, device, modelName, gpuId } = gpu;
-      return { uuid, reported: { clusterId, hostname, device, modelName, gpuId }, timeMs, metrics, custom, occupants };
+      const reported = { clusterId, hostname, device, modelName, gpuId };
+      return { uuid, reported, timeMs, metrics, custom, occupants, ...defined({ coalesced }) };
     }),
   };
 }
