@@ -9,18 +9,22 @@ import { DataDirUnusable, TelemetryError } from "../src/domain/errors.ts";
 import { CsvSource, originalTimes } from "../src/pipeline/source/csv/csv-source.ts";
 import { FileLook } from "../src/pipeline/source/file/file-look.ts";
 import { openPGliteStore } from "../src/pipeline/store/sql/open-pglite-store.ts";
-import { compareFile } from "./verify/compare-file.ts";
+import { type Comparison, compareFile } from "./verify/compare-file.ts";
 import { Progress } from "./verify/progress.ts";
 import { idInStore, recordsBehindApi, recordsInStore, type StoredRecords } from "./verify/stored-records.ts";
 import { gatewayAddress } from "./gateway/gateway-address.ts";
+import { gatewayInit } from "./gateway/gateway-init.ts";
 import { answersHelp } from "../src/terminal/answers-help.ts";
 import { print, printError } from "../src/terminal/print.ts";
 
 const usage = `Compares a CSV file with the store; exits with 1 if they differ, with 2 if they cannot be compared.
   bun run verify [--csv FILE] [--url http://localhost:8080]
 Without --csv it reads CSV_FILE. Without --url it opens the store in DATA_DIR. If DATABASE_URL is set, or
-DATA_DIR cannot be used (for example, because a running pipeline uses it), it queries the pipeline at
-HOST:PORT (127.0.0.1:8080) instead.`;
+there is no store in DATA_DIR, or it cannot be used (for example, because a running pipeline uses it), it
+queries the pipeline at HOST:PORT (127.0.0.1:8080) instead. Its last line names what it has compared with.`;
+
+/** A pipeline that is busy answers `/health` within this time. */
+const answerMaxMs = 10_000;
 
 interface OpenStore {
   /** The folder or URL that the records are read from. */
@@ -40,7 +44,10 @@ async function openStored(config: ReturnType<typeof parseConfig>, url: string | 
   if (url !== undefined) return behindApi(gatewayAddress(url));
   if (databaseUrl !== undefined) return behindApi(ownUrl);
   if (!existsSync(join(dataDir, "pglite"))) {
-    throw new TypeError(`There is no store in ${dataDir} to compare with; set DATA_DIR, or give --url`);
+    if (await answers(ownUrl)) return behindApi(ownUrl);
+    throw new TypeError(
+      `There is no store in ${dataDir}, and no pipeline answers at ${ownUrl}: set DATA_DIR, or HOST and PORT, or give --url`,
+    );
   }
   try {
     const { queries, close } = await openPGliteStore({ dataDir });
@@ -49,6 +56,15 @@ async function openStored(config: ReturnType<typeof parseConfig>, url: string | 
     if (error instanceof DataDirUnusable) return behindApi(ownUrl);
     throw error;
   }
+}
+
+/** True if a pipeline runs there. Its answers may still need a key. */
+async function answers(url: string): Promise<boolean> {
+  const signal = AbortSignal.timeout(answerMaxMs);
+  const health = await fetch(`${url}/health`, { ...gatewayInit(process.env), signal })
+    .then((response) => response.json())
+    .catch(() => undefined);
+  return typeof health === "object" && health !== null && "status" in health;
 }
 
 async function verify(): Promise<number> {
@@ -73,20 +89,31 @@ async function verify(): Promise<number> {
       clock: systemClock,
       onWarning: (message) => printError(message),
     });
-    const { differences, differenceCount, ...sums } = await compareFile(source, stored, (text) => progress.show(text));
+    const comparison = await compareFile(source, stored, (text) => progress.show(text));
     progress.end();
-    const { rows, samples, records, missing, rejected, conflicts } = sums;
-    const told = conflicts === 0 ? "" : `, ${conflicts} conflicting`;
-    print(
-      `${path}: ${rows} rows, ${samples} samples, ${records} records, ${missing} missing, ${rejected} rejected${told}`,
-    );
-    for (const difference of differences) print(`  ${difference}`);
-    print(differenceCount === 0 ? `the store agrees (${place})` : `differences from ${place}: ${differenceCount}`);
-    return differenceCount === 0 ? 0 : 1;
+    return report(path, place, comparison);
   } finally {
     progress.end();
     await close();
   }
+}
+
+/** @returns the status that the process exits with */
+function report(
+  path: string,
+  place: string,
+  { differences, differenceCount, unknown, note, ...sums }: Comparison,
+): number {
+  const { rows, samples, records, missing, rejected, conflicts } = sums;
+  const told = conflicts === 0 ? "" : `, ${conflicts} conflicting`;
+  print(
+    `${path}: ${rows} rows, ${samples} samples, ${records} records, ${missing} missing, ${rejected} rejected${told}`,
+  );
+  for (const sentence of [...differences, unknown, note]) if (sentence !== undefined) print(`  ${sentence}`);
+  if (differenceCount > 0) print(`differences from ${place}: ${differenceCount}`);
+  else print(`the store agrees (${place})${unknown === undefined ? "" : " in all that was compared"}`);
+  if (differenceCount > 0) return 1;
+  return unknown === undefined ? 0 : 2;
 }
 
 try {

@@ -3,7 +3,8 @@ import { isSameOccupants } from "../../src/domain/gpu.ts";
 import { formatTimestamp } from "../../src/domain/timestamp.ts";
 import type { ReplayableSource } from "../../src/pipeline/source/source.ts";
 import { type FileRecord, mergedRecord, recordsOf, valuesOf } from "./file-records.ts";
-import { type ComparableRecord, isComparable, pageLimit, type StoredRecords, type Window } from "./stored-records.ts";
+import { compareRejections, FileRejections } from "./compare-rejections.ts";
+import type { ComparableRecord, StoredRecords, Window } from "./stored-records.ts";
 
 export interface Comparison {
   readonly rows: number;
@@ -16,6 +17,10 @@ export interface Comparison {
   /** Descriptions of up to `maxDifferences` differences, one sentence each. */
   readonly differences: readonly string[];
   readonly differenceCount: number;
+  /** A sentence about what could not be compared; absent: everything was compared. */
+  readonly unknown?: string | undefined;
+  /** A sentence about where the rejected inputs are, if they are not under the file's own id. */
+  readonly note?: string | undefined;
 }
 
 const maxDifferences = 20;
@@ -24,8 +29,8 @@ const maxDifferences = 20;
 type FileGpu = Map<number, FileRecord>;
 
 /** Compares a file with the store: the place, workloads and values of the records of each GPU and MIG instance, from its first to
- *  its last instant in the file. Records and values that only the store has are differences, too. Also compares the number of
- *  rejected inputs that does not depend on the batches, up to 10,000. Holds the file's values in memory (about 100 bytes per sample).
+ *  its last instant in the file. Records and values that only the store has are differences, too. Also compares the rejected inputs
+ *  whose number does not depend on the batches. Holds the file's values in memory (about 100 bytes per sample).
  *  @param onProgress called with what is done, often */
 export async function compareFile(
   source: ReplayableSource,
@@ -34,13 +39,13 @@ export async function compareFile(
 ): Promise<Comparison> {
   const gpus = new Map<string, FileGpu>();
   const sums = { rows: 0, samples: 0, missing: 0, rejected: 0, conflicts: 0 };
-  let comparableRejections = 0;
+  const rejections = new FileRejections();
   for await (const { batch } of source.read(source.whole, new AbortController().signal)) {
     sums.rows += batch.tally.rows;
     sums.samples += batch.tally.samples;
     sums.missing += batch.tally.missing;
     sums.rejected += batch.rejected.length;
-    comparableRejections += batch.rejected.filter(isComparable).length;
+    rejections.add(batch.rejected);
     sums.conflicts += batch.tally.conflicts + addBatch(gpus, batch);
     onProgress(`${sums.rows} rows read`);
   }
@@ -58,12 +63,9 @@ export async function compareFile(
     records += gpu.size;
     compareGpu(gpu, await stored.recordsOf(windowOf(uuid, gpu)), (what) => differ(`${uuid}: ${what}`));
   }
-  const storedRejections = await stored.countRejections(source.sourceId);
-  const haveMany = storedRejections === pageLimit && sums.rejected >= pageLimit;
-  if (!haveMany && storedRejections !== comparableRejections) {
-    differ(`the file has ${comparableRejections} rejected inputs, but the quarantine has ${storedRejections}`);
-  }
-  return { ...sums, records, differences, differenceCount };
+  const { difference, unknown, note } = await compareRejections(rejections, stored, source.sourceId);
+  if (difference !== undefined) differ(difference);
+  return { ...sums, records, differences, differenceCount, unknown, note };
 }
 
 /** @returns the number of values that conflict with values of earlier batches */

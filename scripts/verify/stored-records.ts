@@ -2,8 +2,10 @@ import { gatewayInit } from "../gateway/gateway-init.ts";
 import { unreachableHint } from "../gateway/unreachable-hint.ts";
 import { TelemetryError } from "../../src/domain/errors.ts";
 import { type Occupants, occupantsOf, type Workload } from "../../src/domain/gpu.ts";
+import type { StoredRejection } from "../../src/domain/query.ts";
 import { formatTimestamp, parseTimestamp } from "../../src/domain/timestamp.ts";
 import { metrics } from "../../src/domain/metrics.ts";
+import { defined } from "../../src/kit/defined.ts";
 import { messageOf } from "../../src/kit/message-of.ts";
 import type { ChooseId } from "../../src/pipeline/source/file-ids.ts";
 import type { TelemetryQueries } from "../../src/pipeline/store/telemetry-queries.ts";
@@ -25,6 +27,9 @@ export interface Window {
   readonly endMs: number;
 }
 
+/** A rejected input as verify compares it. */
+export type StoredRejectedInput = Pick<StoredRejection, "id" | "sourceId" | "reason" | "field" | "value" | "raw">;
+
 /** Reads stored records, from the store itself or from a gateway. */
 export interface StoredRecords {
   /** Every stored record of the window's GPU from `startMs` to `endMs`, both included. */
@@ -32,6 +37,9 @@ export interface StoredRecords {
   /** The number of a source's rejected inputs that `isComparable` accepts, among the newest `pageLimit` ones. If there are more of
    *  them, `pageLimit`. */
   countRejections(sourceId: string): Promise<number>;
+  /** Up to `pageLimit` rejected inputs of all sources, the newest first.
+   *  @param beforeId only those before the one with this id; undefined: from the newest on */
+  rejections(beforeId: number | undefined): Promise<readonly StoredRejectedInput[]>;
 }
 
 /** Chooses the id under which the store has a file's rejected inputs: a file of which an earlier version has read a part keeps its id. */
@@ -76,6 +84,7 @@ export function recordsInStore(queries: TelemetryQueries): StoredRecords {
       }),
     countRejections: async (sourceId) =>
       comparableCount(await queries.quarantine.rejections({ sourceId, limit: pageLimit })),
+    rejections: (beforeId) => queries.quarantine.rejections({ limit: pageLimit, ...defined({ beforeId }) }),
   };
 }
 
@@ -90,6 +99,8 @@ type ApiRecord = Record<string, unknown> & {
   namespace?: string;
   occupants?: Workload[];
 };
+
+type ApiRejection = Omit<StoredRejectedInput, "sourceId"> & { readonly source_id: string };
 
 /** A gateway does not answer, or refuses a question; the message has its URL. */
 class GatewayFailed extends TelemetryError {
@@ -108,9 +119,10 @@ export function recordsBehindApi(url: string): StoredRecords {
         { cause },
       );
     });
-    if (response.status === 404) return [];
-    if (!response.ok) throw new GatewayFailed(`${url}${path} answered ${response.status}: ${await response.text()}`);
-    return ((await response.json()) as { data: T[] }).data;
+    const text = await response.text();
+    if (response.status === 404 && isUnknownGpu(text)) return [];
+    if (!response.ok) throw new GatewayFailed(`${url}${path} answered ${response.status}: ${text}`);
+    return (JSON.parse(text) as { data: T[] }).data;
   };
   return {
     recordsOf: (window) =>
@@ -121,7 +133,22 @@ export function recordsBehindApi(url: string): StoredRecords {
       }),
     countRejections: async (sourceId) =>
       comparableCount(await get(`/api/v1/quarantine?source_id=${encodeURIComponent(sourceId)}&limit=${pageLimit}`)),
+    rejections: async (beforeId) => {
+      const cursor = beforeId === undefined ? "" : `&cursor=${beforeId}`;
+      const page = await get<ApiRejection>(`/api/v1/quarantine?limit=${pageLimit}${cursor}`);
+      return page.map(({ source_id: sourceId, ...input }) => ({ ...input, sourceId }));
+    },
   };
+}
+
+/** False if the server that answered 404 has no such path: it is no gateway. */
+function isUnknownGpu(text: string): boolean {
+  try {
+    const { error } = JSON.parse(text) as { error?: { details?: { resource?: unknown } } } | { error?: undefined };
+    return error?.details?.resource === "GPU";
+  } catch {
+    return false;
+  }
 }
 
 function fromApi(record: ApiRecord): ComparableRecord {
