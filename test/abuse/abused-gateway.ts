@@ -4,6 +4,7 @@ import type { AggregateQueries, Questions } from "../../src/pipeline/store/telem
 import type { CostLimits } from "../../src/roles/gateway-routes.ts";
 import { securedParts } from "../routes/access/secured-gateway.ts";
 import { gatewayOver } from "../routes/gateway.ts";
+import { listening } from "../support/listening.ts";
 
 /** A question that the store has begun to answer, and keeps until it is let go. */
 interface KeptQuestion {
@@ -55,9 +56,7 @@ export async function openAbusedGateway(store: OpenStore, { limits = {}, rateLim
       registry,
     },
   );
-  await gateway.get("/health/live");
-  gateway.app.listen({ hostname: "127.0.0.1", port: 0 });
-  const port = gateway.app.server?.port ?? 0;
+  const port = await listening(gateway);
   const [abuser, honest] = [await secured.create("read"), await secured.create("read", "operate")];
   const behindProxy = { "x-forwarded-for": "192.0.2.1" };
   const headersOf = ({ headers }: typeof honest) => ({ ...headers, ...behindProxy });

@@ -11,6 +11,7 @@ import { fleet, gatewayOver, openFleetStore } from "../routes/gateway.ts";
 import { securedParts } from "../routes/access/secured-gateway.ts";
 import { TestAuthority } from "../tls/test-authority.ts";
 import { unshownLog } from "../../dev/unshown-log.ts";
+import { listening } from "../support/listening.ts";
 
 // What docs/security.md says about clients is what a user copies. The docs check runs its commands; this file runs the rest.
 
@@ -26,9 +27,7 @@ beforeAll(async () => {
   stored = await openFleetStore();
   const secured = securedParts(stored);
   gateway = gatewayOver(stored, secured.parts);
-  await gateway.get("/health/live");
-  gateway.app.listen({ port: 0, hostname: "127.0.0.1" });
-  address = `127.0.0.1:${gateway.app.server?.port}`;
+  address = `127.0.0.1:${await listening(gateway)}`;
   key = (await secured.create("read")).text;
 });
 afterAll(async () => {

@@ -1,5 +1,6 @@
 import { decodeBatch } from "../../src/pipeline/queue/batch-codec.ts";
 import { gatewayOver, openFleetStore, type FleetRecord, type TestGateway } from "../routes/gateway.ts";
+import { listening } from "../support/listening.ts";
 
 /** A gateway that listens, over a store that gets what is pushed to it. */
 export interface CollectingGateway {
@@ -14,11 +15,11 @@ export interface CollectingGateway {
 export async function openCollectingGateway(records: readonly FleetRecord[]): Promise<CollectingGateway> {
   const stored = await openFleetStore(records);
   const gateway = gatewayOver(stored);
-  gateway.app.listen({ hostname: "127.0.0.1", port: 0 });
+  const port = await listening(gateway);
   const stopped = new AbortController();
   const collecting = collect(gateway, stored.store, stopped.signal);
   return {
-    ...{ stored, gateway, port: gateway.app.server?.port ?? 0 },
+    ...{ stored, gateway, port },
     close: async () => {
       stopped.abort();
       await collecting;

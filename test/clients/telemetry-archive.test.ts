@@ -11,6 +11,7 @@ import { everything } from "../archive/archived-fleet.ts";
 import { objectAccess, serveObjects } from "../archive/object-server.ts";
 import { gatewayOver, openFleetStore, type TestGateway } from "../routes/gateway.ts";
 import { runTelemetry } from "./run-telemetry.ts";
+import { listening } from "../support/listening.ts";
 
 setDefaultTimeout(60_000);
 
@@ -22,8 +23,7 @@ beforeAll(async () => {
   stored = await openFleetStore(everything);
   folder = mkdtempSync(join(tmpdir(), "archive-"));
   gateway = gatewayOver(stored);
-  gateway.app.listen({ hostname: "127.0.0.1", port: 0 });
-  port = gateway.app.server?.port ?? 0;
+  port = await listening(gateway);
 });
 afterAll(async () => {
   await gateway.app.stop(true);

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { gatewayOver, openFleetStore, type TestGateway } from "../routes/gateway.ts";
 import { readParquet } from "../support/parquet.ts";
 import { runTelemetry } from "./run-telemetry.ts";
+import { listening } from "../support/listening.ts";
 
 setDefaultTimeout(60_000);
 
@@ -15,8 +16,7 @@ let port = 0;
 beforeAll(async () => {
   stored = await openFleetStore();
   gateway = gatewayOver(stored);
-  gateway.app.listen({ hostname: "127.0.0.1", port: 0 });
-  port = gateway.app.server?.port ?? 0;
+  port = await listening(gateway);
 });
 afterAll(async () => {
   await gateway.app.stop(true);

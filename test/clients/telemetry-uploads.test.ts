@@ -7,11 +7,13 @@ import { freePorts } from "../../dev/servers/free-ports.ts";
 import { until } from "../../dev/until.ts";
 import { gatewayOver, openFleetStore, type TestGateway } from "../routes/gateway.ts";
 import { runTelemetry } from "./run-telemetry.ts";
+import { listening } from "../support/listening.ts";
 
 // The commands upload and uploads. test/uploads/ reads uploads.
 
 let stored: Awaited<ReturnType<typeof openFleetStore>>;
 let gateway: TestGateway;
+let port: number;
 let uploads: SqlUploadStore;
 const dir = await mkdtemp(join(tmpdir(), "telemetry-upload-command-"));
 const file = join(dir, "fleet.csv");
@@ -19,7 +21,7 @@ beforeAll(async () => {
   await Bun.write(file, "timestamp,uuid,gpu_id,hostname,gpu_utilization\n");
   stored = await openFleetStore([]);
   gateway = gatewayOver(stored);
-  gateway.app.listen({ hostname: "127.0.0.1", port: 0 });
+  port = await listening(gateway);
   uploads = new SqlUploadStore(stored.client);
 });
 afterAll(async () => {
@@ -28,7 +30,7 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-const run = (...args: string[]) => runTelemetry(gateway.app.server?.port ?? 0, args);
+const run = (...args: string[]) => runTelemetry(port, args);
 
 test("upload waits until the table is read, says why it was not, and uploads lists and removes it", async () => {
   const running = run("upload", file, "--host", "lab-1");

@@ -6,6 +6,7 @@ import { version } from "../../package.json";
 import { securedParts } from "../routes/access/secured-gateway.ts";
 import { gatewayOver, openFleetStore } from "../routes/gateway.ts";
 import { withCalls } from "./mcp-client.ts";
+import { listening } from "../support/listening.ts";
 
 setDefaultTimeout(60_000);
 
@@ -30,11 +31,12 @@ async function documented(): Promise<ServerEntry> {
 let stored: Awaited<ReturnType<typeof openFleetStore>>;
 let gateway: ReturnType<typeof gatewayOver>;
 let key: string;
+let url: string;
 beforeAll(async () => {
   stored = await openFleetStore();
   const secured = securedParts(stored);
   gateway = gatewayOver(stored, secured.parts);
-  gateway.app.listen({ hostname: "127.0.0.1", port: 0 });
+  url = `http://127.0.0.1:${await listening(gateway)}`;
   key = (await secured.create("read")).text;
 });
 afterAll(async () => {
@@ -61,16 +63,13 @@ async function ask(url: string, env: Readonly<Record<string, string>>) {
 }
 
 test("the documented program answers with what the key may see, and ends with its client", async () => {
-  const { text, isError, server, pid } = await ask(`http://127.0.0.1:${gateway.app.server?.port}`, {
-    TELEMETRY_KEY: key,
-  });
+  const { text, isError, server, pid } = await ask(url, { TELEMETRY_KEY: key });
   expect([isError, server]).toEqual([false, version]);
   expect(text).toContain("alpha host-b GPU 0: GPU-host-b-0");
   expect(() => process.kill(pid ?? 0, 0)).toThrow();
 });
 
 test("without a key that is valid, or a gateway, the answer says what is wrong", async () => {
-  const url = `http://127.0.0.1:${gateway.app.server?.port}`;
   expect(await ask(url, {})).toMatchObject({
     isError: true,
     text: expect.stringContaining("This needs a key") as string,

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { until } from "../../dev/until.ts";
 import { gatewayOver, openFleetStore } from "./gateway.ts";
 import { openLiveGateway } from "./live/live-gateway.ts";
+import { listening } from "../support/listening.ts";
 
 let stored: Awaited<ReturnType<typeof openFleetStore>>;
 beforeAll(async () => void (stored = await openFleetStore()));
@@ -29,13 +30,12 @@ test("a client over its rate limit gets 429 with Retry-After; other clients and 
 });
 
 test("unless X-Forwarded-For is trusted, a client is identified by its address alone", async () => {
-  const { app, get } = gatewayOver(stored, { http: { ...http, rateLimitPerSecond: 2 } });
-  await get("/health/live");
-  app.listen({ port: 0, hostname: "127.0.0.1" });
+  const gateway = gatewayOver(stored, { http: { ...http, rateLimitPerSecond: 2 } });
+  const port = await listening(gateway);
   const ask = (forwardedFor: string) =>
-    fetch(`http://127.0.0.1:${app.server?.port}/api/v1/clusters`, { headers: { "x-forwarded-for": forwardedFor } });
+    fetch(`http://127.0.0.1:${port}/api/v1/clusters`, { headers: { "x-forwarded-for": forwardedFor } });
   const statuses = [await ask("a"), await ask("b"), await ask("c")].map(({ status }) => status);
-  await app.stop(true);
+  await gateway.app.stop(true);
   expect(statuses).toEqual([200, 200, 429]);
 });
 

@@ -11,6 +11,7 @@ import { dataOf, figuresOf } from "../remote-write/prometheus-data.ts";
 import { differencesOf, recordsOf } from "../remote-write/stored-data.ts";
 import { securedParts } from "./access/secured-gateway.ts";
 import { gatewayOver, openFleetStore } from "./gateway.ts";
+import { listening } from "../support/listening.ts";
 
 // A Prometheus with the documented configuration scrapes simulated exporters and writes to a gateway. `bun run test:remote-write` does
 // it for longer, while the gateway is killed.
@@ -25,8 +26,7 @@ test("a Prometheus with the documented configuration writes what it scrapes, and
   const secured = securedParts(opened);
   const key = (await secured.create("write", "read")).text;
   const gateway = gatewayOver(opened, { ...secured.parts, registry: new Registry() });
-  await gateway.get("/health/live");
-  gateway.app.listen({ port: 0, hostname: "127.0.0.1" });
+  const port = await listening(gateway);
   const stop = new AbortController();
   const collecting = (async () => {
     while (!stop.signal.aborted) {
@@ -40,7 +40,7 @@ test("a Prometheus with the documented configuration writes what it scrapes, and
   })();
   const exporters = serveExporters({ ...fleet, shares, dialect: "4.9", per: "port", port: 0 });
   const targets = exporters.targets.map(({ address }) => address);
-  const written = yaml.replace("localhost:8080", `127.0.0.1:${gateway.app.server?.port}`);
+  const written = yaml.replace("localhost:8080", `127.0.0.1:${port}`);
   const config = {
     global: { scrape_interval: "1s" },
     scrape_configs: [{ job_name: "dcgm", static_configs: [{ targets }] }],

@@ -3,6 +3,7 @@ import net from "node:net";
 import { until } from "../../dev/until.ts";
 import type { TelemetryQueries } from "../../src/pipeline/store/telemetry-queries.ts";
 import { gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
+import { listening } from "../support/listening.ts";
 
 let stored: Awaited<ReturnType<typeof openFleetStore>>;
 let gateway: TestGateway;
@@ -230,8 +231,7 @@ describe("methods", () => {
 });
 
 test("an answer over HTTP equals the answer of a direct call", async () => {
-  gateway.app.listen({ port: 0, hostname: "127.0.0.1" });
-  const url = `http://127.0.0.1:${gateway.app.server?.port}`;
+  const url = `http://127.0.0.1:${await listening(gateway)}`;
   const paths = [
     "/api/v1/gpus",
     "/api/v1/gpus/GPU%2Fx%20y%2B%25%C3%A9",
@@ -300,8 +300,7 @@ test("an unexpected exception gives 500 without the exception's message, which o
 
 test("a client that leaves while it sends a body is no error in the log", async () => {
   const { app, logged } = gateway;
-  app.listen({ port: 0, hostname: "127.0.0.1" });
-  const port = app.server?.port as number;
+  const port = await listening(gateway);
   const head =
     "POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{";
   for (let times = 0; times < 3; times += 1) {

@@ -8,6 +8,7 @@ import { administrationOf } from "../../src/roles/open-access.ts";
 import { MemoryScalingRecords } from "../../src/scaling/coordinator/memory/memory-scaling-records.ts";
 import { MemoryServiceRegistry } from "../../src/scaling/registry/memory/memory-service-registry.ts";
 import { gatewayOver, openFleetStore } from "./gateway.ts";
+import { listening } from "../support/listening.ts";
 
 let stored: Awaited<ReturnType<typeof openFleetStore>>;
 beforeAll(async () => void (stored = await openFleetStore()));
@@ -101,11 +102,10 @@ test("HEAD checks the parameters and the GPU as GET does", async () => {
 
 test("HEAD does not say a length that it has not counted", async () => {
   const { gateway } = notingGateway();
-  await gateway.get("/health/live");
-  gateway.app.listen({ port: 0, hostname: "127.0.0.1" });
+  const port = await listening(gateway);
   for (const path of [...paths, graphql]) {
     const answer = await new Promise<string>((resolve, reject) => {
-      const socket = net.connect(gateway.app.server?.port as number, "127.0.0.1", () =>
+      const socket = net.connect(port, "127.0.0.1", () =>
         socket.write(`HEAD ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`),
       );
       let received = "";

@@ -3,6 +3,7 @@ import net from "node:net";
 import { upgradeRequest } from "../../dev/web-socket-frames.ts";
 import { HostNames } from "../../src/kit/host-names.ts";
 import { gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
+import { listening } from "../support/listening.ts";
 
 // fetch() always sends the Host that belongs to the address, so these tests write their requests to a socket.
 
@@ -35,13 +36,6 @@ const paths = [
 let stored: Awaited<ReturnType<typeof openFleetStore>>;
 let gateway: TestGateway;
 let port: number;
-
-/** Makes a gateway listen on a free port. */
-async function listening(opened: TestGateway): Promise<number> {
-  await opened.get("/health/live");
-  opened.app.listen({ port: 0, hostname: "127.0.0.1" });
-  return opened.app.server?.port as number;
-}
 
 beforeAll(async () => {
   stored = await openFleetStore();

@@ -4,6 +4,7 @@ import { createClient } from "graphql-ws";
 import { until } from "../../../dev/until.ts";
 import { gatewayOver, openFleetStore, fleet, type FleetRecord, type TestGateway } from "../gateway.ts";
 import { securedParts } from "./secured-gateway.ts";
+import { listening } from "../../support/listening.ts";
 
 // What a key has open ends when the key does, and tickets open one connection. Over real sockets.
 
@@ -19,10 +20,7 @@ beforeAll(async () => {
   stored = await openFleetStore(records);
   secured = securedParts(stored);
   gateway = gatewayOver(stored, secured.parts);
-  await gateway.get("/health/live");
-  const { app } = gateway;
-  app.listen({ hostname: "127.0.0.1", port: 0 });
-  origin = `127.0.0.1:${app.server?.port}`;
+  origin = `127.0.0.1:${await listening(gateway)}`;
 }, 60_000);
 afterAll(async () => {
   await gateway.app.stop(true);

@@ -11,6 +11,7 @@ import { gatewayOver, openFleetStore, type TestGateway } from "../gateway.ts";
 import { fieldsOf, outcomeOf, requestOf, type Resolve } from "./graphql-fields.ts";
 import { type Asking, everyCaller, refusalOf } from "./callers.ts";
 import { securedParts } from "./secured-gateway.ts";
+import { listening } from "../../support/listening.ts";
 
 type Secured = ReturnType<typeof securedParts>;
 let stored: Awaited<ReturnType<typeof openFleetStore>>;
@@ -232,9 +233,9 @@ describe("GraphQL", () => {
 
 test("every message over /ws answers every caller as its rule says", async () => {
   expect(Object.keys(messageRules)).toEqual(Object.keys(clientMessages));
-  gateway.app.listen({ hostname: "127.0.0.1", port: 0 });
+  const port = await listening(gateway);
   for (const caller of callers) {
-    const socket = new WebSocket(`ws://127.0.0.1:${gateway.app.server?.port}/ws`, { headers: caller.headers });
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/ws`, { headers: caller.headers });
     const isOpen = await new Promise<boolean>((resolve) => {
       socket.onopen = () => resolve(true);
       socket.onerror = () => resolve(false);

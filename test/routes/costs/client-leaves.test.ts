@@ -7,6 +7,7 @@ import { openPostgresStore } from "../../../src/pipeline/store/sql/open-postgres
 import { PostgresClient } from "../../../src/db/postgres-client.ts";
 import { systemClock } from "../../../src/kit/clock.ts";
 import { gatewayOver, type TestGateway } from "../gateway.ts";
+import { listening } from "../../support/listening.ts";
 
 // What a client asks for ends in the database when the client leaves. A lock keeps the statements waiting for as long as a test
 // needs them.
@@ -36,9 +37,7 @@ beforeAll(async () => {
   }));
   await store.store.ingest(messageOf("fleet", makeBatch(records)));
   gateway = gatewayOver(store);
-  await gateway.get("/health/live");
-  gateway.app.listen({ hostname: "127.0.0.1", port: 0 });
-  base = `127.0.0.1:${gateway.app.server?.port}`;
+  base = `127.0.0.1:${await listening(gateway)}`;
   const one = { url: server.url, maxConnections: 1, clock: systemClock };
   [locker, observer] = [new PostgresClient(one), new PostgresClient(one)];
 }, 300_000);

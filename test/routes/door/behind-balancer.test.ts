@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { HostNames } from "../../../src/kit/host-names.ts";
 import { type OpenBalancer, openBalancer } from "../../scaling/balancer/open-balancer.ts";
 import { gatewayOver, openFleetStore, type TestGateway } from "../gateway.ts";
+import { listening } from "../../support/listening.ts";
 
 // A gateway behind the balancer sees the Host and the Origin that the balancer's client has sent.
 
@@ -12,9 +13,7 @@ beforeAll(async () => {
   stored = await openFleetStore();
   const hosts = new HostNames({ listensOn: "127.0.0.1", own: [], allowed: ["gpus.example"] });
   gateway = gatewayOver(stored, { door: { hosts, corsOrigins: undefined } });
-  await gateway.get("/health/live");
-  gateway.app.listen({ port: 0, hostname: "127.0.0.1" });
-  balancer = await openBalancer([`http://127.0.0.1:${gateway.app.server?.port}`]);
+  balancer = await openBalancer([`http://127.0.0.1:${await listening(gateway)}`]);
 });
 afterAll(async () => {
   await balancer.stop();

@@ -3,6 +3,7 @@ import type { Page } from "playwright-core";
 import { type OpenChromium, openChromium } from "../../../dev/servers/chromium.ts";
 import { until } from "../../../dev/until.ts";
 import { addTwoDeadLetters, gatewayOver, openFleetStore, type TestGateway } from "../gateway.ts";
+import { listening } from "../../support/listening.ts";
 
 // A real browser: what it sends and refuses is not what a request made by hand assumes. Every host name leads to 127.0.0.1 in it.
 
@@ -17,9 +18,7 @@ let letter: string;
 beforeAll(async () => {
   [chromium, stored] = await Promise.all([openChromium(), openFleetStore()]);
   gateway = gatewayOver(stored);
-  await gateway.get("/health/live");
-  gateway.app.listen({ port: 0, hostname: "127.0.0.1" });
-  url = `http://localhost:${gateway.app.server?.port}`;
+  url = `http://localhost:${await listening(gateway)}`;
   [letter = ""] = await addTwoDeadLetters(gateway.queue);
   const html = { headers: { "content-type": "text/html" } };
   evil = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("<title>evil</title>", html) });

@@ -7,6 +7,7 @@ import { until } from "../../../dev/until.ts";
 import { systemClock } from "../../../src/kit/clock.ts";
 import { dueMs } from "../../pipeline/exposition/read-exposition.ts";
 import { gatewayOver, openFleetStore, type TestGateway } from "../gateway.ts";
+import { listening } from "../../support/listening.ts";
 
 const uuid = "GPU-75ca836f-12a0-9fbe-13a2-17733a5f68e4";
 const workload = (pod: string) => ({ container: "c", pod, namespace: "ml" });
@@ -110,10 +111,9 @@ describe("the fleet's metrics", () => {
 test("a real Prometheus scrapes the fleet's metrics in both formats, with the labels of the inputs if it honours them", async () => {
   const present = { ...records[0], timeMs: Date.now() } as TestRecord;
   await stored.store.ingest(messageOf("present", makeBatch([present])));
-  const { app } = gatewayOver(stored);
-  await app.handle(new Request("http://localhost/health/live"));
-  app.listen({ port: 0, hostname: "127.0.0.1" });
-  const target = { static_configs: [{ targets: [`127.0.0.1:${app.server?.port}`] }] };
+  const gateway = gatewayOver(stored);
+  const { app } = gateway;
+  const target = { static_configs: [{ targets: [`127.0.0.1:${await listening(gateway)}`] }] };
   const [scrape] = (parse(documented) as { scrape_configs: [Record<string, unknown>] }).scrape_configs;
   expect(scrape).toMatchObject({ metrics_path: "/metrics/fleet", honor_labels: true, scrape_interval: "15s" });
   const documentedJob = {

@@ -1,6 +1,7 @@
 import net from "node:net";
 import { HostNames } from "../../../src/kit/host-names.ts";
 import { gatewayOver, openFleetStore } from "../gateway.ts";
+import { listening } from "../../support/listening.ts";
 
 /** A gateway that answers on a port, for requests that are written byte by byte. */
 export interface RawGateway {
@@ -23,9 +24,7 @@ export async function openRawGateway(): Promise<RawGateway> {
   const door = { hosts: new HostNames({ listensOn: "127.0.0.1", own: [], allowed: ["*"] }), corsOrigins: undefined };
   const stored = await openFleetStore();
   const gateway = gatewayOver(stored, { door });
-  await gateway.get("/health/live");
-  gateway.app.listen({ port: 0, hostname: "127.0.0.1" });
-  const port = gateway.app.server?.port as number;
+  const port = await listening(gateway);
   return {
     port,
     send: (...parts) => sent(port, parts),
