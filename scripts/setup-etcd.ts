@@ -20,7 +20,8 @@ import { answersHelp } from "../src/terminal/answers-help.ts";
 import { print, printError } from "../src/terminal/print.ts";
 
 const usage = `Starts etcd and TimescaleDB in the background and returns when they answer; does nothing if they already do.
-  bun run setup-etcd    after scale-stop: starts with empty data, and moves the old data to ${previousFolder}
+  bun run setup-etcd    after scale-stop: starts with empty data, and moves the old data to ${previousFolder},
+                        replacing what is there; with KEEP_DATA=true, goes on with the data
   bun run stop-etcd     stops both and keeps their data
 The data is in ${serversFolder}. Ports: ETCD_PORT (2379), POSTGRES_PORT (5432), or those of ETCD_ENDPOINTS and DATABASE_URL.
 Needs root on Debian.
@@ -44,11 +45,20 @@ async function startAfresh(servers: readonly LocalServer[], database: LocalServe
   }
 }
 
+/** @throws Error if KEEP_DATA is neither true nor false */
+function keepsData({ KEEP_DATA: given = "false" }: NodeJS.ProcessEnv): boolean {
+  if (given !== "true" && given !== "false")
+    throw new Error(`KEEP_DATA=${given} is not usable: expected true or false`);
+  return given === "true";
+}
+
 async function start(): Promise<void> {
+  const keeps = keepsData(process.env);
   const servers = localServers(process.env);
   const [etcd, database] = servers;
   for (const server of servers) refuseOtherPort(server);
-  if (isStopped()) await startAfresh(servers, database);
+  if (keeps) forgetStop();
+  else if (isStopped()) await startAfresh(servers, database);
   const outcomes = await Promise.allSettled(servers.map(ensureServer));
   const failed = outcomes.flatMap((each) => (each.status === "rejected" ? [each.reason as Error] : []));
   for (const [index, server] of servers.entries()) {

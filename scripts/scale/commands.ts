@@ -7,6 +7,7 @@ import { coordinatorNotes } from "./coordinator-notes.ts";
 import { followLogs, logNames } from "./follow-logs.ts";
 import { probeOrigin, waitUntilReady } from "./probe.ts";
 import { endLost, lostProcesses, lostText, unknownText } from "./lost-processes.ts";
+import { movesData, previousFolder } from "../setup-etcd/server-files.ts";
 import { problemsIn } from "./problems-in.ts";
 import { countForRole, countsForAll } from "./requested-counts.ts";
 import { readStatusRows } from "./read-status-rows.ts";
@@ -24,6 +25,8 @@ const readyTimeoutMs = 90_000;
 const recordsTimeoutMs = 15_000;
 const noRecords = `
 The gateways show no GPU yet: no record was stored in ${recordsTimeoutMs / 1000} s. bun run telemetry queue shows whether messages wait.`;
+const nextStart = `The next setup-etcd starts with empty data, and moves this data to ${previousFolder}, replacing what is there.
+To go on with this data: KEEP_DATA=true bun run setup-etcd`;
 const nothingRuns = "Nothing runs; INSTANCES=2 bun run scale-local starts two processes of each role.";
 
 const env = process.env;
@@ -199,6 +202,7 @@ async function stop(): Promise<number> {
   else printStopped({ stopped: [...known.stopped, ...ended.stopped], killed: [...known.killed, ...ended.killed] });
   mkdirSync(paths.folder, { recursive: true });
   writeFileSync(paths.stopped, "");
+  if (movesData(paths.folder)) print(nextStart);
   return 0;
 }
 

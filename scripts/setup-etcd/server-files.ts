@@ -43,15 +43,22 @@ export function saveServer(server: LocalServer, saved: SavedServer): void {
 /** True after scale-stop, until processes are started again. */
 export const isStopped = (): boolean => existsSync(stoppedFile);
 
-/** Records that the data was emptied after the stop. */
+/** Records that setup-etcd has done what follows from the stop: the data was moved away, or is kept. */
 export function forgetStop(): void {
   rmSync(stoppedFile, { force: true });
 }
 
+const haveData = (): boolean => existsSync(resolve(serversFolder));
+
+/** True if the next setup-etcd would move data away.
+ *  @param runFolder where scale-stop writes that everything has stopped: elsewhere, it belongs to other servers */
+export const movesData = (runFolder: string): boolean =>
+  dirname(runFolder) === dirname(resolve(serversFolder)) && haveData();
+
 /** Moves the data of the servers away; data that was moved away earlier is deleted.
  *  @returns false if there was no data */
 export function moveDataAway(): boolean {
-  if (!existsSync(resolve(serversFolder))) return false;
+  if (!haveData()) return false;
   rmSync(resolve(previousFolder), { recursive: true, force: true });
   renameSync(resolve(serversFolder), resolve(previousFolder));
   return true;

@@ -145,6 +145,18 @@ test("after scale-stop, setup-etcd keeps the data while a client is connected", 
   expect(await sql("select * from kept")).toEqual([]);
 });
 
+test("after scale-stop, setup-etcd with KEEP_DATA goes on with the data", async () => {
+  markStopped();
+  expect((await setup("start", { ...ports, KEEP_DATA: "yes" })).errors).toBe(
+    "KEEP_DATA=yes is not usable: expected true or false\n",
+  );
+  const { output, code } = await setup("start", { ...ports, KEEP_DATA: "true" });
+  expect([code, output]).toEqual([0, expect.stringMatching(/^etcd (already )?runs/)]);
+  expect(await sql("select * from kept")).toEqual([]);
+  expect(existsSync(join(folder, "data/run/stopped"))).toBe(false);
+  markStopped();
+});
+
 test("after scale-stop, setup-etcd starts with empty data and keeps the old data, once", async () => {
   const { output } = await setup();
   expect(output).toStartWith("Everything was stopped by scale-stop, so the servers start with empty data;");
