@@ -19,9 +19,10 @@ import { print, printError } from "../src/terminal/print.ts";
 
 const usage = `Compares a CSV file with the store; exits with 1 if they differ, with 2 if they cannot be compared.
   bun run verify [--csv FILE] [--url http://localhost:8080]
-Without --csv it reads CSV_FILE. Without --url it opens the store in DATA_DIR. If DATABASE_URL is set, or
-there is no store in DATA_DIR, or it cannot be used (for example, because a running pipeline uses it), it
-queries the pipeline at HOST:PORT (127.0.0.1:8080) instead. Its last line names what it has compared with.`;
+Without --csv it reads CSV_FILE. Rows that name no cluster are of CLUSTER_ID. Without --url it opens the store in
+DATA_DIR. If DATABASE_URL is set, or there is no store in DATA_DIR, or it cannot be used (for example, because a
+running pipeline uses it), it queries the pipeline at HOST:PORT (127.0.0.1:8080) instead. Its last line names what
+it has compared with.`;
 
 /** A pipeline that is busy answers `/health` within this time. */
 const answerMaxMs = 10_000;

@@ -28,7 +28,7 @@ const maxDifferences = 20;
 /** The file's records of one GPU or MIG instance, by instant in milliseconds. */
 type FileGpu = Map<number, FileRecord>;
 
-/** Compares a file with the store: the place, workloads and values of the records of each GPU and MIG instance, from its first to
+/** Compares a file with the store: the cluster, place, workloads and values of the records of each GPU and MIG instance, from its first to
  *  its last instant in the file. Records and values that only the store has are differences, too. Also compares the rejected inputs
  *  whose number does not depend on the batches. Holds the file's values in memory (about 100 bytes per sample).
  *  @param onProgress called with what is done, often */
@@ -107,7 +107,9 @@ function compareGpu(gpu: FileGpu, stored: readonly ComparableRecord[], differ: (
 }
 
 function compareRecord(inFile: FileRecord, stored: ComparableRecord, differ: (what: string) => void): void {
-  const { hostname, gpuId, occupants } = inFile;
+  const { clusterId, hostname, gpuId, occupants } = inFile;
+  if (stored.clusterId !== clusterId)
+    differ(`the cluster is ${clusterId} in the file, ${stored.clusterId} in the store`);
   if (stored.hostname !== hostname) differ(`the host is ${hostname} in the file, ${stored.hostname} in the store`);
   if (stored.gpuId !== gpuId) differ(`gpu_id is ${gpuId} in the file, ${stored.gpuId} in the store`);
   if (!isSameOccupants(occupants, stored.occupants)) {

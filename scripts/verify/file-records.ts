@@ -4,6 +4,7 @@ import { type Gpu, mergedOccupants, noOccupants, type Occupants } from "../../sr
 
 /** A record of a file, or the part of it that one batch has. */
 export interface FileRecord {
+  readonly clusterId: string;
   readonly hostname: string;
   readonly gpuId: number;
   readonly occupants: Occupants;
@@ -17,7 +18,7 @@ export interface FileRecord {
 export function recordsOf(batch: RecordBatch): [uuid: string, timeMs: number, record: FileRecord][] {
   const custom = customByRecord(batch);
   return Array.from({ length: batch.recordCount }, (_, index) => {
-    const { uuid, hostname, gpuId } = batch.gpus[batch.gpuIndexes[index] as number] as Gpu;
+    const { uuid, clusterId, hostname, gpuId } = batch.gpus[batch.gpuIndexes[index] as number] as Gpu;
     const metrics = new Map<string, number>();
     for (const [metric, column] of batch.columns) {
       const value = column[index] as number;
@@ -25,7 +26,7 @@ export function recordsOf(batch: RecordBatch): [uuid: string, timeMs: number, re
     }
     const occupants = batch.occupants[batch.occupantsIndexes[index] as number] ?? noOccupants;
     const values = new Map(Object.entries(custom.get(index) ?? {}));
-    return [uuid, batch.timesMs[index] as number, { hostname, gpuId, occupants, metrics, custom: values }];
+    return [uuid, batch.timesMs[index] as number, { clusterId, hostname, gpuId, occupants, metrics, custom: values }];
   });
 }
 
@@ -42,6 +43,7 @@ export function mergedRecord(
   const custom = greatest(a.custom, b.custom);
   const record = {
     ...a,
+    clusterId: a.clusterId > b.clusterId ? a.clusterId : b.clusterId,
     metrics: metrics.values,
     custom: custom.values,
     occupants: mergedOccupants(a.occupants, b.occupants),

@@ -14,6 +14,7 @@ import type { TelemetryQueries } from "../../src/pipeline/store/telemetry-querie
 export interface ComparableRecord {
   readonly uuid: string;
   readonly timeMs: number;
+  readonly clusterId: string;
   readonly hostname: string;
   readonly gpuId: number;
   readonly occupants: Occupants;
@@ -75,6 +76,7 @@ export function recordsInStore(queries: TelemetryQueries): StoredRecords {
         });
         return records.map(({ gpu, timeMs, metrics: values, custom, occupants }) => ({
           uuid: gpu.uuid,
+          clusterId: gpu.clusterId,
           hostname: gpu.hostname,
           gpuId: gpu.gpuId,
           timeMs,
@@ -90,6 +92,7 @@ export function recordsInStore(queries: TelemetryQueries): StoredRecords {
 
 type ApiRecord = Record<string, unknown> & {
   uuid: string;
+  cluster_id: string;
   hostname: string;
   gpu_id: string;
   timestamp: string;
@@ -169,6 +172,7 @@ function fromApi(record: ApiRecord): ComparableRecord {
   } = record;
   return {
     uuid,
+    clusterId: record.cluster_id,
     hostname,
     gpuId: Number(record.gpu_id),
     timeMs: time.ms,

@@ -5,7 +5,7 @@ import { ratioUnitOf } from "../../../src/domain/dialects/ratio-scale.ts";
 import { metricNameOf, spellingOf, spellings } from "../../../src/domain/dialects/spelling-of.ts";
 import type { Spelling } from "../../../src/domain/dialects/spelling.ts";
 import { metrics } from "../../../src/domain/metrics.ts";
-import { normalName } from "../../../src/pipeline/source/csv/layout.ts";
+import { normalName } from "../../../src/pipeline/source/csv/column-names.ts";
 
 const read = (name: string, value: number) => judgeReading(spellingOf(name) as Spelling, value);
 

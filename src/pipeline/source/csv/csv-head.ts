@@ -2,6 +2,7 @@ import { quoted } from "../../../domain/cut-text.ts";
 import { UnusableSource } from "../../../domain/errors.ts";
 import type { Position } from "../../../domain/range.ts";
 import { carriageReturn, lineFeed } from "../bytes/characters.ts";
+import { looksLikeHeader } from "./column-names.ts";
 import {
   type CsvForm,
   type Delimiter,
@@ -11,7 +12,6 @@ import {
   otherDelimiterNamedBy,
 } from "./csv-form.ts";
 import type { FileWindow } from "./file-window.ts";
-import { looksLikeHeader } from "./layout.ts";
 import { refuseOtherFormat } from "./other-formats.ts";
 import { defaultRowMaxBytes } from "./row-splitter.ts";
 

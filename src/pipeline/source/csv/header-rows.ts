@@ -1,5 +1,6 @@
 import { parseTimestamp } from "../../../domain/timestamp.ts";
-import { type Layout, normalName } from "./layout.ts";
+import { normalName } from "./column-names.ts";
+import type { Layout } from "./layout.ts";
 
 /** The names of a time's column, in the normal form. */
 const timeNames: ReadonlySet<string> = new Set(["timestamp", "time"]);

@@ -7,6 +7,7 @@ import { labelFields, labelSpellings, metrics } from "../../../domain/metrics.ts
 import { seriesLabels } from "../../../domain/series.ts";
 import { quoted } from "../../../domain/cut-text.ts";
 import { columnsOfLabels } from "../labels/labels.ts";
+import { looksLikeHeader, normalName } from "./column-names.ts";
 import type { DecimalSign } from "./csv-form.ts";
 import { aMetric, meantNames } from "./meant-names.ts";
 import { isAbout, namedSeries, type NamedSeries } from "../labels/series-labels.ts";
@@ -23,6 +24,7 @@ interface IdentityColumns {
   readonly gpuId: number;
   readonly uuid: number;
   readonly hostname: number;
+  readonly clusterId: number;
   readonly device: number;
   readonly modelName: number;
   readonly container: number;
@@ -79,6 +81,7 @@ const identityNames: Readonly<Record<keyof IdentityColumns, readonly string[]>> 
   gpuId: ["gpu_id"],
   uuid: ["uuid"],
   hostname: ["hostname"],
+  clusterId: ["cluster_id", "cluster", "cluster_name", "k8s_cluster_name", "k8s.cluster.name"],
   device: ["device"],
   modelName: ["model_name"],
   container: ["container", "container_name"],
@@ -113,17 +116,6 @@ export function isExporterLayout({ form, header }: Layout): boolean {
   return (
     form === "long" && isSameLength && header.every((name, column) => normalName(name) === exporterColumns[column])
   );
-}
-
-/** Returns the same text for all spellings of a column's name, such as `modelName`, `model_name` and `Model Name`. */
-export function normalName(columnName: string): string {
-  return columnName.toLowerCase().replace(/[_\s]/g, "");
-}
-
-/** True for names among which are those of the time and of the GPU. */
-export function looksLikeHeader(columnNames: readonly string[]): boolean {
-  const names = columnNames.map((name) => normalName(name.replaceAll('"', "")));
-  return names.includes("uuid") && (names.includes("timestamp") || names.includes("time"));
 }
 
 /** Finds the layout by the header's column names, which may be in any order.

@@ -4,8 +4,9 @@ import { quoted } from "../../../domain/cut-text.ts";
 import { metrics } from "../../../domain/metrics.ts";
 import { similarNames } from "../../../kit/similar-names.ts";
 import type { OwnMetric } from "../own-metrics.ts";
+import { normalName } from "./column-names.ts";
 import { partsOf } from "./header-names.ts";
-import { type Layout, normalName } from "./layout.ts";
+import type { Layout } from "./layout.ts";
 
 /** What becomes metrics outside the catalogue, for a message: columns of a wide file, or names in the rows of a long one, each with the
  *  metric of the catalogue that may have been meant.

@@ -25,8 +25,9 @@ export class RowIdentityReader {
     private readonly gpus: GpuCache,
   ) {
     this.workloads = new RowWorkloadReader(layout);
-    const { uuid, hostname, gpuId, device, modelName, container, pod, namespace, labels, labelColumns } = layout;
-    const columns = [uuid, hostname, gpuId, device, modelName, container, pod, namespace, labels];
+    const { uuid, hostname, clusterId, gpuId, device, modelName, container, pod, namespace, labels, labelColumns } =
+      layout;
+    const columns = [uuid, hostname, clusterId, gpuId, device, modelName, container, pod, namespace, labels];
     this.subjectColumns = [...columns, ...labelColumns.map(({ column }) => column)].filter((column) => column >= 0);
   }
 
@@ -60,6 +61,7 @@ export class RowIdentityReader {
     const found = this.gpus.deviceOf({
       uuid: cell(fields, layout.uuid),
       hostname: this.hostnameOf(fields),
+      clusterId: valueIn(fields, layout.clusterId),
       gpuId,
       device: cell(fields, layout.device),
       modelName: cell(fields, layout.modelName),
@@ -88,10 +90,10 @@ export class RowIdentityReader {
   }
 
   private textError(fields: readonly string[]): FieldError | undefined {
-    const { uuid, hostname, device, modelName, container, pod, namespace } = this.layout;
+    const { uuid, hostname, clusterId, device, modelName, container, pod, namespace } = this.layout;
     const named = (column: number): NamedText => ({ field: this.columnName(column), text: cell(fields, column) });
     const host = { field: this.columnName(hostname), text: this.hostnameOf(fields) };
-    const others = [device, modelName, container, pod, namespace].map(named);
+    const others = [clusterId, device, modelName, container, pod, namespace].map(named);
     return identityError({ uuid: named(uuid), hostname: host }, others);
   }
 
@@ -113,6 +115,12 @@ function identityOf(timeMs: number, { device, board, series, workload }: RowSubj
 /** The text of a cell without the white space around it; empty if the row has no such cell. */
 export function cell(fields: readonly string[], column: number): string {
   return (fields[column] ?? "").trim();
+}
+
+/** The text of a cell; undefined if it says that there is none, or the row has no such cell. */
+function valueIn(fields: readonly string[], column: number): string | undefined {
+  const text = cell(fields, column);
+  return meansNoValue(text) ? undefined : text;
 }
 
 /** The cells of the label columns. Cells without a value are left out, except those of columns such as exported_pod: even an

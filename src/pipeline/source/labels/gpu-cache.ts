@@ -9,6 +9,8 @@ import { SharedTexts } from "./shared-texts.ts";
 export interface GpuCells {
   readonly uuid: string;
   readonly hostname: string;
+  /** Absent: the cluster of all rows that name none. */
+  readonly clusterId?: string | undefined;
   readonly gpuId: number;
   readonly device: string;
   readonly modelName: string;
@@ -66,6 +68,7 @@ export class GpuCache {
   readonly rows = new RecentTexts<RowSubject>(cellsMaxLength);
   private readonly byAttributes = boundedBy<Gpu>(keysMaxLength);
 
+  /** @param clusterId the cluster of rows that name none */
   constructor(
     private readonly clusterId: string,
     private readonly texts = new SharedTexts(),
@@ -88,9 +91,9 @@ export class GpuCache {
   }
 
   private devicesOf(cells: GpuCells, labels: ParsedLabels): Pick<RowDevice, "device" | "board"> {
-    const { uuid, hostname, gpuId, device, modelName } = cells;
+    const { uuid, hostname, clusterId = this.clusterId, gpuId, device, modelName } = cells;
     const { driverVersion, properties, mig } = labels;
-    const gpu = { uuid, clusterId: this.clusterId, hostname, gpuId, device, modelName, driverVersion, properties };
+    const gpu = { uuid, clusterId, hostname, gpuId, device, modelName, driverVersion, properties };
     if (mig === undefined || hasNvidiaMigUuid(uuid)) {
       const interned = this.interned(mig === undefined ? gpu : { ...gpu, properties: withInstance(properties, mig) });
       return { device: interned, board: interned };
@@ -104,13 +107,13 @@ export class GpuCache {
 
   private interned(gpu: Gpu): Gpu {
     const { uuid, clusterId, hostname, gpuId, device, modelName, driverVersion, properties } = gpu;
-    const key = JSON.stringify([uuid, hostname, gpuId, device, modelName, driverVersion, properties]);
+    const key = JSON.stringify([uuid, clusterId, hostname, gpuId, device, modelName, driverVersion, properties]);
     const cached = this.byAttributes.get(key);
     if (cached !== undefined) return cached;
     const { texts } = this;
     const interned: Gpu = {
       uuid,
-      clusterId,
+      clusterId: texts.shared(clusterId),
       hostname: texts.shared(hostname),
       gpuId,
       device: texts.shared(device),

@@ -7,8 +7,6 @@ import { recordLabels } from "./record-labels.ts";
 export interface RecordCells {
   readonly names: readonly string[];
   readonly texts: readonly string[];
-  /** The cluster that it names. */
-  readonly clusterId: string | undefined;
   /** The workloads that it lists, if several share its device. */
   readonly occupants: readonly Workload[];
   /** The names of members that are neither texts nor numbers. */
@@ -29,18 +27,16 @@ export function cellsOf(value: unknown): RecordCells | undefined {
   if (!isObject(value)) return undefined;
   const cells: Cells = { names: [], texts: [], unread: [] };
   const labels: (readonly [string, unknown])[] = [];
-  let clusterId: string | undefined;
   let occupants: readonly Workload[] = [];
   for (const [name, member] of Object.entries(value)) {
-    if (name === "cluster_id" && typeof member === "string") clusterId = member;
-    else if (name === "occupants" && isWorkloads(member)) occupants = member.map(workloadOf);
+    if (name === "occupants" && isWorkloads(member)) occupants = member.map(workloadOf);
     else if (labelled.has(name) && isObject(member)) labels.push(...Object.entries(member));
     else if (nested.has(name) && isObject(member))
       for (const [inner, cell] of Object.entries(member)) add(cells, inner, cell);
     else if (!derived.has(name)) add(cells, name, member);
   }
   if (labels.length > 0) addLabels(cells, labels);
-  return { ...cells, clusterId, occupants };
+  return { ...cells, occupants };
 }
 
 type Cells = Record<"names" | "texts" | "unread", string[]>;

@@ -1,4 +1,4 @@
-import { normalName } from "../csv/layout.ts";
+import { normalName } from "../csv/column-names.ts";
 
 /** Labels that name the record's time or device, in the normal form: columns, unless the record has a member of the name. */
 const identityLabels: ReadonlySet<string> = new Set([

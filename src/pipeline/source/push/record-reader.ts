@@ -3,8 +3,9 @@ import { BatchBuilder } from "../../../domain/batch-builder.ts";
 import type { RecordBatch } from "../../../domain/batch.ts";
 import { quoted } from "../../../domain/cut-text.ts";
 import { UnusableSource } from "../../../domain/errors.ts";
-import { type FieldError, invalidText } from "../../../domain/field-rules.ts";
-import { detectLayout, type Layout, MissingColumns, normalName } from "../csv/layout.ts";
+import type { FieldError } from "../../../domain/field-rules.ts";
+import { normalName } from "../csv/column-names.ts";
+import { detectLayout, type Layout, MissingColumns } from "../csv/layout.ts";
 import { meantNames } from "../csv/meant-names.ts";
 import { Rejections, type RowPlace } from "../csv/rejections.ts";
 import { RowReader } from "../csv/row-reader.ts";
@@ -15,8 +16,6 @@ import { cellsOf, type RecordCells } from "./record-cells.ts";
 
 /** Sets of members whose meaning is remembered. */
 const layoutsMax = 200;
-/** Clusters whose GPUs are remembered. */
-const clustersMax = 20;
 
 /** Reads records into batches, by the rules for rows of tables: a member is a column. */
 export class RecordReader {
@@ -32,10 +31,12 @@ export class RecordReader {
   };
   private readonly rejections = new Rejections(this.window, this.builder, ",");
   private readonly readers = new LRUCache<string, RowReader | FieldError>({ max: layoutsMax });
-  private readonly gpus = new LRUCache<string, GpuCache>({ max: clustersMax });
+  private readonly gpus: GpuCache;
 
   /** @param defaults the cluster and the host of records that name none */
-  constructor(private readonly defaults: Pick<PushedBody, "clusterId" | "hostname">) {}
+  constructor(private readonly defaults: Pick<PushedBody, "clusterId" | "hostname">) {
+    this.gpus = new GpuCache(defaults.clusterId);
+  }
 
   /** Rows since the last batch. */
   get rows(): number {
@@ -51,7 +52,7 @@ export class RecordReader {
     const cells = cellsOf(record.value);
     if (cells === undefined) return this.reject(place, noObject);
     for (const name of cells.unread) this.unread.add(name);
-    const reader = this.readerFor(cells);
+    const reader = this.readerFor(cells.names);
     if ("reason" in reader) return this.reject(place, reader);
     reader.read(cells.texts, place, cells.occupants);
   }
@@ -65,36 +66,28 @@ export class RecordReader {
     this.rejections.add(place, error);
   }
 
-  private readerFor({ names, clusterId = this.defaults.clusterId }: RecordCells): RowReader | FieldError {
-    const key = JSON.stringify([clusterId, ...names]);
+  private readerFor(names: RecordCells["names"]): RowReader | FieldError {
+    const key = JSON.stringify(names);
     let reader = this.readers.get(key);
-    if (reader === undefined) this.readers.set(key, (reader = this.openReader(names, clusterId)));
+    if (reader === undefined) this.readers.set(key, (reader = this.openReader(names)));
     return reader;
   }
 
-  private openReader(names: readonly string[], clusterId: string): RowReader | FieldError {
-    const error = clusterId === "" ? undefined : invalidText("cluster_id", clusterId);
-    if (error !== undefined) return error;
+  private openReader(names: readonly string[]): RowReader | FieldError {
     const layout = layoutOf(names, this.defaults.hostname);
     if ("reason" in layout) return layout;
     for (const name of layout.ignoredColumns) this.unread.add(name);
-    const { builder, rejections } = this;
+    const { builder, rejections, gpus } = this;
     const onUnread = (name: string): void => void this.unread.add(name);
     return new RowReader({
       layout,
-      gpus: this.gpusOf(clusterId),
+      gpus,
       builder,
       rejections,
       onUnread,
       shiftMs: 0,
       otherTable: undefined,
     });
-  }
-
-  private gpusOf(clusterId: string): GpuCache {
-    let gpus = this.gpus.get(clusterId);
-    if (gpus === undefined) this.gpus.set(clusterId, (gpus = new GpuCache(clusterId)));
-    return gpus;
   }
 }
 
