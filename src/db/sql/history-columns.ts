@@ -27,10 +27,8 @@ export interface RowsOfGpu {
   readonly runs: null;
 }
 
-/** What belongs to some of a GPU's rows: the other series of one record, or what holds from one record on until the next such row.
- *  `records` is the place of the record among those rows, from 0. `runs` is JSON: an object with the series, or a list of
- *  attributes' id, container, pod, namespace and occupants, as `telemetry` has them. */
-interface OfRecord {
+/** What belongs to some of a GPU's rows, as JSON in `runs`. */
+interface OfRecords {
   readonly gpuKey: number;
   readonly records: number;
   readonly times: null;
@@ -38,11 +36,16 @@ interface OfRecord {
   readonly runs: string;
 }
 
-type OthersOfRecord = OfRecord & { readonly kind: "others" };
-type RunOfRecord = OfRecord & { readonly kind: "run" };
+/** The other series of the records of an hour, in any order: a list of [the place of a record among the GPU's rows, from 0, and an
+ *  object with its series]. One row for each record would take several times the memory and time. */
+type OthersOfRecords = OfRecords & { readonly kind: "others" };
+
+/** What holds from a record on until the next such row: a list of attributes' id, container, pod, namespace and occupants, as `telemetry`
+ *  has them. `records` is the place of the record among the GPU's rows, from 0. */
+type RunOfRecords = OfRecords & { readonly kind: "run" };
 
 /** A part of the answer. Rows and blocks also have a `Uint8Array | null` for each metric. */
-export type ColumnsRow = RowsOfGpu | BlockOfGpu | OthersOfRecord | RunOfRecord;
+export type ColumnsRow = RowsOfGpu | BlockOfGpu | OthersOfRecords | RunOfRecords;
 
 /** Reads rows and blocks by one statement, and so from one snapshot: a GPU's hour that is being settled is in one of the two. Each GPU
  *  is read by the primary keys.
@@ -84,9 +87,9 @@ const rowsOfGpu = `telemetry t where t.gpu_key = k.gpu_key
     and t.time >= to_timestamp($2::float8 / 1000.0) and t.time < to_timestamp($3::float8 / 1000.0)`;
 
 const othersOfGpu = `
-  select place, custom::text as text from (
-    select row_number() over (order by t.time) - 1 as place, t.custom from ${rowsOfGpu}) t
-  where custom is not null order by place`;
+  select count(*) as place, '[' || string_agg('[' || place || ',' || custom::text || ']', ',') || ']' as text from (
+    select row_number() over (order by t.time) - 1 as place, date_trunc('hour', t.time) as hour, t.custom from ${rowsOfGpu}) t
+  where custom is not null group by hour`;
 
 const held = "t.attributes_id, t.container, t.pod, t.namespace, t.occupants";
 const runsOfGpu = `

@@ -88,13 +88,17 @@ export function partsOfRows(row: RowsOfGpu, names: readonly string[], more: read
   return parts;
 }
 
+type OtherValues = readonly (readonly [place: number, series: Readonly<Record<string, number>>])[];
+
 function othersOf(more: readonly ColumnsRow[], records: number): Map<string, Float64Array> {
   const others = new Map<string, Float64Array>();
-  for (const { records: place, runs: text } of more.filter((row) => row.kind === "others")) {
-    for (const [name, value] of Object.entries(JSON.parse(text) as Readonly<Record<string, number>>)) {
-      let column = others.get(name);
-      if (column === undefined) others.set(name, (column = new Float64Array(records).fill(NaN)));
-      column[place] = value;
+  for (const { runs: text } of more.filter((row) => row.kind === "others")) {
+    for (const [place, series] of JSON.parse(text) as OtherValues) {
+      for (const name in series) {
+        let column = others.get(name);
+        if (column === undefined) others.set(name, (column = new Float64Array(records).fill(NaN)));
+        column[place] = series[name] as number;
+      }
     }
   }
   return others;

@@ -154,11 +154,16 @@ async function readSlice(executor: SqlExecutor, wanted: WantedParts, bounds: Sli
   return { ...bounds, rows: await selectColumns(executor, { ...bounds, metrics, withOthers, withRuns }) };
 }
 
+/** A value of another series in JSON, with its name. */
+const charactersPerValue = 24;
+
 /** The number of values that a slice has in memory, about. */
 function valuesOf({ rows }: Slice, { metrics, withOthers, withRuns }: Omit<WantedParts, "range">): number {
   const perRecord = 1 + metrics.length + (withOthers === true ? 4 : 0) + (withRuns === true ? 1 : 0);
-  const records = rows.reduce((sum, row) => sum + (row.times === null ? 0 : row.records), 0);
-  return records * perRecord;
+  return rows.reduce((sum, row) => {
+    if (row.kind === "others") return sum + row.runs.length / charactersPerValue;
+    return sum + (row.times === null ? 0 : row.records * perRecord);
+  }, 0);
 }
 
 async function partsOf({ rows, range }: Slice, { metrics }: Pick<WantedParts, "metrics">): Promise<HistoryPart[]> {
