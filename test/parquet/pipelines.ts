@@ -98,10 +98,13 @@ export async function importAll({ url, process: gateway, storeUrl }: Gateway, fo
   const before = performance.now();
   const command = [process.execPath, "scripts/telemetry.ts", "--url", url, "import", folder];
   const child = Bun.spawn(command, { cwd: `${import.meta.dir}/../..`, stdout: "pipe", stderr: "inherit" });
+  // of its own: the system counts the memory of this process, which has DuckDB, as that of the child until it begins its program
+  let peakRssBytes = 0;
+  const watching = setInterval(() => (peakRssBytes = Math.max(peakRssBytes, usageOf([child.pid]).peakRssBytes)), 200);
   const [said, code] = await Promise.all([child.stdout.text(), child.exited]);
-  const usage = child.resourceUsage();
-  const memory = Math.round((usage?.maxRSS ?? 0) / 1024 ** 2);
-  const cpuSeconds = Number(usage?.cpuTime.total ?? 0) / 1e6;
+  clearInterval(watching);
+  const memory = Math.round(peakRssBytes / 1024 ** 2);
+  const cpuSeconds = Number(child.resourceUsage()?.cpuTime.total ?? 0) / 1e6;
   print(`import says: ${said.trim()}; ${cpuSeconds.toFixed(1)} s of processor time, at most ${memory} MiB`);
   let last = -1;
   const isStill = async (): Promise<boolean> => {
