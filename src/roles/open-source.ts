@@ -5,9 +5,9 @@ import { defaultBatchSize } from "../config/settings/input-settings.ts";
 import { UnusableSource } from "../domain/errors.ts";
 import type { Clock } from "../kit/clock.ts";
 import type { ExporterTargets } from "../pipeline/source/exporter/exporter-targets.ts";
-import type { EtcdRounds } from "../pipeline/source/csv/etcd-rounds.ts";
+import type { BegunRound, EtcdRounds } from "../pipeline/source/csv/etcd-rounds.ts";
 import { isSmiFile } from "../pipeline/source/nvidia-smi/is-smi-file.ts";
-import { CsvSource, originalTimes, type Playing } from "../pipeline/source/csv/csv-source.ts";
+import { CsvSource, originalTimes } from "../pipeline/source/csv/csv-source.ts";
 import { type ChooseId, idOfContent } from "../pipeline/source/file-ids.ts";
 import { FileLook } from "../pipeline/source/file/file-look.ts";
 import type { ReplayableSource } from "../pipeline/source/source.ts";
@@ -185,8 +185,15 @@ function roundOpener(config: Config, look: FileLook, parts: SourceParts): FileOp
   const timestamps = config.timestamps ?? (loopMode ? "now" : "original");
   const isPaced = timestamps === "now" || streamIntervalMs > 0 || rateLimitSamplesPerSecond > 0;
   const batchRows = config.batchSize ?? (isPaced ? defaultBatchSize : importedBatchRows);
-  const startedAtMs = (fileId: string, round: number): Promise<number> =>
-    rounds === undefined ? Promise.resolve(clock.nowMs()) : rounds.startedAtMs(fileId, round);
+  // the rounds of this file that other streamers have played without this one
+  let skipped = 0;
+  const begin = async (fileId: string, round: number): Promise<BegunRound> => {
+    if (rounds === undefined) return { round, startedAtMs: clock.nowMs() };
+    if (!loopMode) return rounds.beginOnce(fileId);
+    const begun = await rounds.begin(fileId, round);
+    skipped += begun.round - round;
+    return begun;
+  };
   const warnings = new Set<string>();
   // each round opens the file again
   const onWarning = (message: string): void => {
@@ -195,15 +202,15 @@ function roundOpener(config: Config, look: FileLook, parts: SourceParts): FileOp
   };
   const hosts = { hostname: hostOfFile(config), namedHostname: config.sourceHostname };
   const options = { look, clusterId, ...hosts, batchRows, batchMaxRows, clock, onWarning };
-  let firstRound: number | undefined;
   const open = async (openedBefore: number): Promise<ReplayableSource> => {
-    const fileId = (): Promise<string> => CsvSource.fileId(look, chooseId);
-    if (rounds !== undefined && loopMode) firstRound ??= await rounds.current(await fileId());
-    const round = openedBefore + (firstRound ?? 0);
-    // the round's start also says, to streamers that start later, which round is played
-    if (rounds !== undefined && loopMode && timestamps === "original") await rounds.startedAtMs(await fileId(), round);
-    const playing: Playing = timestamps === "original" ? { timestamps, round } : { timestamps, round, startedAtMs };
-    return CsvSource.open({ ...options, chooseId, playing });
+    if (openedBefore === 0) skipped = 0;
+    const wanted = openedBefore + skipped;
+    if (timestamps === "now")
+      return CsvSource.open({ ...options, chooseId, playing: { timestamps, round: wanted, begin } });
+    // the round's beginning also says, to streamers that start later, which round is played
+    const isShared = rounds !== undefined && loopMode;
+    const round = isShared ? (await begin(await CsvSource.fileId(look, chooseId), wanted)).round : wanted;
+    return CsvSource.open({ ...options, chooseId, playing: { timestamps, round } });
   };
   return { check: () => CsvSource.open({ ...options, chooseId: idOfContent, playing: originalTimes }), open };
 }

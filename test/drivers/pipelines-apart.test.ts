@@ -92,8 +92,8 @@ test("each pipeline owns the same live source at the same time", async () => {
 
 test("each pipeline counts its own rounds of a file", async () => {
   const [first, second] = [new EtcdRounds(client, clock, "telemetry"), new EtcdRounds(client, clock, "second")];
-  for (let round = 0; round < 4; round += 1) await first.startedAtMs("csv:a", round);
-  expect([await first.current("csv:a"), await second.current("csv:a")]).toEqual([3, 0]);
+  for (let round = 0; round < 4; round += 1) await first.begin("csv:a", round);
+  expect([await first.begin("csv:a", 0), await second.begin("csv:a", 0)].map(({ round }) => round)).toEqual([3, 0]);
 });
 
 test("two pipelines each have their own GPU in the same slot of the same host and cluster", async () => {

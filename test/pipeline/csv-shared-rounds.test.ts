@@ -1,5 +1,6 @@
 import { afterAll, expect, test } from "bun:test";
 import { type CsvSource, originalTimes, type Playing } from "../../src/pipeline/source/csv/csv-source.ts";
+import type { BegunRound } from "../../src/pipeline/source/csv/etcd-rounds.ts";
 import {
   batchesOf,
   CsvFolder,
@@ -25,11 +26,11 @@ const startMs = Date.UTC(2030, 0, 1);
 /** Options to play a round of the file, and a list of the requests for the round's start. */
 function sharedRound(round: number): { requests: unknown[]; playing: Playing } {
   const requests: unknown[] = [];
-  const startedAtMs = (fileId: string, ofRound: number): Promise<number> => {
+  const begin = (fileId: string, ofRound: number): Promise<BegunRound> => {
     requests.push([fileId, ofRound]);
-    return Promise.resolve(startMs + ofRound * 1000);
+    return Promise.resolve({ round: ofRound, startedAtMs: startMs + ofRound * 1000 });
   };
-  return { requests, playing: { timestamps: "now", round, startedAtMs } };
+  return { requests, playing: { timestamps: "now", round, begin } };
 }
 
 test("processes that share a round's start play one source, regardless of when they start", async () => {
@@ -59,7 +60,7 @@ test("the source of a file played with its own times has the file's id in round 
 });
 
 test("the source is not opened if the round's start is unavailable", async () => {
-  const startedAtMs = (): Promise<number> => Promise.reject(new Error("etcd does not answer"));
-  const opening = openCsvSource(path, { playing: { timestamps: "now", round: 0, startedAtMs } });
+  const begin = (): Promise<BegunRound> => Promise.reject(new Error("etcd does not answer"));
+  const opening = openCsvSource(path, { playing: { timestamps: "now", round: 0, begin } });
   await expect(opening).rejects.toThrow("etcd does not answer");
 });

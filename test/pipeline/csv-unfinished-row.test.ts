@@ -7,6 +7,7 @@ import {
   exporterHeader,
   exporterRow,
   openCsvSource,
+  playedNow,
   rejectedOf,
   samplesOf,
 } from "../support/csv-reading.ts";
@@ -196,8 +197,8 @@ test("a row of the greatest length is not too large while only the CR of its lin
 
 test("a time of which only the beginning is written does not shift the times of a file that is played as now", async () => {
   const reading = files.write("gpu_id,uuid,hostname,temperature,timestamp\n0,GPU-0,h,30,2025-07-18T20:42:34");
-  const startedAtMs = () => Promise.resolve(reading.clock.nowMs() - 60_000);
-  await reading.begin(await reading.open({ playing: { timestamps: "now", round: 0, startedAtMs } }));
+  const startedAtMs = reading.clock.nowMs() - 60_000;
+  await reading.begin(await reading.open({ playing: playedNow(startedAtMs) }));
   reading.append("+02:00\n");
   await reading.pass(250);
   expect(await reading.ended).toBeUndefined();
@@ -262,8 +263,8 @@ test("a file that is shortened during the wait ends the reading with an error", 
 test("a file that is played as now, and one that is played again, wait for their last row in every round", async () => {
   for (const round of [0, 1]) {
     const reading = files.write(wideFile.slice(0, -"00.5\n".length));
-    const startedAtMs = () => Promise.resolve(reading.clock.nowMs() - 60_000);
-    await reading.begin(await reading.open({ playing: { timestamps: "now", round, startedAtMs } }));
+    const startedAtMs = reading.clock.nowMs() - 60_000;
+    await reading.begin(await reading.open({ playing: playedNow(startedAtMs, round) }));
     expect(reading.values).toEqual([30, 100]);
     reading.append("00.5\n");
     await reading.pass(250);

@@ -87,7 +87,7 @@ export function fileIdOf(path: string): Promise<string> {
 
 /** The option that plays a file with shifted times, which begin at `startedAtMs`. */
 export function playedNow(startedAtMs: number, round = 0): Playing {
-  return { timestamps: "now", round, startedAtMs: () => Promise.resolve(startedAtMs) };
+  return { timestamps: "now", round, begin: () => Promise.resolve({ round, startedAtMs }) };
 }
 
 /** Every batch of a range, by default of the whole file. */

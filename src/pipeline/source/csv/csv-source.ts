@@ -2,6 +2,7 @@ import { quoted } from "../../../domain/cut-text.ts";
 import type { Clock } from "../../../kit/clock.ts";
 import type { Position, Range } from "../../../domain/range.ts";
 import { roundSourceId } from "../../../domain/round-source.ts";
+import type { BegunRound } from "./etcd-rounds.ts";
 import { BatchReader } from "./batch-reader.ts";
 import { type CsvReading, usualReading } from "./csv-reading.ts";
 import { translationOf } from "./csv-form.ts";
@@ -55,8 +56,9 @@ export type Playing =
   | {
       readonly timestamps: "now";
       readonly round: number;
-      /** When the round started, milliseconds since the epoch. Processes that play the file together get the same time. */
-      readonly startedAtMs: (fileId: string, round: number) => Promise<number>;
+      /** Begins the round. Processes that play the file together get the same round and the same time: if the others play a later round
+       *  already, the source is that round. */
+      readonly begin: (fileId: string, round: number) => Promise<BegunRound>;
     };
 
 /** A file's own times, played once. */
@@ -88,7 +90,7 @@ export class CsvSource implements ReplayableSource {
   /** Opens a file as it is now: bytes that are appended later are not read. The times of a file whose first rows have no
    *  valid time are not shifted.
    *  @throws UnusableSource when the file cannot be read or is empty, or when its header fits no layout; and the errors of
-   *          `startedAtMs` */
+   *          `begin` */
   static async open(options: CsvSourceOptions, reading = usualReading): Promise<CsvSource> {
     const { look, playing, namedHostname } = options;
     const seen = await look.see();
@@ -103,8 +105,8 @@ export class CsvSource implements ReplayableSource {
       const sourceId = roundSourceId(fileId, playing.round);
       return new CsvSource(options, { ...found, sourceId, shiftMs: 0, spreadMs });
     }
-    const startedAtMs = await playing.startedAtMs(fileId, playing.round);
-    const sourceId = roundSourceId(fileId, playing.round, startedAtMs);
+    const { round, startedAtMs } = await playing.begin(fileId, playing.round);
+    const sourceId = roundSourceId(fileId, round, startedAtMs);
     const firstMs = await firstTimeIn(opened, reading);
     const shiftMs = firstMs === undefined ? 0 : startedAtMs - firstMs;
     return new CsvSource(options, { ...found, sourceId, shiftMs, spreadMs });
