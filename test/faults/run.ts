@@ -1,6 +1,8 @@
 import { constants } from "node:os";
 import { parseArgs } from "node:util";
 import { answersHelp } from "../../src/terminal/answers-help.ts";
+import { type FilesResult, runFiles } from "./harness/files/run-files.ts";
+import { checkoutOf, previous } from "../upgrade/checkouts.ts";
 import { startPlainServers, startServers } from "./harness/processes.ts";
 import { runPushes } from "./harness/pushes/run-pushes.ts";
 import { runSeed, type SeedOptions, type SeedResult } from "./harness/run-seed.ts";
@@ -11,10 +13,15 @@ const usage = `Imports a file while faults are inflicted, and compares it with t
 cluster have faults meanwhile, and the faults that the coordinators report are compared with the records of these GPUs, as is what
 gateways send to clients of WebSockets.
   bun run test:faults [--scrapes] [--seed 1] [--seeds 3] [--seconds 8] [--minutes N] [--first KIND] [--only KIND] [--late] [--tokens]
+                      [--upgrade]
+  bun run test:faults --files [the options above except --scrapes and --upgrade]
   bun run test:faults --pushes [--seed 1] [--records 1000000]
 With --pushes, clients push records while gateways and collectors are killed, and the store is compared with what was pushed.
+With --files, streamers read a file that grows, shrinks, is replaced and rotated meanwhile, files that repeat, contradict and come late,
+and a file that is played again and again (LOOP_MODE).
 With --scrapes, scrapes 100 exporters with 1, 3 and 1 streamers instead. With --late, history is settled at once, so that most
-records are late for a settled hour. With --tokens, etcd demands a user, and its tokens expire after two seconds.
+records are late for a settled hour. With --tokens, etcd demands a user, and its tokens expire after two seconds. With --upgrade, the
+processes that read and store the file begin with an earlier version, and are replaced by this one meanwhile; nothing else runs.
 Runs --seeds seeds, starting with --seed, each with --seconds of faults. With --minutes, runs seeds until that time is up, and
 ignores --seeds. Stops at the first seed that fails, and prints its history. --first sets the kind of each seed's first fault, --only
 that of all its faults:
@@ -33,13 +40,15 @@ const { values } = parseArgs({
     scrapes: { type: "boolean", default: false },
     late: { type: "boolean", default: false },
     tokens: { type: "boolean", default: false },
+    files: { type: "boolean", default: false },
+    upgrade: { type: "boolean", default: false },
     pushes: { type: "boolean", default: false },
     records: { type: "string", default: "1000000" },
   },
 });
 
 /** What was seen in a seed, in words. */
-type Seen = Omit<SeedResult, "observations" | "settledObservations" | "faultsToTell" | "breaks"> & {
+type Seen = Pick<SeedResult, "seed" | "faults" | "violations" | "history" | "seconds" | "logFolder"> & {
   readonly invariants: string;
   readonly seen: string;
 };
@@ -49,7 +58,11 @@ async function run(options: SeedOptions): Promise<Seen> {
     const result = await runScrapes(options);
     return { ...result, invariants: "I5, I6, I9", seen: scrapesText(result) };
   }
-  const result = await runSeed({ ...options, settles: values.late });
+  if (values.files) {
+    const result = await runFiles({ ...options, settles: values.late });
+    return { ...result, invariants: "I1-I8, I10", seen: filesText(result) };
+  }
+  const result = await runSeed({ ...options, settles: values.late, olderCheckout });
   const { observations, settledObservations, faultsToTell, breaks } = result;
   return {
     ...result,
@@ -64,6 +77,13 @@ function scrapesText({ figures, takenOverAfterMs }: ScrapesResult): string {
   const reasons = Object.entries(missed).map(([reason, count]) => `${count} ${reason}`);
   const takenOver = `${(takenOverAfterMs / 1000).toFixed(1)} s until a killed streamer's targets were taken over`;
   return `${scheduled} scrapes: ${received} received (${late} late), missed: ${reasons.join(", ")}; ${takenOver}`;
+}
+
+function filesText({ figures, observations, settledObservations }: FilesResult): string {
+  const observed = `I4 observed ${observations} times, I8 with settled history ${settledObservations} times`;
+  if (figures === undefined) return `${observed}, not judged`;
+  const { contents, rounds, records, contradictions, quarantined } = figures;
+  return `${observed}, ${contents} contents of files and ${rounds} rounds: ${records} records, ${contradictions} contradicting values, ${quarantined} rows in quarantine`;
 }
 
 function kindOf(option: "first" | "only"): FaultKind | undefined {
@@ -105,8 +125,10 @@ function report({ seed, faults, violations, history, invariants, seen, seconds, 
   process.stdout.write(`${violations.map((line) => `  ! ${line}`).join("\n")}\n  logs: ${logFolder}\n`);
   const options = [
     values.scrapes ? " --scrapes" : "",
+    values.files ? " --files" : "",
     values.late ? " --late" : "",
     values.tokens ? " --tokens" : "",
+    values.upgrade ? " --upgrade" : "",
     first === undefined ? "" : ` --first ${first}`,
     only === undefined ? "" : ` --only ${only}`,
   ];
@@ -119,6 +141,7 @@ if (values.pushes) process.exit((await pushes()) ? 0 : 1);
 const firstSeed = Number(values.seed);
 const [first, only] = [kindOf("first"), kindOf("only")];
 const minutes = values.minutes === undefined ? undefined : Number(values.minutes);
+const olderCheckout = values.upgrade ? (await checkoutOf(previous)).dir : undefined;
 const startedAtMs = Date.now();
 const isOver = (ran: number): boolean =>
   minutes === undefined ? ran >= Number(values.seeds) : Date.now() - startedAtMs >= minutes * 60_000;

@@ -10,6 +10,9 @@ export interface Checkout {
   remove(): Promise<void>;
 }
 
+/** The last version without migration 0033. Earlier ones without `src/db/contractions.ts` refuse a migration that they do not know. */
+export const previous = "4a504be3c9298662faf037aa52e575673edd7582";
+
 const root = resolve(import.meta.dir, "../..");
 
 /** This checkout. */

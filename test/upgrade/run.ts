@@ -1,11 +1,8 @@
 import { parseArgs } from "node:util";
 import { answersHelp } from "../../src/terminal/answers-help.ts";
 import { print, printError } from "../../src/terminal/print.ts";
-import { type Checkout, checkoutOf, nextVersion, reasonAgainst, thisCheckout } from "./checkouts.ts";
+import { type Checkout, checkoutOf, nextVersion, previous, reasonAgainst, thisCheckout } from "./checkouts.ts";
 import { sideBySide, type SideBySideOutcome } from "./side-by-side.ts";
-
-/** The last version without migration 0033. Earlier ones without `src/db/contractions.ts` refuse a migration that they do not know. */
-const previous = "4a504be3c9298662faf037aa52e575673edd7582";
 
 const usage = `Runs two versions side by side under load: first all processes of the older one, which are replaced by the newer
 one, one after another, and then by the older one again. Compares the store with the file that was read meanwhile.

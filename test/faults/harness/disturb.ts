@@ -22,6 +22,8 @@ export interface DisturbanceOptions {
   readonly isBrief?: boolean;
   /** The kind of all faults; absent: each is drawn. */
   readonly only?: FaultKind | undefined;
+  /** The kinds that the run does not have; absent: none. */
+  readonly without?: (kind: FaultKind) => boolean;
 }
 
 /** True if the database is older after the fault. */
@@ -48,7 +50,8 @@ export function drawFaults({ network, etcdUser }: Servers, options: DisturbanceO
   );
   const possible = network === undefined ? ofFiles.filter((kind) => !needsNetwork(kind)) : ofFiles;
   if (options.only !== undefined) return drawScenario({ ...options, kinds: [options.only], targets });
-  const kinds = options.first === "second-pipeline" ? possible.filter((kind) => !losesData(kind)) : possible;
+  const { without = (kind) => options.first === "second-pipeline" && losesData(kind) } = options;
+  const kinds = possible.filter((kind) => !without(kind));
   return drawScenario({ ...options, kinds, targets });
 }
 

@@ -11,21 +11,7 @@ const maxExamples = 5;
 /** I1: every sample of the source is stored exactly once with its value, and every rejected row is in quarantine exactly
  *  once. */
 export async function checkContent(ledger: Ledger, database: PostgresClient): Promise<string[]> {
-  const metrics = [...new Set([...ledger.records.values()].flatMap((record) => Object.keys(record)))];
-  const rows = await database.query<{ key: string } & Record<string, number | null>>(
-    `select g.uuid || ' ' || (extract(epoch from t.time) * 1000)::bigint as key, ${metrics.join(", ")}
-     from telemetry_all t join gpus g using (gpu_key)`,
-  );
-  const wrong: string[] = [];
-  const found = new Map(rows.map((row) => [row.key, row]));
-  for (const [key, record] of ledger.records) {
-    for (const metric of metrics) {
-      const [expected, stored] = [record[metric], found.get(key)?.[metric] ?? undefined];
-      if (stored !== expected) wrong.push(`I1: ${key} ${metric} is ${stored}, the source has ${expected}`);
-    }
-  }
-  for (const key of found.keys())
-    if (!ledger.records.has(key)) wrong.push(`I1: ${key} is stored, but not in the source`);
+  const wrong = await checkRecords(ledger, database);
   const quarantined = await database.query<{ byte: number }>(
     "select byte_offset::float8 as byte from quarantine order by byte_offset",
   );
@@ -33,12 +19,32 @@ export async function checkContent(ledger: Ledger, database: PostgresClient): Pr
   if (bytes.join() !== ledger.spoiledBytes.join()) {
     wrong.push(`I1: the ${bytes.length} rows in quarantine are not the ${ledger.spoiledBytes.length} spoiled rows`);
   }
+  return wrong;
+}
+
+/** I1, for records: each is stored with its values, and no other is. */
+export async function checkRecords({ records }: Pick<Ledger, "records">, database: PostgresClient): Promise<string[]> {
+  const metrics = [...new Set([...records.values()].flatMap((record) => Object.keys(record)))];
+  const rows = await database.query<{ key: string } & Record<string, number | null>>(
+    `select g.uuid || ' ' || (extract(epoch from t.time) * 1000)::bigint as key, ${metrics.join(", ")}
+     from telemetry_all t join gpus g using (gpu_key)`,
+  );
+  const wrong: string[] = [];
+  const found = new Map(rows.map((row) => [row.key, row]));
+  if (found.size !== rows.length) wrong.push(`I1: ${rows.length - found.size} records are stored twice`);
+  for (const [key, record] of records) {
+    for (const metric of metrics) {
+      const [expected, stored] = [record[metric], found.get(key)?.[metric] ?? undefined];
+      if (stored !== expected) wrong.push(`I1: ${key} ${metric} is ${stored}, the source has ${expected}`);
+    }
+  }
+  for (const key of found.keys()) if (!records.has(key)) wrong.push(`I1: ${key} is stored, but not in the source`);
   return shortened(wrong);
 }
 
 /** I1, for the states that are derived from the records. No GPU of the source ever changes, so each GPU has one state in each
  *  table, valid from its first record, regardless of the order and number of deliveries. */
-export async function checkHistory(ledger: Ledger, database: PostgresClient): Promise<string[]> {
+export async function checkHistory(ledger: Pick<Ledger, "records">, database: PostgresClient): Promise<string[]> {
   const firstMs = new Map<string, number>();
   for (const key of ledger.records.keys()) {
     const [uuid = "", time] = key.split(" ");

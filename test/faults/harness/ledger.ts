@@ -14,20 +14,25 @@ export interface Ledger {
 /** The source of the records of watched GPUs (`told/`), which is also their cluster. Their messages are not of the file. */
 export const watchedSource = "watched";
 
-const header = "timestamp,metric_name,gpu_id,device,uuid,modelName,Hostname,container,pod,namespace,value,labels_raw\n";
-const metrics = {
+/** The first line of each file. */
+export const header =
+  "timestamp,metric_name,gpu_id,device,uuid,modelName,Hostname,container,pod,namespace,value,labels_raw\n";
+/** The metrics of each file, by their names in it. */
+export const metrics = {
   DCGM_FI_DEV_GPU_UTIL: "gpu_utilization",
   DCGM_FI_DEV_MEM_COPY_UTIL: "memory_utilization",
   DCGM_FI_DEV_POWER_USAGE: "power_draw",
   DCGM_FI_DEV_GPU_TEMP: "temperature",
   DCGM_FI_DEV_SM_CLOCK: "sm_clock_mhz",
 };
-const startMs = Date.UTC(2025, 6, 18, 20, 42, 34);
-const gpuCount = 40;
+/** The first second of the file. */
+export const startMs = Date.UTC(2025, 6, 18, 20, 42, 34);
+/** The number of GPUs in each second of the file. */
+export const gpuCount = 40;
 /** One row in this many is spoiled. */
-const spoiledEvery = 401;
+export const spoiledEvery = 401;
 
-const hourMs = 3_600_000;
+export const hourMs = 3_600_000;
 
 /** Generates the content of a CSV file, and records it. Values are random, so that a misplaced value almost certainly differs
  *  from the right one.
@@ -64,7 +69,8 @@ export function makeLedger(seed: number, seconds: number, hours = 1): Ledger {
 /** The host of a GPU. */
 export const hostOf = (gpu: number): string => `host-${Math.floor(gpu / 8)}`;
 
-function rowOf(row: { timeMs: number; field: string; gpu: number; uuid: string; value: string }): string {
+/** A row of a file. Every cell is quoted. */
+export function rowOf(row: { timeMs: number; field: string; gpu: number; uuid: string; value: string }): string {
   const host = hostOf(row.gpu);
   const time = new Date(row.timeMs).toISOString().replace(".000", "");
   const labels = `DCGM_FI_DRIVER_VERSION=""535.129.03"",Hostname=""${host}"",UUID=""${row.uuid}"",__name__=""${row.field}"",gpu=""${row.gpu % 8}""`;

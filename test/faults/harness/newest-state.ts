@@ -27,7 +27,10 @@ interface NewestRecord {
 
 /** I7: once everything is stored, the hot tier has every GPU's place, the time of its first record, and its complete newest
  *  record. The order in which messages were stored does not matter, nor which processes died. */
-export async function checkNewestState(ledger: Ledger, { etcd, topic, clusterId }: SeedRun): Promise<string[]> {
+export async function checkNewestState(
+  ledger: Pick<Ledger, "records">,
+  { etcd, topic, clusterId }: Pick<SeedRun, "etcd" | "topic" | "clusterId">,
+): Promise<string[]> {
   const prefix = `${new HotKeys(topic).cluster(clusterId)}/hosts/`;
   const { kvs } = await etcd.range(prefixRange(prefix));
   const slots = new Map<string, { place: string; firstMs: number }>();
@@ -41,7 +44,7 @@ export async function checkNewestState(ledger: Ledger, { etcd, topic, clusterId 
       const current = newest.get(record.uuid);
       if (current !== undefined && current.lastMs > lastMs) continue;
       const before = current?.lastMs === lastMs ? current.metrics : {};
-      newest.set(record.uuid, { lastMs, metrics: { ...before, ...record.metrics } });
+      newest.set(record.uuid, { lastMs, metrics: greatestOf(before, record.metrics) });
     }
   }
   const wrong: string[] = [];
@@ -59,7 +62,13 @@ export async function checkNewestState(ledger: Ledger, { etcd, topic, clusterId 
   return shortened(wrong);
 }
 
-function newestOf({ records }: Ledger): Map<string, NewestRecord> {
+/** The metrics of one record, of which two documents have parts. */
+function greatestOf(one: NewestRecord["metrics"], other: NewestRecord["metrics"]): NewestRecord["metrics"] {
+  const both = Object.entries(other).map(([metric, value]) => [metric, Math.max(value, one[metric] ?? value)] as const);
+  return { ...one, ...Object.fromEntries(both) };
+}
+
+function newestOf({ records }: Pick<Ledger, "records">): Map<string, NewestRecord> {
   const newest = new Map<string, NewestRecord>();
   for (const [key, metrics] of records) {
     const [uuid = "", time] = key.split(" ");

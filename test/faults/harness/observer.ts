@@ -7,7 +7,7 @@ import { type EtcdEvent, EtcdWatch } from "../../../src/etcd/etcd-watch.ts";
 import { prefixRange } from "../../../src/etcd/requests.ts";
 import { readDeadLetter, readEnvelope } from "../../../src/pipeline/queue/etcd/envelope.ts";
 import { idOf, type QueueKeys } from "../../../src/pipeline/queue/etcd/queue-keys.ts";
-import type { CheckpointKeys } from "../../../src/pipeline/stream/assignment/checkpoint-keys.ts";
+import { checkpointsPrefix } from "../../../src/pipeline/stream/assignment/checkpoint-keys.ts";
 import { readRange } from "../../../src/pipeline/stream/assignment/stored-plan.ts";
 import { gpuHoursInBoth } from "../../support/settled.ts";
 import { watchedSource } from "./ledger.ts";
@@ -16,7 +16,7 @@ export interface ObserverOptions {
   readonly etcd: EtcdClient;
   readonly database: PostgresClient;
   readonly queue: QueueKeys;
-  readonly checkpoints: CheckpointKeys;
+  readonly topic: string;
 }
 
 /** When the run ends, the watch may take this long to catch up: the etcd member that it reads may just have been reconnected. */
@@ -110,33 +110,42 @@ export class Observer {
   /** I4: every published position is stored, dead or in flight, or was stored by a database that is lost. The keys of etcd are
    *  read at one revision, and the database afterwards: messages that left the queue in between must be stored. */
   private async observe(): Promise<void> {
-    const { etcd, queue, checkpoints, database } = this.options;
+    const { etcd, queue, topic, database } = this.options;
+    const checkpoints = checkpointsPrefix(topic);
     const { responses } = await etcd.txn({
-      success: [checkpoints.ranges, queue.messages, queue.dead].map((prefix) => ({
-        request_range: prefixRange(prefix),
-      })),
+      success: [checkpoints, queue.messages, queue.dead].map((prefix) => ({ request_range: prefixRange(prefix) })),
     });
-    const [ranges, messages, dead] = responses.map(({ response_range }) => response_range.kvs);
+    const [positions, messages, dead] = responses.map(({ response_range }) => response_range.kvs);
     const queued = [
       ...(messages ?? []).flatMap(({ value }) => readEnvelope(value)?.source ?? []),
       ...(dead ?? []).map(({ key, value }) => readDeadLetter(idOf(key), value).envelope.source),
     ];
-    const stored = await database.query<{ from: number; to: number }>(
-      `select from_offset::float8 as "from", to_offset::float8 as "to" from ingested_messages
+    const stored = await database.query<{ source: string; from: number; to: number }>(
+      `select source_id as source, from_offset::float8 as "from", to_offset::float8 as "to" from ingested_messages
        where source_id <> $1`,
       [watchedSource],
     );
-    const accounted: Range[] = [
-      ...stored.map(({ from, to }) => ({ from: { offset: from, line: 0 }, to: { offset: to, line: 0 } })),
-      ...queued,
-      ...this.lost,
-    ].sort((a, b) => a.from.offset - b.from.offset);
-    for (const { value } of ranges ?? []) {
+    const accounted = Map.groupBy(
+      [
+        ...stored.map(({ source, from, to }) => ({
+          ...{ sourceId: source, from: { offset: from, line: 0 }, to: { offset: to, line: 0 } },
+        })),
+        ...queued,
+      ],
+      ({ sourceId }) => sourceId,
+    );
+    for (const { key, value } of positions ?? []) {
+      const [source = "", kind] = key.toString().slice(checkpoints.length).split("/");
+      if (kind !== "ranges") continue;
       const { from, at } = readRange(value);
-      const [missing] = gapsIn({ from, to: at }, accounted);
+      const ranges = [...(accounted.get(decodeURIComponent(source)) ?? []), ...this.lost];
+      const [missing] = gapsIn(
+        { from, to: at },
+        ranges.sort((a, b) => a.from.offset - b.from.offset),
+      );
       if (missing !== undefined) {
         this.violations.push(
-          `I4: published up to ${at.offset}, but byte ${missing.from.offset} is neither stored nor queued`,
+          `I4: ${source} is published up to ${at.offset}, but byte ${missing.from.offset} is neither stored nor queued`,
         );
       }
     }

@@ -5,7 +5,7 @@ import type { Ledger } from "./ledger.ts";
 
 /** I10: every stored record is under the key of its own GPU, which follows from the GPU's uuid, and has the source's values for
  *  that GPU and instant. Records may be missing: after a failover, the database lacks some messages. */
-export async function checkOwnKeys(ledger: Ledger, database: PostgresClient): Promise<string[]> {
+export async function checkOwnKeys(ledger: Pick<Ledger, "records">, database: PostgresClient): Promise<string[]> {
   const metrics = [...new Set([...ledger.records.values()].flatMap((record) => Object.keys(record)))];
   const rows = await database.query<Row>(
     `select t.gpu_key::text as key, g.uuid, (extract(epoch from t.time) * 1000)::bigint::text as "timeMs",

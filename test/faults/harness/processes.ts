@@ -94,6 +94,8 @@ export interface PipelineOptions {
   readonly onAcknowledged: (claim: string) => void;
   /** True: history is settled at once, so that most records are late for a settled hour. */
   readonly settles?: boolean;
+  /** The folder of an earlier version, with which the processes begin; absent: they are of this checkout. */
+  readonly olderCheckout?: string | undefined;
 }
 
 /** The settings of every process of a pipeline. Its topic is also the name of its cluster. */
@@ -121,7 +123,10 @@ export function pipelineEnvironment({
 export const withShortLimit = (databaseUrl: string): string => `${databaseUrl}?statement_timeout=2s`;
 
 /** The settings of a streamer of the run's file. */
-export function streamingEnvironment({ csvFile, samplesPerSecond }: PipelineOptions): Record<string, string> {
+export function streamingEnvironment({
+  csvFile,
+  samplesPerSecond,
+}: Pick<PipelineOptions, "csvFile" | "samplesPerSecond">): Record<string, string> {
   return {
     CSV_FILE: csvFile,
     SOURCE_RANGE_MIB: "1",
@@ -130,32 +135,47 @@ export function streamingEnvironment({ csvFile, samplesPerSecond }: PipelineOpti
   };
 }
 
+/** What the collectors of a run are made from. */
+export type CollectorsOptions = Omit<PipelineOptions, "csvFile" | "samplesPerSecond">;
+
+/** Makes a process of a run's pipeline, without starting it. */
+export function makeWorker(
+  options: CollectorsOptions,
+  { name, env, host }: { readonly name: string; readonly env: Record<string, string>; readonly host?: TestHost },
+): Worker {
+  mkdirSync(options.logFolder, { recursive: true });
+  return new Worker({
+    name,
+    host,
+    env: { ...pipelineEnvironment(options), ...env },
+    logFile: join(options.logFolder, `${name}.log`),
+    onLine: (line) => reportAcknowledged(line, options.onAcknowledged),
+    checkout: options.olderCheckout,
+  });
+}
+
+/** Makes the collectors of a run, without starting them. */
+export function makeCollectors(options: CollectorsOptions): Worker[] {
+  const { servers, databaseUrl } = options;
+  return Array.from({ length: collectors }, (_, index) => {
+    const host = servers.collectorHosts[index];
+    const env = {
+      ROLE: "collector",
+      DATABASE_URL: withShortLimit(databaseUrl),
+      HOST: host?.address ?? "127.0.0.1",
+      AUTH: "off",
+      PORT: String(servers.collectorPorts[index]),
+    };
+    return makeWorker(options, { name: `collector-${index}`, env, ...(host && { host }) });
+  });
+}
+
 /** Makes the pipeline's processes for a run, without starting them. */
 export function makePipeline(options: PipelineOptions): { streamers: Worker[]; collectors: Worker[] } {
-  const { servers, databaseUrl } = options;
-  mkdirSync(options.logFolder, { recursive: true });
-  const shared = pipelineEnvironment(options);
-  const worker = (name: string, env: Record<string, string>, host?: TestHost): Worker =>
-    new Worker({
-      name,
-      host,
-      env: { ...shared, ...env },
-      logFile: join(options.logFolder, `${name}.log`),
-      onLine: (line) => reportAcknowledged(line, options.onAcknowledged),
-    });
-  const streaming = { ROLE: "streamer", ...streamingEnvironment(options) };
-  const collecting = (index: number): Record<string, string> => ({
-    ROLE: "collector",
-    DATABASE_URL: withShortLimit(databaseUrl),
-    HOST: servers.collectorHosts[index]?.address ?? "127.0.0.1",
-    AUTH: "off",
-    PORT: String(servers.collectorPorts[index]),
-  });
+  const env = { ROLE: "streamer", ...streamingEnvironment(options) };
   return {
-    streamers: Array.from({ length: streamers }, (_, index) => worker(`streamer-${index}`, streaming)),
-    collectors: Array.from({ length: collectors }, (_, index) =>
-      worker(`collector-${index}`, collecting(index), servers.collectorHosts[index]),
-    ),
+    streamers: Array.from({ length: streamers }, (_, index) => makeWorker(options, { name: `streamer-${index}`, env })),
+    collectors: makeCollectors(options),
   };
 }
 

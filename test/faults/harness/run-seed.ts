@@ -13,6 +13,7 @@ import { checkOwnKeys } from "./own-keys.ts";
 import { readAgain } from "./read-again.ts";
 import { openSecondPipeline } from "./second-pipeline.ts";
 import { openSeedRun } from "./seed-run.ts";
+import { upgradeAll } from "./upgrade-all.ts";
 import { drawLossesOfGateways, makeSubscribedGateways } from "./subscribers/subscribed-gateways.ts";
 import { expectedFaults } from "./told/expected-faults.ts";
 import { drawLosses } from "./told/lose-leaders.ts";
@@ -35,6 +36,9 @@ export interface SeedOptions {
   readonly watches?: boolean;
   /** False: there are no gateways, so that I12 is not judged. */
   readonly subscribes?: boolean;
+  /** The folder of an earlier version. The processes that read and store the file begin with it, and are replaced while the run lasts; there are no
+   *  others, and the database loses nothing. Absent: all processes are of this checkout. */
+  readonly olderCheckout?: string | undefined;
 }
 
 /** The result of a run. */
@@ -66,7 +70,8 @@ const lateHours = 24;
 
 /** One run: the pipeline imports a file while faults are inflicted; then the result is compared with the file. */
 export async function runSeed(options: SeedOptions): Promise<SeedResult> {
-  const { servers, seed, durationMs, settles = false, watches = true, subscribes = true } = options;
+  const { servers, seed, durationMs, settles = false, subscribes = true, olderCheckout } = options;
+  const watches = (options.watches ?? true) && olderCheckout === undefined;
   const startedAtMs = Date.now();
   const seconds = (): number => (Date.now() - startedAtMs) / 1000;
   const history: string[] = [];
@@ -90,9 +95,13 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
     ...{ servers, csvFile, leaseSeconds, topic: run.topic, databaseUrl: run.databaseUrl, logFolder: folder, settles },
     onAcknowledged: (claim: string) => observer.recordAcknowledged(claim),
   };
-  const pipeline = makePipeline({ ...pipelineOptions, samplesPerSecond });
+  const pipeline = makePipeline({ ...pipelineOptions, samplesPerSecond, olderCheckout });
   const second = await openSecondPipeline({ ...pipelineOptions, samplesPerSecond, seed });
-  const faults = drawFaults(servers, { leaseSeconds, ...options });
+  const faults = drawFaults(servers, {
+    ...{ leaseSeconds, ...options },
+    // a database of before its migration is not for the processes that have migrated it
+    ...(olderCheckout === undefined ? {} : { without: losesData }),
+  });
   const hasFailover = faults.some(({ kind }) => losesData(kind));
   // a database that loses what it had told tells it again, and an etcd that loses its messages loses records of these GPUs
   const isWatched = watches && !hasFailover && faults.every(({ kind }) => kind !== "empty-etcd");
@@ -111,6 +120,7 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
     await watched?.start();
     disturbed.forEach((worker) => worker.start());
     const stopObserving = observer.startObserving();
+    const upgraded = olderCheckout === undefined ? [] : upgradeAll(disturbed, { seed, durationMs, record });
     const reportLost = (ranges: readonly Range[]): void => observer.recordLost(ranges);
     const reportHistoryRemoved = (): void => observer.recordHistoryRemoved();
     const loadedUntilMs = Date.now() + durationMs;
@@ -132,6 +142,7 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
       special,
       drain: async () => {
         record("all faults are healed but those that last for the whole run");
+        await upgraded;
         const waits = await Promise.all([waitUntilDrained(run), watched?.untilSent() ?? []]);
         reportViolations(...waits.flat());
         await subscribed?.untilSent(watched?.readings ?? []);

@@ -1,5 +1,7 @@
 import { createWriteStream, type WriteStream } from "node:fs";
+import { resolve } from "node:path";
 import type { Subprocess } from "bun";
+import { until } from "../../../dev/until.ts";
 import type { TestHost } from "./network.ts";
 
 export interface WorkerOptions {
@@ -9,10 +11,17 @@ export interface WorkerOptions {
   readonly host?: TestHost | undefined;
   readonly logFile: string;
   readonly onLine: (line: string) => void;
+  /** The folder of the program's version; absent: this checkout. */
+  readonly checkout?: string | undefined;
 }
+
+const thisCheckout = resolve(import.meta.dir, "../../..");
 
 /** The pause before the supervisor starts a process again. */
 const restartMs = 300;
+
+/** Longer than a frozen process takes to continue, and then to end. */
+const restartMaxMs = 60_000;
 
 /** Longer than /health takes to answer: its probes of components end after 2 s. */
 const healthTimeoutMs = 3000;
@@ -28,11 +37,14 @@ export class Worker {
   private readonly failures: string[] = [];
   private stopping = false;
   private skewMs = 0;
+  private checkout: string;
+  private settings: Readonly<Record<string, string>> = {};
   private running: Promise<void> | undefined;
   private readonly log: WriteStream;
 
   constructor(private readonly options: WorkerOptions) {
     this.name = options.name;
+    this.checkout = options.checkout ?? thisCheckout;
     this.log = createWriteStream(options.logFile, { flags: "a" });
   }
 
@@ -82,6 +94,21 @@ export class Worker {
     this.skewMs = skewMs;
   }
 
+  /** Ends the process by SIGTERM, unless it has received one, and waits until the next one is started.
+   *  @param settings more settings of all next processes */
+  async restart(settings: Readonly<Record<string, string>> = {}): Promise<void> {
+    this.settings = { ...this.settings, ...settings };
+    const last = this.process;
+    if (last !== this.terminated) this.signal("SIGTERM");
+    await until(() => this.process !== last, { timeoutMs: restartMaxMs, everyMs: 50 });
+  }
+
+  /** Ends the process as `restart` does, and starts the next ones of this checkout. */
+  async upgrade(): Promise<void> {
+    this.checkout = thisCheckout;
+    await this.restart();
+  }
+
   /** Ends the process and its supervision.
    *  @param signal the signal that ends the process
    *  @returns the exit status or the signal that ended the process, and "not up" if it had not printed its URL */
@@ -119,9 +146,9 @@ export class Worker {
     // it ends when this process ends, even by kill -9
     const command = ["setpriv", "--pdeathsig", "KILL", process.execPath, ...clock, "src/main.ts"];
     return Bun.spawn([...place, ...command], {
-      cwd: `${import.meta.dir}/../../..`,
+      cwd: this.checkout,
       env: {
-        ...{ PATH: process.env.PATH ?? "", HOME: process.env.HOME ?? "", PORT: "0", ...env },
+        ...{ PATH: process.env.PATH ?? "", HOME: process.env.HOME ?? "", PORT: "0", ...env, ...this.settings },
         ...(this.skewMs === 0 ? {} : { CLOCK_SKEW_MS: String(this.skewMs) }),
       },
       stdin: "ignore",

@@ -1,0 +1,148 @@
+import { join } from "node:path";
+import { until } from "../../../../dev/until.ts";
+import type { EtcdClient } from "../../../../src/etcd/etcd-client.ts";
+import { get } from "../../../../src/etcd/requests.ts";
+import { CheckpointKeys } from "../../../../src/pipeline/stream/assignment/checkpoint-keys.ts";
+import { readPlan } from "../../../../src/pipeline/stream/assignment/stored-plan.ts";
+import { gpuCount } from "../ledger.ts";
+import type { Worker } from "../workers.ts";
+import type { ChangingFile } from "./changing-file.ts";
+import { type DrawnRows, secondsFrom } from "./drawn-rows.ts";
+import { type Version, whole, writeVersion } from "./versions.ts";
+
+export interface FilesCourseOptions {
+  readonly folder: string;
+  readonly etcd: EtcdClient;
+  readonly topic: string;
+  /** The rows of files that arrive. */
+  readonly rows: DrawnRows;
+  /** Random numbers for what arrives. */
+  readonly arrivals: () => number;
+  /** Random numbers for when the file changes. */
+  readonly changes: () => number;
+  readonly durationMs: number;
+  readonly changing: ChangingFile;
+  /** The streamers of the file that changes. */
+  readonly streamers: readonly Worker[];
+  /** The streamer of the files that arrive. */
+  readonly reader: Worker;
+  readonly record: (event: string) => void;
+  readonly reportViolations: (...found: readonly string[]) => void;
+}
+
+/** A file that arrives: `repeat` is a copy of the file that changes, `overlap` has rows of it, with the same values and with others, and
+ *  `late` has records from before. */
+const arrivals = ["repeat", "overlap", "late"] as const;
+type Arrival = (typeof arrivals)[number];
+
+/** Longer than any fault that a streamer waits out lasts, its own clock's included. */
+const readMaxMs = 150_000;
+/** The change of a file waits this long for its streamers at the most. */
+const begunMaxMs = 8000;
+/** Records that are late are so much older than the others. */
+const lateSeconds = 7200;
+
+/** What happens to files while a run lasts, as an operator does it: a file changes, and its streamers are started again, or are not; and
+ *  a streamer reads one file after another that arrives. */
+export class FilesCourse {
+  /** The files that arrived, and that were read to their ends. */
+  readonly arrived: Version[] = [];
+
+  constructor(private readonly options: FilesCourseOptions) {}
+
+  /** Resolves when all files are published, as they are in the end. */
+  async run(): Promise<void> {
+    await Promise.all([this.changeFile(), this.readArrivals()]);
+    for (const { path, version } of this.options.changing.rotated) await this.readNext(path, version);
+  }
+
+  private async changeFile(): Promise<void> {
+    const { changing, changes: random, durationMs, streamers, record } = this.options;
+    for (let atMs = 0; atMs < durationMs;) {
+      const [waitMs, isBegun, restarts, afterMs] = [
+        500 + random() * 1700,
+        random() < 0.6,
+        random() < 0.6,
+        random() * 800,
+      ];
+      atMs += waitMs + (restarts ? afterMs : 0);
+      // some contents are read in part, and some are not noticed
+      if (changing.versions.length === 1 || isBegun) await this.untilBegun(changing.current);
+      await Bun.sleep(waitMs);
+      record(`the file changes: ${await changing.change(changing.draw())}`);
+      if (!restarts) continue;
+      await Bun.sleep(afterMs);
+      record("restart its streamers");
+      await Promise.all(streamers.map((streamer) => streamer.restart()));
+    }
+    record(`the file changes for the last time: ${await changing.change(changing.lastChange())}`);
+    await Promise.all(streamers.map((streamer) => streamer.restart()));
+    await this.untilRead(changing.current);
+  }
+
+  private async readArrivals(): Promise<void> {
+    const { arrivals: random, durationMs, folder } = this.options;
+    const drawn = arrivals.map((kind) => ({ kind, place: random(), waitMs: (random() * durationMs) / 3 }));
+    for (const { kind, waitMs } of drawn.sort((a, b) => a.place - b.place)) {
+      await Bun.sleep(waitMs);
+      const path = join(folder, `${kind}.csv`);
+      const version = await this.arrive(kind, path);
+      this.arrived.push(version);
+      await this.readNext(path, version);
+    }
+  }
+
+  private arrive(kind: Arrival, path: string): Promise<Version> {
+    const { rows, arrivals: random, changing } = this.options;
+    const { current } = changing;
+    switch (kind) {
+      case "repeat":
+        return writeVersion(path, current);
+      case "overlap": {
+        const from = Math.floor(random() * current.rows.length * 0.7);
+        const same = current.rows.slice(from, from + 400);
+        const gpus = secondsFrom(Math.floor(random() * 20), gpuCount / 2);
+        const contradicted = [0.2, 0.6].map(
+          (share) => current.rows[Math.floor(current.rows.length * share)]?.second ?? 0,
+        );
+        const others = rows.draw({ seconds: [...new Set(contradicted), 500], gpus });
+        return writeVersion(path, whole([...same, ...others]));
+      }
+      case "late":
+        return writeVersion(path, whole(rows.draw({ seconds: secondsFrom(-lateSeconds, 5) })));
+    }
+  }
+
+  /** Gives the reader its next file, and waits until it has read it. */
+  private async readNext(path: string, version: Version): Promise<void> {
+    const { reader, record } = this.options;
+    record(`${version.name} arrives`);
+    const restarted = reader.restart({ CSV_FILE: path });
+    reader.start();
+    await restarted;
+    await this.untilRead(version);
+  }
+
+  /** Waits until a streamer has begun to read a file, or waits no longer. */
+  private async untilBegun({ sourceId }: Version): Promise<void> {
+    const { etcd, topic } = this.options;
+    const { plan } = new CheckpointKeys(topic, sourceId);
+    const isBegun = async (): Promise<boolean> =>
+      (await etcd.txn({ success: [get(plan)] })).responses[0]?.response_range.kvs.length === 1;
+    await until(() => isBegun().catch(() => false), { timeoutMs: begunMaxMs, everyMs: 50 }).catch(() => undefined);
+  }
+
+  private async untilRead({ name, sourceId }: Version): Promise<void> {
+    const { etcd, topic, record, reportViolations } = this.options;
+    const { plan } = new CheckpointKeys(topic, sourceId);
+    const isDone = async (): Promise<boolean> => {
+      const { responses } = await etcd.txn({ success: [get(plan)] });
+      const value = responses[0]?.response_range.kvs[0]?.value;
+      return value !== undefined && readPlan(value).state === "done";
+    };
+    await until(() => isDone().catch(() => false), { timeoutMs: readMaxMs, everyMs: 100 }).then(
+      () => record(`${name} is read`),
+      () => reportViolations(`I5: ${name} (${sourceId}) is not published after ${readMaxMs / 1000} s`),
+    );
+  }
+}
