@@ -8,7 +8,8 @@ import { type Content, type FileRow, textOf, type Version, versionAt, whole, wri
  *  changing its size; `rotate` renames the file, and begins another one. */
 export type FileChange = "append" | "half" | "complete" | "shorten" | "replace" | "restore" | "overwrite" | "rotate";
 
-const drawnChanges = ["append", "half", "shorten", "replace", "restore", "overwrite", "rotate"] as const;
+/** If the last row is cut, only the first two are drawn: rows cannot be appended then. */
+const drawnChanges = ["shorten", "replace", "append", "half", "half", "restore", "overwrite", "rotate"] as const;
 
 export interface ChangingFileOptions {
   readonly path: string;
@@ -19,7 +20,7 @@ export interface ChangingFileOptions {
 }
 
 /** A row that is completed within this time is read when it is whole: a reader waits at least 10 s for its end. */
-const surelyWholeMs = 5000;
+const surelyWholeMs = 9000;
 /** Less than what is compared again in a file that grows: 64 KiB. */
 const comparedBytes = 60 * 1024;
 
@@ -30,7 +31,8 @@ export class ChangingFile {
   /** The files that were rotated, under their new names. */
   readonly rotated: { readonly path: string; readonly version: Version }[] = [];
   private nextSecond: number;
-  private changedAtMs = 0;
+  /** When the file was changed, or when a streamer was seen to wait for the end of its last row. */
+  private awaitedSinceMs = 0;
   /** True if the last change is seen only by comparing all bytes, or the size: the file must not grow before each reader has seen it. */
   private isBeyondHead = false;
 
@@ -49,11 +51,17 @@ export class ChangingFile {
     return this.versions.at(-1) as Version;
   }
 
+  /** Says that a streamer waits for the end of the last row since now, and is not held up. */
+  noteWaiting(): void {
+    this.awaitedSinceMs = Date.now();
+  }
+
   /** Draws the next change. */
   draw(): FileChange {
     if (this.isBeyondHead) return "replace";
-    const drawn = drawnChanges[Math.floor(this.options.random() * drawnChanges.length)] as FileChange;
-    return this.current.cutBytes > 0 && (drawn === "append" || drawn === "half") ? "complete" : drawn;
+    const index = Math.floor(this.options.random() * drawnChanges.length);
+    // a row that is cut is mostly completed
+    return this.current.cutBytes > 0 && index > 1 ? "complete" : (drawnChanges[index] as FileChange);
   }
 
   /** The change after which all rows are whole, and each reader sees what the file contains. */
@@ -73,7 +81,7 @@ export class ChangingFile {
   private async add(make: () => Promise<Version>): Promise<void> {
     const version = await make();
     this.versions.push(version);
-    this.changedAtMs = Date.now();
+    this.awaitedSinceMs = Date.now();
   }
 
   private changed(kind: FileChange): Promise<Version> {
@@ -129,7 +137,7 @@ export class ChangingFile {
 
   private async complete(): Promise<Version> {
     const { current } = this;
-    current.lastRow = Date.now() - this.changedAtMs < surelyWholeMs ? "whole" : "either";
+    current.lastRow = Date.now() - this.awaitedSinceMs < surelyWholeMs ? "whole" : "either";
     return this.grow(whole([...current.rows, ...(this.below(2) === 0 ? this.freshRows() : [])]));
   }
 

@@ -1,12 +1,12 @@
 import { join } from "node:path";
 import { until } from "../../../../dev/until.ts";
 import type { EtcdClient } from "../../../../src/etcd/etcd-client.ts";
-import { get } from "../../../../src/etcd/requests.ts";
+import { get, prefixRange } from "../../../../src/etcd/requests.ts";
 import { CheckpointKeys } from "../../../../src/pipeline/stream/assignment/checkpoint-keys.ts";
-import { readPlan } from "../../../../src/pipeline/stream/assignment/stored-plan.ts";
+import { readPlan, readRange } from "../../../../src/pipeline/stream/assignment/stored-plan.ts";
 import { gpuCount } from "../ledger.ts";
 import type { Worker } from "../workers.ts";
-import type { ChangingFile } from "./changing-file.ts";
+import type { ChangingFile, FileChange } from "./changing-file.ts";
 import { type DrawnRows, secondsFrom } from "./drawn-rows.ts";
 import { type Version, whole, writeVersion } from "./versions.ts";
 
@@ -39,6 +39,11 @@ type Arrival = (typeof arrivals)[number];
 const readMaxMs = 150_000;
 /** The change of a file waits this long for its streamers at the most. */
 const begunMaxMs = 8000;
+/** The end of a row that is cut comes so much later at the most, and a little more: before a streamer reads the row as it is. */
+const cutRowMaxMs = 5000;
+/** After the faults, a streamer comes to it within this time, and its end comes so much later: a streamer that does not wait has read it. */
+const calmCutRowMaxMs = 60_000;
+const noticedMs = 1000;
 /** Records that are late are so much older than the others. */
 const lateSeconds = 7200;
 
@@ -47,12 +52,19 @@ const lateSeconds = 7200;
 export class FilesCourse {
   /** The files that arrived, and that were read to their ends. */
   readonly arrived: Version[] = [];
+  /** The contents whose last row was completed after a streamer had come to it. */
+  readonly completed: Version[] = [];
 
   constructor(private readonly options: FilesCourseOptions) {}
 
-  /** Resolves when all files are published, as they are in the end. */
+  /** Resolves when the file has changed as often as it should, and what arrives is published. */
   async run(): Promise<void> {
     await Promise.all([this.changeFile(), this.readArrivals()]);
+  }
+
+  /** After the faults: resolves when all files are published, as they are in the end. */
+  async finish(): Promise<void> {
+    await this.finishFile();
     for (const { path, version } of this.options.changing.rotated) await this.readNext(path, version);
   }
 
@@ -68,6 +80,7 @@ export class FilesCourse {
       atMs += waitMs + (restarts ? afterMs : 0);
       // some contents are read in part, and some are not noticed
       if (changing.versions.length === 1 || isBegun) await this.untilBegun(changing.current);
+      if (changing.current.cutBytes > 0) await this.isAtCutRow(changing.current, cutRowMaxMs);
       await Bun.sleep(waitMs);
       record(`the file changes: ${await changing.change(changing.draw())}`);
       if (!restarts) continue;
@@ -75,9 +88,29 @@ export class FilesCourse {
       record("restart its streamers");
       await Promise.all(streamers.map((streamer) => streamer.restart()));
     }
-    record(`the file changes for the last time: ${await changing.change(changing.lastChange())}`);
-    await Promise.all(streamers.map((streamer) => streamer.restart()));
+  }
+
+  /** After the faults: a streamer comes to a row that is cut, and to its end later; then the file changes for the last time. */
+  private async finishFile(): Promise<void> {
+    const { changing } = this.options;
+    await this.changeAndRestart(changing.lastChange());
+    await this.changeAndRestart("half");
+    const cut = changing.current;
+    if (await this.isAtCutRow(cut, calmCutRowMaxMs)) {
+      changing.noteWaiting();
+      await Bun.sleep(noticedMs);
+      this.options.record(`the file changes: ${await changing.change("complete")}`);
+      await this.untilRead(cut);
+      this.completed.push(cut);
+    } else this.options.reportViolations(`I5: no streamer came to the last row of ${cut.sourceId}`);
+    await this.changeAndRestart(changing.lastChange());
     await this.untilRead(changing.current);
+  }
+
+  private async changeAndRestart(change: FileChange): Promise<void> {
+    const { changing, streamers, record } = this.options;
+    record(`the file changes, and its streamers are restarted: ${await changing.change(change)}`);
+    await Promise.all(streamers.map((streamer) => streamer.restart()));
   }
 
   private async readArrivals(): Promise<void> {
@@ -130,6 +163,19 @@ export class FilesCourse {
     const isBegun = async (): Promise<boolean> =>
       (await etcd.txn({ success: [get(plan)] })).responses[0]?.response_range.kvs.length === 1;
     await until(() => isBegun().catch(() => false), { timeoutMs: begunMaxMs, everyMs: 50 }).catch(() => undefined);
+  }
+
+  /** Waits until a streamer waits for the end of a row that is cut. @returns false if none does in this time */
+  private async isAtCutRow({ sourceId, offsets }: Version, timeoutMs: number): Promise<boolean> {
+    const { etcd, topic, record } = this.options;
+    const { ranges } = new CheckpointKeys(topic, sourceId);
+    const isThere = async (): Promise<boolean> => {
+      const { kvs } = await etcd.range(prefixRange(ranges));
+      return kvs.some(({ value }) => readRange(value).at.offset === offsets.at(-1));
+    };
+    const isReached = await until(() => isThere().catch(() => false), { timeoutMs, everyMs: 50 }).catch(() => false);
+    if (isReached) record("a streamer waits for the end of a row");
+    return isReached;
   }
 
   private async untilRead({ name, sourceId }: Version): Promise<void> {

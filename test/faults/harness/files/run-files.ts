@@ -97,6 +97,7 @@ export async function runFiles(options: SeedOptions): Promise<FilesResult> {
       drain: async () => {
         record("all faults are healed but those that last for the whole run");
         await readAll;
+        await course.finish();
         reportViolations(...(await untilPlayedOn(looped, { run, frozen, record })));
         reportViolations(...(await checkHealth(workers)));
         await Promise.all(loopers.map((looper) => looper.stop()));
@@ -109,7 +110,12 @@ export async function runFiles(options: SeedOptions): Promise<FilesResult> {
     record(`stopped: ${ends.join(", ")}`);
     reportViolations(...checkEnds(ends), ...workers.flatMap(({ endedByItself }) => endedByItself));
     const versions = [...changing.versions, ...course.arrived, ...changing.rotated.map(({ version }) => version)];
-    const finished = [changing.current, ...course.arrived, ...changing.rotated.map(({ version }) => version)];
+    const finished = [
+      changing.current,
+      ...course.completed,
+      ...course.arrived,
+      ...changing.rotated.map(({ version }) => version),
+    ];
     const judged = await judgeFiles({ versions, finished, looped }, run);
     reportViolations(...judged.violations);
     ({ figures } = judged);
