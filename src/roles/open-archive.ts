@@ -11,7 +11,7 @@ import { openArchiveFiles, s3Form } from "../pipeline/upkeep/archive/open-files.
 import { ArchiveUpkeep } from "../pipeline/upkeep/archive-upkeep.ts";
 import { recordColumns } from "../routes/http/formats/columns.ts";
 import { parquetColumns } from "../routes/http/formats/parquet-columns.ts";
-import { exportedRecordSchema, toExportedRecord } from "../routes/schemas/exported-record.ts";
+import { exportedRecordSchema, fromExportedRecord, toExportedRecord } from "../routes/schemas/exported-record.ts";
 import type { SharedParts } from "./shared-parts.ts";
 
 /** The service that writes the archive; none without ARCHIVE_TO. */
@@ -52,6 +52,7 @@ const columns = parquetColumns(recordColumns(exportedRecordSchema, undefined, al
 /** The format of the archive's files: that of exports, with all columns. */
 export const archiveFormat: ArchiveFormat = {
   rowOf: toExportedRecord,
+  recordOf: fromExportedRecord,
   begin: async () => {
     const { ParquetFile } = await import("../routes/http/formats/parquet-file.ts");
     return new ParquetFile(columns);

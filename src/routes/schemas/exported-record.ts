@@ -1,5 +1,6 @@
 import { type TObject, Type } from "@sinclair/typebox";
-import type { Gpu } from "../../domain/gpu.ts";
+import { type Gpu, type Occupants, occupantsOf } from "../../domain/gpu.ts";
+import { metricNames } from "../../domain/metrics.ts";
 import type { StoredRecord } from "../../domain/query.ts";
 import { telemetryRecordSchema, toApiRecord } from "./telemetry-record.ts";
 
@@ -29,4 +30,32 @@ export function toExportedRecord(record: StoredRecord): Readonly<Record<string, 
   if (driverVersion !== "") row["driver_version"] = driverVersion;
   if (Object.keys(properties).length > 0) row["properties"] = textOf(properties);
   return row;
+}
+
+/** The record of a row, as `toExportedRecord` makes it and a Parquet file has it: objects and lists are texts. */
+export function fromExportedRecord(row: Readonly<Record<string, unknown>>): StoredRecord {
+  const text = (name: string): string => (typeof row[name] === "string" ? row[name] : "");
+  const json = (name: string): unknown => (typeof row[name] === "string" ? JSON.parse(row[name]) : undefined);
+  const gpu = {
+    uuid: text("uuid"),
+    clusterId: text("cluster_id"),
+    hostname: text("hostname"),
+    gpuId: Number(text("gpu_id")),
+    device: text("device"),
+    modelName: text("model_name"),
+    driverVersion: text("driver_version"),
+    properties: (json("properties") ?? {}) as Gpu["properties"],
+  };
+  const present = metricNames.flatMap((name): [string, number][] => {
+    const value = row[name];
+    return typeof value === "number" || typeof value === "bigint" ? [[name, Number(value)]] : [];
+  });
+  const only = { container: text("container"), pod: text("pod"), namespace: text("namespace") };
+  return {
+    gpu,
+    timeMs: Date.parse(text("timestamp")),
+    metrics: Object.fromEntries(present),
+    custom: (json("custom") ?? {}) as StoredRecord["custom"],
+    occupants: (json("occupants") as Occupants | undefined) ?? occupantsOf([only]),
+  };
 }

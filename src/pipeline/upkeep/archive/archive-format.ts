@@ -18,6 +18,8 @@ export interface RowFile {
 /** What the files of the archive have. */
 export interface ArchiveFormat {
   rowOf(record: StoredRecord): ArchiveRow;
+  /** The record of a row that `rowOf` made, as it is read from a file. */
+  recordOf(row: ArchiveRow): StoredRecord;
   /** Begins a file. */
   begin(): Promise<RowFile>;
 }

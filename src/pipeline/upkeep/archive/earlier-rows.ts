@@ -70,14 +70,3 @@ function earlierRow(row: ParquetRow): EarlierRow {
   }
   return { uuid: String(row["uuid"]), timeMs: Date.parse(String(written["timestamp"])), row: written };
 }
-
-/** What a record was and is: values that the store no longer has stay. */
-export function mergedRow(earlier: ArchiveRow | undefined, row: ArchiveRow): ArchiveRow {
-  if (earlier === undefined) return row;
-  const custom = { ...objectIn(earlier["custom"]), ...objectIn(row["custom"]) };
-  return { ...earlier, ...row, ...(Object.keys(custom).length > 0 ? { custom } : {}) };
-}
-
-function objectIn(value: unknown): object {
-  return typeof value === "string" ? (JSON.parse(value) as object) : (value ?? {});
-}

@@ -5,9 +5,10 @@ import type { TelemetryQueries } from "../../store/telemetry-queries.ts";
 import type { ArchiveFiles } from "./archive-files.ts";
 import { archivePath, type ArchiveFormat } from "./archive-format.ts";
 import { ClusterFile } from "./cluster-file.ts";
-import { EarlierRows, mergedRow, type RecordKey } from "./earlier-rows.ts";
+import { EarlierRows, type RecordKey } from "./earlier-rows.ts";
 import { openParquetRows } from "./parquet-file-rows.ts";
 import { hourRecords } from "./hour-records.ts";
+import { withEarlier } from "./with-earlier.ts";
 
 export interface HourWriterOptions {
   readonly queries: Pick<TelemetryQueries, "fleet" | "history">;
@@ -71,20 +72,24 @@ class HourFiles {
   }
 
   async add(record: StoredRecord): Promise<void> {
-    const { clusterId, uuid } = record.gpu;
-    const key = { uuid, timeMs: record.timeMs };
-    let earlierRow;
+    const { format } = this.options;
+    const key = { uuid: record.gpu.uuid, timeMs: record.timeMs };
+    let merged = record;
     for (const [cluster, rows] of this.earlier) {
       await this.addEarlier(cluster, rows, key);
-      // a record has one cluster: what another one had of it is left out
+      // a record is in the file of one cluster, which may be another one than before
       const found = await rows.takeAt(key);
-      if (cluster === clusterId) earlierRow = found;
+      if (found !== undefined) merged = withEarlier(merged, format.recordOf(found));
     }
-    await this.addRow(clusterId, mergedRow(earlierRow, this.options.format.rowOf(record)));
+    await this.addRow(merged.gpu.clusterId, format.rowOf(merged));
   }
 
   async end(): Promise<void> {
-    for (const [cluster, rows] of this.earlier) await this.addEarlier(cluster, rows, undefined);
+    for (const [cluster, rows] of this.earlier) {
+      await this.addEarlier(cluster, rows, undefined);
+      // a file whose records are all of other clusters now is written without any: they would be twice in the archive
+      await this.fileOf(cluster);
+    }
     for (const file of this.clusters.values()) await file.end();
   }
 
@@ -107,16 +112,19 @@ class HourFiles {
   }
 
   private async addRow(clusterId: string, row: Readonly<Record<string, unknown>>): Promise<void> {
-    let file = this.clusters.get(clusterId);
-    if (file === undefined) {
-      const path = archivePath(this.hour, clusterId);
-      const { files, format } = this.options;
-      file = new ClusterFile({ clusterId, path }, await format.begin(), await files.create(path));
-      this.clusters.set(clusterId, file);
-    }
-    await file.add(row);
+    await (await this.fileOf(clusterId)).add(row);
     const all = [...this.clusters.values()];
     if (this.clusters.size < 2 || all.reduce((sum, { pending }) => sum + pending, 0) < pendingMax) return;
     await all.reduce((fullest, each) => (each.pending > fullest.pending ? each : fullest)).writeGroup();
+  }
+
+  private async fileOf(clusterId: string): Promise<ClusterFile> {
+    let file = this.clusters.get(clusterId);
+    if (file !== undefined) return file;
+    const path = archivePath(this.hour, clusterId);
+    const { files, format } = this.options;
+    file = new ClusterFile({ clusterId, path }, await format.begin(), await files.create(path));
+    this.clusters.set(clusterId, file);
+    return file;
   }
 }
