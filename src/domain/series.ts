@@ -35,6 +35,13 @@ export function seriesLabelOf(label: string): string | undefined {
   return seriesLabels.includes(name) ? name : undefined;
 }
 
+/** True for a series label that names a part of the device or an event on it. `vgpu` does not: a virtual GPU is given to a workload, and a
+ *  record does not say to which. */
+export function isDeviceLabel(label: string): boolean {
+  const name = seriesLabelOf(label);
+  return name !== undefined && name !== "vgpu";
+}
+
 /** The name of a series, in Prometheus' form: `xid_errors{window_size_in_ms="300000",xid="31"}`. The labels are sorted by
  *  name. Without labels, it is the metric's name. If the metric's name has characters that end a name in this form, it is written
  *  as Prometheus writes such names: `{"odd}name",xid="31"}`.

@@ -1,7 +1,7 @@
 import { type Gpu, isSameAttributes, isSameOccupants, noOccupants, type Occupants } from "./gpu.ts";
 import { type GpuBounds, isHeldWithin, isPlaceWithin } from "./gpu-bounds.ts";
 import type { AttributesSpan, GpuChanges, StoredRecord, WorkloadSpan } from "./query.ts";
-import { parseSeries } from "./series.ts";
+import { isDeviceLabel, parseSeries } from "./series.ts";
 import type { TimeRange } from "./time-range.ts";
 
 /** A record, or records in columns, as far as bounds decide what may be seen of it. */
@@ -39,27 +39,30 @@ export function occupantsWithin({ namespaces }: GpuBounds, occupants: Occupants)
 }
 
 /** Labels of a series that name its workload. */
-const workloadLabel =
-  /^(?:exported_)?(?:(namespace|pod_namespace)|(pod|pod_name)|(container|container_name)|pod_uid|hpc_job)$/i;
+const workloadLabel = /^(?:exported_)?(?:(namespace|pod_namespace)|(pod|pod_name)|(container|container_name))$/i;
 
+/** The series of the device itself and of own workloads. A label of any other name may name someone: the user, the program or the virtual
+ *  machine of a workload. */
 function seriesWithin({ namespaces }: GpuBounds, custom: Bounded["custom"], own: Occupants): Bounded["custom"] {
   if (namespaces === undefined) return custom;
-  const isOwn = (name: string): boolean => {
-    const labels = Object.entries(parseSeries(name)?.labels ?? {}).flatMap(([label, text]) => {
+  const entries = Object.entries(custom);
+  const kept = entries.filter(([name]) => {
+    const series = parseSeries(name);
+    // what looks like labels, and cannot be read, may name someone as well
+    if (series === undefined) return !name.endsWith("}");
+    const labels = Object.entries(series.labels);
+    const named = labels.flatMap(([label, text]) => {
       const match = workloadLabel.exec(label);
       return match === null ? [] : [{ match, text }];
     });
-    const named = labels.filter(({ match }) => match[1] !== undefined);
-    if (named.length > 0) return named.every(({ text }) => namespaces.includes(text));
-    return labels.every(({ match, text }) =>
-      own.some(
-        ({ pod, container }) =>
-          (match[2] !== undefined && pod === text) || (match[3] !== undefined && container === text),
-      ),
+    const inNamespaces = named.filter(({ match }) => match[1] !== undefined);
+    if (inNamespaces.length > 0) return inNamespaces.every(({ text }) => namespaces.includes(text));
+    // containers of many workloads have one name
+    if (named.every(({ match }) => match[2] === undefined)) return labels.every(([label]) => isDeviceLabel(label));
+    return own.some(({ pod, container }) =>
+      named.every(({ match, text }) => text === (match[2] === undefined ? container : pod)),
     );
-  };
-  const entries = Object.entries(custom);
-  const kept = entries.filter(([name]) => isOwn(name));
+  });
   return kept.length === entries.length ? custom : Object.fromEntries(kept);
 }
 

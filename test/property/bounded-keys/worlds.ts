@@ -43,6 +43,9 @@ export const own = {
   uuids: ["GPU-own-0", "GPU-own-1", "GPU-own-2:mig:3:1g.10gb"],
 } as const;
 
+/** Labels by which series name others without their namespace. */
+const namingLabels = ["vgpu", "user", "hpc_job", "process", "pod_uid", "vm_name"];
+
 const steps = [1000, 20_000, 65_000, 1_500_000];
 
 /** Draws values; fast-check shrinks what was drawn. */
@@ -144,7 +147,7 @@ function addOwnRecord({ draw, selector, at }: Adding, place: Place, atMs: number
       ...(isHeld && draw.isOneIn(2)
         ? { [`own_metric{namespace="${namespace}",pod="${workload.pod}"}`]: draw.upTo(9) }
         : {}),
-      ...(draw.isOneIn(3) ? { own_plain_metric: draw.upTo(9) } : {}),
+      ...(draw.isOneIn(3) ? { own_plain_metric: draw.upTo(9), 'own_metric{nvlink="1"}': draw.upTo(9) } : {}),
     },
   };
   at(atMs).both.push(part);
@@ -153,7 +156,10 @@ function addOwnRecord({ draw, selector, at }: Adding, place: Place, atMs: number
     // another team's workload shares the GPU
     if (!draw.isOneIn(3)) continue;
     const foreign = foreignWorkload(draw, side);
-    const name = `foreign_metric{namespace="${foreign.namespace}",pod="${foreign.pod}"}`;
+    const name = draw.pick([
+      `foreign_metric{namespace="${foreign.namespace}",pod="${foreign.pod}"}`,
+      ...namingLabels.map((label) => `foreign_metric{${label}="${sides[side]}-${label}"}`),
+    ]);
     at(atMs).only[side].push({
       ...part,
       workload: foreign,
