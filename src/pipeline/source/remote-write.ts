@@ -2,7 +2,8 @@
  *  Source: https://prometheus.io/docs/specs/prw/remote_write_spec/, https://prometheus.io/docs/specs/prw/remote_write_spec_2_0/ */
 export type WriteProtocol = "1.0" | "2.0";
 
-/** What happens to a sample: it is stored, rejected and put into quarantine, or dropped by one of the rules. */
+/** What happens to a sample: it is stored, rejected, or dropped by one of the rules. A rejected one is in quarantine, except a data point of
+ *  OTLP that cannot become a sample. */
 export const sampleOutcomes = ["stored", "rejected", "no_gpu", "no_value", "stale", "other_spelling"] as const;
 export type SampleOutcome = (typeof sampleOutcomes)[number];
 

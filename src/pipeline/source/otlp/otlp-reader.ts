@@ -39,6 +39,7 @@ function* partsOf(
       if (typeof series === "string") {
         refused.count += 1;
         refused.message ||= series;
+        counts.add("rejected");
       } else yield { series };
     }
   }
