@@ -193,13 +193,49 @@ test("faults says why, since when, who held the device and what to do; notices a
   expect(text).toContain("what to do: Check the fans. See docs/faults.md#gputemperaturehigh");
   expect(text).toContain("held at the beginning by: ml/job-1/train");
   const one = await textOf("faults", { limit: 1 });
-  expect(one).toStartWith("1 fault, the newest; there are more");
+  expect(one).toStartWith("1 fault, the worst; there are more");
   const next = await textOf("faults", { limit: 1, cursor: cursorIn(one) });
   expect(next).toStartWith("1 fault, those after the ones before");
   expect(next).toContain("gpu.temperature.high");
   expect(await textOf("faults", { state: "resolved" })).toContain("(memory.full)");
-  expect(await textOf("faults", { severity: "info" })).toStartWith("No fault matches.");
+  expect(await textOf("faults", { severity: "info" })).toStartWith("No fault that fires matches.");
   expect(await textOf("fleet_overview")).toContain("1 critical, 1 warning, 0 info");
+});
+
+test("faults has the worst first, and what is pending only if it is asked for, with what that means", async () => {
+  const leader = await FaultLeader.of(new SqlFaultStore(stored.client));
+  const place = { clusterId: "gamma", hostname: "host-g" };
+  const told = (index: number, severity: "critical" | "warning" | "info", state: "firing" | "pending") =>
+    faultChange(
+      { ...place, uuid: `GPU-g-${index}`, name: `rule.${index}`, severity },
+      state,
+      firstSecondMs + index * minute,
+    );
+  await leader.tell(told(1, "critical", "firing"), told(2, "warning", "firing"), told(3, "info", "firing"));
+  await leader.tell(told(4, "warning", "firing"), told(5, "critical", "pending"), told(6, "info", "pending"));
+  await leader.stop();
+  const namesIn = (text: string): string[] =>
+    [...text.matchAll(/^- .*\((rule\.\d)\)$/gm)].map(([, name]) => name ?? "");
+  const ofGamma = { cluster_id: "gamma" };
+  const firing = ["rule.1", "rule.4", "rule.2", "rule.3"];
+  const text = await textOf("faults", ofGamma);
+  expect(namesIn(text)).toEqual(firing);
+  expect(text).not.toContain("pending");
+  for (const limit of [1, 2, 3, 4]) {
+    const parts = await partsOf("faults", { ...ofGamma, limit });
+    expect([limit, ...parts.map((part) => namesIn(part).length)]).toEqual([
+      limit,
+      ...Array.from({ length: Math.ceil(4 / limit) }, (_, page) => Math.min(limit, 4 - page * limit)),
+    ]);
+    expect(parts.flatMap(namesIn)).toEqual(firing);
+  }
+  const pending = await textOf("faults", { ...ofGamma, state: "pending" });
+  expect(namesIn(pending)).toEqual(["rule.5", "rule.6"]);
+  expect(pending).toContain("pending (no fault yet: the condition has not lasted for as long as the rule wants)");
+  expect(namesIn(await textOf("faults", { ...ofGamma, severity: "info,warning" }))).toEqual(firing.slice(1));
+  expect(await textOf("fleet_overview")).toContain("Faults that fire: 2 critical, 3 warning, 1 info");
+  expect(await refusalOf("faults", { severity: "bad" })).toContain("there are critical, warning, info");
+  expect(await refusalOf("faults", { cursor: "worst" })).toContain("The cursor is none");
 });
 
 test("gpu_usage has the hours of whole GPUs by group, and says what is not measured", async () => {

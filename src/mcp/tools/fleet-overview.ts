@@ -16,7 +16,7 @@ export const fleetOverview = defineTool({
   title: "Fleet overview",
   description:
     "The clusters with their hosts and GPUs: how many report (active) and how many do not (silent), the age of the newest record, " +
-    "utilization, temperature, power and memory of now, and how many faults there are. Begin here.",
+    "utilization, temperature, power and memory of now, and how many faults fire. Begin here.",
   input: { cluster_id: optionalText("Only this cluster"), cursor: cursorArgument },
   async answer({ cluster_id: only, cursor }, api) {
     const { data } = await api.get("/api/v1/clusters");
@@ -66,13 +66,10 @@ function valueLines(stats: Stats): string[] {
 }
 
 async function faultLines(api: GatewayApi, cluster: string | undefined): Promise<string[]> {
-  const answer = await api.get("/api/v1/faults", { cluster_id: cluster, limit: 1000 });
+  const answer = await api.get("/api/v1/faults", { cluster_id: cluster, state: "firing", limit: 1000 });
   const bySeverity = (["critical", "warning", "info"] as const).map(
     (severity) => `${answer.data.filter((fault) => fault.severity === severity).length} ${severity}`,
   );
   const many = answer.next_cursor === undefined ? "" : "of the newest 1000: ";
-  return [
-    `Faults that have not ended: ${many}${bySeverity.join(", ")} (the tool faults says what to do)`,
-    ...noticeLine(answer),
-  ];
+  return [`Faults that fire: ${many}${bySeverity.join(", ")} (the tool faults says what to do)`, ...noticeLine(answer)];
 }
