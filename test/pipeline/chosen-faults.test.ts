@@ -42,6 +42,21 @@ test("a fault begins and ends at its times", () => {
   expect(seen).toEqual([5, 6, 7, 8, 9]);
 });
 
+test.each(["0s-10s", "1s-11s", "10s-20s"])(
+  "a fault of %s begins after the first reading, so that it is new, and lasts as long",
+  (time) => {
+    const fleet = fleetOf(1, [`nvidia.xid.reset@${time}`, `device.gone@${time}`]);
+    const seen = Array.from({ length: 4 }, () => {
+      fleet.advance();
+      const silent = fleet.gpus.filter((gpu) => gpu.isSilent).length;
+      return [fleet.gpus.filter((gpu) => gpu.readings().DCGM_FI_DEV_XID_ERRORS === 119).length, silent];
+    });
+    expect(seen[0]).toEqual([0, 0]);
+    expect(seen[1]).toEqual([1, 1]);
+    expect(seen[2]?.[1]).toBe(0);
+  },
+);
+
 test("what is not usable is said, with what would be right", () => {
   expect(() => readChosenFaults(["device.gon"])).toThrow(
     'SIM_FAULTS: there is no fault "device.gon"; expected random, none, or the name of a rule that has a fault, such as device.gone',

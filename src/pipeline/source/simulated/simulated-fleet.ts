@@ -58,7 +58,8 @@ export class SimulatedFleet {
     this.tickSeconds = intervalMs / 1000;
     for (let tick = 0; tick < warmUpTicks; tick += 1) this.pass(warmUpTickSeconds);
     for (const gpu of this.gpus) gpu.beginEnergy();
-    if (faults !== undefined) this.faults = new FleetFaults(this.hosts, this.scheduler, { faults, seed });
+    if (faults === undefined) return;
+    this.faults = new FleetFaults(this.hosts, this.scheduler, { faults, seed, intervalSeconds: this.tickSeconds });
   }
 
   /** The chosen faults and what each strikes. */

@@ -27,7 +27,8 @@ export interface StruckFault extends ChosenFault {
 const stream = 900_000;
 
 /** The faults that were chosen for a fleet. Each strikes a host of its own; which host and GPU depends on the seed and the faults
- *  alone. */
+ *  alone. A fault that is to begin before the first reading begins, and ends, so much later that it begins with the second one: what the
+ *  first record of a device says happened before, and a device that has never reported is not missed. */
 export class FleetFaults {
   readonly struck: readonly StruckFault[];
   private seconds = 0;
@@ -39,7 +40,11 @@ export class FleetFaults {
   constructor(
     private readonly hosts: readonly SimulatedHost[],
     private readonly scheduler: Scheduler,
-    { faults, seed }: { readonly faults: readonly ChosenFault[]; readonly seed: number },
+    {
+      faults,
+      seed,
+      intervalSeconds,
+    }: { readonly faults: readonly ChosenFault[]; readonly seed: number; readonly intervalSeconds: number },
   ) {
     if (faults.length > hosts.length)
       throw new UnusableSource(`${faults.length} faults need as many hosts; the fleet has ${hosts.length}`);
@@ -47,7 +52,7 @@ export class FleetFaults {
     const order = hosts.map((host) => ({ host, place: random.next() })).sort((a, b) => a.place - b.place);
     this.struck = faults.map((fault, index) => {
       const { host } = order[index] as (typeof order)[number];
-      return { ...fault, host, gpus: this.gpusOf(fault.fault, host, random) };
+      return { ...afterFirstReading(fault, intervalSeconds), host, gpus: this.gpusOf(fault.fault, host, random) };
     });
   }
 
@@ -112,6 +117,12 @@ export class FleetFaults {
         return host.gpus.slice(first, first + 1);
     }
   }
+}
+
+function afterFirstReading(fault: ChosenFault, intervalSeconds: number): ChosenFault {
+  const { fromSeconds, toSeconds } = fault;
+  const lateSeconds = fromSeconds > intervalSeconds ? 0 : 2 * intervalSeconds - fromSeconds;
+  return { ...fault, fromSeconds: fromSeconds + lateSeconds, toSeconds: toSeconds + lateSeconds };
 }
 
 /** Full load without pauses. */
