@@ -8,6 +8,7 @@ import { isServe, parseServeArguments, serveUsage } from "./simulate/serve-argum
 import { serveFleet } from "./simulate/serve-fleet.ts";
 import { answersHelp } from "../src/terminal/answers-help.ts";
 import { printError } from "../src/terminal/print.ts";
+import { written } from "../src/terminal/writable-file.ts";
 
 /** Writes the CSV part by part, as fast as `out` accepts it, so that memory does not grow with the file's size. */
 async function writeFleet(args: SimulateArguments, out: Writable): Promise<{ rows: number; bytes: number }> {
@@ -31,9 +32,13 @@ async function simulate(): Promise<void> {
   if (isServe(given)) return serve(given);
   const args = parseArguments(given);
   const startedAtMs = performance.now();
-  const { rows, bytes } = await writeFleet(args, args.out === "-" ? process.stdout : createWriteStream(args.out));
+  const { out } = args;
+  const { rows, bytes } =
+    out === "-"
+      ? await writeFleet(args, process.stdout)
+      : await written("--out", out, () => writeFleet(args, createWriteStream(out)));
   const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(1);
-  const target = args.out === "-" ? "standard output" : args.out;
+  const target = out === "-" ? "standard output" : out;
   printError(`${rows} rows, ${bytes} bytes to ${target} in ${seconds} s`);
 }
 

@@ -1,10 +1,11 @@
-import { rename, rm, stat } from "node:fs/promises";
+import { open, rename, rm, stat } from "node:fs/promises";
 import { type Command, Option } from "commander";
 import { answerOf, createGatewayClient, GatewayUnreachable } from "gpu-telemetry-client";
 import { asyncBufferFromFile, parquetMetadataAsync } from "hyparquet";
 import { defined } from "../../src/kit/defined.ts";
 import { messageOf } from "../../src/kit/message-of.ts";
 import { print } from "../../src/terminal/print.ts";
+import { checkWritable, UnwritableFile, written } from "../../src/terminal/writable-file.ts";
 import { checkGpus, type Filters, queryOf } from "./fleet.ts";
 import { rangeOf, type TimeOptions } from "./history.ts";
 import type { Output } from "./output.ts";
@@ -39,15 +40,16 @@ export function addExport(program: Command, output: () => Output, time: string):
     .action((options: ExportOptions) => exportRecords(output(), options));
 }
 
-/** Writes the records to a file as they arrive. @throws GatewayError, GatewayUnreachable */
+/** Writes the records to a file as they arrive. @throws GatewayError, GatewayUnreachable, UnwritableFile */
 async function exportRecords(output: Output, options: ExportOptions): Promise<void> {
   await checkGpus(output, options);
   const { parquet: file, metrics, resolution } = options;
   const part = `${file}.part`;
+  await checkWritable("--parquet", file);
   try {
     await download(output, { ...queryOf(options), ...rangeOf(options), ...defined({ metrics, resolution }) }, part);
     const { num_rows: count } = await parquetMetadataAsync(await asyncBufferFromFile(part));
-    await rename(part, file);
+    await written("--parquet", file, () => rename(part, file));
     const { size } = await stat(file);
     const shown = { count: Number(count), mebibytes: (size / 1024 / 1024).toFixed(1) };
     if (output.asJson) return print(JSON.stringify({ file, count: shown.count, bytes: size }));
@@ -64,15 +66,15 @@ async function download({ url, headers, tls }: Output, query: object, file: stri
   const accept = "application/vnd.apache.parquet";
   const asked = { params: { query }, headers: { accept }, parseAs: "stream" } as const;
   const body = (await answerOf(gateway.GET("/api/v1/telemetry", asked))) as ReadableStream<Uint8Array> | null;
-  const writer = Bun.file(file).writer();
+  const opened = await written("--parquet", file, () => open(file, "w"));
   try {
     for await (const bytes of (body ?? []) as AsyncIterable<Uint8Array>) {
-      await writer.write(bytes);
-      await writer.flush();
+      await written("--parquet", file, () => opened.writeFile(bytes));
     }
   } catch (cause) {
+    if (cause instanceof UnwritableFile) throw cause;
     throw new GatewayUnreachable(`The answer broke off: ${messageOf(cause)}`, { cause });
   } finally {
-    await writer.end();
+    await opened.close();
   }
 }
