@@ -5,11 +5,11 @@ import { spellings } from "../../../domain/dialects/spelling-of.ts";
 import { decidedRatio, ratioUnitOf } from "../../../domain/dialects/ratio-scale.ts";
 import { labelFields, labelSpellings, metrics } from "../../../domain/metrics.ts";
 import { seriesLabels } from "../../../domain/series.ts";
-import { quoted } from "../../../domain/cut-text.ts";
 import { columnsOfLabels } from "../labels/labels.ts";
-import { looksLikeHeader, normalName } from "./column-names.ts";
+import { customNames, derivedNames, normalName, requiredNames } from "./column-names.ts";
 import type { DecimalSign } from "./csv-form.ts";
-import { aMetric, meantNames } from "./meant-names.ts";
+import { aMetric } from "./meant-names.ts";
+import { MissingColumns, problemOf } from "./missing-columns.ts";
 import { isAbout, namedSeries, type NamedSeries } from "../labels/series-labels.ts";
 import { isRowNumber, sameMeaning, spellingWithUnit, withOurNames } from "./header-names.ts";
 import { smiTableOf, type SmiTable } from "./smi-table.ts";
@@ -64,6 +64,12 @@ export interface WideLayout extends AnyLayout {
   /** All other columns with a usable name. Their numbers are values of metrics outside the catalogue, or of the labelled series
    *  that the column is named after. */
   readonly customColumns: readonly CustomColumn[];
+  /** The column that lists other metrics by name, as JSON. */
+  readonly custom: number;
+  /** The column that lists the workloads that share the device, as JSON. */
+  readonly occupants: number;
+  /** The column that only averages have. */
+  readonly rollup: number;
 }
 
 /** A column of a wide file that is not a column of the catalogue. */
@@ -89,9 +95,7 @@ const identityNames: Readonly<Record<keyof IdentityColumns, readonly string[]>> 
   namespace: ["namespace", "pod_namespace"],
   labels: ["labels_raw", "labels"],
 };
-const requiredNames = ["timestamp", "gpu_id", "uuid", "hostname"];
 const longNames = ["metric_name", "value"];
-const exampleHeader = "timestamp,gpu_id,uuid,hostname,gpu_utilization";
 
 const spellingByNormalName: ReadonlyMap<string, Spelling> = new Map(
   // of spellings with the same normal name, which have the same meaning, the first one
@@ -129,36 +133,12 @@ export function detectLayout(columnNames: readonly string[], path: string, needs
   const missing = required.filter((name) => columns.take([name]) === noColumn);
   const long = longNames.filter((name) => columns.take([name]) !== noColumn);
   const metricColumns = columns.takeAll(spellingOfColumn, "spelling");
+  const hasMetrics = metricColumns.length > 0 || columns.take(customNames) !== noColumn;
   if (long.length === longNames.length && missing.length === 0) return longLayout(header, path);
-  if (long.length === 0 && missing.length === 0 && metricColumns.length > 0) return wideLayout(header, path);
+  if (long.length === 0 && missing.length === 0 && hasMetrics) return wideLayout(header, path);
   if (long.length > 0) missing.push(...longNames.filter((name) => !long.includes(name)));
-  else if (metricColumns.length === 0) missing.push(aMetric);
+  else if (!hasMetrics) missing.push(aMetric);
   throw new MissingColumns(`${path} ${problemOf(header, missing, isSmi)}.`, missing);
-}
-
-/** A header lacks columns. */
-export class MissingColumns extends UnusableSource {
-  constructor(
-    message: string,
-    readonly missing: readonly string[],
-  ) {
-    super(message);
-  }
-}
-
-/** What is wrong with a header, and what to do. */
-function problemOf(header: readonly string[], missing: readonly string[], isSmi: boolean): string {
-  const [first = ""] = header;
-  if (header.length === 1 && looksLikeHeader(first.split(/[\s:]+/))) {
-    return `separates its columns with other characters than commas, semicolons, tabs or |: ${quoted(first)}; separate them with commas`;
-  }
-  const found = header.map((name) => quoted(name)).join(", ");
-  if (requiredNames.every((name) => missing.includes(name)) && header.some((name) => /^[+-]?\d/.test(name))) {
-    return `does not begin with a header line, but with ${found}; write a line such as ${exampleHeader} before its first row`;
-  }
-  const hostAdvice = missing.includes("hostname") ? ", or set SOURCE_HOSTNAME if all GPUs are on one host" : "";
-  const advice = isSmi ? " (of nvidia-smi: timestamp, index and uuid)" : "";
-  return `has no usable header: missing ${missing.join(", ")}${advice}; found ${found}${meantNames(header, missing, normalName)}; rename these columns, or add those that are missing${hostAdvice}`;
 }
 
 function longLayout(header: readonly string[], path: string): LongLayout {
@@ -174,6 +154,14 @@ function longLayout(header: readonly string[], path: string): LongLayout {
 function wideLayout(header: readonly string[], path: string): WideLayout {
   const columns = new HeaderColumns(header, path);
   const identity = identityColumns(columns);
+  const [custom, occupants, rollup] = [
+    columns.take(customNames),
+    columns.take(["occupants"]),
+    columns.take(["rollup"]),
+  ];
+  // a table of the API; in another one, such columns are like any other
+  if (columns.take(["telemetry_id"]) !== noColumn || columns.take(["parent_uuid"]) !== noColumn)
+    for (const name of derivedNames) columns.take([name]);
   const metricColumns = byRank(withUnits(columns.takeAll(spellingOfColumn, "spelling"), header));
   // a column such as xid is a label only if another column is a metric that it is about
   const names = [...metricColumns.map(({ spelling }) => metrics[spelling.metricIndex]?.name ?? ""), ...header];
@@ -190,7 +178,19 @@ function wideLayout(header: readonly string[], path: string): WideLayout {
   const customColumns = rest.filter(isUsable).map((column) => ({ ...column, series: namedSeries(column.name) }));
   const ignoredColumns = rest.filter((column) => !isUsable(column)).map(({ name }) => name);
   const other = { smi: columns.smi, defaultHostname: undefined, decimalSign: "point" as const };
-  return { form: "wide", header, ...identity, metricColumns, labelColumns, customColumns, ignoredColumns, ...other };
+  return {
+    form: "wide",
+    header,
+    ...identity,
+    metricColumns,
+    labelColumns,
+    customColumns,
+    ignoredColumns,
+    custom,
+    occupants,
+    rollup,
+    ...other,
+  };
 }
 
 /** Decides the unit of a column whose name does not tell it, if the other columns do. */

@@ -10,6 +10,15 @@ import { attributeText } from "../labels/labels.ts";
 import { type CustomColumn, type Layout, type LongLayout, type WideLayout } from "./layout.ts";
 import { valueColumnsOf } from "./decimal-sign.ts";
 import { isSameHeader } from "./header-rows.ts";
+import {
+  type CellError,
+  isRollupCell,
+  type ListedMetric,
+  metricsInCell,
+  readListed,
+  rollupError,
+  workloadsInCell,
+} from "./json-cells.ts";
 import { type FieldError, invalidText, missingField } from "../../../domain/field-rules.ts";
 import { otherHeader, type Rejections, type RowPlace, wrongColumnCount } from "./rejections.ts";
 import { cell, type RowIdentity, RowIdentityReader } from "./row-identity.ts";
@@ -53,6 +62,14 @@ export interface RecognizedRow {
   readonly spelling: Spelling | undefined;
 }
 
+/** What a record of JSON lists, which a table has in cells with JSON. */
+export interface ListedInRecord {
+  /** Workloads that hold the device, besides the one that its cells name. */
+  readonly occupants: readonly Workload[];
+  /** Metrics by name. */
+  readonly custom: readonly ListedMetric[];
+}
+
 /** Applies the rules for rows: adds their values to the batch, and rejects rows and values that cannot be used. */
 export class RowReader {
   private readonly identities: RowIdentityReader;
@@ -68,10 +85,10 @@ export class RowReader {
     this.numberColumns = parts.layout.decimalSign === "point" ? undefined : numberColumnsOf(parts.layout);
   }
 
-  /** @param occupants workloads that hold the device of a wide row, besides the one that its cells name
+  /** @param listed what a wide row lists in addition to its cells
    *  @returns the GPU, workload and metric of a long row, even if its value is missing or rejected; undefined for a wide
    *  row, a row that reports a label or has series labels, a repeated header, or a row that is rejected as a whole */
-  read(written: readonly string[], place: RowPlace, occupants: readonly Workload[] = []): RecognizedRow | undefined {
+  read(written: readonly string[], place: RowPlace, listed?: ListedInRecord): RecognizedRow | undefined {
     const { layout, builder, otherTable } = this.parts;
     if (otherTable !== undefined && place.start >= otherTable.offset) {
       this.reject(place, otherHeader(otherTable.line));
@@ -88,11 +105,14 @@ export class RowReader {
       else this.reject(place, identity);
       return undefined;
     }
+    if (layout.form === "wide" && isRollupCell(fields[layout.rollup] ?? "")) {
+      this.reject(place, rollupError(layout.header[layout.rollup] ?? "", fields[layout.rollup] ?? ""));
+      return undefined;
+    }
     builder.count("rows");
     builder.moveTo(place.line, place.start);
-    if (layout.form === "long") return this.readLong(layout, fields, { place, identity });
-    const hasValue = this.readWide(layout, fields, { place, identity });
-    if (hasValue) this.share(identity, occupants);
+    if (layout.form === "long") return this.readLong(layout, fields, { place, identity, listed });
+    this.readWide(layout, fields, { place, identity, listed });
     return undefined;
   }
 
@@ -147,8 +167,18 @@ export class RowReader {
     return hasLabels(labels) ? undefined : { device, board, workload, metric, spelling };
   }
 
-  /** @returns whether the row has a value */
-  private readWide(layout: WideLayout, fields: readonly string[], row: IdentifiedRow): boolean {
+  private readWide(layout: WideLayout, fields: readonly string[], row: IdentifiedRow): void {
+    const { listed } = row;
+    let values = this.addColumns(layout, fields, row);
+    const custom = listed?.custom ?? this.inCell(row, layout.custom, metricsInCell(fields[layout.custom] ?? ""));
+    for (const metric of custom) values += Number(this.addListed(row, layout.header[layout.custom] ?? "", metric));
+    const { occupants } = layout;
+    const workloads = listed?.occupants ?? this.inCell(row, occupants, workloadsInCell(fields[occupants] ?? ""));
+    if (values > 0) this.share(row.identity, workloads);
+  }
+
+  /** @returns how many values the columns of the row have */
+  private addColumns(layout: WideLayout, fields: readonly string[], row: IdentifiedRow): number {
     const { series } = row.identity;
     let lastMetric = -1;
     let values = 0;
@@ -171,7 +201,27 @@ export class RowReader {
           : this.addCustom(row, { column, name }, { metric, labels, spelling, text });
       values += Number(hasValue);
     }
-    return values > 0;
+    return values;
+  }
+
+  /** What a cell with JSON lists; nothing if it cannot be read, and is rejected. */
+  private inCell<Listed>(row: IdentifiedRow, column: number, read: readonly Listed[] | CellError): readonly Listed[] {
+    if (!("reason" in read)) return read;
+    const { rejections, layout } = this.parts;
+    rejections.add(row.place, { ...read, field: layout.header[column] ?? "" });
+    return [];
+  }
+
+  /** Adds a metric that is listed by its name.
+   *  @returns whether it has a value */
+  private addListed(row: IdentifiedRow, field: string, metric: ListedMetric): boolean {
+    const { builder, rejections } = this.parts;
+    const read = readListed(metric, field, row.identity.series);
+    if (read === "missing") builder.count("missing");
+    else if ("reason" in read) rejections.add(row.place, read);
+    else if ("label" in read) this.describe(row.identity, read.label);
+    else this.add(row, field, read.sample);
+    return typeof read === "object" && "sample" in read;
   }
 
   /** Adds the value of a column that may not be that of a metric: a text is no error, and an empty cell is no missing value.
@@ -245,4 +295,5 @@ interface Cell extends NamedSeries {
 interface IdentifiedRow {
   readonly place: RowPlace;
   readonly identity: RowIdentity;
+  readonly listed: ListedInRecord | undefined;
 }

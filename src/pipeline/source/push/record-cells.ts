@@ -1,42 +1,48 @@
-import { invalidText } from "../../../domain/field-rules.ts";
 import type { Workload } from "../../../domain/gpu.ts";
-import { workloadFields } from "../labels/labels.ts";
+import { customNames, derivedNames } from "../csv/column-names.ts";
+import { type ListedMetric, metricsInCell, workloadsInCell } from "../csv/json-cells.ts";
+import type { ListedInRecord } from "../csv/row-reader.ts";
+import { listedWorkloads } from "../labels/listed-workloads.ts";
 import { recordLabels } from "./record-labels.ts";
 
 /** The columns of a record, and the text of each. */
-export interface RecordCells {
+export interface RecordCells extends ListedInRecord {
   readonly names: readonly string[];
   readonly texts: readonly string[];
-  /** The workloads that it lists, if several share its device. */
-  readonly occupants: readonly Workload[];
   /** The names of members that are neither texts nor numbers. */
   readonly unread: readonly string[];
 }
 
-/** Members whose own members are columns. `custom` has metrics outside the catalogue in the API's records. */
-const nested: ReadonlySet<string> = new Set(["metrics", "custom", "custom_metrics"]);
+/** The member whose own members are columns. */
+const nested = "metrics";
+/** Members whose own members are metrics by their names: those outside the catalogue in the API's records. */
+const listing: ReadonlySet<string> = new Set(customNames);
 /** Members whose own members are labels, which are never values. */
 const labelled: ReadonlySet<string> = new Set(["labels", "properties"]);
 /** The column of labels as a text. */
 const labelsColumn = "labels_raw";
 /** Members of the API's records that follow from the others. */
-const derived: ReadonlySet<string> = new Set(["telemetry_id", "parent_uuid", "mig_instance_id", "mig_profile"]);
+const derived: ReadonlySet<string> = new Set(derivedNames);
 
 /** Makes a row of a record's members. @returns undefined if the value is no object */
 export function cellsOf(value: unknown): RecordCells | undefined {
   if (!isObject(value)) return undefined;
   const cells: Cells = { names: [], texts: [], unread: [] };
   const labels: (readonly [string, unknown])[] = [];
+  const custom: ListedMetric[] = [];
   let occupants: readonly Workload[] = [];
   for (const [name, member] of Object.entries(value)) {
-    if (name === "occupants" && isWorkloads(member)) occupants = member.map(workloadOf);
+    if (name === "occupants") occupants = workloadsIn(member) ?? unreadIn(cells, name);
+    else if (listing.has(name) && member !== null) custom.push(...listedIn(name, member));
+    else if (name === "rollup" && isObject(member)) add(cells, name, JSON.stringify(member));
     else if (labelled.has(name) && isObject(member)) labels.push(...Object.entries(member));
-    else if (nested.has(name) && isObject(member))
+    else if (name === nested && isObject(member))
       for (const [inner, cell] of Object.entries(member)) add(cells, inner, cell);
     else if (!derived.has(name)) add(cells, name, member);
   }
   if (labels.length > 0) addLabels(cells, labels);
-  return { ...cells, occupants };
+  if (custom.length > 0) add(cells, customNames[0] ?? "", "");
+  return { ...cells, occupants, custom };
 }
 
 type Cells = Record<"names" | "texts" | "unread", string[]>;
@@ -50,20 +56,24 @@ function addLabels(cells: Cells, labels: readonly (readonly [string, unknown])[]
   else cells.texts[column] += `,${text}`;
 }
 
-type ListedWorkload = Readonly<Partial<Record<keyof Workload, string>>>;
-
-function isWorkloads(value: unknown): value is readonly ListedWorkload[] {
-  return Array.isArray(value) && value.every(isWorkload);
+/** Notes that a member is not read. @returns what is read of it */
+function unreadIn({ unread }: Cells, name: string): readonly [] {
+  unread.push(name);
+  return [];
 }
 
-function isWorkload(value: unknown): boolean {
-  const isName = (text: unknown): boolean =>
-    text === undefined || (typeof text === "string" && invalidText("occupants", text) === undefined);
-  return isObject(value) && workloadFields.every((field) => isName(value[field]));
+/** The metrics of a member; one whose value is no object, and is rejected, if it is none. */
+function listedIn(name: string, member: unknown): readonly ListedMetric[] {
+  if (isObject(member)) return Object.entries(member);
+  const inText = typeof member === "string" ? metricsInCell(member) : undefined;
+  return inText === undefined || "reason" in inText ? [[name, member]] : inText;
 }
 
-function workloadOf({ container = "", pod = "", namespace = "" }: ListedWorkload): Workload {
-  return { container, pod, namespace };
+/** The workloads of a member; undefined if it is no list of them. */
+function workloadsIn(member: unknown): readonly Workload[] | undefined {
+  if (typeof member !== "string") return member === null ? [] : listedWorkloads(member);
+  const inText = workloadsInCell(member);
+  return "reason" in inText ? undefined : inText;
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

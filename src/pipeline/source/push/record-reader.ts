@@ -5,8 +5,9 @@ import { quoted } from "../../../domain/cut-text.ts";
 import { UnusableSource } from "../../../domain/errors.ts";
 import type { FieldError } from "../../../domain/field-rules.ts";
 import { normalName } from "../csv/column-names.ts";
-import { detectLayout, type Layout, MissingColumns } from "../csv/layout.ts";
+import { detectLayout, type Layout } from "../csv/layout.ts";
 import { meantNames } from "../csv/meant-names.ts";
+import { MissingColumns } from "../csv/missing-columns.ts";
 import { Rejections, type RowPlace } from "../csv/rejections.ts";
 import { RowReader } from "../csv/row-reader.ts";
 import { GpuCache } from "../labels/gpu-cache.ts";
@@ -54,7 +55,7 @@ export class RecordReader {
     for (const name of cells.unread) this.unread.add(name);
     const reader = this.readerFor(cells.names);
     if ("reason" in reader) return this.reject(place, reader);
-    reader.read(cells.texts, place, cells.occupants);
+    reader.read(cells.texts, place, cells);
   }
 
   takeBatch(): RecordBatch {
