@@ -11,6 +11,7 @@ import { tlsPeers } from "./routes/http/access/tls-peers.ts";
 import { closedConnections } from "./routes/http/closed-connections.ts";
 import { errorHandling } from "./routes/http/error-handling.ts";
 import { requestUrl } from "./routes/http/request-url.ts";
+import { slowAnswers } from "./routes/http/slow-answers.ts";
 import { socketSettings } from "./routes/live/live-routes.ts";
 import { type HealthOptions, healthRoutes } from "./routes/operations/health-routes.ts";
 import { httpInstruments } from "./routes/operations/http-instruments.ts";
@@ -59,6 +60,7 @@ export function composeApp(options: AppOptions): Elysia {
   );
   app.use(tlsPeers(options.tls?.peers));
   app.use(closedConnections(options.draining));
+  app.use(slowAnswers());
   app.use(httpInstruments(options.registry));
   app.use(door({ ...options, ...options.door }));
   app.use(accessCheck({ ...options, routes: () => app.routes }));

@@ -101,6 +101,29 @@ test(
   withStarts,
 );
 
+test(
+  "a gateway whose queue no collector reads refuses pushes, remote write and OTLP at once, with what to start",
+  async () => {
+    const url = await urlOf(await startGateway("alone"));
+    const json = { headers: { "content-type": "application/json" }, body: "{}" };
+    // the shortest text that snappy packs: an empty one
+    const written = {
+      headers: { "content-type": "application/x-protobuf", "content-encoding": "snappy" },
+      body: Uint8Array.of(0),
+    };
+    for (const [path, sent] of [
+      ["/api/v1/telemetry", json],
+      ["/api/v1/write", written],
+      ["/v1/metrics", json],
+    ] as const) {
+      const response = await fetch(`${url}${path}`, { method: "POST", ...sent });
+      expect(await response.text()).toContain("start it with ROLE=collector,gateway");
+      expect(response.status).toBe(503);
+    }
+  },
+  withStarts,
+);
+
 test("errors in the configuration end the process with status 1 before it creates its data folder", async () => {
   const pipeline = start("faulty", { PORT: "http", BATCH_SIZE: "0" });
   expect(await pipeline.subprocess.exited).toBe(1);

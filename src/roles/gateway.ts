@@ -16,6 +16,7 @@ import type { OpenStore } from "../pipeline/store/open-store.ts";
 import type { SharedParts } from "./shared-parts.ts";
 import { type CompareStores, compareBeforeStart, comparingWithTopic, StoreCheck } from "./store-check.ts";
 import { openPush } from "./open-push.ts";
+import { pushedQueue } from "./pushed-queue.ts";
 import { openUploadIntake } from "./open-uploads.ts";
 import { openRemoteWrite } from "./open-remote-write.ts";
 import type { Role } from "./role.ts";
@@ -76,10 +77,11 @@ export const gateway: Role = {
 /** What follows from the settings, and needs at most the open store. */
 function partsOf(shared: SharedParts, opened: OpenStore) {
   const { config } = shared;
+  const pushed = { ...shared, queue: pushedQueue(shared) };
   const { settleAfterMinutes, settleHistory, clusterId, graphqlIntrospection: introspection, graphiql } = config;
   return {
-    ...openPush(config, shared),
-    ...openRemoteWrite(config, shared),
+    ...openPush(config, pushed),
+    ...openRemoteWrite(config, pushed),
     ...openUploadIntake(opened, shared),
     archive: opened.archive,
     settleAfterMinutes,

@@ -67,6 +67,12 @@ export class AwaitsSeries extends TelemetryError {
   readonly retryable = true;
 }
 
+/** No collector reads the queue of this process. */
+export class NoCollector extends TelemetryError {
+  readonly code = "no_collector";
+  readonly retryable = false;
+}
+
 /** A push: what was sent, and by whom. */
 export interface Push<Body = PushedBody> {
   readonly body: Body;

@@ -1,4 +1,4 @@
-import { AwaitsSeries, PushRefused, UnusablePush } from "../../../pipeline/source/push.ts";
+import { AwaitsSeries, NoCollector, PushRefused, UnusablePush } from "../../../pipeline/source/push.ts";
 import { ApiError, shown } from "../../http/api-error.ts";
 
 /** In what the routes differ that take bodies. */
@@ -43,6 +43,8 @@ export function bodyErrorOf(error: unknown, limit: BodyLimit, details: Readonly<
       details: { retry_after_seconds: retryAfterSeconds },
     });
   }
+  if (error instanceof NoCollector)
+    return new ApiError(503, "queue_unavailable", { message: error.message, details: {} });
   if (error instanceof AwaitsSeries) {
     return new ApiError(503, "awaits_series", {
       message: `${error.message}; send the ${limit.kind.name} again`,
