@@ -42,7 +42,7 @@ afterEach(async () => {
   }
 });
 
-const hour = Date.UTC(2026, 0, 1, 5);
+const hour = Date.UTC(2025, 0, 1, 5);
 let messages = 0;
 
 /** A uuid that no other test has: what is known of the GPUs of deleted records stays. */
@@ -52,10 +52,10 @@ async function store({ opened }: Archived, records: readonly TestRecord[]): Prom
   for (const record of records) await opened.store.ingest(messageOf(`m${(messages += 1)}`, makeBatch([record])));
 }
 
-/** As retention does with the records of hours that are archived. */
-async function deleteRecords({ client }: OpenStore): Promise<void> {
-  await client.query("delete from telemetry");
-  await client.query("delete from blocks");
+/** Deletes what is older than a day: everything. */
+async function deleteRecords({ retention, client }: OpenStore): Promise<void> {
+  await retention.deleteOlder({ raw: 1, "1h": 0, usage: 0 }, "deleted");
+  expect(await client.query("select 1 from telemetry union all select 1 from blocks")).toEqual([]);
 }
 
 async function archive(archived: Archived): Promise<void> {

@@ -32,6 +32,8 @@ export function toExportedRecord(record: StoredRecord): Readonly<Record<string, 
   return row;
 }
 
+const catalogue: ReadonlySet<string> = new Set(metricNames);
+
 /** The record of a row, as `toExportedRecord` makes it and a Parquet file has it: objects and lists are texts. */
 export function fromExportedRecord(row: Readonly<Record<string, unknown>>): StoredRecord {
   const text = (name: string): string => (typeof row[name] === "string" ? row[name] : "");
@@ -46,15 +48,16 @@ export function fromExportedRecord(row: Readonly<Record<string, unknown>>): Stor
     driverVersion: text("driver_version"),
     properties: (json("properties") ?? {}) as Gpu["properties"],
   };
-  const present = metricNames.flatMap((name): [string, number][] => {
+  const metrics: Record<string, number> = {};
+  for (const name in row) {
     const value = row[name];
-    return typeof value === "number" || typeof value === "bigint" ? [[name, Number(value)]] : [];
-  });
+    if (catalogue.has(name) && typeof value === "number") metrics[name] = value;
+  }
   const only = { container: text("container"), pod: text("pod"), namespace: text("namespace") };
   return {
     gpu,
     timeMs: Date.parse(text("timestamp")),
-    metrics: Object.fromEntries(present),
+    metrics,
     custom: (json("custom") ?? {}) as StoredRecord["custom"],
     occupants: (json("occupants") as Occupants | undefined) ?? occupantsOf([only]),
   };

@@ -28,15 +28,19 @@ export function withEarlier(stored: StoredRecord, earlier: StoredRecord): Stored
 /** What the store says about the GPU, which earlier records that came later may have changed since; what it leaves open is as in the file.
  *  Only records of this instant change where the GPU is. */
 function wholeGpu(stored: Gpu, earlier: Gpu): Gpu {
-  const { clusterId, gpuId } = combined(stored, earlier);
-  const gpu = { ...completed(stored, earlier), clusterId, gpuId };
-  return combined(stored, gpu) === stored ? stored : gpu;
+  const greatest = combined(stored, earlier);
+  if (greatest === stored) return stored;
+  const { clusterId, gpuId } = greatest;
+  return { ...completed(stored, earlier), clusterId, gpuId };
 }
 
 type Values = StoredRecord["custom"];
 
 function isIn(values: Values, into: Values): boolean {
-  return Object.entries(values).every(([name, value]) => Object.hasOwn(into, name) && (into[name] as number) >= value);
+  for (const name in values) {
+    if (!Object.hasOwn(into, name) || !((into[name] as number) >= (values[name] as number))) return false;
+  }
+  return true;
 }
 
 function entriesOf({ metrics, custom }: StoredRecord) {
