@@ -5,8 +5,8 @@ import { answerOf, type TelemetryRecord } from "gpu-telemetry-client";
 import type { InventoryState } from "../../src/domain/inventory.ts";
 import { readSeriesSelector, selectsSeries, splitNames } from "../../src/domain/series-selector.ts";
 import { checkGpu } from "./check-gpu.ts";
-import { occupantsText, type Output } from "./output.ts";
-import { fittingMetrics, showRows, spareColumns } from "./show-rows.ts";
+import { occupantsText, type Output, type Row } from "./output.ts";
+import { ageColumn, fittingMetrics, needsAge, showRows, spareColumns, withAge } from "./show-rows.ts";
 import { unmatchedNames } from "./unmatched-names.ts";
 
 /** A list's filters, under the names of the command line. */
@@ -30,6 +30,8 @@ const maxShownMetrics = 6;
 /** The metrics that a table shows before all others. */
 const preferredMetrics = ["gpu_utilization", "memory_used_mb", "temperature", "power_draw"];
 
+const spareOfLatest = ["workload"];
+
 /** The filters under the API's names, without those that are undefined. */
 export function queryOf({ gpu, parent, cluster, host, model, namespace, limit }: Filters) {
   return defined({ gpu_uuid: gpu, parent_uuid: parent, cluster_id: cluster, hostname: host, model, namespace, limit });
@@ -44,7 +46,7 @@ export async function gpus(output: Output, filters: StateFilters): Promise<void>
   const columns = ["hostname", "id", ...columnsIn(answer.data, migColumns), "uuid", "name", "status"];
   columns.push(...stateColumns(answer.data), "last_seen_at");
   const next = filters.limit === undefined ? answer.next_cursor : undefined;
-  showRows(answer.data, columns, { ...output, next, spare: ["uuid", "last_seen_at", "name"] });
+  showRows(answer.data, columns, { ...output, next, spare: ["uuid", "name"], time: "last_seen_at" });
   if (!output.asJson) tellAge(answer.data);
 }
 
@@ -60,7 +62,7 @@ export async function hosts(output: Output, filters: StateFilters): Promise<void
   ];
   const columns = ["hostname", "cluster_id", ...counts, "status", ...stateColumns(answer.data), "last_seen_at"];
   const next = filters.limit === undefined ? answer.next_cursor : undefined;
-  showRows(answer.data, columns, { ...output, next, spare: ["last_seen_at", "cluster_id"] });
+  showRows(answer.data, columns, { ...output, next, spare: ["cluster_id"], time: "last_seen_at" });
   if (!output.asJson) tellAge(answer.data);
 }
 
@@ -75,16 +77,31 @@ export async function latest(output: Output, filters: Filters & { readonly metri
   const rows = data.map(rowOf);
   const places = ["timestamp", "hostname", "gpu_id", ...columnsIn(data, migColumns)];
   const columnsOf = (shown: readonly string[]) => [...places, ...shown, "workload"];
-  if (metrics !== undefined) return showRows(rows, columnsOf(columnsOfMetrics(metrics, data)), output);
+  if (metrics !== undefined)
+    return showRows(rows, columnsOf(columnsOfMetrics(metrics, data)), { ...output, time: "timestamp" });
   const present = await presentMetrics(output, data);
-  const spare = ["timestamp", "workload"];
-  const left = spareColumns(rows, columnsOf(present.slice(0, 1)), spare);
-  const fitting = (shown: readonly string[]) => columnsOf(shown).filter((name) => !left.includes(name));
-  const shown = fittingMetrics(rows, present.slice(0, maxShownMetrics), fitting);
-  showRows(rows, columnsOf(shown), { ...output, spare });
+  const shown = shownMetrics(rows, present, columnsOf);
+  showRows(rows, columnsOf(shown), { ...output, spare: spareOfLatest, time: "timestamp" });
   if (shown.length < present.length) {
     printText(`${present.length - shown.length} more metrics: --metrics chooses among them, --json has all`);
   }
+}
+
+/** Those of the metrics for which the terminal has room beside the ages and places of the records. */
+function shownMetrics(
+  rows: readonly Row[],
+  present: readonly string[],
+  columnsOf: (shown: readonly string[]) => readonly string[],
+): readonly string[] {
+  const least = columnsOf(present.slice(0, 1));
+  const isAged = needsAge(rows, least);
+  const aged = isAged ? rows.map((row) => withAge(row, "timestamp")) : rows;
+  const named = (columns: readonly string[]): readonly string[] =>
+    isAged ? columns.map((name) => (name === "timestamp" ? ageColumn : name)) : columns;
+  const left = spareColumns(aged, named(least), spareOfLatest);
+  return fittingMetrics(aged, present.slice(0, maxShownMetrics), (shown) =>
+    named(columnsOf(shown)).filter((name) => !left.includes(name)),
+  );
 }
 
 /** Shows the series that the newest records have. @throws GatewayError, GatewayUnreachable */

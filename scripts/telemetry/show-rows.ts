@@ -1,3 +1,4 @@
+import { ageText } from "../../src/kit/age-text.ts";
 import { print, printError, printText } from "../../src/terminal/print.ts";
 import { fitsNarrow, plainTable, printRows, terminalWidth } from "./narrow-table.ts";
 import { cellIn, type Output, type Row, titleOf } from "./output.ts";
@@ -7,24 +8,47 @@ export interface ShowOptions extends Pick<Output, "asJson"> {
   readonly next?: string | undefined;
   /** Columns that a terminal may be too narrow for, those that are left out first at the beginning. */
   readonly spare?: readonly string[];
+  /** The column of times that is shown as an age before any other is left out. */
+  readonly time?: string;
 }
 
 /** Prints rows as a table of the given columns, or as JSON with all fields. Reports on standard error if the list has more rows. On a
  *  terminal that is too narrow, long texts go on in the next line.
  *  @param next the cursor of the list's next page; absent if there is none */
 export function showRows(rows: readonly Row[], columns: readonly string[], options: ShowOptions): void {
-  const { asJson, next, spare = [] } = options;
+  const { asJson, next, spare = [], time } = options;
   if (next !== undefined) printError(`the list has more rows: raise --limit (up to 10000) to see them`);
   if (asJson) return print(JSON.stringify(rows, null, 2));
-  const left = rows.length > fewRows ? spareColumns(rows, columns, spare) : [];
+  const aged = rows.map((row) => (time === undefined ? row : withAge(row, time)));
+  const agedColumns = columns.map((name) => (name === time ? ageColumn : name));
+  const least = agedColumns.filter((name) => !spare.includes(name));
+  const isAged = rows.length > fewRows && needsAge(rows, columns) && !needsAge(aged, least);
+  const [shown, kept] = isAged ? [aged, agedColumns] : [rows, columns];
+  const left = rows.length > fewRows ? spareColumns(shown, kept, spare) : [];
   showTable(
-    rows,
-    columns.filter((name) => !left.includes(name)),
+    shown,
+    kept.filter((name) => !left.includes(name)),
   );
   print(`${rows.length} ${rows.length === 1 ? "row" : "rows"}`);
-  if (left.length > 0) {
-    printText(`no room for ${left.map(titleOf).join(" and ")} in ${terminalWidth()} columns: --json has all`);
+  const missing = [...(isAged && time !== undefined ? [time] : []), ...left];
+  if (missing.length > 0) {
+    printText(`no room for ${missing.map(titleOf).join(" and ")} in ${terminalWidth()} columns: --json has all`);
   }
+}
+
+/** The column that stands for a time. */
+export const ageColumn = "age";
+
+/** True if the terminal has no room for all of these columns. */
+export function needsAge(rows: readonly Row[], columns: readonly string[]): boolean {
+  return terminalWidth() !== undefined && !fitsNarrow(rows, wrapping(rows, columns));
+}
+
+/** A row with how old its time is. */
+export function withAge(row: Row, time: string): Row {
+  const seconds = Math.round((Date.now() - Date.parse(cellIn(row, time))) / 1000);
+  if (Number.isNaN(seconds)) return row;
+  return { ...row, [ageColumn]: seconds < 0 ? `${ageText(-seconds)} ahead` : ageText(seconds) };
 }
 
 /** So many rows may have a line for each of their values. */

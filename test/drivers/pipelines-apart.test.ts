@@ -148,6 +148,23 @@ test("of several stores that ask for a topic at the same time, one gets it, and 
   expect(String(error)).toContain(`PostgreSQL at db-${winner}`);
 });
 
+test("a database that was made anew at the same address is told from the old one by the ids", async () => {
+  const description = "PostgreSQL at 127.0.0.1:5432/telemetry";
+  await topicStore("telemetry").claim({ id: "old-id", description });
+  const told = String(await errorOf(topicStore("telemetry").claim({ id: "new-id", description })));
+  expect(told).toContain(`belongs to another database: ${description}, whose id is old-id (since `);
+  expect(told).toContain(
+    `This process has ${description}, whose id is new-id: at the same address, the database was replaced`,
+  );
+  expect(told).toContain("delete /queue/telemetry/store from etcd");
+  const unused = await errorOf(
+    topicStore("telemetry").check({ readId: () => Promise.resolve(undefined), description }),
+  );
+  expect(String(unused)).toContain("which has no id yet: at the same address");
+  const moved = await errorOf(topicStore("telemetry").claim({ id: "new-id", description: "PostgreSQL at db-2" }));
+  expect(String(moved)).not.toContain("at the same address");
+});
+
 test("a store that no collector has used differs from the topic's store, but fits a topic without a store", async () => {
   const unused = { readId: () => Promise.resolve(undefined), description: "PostgreSQL at new" };
   await topicStore("telemetry").check(unused);

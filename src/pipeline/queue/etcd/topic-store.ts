@@ -65,11 +65,17 @@ export class TopicStore {
     const recorded = readRecorded(value);
     if (recorded?.store_id === id) return;
     const { topic } = this.options;
-    const owner = recorded === undefined ? "an unknown store" : `${recorded.description} (since ${recorded.since})`;
+    const owner =
+      recorded === undefined
+        ? "an unknown store"
+        : `${recorded.description}, whose id is ${recorded.store_id} (since ${recorded.since})`;
+    const own = `${description}, ${id === undefined ? "which has no id yet" : `whose id is ${id}`}`;
+    const isReplaced = recorded?.description === description;
+    const replaced = isReplaced ? ": at the same address, the database was replaced or made anew" : "";
     throw new OtherStore(
-      `QUEUE_TOPIC=${topic} in etcd belongs to another database: ${owner}. This process has ${description}. Two pipelines on one etcd ` +
-        `need a QUEUE_TOPIC each. If this database replaces the other, delete ${this.key} from etcd, and the checkpoints of the files ` +
-        `that it lacks (docs/ETCD_MESSAGE_QUEUE.md, "Two pipelines on one etcd")`,
+      `QUEUE_TOPIC=${topic} in etcd belongs to another database: ${owner}. This process has ${own}${replaced}. Two pipelines on one ` +
+        `etcd need a QUEUE_TOPIC each. If the old database still exists, give its address as DATABASE_URL. If this database replaces ` +
+        `it, delete ${this.key} from etcd, and the checkpoints of the files that it lacks (docs/ETCD_MESSAGE_QUEUE.md, "Two pipelines on one etcd")`,
     );
   }
 }
