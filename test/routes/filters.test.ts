@@ -80,6 +80,7 @@ describe("order and metrics", () => {
     for (const path of ["/api/v1/telemetry", "/api/v1/telemetry/latest"]) {
       const refused = JSON.stringify(await gateway.json(`${path}?metrics=temperature,warmth`));
       expect(refused).toContain('there is no metric \\"warmth\\"');
+      expect(refused).toContain('a metric outside the catalogue is selected as \\"warmth{}\\"');
       for (const [given, meant] of [
         ["temprature", "temperature"],
         ["power", "power_draw"],

@@ -1,8 +1,7 @@
 import { Kind, type TObject, type TSchema } from "@sinclair/typebox";
 import { Value, type ValueError, ValueErrorType } from "@sinclair/typebox/value";
 import { shown } from "../http/api-error.ts";
-import { unknownName } from "../http/parameters/unknown-name.ts";
-import { metricSpellings } from "../../domain/dialects/spelling-of.ts";
+import { unknownMetric } from "../http/parameters/record-metrics.ts";
 import { readMetricChoice } from "../../domain/metric-choice.ts";
 import { metricNames } from "../../domain/metrics.ts";
 import { readTime, timeForms } from "../http/parameters/relative-time.ts";
@@ -76,7 +75,7 @@ function contradictionIn({ filters = {}, since, snapshot }: Subscribe): MessageE
     return invalidField({
       field: `filters.metrics[${index}]`,
       value: choice.unknown,
-      ...(isSeries ? {} : { reason: unknownName("metric", choice.unknown, metricSpellings) }),
+      ...(isSeries ? {} : { reason: unknownMetric(choice.unknown) }),
       expected: isSeries ? `a series such as ${seriesExample}` : expectedMetric,
     });
   }

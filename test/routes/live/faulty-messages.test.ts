@@ -53,7 +53,7 @@ const unusable: [name: string, sent: unknown, code: string, message: string][] =
     "an unknown metric",
     { type: "subscribe", filters: { metrics: ["temperature", "temprature"] } },
     "invalid_field",
-    `filters.metrics[1]="temprature" is not usable: there is no metric "temprature" (did you mean temperature?); expected one of ${allMetrics}, or a series such as xid_errors{xid="31"}`,
+    `filters.metrics[1]="temprature" is not usable: there is no metric "temprature" (did you mean temperature?); a metric outside the catalogue is selected as "temprature{}"; expected one of ${allMetrics}, or a series such as xid_errors{xid="31"}`,
   ],
   [
     "no metrics",

@@ -5547,7 +5547,7 @@ export interface operations {
                  */
                 order?: "asc" | "desc";
                 /**
-                 * @description Names or spellings from /api/v1/metrics, and series such as xid_errors{xid="31"}, separated by commas; only these are returned, under the names of the catalogue; default all. A name gives the plain value alone. A series gives each series of the metric that has these labels, and xid_errors{} all series of xid_errors; /api/v1/metrics/series lists them with their selectors
+                 * @description Names or spellings from /api/v1/metrics, and series such as xid_errors{xid="31"}, separated by commas; only these are returned, under the names of the catalogue; default all. A name gives the plain value alone. A series gives each series of the metric that has these labels, and xid_errors{} all series of xid_errors; /api/v1/metrics/series lists them with their selectors. Likewise, NAME{} gives a metric outside the catalogue, which a record has in custom
                  * @example temperature,power_draw
                  */
                 metrics?: string;
@@ -6228,7 +6228,7 @@ export interface operations {
                  */
                 order?: "asc" | "desc";
                 /**
-                 * @description Names or spellings from /api/v1/metrics, and series such as xid_errors{xid="31"}, separated by commas; only these are returned, under the names of the catalogue; default all. A name gives the plain value alone. A series gives each series of the metric that has these labels, and xid_errors{} all series of xid_errors; /api/v1/metrics/series lists them with their selectors
+                 * @description Names or spellings from /api/v1/metrics, and series such as xid_errors{xid="31"}, separated by commas; only these are returned, under the names of the catalogue; default all. A name gives the plain value alone. A series gives each series of the metric that has these labels, and xid_errors{} all series of xid_errors; /api/v1/metrics/series lists them with their selectors. Likewise, NAME{} gives a metric outside the catalogue, which a record has in custom
                  * @example temperature,power_draw
                  */
                 metrics?: string;
@@ -6532,7 +6532,7 @@ export interface operations {
                  */
                 order?: "asc" | "desc";
                 /**
-                 * @description Names or spellings from /api/v1/metrics, and series such as xid_errors{xid="31"}, separated by commas; only these are returned, under the names of the catalogue; default all. A name gives the plain value alone. A series gives each series of the metric that has these labels, and xid_errors{} all series of xid_errors; /api/v1/metrics/series lists them with their selectors
+                 * @description Names or spellings from /api/v1/metrics, and series such as xid_errors{xid="31"}, separated by commas; only these are returned, under the names of the catalogue; default all. A name gives the plain value alone. A series gives each series of the metric that has these labels, and xid_errors{} all series of xid_errors; /api/v1/metrics/series lists them with their selectors. Likewise, NAME{} gives a metric outside the catalogue, which a record has in custom
                  * @example temperature,power_draw
                  */
                 metrics?: string;
@@ -6781,7 +6781,7 @@ export interface operations {
                  */
                 order?: "asc" | "desc";
                 /**
-                 * @description Names or spellings from /api/v1/metrics, and series such as xid_errors{xid="31"}, separated by commas; only these are returned, under the names of the catalogue; default all. A name gives the plain value alone. A series gives each series of the metric that has these labels, and xid_errors{} all series of xid_errors; /api/v1/metrics/series lists them with their selectors
+                 * @description Names or spellings from /api/v1/metrics, and series such as xid_errors{xid="31"}, separated by commas; only these are returned, under the names of the catalogue; default all. A name gives the plain value alone. A series gives each series of the metric that has these labels, and xid_errors{} all series of xid_errors; /api/v1/metrics/series lists them with their selectors. Likewise, NAME{} gives a metric outside the catalogue, which a record has in custom
                  * @example temperature,power_draw
                  */
                 metrics?: string;

@@ -1,3 +1,4 @@
+import { quoted } from "../../../domain/cut-text.ts";
 import { metricSpellings } from "../../../domain/dialects/spelling-of.ts";
 import { type MetricChoice, readMetricChoice } from "../../../domain/metric-choice.ts";
 import { splitNames } from "../../../domain/series-selector.ts";
@@ -15,7 +16,8 @@ const { kind, schema, description } = text({
     `Names or spellings from /api/v1/metrics, and series such as ${example}, separated by commas; only these are returned, under ` +
     "the names of the catalogue; default all. " +
     "A name gives the plain value alone. A series gives each series of the metric that has these labels, and " +
-    "xid_errors{} all series of xid_errors; /api/v1/metrics/series lists them with their selectors",
+    "xid_errors{} all series of xid_errors; /api/v1/metrics/series lists them with their selectors. Likewise, NAME{} gives a metric " +
+    "outside the catalogue, which a record has in custom",
   example: "temperature,power_draw",
 });
 
@@ -34,6 +36,13 @@ function readChoice(given: string): Read<MetricChoice> {
   if (given.length > namesMaxLength) return notUsable;
   const items = [...new Set(splitNames(given))];
   const choice = readMetricChoice(items);
-  if ("unknown" in choice) return { problem: unknownName("metric", choice.unknown, metricSpellings) };
+  if ("unknown" in choice) return { problem: unknownMetric(choice.unknown) };
   return items.length <= maxMetrics ? { value: choice } : { problem: `it has ${items.length} names` };
+}
+
+/** The sentence about a name that is no metric of the catalogue: which one may be meant, and how a metric outside the catalogue is selected,
+ *  such as one that a sender misspells. */
+export function unknownMetric(name: string): string {
+  const own = name.includes("{") ? "" : `; a metric outside the catalogue is selected as ${quoted(`${name}{}`)}`;
+  return `${unknownName("metric", name, metricSpellings)}${own}`;
 }
