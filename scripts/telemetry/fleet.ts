@@ -87,7 +87,7 @@ export async function latest(output: Output, filters: Filters & { readonly metri
   }
 }
 
-/** Those of the metrics for which the terminal has room beside the ages and places of the records. */
+/** Those of the metrics for which the terminal has room next to the ages and places of the records. */
 function shownMetrics(
   rows: readonly Row[],
   present: readonly string[],

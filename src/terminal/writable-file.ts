@@ -34,7 +34,7 @@ export async function checkWritable(option: string, file: string): Promise<void>
 }
 
 /** The error of a write as a sentence for people. */
-export function unwritable(option: string, file: string, cause: unknown): UnwritableFile {
+function unwritable(option: string, file: string, cause: unknown): UnwritableFile {
   const { code = "" } = cause as { readonly code?: string };
   const problem = Object.hasOwn(problems, code) ? problems[code]?.(file) : undefined;
   return new UnwritableFile(`${option} ${file} cannot be written: ${problem ?? messageOf(cause)}`, { cause });

@@ -148,7 +148,7 @@ test("of several stores that ask for a topic at the same time, one gets it, and 
   expect(String(error)).toContain(`PostgreSQL at db-${winner}`);
 });
 
-test("a database that was made anew at the same address is told from the old one by the ids", async () => {
+test("a database that has replaced another one at the same address is told from the old one by the ids", async () => {
   const description = "PostgreSQL at 127.0.0.1:5432/telemetry";
   await topicStore("telemetry").claim({ id: "old-id", description });
   const told = String(await errorOf(topicStore("telemetry").claim({ id: "new-id", description })));

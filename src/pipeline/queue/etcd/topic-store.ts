@@ -71,7 +71,7 @@ export class TopicStore {
         : `${recorded.description}, whose id is ${recorded.store_id} (since ${recorded.since})`;
     const own = `${description}, ${id === undefined ? "which has no id yet" : `whose id is ${id}`}`;
     const isReplaced = recorded?.description === description;
-    const replaced = isReplaced ? ": at the same address, the database was replaced or made anew" : "";
+    const replaced = isReplaced ? ": at the same address, the database was replaced" : "";
     throw new OtherStore(
       `QUEUE_TOPIC=${topic} in etcd belongs to another database: ${owner}. This process has ${own}${replaced}. Two pipelines on one ` +
         `etcd need a QUEUE_TOPIC each. If the old database still exists, give its address as DATABASE_URL. If this database replaces ` +
