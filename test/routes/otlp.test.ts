@@ -260,6 +260,14 @@ test("two sensors of a GPU never become one series", async () => {
   });
 });
 
+test("an export without metrics is taken: in protobuf, it has no byte", async () => {
+  for (const headers of [{ "content-type": "application/x-protobuf" }, { "content-type": "application/json" }]) {
+    const isJson = headers["content-type"] === "application/json";
+    const response = await gateway.get("/v1/metrics", { method: "POST", headers, ...(isJson && { body: "{}" }) });
+    expect([response.status, (await response.bytes()).length]).toEqual([200, isJson ? 2 : 0]);
+  }
+});
+
 test("the documented export is taken", async () => {
   const document = await Bun.file(`${import.meta.dir}/../../docs/otlp.md`).text();
   const [, example = ""] = /^```json\n(.*?)^```$/ms.exec(document) ?? [];

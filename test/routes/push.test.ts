@@ -259,6 +259,18 @@ test("what a body has before it ends in something that is no JSON is stored, and
   expect(await valuesOf()).toEqual(expected.slice(0, 1));
 });
 
+test.each([
+  [
+    `[${JSON.stringify(record(0))},{"power_draw": NaN}]`,
+    /^The body is not JSON after its record 1: unexpected "N" at byte \d+; leave out/,
+  ],
+  ['[{"power_draw": -Infinity}]', /^The body is not JSON after its record 0: unexpected "I" at byte 17; leave out/],
+  ["[{'a': 1}]", /^The body is not JSON after its record 0: unexpected "'" at byte 2$/],
+])("what is no JSON is named with its place, without words of a parser: %s", async (body, message) => {
+  const { status, error } = await push(body, "application/json");
+  expect([status, error.message]).toEqual([400, expect.stringMatching(message)]);
+});
+
 test("records name their cluster and host, or the parameters do", async () => {
   const nameless = { ...record(0), hostname: null };
   expect(await json([nameless])).toMatchObject({ data: { records: 0, rejected: [{ reason: "missing_field" }] } });

@@ -92,7 +92,15 @@ function wholeDocument(bytes: Uint8Array): PushedRecord[] {
 }
 
 const noJson = (index: number, error: Error): UnusablePush =>
-  new UnusablePush("malformed", `The body is not JSON after its record ${index}: ${error.message}`);
+  new UnusablePush("malformed", `The body is not JSON after its record ${index}: ${plainProblem(error.message)}`);
+
+/** What the tokenizer says, without its state. NaN and Infinity, which some programs write, begin with N and I. */
+function plainProblem(message: string): string {
+  const [, character, bytes] = /^Unexpected "(.+?)" at .*position "(\d+)"\)? in state/s.exec(message) ?? [];
+  if (character === undefined) return message;
+  const number = /^[NI]$/.test(character) ? "; leave out values that are no numbers" : "";
+  return `unexpected ${JSON.stringify(character)} at byte ${bytes}${number}`;
+}
 
 const tooLarge = (): UnusablePush =>
   new UnusablePush(

@@ -49,7 +49,8 @@ export function otlpRoutes({
     "",
     async ({ request }) => {
       const { format, packing } = formOf(request);
-      const bytes = request.body;
+      // an export without metrics has no byte in protobuf
+      const bytes = request.body ?? (format === "protobuf" ? new Blob([]).stream() : null);
       if (bytes === null) throw badBody("The body is empty");
       const refused = { count: 0, message: "" };
       const body = { format, packing, bytes, clusterId, refused, counts: new WriteCounts() };
