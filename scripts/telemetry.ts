@@ -35,6 +35,7 @@ import type { Output } from "./telemetry/output.ts";
 import { endSession, listSessions, whoAmI } from "./telemetry/people.ts";
 import { scaling } from "./telemetry/scaling.ts";
 import { services } from "./telemetry/services.ts";
+import { explainErrors } from "./telemetry/similar-option.ts";
 import { targets } from "./telemetry/targets.ts";
 import { addUploads } from "./telemetry/uploads.ts";
 import { addUsage } from "./telemetry/usage.ts";
@@ -67,10 +68,8 @@ const program = new Command("telemetry")
       .argParser(gatewayUrl),
   )
   .version(version, "--version", "the version")
-  .option("--json", "JSON instead of tables", false)
-  // explanations wrap between words on narrow terminals, too
-  .configureHelp({ minWidthToWrap: 20 })
-  .showHelpAfterError("(--help lists commands and options)");
+  .option("--json", "JSON instead of tables", false);
+explainErrors(program, process.argv.slice(2));
 
 function output(): Output {
   const { url, json } = program.opts<{ url: string; json: boolean }>();

@@ -5,6 +5,7 @@ import type { Command } from "commander";
 import { answerOf, type components, createGatewayClient } from "gpu-telemetry-client";
 import { defined } from "../../src/kit/defined.ts";
 import { systemClock } from "../../src/kit/clock.ts";
+import { hostAsParameter } from "../../src/pipeline/source/host-advice.ts";
 import { print, printError } from "../../src/terminal/print.ts";
 import { mayGoOn } from "./import/pushes.ts";
 import { cellOf, type Output } from "./output.ts";
@@ -164,16 +165,19 @@ async function deleteUpload(output: Output, id: string): Promise<void> {
 }
 
 function printUploads(uploads: readonly Upload[]): void {
-  const rows = uploads.map(({ file_name, percent_read, rows_read, records_stored, rejected_count, ...rest }) => ({
-    ...rest,
-    ...{
-      file: file_name,
-      read: `${percent_read} %`,
-      rows: rows_read,
-      records: records_stored,
-      rejected: rejected_count,
-    },
-  }));
+  const rows = uploads.map(
+    ({ file_name, percent_read, rows_read, records_stored, rejected_count, message, ...rest }) => ({
+      ...rest,
+      ...{
+        message: message.replace(hostAsParameter, "name the host of all GPUs with --host"),
+        file: file_name,
+        read: `${percent_read} %`,
+        rows: rows_read,
+        records: records_stored,
+        rejected: rejected_count,
+      },
+    }),
+  );
   const columns = ["state", "read", "rows", "records", "rejected"].map((name) => ({ name }));
   printNarrow(rows, [{ name: "id" }, { name: "file", wraps: true }, ...columns, { name: "message", wraps: true }]);
 }

@@ -2,12 +2,14 @@ import { quoted } from "./cut-text.ts";
 import { judgeReading } from "./dialects/judge-reading.ts";
 import type { Spelling } from "./dialects/spelling.ts";
 import { spellingOf } from "./dialects/spelling-of.ts";
-import { scaleOfUnit, unitsFor } from "./dialects/units.ts";
-import { metrics } from "./metrics.ts";
+import { isUnit, scaleOfUnit, unitsFor } from "./dialects/units.ts";
+import { type Metric, metrics } from "./metrics.ts";
 import { meansNoNumber } from "./value.ts";
 import { readValue, type ValueReading } from "./value-text.ts";
 
 const numberAndUnit = /^([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?) ?([%°µμa-z][a-z/ ]*)$/i;
+
+const unitsOfMetrics: ReadonlySet<string> = new Set(metrics.map(({ unit }) => unit));
 
 /** `N/A W`, `nan %` */
 const noNumberAndUnit = /^(\S.*) ([%°µμa-z][a-z/]*)$/i;
@@ -20,6 +22,7 @@ export function readMeasuredValue(metric: number | string | Spelling, text: stri
   if (typeof read !== "object" || read.reason !== "invalid_value") return read;
   const [, digits, unit] = numberAndUnit.exec(text.trim()) ?? [];
   if (digits === undefined || unit === undefined) return isNoNumber(metric, text) ? "missing" : read;
+  if (!isUnit(unit) && !unitsOfMetrics.has(unit)) return read;
   const spelling = typeof metric === "number" ? (spellingOf(metrics[metric]?.name ?? "") ?? "") : metric;
   if (typeof spelling === "string") return unknownUnit(spelling, text, unit);
   const declared = metrics[spelling.metricIndex];
@@ -36,8 +39,11 @@ export function readMeasuredValue(metric: number | string | Spelling, text: stri
 function isNoNumber(metric: number | string | Spelling, text: string): boolean {
   const [, before, unit] = noNumberAndUnit.exec(text.trim()) ?? [];
   if (before === undefined || unit === undefined || typeof metric === "string") return false;
-  const declared = metrics[typeof metric === "number" ? metric : metric.metricIndex];
-  return meansNoNumber(before) && scaleOfUnit(declared?.unit ?? "", unit) !== undefined;
+  return meansNoNumber(before) && scaleOfUnit(metricOf(metric)?.unit ?? "", unit) !== undefined;
+}
+
+function metricOf(metric: number | string | Spelling): Metric | undefined {
+  return metrics[typeof metric === "number" ? metric : typeof metric === "object" ? metric.metricIndex : -1];
 }
 
 function otherUnit({ metricIndex }: Spelling, text: string, unit: string): ValueReading {

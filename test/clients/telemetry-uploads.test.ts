@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SqlUploadStore } from "../../src/pipeline/store/sql/sql-upload-store.ts";
+import { hostAsParameter } from "../../src/pipeline/source/host-advice.ts";
 import { freePorts } from "../../dev/servers/free-ports.ts";
 import { until } from "../../dev/until.ts";
 import { gatewayOver, openFleetStore, type TestGateway } from "../routes/gateway.ts";
@@ -36,9 +37,12 @@ test("upload waits until the table is read, says why it was not, and uploads lis
   const running = run("upload", file, "--host", "lab-1");
   const { id, hostname } = await until(async () => (await uploads.readable())[0]);
   expect(hostname).toBe("lab-1");
-  await uploads.end(id, { state: "failed", message: "the table has no usable header" });
+  await uploads.end(id, { state: "failed", message: `fleet.csv: ${hostAsParameter}.` });
   const { status, text } = await running;
-  expect([status, text.includes("failed"), text.includes("no usable header")]).toEqual([1, true, true]);
+  expect([status, text.includes("failed"), text.replace(/\s+/g, " ")]).toEqual([
+    ...[1, true, expect.stringContaining("with --host") as string],
+  ]);
+  expect((await run("upload", file, "--hostname", "lab-1")).errors).toContain("(Did you mean --host?)");
 
   const sent = await run("upload", file, "--no-wait", "--json");
   const upload = JSON.parse(sent.text) as { id: string; state: string; file_name: string };

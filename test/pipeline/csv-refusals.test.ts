@@ -58,6 +58,9 @@ const examples: Readonly<Record<string, readonly (string | Uint8Array)[]>> = {
   bzip2: ["BZh91AY&SY\u0000"],
   "an exporter's answer": ["# HELP DCGM_FI_DEV_GPU_UTIL GPU utilization\n", "# TYPE DCGM_FI_DEV_GPU_UTIL gauge\n"],
   "columns separated by spaces": ["timestamp gpu_id uuid hostname temperature\n"],
+  "a table without line ends, as `curl -d` sends it": [
+    "timestamp, index, uuid, utilization.gpu [%]03/01 12:00, 0, GPU-x, 85 %",
+  ],
   "no header": ["1772366400,0,GPU-1\n1772366401,0,GPU-1\n"],
   "a column that is missing": ["timestamp,gpu_id,uuid,temperature\n"],
 };

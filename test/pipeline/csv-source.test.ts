@@ -194,6 +194,9 @@ test("a missing value is counted and makes no record", async () => {
 test("columns that become metrics outside the catalogue are named, with the metric that may have been meant", async () => {
   const path = folder.write(`${wideHeader},memory_used [MB],gpu_utilisation,fan_rpm\n${time},0,GPU-0,h,30,,1,2,3`);
   const source = await openCsvSource(path);
+  // only what has been read is stored under its own name
+  expect(source.ownColumns).toEqual([]);
+  await batchesOf(source);
   expect(source.ownColumns).toEqual([
     '"memory_used [MB]" (memory.used is read in MiB or GiB or TiB, not in MB)',
     '"gpu_utilisation" (did you mean gpu_utilization, in percent?)',

@@ -29,6 +29,42 @@ export function scaleOfUnit(unit: string, text: string): Scale | undefined {
   return Object.hasOwn(texts, text) ? texts[text] : undefined;
 }
 
+/** Units that programs write and that are not converted. */
+const otherUnits: readonly string[] = [
+  ...[
+    "kB",
+    "KB",
+    "MB",
+    "GB",
+    "TB",
+    "F",
+    "°F",
+    "K",
+    "rpm",
+    "V",
+    "mV",
+    "A",
+    "mA",
+    "Wh",
+    "kWh",
+    "min",
+    "h",
+    "MT/s",
+    "GT/s",
+  ],
+  ...["kB/s", "KB/s", "GB/s", "bit/s", "kbit/s", "Mbit/s", "Gbit/s", "bps", "kbps", "Mbps", "Gbps", "Mb/s", "Gb/s"],
+];
+const knownUnits: ReadonlySet<string> = new Set(
+  [...Object.keys(unitTexts), ...Object.values(unitTexts).flatMap((texts) => Object.keys(texts)), ...otherUnits].map(
+    (text) => text.toLowerCase(),
+  ),
+);
+
+/** True for a text that is a unit of anything, in any case: other texts after a number make it none. */
+export function isUnit(text: string): boolean {
+  return knownUnits.has(text.trim().toLowerCase());
+}
+
 /** The units that a metric can be written in, for a message; empty if it has none. */
 export function unitsFor(unit: string): string {
   const texts = Object.keys(unitTexts[unit] ?? {});

@@ -3759,6 +3759,8 @@ export interface components {
                 /** @description What follows from it, and what to do */
                 message: string;
             };
+            /** @description What the sender should know: that a table has no rows */
+            message?: string;
             /** @description Messages that carry the push */
             messages: number;
             /** @description Those of them that the queue already had: the push was sent before, partly or completely */

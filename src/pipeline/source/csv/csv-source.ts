@@ -142,7 +142,7 @@ export class CsvSource implements ReplayableSource {
   }
 
   get ownColumns(): readonly string[] {
-    return ownColumnsOf(this.file.opened.layout, this.unread, this.ownMetrics.all);
+    return ownColumnsOf(this.file.opened.layout, this.ownMetrics.all);
   }
 
   /** A row belongs to the range in which it starts. A range must begin and end between rows, such as at the end of a

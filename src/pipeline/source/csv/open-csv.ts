@@ -7,6 +7,7 @@ import { csvFields } from "./csv-fields.ts";
 import { readHead } from "./csv-head.ts";
 import { decimalSignBytes, decimalSignOf } from "./decimal-sign.ts";
 import { FileWindow } from "./file-window.ts";
+import { refuseValuesInHeader } from "./header-values.ts";
 import { detectLayout, type Layout } from "./layout.ts";
 import { RowSplitter } from "./row-splitter.ts";
 
@@ -40,6 +41,7 @@ export async function openCsv(seen: SeenFile, { chunkBytes, needsHost }: CsvOpen
     const translated = new FileWindow({ ...window, fromOffset, translate: translationOf(form) });
     const header = await readHeader(translated, path, head.header);
     const names = header.names.map((name) => writtenText(name, form.delimiter));
+    refuseValuesInHeader(names, path);
     const detected = detectLayout(names, path, needsHost);
     const decimalSign = await signOf(translated, header.next.offset, { form, layout: detected });
     return { layout: { ...detected, decimalSign }, form, start: header.next, seen };
@@ -61,6 +63,7 @@ async function readHeader(
   const bytes = window.bytes.subarray(row.start - window.offset, row.end - window.offset);
   const names = row.kind === "regular" && isText(bytes) ? csvFields(bytes)?.[0] : undefined;
   if (names !== undefined) return { names, next: { offset: row.next, line: at.line + row.lines } };
+  if (isText(bytes)) refuseValuesInHeader(bytes.toString().split(/[",]+/), path);
   throw new UnusableSource(`${path} does not begin with a header line of UTF-8 text; save it as CSV in UTF-8.`);
 }
 

@@ -8,18 +8,19 @@ import { normalName } from "./column-names.ts";
 import { partsOf } from "./header-names.ts";
 import type { Layout } from "./layout.ts";
 
-/** What becomes metrics outside the catalogue, for a message: columns of a wide file, or names in the rows of a long one, each with the
- *  metric of the catalogue that may have been meant.
- *  @param unread columns whose cells are no numbers
+/** What has become metrics outside the catalogue, for a message: columns of a wide file, or names in the rows, each with the metric of the
+ *  catalogue that may have been meant.
  *  @param metrics those that the rows have had so far */
-export function ownColumnsOf(
-  layout: Layout,
-  unread: ReadonlySet<string>,
-  metrics: readonly OwnMetric[],
-): readonly string[] {
-  if (layout.form === "long") return metrics.map(({ name, meant }) => `${quoted(name)}${meantHint(meant)}`);
-  const read = layout.customColumns.filter(({ name }) => !unread.has(name));
-  return read.map(({ name }) => `${quoted(name)}${hintFor(name)}`);
+export function ownColumnsOf(layout: Layout, metrics: readonly OwnMetric[]): readonly string[] {
+  const names = new Set(metrics.map(({ name }) => name));
+  const columns =
+    layout.form === "long" ? [] : layout.customColumns.filter(({ series }) => names.has(String(series.metric)));
+  for (const { series } of columns) names.delete(String(series.metric));
+  const inRows = metrics.filter(({ name }) => names.has(name));
+  return [
+    ...columns.map(({ name }) => `${quoted(name)}${hintFor(name)}`),
+    ...inRows.map(({ name, meant }) => `${quoted(name)}${meantHint(meant)}`),
+  ];
 }
 
 function hintFor(columnName: string): string {

@@ -7,6 +7,7 @@ import { lineFeed } from "../bytes/characters.ts";
 import { CsvSource, originalTimes } from "../csv/csv-source.ts";
 import { idOfContent } from "../file-ids.ts";
 import { FileLook } from "../file/file-look.ts";
+import { withParameter } from "../host-advice.ts";
 import { UnusablePush } from "../push.ts";
 
 export interface CsvPushOptions {
@@ -52,12 +53,6 @@ export async function* csvBatches(
 /** The message about a file, as one about a body. */
 function aboutBody(message: string, path: string): string {
   return withParameter(message.replaceAll(path, "The body"));
-}
-
-/** The message about a file, with the advice for those who send it. */
-export function withParameter(message: string): string {
-  const advice = /set SOURCE_HOSTNAME (?:if all GPUs are on one host|to the host's name)/;
-  return message.replace(advice, "name the host of all GPUs as the parameter hostname");
 }
 
 /** Writes the content, and the end of its last line if it has none. */

@@ -4,7 +4,7 @@ import { CsvSource, originalTimes } from "../csv/csv-source.ts";
 import { FileContent } from "../file/file-content.ts";
 import type { SeenFile } from "../file/file-look.ts";
 import type { FileStatus } from "../file/file-status.ts";
-import { withParameter } from "../push/spooled-csv.ts";
+import { withParameter } from "../host-advice.ts";
 import type { ReplayableSource } from "../source.ts";
 import { UploadBytes, type UploadBytesOptions } from "./upload-bytes.ts";
 

@@ -1,3 +1,4 @@
+import { quoted } from "../../../domain/cut-text.ts";
 import { UnusableSource } from "../../../domain/errors.ts";
 import { bytesIn, gapsIn, type Range } from "../../../domain/range.ts";
 import type { UploadProgress } from "../../../domain/upload.ts";
@@ -123,7 +124,7 @@ export class UploadReading {
     return mayGoOn;
   }
 
-  private async progress(signal: AbortSignal): Promise<{ readonly mayGoOn: boolean; readonly leftBytes: number }> {
+  private async progress(signal: AbortSignal): Promise<Progress> {
     const { retries, work, progressOf } = this.options;
     const { upload, source } = this.opened;
     const { stored, totals } = await retries.retrying(() => progressOf(source.sourceId), signal);
@@ -137,16 +138,16 @@ export class UploadReading {
       contentBytes: stored.length === 0 ? 0 : contentBytes - leftBytes,
     };
     const note = (): Promise<boolean> => work.progressed(upload.id, { contentBytes, progress });
-    return { mayGoOn: await retries.retrying(note, signal), leftBytes };
+    return { mayGoOn: await retries.retrying(note, signal), leftBytes, rows: totals.rows };
   }
 
   /** Ends the upload if all of it is stored. @returns false if it is not @throws UnusableSource if the rest will not be stored */
   private async endIfStored(signal: AbortSignal): Promise<boolean> {
     const { work, retries } = this.options;
-    const { leftBytes } = await this.progress(signal);
+    const { leftBytes, rows } = await this.progress(signal);
     const { source, upload } = this.opened;
     if (leftBytes === 0) {
-      const message = ownMetricsText(source);
+      const message = rows === 0 ? noRows : messageOf(source);
       await retries.retrying(() => work.end(upload.id, { state: "done", message }), signal);
       return true;
     }
@@ -168,12 +169,28 @@ export class UploadReading {
   }
 }
 
-/** So many metrics are named. */
+interface Progress {
+  /** False if the upload may not be read any more. */
+  readonly mayGoOn: boolean;
+  readonly leftBytes: number;
+  /** Rows that are stored or rejected. */
+  readonly rows: number;
+}
+
+const noRows = "The table has no rows.";
+/** So many metrics or columns are named. */
 const namedMax = 5;
 
-/** @returns empty if all metrics are in the catalogue */
-function ownMetricsText({ ownColumns }: Pick<ReplayableSource, "ownColumns">): string {
-  if (ownColumns.length === 0) return "";
-  const more = ownColumns.length > namedMax ? ` and ${ownColumns.length - namedMax} more` : "";
-  return `Not in the catalogue, stored under their own names: ${ownColumns.slice(0, namedMax).join(", ")}${more}.`;
+/** What is worth knowing of a table that was read; empty if all of it was, and is in the catalogue. */
+function messageOf({ ownColumns, unreadColumns }: Pick<ReplayableSource, "ownColumns" | "unreadColumns">): string {
+  const own =
+    ownColumns.length === 0 ? [] : [`Not in the catalogue, stored under their own names: ${some(ownColumns)}.`];
+  const names = unreadColumns.map((name) => quoted(name));
+  const unread = names.length === 0 ? [] : [`These columns have cells that are not read: ${some(names)}.`];
+  return [...own, ...unread].join(" ");
+}
+
+function some(names: readonly string[]): string {
+  const more = names.length > namedMax ? ` and ${names.length - namedMax} more` : "";
+  return `${names.slice(0, namedMax).join(", ")}${more}`;
 }

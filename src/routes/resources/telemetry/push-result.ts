@@ -3,7 +3,7 @@ import { rejectReasons } from "../../../domain/batch.ts";
 import { quoted } from "../../../domain/cut-text.ts";
 import type { FutureRecords } from "../../../domain/future-records.ts";
 import { formatTimestamp } from "../../../domain/timestamp.ts";
-import type { PushResult } from "../../../pipeline/source/push.ts";
+import type { PushFormat, PushResult } from "../../../pipeline/source/push.ts";
 import { defined } from "../../../kit/defined.ts";
 import { instant, wholeNumber } from "../../schemas/envelope.ts";
 
@@ -97,6 +97,7 @@ export const pushResultSchema = Type.Object(
         "Metrics that are not in the catalogue, and are stored under their own names; at most 100, likely misspellings first",
     }),
     future: Type.Optional(futureSchema),
+    message: Type.Optional(Type.String({ description: "What the sender should know: that a table has no rows" })),
     messages: counted("Messages that carry the push"),
     duplicate_messages: counted(
       "Those of them that the queue already had: the push was sent before, partly or completely",
@@ -125,7 +126,11 @@ export const pushResultSchema = Type.Object(
 );
 
 /** A push's result in the API's shape. */
-export function toApiPush(sourceId: string, result: Omit<PushResult, "problem">): Static<typeof pushResultSchema> {
+export function toApiPush(
+  sourceId: string,
+  format: PushFormat,
+  result: Omit<PushResult, "problem">,
+): Static<typeof pushResultSchema> {
   const { pushId, tally, records, messages, duplicateMessages } = result;
   const { rejectedCount, rejected, unread, ownMetrics, future } = result;
   const { rows, samples, missing, duplicates, conflicts } = tally;
@@ -144,6 +149,7 @@ export function toApiPush(sourceId: string, result: Omit<PushResult, "problem">)
       .slice(0, customMetricsMax)
       .map(({ name, meant }) => ({ name, ...defined({ did_you_mean: meant }) })),
     ...defined({ future: future && toApiFuture(future) }),
+    ...(format === "csv" && rows === 0 && { message: "The table has no rows." }),
     ...{ messages, duplicate_messages: duplicateMessages },
   };
 }

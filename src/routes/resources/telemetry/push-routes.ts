@@ -44,7 +44,7 @@ export function pushRoutes({
       const { problem, ...result } = await push
         .take({ body, ...sender, idempotencyKey }, request.signal)
         .catch((error: unknown) => Promise.reject(bodyErrorOf(error, limit)));
-      const data = toApiPush(sender.sourceId, result);
+      const data = toApiPush(sender.sourceId, body.format, result);
       if (problem !== undefined) throw bodyErrorOf(partly(problem, data), limit, { taken: data });
       set.status = 202;
       return single(data);
