@@ -1,11 +1,11 @@
 import { ascending, descending } from "./evaluation/extremes.ts";
 import { Evaluation } from "./evaluation/evaluate.ts";
 import { neededRange, samplesOf } from "./evaluation/select.ts";
-import type { Steps, VectorSeries } from "./evaluation/value.ts";
+import { type Steps, stepMsOf, type VectorSeries } from "./evaluation/value.ts";
 import type { Expression, RangeExpression, SelectorExpression } from "./language/expression.ts";
 import { typeOf } from "./language/check.ts";
 import { parse } from "./language/parse.ts";
-import { byLabels, type Labels } from "./labels.ts";
+import { type Labels, noLabels, sortedByLabels } from "./labels.ts";
 import { badData } from "./promql-error.ts";
 import type { SelectedSeries, SeriesSource } from "./series-source.ts";
 import type { Work } from "./work.ts";
@@ -16,14 +16,25 @@ export interface Point {
   readonly value: number;
 }
 
-/** The answer to a query. */
+/** The values of a series in the order of their instants, in columns of the same length. */
+export interface Points {
+  readonly timesMs: Float64Array;
+  readonly values: Float64Array;
+}
+
+/** The answer to a query. `isCut`: there are more series than were wanted. */
 export type QueryResult =
   | { readonly type: "scalar"; readonly point: Point }
   | { readonly type: "string"; readonly timeMs: number; readonly text: string }
-  | { readonly type: "vector"; readonly series: readonly { readonly labels: Labels; readonly point: Point }[] }
+  | {
+      readonly type: "vector";
+      readonly series: readonly { readonly labels: Labels; readonly point: Point }[];
+      readonly isCut: boolean;
+    }
   | {
       readonly type: "matrix";
-      readonly series: readonly { readonly labels: Labels; readonly points: readonly Point[] }[];
+      readonly series: readonly { readonly labels: Labels; readonly points: Points }[];
+      readonly isCut: boolean;
     };
 
 /** Where a query is answered from, and what it may cost. */
@@ -32,6 +43,8 @@ export interface QueryParts {
   readonly work: Work;
   /** How long a sample counts if none follows; absent: 5 minutes, as in Prometheus. */
   readonly lookbackMs?: number | undefined;
+  /** How many series are wanted; absent or 0: all. */
+  readonly limit?: number | undefined;
 }
 
 const defaultLookbackMs = 300_000;
@@ -46,15 +59,17 @@ export async function instantQuery(query: string, atMs: number, parts: QueryPart
   const { lookbackMs = defaultLookbackMs } = parts;
   const steps: Steps = { startMs: atMs, endMs: atMs, stepMs: 1, count: 1, lookbackMs };
   const selected = await selectAll(expression, steps, parts);
-  if (expression.kind === "range") return rawSamples(expression, selected.get(expression) ?? [], steps);
+  if (expression.kind === "range") return rawSamples(expression, selected.get(expression) ?? [], { steps, parts });
   const value = await new Evaluation(steps, selected, parts.work).evaluate(expression);
   if (value.kind === "string") return { type: "string", timeMs: atMs, text: value.text };
   const pointOf = (values: Float64Array): Point => ({ timeMs: atMs, value: values[0] ?? NaN });
   if (value.kind === "scalar") return { type: "scalar", point: pointOf(value.values) };
-  const series = value.series.map(({ labels, values }) => ({ labels, point: pointOf(values) }));
   const order = orderOf(expression);
-  if (order !== undefined) series.sort((a, b) => order(a.point.value, b.point.value));
-  return { type: "vector", series };
+  const all = value.series.slice();
+  if (order !== undefined) all.sort((a, b) => order(a.values[0] ?? NaN, b.values[0] ?? NaN));
+  const { series, isCut } = limited(all, parts);
+  parts.work.checkAnswer({ series: series.length, values: series.length });
+  return { type: "vector", series: series.map(({ labels, values }) => ({ labels, point: pointOf(values) })), isCut };
 }
 
 /** Evaluates a query at each step from one instant to another, both included.
@@ -80,21 +95,26 @@ export async function rangeQuery(
   const value = await new Evaluation(steps, selected, parts.work).evaluate(expression);
   if (value.kind === "string") throw badData("a text has no range");
   const all = value.kind === "vector" ? value.series : [scalarSeries(value.values)];
-  parts.work.checkAnswer(all.length * steps.count);
-  const series = all.map((each) => ({ labels: each.labels, points: pointsOf(each, steps) }));
-  return { type: "matrix", series: series.sort((a, b) => byLabels(a.labels, b.labels)) };
+  parts.work.checkAnswer({ series: all.length, values: all.length * steps.count });
+  const { series, isCut } = limited(sortedByLabels(all), parts);
+  const made = series.map((each) => ({ labels: each.labels, points: pointsOf(each, steps) }));
+  return { type: "matrix", series: made, isCut };
+}
+
+/** The first series, as many as are wanted. */
+function limited<Series>(series: readonly Series[], { limit = 0 }: QueryParts) {
+  const isCut = limit > 0 && series.length > limit;
+  return { series: isCut ? series.slice(0, limit) : series, isCut };
 }
 
 function scalarSeries(values: Float64Array): VectorSeries {
-  return { labels: new Map(), values, isPresent: new Uint8Array(values.length).fill(1) };
+  return { labels: noLabels, values, isPresent: new Uint8Array(values.length).fill(1) };
 }
 
-function pointsOf({ values, isPresent }: VectorSeries, { startMs, stepMs }: Steps): Point[] {
-  const points: Point[] = [];
-  for (const [step, is] of isPresent.entries()) {
-    if (is === 1) points.push({ timeMs: startMs + step * stepMs, value: values[step] as number });
-  }
-  return points;
+function pointsOf({ values, isPresent }: VectorSeries, steps: Steps): Points {
+  const isAny = (_: number, step: number): boolean => isPresent[step] === 1;
+  const timesMs = values.map((_, step) => stepMsOf(steps, step));
+  return { timesMs: timesMs.filter(isAny), values: values.filter(isAny) };
 }
 
 /** Only an answer to an instant query has an order, that of its outermost function. */
@@ -105,15 +125,24 @@ function orderOf(expression: Expression): ((a: number, b: number) => number) | u
   return { topk: descending, bottomk: ascending }[expression.operator as string];
 }
 
-function rawSamples(range: RangeExpression, selected: readonly SelectedSeries[], steps: Steps): QueryResult {
+function rawSamples(
+  range: RangeExpression,
+  selected: readonly SelectedSeries[],
+  { steps, parts }: { readonly steps: Steps; readonly parts: QueryParts },
+): QueryResult {
+  const values = selected.reduce((sum, each) => sum + each.values.length, 0);
+  parts.work.checkAnswer({ series: selected.length, values });
   const { fromMs, toMs } = neededRange(range, steps);
-  const series = selected.flatMap((each) => {
-    const { timesMs, values } = samplesOf(each);
-    const points = Array.from(timesMs, (timeMs, index) => ({ timeMs, value: values[index] as number }));
-    const within = points.filter(({ timeMs }) => timeMs >= fromMs && timeMs <= toMs);
-    return within.length === 0 ? [] : [{ labels: each.labels, points: within }];
+  const all = selected.flatMap((each) => {
+    const points = samplesOf(each);
+    const isWithin = (_: number, index: number): boolean => {
+      const timeMs = points.timesMs[index] as number;
+      return timeMs >= fromMs && timeMs <= toMs;
+    };
+    const within = { timesMs: points.timesMs.filter(isWithin), values: points.values.filter(isWithin) };
+    return within.values.length === 0 ? [] : [{ labels: each.labels, points: within }];
   });
-  return { type: "matrix", series: series.sort((a, b) => byLabels(a.labels, b.labels)) };
+  return { type: "matrix", ...limited(sortedByLabels(all), parts) };
 }
 
 type Selecting = SelectorExpression | RangeExpression;

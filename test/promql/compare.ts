@@ -1,4 +1,3 @@
-import { labelsKey, labelsOf } from "../../src/promql/labels.ts";
 import { numberText } from "../../src/promql/number-text.ts";
 
 /** The body of an answer of Prometheus' HTTP API. */
@@ -52,7 +51,8 @@ function sorted(result: unknown, isOrdered: boolean): readonly AnsweredSeries[] 
   return isOrdered ? series : series.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
 }
 
-const keyOf = ({ metric }: AnsweredSeries): string => labelsKey(labelsOf(Object.entries(metric)));
+const keyOf = ({ metric }: AnsweredSeries): string =>
+  JSON.stringify(Object.entries(metric).sort(([a], [b]) => (a < b ? -1 : 1)));
 const pointsOf = ({ value, values }: AnsweredSeries) => values ?? (value === undefined ? [] : [value]);
 const textOf = (answer: Answer): string => JSON.stringify(answer).slice(0, 300);
 

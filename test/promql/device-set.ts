@@ -41,7 +41,7 @@ export function deviceSeries(): readonly SelectedSeries[] {
     for (const [own, names] of rows) {
       for (const [name, convert] of names) {
         const ofSeries = labelsOf(Object.entries({ ...labels, __name__: name }));
-        const key = JSON.stringify([...ofSeries]);
+        const key = JSON.stringify([...ofSeries.entries()]);
         const before = last.get(record.uuid + name);
         if (before !== undefined && before !== key) series.get(before)?.samples.push([record.timeMs, 0, 1]);
         last.set(record.uuid + name, key);

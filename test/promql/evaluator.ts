@@ -17,7 +17,7 @@ export async function evaluated(query: string, asked: Asked, source: SeriesSourc
   try {
     const result =
       "atMs" in asked ? await instantQuery(query, asked.atMs, parts) : await rangeQuery(query, asked, parts);
-    return { status: "success", data: queryData(result) as unknown as NonNullable<Answer["data"]> };
+    return { status: "success", data: JSON.parse(await queryData(result, work)) as NonNullable<Answer["data"]> };
   } catch (error) {
     if (!(error instanceof PromqlError)) throw error;
     return { status: "error", errorType: error.type, error: error.message };

@@ -33,7 +33,9 @@ export async function remoteWrite(url: string, series: readonly SelectedSeries[]
 }
 
 function seriesBytes({ labels, timesMs, values, ends }: SelectedSeries, indexes: readonly number[]): Uint8Array {
-  const ofLabels = [...labels].map(([name, text]) => field(1, Buffer.concat([field(1, name), field(2, text)])));
+  const ofLabels = [...labels.entries()].map(([name, text]) =>
+    field(1, Buffer.concat([field(1, name), field(2, text)])),
+  );
   const ofSamples = indexes.map((index) => {
     const value = Buffer.alloc(9);
     value[0] = (1 << 3) | 1;

@@ -1,5 +1,6 @@
 import type { AggregateExpression, Aggregation } from "../language/expression.ts";
-import { type Labels, labelsKey, labelsWith, labelsWithout, nameLabel, withLabel } from "../labels.ts";
+import { type Labels, nameLabel, only, replacing, without } from "../labels.ts";
+import { groupedBy } from "../labels-map.ts";
 import { numberText } from "../number-text.ts";
 import { failed } from "../promql-error.ts";
 import type { Work } from "../work.ts";
@@ -51,8 +52,8 @@ function varianceOf(values: Float64Array): number {
 
 /** The labels by which an aggregation groups. */
 function groupLabelsOf({ isWithout, labels }: AggregateExpression): (of: Labels) => Labels {
-  const names = new Set(isWithout ? [...labels, nameLabel] : labels);
-  return (of) => (isWithout ? labelsWithout(of, names) : labelsWith(of, names));
+  const choice = isWithout ? without([...labels, nameLabel]) : only(labels);
+  return (of) => of.chosenBy(choice);
 }
 
 /** Aggregates the series of a vector. */
@@ -63,41 +64,41 @@ export async function aggregate(
 ) {
   const labelsIn = groupLabelsOf(expression);
   const steps = series[0]?.values.length ?? 0;
-  const groups = [...Map.groupBy(series, ({ labels }) => labelsKey(labelsIn(labels))).values()];
   const results: VectorSeries[] = [];
-  for (const group of groups) {
-    await work.did(group.length * steps);
+  for (const group of (await groupedBy(series, labelsIn, work)).values()) {
     const labels = labelsIn((group[0] as VectorSeries).labels);
-    const ofGroup = ofOneGroup(expression.operator, { group, labels, parameter });
-    results.push(...ofGroup);
-    work.checkSize(results.length * steps);
+    const ofGroup = await ofOneGroup(expression.operator, { group, labels, parameter, work });
+    for (const each of ofGroup) results.push(each);
+    work.checkSize(results.length, steps);
   }
-  return vectorOf(results);
+  return vectorOf(results, work);
 }
 
 interface Group {
   readonly group: readonly VectorSeries[];
   readonly labels: Labels;
   readonly parameter: Parameter;
+  readonly work: Work;
 }
 
-function ofOneGroup(operator: Aggregation, { group, labels, parameter }: Group): VectorSeries[] {
-  if (operator === "count_values") return countValues(group, labels, String(parameter));
+async function ofOneGroup(operator: Aggregation, of: Group): Promise<VectorSeries[]> {
+  const { group, parameter, work } = of;
+  if (operator === "count_values") return countValues(of, String(parameter));
   const numbers = typeof parameter === "object" ? parameter : new Float64Array();
-  if (operator === "topk" || operator === "bottomk") return extremesOf(operator, group, numbers);
+  if (operator === "topk" || operator === "bottomk") return extremesOf(operator, group, { counts: numbers, work });
   const fold = folds[operator];
-  return [folded(group, labels, (values, step) => fold?.(values) ?? quantileOf(numbers[step] ?? NaN, values))];
+  return [await folded(of, (values, step) => fold?.(values) ?? quantileOf(numbers[step] ?? NaN, values))];
 }
 
-function folded(
-  group: readonly VectorSeries[],
-  labels: Labels,
+async function folded(
+  { group, labels, work }: Group,
   fold: (values: Float64Array, step: number) => number,
-): VectorSeries {
+): Promise<VectorSeries> {
   const steps = group[0]?.values.length ?? 0;
   const result = emptySeries(labels, steps);
   const buffer = new Float64Array(group.length);
   for (let step = 0; step < steps; step += 1) {
+    await work.did(group.length);
     let count = 0;
     for (const { values, isPresent } of group) {
       if (isPresent[step] !== 1) continue;
@@ -111,16 +112,19 @@ function folded(
   return result;
 }
 
-function countValues(group: readonly VectorSeries[], labels: Labels, label: string): VectorSeries[] {
+async function countValues({ group, labels, work }: Group, label: string): Promise<VectorSeries[]> {
   if (!/^[A-Za-z_]\w*$/.test(label)) throw failed(`invalid label name ${JSON.stringify(label)}`);
+  const replace = replacing(label);
   const byText = new Map<string, VectorSeries>();
   for (const { values, isPresent } of group) {
+    await work.didSeries(values.length);
+    work.checkSize(byText.size, values.length);
     for (const [step, is] of isPresent.entries()) {
       if (is !== 1) continue;
       const text = numberText(values[step] as number);
       let counted = byText.get(text);
       if (counted === undefined) {
-        counted = emptySeries(withLabel(labels, label, text), values.length);
+        counted = emptySeries(replace(labels, text), values.length);
         byText.set(text, counted);
       }
       counted.values[step] = (counted.values[step] as number) + 1;

@@ -8,7 +8,16 @@ import { matchVectors, combined } from "./match-vectors.ts";
 import { isComparison } from "./operators.ts";
 import { eachWindow, newestOf, ofRanges } from "./select.ts";
 import { combineSets } from "./set-operators.ts";
-import { distinctVectorOf, mapped, type Steps, stepMsOf, type Value, type VectorSeries, vectorOf } from "./value.ts";
+import {
+  distinctVectorOf,
+  mapped,
+  ofEachSeries,
+  type Steps,
+  stepMsOf,
+  type Value,
+  type VectorSeries,
+  vectorOf,
+} from "./value.ts";
 import { absentOf, numberFunctions, ofEachValue, relabelled, scalarOf } from "./vector-functions.ts";
 
 /** Evaluates a query at all of its steps. */
@@ -29,7 +38,7 @@ export class Evaluation {
       case "string":
         return { kind: "string", text: expression.value };
       case "selector":
-        return vectorOf(await this.ofEach(expression, (each) => newestOf(each, expression, { steps, isTime: false })));
+        return this.joined(this.ofEach(expression, (each) => newestOf(each, expression, { steps, isTime: false })));
       case "negation":
         return this.negated(await this.evaluate(expression.operand));
       case "aggregate":
@@ -47,19 +56,25 @@ export class Evaluation {
     selector: Expression,
     make: (series: SelectedSeries) => VectorSeries,
   ): Promise<readonly VectorSeries[]> {
+    const { steps, work } = this;
     const series = this.selected.get(selector) ?? [];
-    this.work.checkSize(series.length * this.steps.count);
-    const made: VectorSeries[] = [];
-    for (const each of series) {
-      await this.work.did(this.steps.count + each.values.length);
-      made.push(make(each));
-    }
-    return made;
+    work.checkSize(series.length, steps.count);
+    return ofEachSeries(series, { work, valuesOf: ({ values }) => steps.count + values.length }, make);
   }
 
-  private negated(value: Value): Value {
+  /** A vector of what `make` makes of the series of another one. */
+  private mapped(series: readonly VectorSeries[], make: (each: VectorSeries) => VectorSeries): Promise<VectorSeries[]> {
+    return ofEachSeries(series, { work: this.work, valuesOf: () => this.steps.count }, make);
+  }
+
+  private async joined(series: Promise<readonly VectorSeries[]>): Promise<Value> {
+    return vectorOf(await series, this.work);
+  }
+
+  private async negated(value: Value): Promise<Value> {
     if (value.kind === "scalar") return { kind: "scalar", values: value.values.map((each) => -each) };
-    return distinctVectorOf(seriesOf(value).map((each) => mapped(each, withoutName, (number) => -number)));
+    const made = await this.mapped(seriesOf(value), (each) => mapped(each, withoutName, (number) => -number));
+    return distinctVectorOf(made, this.work);
   }
 
   private async aggregated(expression: AggregateExpression): Promise<Value> {
@@ -80,7 +95,8 @@ export class Evaluation {
       return { kind: "scalar", values };
     }
     if (left.kind === "vector" && right.kind === "vector") {
-      if (isSetOperator(operator)) return combineSets(expression, left.series, right.series);
+      if (isSetOperator(operator))
+        return combineSets(expression, { left: left.series, right: right.series }, this.work);
       return matchVectors(expression, { left: left.series, right: right.series }, this.work);
     }
     const [series, scalars] = [seriesOf(left.kind === "vector" ? left : right), scalarsOf(left, right)];
@@ -91,8 +107,9 @@ export class Evaluation {
       // a comparison keeps the value of the vector, on whichever side it is
       return result !== undefined && keepsName ? value : result;
     };
-    await this.work.did(series.length * this.steps.count);
-    return vectorOf(series.map((each) => mapped(each, keepsName ? (labels) => labels : withoutName, compute)));
+    return this.joined(
+      this.mapped(series, (each) => mapped(each, keepsName ? (labels) => labels : withoutName, compute)),
+    );
   }
 
   private async call(expression: CallExpression): Promise<Value> {
@@ -109,7 +126,7 @@ export class Evaluation {
     const value = await this.evaluate(first);
     if (name === "vector") {
       const isPresent = new Uint8Array(steps.count).fill(1);
-      return vectorOf([{ labels: noLabels, values: scalarsOf(value, value), isPresent }]);
+      return { kind: "vector", series: [{ labels: noLabels, values: scalarsOf(value, value), isPresent }] };
     }
     const series = seriesOf(value);
     if (name === "scalar") return scalarOf(series, steps.count);
@@ -119,12 +136,11 @@ export class Evaluation {
         series.map(({ isPresent }) => isPresent),
         steps.count,
       );
-    if (name === "label_replace" || name === "label_join") return relabelled(expression, series);
+    if (name === "label_replace" || name === "label_join") return relabelled(expression, series, this.work);
     if (!Object.hasOwn(numberFunctions, name)) return value; // the order of sort is that of the answer
     const others: Float64Array[] = [];
     for (const arg of args.slice(1)) others.push(scalarsOf(await this.evaluate(arg)));
-    await this.work.did(series.length * steps.count);
-    return ofEachValue(name, series, others);
+    return this.joined(this.mapped(series, ofEachValue(name, others)));
   }
 
   private async ofRange({ name, args }: CallExpression, range: Extract<Expression, { kind: "range" }>): Promise<Value> {
@@ -143,17 +159,19 @@ export class Evaluation {
     }
     const [first] = args;
     const parameters = first === undefined || first === range ? undefined : scalarsOf(await this.evaluate(first));
-    return distinctVectorOf(await this.ofEach(range, (each) => ofRanges(name, each, { range, steps, parameters })));
+    const made = await this.ofEach(range, (each) => ofRanges(name, each, { range, steps, parameters }));
+    return distinctVectorOf(made, this.work);
   }
 
   /** The instants of the samples that a selector selects; of any other vector, those of the steps. */
   private async timestamp(argument: Expression): Promise<Value> {
     const { steps } = this;
     if (argument.kind === "selector") {
-      return vectorOf(await this.ofEach(argument, (each) => newestOf(each, argument, { steps, isTime: true })));
+      return this.joined(this.ofEach(argument, (each) => newestOf(each, argument, { steps, isTime: true })));
     }
     const series = seriesOf(await this.evaluate(argument));
-    return vectorOf(series.map((each) => mapped(each, withoutName, (_, step) => stepMsOf(steps, step) / 1000)));
+    const instants = (each: VectorSeries) => mapped(each, withoutName, (_, step) => stepMsOf(steps, step) / 1000);
+    return this.joined(this.mapped(series, instants));
   }
 }
 

@@ -1,16 +1,21 @@
 import { failed } from "../promql-error.ts";
+import type { Work } from "../work.ts";
 import { emptySeries, type VectorSeries } from "./value.ts";
+
+/** To sort the values of a step takes as long as to compute so many of each. */
+const valuesPerSorted = 10;
 
 /** The series of a group that have its greatest or lowest values, step by step.
  *  @param counts how many of them, at each step */
-export function extremesOf(
+export async function extremesOf(
   operator: "topk" | "bottomk",
   group: readonly VectorSeries[],
-  counts: Float64Array,
-): VectorSeries[] {
+  { counts, work }: { readonly counts: Float64Array; readonly work: Work },
+): Promise<VectorSeries[]> {
   const steps = group[0]?.values.length ?? 0;
   const results = group.map(({ labels }) => emptySeries(labels, steps));
   for (let step = 0; step < steps; step += 1) {
+    await work.did(group.length * valuesPerSorted);
     const present = [...group.keys()].filter((index) => group[index]?.isPresent[step] === 1);
     const valueOf = (index: number): number => group[index]?.values[step] as number;
     const order = operator === "topk" ? descending : ascending;

@@ -1,23 +1,15 @@
 import type { BinaryExpression, Matching } from "../language/expression.ts";
-import {
-  type Labels,
-  labelsKey,
-  labelsText,
-  labelsWith,
-  labelsWithout,
-  nameLabel,
-  withLabel,
-  withoutName,
-} from "../labels.ts";
+import { type Labels, labelsText, nameLabel, only, replacing, without, withoutName } from "../labels.ts";
+import { groupedBy } from "../labels-map.ts";
 import { failed } from "../promql-error.ts";
 import type { Work } from "../work.ts";
 import { compute, holds, isComparison } from "./operators.ts";
-import { emptySeries, type VectorSeries, vectorOf } from "./value.ts";
+import { addSteps, emptySeries, type VectorSeries, vectorOf } from "./value.ts";
 
-/** A function that gives each series the text that the series of the other vector must have too. */
-export function signatureBy({ isOn, labels }: Matching): (labels: Labels) => string {
-  const names = new Set(isOn ? labels : [...labels, nameLabel]);
-  return (of) => labelsKey(isOn ? labelsWith(of, names) : labelsWithout(of, names));
+/** A function that gives each series the labels that the series of the other vector must have too. */
+export function signatureBy({ isOn, labels }: Matching): (labels: Labels) => Labels {
+  const choice = isOn ? only(labels) : without([...labels, nameLabel]);
+  return (of) => of.chosenBy(choice);
 }
 
 /** Computes an operator between the series of two vectors that belong together.
@@ -31,38 +23,41 @@ export async function matchVectors(
   const isSwapped = matching.grouping === "group_right";
   const [many, one] = isSwapped ? [right, left] : [left, right];
   const signature = signatureBy(matching);
-  const ones = Map.groupBy(one, ({ labels }) => signature(labels));
+  const ones = await groupedBy(one, signature, work);
   const steps = left[0]?.values.length ?? 0;
   // where one of the two is empty, nothing is matched
   const isMatched = stepsWithAny(many, steps);
-  for (const [, same] of ones) {
+  for (const same of ones.values()) {
     checkUnique(same, isMatched, (pair) => {
       const side = isSwapped ? "left" : "right";
       return `found duplicate series for the match group on the ${side} hand-side of the operation: [${pair}];many-to-many matching not allowed: matching labels must be unique on one side`;
     });
   }
   const results: VectorSeries[] = [];
-  const groups = Map.groupBy(many, ({ labels }) => signature(labels));
-  for (const [key, ofMany] of groups) {
-    const ofOne = ones.get(key) ?? [];
+  const labelsOf = resultLabels(expression);
+  for (const ofMany of (await groupedBy(many, signature, work)).values()) {
+    const ofOne = ones.get(signature((ofMany[0] as VectorSeries).labels)) ?? [];
     const inGroup: VectorSeries[] = [];
     for (const each of ofMany) {
       for (const other of ofOne) {
-        work.checkSize((results.length + inGroup.length) * steps);
-        inGroup.push(paired(expression, each, other));
-        await work.did(steps);
+        work.checkSize(results.length + inGroup.length, steps);
+        inGroup.push(paired(expression, { many: each, one: other }, labelsOf(each.labels, other.labels)));
+        await work.didSeries(steps);
       }
     }
-    checkGroup(inGroup, isMatched, matching);
-    results.push(...inGroup);
+    await checkGroup(inGroup, isMatched, { matching, work });
+    for (const each of inGroup) results.push(each);
   }
-  return vectorOf(results);
+  return vectorOf(results, work);
 }
 
 /** A result of one series of the many, and one of the others. */
-function paired({ operator, isBool, matching }: BinaryExpression, many: VectorSeries, one: VectorSeries): VectorSeries {
-  const ofMany = isComparison(operator) && !isBool ? many.labels : withoutName(many.labels);
-  const result = emptySeries(resultLabels(ofMany, one.labels, matching), many.values.length);
+function paired(
+  { operator, isBool, matching }: BinaryExpression,
+  { many, one }: Readonly<Record<"many" | "one", VectorSeries>>,
+  labels: Labels,
+): VectorSeries {
+  const result = emptySeries(labels, many.values.length);
   const isSwapped = matching.grouping === "group_right";
   for (let step = 0; step < many.values.length; step += 1) {
     if (many.isPresent[step] !== 1 || one.isPresent[step] !== 1) continue;
@@ -88,20 +83,23 @@ export function combined(
   return isKept ? left : undefined;
 }
 
-function resultLabels(many: Labels, one: Labels, matching: Matching): Labels {
-  let labels = many;
-  const names = new Set(matching.labels);
-  if (matching.grouping === "one-to-one") {
-    labels = matching.isOn ? labelsWith(labels, names) : labelsWithout(labels, names);
-  }
-  for (const name of matching.include) labels = withLabel(labels, name, one.get(name) ?? "");
-  return labels;
+/** A function that gives a pair of series the labels of their result. */
+function resultLabels({ operator, isBool, matching }: BinaryExpression): (many: Labels, one: Labels) => Labels {
+  const keepsName = isComparison(operator) && !isBool;
+  const matched = matching.isOn ? only(matching.labels) : without(matching.labels);
+  const included = matching.include.map((name) => ({ name, replace: replacing(name) }));
+  return (many, one) => {
+    let labels = keepsName ? many : withoutName(many);
+    if (matching.grouping === "one-to-one") labels = labels.chosenBy(matched);
+    for (const { name, replace } of included) labels = replace(labels, one.get(name) ?? "");
+    return labels;
+  };
 }
 
 /** 1 for each step at which any series has a value. */
 function stepsWithAny(series: readonly VectorSeries[], steps: number): Uint8Array {
   const has = new Uint8Array(steps);
-  for (const { isPresent } of series) for (const [step, is] of isPresent.entries()) if (is === 1) has[step] = 1;
+  for (const { isPresent } of series) addSteps(has, isPresent);
   return has;
 }
 
@@ -117,13 +115,17 @@ function checkUnique(series: readonly VectorSeries[], steps: Uint8Array, problem
   }
 }
 
-function checkGroup(series: readonly VectorSeries[], steps: Uint8Array, { grouping }: Matching): void {
-  if (grouping === "one-to-one") {
+async function checkGroup(
+  series: readonly VectorSeries[],
+  steps: Uint8Array,
+  { matching, work }: { readonly matching: Matching; readonly work: Work },
+): Promise<void> {
+  if (matching.grouping === "one-to-one") {
     const problem = "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)";
     checkUnique(series, steps, () => problem);
     return;
   }
   const problem = "multiple matches for labels: grouping labels must ensure unique matches";
-  for (const [, same] of Map.groupBy(series, ({ labels }) => labelsKey(labels)))
-    checkUnique(same, steps, () => problem);
+  const groups = await groupedBy(series, (labels) => labels, work);
+  for (const same of groups.values()) checkUnique(same, steps, () => problem);
 }

@@ -1,17 +1,20 @@
 import type { BinaryExpression } from "../language/expression.ts";
 import { signatureBy } from "./match-vectors.ts";
-import { mapped, type VectorSeries, vectorOf } from "./value.ts";
+import type { Labels } from "../labels.ts";
+import { LabelsMap } from "../labels-map.ts";
+import type { Work } from "../work.ts";
+import { addSteps, mapped, ofEachSeries, type VectorSeries, vectorOf } from "./value.ts";
 
 /** `and`, `or` and `unless` of two vectors. */
-export function combineSets(
-  { operator, matching }: BinaryExpression,
-  left: readonly VectorSeries[],
-  right: readonly VectorSeries[],
+export async function combineSets(
+  { operator, matching }: Pick<BinaryExpression, "operator" | "matching">,
+  { left, right }: Readonly<Record<"left" | "right", readonly VectorSeries[]>>,
+  work: Work,
 ) {
   const signature = signatureBy(matching);
-  const keep = (series: readonly VectorSeries[], others: readonly VectorSeries[], ifOthers: boolean) => {
-    const present = presentBySignature(others, signature);
-    return series.map((each) => {
+  const keep = async (series: readonly VectorSeries[], others: readonly VectorSeries[], ifOthers: boolean) => {
+    const present = await presentBySignature(others, signature, work);
+    return ofEachSeries(series, { work, valuesOf: ({ values }) => values.length }, (each) => {
       const of = present.get(signature(each.labels));
       return mapped(
         each,
@@ -20,22 +23,24 @@ export function combineSets(
       );
     });
   };
-  if (operator === "and") return vectorOf(keep(left, right, true));
-  if (operator === "unless") return vectorOf(keep(left, right, false));
-  return vectorOf([...left, ...keep(right, left, false)]);
+  if (operator === "and") return vectorOf(await keep(left, right, true), work);
+  if (operator === "unless") return vectorOf(await keep(left, right, false), work);
+  return vectorOf([...left, ...(await keep(right, left, false))], work);
 }
 
 /** The steps at which there is a series of each signature. */
-function presentBySignature(
+async function presentBySignature(
   series: readonly VectorSeries[],
-  signature: (labels: VectorSeries["labels"]) => string,
-): ReadonlyMap<string, Uint8Array> {
-  const present = new Map<string, Uint8Array>();
+  signature: (labels: Labels) => Labels,
+  work: Work,
+): Promise<LabelsMap<Uint8Array>> {
+  const present = new LabelsMap<Uint8Array>();
   for (const { labels, isPresent } of series) {
+    await work.didSeries(isPresent.length);
     const key = signature(labels);
     const known = present.get(key);
     if (known === undefined) present.set(key, isPresent.slice());
-    else for (const [step, is] of isPresent.entries()) if (is === 1) known[step] = 1;
+    else addSteps(known, isPresent);
   }
   return present;
 }

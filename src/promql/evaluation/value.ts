@@ -1,5 +1,7 @@
-import { type Labels, labelsKey, labelsText } from "../labels.ts";
+import { type Labels, labelsText } from "../labels.ts";
+import { LabelsMap } from "../labels-map.ts";
 import { failed } from "../promql-error.ts";
+import type { Work } from "../work.ts";
 
 /** The instants at which a query is evaluated. */
 export interface Steps {
@@ -31,6 +33,27 @@ export type Value =
   | { readonly kind: "vector"; readonly series: readonly VectorSeries[] }
   | { readonly kind: "string"; readonly text: string };
 
+type Vector = Extract<Value, { readonly kind: "vector" }>;
+
+/** Makes something of each series, one after another. The rest of the process gets its turn now and then. */
+export async function ofEachSeries<Series, Made>(
+  series: readonly Series[],
+  { work, valuesOf }: { readonly work: Work; readonly valuesOf: (each: Series) => number },
+  make: (each: Series) => Made,
+): Promise<Made[]> {
+  const made: Made[] = [];
+  for (const each of series) {
+    await work.didSeries(valuesOf(each));
+    made.push(make(each));
+  }
+  return made;
+}
+
+/** Adds to the steps with a value those of another series. */
+export function addSteps(steps: Uint8Array, isPresent: Uint8Array): void {
+  for (let step = 0; step < isPresent.length; step += 1) if (isPresent[step] === 1) steps[step] = 1;
+}
+
 /** A series without values yet. */
 export function emptySeries(labels: Labels, steps: number): VectorSeries {
   return { labels, values: new Float64Array(steps), isPresent: new Uint8Array(steps) };
@@ -38,26 +61,26 @@ export function emptySeries(labels: Labels, steps: number): VectorSeries {
 
 /** Joins series whose labels have become the same.
  *  @throws PromqlError if two of them have a value at the same step */
-export function vectorOf(series: readonly VectorSeries[]): Extract<Value, { kind: "vector" }> {
-  const joined = new Map<string, VectorSeries>();
+export async function vectorOf(series: readonly VectorSeries[], work: Work): Promise<Vector> {
+  const joined = new LabelsMap<VectorSeries>();
   for (const each of series) {
+    await work.didSeries();
     if (!each.isPresent.includes(1)) continue;
-    const key = labelsKey(each.labels);
-    const other = joined.get(key);
-    joined.set(key, other === undefined ? each : join(other, each));
+    const other = joined.get(each.labels);
+    joined.set(each.labels, other === undefined ? each : join(other, each));
   }
   return { kind: "vector", series: [...joined.values()] };
 }
 
 /** The series, which must all have labels of their own, even if no two of them have a value at the same step.
  *  @throws PromqlError if two have the same labels */
-export function distinctVectorOf(series: readonly VectorSeries[]): Extract<Value, { kind: "vector" }> {
+export async function distinctVectorOf(series: readonly VectorSeries[], work: Work): Promise<Vector> {
   const present = series.filter(({ isPresent }) => isPresent.includes(1));
-  const known = new Set<string>();
+  const known = new LabelsMap<true>();
   for (const { labels } of present) {
-    const key = labelsKey(labels);
-    if (known.has(key)) throw sameLabels(labels);
-    known.add(key);
+    await work.didSeries();
+    if (known.has(labels)) throw sameLabels(labels);
+    known.set(labels, true);
   }
   return { kind: "vector", series: present };
 }

@@ -1,8 +1,9 @@
-import { type Labels, noLabels, withLabel, withoutName } from "../labels.ts";
+import { type Labels, noLabels, replacing, withLabel, withoutName } from "../labels.ts";
 import { compiled } from "../matcher.ts";
 import { failed } from "../promql-error.ts";
 import type { CallExpression, Expression } from "../language/expression.ts";
-import { mapped, type Value, type VectorSeries, vectorOf } from "./value.ts";
+import type { Work } from "../work.ts";
+import { mapped, ofEachSeries, type Value, type VectorSeries, vectorOf } from "./value.ts";
 
 type NumberFunction = (value: number, ...parameters: number[]) => number | undefined;
 
@@ -23,16 +24,13 @@ export const numberFunctions: Readonly<Record<string, NumberFunction>> = {
   clamp_max: (value, most = NaN) => Math.min(most, value),
 };
 
-/** Computes a function of each value.
+/** A function that computes another one of each value of a series.
  *  @param parameters the values of the other arguments at each step */
-export function ofEachValue(name: string, series: readonly VectorSeries[], parameters: readonly Float64Array[]) {
+export function ofEachValue(name: string, parameters: readonly Float64Array[]): (series: VectorSeries) => VectorSeries {
   const compute = numberFunctions[name];
   if (compute === undefined) throw failed(`the function ${name} is not supported`);
-  return vectorOf(
-    series.map((each) =>
-      mapped(each, withoutName, (value, step) => compute(value, ...parameters.map((values) => values[step] ?? NaN))),
-    ),
-  );
+  return (series) =>
+    mapped(series, withoutName, (value, step) => compute(value, ...parameters.map((values) => values[step] ?? NaN)));
 }
 
 /** The value of a vector's only series; NaN unless there is exactly one. */
@@ -50,7 +48,7 @@ export function absentOf(argument: Expression, presence: readonly Uint8Array[], 
   const labels = labelsOfAbsent(argument);
   const values = new Float64Array(steps).fill(1);
   const isPresent = new Uint8Array(steps).map((_, step) => (presence.some((each) => each[step] === 1) ? 0 : 1));
-  return vectorOf([{ labels, values, isPresent }]);
+  return { kind: "vector", series: isPresent.includes(1) ? [{ labels, values, isPresent }] : [] };
 }
 
 /** The labels that a selector says an absent series would have. */
@@ -69,22 +67,28 @@ function labelsOfAbsent(argument: Expression): Labels {
 }
 
 /** `label_replace` and `label_join`. */
-export function relabelled({ name, args }: CallExpression, series: readonly VectorSeries[]) {
+export async function relabelled({ name, args }: CallExpression, series: readonly VectorSeries[], work: Work) {
   const texts = args.slice(1).map((arg) => (arg.kind === "string" ? arg.value : ""));
   const [target = ""] = texts;
   if (!/^[A-Za-z_]\w*$/.test(target)) {
     throw failed(`invalid destination label name in ${name}(): ${target}`);
   }
-  const change = name === "label_replace" ? replacing(texts) : joining(texts);
-  return vectorOf(series.map((each) => ({ ...each, labels: change(each.labels) })));
+  const change = name === "label_replace" ? matching(texts) : joining(texts);
+  const made = await ofEachSeries(series, { work, valuesOf: () => 0 }, (each) => ({
+    ...each,
+    labels: change(each.labels),
+  }));
+  return vectorOf(made, work);
 }
 
 function joining([target = "", separator = "", ...sources]: readonly string[]): (labels: Labels) => Labels {
-  return (labels) => withLabel(labels, target, sources.map((source) => labels.get(source) ?? "").join(separator));
+  const replace = replacing(target);
+  return (labels) => replace(labels, sources.map((source) => labels.get(source) ?? "").join(separator));
 }
 
-function replacing([target = "", replacement = "", source = "", expression = ""]: readonly string[]) {
+function matching([target = "", replacement = "", source = "", expression = ""]: readonly string[]) {
   const pattern = compiled(`^(?:${expression})$`);
+  const replace = replacing(target);
   const parts = replacement.split(/(\$\$|\$\{\w+\}|\$\w+)/);
   return (labels: Labels): Labels => {
     const match = pattern.matcher(labels.get(source) ?? "");
@@ -94,7 +98,7 @@ function replacing([target = "", replacement = "", source = "", expression = ""]
       const group = /^\$\{?(\w+)\}?$/.exec(part)?.[1];
       return group === undefined ? part : groupOf(match, group);
     });
-    return withLabel(labels, target, texts.join(""));
+    return replace(labels, texts.join(""));
   };
 }
 

@@ -24,14 +24,12 @@ export function deviceLabels(gpu: Gpu, occupants: Occupants): Readonly<Record<st
   };
 }
 
-/** The labels of a series: those of its device, and its own. */
-export function seriesLabelsOf(
-  device: Readonly<Record<string, string>>,
-  own: Readonly<Record<string, string>>,
-): Readonly<Record<string, string>> {
+/** The labels by which a series differs from the others of its device. One with its own workload has none of the device's; an empty text
+ *  takes a label away. */
+export function ownLabelsOf(own: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   const { namespace, pod, container } = own;
   const workload = [namespace, pod, container].some((text) => text !== undefined);
-  return { ...device, ...(workload ? workloadLabels({ namespace: "", pod: "", container: "", ...own }) : {}), ...own };
+  return { ...(workload ? workloadLabels({ namespace: "", pod: "", container: "", ...own }) : {}), ...own };
 }
 
 function workloadLabels({ namespace, pod, container }: Readonly<Record<"namespace" | "pod" | "container", string>>) {

@@ -2,13 +2,15 @@ import type { Gpu } from "../../../domain/gpu.ts";
 import type { Labels } from "../../../promql/labels.ts";
 import type { SelectedSeries } from "../../../promql/series-source.ts";
 
-const firstLength = 32;
+/** The samples for which a series has room at first: most series of a query at an instant have one or few. */
+const firstLength = 1;
+const growth = 4;
 
 /** A series to which samples are added. */
 export class GrowingSeries {
   private timesMs = new Float64Array(firstLength);
   private values = new Float64Array(firstLength);
-  private readonly endsAt = new Set<number>();
+  private endsAt: number[] | undefined;
   private length = 0;
   private isInOrder = true;
 
@@ -32,15 +34,16 @@ export class GrowingSeries {
 
   /** Notes that the series has no value from this instant on. */
   end(timeMs: number): void {
-    this.endsAt.add(this.length);
+    (this.endsAt ??= []).push(this.length);
     this.add(timeMs, NaN);
   }
 
   /** The series with its samples. */
   selected(): SelectedSeries {
     const { labels, length, endsAt } = this;
-    const [timesMs, values] = [this.timesMs.subarray(0, length), this.values.subarray(0, length)];
-    const ends = endsAt.size === 0 ? undefined : Uint8Array.from({ length }, (_, index) => Number(endsAt.has(index)));
+    const [timesMs, values] = [ofLength(this.timesMs, length), ofLength(this.values, length)];
+    const ends = endsAt && new Uint8Array(length);
+    for (const index of endsAt ?? []) ends?.fill(1, index, index + 1);
     return this.isInOrder ? { labels, timesMs, values, ends } : inOrder({ labels, timesMs, values, ends });
   }
 }
@@ -58,8 +61,16 @@ function inOrder({ labels, timesMs, values, ends }: SelectedSeries): SelectedSer
   };
 }
 
+/** A short copy takes less memory than a view of an array. */
+function ofLength(array: Float64Array, length: number): Float64Array {
+  if (array.length === length) return array;
+  return length < copiedMax ? array.slice(0, length) : array.subarray(0, length);
+}
+
+const copiedMax = 64;
+
 function longer(array: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer> {
-  const result = new Float64Array(array.length * 2);
+  const result = new Float64Array(array.length * (array.length < copiedMax ? growth : 2));
   result.set(array);
   return result;
 }

@@ -37,12 +37,21 @@ export class HistorySeries implements SeriesSource {
       const key = JSON.stringify([gpus, fromMs, toMs]);
       const reading = readings.get(key) ?? { gpus, fromMs, toMs, makers: [] };
       readings.set(key, reading);
-      const maker = new RecordSeries(matchers);
+      const maker = new RecordSeries(matchers, () => work.holdSeries());
       reading.makers.push(maker);
       return maker;
     });
     for (const reading of readings.values()) if (reading.fromMs <= reading.toMs) await this.read(reading, work);
-    return makers.map((maker) => maker.series());
+    const selected: SelectedSeries[][] = [];
+    for (const maker of makers) {
+      const ofSelection: SelectedSeries[] = [];
+      for (const each of maker.series()) {
+        await work.didSeries();
+        ofSelection.push(each.selected());
+      }
+      selected.push(ofSelection);
+    }
+    return selected;
   }
 
   private async read({ gpus, fromMs, toMs, makers }: Reading, work: Work): Promise<void> {
@@ -59,7 +68,7 @@ export class HistorySeries implements SeriesSource {
           for (const maker of makers) {
             const added = maker.addColumns(records);
             work.hold(added);
-            await work.did(added * valuesPerSample);
+            await work.did(added * valuesPerSample + records.timesMs.length);
           }
         }
         filter = next && { ...filter, cursor: next };

@@ -4,9 +4,11 @@ import { metricNames } from "../../../domain/metrics.ts";
 import type { StoredColumns, StoredRecord } from "../../../domain/query.ts";
 import type { SeriesEnd } from "../../../domain/series-end.ts";
 import { parseSeries } from "../../../domain/series.ts";
-import { type Labels, labelsOf, nameLabel } from "../../../promql/labels.ts";
+import { LabelPart } from "../../../promql/label-part.ts";
+import { Labels, nameLabel } from "../../../promql/labels.ts";
+import { LabelsMap } from "../../../promql/labels-map.ts";
 import { type Matcher, selectsLabels } from "../../../promql/matcher.ts";
-import { deviceLabels, isSameDevice, seriesLabelsOf } from "./device-labels.ts";
+import { deviceLabels, isSameDevice, ownLabelsOf } from "./device-labels.ts";
 import { GrowingSeries } from "./growing-series.ts";
 import { NameChoice, type SeriesName } from "./series-names.ts";
 
@@ -24,7 +26,8 @@ interface Samples {
 /** The series to which the newest sample of a device's metric belonged. */
 interface Last {
   readonly series: GrowingSeries | undefined;
-  readonly labels: Readonly<Record<string, string>>;
+  /** Those of the device. */
+  readonly labels: LabelPart;
   /** The instant of that sample. */
   timeMs: number;
 }
@@ -35,24 +38,31 @@ type End = Required<Pick<SeriesEnd, "timeMs" | "sinceMs">>;
 /** The records of a device, as far as they have been read. */
 interface Device {
   readonly record: Pick<StoredRecord, "gpu" | "occupants">;
-  readonly labels: Readonly<Record<string, string>>;
+  readonly labels: LabelPart;
   readonly last: Map<string, Last>;
 }
 
 const noOwn: Readonly<Record<string, string>> = {};
+const noEnds: End[] = [];
 
 /** Makes series of records, which are given by time ascending for each device. When the labels of a device's metric change, such as when
  *  another pod gets the device, the old series ends at the first sample of the new one, as it does in a Prometheus that scrapes the device. */
 export class RecordSeries {
   private readonly names: NameChoice;
   private readonly devices = new Map<string, Device>();
-  private readonly byLabels = new Map<string, GrowingSeries>();
+  private readonly byLabels = new LabelsMap<GrowingSeries>();
+  /** By key of samples: the labels by which the series differ from others of their devices. */
+  private readonly ownLabels = new Map<string, LabelPart>();
   /** By uuid and key of samples: the ends that no sample has followed yet. */
   private readonly ends = new Map<string, Map<string, End[]>>();
   private readonly parsed = new Map<string, ReturnType<typeof parseSeries>>();
 
-  /** @param matchers which series to make */
-  constructor(private readonly matchers: readonly Matcher[]) {
+  /** @param matchers which series to make
+   *  @param onSeries called for each series before it is held */
+  constructor(
+    private readonly matchers: readonly Matcher[],
+    private readonly onSeries: () => void,
+  ) {
     this.names = new NameChoice(matchers);
   }
 
@@ -61,11 +71,19 @@ export class RecordSeries {
     return metricNames.filter((metric) => this.names.nameOf(metric) !== undefined);
   }
 
-  /** @returns how many samples the record has added */
-  add({ gpu, occupants, timeMs, metrics, custom }: StoredRecord): number {
+  /** The labels of the series that a record is part of. */
+  labelsOf({
+    gpu,
+    occupants,
+    metrics,
+    custom,
+  }: Pick<StoredRecord, "gpu" | "occupants" | "metrics" | "custom">): Labels[] {
     const columns = (values: Readonly<Record<string, number>>) =>
       Object.fromEntries(Object.entries(values).map(([name, value]) => [name, [value]]));
-    return this.addColumns({ gpu, occupants, timesMs: [timeMs], metrics: columns(metrics), custom: columns(custom) });
+    const device = new LabelPart(Object.entries(deviceLabels(gpu, occupants)));
+    const samples = this.samplesOf({ metrics: columns(metrics), custom: columns(custom) });
+    const plain = samples.filter(({ labelled }) => labelled.length === 0);
+    return plain.map((each) => this.labelsOfSamples(device, each)).filter((each) => selectsLabels(this.matchers, each));
   }
 
   /** @returns how many samples the records have added */
@@ -73,7 +91,7 @@ export class RecordSeries {
     const { gpu, occupants, timesMs } = records;
     const known = this.devices.get(gpu.uuid);
     const isSame = known !== undefined && isSameDevice(known.record, records);
-    const labels = isSame ? known.labels : deviceLabels(gpu, occupants);
+    const labels = isSame ? known.labels : new LabelPart(Object.entries(deviceLabels(gpu, occupants)));
     // not the columns, which would then be kept
     const device = isSame
       ? known
@@ -103,18 +121,16 @@ export class RecordSeries {
       const last = this.devices.get(uuid)?.last;
       for (const [key, ends] of ofDevice) endUntil(Infinity, ends, last?.get(key));
     }
-    return [...this.byLabels.values()]
-      .sort(({ begins: a }, { begins: b }) => a.timeMs - b.timeMs || byPlace(a.gpu, b.gpu))
-      .map((each) => each.selected());
+    const gpus = new Set(Array.from(this.byLabels.values(), ({ begins }) => begins.gpu));
+    const placeOf = new Map(Array.from([...gpus].sort(byPlace), (gpu, place) => [gpu, place]));
+    const place = ({ begins }: GrowingSeries): number => placeOf.get(begins.gpu) ?? 0;
+    return [...this.byLabels.values()].sort((a, b) => a.begins.timeMs - b.begins.timeMs || place(a) - place(b));
   }
 
-  private addSamples(
-    device: Device,
-    { name, stored, labelled, own, key }: Samples,
-    timesMs: ArrayLike<number>,
-  ): number {
+  private addSamples(device: Device, samples: Samples, timesMs: ArrayLike<number>): number {
+    const { name, stored, labelled, key } = samples;
     let last = device.last.get(key);
-    const ends = this.ends.get(device.record.gpu.uuid)?.get(key) ?? [];
+    const ends = this.ends.get(device.record.gpu.uuid)?.get(key) ?? noEnds;
     let added = 0;
     for (let index = 0; index < stored.length; index += 1) {
       const value = stored[index] as number;
@@ -122,8 +138,7 @@ export class RecordSeries {
       const timeMs = timesMs[index] as number;
       added += endUntil(timeMs, ends, last);
       if (last?.labels !== device.labels) {
-        const labels = labelsOf(Object.entries({ ...seriesLabelsOf(device.labels, own), [nameLabel]: name.name }));
-        const series = this.seriesOf(labels, { gpu: device.record.gpu, timeMs });
+        const series = this.seriesOf(this.labelsOfSamples(device.labels, samples), { gpu: device.record.gpu, timeMs });
         if (last?.series !== undefined && last.series !== series) {
           last.series.end(timeMs);
           added += 1;
@@ -139,16 +154,27 @@ export class RecordSeries {
     return added;
   }
 
+  private labelsOfSamples(device: LabelPart, { name, own, key }: Samples): Labels {
+    let part = this.ownLabels.get(key);
+    if (part === undefined) {
+      part = new LabelPart(Object.entries({ ...ownLabelsOf(own), [nameLabel]: name.name }));
+      this.ownLabels.set(key, part);
+    }
+    return Labels.of(device, part);
+  }
+
   private seriesOf(labels: Labels, begins: { readonly gpu: Gpu; readonly timeMs: number }): GrowingSeries | undefined {
     if (!selectsLabels(this.matchers, labels)) return undefined;
-    const key = JSON.stringify([...labels]);
-    let series = this.byLabels.get(key);
-    if (series === undefined) this.byLabels.set(key, (series = new GrowingSeries(labels, begins)));
+    const known = this.byLabels.get(labels);
+    if (known !== undefined) return known;
+    this.onSeries();
+    const series = new GrowingSeries(labels, begins);
+    this.byLabels.set(labels, series);
     return series;
   }
 
   /** The values of records that the matchers may select. */
-  private samplesOf({ metrics, custom }: StoredColumns): Samples[] {
+  private samplesOf({ metrics, custom }: Pick<StoredColumns, "metrics" | "custom">): Samples[] {
     const samples: Samples[] = [];
     const labelled = new Map<string, ArrayLike<number>[]>();
     for (const [text, stored] of Object.entries(custom)) {
@@ -156,7 +182,9 @@ export class RecordSeries {
       const known = metricNameOf(metric);
       const name = this.names.nameOf(known);
       if (name === undefined) continue;
-      labelled.set(known, [...(labelled.get(known) ?? []), stored]);
+      const columns = labelled.get(known) ?? [];
+      labelled.set(known, columns);
+      columns.push(stored);
       samples.push({ name, stored, labelled: [], own, key: text });
     }
     for (const [metric, stored] of Object.entries(metrics)) {

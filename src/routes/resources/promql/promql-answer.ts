@@ -4,15 +4,15 @@ import type { Clock } from "../../../kit/clock.ts";
 import { DeadlineExceeded } from "../../../kit/within.ts";
 import { PromqlError, type PromqlErrorType } from "../../../promql/promql-error.ts";
 import type { QueryResult } from "../../../promql/query.ts";
+import type { Work } from "../../../promql/work.ts";
 import { ApiError } from "../../http/api-error.ts";
 import { formOf } from "./promql-form.ts";
 import { queryData } from "./query-data.ts";
 
 /** What an answer has besides its status. */
-export interface Answered {
-  readonly data: unknown;
+export type Answered = ({ readonly data: unknown } | { readonly dataJson: string }) & {
   readonly warnings?: readonly string[];
-}
+};
 
 const truncated = "results truncated due to limit";
 const statusOf: Readonly<Record<PromqlErrorType, number>> = { bad_data: 400, execution: 422, timeout: 503 };
@@ -26,7 +26,11 @@ export async function promqlAnswer(
   answer: (form: URLSearchParams) => Answered | Promise<Answered>,
 ): Promise<Response> {
   try {
-    return Response.json({ status: "success", ...(await answer(await formOf(request, clock))) });
+    const found = await answer(await formOf(request, clock));
+    const data = "dataJson" in found ? found.dataJson : JSON.stringify(found.data);
+    const more = found.warnings === undefined ? "" : `,"warnings":${JSON.stringify(found.warnings)}`;
+    const headers = { "content-type": "application/json;charset=utf-8" };
+    return new Response(`{"status":"success","data":${data}${more}}`, { headers });
   } catch (error) {
     const known = promqlErrorOf(error);
     if (known === undefined) throw error;
@@ -53,12 +57,17 @@ function promqlErrorOf(error: unknown) {
   return undefined;
 }
 
-/** The first series of an answer, with a warning if there are more.
- *  @param limit undefined or 0: all */
-export function limitedResult(result: QueryResult, limit = 0): Answered {
-  if (limit === 0 || !("series" in result) || result.series.length <= limit) return { data: queryData(result) };
-  const first = { ...result, series: result.series.slice(0, limit) } as QueryResult;
-  return { data: queryData(first), warnings: [truncated] };
+/** The answer to a query, with a warning if there are more series. */
+export async function answered(result: QueryResult, work: Work): Promise<Answered> {
+  const dataJson = await queryData(result, work);
+  return "series" in result && result.isCut ? { dataJson, warnings: [truncated] } : { dataJson };
+}
+
+/** The same of elements that are texts in JSON. */
+export function limitedTexts(elements: readonly string[], limit = 0): Answered {
+  const isCut = limit > 0 && elements.length > limit;
+  const dataJson = `[${(isCut ? elements.slice(0, limit) : elements).join(",")}]`;
+  return isCut ? { dataJson, warnings: [truncated] } : { dataJson };
 }
 
 /** The first elements of a list, with a warning if there are more.

@@ -1,20 +1,17 @@
 import { Elysia } from "elysia";
 import { instantQuery, type QueryParts, rangeQuery } from "../../../promql/query.ts";
 import { badData } from "../../../promql/promql-error.ts";
-import { Work } from "../../../promql/work.ts";
+import { timeoutMaxMs, Work } from "../../../promql/work.ts";
 import { HistorySeries } from "../../answers/promql/history-series.ts";
 import { presentAsker } from "../../http/access/asker.ts";
 import { jsonUnread } from "../../http/formats/head-of.ts";
 import type { ResourceParts } from "../resource.ts";
-import { type Answered, limitedResult, promqlAnswer } from "./promql-answer.ts";
+import { type Answered, answered, promqlAnswer } from "./promql-answer.ts";
 import { asked, posted } from "./promql-detail.ts";
 import { durationIn, limitIn, lookbackIn, queryIn, timeIn } from "./promql-form.ts";
 import { resultSchema } from "./promql-schemas.ts";
 
 type Parts = Pick<ResourceParts, "viewOf" | "clock">;
-
-/** How long a query may take, and at most may ask for. */
-const timeoutMaxMs = 120_000;
 
 /** The routes of queries in PromQL. */
 export function queryRoutes(parts: Parts) {
@@ -31,8 +28,8 @@ export function queryRoutes(parts: Parts) {
 
 async function instant(parts: Parts, request: Request, form: URLSearchParams): Promise<Answered> {
   const atMs = timeIn(form, "time") ?? parts.clock.nowMs();
-  const limit = limitIn(form);
-  return limitedResult(await instantQuery(queryIn(form), atMs, partsOf(parts, request, form)), limit);
+  const of = partsOf(parts, request, form);
+  return answered(await instantQuery(queryIn(form), atMs, of), of.work);
 }
 
 async function range(parts: Parts, request: Request, form: URLSearchParams): Promise<Answered> {
@@ -47,11 +44,8 @@ async function range(parts: Parts, request: Request, form: URLSearchParams): Pro
       'invalid parameter "step": zero or negative query resolution step widths are not accepted. Try a positive integer',
     );
   }
-  const limit = limitIn(form);
-  return limitedResult(
-    await rangeQuery(queryIn(form), { startMs, endMs, stepMs }, partsOf(parts, request, form)),
-    limit,
-  );
+  const of = partsOf(parts, request, form);
+  return answered(await rangeQuery(queryIn(form), { startMs, endMs, stepMs }, of), of.work);
 }
 
 function partsOf({ viewOf, clock }: Parts, request: Request, form: URLSearchParams): QueryParts {
@@ -62,6 +56,7 @@ function partsOf({ viewOf, clock }: Parts, request: Request, form: URLSearchPara
     source: new HistorySeries(viewOf(request).queries.history),
     work: new Work({ clock, signal, timeoutMs }),
     lookbackMs: lookbackIn(form),
+    limit: limitIn(form),
   };
 }
 

@@ -2,28 +2,33 @@ import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import { type Labels, nameLabel } from "../../../promql/labels.ts";
 import { metricNameOf } from "../../../domain/dialects/spelling-of.ts";
+import { LabelsMap } from "../../../promql/labels-map.ts";
 import { badData } from "../../../promql/promql-error.ts";
-import { fleetSeries } from "../../answers/promql/fleet-series.ts";
+import { timeoutMaxMs, Work } from "../../../promql/work.ts";
+import { eachFleetSeries } from "../../answers/promql/fleet-series.ts";
 import { listedNames } from "../../answers/promql/series-names.ts";
+import { presentAsker } from "../../http/access/asker.ts";
 import { jsonUnread } from "../../http/formats/head-of.ts";
-import type { ResourceParts, ViewOf } from "../resource.ts";
-import { limited, promqlAnswer } from "./promql-answer.ts";
+import type { ResourceParts } from "../resource.ts";
+import { type Answered, limited, limitedTexts, promqlAnswer } from "./promql-answer.ts";
 import { asked, posted } from "./promql-detail.ts";
 import { limitIn, selectorsIn, timeIn } from "./promql-form.ts";
 import { seriesListSchema, textsSchema } from "./promql-schemas.ts";
 import { metricOf } from "./query-data.ts";
 
+type Parts = Pick<ResourceParts, "viewOf" | "clock">;
+
 /** The routes of the series that there are. */
-export function seriesRoutes({ viewOf, clock }: Pick<ResourceParts, "viewOf" | "clock">) {
+export function seriesRoutes(parts: Parts) {
   const all = ({ request }: { readonly request: Request }) =>
-    promqlAnswer(request, clock, (form) => {
-      if (!form.has("match[]")) throw badData("no match[] parameter provided");
-      return limited(seriesIn(viewOf, request, form).map(metricOf), limitIn(form));
-    });
+    promqlAnswer(request, parts.clock, (form) => seriesOf(parts, request, form));
   const names = ({ request }: { readonly request: Request }) =>
-    promqlAnswer(request, clock, (form) => {
-      const series = seriesIn(viewOf, request, form);
-      return limited(sorted(series.flatMap((labels) => [...labels.keys()])), limitIn(form));
+    promqlAnswer(request, parts.clock, async (form) => {
+      const found = new Set<string>();
+      await eachSeries({ ...parts, request, form }, (labels) => {
+        for (const [name] of labels.entries()) found.add(name);
+      });
+      return limited([...found].sort(), limitIn(form));
     });
   return new Elysia({ name: "promql-series", prefix: "/api/v1" })
     .get("/series", all, { ...asked(seriesText), ...jsonUnread })
@@ -33,26 +38,59 @@ export function seriesRoutes({ viewOf, clock }: Pick<ResourceParts, "viewOf" | "
     .get(
       "/label/:name/values",
       ({ request, params: { name } }) =>
-        promqlAnswer(request, clock, (form) => {
+        promqlAnswer(request, parts.clock, async (form) => {
           if (typeof name !== "string") throw badData("the percent-encoding of the path is broken");
-          const series = seriesIn(viewOf, request, form);
-          const texts = series.flatMap((labels) => textsOf(labels, name, form.has("match[]")));
-          return limited(sorted(texts), limitIn(form));
+          const texts = new Set<string>();
+          await eachSeries({ ...parts, request, form }, (labels) => {
+            const text = labels.get(name);
+            if (text !== undefined) texts.add(text);
+          });
+          return limited(listedTexts(texts, name, form), limitIn(form));
         }),
       { ...asked(valuesText), ...jsonUnread, params },
     );
 }
 
-function seriesIn(viewOf: ViewOf, request: Request, form: URLSearchParams): readonly Labels[] {
+/** The series without those that come again. */
+async function seriesOf(parts: Parts, request: Request, form: URLSearchParams): Promise<Answered> {
+  if (!form.has("match[]")) throw badData("no match[] parameter provided");
+  const limit = limitIn(form) ?? 0;
+  const found = new LabelsMap<Labels>();
+  let count = 0;
+  const work = await eachSeries({ ...parts, request, form }, (labels, of) => {
+    if ((limit > 0 && count > limit) || found.has(labels)) return;
+    found.set(labels, labels);
+    count += 1;
+    of.checkAnswer({ series: count, values: 0 });
+  });
+  const texts: string[] = [];
+  for (const labels of found.values()) {
+    await work.didSeries();
+    texts.push(JSON.stringify(metricOf(labels)));
+  }
+  return limitedTexts(texts, limit);
+}
+
+interface Asked extends Parts {
+  readonly request: Request;
+  readonly form: URLSearchParams;
+}
+
+async function eachSeries(
+  { viewOf, clock, request, form }: Asked,
+  visit: (labels: Labels, work: Work) => void,
+): Promise<Work> {
   const range = { fromMs: timeIn(form, "start") ?? -Infinity, toMs: timeIn(form, "end") ?? Infinity };
-  return fleetSeries(viewOf(request).fleet, selectorsIn(form), range);
+  const work = new Work({ clock, signal: presentAsker()?.signal ?? request.signal, timeoutMs: timeoutMaxMs });
+  const selection = { fleet: viewOf(request).fleet, selectors: selectorsIn(form), range, work };
+  await eachFleetSeries(selection, (labels) => visit(labels, work));
+  return work;
 }
 
 /** Without a selector, a metric is listed under each name by which it is commonly asked for. */
-function textsOf(labels: Labels, name: string, isSelected: boolean): readonly string[] {
-  const text = labels.get(name);
-  if (text === undefined) return [];
-  return name === nameLabel && !isSelected ? listedNames(metricNameOf(text)) : [text];
+function listedTexts(texts: ReadonlySet<string>, name: string, form: URLSearchParams): readonly string[] {
+  if (name !== nameLabel || form.has("match[]")) return [...texts].sort();
+  return sorted([...texts].flatMap((text) => listedNames(metricNameOf(text))));
 }
 
 function sorted(texts: readonly string[]): readonly string[] {
