@@ -13,7 +13,7 @@ export const commandGroups: readonly CommandGroup[] = [
       deps: "install the packages",
       "build-nexus": "check the types, and that the program can be bundled",
       "build-enhanced": "the same",
-      "setup-etcd": "start etcd and TimescaleDB; after scale-stop, empty (KEEP_DATA)",
+      "setup-etcd": "start etcd and TimescaleDB; after scale-stop, empty",
       "stop-etcd": "stop them; their data stays",
       services: "both until Ctrl-C, on free ports; deletes their data",
     },
