@@ -1,4 +1,5 @@
 import type { SqlExecutor } from "../../../../db/client.ts";
+import { selectLastHour, selectNextHour } from "../../../../db/sql/filled-hours.ts";
 import { selectRollupExtent } from "../../../../db/sql/rollup-hours.ts";
 import { dependsOnTime, selectedBuckets } from "../../../../db/sql/rollup-selection.ts";
 import { selectKeysOf } from "../../../../db/sql/selected-keys.ts";
@@ -136,8 +137,15 @@ class RollupReader {
     for (let window = windows.next(); window !== undefined; window = windows.next()) {
       const places: Place[] = [];
       for await (const { timeMs, gpuKey } of this.cells(window, gpuKeys, [])) places.push({ timeMs, gpuKey });
+      if (places.length === 0) windows.skipTo(await this.nextHour(windows.left, isForward));
       yield isForward ? places : places.reverse();
     }
+  }
+
+  /** The next hour of which there are records or rollups, of any GPU. */
+  private async nextHour(range: TimeRange, isForward: boolean): Promise<number | undefined> {
+    if (!(range.fromMs < range.toMs)) return undefined;
+    return (isForward ? selectNextHour : selectLastHour)(this.executor, ["telemetry", "blocks", "rollups"], range);
   }
 
   /** The rollups at some places; those that are deleted meanwhile are left out. In the order of the places. */

@@ -1,4 +1,5 @@
 import type { SqlExecutor } from "../../../../db/client.ts";
+import { selectNextHour } from "../../../../db/sql/filled-hours.ts";
 import { type OpenHour, type RollupsOfHour, selectRollupHours } from "../../../../db/sql/rollup-hours.ts";
 import { decodeNamedColumn } from "../../../../domain/block/named-part.ts";
 import { decodeNumbers } from "../../../../domain/block/number-column.ts";
@@ -115,7 +116,7 @@ async function* fromRollups(
   const keys = new KnownKeys();
   for (let reading = read(range.fromMs); reading !== undefined;) {
     const slice = await reading;
-    reading = read(slice.range.toMs);
+    reading = read(await nextSlice(executor, slice, range.toMs));
     const entries = new RollupEntries(
       slice,
       question,
@@ -135,6 +136,13 @@ interface Slice {
   readonly range: TimeRange;
   readonly rollups: readonly RollupsOfHour[];
   readonly open: readonly OpenHour[];
+}
+
+/** Where the slice after another one begins. After one without anything, this is the next hour that has records or rollups. */
+async function nextSlice(executor: SqlExecutor, { range, rollups, open }: Slice, toMs: number): Promise<number> {
+  if (rollups.length > 0 || open.length > 0 || range.toMs >= toMs) return range.toMs;
+  const tables = ["telemetry", "rollups", "unsettled"] as const;
+  return (await selectNextHour(executor, tables, { fromMs: range.toMs, toMs })) ?? toMs;
 }
 
 /** The most keys that are looked for in the rollups; for more, all rollups are read. */

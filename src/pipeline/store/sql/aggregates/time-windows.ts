@@ -27,6 +27,21 @@ export class TimeWindows {
     this.units = Math.max(1, Math.min(options.units, this.unitsMax));
   }
 
+  /** What the windows so far have left. */
+  get left(): TimeRange {
+    return this.rest;
+  }
+
+  /** Goes on at an hour of what is left. @param hour its beginning; undefined: nothing is left */
+  skipTo(hour: number | undefined): void {
+    const { isForward, unitMs, units } = this.options;
+    const { rest } = this;
+    if (hour === undefined) rest.fromMs = rest.toMs;
+    else if (isForward) rest.fromMs = Math.max(rest.fromMs, Math.floor(hour / unitMs) * unitMs);
+    else rest.toMs = Math.min(rest.toMs, Math.ceil((hour + hourMs) / unitMs) * unitMs);
+    this.units = Math.max(1, Math.min(units, this.unitsMax));
+  }
+
   /** @returns undefined after the last one */
   next(): TimeRange | undefined {
     const { fromMs, toMs } = this.rest;

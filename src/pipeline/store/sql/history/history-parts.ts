@@ -1,6 +1,8 @@
 import type { SqlExecutor } from "../../../../db/client.ts";
 import { type ColumnsRow, selectColumns, selectExtent, selectGpuKeys } from "../../../../db/sql/history-columns.ts";
+import { selectNextHour } from "../../../../db/sql/filled-hours.ts";
 import { hourMs, type TimeRange } from "../../../../domain/time-range.ts";
+import { turnOfOthers } from "../../../../kit/turn.ts";
 import { type HistoryPart, partsOfBlocks, partsOfRows } from "./history-part.ts";
 import { SliceSize } from "./slice-size.ts";
 
@@ -44,6 +46,7 @@ export async function* historyParts(
   for (let reading = read(); reading !== undefined;) {
     const slice = await reading;
     size.learn(slice.gpuHours, valuesOf(slice, wanted));
+    if (slice.rows.length === 0) await slices.skipEmptyHours(executor);
     // the database reads the next slice while this one is decoded
     reading = read();
     const parts = await partsOf(slice, wanted);
@@ -76,6 +79,7 @@ export async function historySlice(
   const slice = await readSlice(executor, { ...wanted, range: start.range }, bounds);
   const size = new SliceSize(start.gpuHours);
   size.learn(slice.gpuHours, valuesOf(slice, wanted));
+  if (slice.rows.length === 0) await slices.skipEmptyHours(executor);
   const left = slices.left();
   return {
     parts: await partsOf(slice, wanted),
@@ -123,6 +127,14 @@ class Slices {
     this.gpu = Math.max(0, first);
   }
 
+  /** Goes on at the next hour in which any GPU has records, unless some GPUs are left in the present one. */
+  async skipEmptyHours(executor: SqlExecutor): Promise<void> {
+    const { fromMs, range } = this;
+    if (this.gpu > 0 || fromMs >= range.toMs) return;
+    const hour = await selectNextHour(executor, ["telemetry", "blocks"], { fromMs, toMs: range.toMs });
+    this.fromMs = hour === undefined ? range.toMs : Math.max(fromMs, hour);
+  }
+
   /** What the slices so far have left; undefined: nothing. */
   left(): Omit<SliceStart, "gpuHours"> | undefined {
     const { fromMs, gpu } = this;
@@ -166,13 +178,18 @@ function valuesOf({ rows }: Slice, { metrics, withOthers, withRuns }: Omit<Wante
   }, 0);
 }
 
+/** GPUs whose rows are decoded before other work of the process gets its turn: about 10 ms. */
+const gpusPerTurn = 64;
+
 async function partsOf({ rows, range }: Slice, { metrics }: Pick<WantedParts, "metrics">): Promise<HistoryPart[]> {
   const ofGpu = Map.groupBy(rows, ({ gpuKey }) => gpuKey);
   const inRows = rows.filter((row) => row.kind === "rows");
   const inBlocks = rows.filter((row) => row.kind === "block");
-  const parts = [
-    ...inRows.flatMap((row) => partsOfRows(row, metrics, ofGpu.get(row.gpuKey))),
-    ...(await partsOfBlocks(inBlocks, metrics, range)),
-  ];
+  const parts: HistoryPart[] = [];
+  for (const [index, row] of inRows.entries()) {
+    if (index > 0 && index % gpusPerTurn === 0) await turnOfOthers();
+    parts.push(...partsOfRows(row, metrics, ofGpu.get(row.gpuKey)));
+  }
+  for (const part of await partsOfBlocks(inBlocks, metrics, range)) parts.push(part);
   return parts.sort((a, b) => a.gpuKey - b.gpuKey || (a.timesMs[0] as number) - (b.timesMs[0] as number));
 }
