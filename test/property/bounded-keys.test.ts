@@ -61,6 +61,10 @@ async function shownBody(answer: Response): Promise<string> {
   return JSON.stringify(rows, (_, value: unknown) => (typeof value === "bigint" ? String(value) : value));
 }
 
+/** These answers are put together from hours: how many statements that takes follows from the hours in which the GPUs have records that are not
+ *  settled, also those of others (docs/security.md). */
+const readsByHour = /\/aggregates|\/usage|\/coverage|[?&]resolution=/;
+
 /** Asks both gateways, and the following parts of a list too. */
 async function compare(twins: readonly [Twin, Twin], request: ApiRequest): Promise<void> {
   let { path } = request;
@@ -70,7 +74,7 @@ async function compare(twins: readonly [Twin, Twin], request: ApiRequest): Promi
     const [b, sentB] = await twins[1].watching(() => ask(twins[1], asked));
     expect([asked, a]).toEqual([asked, b]);
     // a field of an operation that has failed may go on after the answer
-    if (request.query === undefined && request.method === undefined)
+    if (request.query === undefined && request.method === undefined && !readsByHour.test(path))
       expect([asked, ...sentA]).toEqual([asked, ...sentB]);
     const requested = decodeURIComponent(path) + (request.query ?? "") + (request.body ?? "");
     const foreign = [...a.text.matchAll(/secret[AB][\w-]*/g)].filter(([name]) => !requested.includes(name));

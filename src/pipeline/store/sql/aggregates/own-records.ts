@@ -7,11 +7,14 @@ import type { Holder } from "../../../../domain/rollup/rollup.ts";
 export class OwnRecords {
   private readonly spansOf: ReadonlyMap<number, readonly OwnSpan[]> | undefined;
   private readonly namespaces: ReadonlySet<string> | undefined;
+  /** False if all records lie within. */
+  readonly areBounded: boolean;
 
   /** @param spans when GPUs were in places within the bounds, in the order of time; undefined: no bounds on places */
   constructor(bounds: GpuBounds | undefined, spans: readonly OwnSpan[] | undefined) {
     this.spansOf = spans && Map.groupBy(spans, ({ gpuKey }) => gpuKey);
     this.namespaces = bounds?.namespaces && new Set(bounds.namespaces);
+    this.areBounded = bounds !== undefined;
   }
 
   get restrictsPlaces(): boolean {

@@ -59,11 +59,12 @@ interface Asked {
 }
 
 const partsWanted = (
-  { metrics, groups }: SummaryQuestion,
+  { metrics, groups, own }: SummaryQuestion,
   of: Pick<WantedParts, "gpuKeys" | "range">,
 ): WantedParts => ({
   ...of,
   metrics,
+  skipsEmptyHours: !own.areBounded,
   withRuns: groups.needsHolders,
 });
 
@@ -116,7 +117,7 @@ async function* fromRollups(
   const keys = new KnownKeys();
   for (let reading = read(range.fromMs); reading !== undefined;) {
     const slice = await reading;
-    reading = read(await nextSlice(executor, slice, range.toMs));
+    reading = read(question.own.areBounded ? slice.range.toMs : await nextSlice(executor, slice, range.toMs));
     const entries = new RollupEntries(
       slice,
       question,

@@ -30,7 +30,8 @@ export async function readColumnsPage(executor: SqlExecutor, filter: ColumnsFilt
   const start = filter.cursor ?? (await startOf(executor, filter.range));
   const gpuKeys = start === undefined ? [] : await selectKeysOf(executor, gpus);
   if (start === undefined || gpuKeys.length === 0) return { elements: [], records: 0, next: undefined };
-  const wanted = { gpuKeys, metrics, withOthers: true, withRuns: true };
+  const skipsEmptyHours = gpus.within === undefined;
+  const wanted = { gpuKeys, metrics, withOthers: true, withRuns: true, skipsEmptyHours };
   const { parts, next } = await historySlice(executor, wanted, start);
   const records = parts.reduce((sum, { timesMs }) => sum + timesMs.length, 0);
   return { elements: await columnsOf(executor, filter, parts), records, next };

@@ -17,6 +17,9 @@ export interface WantedParts {
   readonly withOthers?: boolean;
   /** True: also the runs, with the workloads and what was reported about the GPUs; absent: the parts have none. */
   readonly withRuns?: boolean;
+  /** True: hours in which no GPU has records are skipped. False for a caller with bounds, to whom the number of statements would tell of
+   *  the records of others. */
+  readonly skipsEmptyHours: boolean;
 }
 
 /** Reads the history as columns, whether it is in rows or in blocks, slice by slice: what is in memory at a time is bounded, and the
@@ -46,7 +49,7 @@ export async function* historyParts(
   for (let reading = read(); reading !== undefined;) {
     const slice = await reading;
     size.learn(slice.gpuHours, valuesOf(slice, wanted));
-    if (slice.rows.length === 0) await slices.skipEmptyHours(executor);
+    if (slice.rows.length === 0 && wanted.skipsEmptyHours) await slices.skipEmptyHours(executor);
     // the database reads the next slice while this one is decoded
     reading = read();
     const parts = await partsOf(slice, wanted);
@@ -79,7 +82,7 @@ export async function historySlice(
   const slice = await readSlice(executor, { ...wanted, range: start.range }, bounds);
   const size = new SliceSize(start.gpuHours);
   size.learn(slice.gpuHours, valuesOf(slice, wanted));
-  if (slice.rows.length === 0) await slices.skipEmptyHours(executor);
+  if (slice.rows.length === 0 && wanted.skipsEmptyHours) await slices.skipEmptyHours(executor);
   const left = slices.left();
   return {
     parts: await partsOf(slice, wanted),

@@ -129,7 +129,12 @@ async function addFromRecords(
   { byHour, wanted }: { readonly byHour: ByHour; readonly wanted: WantedUsage },
 ): Promise<void> {
   const { own, thresholds } = wanted;
-  for await (const slice of historyParts(executor, { ...open, metrics: usageMetrics, withRuns: true })) {
+  for await (const slice of historyParts(executor, {
+    ...open,
+    metrics: usageMetrics,
+    withRuns: true,
+    skipsEmptyHours: own === undefined,
+  })) {
     const parts = own === undefined ? slice : slice.flatMap((part) => own.recordsOf(part) ?? []);
     const byPart = Map.groupBy(parts, ({ timesMs }) => hourOf(timesMs[0] as number));
     for (const [hour, ofHour] of byPart) {
