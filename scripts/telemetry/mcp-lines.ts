@@ -12,8 +12,8 @@ export interface MessageLinesOptions {
 
 const lineFeed = 10;
 
-/** Passes on the lines of its input that are messages. A line that is none is answered, as JSON-RPC demands, and the next one is read; the
- *  protocol's SDK skips such lines, and ends at a long one. Empty lines are no messages, and need no answer. */
+/** Passes on the lines of its input that are messages. It answers any other line with an error, as JSON-RPC demands, and reads on; the
+ *  protocol's SDK skips such lines, and ends at a long one. Empty lines need no answer. */
 export class MessageLines extends Transform {
   private parts: Buffer[] = [];
   private bytes = 0;

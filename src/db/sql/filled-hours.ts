@@ -9,10 +9,10 @@ import { withinRange } from "./hours-with-rows.ts";
 const columnOf = { telemetry: "time", blocks: "from_at", rollups: "from_at", unsettled: "hour" } as const;
 
 /** A table whose rows are of an instant or of an hour. */
-export type HourlyTable = keyof typeof columnOf;
+type HourlyTable = keyof typeof columnOf;
 
 /** Finds the first hour (UTC) of a range of which any of the tables has rows.
- *  @param range finite; from the beginning of an hour, all of the hour counts
+ *  @param range from the beginning of an hour, all of the hour counts
  *  @returns milliseconds since the epoch; undefined if there is none */
 export function selectNextHour(
   executor: SqlExecutor,
@@ -23,7 +23,6 @@ export function selectNextHour(
 }
 
 /** Finds the last hour (UTC) of a range of which any of the tables has rows.
- *  @param range finite
  *  @returns milliseconds since the epoch; undefined if there is none */
 export function selectLastHour(
   executor: SqlExecutor,
@@ -31,6 +30,12 @@ export function selectLastHour(
   range: TimeRange,
 ): Promise<number | undefined> {
   return hourWith(executor, tables, { range, end: "max" });
+}
+
+/** Finds the next hour (UTC) that has blocks or rollups. @returns undefined if there is none
+ *  @param fromMs the hour or a later one; -Infinity: the first one */
+export function selectNextSettledHour(executor: SqlExecutor, fromMs: number): Promise<number | undefined> {
+  return selectNextHour(executor, ["blocks", "rollups"], { fromMs, toMs: Infinity });
 }
 
 async function hourWith(

@@ -107,17 +107,6 @@ select ${epochMs(`least(${["telemetry", "blocks", "rollups"].map((table) => ends
   return { fromMs: hourOf(fromMs), toMs: hourOf(toMs) + hourMs };
 }
 
-/** Finds the next hour (UTC) that has blocks or rollups. @returns undefined if there is none
- *  @param fromMs the hour or a later one; -Infinity: the first one */
-export async function selectNextSettledHour(executor: SqlExecutor, fromMs: number): Promise<number | undefined> {
-  const next = (table: string): string =>
-    `(select min(from_at) from ${table} where from_at >= to_timestamp($1::text::float8 / 1000.0))`;
-  const text = `select ${epochMs(`least(${next("blocks")}, ${next("rollups")})`)} as "fromMs"`;
-  const [row] = await executor.query<{ fromMs: number | null }>(text, [String(fromMs)]);
-  const foundMs = row?.fromMs ?? undefined;
-  return foundMs === undefined ? undefined : hourOf(foundMs);
-}
-
 function ends(which: "min" | "max", table: string): string {
   return `(select ${which}(${table === "telemetry" ? "time" : "from_at"}) from ${table})`;
 }

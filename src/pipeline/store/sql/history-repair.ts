@@ -8,7 +8,7 @@ import {
   takeBlocks,
 } from "../../../db/sql/packed-blocks.ts";
 import { deleteRollups, markStale, selectRolledUp, selectRollupsOfHour } from "../../../db/sql/rollups.ts";
-import { selectNextSettledHour } from "../../../db/sql/rollup-hours.ts";
+import { selectNextSettledHour } from "../../../db/sql/filled-hours.ts";
 import { countRows } from "../../../db/sql/settled-rows.ts";
 import { UndecodableBlock } from "../../../domain/errors.ts";
 import { hourMs } from "../../../domain/time-range.ts";

@@ -10,7 +10,7 @@ import {
   type StoredUsageDay,
 } from "../../../../db/sql/usage-days.ts";
 import { copyDeviceDays, readDeviceDays, type StoredDeviceDays } from "../../../../db/sql/usage-device-days.ts";
-import { selectNextSettledHour } from "../../../../db/sql/rollup-hours.ts";
+import { selectNextSettledHour } from "../../../../db/sql/filled-hours.ts";
 import { deleteUsage, selectNextUsageHour } from "../../../../db/sql/usage-hours.ts";
 import { UndecodableBlock } from "../../../../domain/errors.ts";
 import { dayMs, dayOf, hourMs, hourOf } from "../../../../domain/time-range.ts";
