@@ -8,6 +8,7 @@ import { until } from "../dev/until.ts";
 import { type PipelineProcess, startPipeline, stopPipeline, urlOf } from "../dev/pipeline-process.ts";
 import { smiXml } from "./pipeline/nvidia-smi/smi-xml.ts";
 import { makeDataDir } from "../dev/empty-store.ts";
+import { runTelemetry } from "./clients/run-telemetry.ts";
 import { expectNamedParts } from "./support/expect-named-parts.ts";
 
 const dir = await mkdtemp(join(tmpdir(), "telemetry-main-"));
@@ -102,7 +103,7 @@ test(
 );
 
 test(
-  "a gateway whose queue no collector reads refuses pushes, remote write and OTLP at once, with what to start",
+  "a gateway that no collector serves refuses pushes, uploads, remote write and OTLP at once, with what to start",
   async () => {
     const url = await urlOf(await startGateway("alone"));
     const json = { headers: { "content-type": "application/json" }, body: "{}" };
@@ -111,15 +112,25 @@ test(
       headers: { "content-type": "application/x-protobuf", "content-encoding": "snappy" },
       body: Uint8Array.of(0),
     };
+    const table = { headers: { "content-type": "text/csv" }, body: "timestamp,uuid" };
     for (const [path, sent] of [
       ["/api/v1/telemetry", json],
+      ["/api/v1/csv/upload", table],
       ["/api/v1/write", written],
       ["/v1/metrics", json],
     ] as const) {
       const response = await fetch(`${url}${path}`, { method: "POST", ...sent });
       expect(await response.text()).toContain("start it with ROLE=collector,gateway");
-      expect(response.status).toBe(503);
+      expect([response.status, response.headers.get("retry-after")]).toEqual([503, null]);
     }
+    const uploads = (await (await fetch(`${url}/api/v1/csv/uploads`)).json()) as object;
+    expect(uploads).toMatchObject({ count: 0 });
+    // the command does not wait for a gateway that will not take the file
+    const csv = join(dir, "alone.csv");
+    await Bun.write(csv, table.body);
+    const sent = await runTelemetry(Number(new URL(url).port), ["upload", csv]);
+    expect(sent.errors).toContain("start it with ROLE=collector,gateway");
+    expect(sent.status).not.toBe(0);
   },
   withStarts,
 );

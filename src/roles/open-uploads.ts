@@ -2,6 +2,7 @@ import type { Config } from "../config/parse-config.ts";
 import { uploadSourceId } from "../domain/upload.ts";
 import type { Service } from "../kit/service.ts";
 import { readUploadInstrument, receivedUploadInstruments } from "../pipeline/observe/upload-instruments.ts";
+import { NoCollector } from "../pipeline/source/push.ts";
 import type { UploadIntake } from "../pipeline/source/upload.ts";
 import { sentContent } from "../pipeline/source/upload/sent-content.ts";
 import type { OpenStore } from "../pipeline/store/open-store.ts";
@@ -58,9 +59,11 @@ export function openUploadIntake(
     ...{ receipt: roomChecked(uploads, disk), limits, maxBytes: uploadMaxBytes, clock, onReceived: counts.onBytes },
     contentOf: (file) => sentContent(file, clock),
   });
+  const isRead = isReadByCollectors(config);
   const uploadIntake: UploadIntake = {
     take: async (file, signal) => {
       try {
+        if (!isRead) throw noCollector();
         const taken = await intake.take(file, signal);
         counts.onResult(taken.isDuplicate ? "duplicate" : "queued");
         return taken;
@@ -72,6 +75,15 @@ export function openUploadIntake(
   };
   return { uploads, uploadIntake, uploadMaxBytes };
 }
+
+/** No other process opens an embedded store. */
+const isReadByCollectors = ({ databaseUrl, roles }: Pick<Config, "databaseUrl" | "roles">): boolean =>
+  databaseUrl !== undefined || roles.includes("collector");
+
+const noCollector = (): NoCollector =>
+  new NoCollector(
+    "No collector would read an upload to this gateway, because its store is in its own folder; start it with ROLE=collector,gateway, or set DATABASE_URL for it and for collectors",
+  );
 
 /** The services that read uploads. They are those of collectors, because streamers do not reach the database in every deployment. */
 export function uploadServices({ client, store }: OpenStore, shared: SharedParts): readonly Service[] {

@@ -64,7 +64,8 @@ export async function sendPush({ url, headers, tls }: Output, body: string): Pro
   }
 }
 
-/** True if the gateway may take the same request later. */
+/** True if the gateway may take the same request later; without a collector, it takes none until it is started again. */
 export function mayGoOn(error: unknown): boolean {
-  return error instanceof GatewayUnreachable || (error instanceof GatewayError && [429, 503].includes(error.status));
+  if (error instanceof GatewayUnreachable) return true;
+  return error instanceof GatewayError && [429, 503].includes(error.status) && error.code !== "no_collector";
 }

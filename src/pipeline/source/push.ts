@@ -67,7 +67,7 @@ export class AwaitsSeries extends TelemetryError {
   readonly retryable = true;
 }
 
-/** No collector reads the queue of this process. */
+/** No collector reads the queue of this process, or its store. */
 export class NoCollector extends TelemetryError {
   readonly code = "no_collector";
   readonly retryable = false;

@@ -21,7 +21,7 @@ export interface SentContent {
 export interface UploadIntake {
   /** Resolves when all bytes outlive this process.
    *  @returns `isDuplicate`: the upload is an earlier one with the same content
-   *  @throws UploadRefused; UnusablePush if the bytes are too many, too few or do not go on; UploadGone if it was cancelled meanwhile;
+   *  @throws UploadRefused; NoCollector; UnusablePush if the bytes are too many, too few or do not go on; UploadGone if it was cancelled meanwhile;
    *    StoreUnavailable; the signal's reason if it aborts */
   take(file: SentFile, signal: AbortSignal): Promise<{ readonly upload: Upload; readonly isDuplicate: boolean }>;
 }

@@ -23,6 +23,7 @@ export type ErrorCode =
   | "upgrade_required"
   | "no_room"
   | "awaits_series"
+  | "no_collector"
   | "store_unavailable"
   | "queue_unavailable"
   | "keys_unavailable"

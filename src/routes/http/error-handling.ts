@@ -58,7 +58,9 @@ export function errorHandling({
       log.error({ err: error, path: new URL(request.url).pathname }, "a request failed");
     const { retry_after_seconds: retryAfter } = apiError.text.details;
     if (apiError.status === 429) set.headers["retry-after"] = String(retryAfter);
-    if (apiError.status === 503) set.headers["retry-after"] = String(retryAfterSeconds);
+    // a gateway without a collector has none until it is started again
+    if (apiError.status === 503 && apiError.code !== "no_collector")
+      set.headers["retry-after"] = String(retryAfterSeconds);
     return answer(apiError, set);
   });
 }

@@ -43,8 +43,7 @@ export function bodyErrorOf(error: unknown, limit: BodyLimit, details: Readonly<
       details: { retry_after_seconds: retryAfterSeconds },
     });
   }
-  if (error instanceof NoCollector)
-    return new ApiError(503, "queue_unavailable", { message: error.message, details: {} });
+  if (error instanceof NoCollector) return new ApiError(503, error.code, { message: error.message, details: {} });
   if (error instanceof AwaitsSeries) {
     return new ApiError(503, "awaits_series", {
       message: `${error.message}; send the ${limit.kind.name} again`,
