@@ -20,29 +20,40 @@ const rowsOf = (metric: string): string =>
 
 test("a misspelled metric of a file, a push and an upload is named once, with the one that may be meant; so are times of the future", async () => {
   const file = join(dir, "long.csv");
-  await Bun.write(file, `${header}\n${rowsOf("DCGM_FI_DEV_GPU_TEMPP")}\n${rowsOf("fan_rpm")}\n`);
+  // more than a report and a message name, before the misspelling
+  const others = Array.from({ length: 120 }, (_, index) => `board_${index}_rpm`);
+  const many = others.map(rowsOf).join("\n");
+  await Bun.write(file, `${header}\n${many}\n${rowsOf("DCGM_FI_DEV_GPU_TEMPP")}\n`);
   await makeDataDir(join(dir, "data"));
   const pipeline = startPipeline({ DATA_DIR: join(dir, "data"), CSV_FILE: file });
   try {
     const url = await urlOf(pipeline);
-    const report = '"DCGM_FI_DEV_GPU_TEMPP" (did you mean DCGM_FI_DEV_GPU_TEMP, in celsius?)\n    "fan_rpm"\n';
+    const report = '"DCGM_FI_DEV_GPU_TEMPP" (did you mean DCGM_FI_DEV_GPU_TEMP, in celsius?)\n    "board_0_rpm"\n';
     await until(() => pipeline.output().includes(report));
+    expect(pipeline.output()).toContain('    "board_18_rpm"\n    and 101 more\n');
 
     const record = { timestamp: "2026-01-05T12:00:00Z", uuid: "GPU-5ca1ab1e-0000-4000-8000-00000000000f", gpu_id: 1 };
-    const body = JSON.stringify({ ...record, hostname: "lab-1", loss: 1, gpu_utilisation: 85, temperature: 45 });
+    const body = JSON.stringify({
+      ...record,
+      hostname: "lab-1",
+      custom: Object.fromEntries(others.map((name) => [name, 1])),
+      gpu_utilisation: 85,
+      temperature: 45,
+    });
     const headers = { "content-type": "application/json" };
     const answer = await fetch(`${url}/api/v1/telemetry`, { method: "POST", headers, body });
-    const { data } = (await answer.json()) as { data: { custom_metrics: unknown } };
-    expect(data.custom_metrics).toEqual([
+    const { data } = (await answer.json()) as { data: { custom_metrics: unknown[]; custom_metrics_count: number } };
+    expect(data.custom_metrics.slice(0, 2)).toEqual([
       { name: "gpu_utilisation", did_you_mean: "gpu_utilization" },
-      { name: "loss" },
+      { name: "board_0_rpm" },
     ]);
+    expect([data.custom_metrics.length, data.custom_metrics_count]).toEqual([100, 121]);
 
-    const sent = await sendFile(url, `${header}\n${rowsOf("DCGM_FI_DEV_POWER_USGAE")}\n`);
+    const sent = await sendFile(url, `${header}\n${many}\n${rowsOf("DCGM_FI_DEV_POWER_USGAE")}\n`);
     expect(await endOf(url, sent.data.id)).toMatchObject({
       state: "done",
       message:
-        'Not in the catalogue, stored under their own names: "DCGM_FI_DEV_POWER_USGAE" (did you mean DCGM_FI_DEV_POWER_USAGE, in watts?).',
+        'Not in the catalogue, stored under their own names: "DCGM_FI_DEV_POWER_USGAE" (did you mean DCGM_FI_DEV_POWER_USAGE, in watts?), "board_0_rpm", "board_1_rpm", "board_2_rpm", "board_3_rpm" and 116 more.',
     });
 
     const ahead = JSON.stringify({ ...record, hostname: "lab-1", timestamp: "2095-06-01T00:00:00Z", temperature: 45 });

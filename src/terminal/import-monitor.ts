@@ -168,10 +168,10 @@ export class ImportMonitor {
     );
   }
 
-  private streamedText({ description }: ReplayableSource): string {
+  private streamedText({ description, ownColumns }: ReplayableSource): string {
     const { published, duplicateMessages } = this;
     const bytes = { totalBytes: this.totalBytes(), coveredBytes: bytesIn(this.covered) };
-    return streamedText({ description, published, duplicateMessages, ...bytes });
+    return streamedText({ description, published, duplicateMessages, ownColumns, ...bytes });
   }
 
   private totalBytes(): number {

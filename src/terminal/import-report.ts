@@ -112,7 +112,8 @@ export function importReportText(report: ImportReport): string {
 
 const ownColumnsMax = 20;
 
-function ownColumnLines(columns: readonly string[]): string[] {
+/** Lines that name the first columns that became metrics outside the catalogue, and count the others. */
+export function ownColumnLines(columns: readonly string[]): string[] {
   if (columns.length === 0) return [];
   const more = columns.length - ownColumnsMax;
   return [

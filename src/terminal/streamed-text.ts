@@ -1,4 +1,5 @@
 import type { InputTally } from "../domain/batch.ts";
+import { ownColumnLines } from "./import-report.ts";
 
 /** What a streamer has published of a file. */
 export interface StreamedFile {
@@ -11,14 +12,17 @@ export interface StreamedFile {
   readonly totalBytes: number;
   /** Bytes that had been published before the file was opened. */
   readonly coveredBytes: number;
+  /** Columns that became metrics outside the catalogue, in what this process has read. */
+  readonly ownColumns: readonly string[];
 }
 
-/** The line that a process without a store prints after it has streamed a file; it says why if nothing was published. */
+/** What a process without a store prints after it has streamed a file; it says why if nothing was published. */
 export function streamedText(file: StreamedFile): string {
   const { rows, samples, messages } = file.published;
   const reason = reasonOf(file);
   const counts = `this process published ${rows} rows, ${samples} samples, ${messages} messages`;
-  return `Streamed ${file.description}: ${counts}${reason === undefined ? "" : `; ${reason}`}`;
+  const streamed = `Streamed ${file.description}: ${counts}${reason === undefined ? "" : `; ${reason}`}`;
+  return [streamed, ...ownColumnLines(file.ownColumns)].join("\n");
 }
 
 function reasonOf({ published, duplicateMessages, totalBytes, coveredBytes }: StreamedFile): string | undefined {

@@ -66,3 +66,13 @@ test("a streamer whose rows are all rejected or empty says where the reasons are
     ]);
   }
 });
+
+test("a streamer names the metrics outside the catalogue that it has published, likely misspellings first", async () => {
+  const rows = ["fan_rpm", "DCGM_FI_DEV_GPU_TEMPP"].map((metric) => exporterRow({ metric }));
+  expect(await reasonFor(rows)).toEqual([
+    `2 rows, 2 samples, 1 messages
+  not in the catalogue, numbers stored under their own names:
+    "DCGM_FI_DEV_GPU_TEMPP" (did you mean DCGM_FI_DEV_GPU_TEMP, in celsius?)
+    "fan_rpm"`,
+  ]);
+});

@@ -10,8 +10,13 @@ export interface OwnMetric {
   readonly meant: string | undefined;
 }
 
+/** The metrics, likely misspellings first: a reader may show only the first ones. */
+export function misspellingsFirst(metrics: readonly OwnMetric[]): readonly OwnMetric[] {
+  return metrics.toSorted((a, b) => Number(a.meant === undefined) - Number(b.meant === undefined));
+}
+
 /** So many names are collected. A source of more of them makes them up, such as one that has numbers in its names. */
-const namesMax = 1000;
+export const ownMetricsMax = 1000;
 /** So many series are remembered, so that their names are not taken apart again. */
 const seriesMax = 10_000;
 
@@ -33,7 +38,7 @@ export class OwnMetrics {
       last = series;
       if (this.series.size < seriesMax) this.series.add(series);
       const name = parseSeries(series)?.metric ?? series;
-      if (this.byName.size >= namesMax || this.byName.has(name) || spellingOf(name) !== undefined) continue;
+      if (this.byName.size >= ownMetricsMax || this.byName.has(name) || spellingOf(name) !== undefined) continue;
       const found = { name, meant: meantMetric(name) };
       this.byName.set(name, found);
       added.push(found);

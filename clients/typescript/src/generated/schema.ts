@@ -3686,6 +3686,7 @@ export interface components {
          *         }
          *       ],
          *       "unread": [],
+         *       "custom_metrics_count": 1,
          *       "custom_metrics": [
          *         {
          *           "name": "gpu_utilisation",
@@ -3737,6 +3738,8 @@ export interface components {
             }[];
             /** @description Members or columns that were not read */
             unread: string[];
+            /** @description Metrics that are not in the catalogue, counted up to 1000 */
+            custom_metrics_count: number;
             /** @description Metrics that are not in the catalogue, and are stored under their own names; at most 100, likely misspellings first */
             custom_metrics: {
                 /** @description The metric's name in the body */
@@ -6731,6 +6734,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "unread": [],
+                     *         "custom_metrics_count": 1,
                      *         "custom_metrics": [
                      *           {
                      *             "name": "gpu_utilisation",

@@ -9,7 +9,7 @@ import { partsOf } from "./header-names.ts";
 import type { Layout } from "./layout.ts";
 
 /** What has become metrics outside the catalogue, for a message: columns of a wide file, or names in the rows, each with the metric of the
- *  catalogue that may have been meant.
+ *  catalogue that may have been meant; those for which there is one come first.
  *  @param metrics those that the rows have had so far */
 export function ownColumnsOf(layout: Layout, metrics: readonly OwnMetric[]): readonly string[] {
   const names = new Set(metrics.map(({ name }) => name));
@@ -17,10 +17,13 @@ export function ownColumnsOf(layout: Layout, metrics: readonly OwnMetric[]): rea
     layout.form === "long" ? [] : layout.customColumns.filter(({ series }) => names.has(String(series.metric)));
   for (const { series } of columns) names.delete(String(series.metric));
   const inRows = metrics.filter(({ name }) => names.has(name));
-  return [
-    ...columns.map(({ name }) => `${quoted(name)}${hintFor(name)}`),
-    ...inRows.map(({ name, meant }) => `${quoted(name)}${meantHint(meant)}`),
+  const named = [
+    ...columns.map(({ name }) => ({ name, hint: hintFor(name) })),
+    ...inRows.map(({ name, meant }) => ({ name, hint: meantHint(meant) })),
   ];
+  return named
+    .toSorted((a, b) => Number(a.hint === "") - Number(b.hint === ""))
+    .map(({ name, hint }) => `${quoted(name)}${hint}`);
 }
 
 function hintFor(columnName: string): string {

@@ -3,6 +3,7 @@ import { rejectReasons } from "../../../domain/batch.ts";
 import { quoted } from "../../../domain/cut-text.ts";
 import type { FutureRecords } from "../../../domain/future-records.ts";
 import { formatTimestamp } from "../../../domain/timestamp.ts";
+import { misspellingsFirst, ownMetricsMax } from "../../../pipeline/source/own-metrics.ts";
 import type { PushFormat, PushResult } from "../../../pipeline/source/push.ts";
 import { defined } from "../../../kit/defined.ts";
 import { instant, wholeNumber } from "../../schemas/envelope.ts";
@@ -92,6 +93,7 @@ export const pushResultSchema = Type.Object(
     rejected_count: counted("Records and values that were rejected, and are in the quarantine"),
     rejected: Type.Array(rejectedSchema, { description: "The first 1,000 of them" }),
     unread: Type.Array(Type.String(), { description: "Members or columns that were not read" }),
+    custom_metrics_count: counted(`Metrics that are not in the catalogue, counted up to ${ownMetricsMax}`),
     custom_metrics: Type.Array(customMetricSchema, {
       description:
         "Metrics that are not in the catalogue, and are stored under their own names; at most 100, likely misspellings first",
@@ -118,7 +120,11 @@ export const pushResultSchema = Type.Object(
             message: 'The field "uuid" is empty.',
           },
         ],
-        ...{ unread: [], custom_metrics: [{ name: "gpu_utilisation", did_you_mean: "gpu_utilization" }] },
+        ...{
+          unread: [],
+          custom_metrics_count: 1,
+          custom_metrics: [{ name: "gpu_utilisation", did_you_mean: "gpu_utilization" }],
+        },
         ...{ messages: 1, duplicate_messages: 0 },
       },
     ],
@@ -143,9 +149,8 @@ export function toApiPush(
       return { line, index: byte, reason, field, value, message };
     }),
     unread: [...unread],
-    // likely misspellings first
-    custom_metrics: ownMetrics
-      .toSorted((a, b) => Number(a.meant === undefined) - Number(b.meant === undefined))
+    custom_metrics_count: ownMetrics.length,
+    custom_metrics: misspellingsFirst(ownMetrics)
       .slice(0, customMetricsMax)
       .map(({ name, meant }) => ({ name, ...defined({ did_you_mean: meant }) })),
     ...defined({ future: future && toApiFuture(future) }),
