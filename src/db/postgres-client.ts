@@ -96,7 +96,7 @@ export class PostgresClient implements SqlClient {
   /** Runs `work` on a new connection outside the pool. Within a transaction of this connection, statements have no time limit.
    *  @param timeoutMs the time limit of `work` as a whole */
   async withConnection<T>(timeoutMs: number, work: (connection: PostgresConnection) => Promise<T>): Promise<T> {
-    const connection = new PostgresConnection({ url: this.url, statementTimeoutMs: 0 });
+    const connection = new PostgresConnection({ url: this.url, statementTimeoutMs: 0, clock: this.clock });
     try {
       return await within(this.clock, timeoutMs, () => connection.untilLost(work(connection)));
     } catch (cause) {
@@ -137,7 +137,7 @@ export class PostgresClient implements SqlClient {
     );
     // this makes a statement under way fail
     const destroy = (): void => connection.destroy();
-    const cancel = (): void => connection.cancel();
+    const cancel = (): void => void connection.cancel();
     if (deadline.isExceeded) destroy();
     deadline.onExceeded(destroy);
     left?.addEventListener("abort", cancel, { once: true });

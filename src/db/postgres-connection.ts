@@ -1,6 +1,7 @@
 import { connect, type Socket } from "node:net";
 import postgres from "postgres";
 import { StoreUnavailable } from "../domain/errors.ts";
+import type { Clock } from "../kit/clock.ts";
 import type { SqlTransaction } from "./client.ts";
 import { fatalMessageIn } from "./fatal-message.ts";
 import type { PostgresUrl } from "./postgres-url.ts";
@@ -13,6 +14,7 @@ export interface PostgresConnectionOptions {
   readonly url: PostgresUrl;
   /** After this time, the server cancels a statement, and ends a session that leaves a transaction idle; 0: never. */
   readonly statementTimeoutMs: number;
+  readonly clock: Clock;
   /** For a connection that reads and writes rows by their keys: its plans use the indexes. */
   readonly byKey?: boolean;
 }
@@ -29,6 +31,8 @@ const connectTimeoutSeconds = 5;
 /** How long a connection is idle before TCP probes it. Probes detect a connection that was cut off silently, and keep firewalls
  *  from closing an idle connection. */
 const keepAliveSeconds = 10;
+/** The wait before a cancellation is sent a second time; each further wait is twice as long. */
+const cancelAgainMs = 50;
 /** How long closing a connection waits for a server that may not answer. */
 const endTimeoutSeconds = 1;
 
@@ -166,11 +170,19 @@ export class PostgresConnection implements SqlTransaction {
     return this.untilLost(this.statement);
   }
 
-  /** Asks the server to cancel the last statement, over a connection of its own, as the protocol requires. The statement then fails,
-   *  unless it has ended before the request arrives. Use this connection for no other statement afterwards: the request could end that one.
-   *  Source: https://www.postgresql.org/docs/17/protocol-flow.html#PROTOCOL-FLOW-CANCELING-REQUESTS */
-  cancel(): void {
+  /** Asks the server to cancel the statement under way, which then fails, until none is under way: the server ignores a request that
+   *  arrives before the statement. Use this connection for no other statement afterwards: a request could end that one. */
+  async cancel(): Promise<void> {
     this.isCancelling = true;
+    for (let waitMs = cancelAgainMs; this.isUsable && this.underWay.size > 0; waitMs *= 2) {
+      this.requestCancellation();
+      await this.options.clock.sleep(waitMs);
+    }
+  }
+
+  /** Uses a connection of its own, as the protocol requires.
+   *  Source: https://www.postgresql.org/docs/17/protocol-flow.html#PROTOCOL-FLOW-CANCELING-REQUESTS */
+  private requestCancellation(): void {
     const { statement } = this;
     // `cancel` of postgres.js drops this promise, so that a server that cannot be reached would end the process
     const cancelling = statement as unknown as { canceller: (query: typeof statement) => Promise<void> } | undefined;

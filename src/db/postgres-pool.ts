@@ -1,11 +1,9 @@
-import type { Clock } from "../kit/clock.ts";
 import { endsWithin } from "../kit/within.ts";
 import { StoreUnavailable } from "../domain/errors.ts";
 import { PostgresConnection, type PostgresConnectionOptions } from "./postgres-connection.ts";
 
 export interface PostgresPoolOptions extends PostgresConnectionOptions {
   readonly maxConnections: number;
-  readonly clock: Clock;
 }
 
 /** When the pool is closed, calls under way have this time to end. It is longer than an ingest usually takes, and shorter than

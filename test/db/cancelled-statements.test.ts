@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { openProxyServer } from "../../dev/proxy-server.ts";
 import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide-database.ts";
 import { until } from "../../dev/until.ts";
 import { PostgresClient } from "../../src/db/postgres-client.ts";
@@ -62,6 +63,28 @@ test("a statement with parameters, which is prepared first, ends too", async () 
   await failure;
   expect(await underWay("'prepared'")).toBe(0);
 });
+
+test("a statement ends that reaches the server only after its cancellation, which the server then ignores", async () => {
+  const url = new URL(server.url);
+  const arrived = Promise.withResolvers<void>();
+  const proxy = await openProxyServer({ host: url.hostname, port: Number(url.port) }, (from, to) => {
+    to.on("data", (data) => from.write(data));
+    from.on("data", (data) => {
+      if (!data.includes("'held back'")) return void to.write(data);
+      arrived.resolve();
+      // the cancellation, over another connection, is not held back
+      setTimeout(() => to.write(data), 300);
+    });
+  });
+  url.host = `127.0.0.1:${proxy.port}`;
+  const left = new AbortController();
+  const failure = errorOf(open({ url: url.href }).until(left.signal).query("select pg_sleep(30), 'held back' as mark"));
+  await arrived.promise;
+  left.abort(new Error("left"));
+  expect(await failure).toMatchObject({ message: "left" });
+  expect(await underWay("'held back'")).toBe(0);
+  await proxy.close();
+}, 20_000);
 
 test("a statement that waits for a connection is not begun when its client leaves", async () => {
   const client = open();

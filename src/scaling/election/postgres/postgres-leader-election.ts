@@ -70,7 +70,7 @@ export class PostgresLeaderElection implements LeaderElection {
   }
 
   private connect(): PostgresConnection {
-    return new PostgresConnection({ url: this.url, statementTimeoutMs: this.leaseMs });
+    return new PostgresConnection({ url: this.url, statementTimeoutMs: this.leaseMs, clock: this.options.clock });
   }
 
   /** @returns undefined if another process leads */
