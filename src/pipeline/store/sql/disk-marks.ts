@@ -1,5 +1,5 @@
 /** The sizes, in bytes, at which an embedded store acts so that its files never take more than they may. What is in use are the files
- *  without their reusable space. */
+ *  without their reusable space, and with one segment of the write-ahead log. */
 export interface DiskMarks {
   readonly maxBytes: number;
   /** If more is in use, the oldest history is deleted, until no more than `inUseLow` is in use. */

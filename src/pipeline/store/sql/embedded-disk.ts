@@ -22,10 +22,11 @@ export interface EmbeddedDiskOptions {
 }
 
 const mebibyte = 1024 ** 2;
+const logSegmentBytes = 16 * mebibyte;
 /** Three segments of the log. After a checkpoint one or two remain. */
-const logMaxBytes = 48 * mebibyte;
+const logMaxBytes = 3 * logSegmentBytes;
 /** While little room is left: what remains after a checkpoint. */
-const logShortBytes = 32 * mebibyte;
+const logShortBytes = 2 * logSegmentBytes;
 /** Faster than the database writes. It bounds what can be written unmeasured. */
 const writtenBytesPerMs = (100 * mebibyte) / 1000;
 const measureMinMs = 100;
@@ -179,8 +180,9 @@ function lasting({ bytes, temporaryBytes }: DatabaseFiles): number {
   return bytes - temporaryBytes;
 }
 
+/** The log counts as one segment: how many it has at the moment must not decide what is deleted. */
 function inUse(files: DatabaseFiles): number {
-  return lasting(files) - files.reusableBytes;
+  return lasting(files) - files.logBytes + logSegmentBytes - files.reusableBytes;
 }
 
 function mebibytes(bytes: number): string {
