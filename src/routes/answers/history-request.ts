@@ -2,10 +2,13 @@ import type { GpuSelector } from "../../domain/gpu-selector.ts";
 import { gpuKeyMax, gpuKeyMin, gpuKeyOf } from "../../domain/gpu-key.ts";
 import type { MetricChoice } from "../../domain/metric-choice.ts";
 import { type HistoryCursor, type RecordFilter, type Resolution, resolutions } from "../../domain/query.ts";
+import { type SeriesSelector, seriesSelectorText } from "../../domain/series-selector.ts";
 import { defined } from "../../kit/defined.ts";
+import { InvalidParameter } from "../http/api-error.ts";
 import { gpuSelection, limit, limitDefault } from "../http/parameters/common.ts";
 import { cursorParameter, hasTypes, type Place } from "../http/parameters/cursor.ts";
 import { choice, optional, type ValuesOf, withDefault } from "../http/parameters/parameter.ts";
+import { promqlSelectorOf } from "../http/parameters/promql-example.ts";
 import { recordMetrics } from "../http/parameters/record-metrics.ts";
 import { timeBounds, timeRangeOf } from "../http/parameters/time-bounds.ts";
 import { selectorOf, type SelectorValues } from "../schemas/gpu-selector.ts";
@@ -83,17 +86,33 @@ export interface HistoryRequest {
 
 /** Makes a request from the values of its parameters.
  *  @param gpus the GPUs that the path names; `{}` if it names none
- *  @throws InvalidParameter if the range ends before it starts */
+ *  @throws InvalidParameter if the range ends before it starts, or if averages are asked for series, which they do not have */
 export function historyRequestOf(values: HistoryValues, gpus: GpuSelector, nowMs: number): HistoryRequest {
   const range = timeRangeOf(values);
   const { cursor, limit: given = limitDefault } = values;
+  const resolution = resolutionOf(values.resolution, range, nowMs);
+  const [series] = values.metrics?.series ?? [];
+  if (series !== undefined && resolution !== "raw") throw noAverages(series, resolution);
   return {
     records: { gpus: { ...selectorOf(values), ...gpus }, range, limit: given, ...defined({ cursor }) },
-    resolution: resolutionOf(values.resolution, range, nowMs),
+    resolution,
     metrics: values.metrics,
     isNewestFirst: values.order === "desc",
     isUnlimited: values.limit === undefined && cursor === undefined,
   };
+}
+
+/** The error of a request for averages of a series, with the query that answers it. */
+function noAverages(series: SeriesSelector, resolution: Resolution): InvalidParameter {
+  const value = seriesSelectorText(series);
+  const selector = promqlSelectorOf(value);
+  const example = selector === undefined ? "" : `, such as avg_over_time(${selector}[${resolution}])`;
+  return new InvalidParameter({
+    ...{ parameter: "metrics", value, expected: "names from /api/v1/metrics, or resolution=raw" },
+    problem:
+      `averages (resolution=${resolution}) have no labelled series and no metrics outside the catalogue; ` +
+      `PromQL averages them at /api/v1/query_range${example}`,
+  });
 }
 
 /** Refuses the cursors of older versions, whose keys are below `gpuKeyMin`. Such a key does not tell which records of the

@@ -94,6 +94,43 @@ test("a name that is neither a metric nor a series is refused with a message tha
   }
 });
 
+test("aggregates and averages refuse series and metrics outside the catalogue with a query of PromQL that answers them", async () => {
+  const atSeconds = Date.parse("2025-07-18T20:42:34Z") / 1000;
+  const json = async (path: string): Promise<unknown> => (await gateway.get(path)).json();
+  const errorOf = async (path: string) => ((await json(path)) as { error: { code: string; message: string } }).error;
+  const answered = async (message: string) => {
+    const [, query = ""] = /, such as (.*?); expected /.exec(message) ?? [];
+    const { data } = (await json(`/api/v1/query?time=${atSeconds}&query=${encodeURIComponent(query)}`)) as {
+      data: { result: { value: [number, string] }[] };
+    };
+    return [query, ...data.result.map(({ value }) => Number(value[1]))];
+  };
+  const range = "start_time=2025-07-18T20:00:00Z&end_time=2025-07-19T20:00:00Z";
+  for (const [metric, selector, value] of [
+    ["fan_speed", "fan_speed", 33],
+    ["odd}name", undefined, 1],
+    ['{"odd}name"}', '{"odd}name"}', 1],
+    [name45, name45, 1],
+    [odd, odd, 2],
+  ] as const) {
+    const asked = `metrics=${encodeURIComponent(`temperature,${metric}`)}`;
+    const refused = await errorOf(`/api/v1/telemetry/aggregates?group_by=host&${asked}`);
+    expect(refused.code).toBe("invalid_parameter");
+    expect(refused.message).toContain(
+      "PromQL answers metrics outside the catalogue and labelled series at /api/v1/query",
+    );
+    if (selector === undefined) continue;
+    expect(await answered(refused.message)).toEqual([`avg by (Hostname) (${selector})`, value]);
+    const series = encodeURIComponent(metric.includes("{") ? metric : `${metric}{}`);
+    for (const resolution of ["1h", "auto"]) {
+      const path = `/api/v1/gpus/GPU-0/telemetry?resolution=${resolution}&metrics=temperature,${series}&${range}`;
+      const { message } = await errorOf(path);
+      const step = resolution === "auto" ? "1m" : "1h";
+      expect(await answered(message)).toEqual([`avg_over_time(${selector}[${step}])`, value]);
+    }
+  }
+});
+
 test("the series seen are listed with their labels, of all metrics or of one", async () => {
   const seen = { records: 1, last_seen_at: "2025-07-18T20:42:34Z" };
   const of = (metric: string, labels: object, selector: string) => ({ metric, labels, selector, ...seen });

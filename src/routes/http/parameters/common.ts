@@ -1,10 +1,11 @@
-import { metricNameOf } from "../../../domain/dialects/spelling-of.ts";
+import { metricNameOf, metricSpellings } from "../../../domain/dialects/spelling-of.ts";
 import { inventoryStates } from "../../../domain/inventory.ts";
 import { metricNames } from "../../../domain/metrics.ts";
 import { nameMaxLength } from "../../schemas/envelope.ts";
 import { selectorFields } from "../../schemas/gpu-selector.ts";
 import { cursorParameter, hasTypes } from "./cursor.ts";
 import { choice, integer, listOf, optional, type Parameter, text, withDefault } from "./parameter.ts";
+import { promqlSelectorOf } from "./promql-example.ts";
 import type { Text } from "./spelling.ts";
 
 // Parameters that requests of several kinds accept.
@@ -47,10 +48,19 @@ export function metricsParameter(effect: string): Parameter<readonly string[] | 
       source: "/api/v1/metrics",
       maxItems: maxMetrics,
       meaningOf: metricNameOf,
+      known: metricSpellings,
+      advice: adviceOutside,
       description: ({ listSuffix }) => `Names or spellings from /api/v1/metrics${listSuffix}; ${effect}`,
       example: "temperature,power_draw",
     }),
   );
+}
+
+/** How to ask for a metric of which there are no aggregates. */
+function adviceOutside(name: string): string {
+  const selector = promqlSelectorOf(name);
+  const example = selector === undefined ? "" : `, such as avg by (Hostname) (${selector})`;
+  return `PromQL answers metrics outside the catalogue and labelled series at /api/v1/query${example}`;
 }
 
 /** The parameters that select GPUs. */

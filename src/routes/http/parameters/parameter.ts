@@ -1,3 +1,4 @@
+import { splitNames } from "../../../domain/series-selector.ts";
 import type { Instant } from "../../../domain/timestamp.ts";
 import { readTime, timeForms, timePattern } from "./relative-time.ts";
 import type { Text } from "./spelling.ts";
@@ -153,12 +154,16 @@ const listMaxLength = 1000;
 
 /** A list of 1 to `maxItems` of the given values; repeated values count once.
  *  @param noun the noun for one value
+ *  @param known the texts that may have been meant by one that is no value; absent: the values
+ *  @param advice what the error of such a text says besides, after a semicolon; absent: nothing
  *  @param source the path that lists the values
  *  @param meaningOf the value that a text in the list means */
 export function listOf(
   values: readonly string[],
   {
     noun,
+    known = values,
+    advice = () => undefined,
     source,
     maxItems,
     meaningOf,
@@ -168,6 +173,8 @@ export function listOf(
     readonly source: string;
     readonly maxItems: number;
     readonly meaningOf: (item: string) => string;
+    readonly known?: readonly string[];
+    readonly advice?: (item: string) => string | undefined;
   },
 ): Parameter<readonly string[]> {
   const allowed = new Set(values);
@@ -178,9 +185,10 @@ export function listOf(
     read: (given) => {
       if (given === "") return emptyList;
       if (given.length > listMaxLength) return notUsable;
-      const items = [...new Set(given.split(",").map(meaningOf))];
+      const items = [...new Set(splitNames(given).map(meaningOf))];
       const unknown = items.find((item) => !allowed.has(item));
-      if (unknown !== undefined) return { problem: unknownName(noun, unknown, values) };
+      if (unknown !== undefined)
+        return { problem: [unknownName(noun, unknown, known), advice(unknown)].filter(Boolean).join("; ") };
       return items.length <= maxItems ? { value: items } : { problem: `it has ${items.length} names` };
     },
   };
