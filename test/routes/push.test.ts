@@ -271,6 +271,26 @@ test.each([
   expect([status, error.message]).toEqual([400, expect.stringMatching(message)]);
 });
 
+test("lines whose line ends are missing, as curl -d sends them, are refused with how to send them", async () => {
+  const odd = record(0, { note: 'a "quoted\\" } and {' });
+  const lines = [odd, record(1)].map((each) => JSON.stringify(each));
+  const one = lines.join("");
+  const hint = "curl keeps line ends with --data-binary, not with -d";
+  const several = `The line has several objects: write one object a line. ${hint}.`;
+  const { status, data } = await push(`${one}\n${JSON.stringify(record(2))}`, "application/x-ndjson");
+  expect({ status, data }).toMatchObject({ status: 202, data: { records: 1, rejected: [{ message: several }] } });
+  const { data: long } = await push(one.repeat(10_000), "application/x-ndjson");
+  expect(long).toMatchObject({ rejected: [{ reason: "record_too_large", message: several }] });
+  for (const body of [one, lines.join("\n")]) {
+    const { status, error } = await push(body, "application/json");
+    expect([status, error.message]).toEqual([400, expect.stringContaining(hint)]);
+    expect(error.message).toStartWith("The body has several objects: send them as an array");
+  }
+  // one object, with braces in a text, and no JSON after it
+  const cut = await push(`${lines[0]}]`, "application/x-ndjson");
+  expect(cut.data.rejected).toMatchObject([{ message: expect.stringContaining("is not JSON in UTF-8") as string }]);
+});
+
 test("records name their cluster and host, or the parameters do", async () => {
   const nameless = { ...record(0), hostname: null };
   expect(await json([nameless])).toMatchObject({ data: { records: 0, rejected: [{ reason: "missing_field" }] } });

@@ -3,6 +3,7 @@ import { messageOf } from "../../../kit/message-of.ts";
 import { UnusablePush } from "../push.ts";
 import { ExactTokenizer, parseRecords } from "./exact-numbers.ts";
 import { type PushedRecord, recordMaxBytes } from "./pushed-record.ts";
+import { hasSeveralObjects } from "./several-objects.ts";
 
 const bracket = 0x5b;
 const whiteSpace = new Set([0x20, 0x09, 0x0a, 0x0d]);
@@ -81,6 +82,7 @@ function wholeDocument(bytes: Uint8Array): PushedRecord[] {
   try {
     value = parseRecords(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (error) {
+    if (hasSeveralObjects(new TextDecoder().decode(bytes))) throw new UnusablePush("malformed", severalObjects);
     throw new UnusablePush("malformed", `The body is not JSON in UTF-8: ${messageOf(error)}`);
   }
   if (typeof value !== "object" || value === null) {
@@ -90,6 +92,9 @@ function wholeDocument(bytes: Uint8Array): PushedRecord[] {
   const values: readonly unknown[] = Array.isArray(data) ? data : [value];
   return values.map((each, index) => ({ line: 0, index, value: each }));
 }
+
+const severalObjects =
+  "The body has several objects: send them as an array, or as application/x-ndjson with one object a line, in which curl keeps line ends with --data-binary, not with -d";
 
 const noJson = (index: number, error: Error): UnusablePush =>
   new UnusablePush("malformed", `The body is not JSON after its record ${index}: ${plainProblem(error.message)}`);

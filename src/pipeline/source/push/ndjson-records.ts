@@ -3,6 +3,7 @@ import { rawText } from "../bytes/shown-text.ts";
 import { lineFeed } from "../bytes/characters.ts";
 import { parseRecords } from "./exact-numbers.ts";
 import { malformedRecord, type PushedRecord, recordMaxBytes } from "./pushed-record.ts";
+import { hasSeveralObjects } from "./several-objects.ts";
 
 /** Reads NDJSON: a record a line. A line that is no JSON, or too long, affects no other. */
 export async function* ndjsonRecords(
@@ -12,6 +13,9 @@ export async function* ndjsonRecords(
   for await (const chunk of content) yield lines.add(chunk);
   yield lines.end();
 }
+
+const severalObjects =
+  "The line has several objects: write one object a line. curl keeps line ends with --data-binary, not with -d.";
 
 class Lines {
   private line = 0;
@@ -39,11 +43,11 @@ class Lines {
 
   /** Leaves out a line that is too long, once. */
   private skip(): PushedRecord[] {
-    const error = {
-      ...({ reason: "record_too_large", field: "", value: "" } as const),
-      message: `The line has more than ${recordMaxBytes} bytes, the limit for one record; write one record a line.`,
-    };
-    const raw = rawText(this.rest.subarray(0, recordMaxBytes));
+    const start = this.rest.subarray(0, recordMaxBytes);
+    const raw = rawText(start);
+    const tooLong = `The line has more than ${recordMaxBytes} bytes, the limit for one record; write one record a line.`;
+    const message = hasSeveralObjects(start.toString()) ? severalObjects : tooLong;
+    const error = { ...({ reason: "record_too_large", field: "", value: "" } as const), message };
     this.rest = Buffer.alloc(0);
     if (this.isSkipping) return [];
     this.isSkipping = true;
@@ -57,13 +61,14 @@ class Lines {
       return [];
     }
     const { line } = this;
-    const raw = (): string => rawText(bytes);
     try {
       const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes).trim();
       return text === "" ? [] : [{ line, index: this.index++, value: parseRecords(text) }];
     } catch (error) {
-      const message = `The line is not JSON in UTF-8: ${messageOf(error)}; write one object a line.`;
-      return [{ line, index: this.index++, error: malformedRecord(message), raw: raw() }];
+      const message = hasSeveralObjects(bytes.toString())
+        ? severalObjects
+        : `The line is not JSON in UTF-8: ${messageOf(error)}; write one object a line.`;
+      return [{ line, index: this.index++, error: malformedRecord(message), raw: rawText(bytes) }];
     }
   }
 }
