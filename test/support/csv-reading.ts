@@ -11,7 +11,7 @@ import {
   originalTimes,
   type Playing,
 } from "../../src/pipeline/source/csv/csv-source.ts";
-import { idOfContent } from "../../src/pipeline/source/file-ids.ts";
+import { type FileIds, idOfContent } from "../../src/pipeline/source/file-ids.ts";
 import { FileLook } from "../../src/pipeline/source/file/file-look.ts";
 import type { RangeBatch } from "../../src/pipeline/source/source.ts";
 
@@ -83,6 +83,16 @@ export function openCsvSource(path: string, options: TestCsvOptions = {}): Promi
 /** The id of a file that no earlier version has read. */
 export function fileIdOf(path: string): Promise<string> {
   return CsvSource.fileId(new FileLook(path, systemClock), idOfContent);
+}
+
+/** Both ids of a file: an earlier version may have read it. */
+export async function fileIdsOf(path: string): Promise<FileIds> {
+  const { promise, resolve } = Promise.withResolvers<FileIds>();
+  await CsvSource.fileId(new FileLook(path, systemClock), (ids) => {
+    resolve(ids);
+    return idOfContent(ids);
+  });
+  return promise;
 }
 
 /** The option that plays a file with shifted times, which begin at `startedAtMs`. */

@@ -91,18 +91,17 @@ export async function checkPositions(ledger: Ledger, database: PostgresClient): 
 const lastLeaseMs = 15_000;
 
 /** I6: after all processes have ended, etcd has no message, payload, claim, attempt, dead letter, range, range owner, planner or
- *  sign of the run. */
+ *  sign of the run.
+ *  @param checkpoints  the keys under each id that the file may have */
 export async function checkLeftovers(
   etcd: EtcdClient,
   queue: QueueKeys,
-  checkpoints: CheckpointKeys,
+  checkpoints: readonly CheckpointKeys[],
 ): Promise<string[]> {
-  const found = await checkNoKeys(etcd, {
-    ...queuePlaces(queue),
-    ranges: checkpoints.ranges,
-    "range owners": checkpoints.owners,
-    planner: checkpoints.planner,
-  });
+  const found = await checkNoKeys(etcd, queuePlaces(queue));
+  for (const { ranges, owners, planner } of checkpoints) {
+    found.push(...(await checkNoKeys(etcd, { ranges, "range owners": owners, planner })));
+  }
   const signs = { signs: queue.signs };
   const areGone = async (): Promise<boolean> => (await checkNoKeys(etcd, signs)).length === 0;
   await until(areGone, { timeoutMs: lastLeaseMs, everyMs: 200 }).catch(() => undefined);

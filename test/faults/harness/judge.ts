@@ -23,18 +23,16 @@ export function checkEnds(ends: readonly string[]): string[] {
 
 /** I5: everything is published, and the queue drains to zero. Waits until it has drained, or nothing has changed for `stallMs`.
  *  @returns the violation; an empty list once the queue is drained */
-export async function waitUntilDrained({ etcd, queue, checkpoints }: SeedRun): Promise<string[]> {
-  const read = {
-    success: [
-      get(checkpoints.plan),
-      { request_range: prefixRange(checkpoints.ranges) },
-      { request_range: { ...prefixRange(queue.messages), keys_only: true } },
-    ],
+export async function waitUntilDrained({ etcd, queue, chosenCheckpoints }: SeedRun): Promise<string[]> {
+  const read = async () => {
+    const { plan, ranges } = await chosenCheckpoints();
+    const messages = { request_range: { ...prefixRange(queue.messages), keys_only: true } };
+    return etcd.txn({ success: [get(plan), { request_range: prefixRange(ranges) }, messages] });
   };
   let seen = "";
   let changedAtMs = Date.now();
   while (Date.now() - changedAtMs < stallMs) {
-    const { responses } = await etcd.txn(read).catch(() => ({ responses: [] }));
+    const { responses } = await read().catch(() => ({ responses: [] }));
     const [plans, ranges, messages] = responses.map(({ response_range }) => response_range);
     const plan = plans?.kvs[0];
     if (plan !== undefined && readPlan(plan.value).state === "done" && messages?.count === "0") return [];
@@ -83,14 +81,14 @@ export async function waitUntilStored({ etcd, queue }: PlainRun): Promise<string
 /** Checks I1, I2, I6, I7 and I10 for a run that is drained and stopped, against the run's source, and I11 if it has watched GPUs.
  *  @returns the violations */
 export async function checkResult(run: SeedRun, ledger: Ledger, watched?: WatchedRun): Promise<string[]> {
-  const { etcd, database, queue, checkpoints } = run;
+  const { etcd, database, queue, possibleCheckpoints } = run;
   const all = watched?.fleet.addTo(ledger) ?? ledger;
   return [
     ...(await checkContent(all, database)),
     ...(await checkHistory(all, database)),
     ...(await checkPositions(ledger, database)),
     ...(await checkOwnKeys(all, database)),
-    ...(await checkLeftovers(etcd, queue, checkpoints)),
+    ...(await checkLeftovers(etcd, queue, possibleCheckpoints)),
     ...(await checkNewestState(ledger, run)),
     ...(watched === undefined ? [] : await checkFaultsTold(watched, database)),
   ];

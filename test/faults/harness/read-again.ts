@@ -1,4 +1,4 @@
-import { remove, removePrefix } from "../../../src/etcd/requests.ts";
+import { removePrefix } from "../../../src/etcd/requests.ts";
 import { makePipeline, type PipelineOptions } from "./processes.ts";
 import { waitUntilDrained } from "./judge.ts";
 import type { SeedRun } from "./seed-run.ts";
@@ -11,9 +11,8 @@ const samplesPerSecond = 30_000;
  *  queue is drained and the processes have ended.
  *  @returns the violations */
 export async function readAgain(run: SeedRun, options: Omit<PipelineOptions, "samplesPerSecond">): Promise<string[]> {
-  const { etcd, queue, checkpoints } = run;
-  const { plan, ranges, owners, planner } = checkpoints;
-  const keys = [remove(plan), remove(planner), ...[ranges, owners, queue.idempotency("")].map(removePrefix)];
+  const { etcd, queue, possibleCheckpoints } = run;
+  const keys = [...possibleCheckpoints.map(({ all }) => all), queue.idempotency("")].map(removePrefix);
   await etcd.txn({ success: keys });
   const pipeline = makePipeline({ ...options, samplesPerSecond });
   const workers = [...pipeline.collectors, ...pipeline.streamers];

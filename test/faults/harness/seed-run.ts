@@ -4,8 +4,9 @@ import { PostgresClient } from "../../../src/db/postgres-client.ts";
 import { systemClock } from "../../../src/kit/clock.ts";
 import { EtcdClient } from "../../../src/etcd/etcd-client.ts";
 import { QueueKeys } from "../../../src/pipeline/queue/etcd/queue-keys.ts";
-import { fileIdOf } from "../../support/csv-reading.ts";
+import { fileIdsOf } from "../../support/csv-reading.ts";
 import { CheckpointKeys } from "../../../src/pipeline/stream/assignment/checkpoint-keys.ts";
+import { EtcdFileIds } from "../../../src/pipeline/stream/assignment/etcd-file-ids.ts";
 import type { Servers } from "./processes.ts";
 
 /** The database and topic that only one run uses, and clients for them. */
@@ -21,7 +22,10 @@ export interface PlainRun {
 /** A run that reads a file: it also has checkpoints. */
 export interface SeedRun extends PlainRun {
   readonly clusterId: string;
-  readonly checkpoints: CheckpointKeys;
+  /** The keys under the id that a streamer of this checkout would choose now: that of an earlier version, if one began the file. */
+  chosenCheckpoints(): Promise<CheckpointKeys>;
+  /** The keys under each id that the file may have. */
+  readonly possibleCheckpoints: readonly CheckpointKeys[];
 }
 
 /** A client of the judge, whose reads are repeated: the member that it uses may just have been restarted. */
@@ -62,6 +66,13 @@ export async function openSeedRun(
   { seed, csvFile, clusterId }: { readonly seed: number; readonly csvFile: string; readonly clusterId?: string },
 ): Promise<SeedRun> {
   const run = await openPlainRun(servers, seed);
-  const checkpoints = new CheckpointKeys(run.topic, await fileIdOf(csvFile));
-  return { ...run, clusterId: clusterId ?? run.topic, checkpoints };
+  const ids = await fileIdsOf(csvFile);
+  const chosen = new EtcdFileIds(run.etcd, run.topic);
+  const keysOf = (id: string): CheckpointKeys => new CheckpointKeys(run.topic, id);
+  return {
+    ...run,
+    clusterId: clusterId ?? run.topic,
+    chosenCheckpoints: async () => keysOf(await chosen.choose(ids)),
+    possibleCheckpoints: [...new Set([ids.id, ids.earlierId])].map(keysOf),
+  };
 }
