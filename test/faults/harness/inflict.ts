@@ -127,7 +127,6 @@ async function inflictOnMember({ kind, target, lastsMs }: Fault, victims: Victim
   const { members } = servers.etcd;
   const first = target % members.length;
   if (kind === "defragment-etcd") {
-    victims.reportHistoryRemoved();
     // one after the other: each has the watches of some processes
     for (let index = first; index < first + members.length; index += 1) {
       await compactWithout(index % members.length, victims);
@@ -151,11 +150,15 @@ const missedMs = 1000;
 
 /** Upkeep while a member does not answer: the watches that it had come back to a history that is gone. The member is frozen at first,
  *  because its watches would otherwise resume at other members before the compaction. */
-async function compactWithout(downIndex: number, { servers: { etcd, etcdUser }, record }: Victims): Promise<void> {
+async function compactWithout(downIndex: number, victims: Victims): Promise<void> {
+  const { servers, record, reportHistoryRemoved } = victims;
+  const { etcd, etcdUser } = servers;
   const down = etcd.members[downIndex];
   const others = etcd.members.filter((member) => member !== down);
   const client = new EtcdClient({ endpoints: others.map(({ clientUrl }) => clientUrl), user: etcdUser });
   record(`SIGSTOP ${down?.name}, and compact etcd's history`);
+  // the judge's watch may lose what each compaction removes: the next member that is down may be the one that the watch moved to
+  reportHistoryRemoved();
   down?.signal("SIGSTOP");
   try {
     await Bun.sleep(missedMs);
