@@ -8,6 +8,10 @@ import { type Content, type FileRow, textOf, type Version, versionAt, whole, wri
  *  changing its size; `rotate` renames the file, and begins another one. */
 export type FileChange = "append" | "half" | "complete" | "shorten" | "replace" | "restore" | "overwrite" | "rotate";
 
+/** The changes that end the reading of what the file contained. The first change of a run is one of them, and comes while the file is read:
+ *  a streamer that does not notice it reads its next range from something else. */
+export const endingChanges = ["overwrite", "replace", "rotate", "shorten"] as const satisfies readonly FileChange[];
+
 /** If the last row is cut, only the first two are drawn: rows cannot be appended then. */
 const drawnChanges = ["shorten", "replace", "append", "half", "half", "restore", "overwrite", "rotate"] as const;
 
@@ -17,10 +21,13 @@ export interface ChangingFileOptions {
   readonly random: () => number;
   /** The number of seconds in the file at first. */
   readonly seconds: number;
+  readonly firstChange: (typeof endingChanges)[number];
 }
 
 /** A row that is completed within this time is read when it is whole: a reader waits at least 10 s for its end. */
 const surelyWholeMs = 9000;
+/** What the first change puts in place of the file is longer by this share at least: at its end, each reader would notice. */
+const longerShare = 1.25;
 /** Less than what is compared again in a file that grows: 64 KiB. */
 const comparedBytes = 60 * 1024;
 
@@ -51,6 +58,11 @@ export class ChangingFile {
     return this.versions.at(-1) as Version;
   }
 
+  /** True until the file has changed. */
+  get isFirst(): boolean {
+    return this.versions.length === 1;
+  }
+
   /** Says that a streamer waits for the end of the last row since now, and is not held up. */
   noteWaiting(): void {
     this.awaitedSinceMs = Date.now();
@@ -58,6 +70,7 @@ export class ChangingFile {
 
   /** Draws the next change. */
   draw(): FileChange {
+    if (this.isFirst) return this.options.firstChange;
     if (this.isBeyondHead) return "replace";
     const index = Math.floor(this.options.random() * drawnChanges.length);
     // a row that is cut is mostly completed
@@ -125,9 +138,14 @@ export class ChangingFile {
 
   /** Rows of seconds that the file had, with other values, and of fresh ones. */
   private otherRows(): FileRow[] {
-    const { rows, seconds } = this.options;
+    const { rows, random } = this.options;
     const first = this.below(this.nextSecond);
-    return [...rows.draw({ seconds: secondsFrom(first, Math.ceil(seconds / 2)) }), ...this.freshRows()];
+    const share = this.isFirst ? longerShare : 0.5 + random();
+    return [...rows.draw({ seconds: secondsFrom(first, this.secondsOf(share)) }), ...this.freshRows()];
+  }
+
+  private secondsOf(share: number): number {
+    return Math.ceil(this.options.seconds * share);
   }
 
   private async append({ rows, cutBytes }: Content): Promise<Version> {
@@ -168,10 +186,10 @@ export class ChangingFile {
     return versionAt(path, content);
   }
 
-  /** Half of the time, only bytes after the first 64 KiB change. */
+  /** The first time, and half of the time later, only bytes after the first 64 KiB change. */
   private async overwrite(): Promise<Version> {
     const { rows, offsets, cutBytes } = this.current;
-    const fromByte = this.below(2) === 0 ? 64 * 1024 : header.length;
+    const fromByte = this.isFirst || this.below(2) === 0 ? 64 * 1024 : header.length;
     const others = rows.map((row, index) => {
       const isLast = index === rows.length - 1;
       return (offsets[index] as number) < fromByte || (isLast && cutBytes > 0) ? row : this.sameLength(row);
@@ -199,12 +217,12 @@ export class ChangingFile {
   }
 
   private async rotate(): Promise<Version> {
-    const { path, seconds } = this.options;
+    const { path, rows } = this.options;
     const newPath = `${path}.${this.rotated.length + 1}`;
     await rename(path, newPath);
     this.rotated.push({ path: newPath, version: await versionAt(newPath, this.current) });
-    const first = this.nextSecond;
-    this.nextSecond += Math.ceil(seconds / 4);
-    return writeVersion(path, whole(this.options.rows.draw({ seconds: secondsFrom(first, Math.ceil(seconds / 4)) })));
+    const seconds = secondsFrom(this.nextSecond, this.secondsOf(this.isFirst ? longerShare : 0.25));
+    this.nextSecond += seconds.length;
+    return writeVersion(path, whole(rows.draw({ seconds })));
   }
 }

@@ -16,6 +16,9 @@ export interface DrawnRowsOptions {
   readonly hours: number;
 }
 
+/** As long as labels of a cluster with many of them: so a file of few rows has several ranges, which streamers open one after another. */
+const longLabel = `,notes=""${"-".repeat(500)}"""\n`;
+
 const range = (from: number, count: number): number[] => Array.from({ length: count }, (_, index) => from + index);
 
 /** Draws rows of files. Values are random, so that two files that have a value of one GPU, instant and metric almost certainly
@@ -43,7 +46,8 @@ export class DrawnRows {
     const timeMs = startMs + (Math.abs(second) % hours) * hourMs + second * 1000;
     const drawn = Math.floor(random() * 100_000) / 1000;
     const isSpoiled = random() * spoiledEvery < 1;
-    const text = rowOf({ timeMs, field, gpu, uuid, value: isSpoiled ? "not-a-number" : String(drawn) });
+    const short = rowOf({ timeMs, field, gpu, uuid, value: isSpoiled ? "not-a-number" : String(drawn) });
+    const text = short.replace(/"\n$/, longLabel);
     return { text, second, key: `${uuid} ${timeMs}`, metric, value: isSpoiled ? undefined : drawn };
   }
 }

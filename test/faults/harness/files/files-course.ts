@@ -39,6 +39,8 @@ type Arrival = (typeof arrivals)[number];
 const readMaxMs = 150_000;
 /** The change of a file waits this long for its streamers at the most. */
 const begunMaxMs = 8000;
+/** A streamer opens its next range within this time. */
+const nextRangeMs = 2500;
 /** The end of a row that is cut comes so much later at the most, and a little more: before a streamer reads the row as it is. */
 const cutRowMaxMs = 5000;
 /** After the faults, a streamer comes to it within this time, and its end comes so much later: a streamer that does not wait has read it. */
@@ -71,15 +73,16 @@ export class FilesCourse {
   private async changeFile(): Promise<void> {
     const { changing, changes: random, durationMs, streamers, record } = this.options;
     for (let atMs = 0; atMs < durationMs;) {
+      const { isFirst } = changing;
       const [waitMs, isBegun, restarts, afterMs] = [
-        500 + random() * 1700,
-        random() < 0.6,
-        random() < 0.6,
-        random() * 800,
+        500 + random() * (isFirst ? 700 : 1700),
+        random() < 0.6 || isFirst,
+        random() < 0.6 || isFirst,
+        random() * 800 + (isFirst ? nextRangeMs : 0),
       ];
       atMs += waitMs + (restarts ? afterMs : 0);
       // some contents are read in part, and some are not noticed
-      if (changing.versions.length === 1 || isBegun) await this.untilBegun(changing.current);
+      if (isBegun) await this.untilBegun(changing.current);
       if (changing.current.cutBytes > 0) await this.isAtCutRow(changing.current, cutRowMaxMs);
       await Bun.sleep(waitMs);
       record(`the file changes: ${await changing.change(changing.draw())}`);

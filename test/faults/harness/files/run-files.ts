@@ -9,7 +9,7 @@ import { makeCollectors, makeWorker, streamingEnvironment } from "../processes.t
 import type { SeedOptions, SeedResult } from "../run-seed.ts";
 import { openPlainRun } from "../seed-run.ts";
 import type { Worker } from "../workers.ts";
-import { ChangingFile } from "./changing-file.ts";
+import { ChangingFile, endingChanges } from "./changing-file.ts";
 import { DrawnRows } from "./drawn-rows.ts";
 import { FilesCourse } from "./files-course.ts";
 import { type FilesFigures, judgeFiles } from "./judge-files.ts";
@@ -23,6 +23,8 @@ export interface FilesResult extends Omit<SeedResult, "faultsToTell" | "breaks">
 
 const leaseSeconds = 3;
 const samplesPerSecond = 1500;
+/** The changing file is read so slowly that its third range is opened about two seconds after the first two. */
+const samplesPerSecondOfChanging = 750;
 /** The changing file has so many seconds at first, of 200 rows each. */
 const seconds = 24;
 /** A looped file is read by two streamers, as the file that changes is. */
@@ -55,17 +57,19 @@ export async function runFiles(options: SeedOptions): Promise<FilesResult> {
     new DrawnRows({ seed, random: random(purpose), hours: settles ? lateHours : 1 });
   const changing = await ChangingFile.write({
     ...{ path: join(folder, "fleet.csv"), rows: rows(1), random: random(2), seconds },
+    firstChange: endingChanges[seed % endingChanges.length] as (typeof endingChanges)[number],
   });
   const looped = await writeLoopedFile(join(folder, "looped.csv"), rows(3), random(4));
   const streamer = (name: string, settings: Record<string, string>) =>
     makeWorker(made, { name, env: { ROLE: "streamer", ...settings } });
-  const ofFile = streamingEnvironment({ csvFile: join(folder, "fleet.csv"), samplesPerSecond });
+  const csvFile = join(folder, "fleet.csv");
+  const ofChanging = streamingEnvironment({ csvFile, samplesPerSecond: samplesPerSecondOfChanging });
   const ofLoop = { CSV_FILE: looped.path, LOOP_MODE: "true", TIMESTAMPS: looped.timestamps, BATCH_SIZE: "20" };
   const pair = (name: string, settings: Record<string, string>) =>
     Array.from({ length: streamersOfFile }, (_, index) => streamer(`${name}-${index}`, settings));
-  const [collectors, streamers, loopers] = [makeCollectors(made), pair("streamer", ofFile), pair("looper", ofLoop)];
+  const [collectors, streamers, loopers] = [makeCollectors(made), pair("streamer", ofChanging), pair("looper", ofLoop)];
   const frozen = loopers[Math.floor(random(8)() * streamersOfFile)] as Worker;
-  const reader = streamer("reader", ofFile);
+  const reader = streamer("reader", streamingEnvironment({ csvFile, samplesPerSecond }));
   const workers = [...collectors, ...streamers, ...loopers, reader];
   const course = new FilesCourse({
     ...{ folder, etcd: run.etcd, topic, rows: rows(5), arrivals: random(6), changes: random(7), durationMs },
