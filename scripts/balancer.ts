@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { hostNamesOf } from "../src/config/host-names-of.ts";
 import { type Config, parseConfig } from "../src/config/parse-config.ts";
 import { tlsSettingsOf } from "../src/config/tls-settings-of.ts";
@@ -6,6 +5,7 @@ import { openEtcd } from "../src/etcd/open-etcd.ts";
 import { systemClock as clock } from "../src/kit/clock.ts";
 import { defined } from "../src/kit/defined.ts";
 import { messageOf } from "../src/kit/message-of.ts";
+import { PemFile } from "../src/kit/pem-file.ts";
 import { nameProcess } from "../src/kit/process-name.ts";
 import { startAll, stopAll } from "../src/kit/run-services.ts";
 import { stopSignal } from "../src/kit/stop-signals.ts";
@@ -32,11 +32,15 @@ function raiseRequestLimit(): void {
   process.execve(process.execPath, process.argv, { ...process.env, [requestsVariable]: requestsMax });
 }
 
-/** @throws Error if a file cannot be read */
-function backendTls({ balancerCaFile, balancerCertFile, balancerKeyFile }: Config): BackendTls | undefined {
-  const textOf = (file: string | undefined) => (file === undefined ? undefined : readFileSync(file, "utf8"));
-  const texts = { ca: textOf(balancerCaFile), cert: textOf(balancerCertFile), key: textOf(balancerKeyFile) };
-  return Object.values(texts).every((text) => text === undefined) ? undefined : defined(texts);
+/** @throws Error if a file cannot be read, or is no PEM */
+function backendTls({ balancerCaFile, balancerCertFile, balancerKeyFile }: Config): (() => BackendTls) | undefined {
+  const fileOf = (setting: string, path: string | undefined) =>
+    path === undefined ? undefined : new PemFile(setting, path);
+  const ca = fileOf("BALANCER_CA_FILE", balancerCaFile);
+  const cert = fileOf("BALANCER_CERT_FILE", balancerCertFile);
+  const key = fileOf("BALANCER_KEY_FILE", balancerKeyFile);
+  if ((ca ?? cert ?? key) === undefined) return undefined;
+  return () => defined({ ca: ca?.read(), cert: cert?.read(), key: key?.read() });
 }
 
 async function balance(): Promise<void> {

@@ -38,6 +38,9 @@ export interface EtcdCluster {
   readonly endpoints: readonly string[];
   readonly members: readonly EtcdMember[];
   readonly tls: ClientCertificate | undefined;
+  /** Puts certificates of another authority in place of all files, and starts the members again with them, all at the same time: none of
+   *  them trusts those of before. Only with `tls`. */
+  renewCertificates(): Promise<void>;
   /** Stops all members and removes their data. */
   stop(): Promise<void>;
 }
@@ -113,12 +116,18 @@ export async function startEtcd(options: EtcdOptions): Promise<EtcdCluster> {
       endpoints: seats.map(({ clientUrl }) => clientUrl),
       members,
       tls,
+      renewCertificates: () => makeCertificates(place, hosts).then(() => restartAll(members)),
       stop,
     };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+async function restartAll(members: readonly EtcdMember[]): Promise<void> {
+  await Promise.all(members.map((member) => member.kill()));
+  await Promise.all(members.map((member) => member.start()));
 }
 
 async function takeSeats({ members, tls, memberOptions }: EtcdOptions): Promise<Seat[]> {

@@ -28,6 +28,9 @@ export interface PostgresServer {
   readonly standby: PostgresStandby;
   /** The server's authority, and a client's certificate; undefined unless `tls` was given. */
   readonly certificates: ClientCertificate | undefined;
+  /** Puts certificates of another authority in place of all files, and has the server read them: it trusts none of before. Connections stay
+   *  as they are. Only with `tls`. */
+  renewCertificates(): Promise<void>;
   /** Stops the server and removes its data. */
   readonly stop: () => Promise<void>;
 }
@@ -91,12 +94,16 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     throw error;
   }
   const standby = standbyOf({ data, tables: disks?.tables.path, copy: join(folder.path, "copy") }, place);
-  return serverOf(server, { url, disks, standby, certificates, stop });
+  const renewCertificates = async (): Promise<void> => {
+    await makeCertificates(place, []);
+    server.signal("SIGHUP");
+  };
+  return serverOf(server, { url, disks, standby, certificates, renewCertificates, stop });
 }
 
 function serverOf(
   server: TrixieServer,
-  rest: Pick<PostgresServer, "url" | "disks" | "standby" | "certificates" | "stop">,
+  rest: Pick<PostgresServer, "url" | "disks" | "standby" | "certificates" | "renewCertificates" | "stop">,
 ): PostgresServer {
   return {
     ...rest,

@@ -4,6 +4,7 @@ import { StoreUnavailable } from "../domain/errors.ts";
 import type { Clock } from "../kit/clock.ts";
 import type { SqlTransaction } from "./client.ts";
 import { fatalMessageIn } from "./fatal-message.ts";
+import type { PostgresTls } from "./postgres-tls.ts";
 import type { PostgresUrl } from "./postgres-url.ts";
 import { unavailable } from "./error-hints.ts";
 import { identifier, literal, pooledSettings, sessionSettings } from "./session-settings.ts";
@@ -52,6 +53,7 @@ export class PostgresConnection implements SqlTransaction {
   /** The postgres.js client, for libraries that need one. */
   readonly sql: postgres.Sql;
   private readonly begin: string;
+  private readonly tls: PostgresTls;
   private readonly underWay = new Set<(error: Error) => void>();
   /** The statements sent by the transaction under way. */
   private sent = new SentStatements();
@@ -65,6 +67,7 @@ export class PostgresConnection implements SqlTransaction {
 
   constructor(private readonly options: PostgresConnectionOptions) {
     const { url, statementTimeoutMs, byKey = false } = options;
+    this.tls = url.tls();
     const timeouts = {
       statement_timeout: statementTimeoutMs,
       idle_in_transaction_session_timeout: statementTimeoutMs,
@@ -78,7 +81,7 @@ export class PostgresConnection implements SqlTransaction {
     const settings = {
       max: 1,
       // always given: otherwise an environment variable would count
-      ssl: url.tls as never,
+      ssl: this.tls as never,
       // a limit here could end a connection between two statements of a transaction
       max_lifetime: null,
       idle_timeout: 0,
@@ -242,7 +245,8 @@ export class PostgresConnection implements SqlTransaction {
    *  close its end.
    *  @throws StoreUnavailable if postgres.js tries to reconnect */
   private openSocket(): Socket {
-    const { host, port, tls, place } = this.options.url;
+    const { host, port, place } = this.options.url;
+    const { tls } = this;
     const isReconnect = this.hasEnded || (this.socket !== undefined && !this.isCancelling);
     if (isReconnect) throw new StoreUnavailable(`${place} closed the connection`);
     const socket = connect({ host, port, noDelay: true });

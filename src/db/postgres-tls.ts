@@ -1,7 +1,8 @@
-import { readFileSync } from "node:fs";
 import { checkServerIdentity, type ConnectionOptions } from "node:tls";
 import { InvalidConfig } from "../domain/errors.ts";
+import { defined } from "../kit/defined.ts";
 import { messageOf } from "../kit/message-of.ts";
+import { PemFile } from "../kit/pem-file.ts";
 
 /** How connections to a server use TLS: not at all (`false`), if the server offers it (`prefer`), or always, with these options. */
 export type PostgresTls = false | "prefer" | ConnectionOptions;
@@ -44,8 +45,9 @@ const ownParameters = ["sslmode", "ssl", "sslrootcert", "sslcert", "sslkey", "ss
  *
  *  Removes these parameters from `url`.
  *  Source: https://www.postgresql.org/docs/17/libpq-ssl.html
+ *  @returns what each new connection calls: the files are read again, because they may have been renewed
  *  @throws InvalidConfig if they contradict each other, or cannot be done */
-export function takePostgresTls(url: URL, host: string): PostgresTls {
+export function takePostgresTls(url: URL, host: string): () => PostgresTls {
   const given = parametersOf(url.searchParams);
   for (const name of ownParameters) url.searchParams.delete(name);
   const mode = modeOf(given);
@@ -68,17 +70,18 @@ export function takePostgresTls(url: URL, host: string): PostgresTls {
     }
     if (url.searchParams.get("sslnegotiation") === "direct")
       throw refusal(`sslnegotiation=direct needs sslmode=require, not ${mode}`);
-    return mode === "disable" ? false : "prefer";
+    return () => (mode === "disable" ? false : "prefer");
   }
-  const options: ConnectionOptions = {
-    ...(authority === undefined ? {} : { ca: readPem("sslrootcert", authority) }),
-    ...(given.sslcert === undefined ? {} : { cert: readPem("sslcert", given.sslcert) }),
-    ...(given.sslkey === undefined ? {} : { key: readPem("sslkey", given.sslkey) }),
-  };
-  if (mode === "require" && authority === undefined) return { ...options, rejectUnauthorized: false };
+  const ca = pemFile("sslrootcert", authority);
+  const cert = pemFile("sslcert", given.sslcert);
+  const key = pemFile("sslkey", given.sslkey);
   const checksName = mode === "verify-full" || authority === undefined;
-  // by the name of the URL, also if it is an address: postgres.js would check another one
-  return { ...options, checkServerIdentity: (_, cert) => (checksName ? checkServerIdentity(host, cert) : undefined) };
+  const checks: ConnectionOptions =
+    mode === "require" && authority === undefined
+      ? { rejectUnauthorized: false }
+      : // by the name of the URL, also if it is an address: postgres.js would check another one
+        { checkServerIdentity: (_, shown) => (checksName ? checkServerIdentity(host, shown) : undefined) };
+  return () => ({ ...checks, ...defined({ ca: ca?.read(), cert: cert?.read(), key: key?.read() }) });
 }
 
 type Given = Readonly<Partial<Record<(typeof ownParameters)[number], string>>>;
@@ -108,14 +111,12 @@ function modeOf({ sslmode, ssl, sslrootcert, sslcert }: Given): Mode {
   return mode;
 }
 
-function readPem(name: string, file: string): string {
+function pemFile(name: string, path: string | undefined): PemFile | undefined {
   try {
-    const text = readFileSync(file, "utf8");
-    if (text.includes("-----BEGIN ")) return text;
+    return path === undefined ? undefined : new PemFile(name, path);
   } catch (cause) {
-    throw refusal(`${name}=${file} cannot be read: ${messageOf(cause)}`);
+    throw refusal(messageOf(cause));
   }
-  throw refusal(`${name}=${file} is not usable: expected PEM`);
 }
 
 function refusal(text: string): InvalidConfig {

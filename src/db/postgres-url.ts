@@ -14,7 +14,8 @@ export interface PostgresUrl extends SessionParameters {
   /** True behind a pooler that may run each transaction in another session (pgbouncer's transaction mode). The URL says
    *  so with `prepare=false` or `prepare=disable`, an option of postgres.js, or with `pgbouncer=true`, one of Prisma. */
   readonly isPooled: boolean;
-  readonly tls: PostgresTls;
+  /** Reads the files of certificates again: each new connection calls it. */
+  readonly tls: () => PostgresTls;
 }
 
 /** @param href `postgres://user:password@host:port/database`, with the options of postgres.js, and libpq's for TLS, as its query

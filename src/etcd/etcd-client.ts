@@ -13,7 +13,8 @@ import {
 import { deadlineIn } from "../kit/clock.ts";
 import { EtcdRefused, EtcdUnavailable, LeaseGone } from "../domain/errors.ts";
 import { messageOf } from "../kit/message-of.ts";
-import { callTimeoutMs, type Endpoint, type EtcdClientOptions, openEndpoint } from "./etcd-endpoint.ts";
+import { callTimeoutMs, type Endpoint, type EtcdClientOptions } from "./etcd-endpoint.ts";
+import { EtcdEndpoints } from "./etcd-endpoints.ts";
 import { translateEtcdError } from "./etcd-errors.ts";
 import { EtcdHistory } from "./etcd-history.ts";
 import { prefixesOf } from "./keys-of-request.ts";
@@ -52,20 +53,15 @@ export class EtcdClient {
   /** Notices when etcd has lost what it had. */
   readonly history = new EtcdHistory();
   readonly watchProblems = new WatchProblems();
-  private readonly endpoints: Endpoint[];
-  private current: number;
-  private closed = false;
-  private isAuthOff = false;
+  private readonly endpoints: EtcdEndpoints;
 
   constructor(private readonly options: EtcdClientOptions) {
-    this.endpoints = options.endpoints.map((url) => openEndpoint(url, options));
-    // spreads many clients over the members
-    this.current = Math.floor(Math.random() * this.endpoints.length);
+    this.endpoints = new EtcdEndpoints(options);
   }
 
   /** What an operator should know although it works; undefined if there is nothing. */
   get notice(): string | undefined {
-    if (!this.isAuthOff) return undefined;
+    if (!this.endpoints.isAuthOff) return undefined;
     return (
       "ETCD_USERNAME is set, but authentication is off in etcd, so that anyone who reaches it may read and change everything: " +
       "etcdctl auth enable switches it on, also while the pipeline runs"
@@ -74,7 +70,7 @@ export class EtcdClient {
 
   /** The endpoints, for messages. */
   get description(): string {
-    return this.options.endpoints.join(",");
+    return this.endpoints.description;
   }
 
   /** @throws EtcdUnavailable (outcome unknown), EtcdOutOfSpace, LeaseGone or EtcdRefused (nothing was changed) */
@@ -143,8 +139,8 @@ export class EtcdClient {
    *  what it had, and only a unary call renews a token that etcd no longer accepts */
   async openWatch(key: Buffer): Promise<EtcdStream<IWatchRequest, IWatchResponse> & { readonly failed: () => void }> {
     await this.range({ key, count_only: true });
-    const index = this.current;
-    const endpoint = this.endpointAt(index);
+    const index = this.endpoints.current;
+    const endpoint = this.endpoints.at(index);
     const stream = await endpoint.pool
       .withConnection("Watch", ({ client, metadata }) => {
         const withLeader = metadata.clone();
@@ -153,10 +149,10 @@ export class EtcdClient {
         return calls.watch(withLeader);
       })
       .catch((error: unknown) => {
-        this.leave(index);
+        this.endpoints.leave(index);
         throw this.translated(error, "a watch", endpoint);
       });
-    return Object.assign(stream, { failed: () => this.leave(index) });
+    return Object.assign(stream, { failed: () => this.endpoints.leave(index) });
   }
 
   /** @returns the size of the database file of the member in use, the part of that file with data, and the current revision */
@@ -185,7 +181,7 @@ export class EtcdClient {
 
   /** Shrinks the database files of all endpoints, one by one, because a member does not respond during this operation. */
   async defragment(): Promise<void> {
-    for (const endpoint of this.endpoints) {
+    for (const endpoint of this.endpoints.all) {
       const limits = { deadline: deadlineIn(upkeepTimeoutMs) };
       await this.authorized(endpoint, ({ pool }) => new MaintenanceClient(pool).defragment(limits)).catch(
         (error: unknown) => {
@@ -212,8 +208,7 @@ export class EtcdClient {
   }
 
   close(): void {
-    this.closed = true;
-    for (const { pool } of this.endpoints) pool.close();
+    this.endpoints.close();
   }
 
   private status(): Promise<IStatusResponse> {
@@ -225,13 +220,13 @@ export class EtcdClient {
     run: (endpoint: Endpoint, limits: { deadline: Date }) => Promise<T>,
     timeoutMs = callTimeoutMs,
   ): Promise<T> {
-    const index = this.current;
-    const endpoint = this.endpointAt(index);
+    const index = this.endpoints.current;
+    const endpoint = this.endpoints.at(index);
     try {
       return await this.authorized(endpoint, (authorized) => run(authorized, { deadline: deadlineIn(timeoutMs) }));
     } catch (error) {
       const translated = this.translated(error, operation, endpoint);
-      if (translated instanceof EtcdUnavailable) this.leave(index);
+      if (translated instanceof EtcdUnavailable) this.endpoints.leave(index);
       throw translated;
     }
   }
@@ -244,26 +239,13 @@ export class EtcdClient {
     } catch (error) {
       const text = messageOf(error);
       if (this.options.user !== undefined && /authentication is not enabled|user name is empty/.test(text)) {
-        return run(this.switchUser(endpoint, text.includes("not enabled")));
+        return run(this.endpoints.switchUser(endpoint, text.includes("not enabled")));
       }
       if (!text.includes("invalid auth token")) throw error;
       // a user without rights to this key gets a token, too
       await endpoint.kv.range({ key: Buffer.from("/"), count_only: true }).catch(() => undefined);
       return run(endpoint);
     }
-  }
-
-  /** Opens an endpoint again, without the user while authentication is off: etcd then gives no tokens. */
-  private switchUser(endpoint: Endpoint, isAuthOff: boolean): Endpoint {
-    const index = this.endpoints.indexOf(endpoint);
-    // another call has switched already
-    if (index < 0) return this.endpointAt(this.endpoints.findIndex(({ url }) => url === endpoint.url));
-    this.isAuthOff = isAuthOff;
-    const { user, ...rest } = this.options;
-    const opened = openEndpoint(endpoint.url, isAuthOff ? rest : { ...rest, user });
-    this.endpoints[index] = opened;
-    endpoint.pool.close();
-    return opened;
   }
 
   /** @throws the error; if a right is missing, with the prefixes for which it is needed */
@@ -276,16 +258,6 @@ export class EtcdClient {
       `${error.message}; the user ${user} lacks a right to ${prefixes.join(", ")}, where ROLE is one of its roles: ${grants.join("; ")}`,
       { cause: error },
     );
-  }
-
-  private endpointAt(index: number): Endpoint {
-    if (this.closed) throw new EtcdUnavailable(`the connection to etcd at ${this.description} is closed`);
-    return this.endpoints[index] as Endpoint;
-  }
-
-  /** Switches to the next endpoint, but only once if several calls failed at the same endpoint. */
-  private leave(index: number): void {
-    if (index === this.current) this.current = (index + 1) % this.endpoints.length;
   }
 
   private translated(error: unknown, operation: string, { url }: Endpoint): Error {

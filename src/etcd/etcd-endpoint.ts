@@ -16,6 +16,8 @@ export interface EtcdClientOptions {
   readonly endpoints: readonly string[];
   /** Absent: the system's authorities are trusted, and the client sends no certificate. */
   readonly tls?: EtcdTls | undefined;
+  /** Called after each failure: returns what is to be used from now on; undefined if nothing has changed. Absent: nothing changes. */
+  readonly renewedTls?: (() => EtcdTls | undefined) | undefined;
   readonly user?: { readonly name: string; readonly password: string } | undefined;
 }
 
@@ -57,7 +59,7 @@ export interface Endpoint {
 }
 
 /** Makes the clients of one endpoint; they connect at the first call. */
-export function openEndpoint(url: string, { tls, user }: EtcdClientOptions): Endpoint {
+export function openEndpoint(url: string, { tls, user }: Pick<EtcdClientOptions, "tls" | "user">): Endpoint {
   const pool = new ConnectionPool({
     hosts: url,
     grpcOptions: channelOptions,

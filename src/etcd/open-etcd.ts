@@ -21,14 +21,32 @@ export interface EtcdSettings {
 export function openEtcd(config: EtcdSettings): EtcdClient | undefined {
   const { etcdEndpoints: endpoints, etcdUsername, etcdPassword } = config;
   if (endpoints === undefined) return undefined;
+  const tls = etcdTls(config);
   return new EtcdClient({
     endpoints,
-    tls: etcdTls(config),
+    tls,
+    renewedTls: tls && renewals(config, tls),
     user:
       etcdUsername === undefined || etcdPassword === undefined
         ? undefined
         : { name: etcdUsername, password: etcdPassword },
   });
+}
+
+/** Reads the files again, and returns what they contain if it has changed and is usable. A certificate and its key are replaced one after
+ *  the other: what does not belong together is read again after the next failure. */
+function renewals(settings: EtcdSettings, first: EtcdTls): () => EtcdTls | undefined {
+  let last = first;
+  return () => {
+    try {
+      const tls = etcdTls(settings);
+      if (tls === undefined || Bun.deepEquals(tls, last)) return undefined;
+      last = tls;
+      return tls;
+    } catch {
+      return undefined;
+    }
+  };
 }
 
 function etcdTls({ etcdCaFile, etcdCertFile, etcdKeyFile }: EtcdSettings): EtcdTls | undefined {

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import type { CallerSource } from "../access/caller-sources.ts";
 import { CertificateCallers } from "../access/certificate-callers.ts";
 import { mappingFile } from "../access/file/mapping-file.ts";
@@ -14,6 +13,7 @@ import type { SqlClient } from "../db/client.ts";
 import { InvalidConfig } from "../domain/errors.ts";
 import { stopwatch } from "../kit/clock.ts";
 import { messageOf } from "../kit/message-of.ts";
+import { PemFile } from "../kit/pem-file.ts";
 import type { Service } from "../kit/service.ts";
 import type { SharedParts } from "./shared-parts.ts";
 
@@ -82,12 +82,14 @@ function ownUrl({ port, tlsCertFile }: Config): string {
   return `${tlsCertFile === undefined ? "http" : "https"}://localhost:${port}`;
 }
 
-/** The authority of the provider's certificate; undefined: the machine's count.
+/** The authority of the provider's certificate, as its file is when it is called; undefined: the machine's count.
  *  @throws InvalidConfig if AUTH_OIDC_CA_FILE cannot be read */
-export function providerCaOf({ authOidcCaFile: file }: Config): string | undefined {
+export function providerCaOf({ authOidcCaFile: path }: Config): (() => string) | undefined {
+  if (path === undefined) return undefined;
   try {
-    return file === undefined ? undefined : readFileSync(file, "utf8");
+    const file = new PemFile("AUTH_OIDC_CA_FILE", path);
+    return () => file.read();
   } catch (error) {
-    throw new InvalidConfig([`AUTH_OIDC_CA_FILE=${String(file)} cannot be read: ${messageOf(error)}`]);
+    throw new InvalidConfig([messageOf(error)]);
   }
 }

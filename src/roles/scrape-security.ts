@@ -1,9 +1,10 @@
-import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
 import type { Config } from "../config/parse-config.ts";
 import { UnusableSource } from "../domain/errors.ts";
 import type { Clock } from "../kit/clock.ts";
 import { defined } from "../kit/defined.ts";
+import { messageOf } from "../kit/message-of.ts";
+import { PemFile } from "../kit/pem-file.ts";
 import type { ScrapeSecurity } from "../pipeline/source/exporter/scrape-client.ts";
 import { SecretFile } from "../pipeline/source/exporter/secret-file.ts";
 
@@ -35,20 +36,19 @@ export function scrapeSecurityOf(
     const password = (await passwordFile?.current()) ?? dcgmPassword ?? "";
     return `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
   };
-  const tls = defined({
-    ca: pemOf("DCGM_CA_FILE", config.dcgmCaFile),
-    cert: pemOf("DCGM_CERT_FILE", config.dcgmCertFile),
-    key: pemOf("DCGM_KEY_FILE", config.dcgmKeyFile),
-  });
+  const ca = pemOf("DCGM_CA_FILE", config.dcgmCaFile);
+  const cert = pemOf("DCGM_CERT_FILE", config.dcgmCertFile);
+  const key = pemOf("DCGM_KEY_FILE", config.dcgmKeyFile);
+  const tls: ScrapeSecurity["tls"] = () => defined({ ca: ca?.read(), cert: cert?.read(), key: key?.read() });
   const error = (): string | undefined => tokenFile?.error ?? passwordFile?.error;
   return { security: { tls, insecure, authorization }, error };
 }
 
-function pemOf(setting: string, path: string | undefined): string | undefined {
+function pemOf(setting: string, path: string | undefined): PemFile | undefined {
   if (path === undefined) return undefined;
   try {
-    return readFileSync(path, "utf8");
+    return new PemFile(setting, path);
   } catch (cause) {
-    throw new UnusableSource(`${setting}=${path} cannot be read: ${(cause as Error).message}`, { cause });
+    throw new UnusableSource(messageOf(cause), { cause });
   }
 }

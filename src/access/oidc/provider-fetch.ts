@@ -11,12 +11,12 @@ export interface ProviderRequest {
 }
 
 /** Sends requests to the provider, with limits, and without following redirects. The answer has been read when it is returned.
- *  @param ca certificates that are trusted instead of the machine's; undefined: the machine's */
-export function providerFetch(ca: string | undefined) {
+ *  @param ca returns the certificates that are trusted instead of the machine's, for each request; undefined: the machine's are trusted */
+export function providerFetch(ca: (() => string) | undefined) {
   return async (url: string, { method, headers, body }: ProviderRequest): Promise<Response> => {
     const signal = AbortSignal.timeout(timeoutMs);
     const sent = { method, headers, signal, redirect: "manual", ...(body !== undefined && { body }) } as const;
-    const answer = await fetch(url, { ...sent, ...(ca !== undefined && { tls: { ca } }) });
+    const answer = await fetch(url, { ...sent, ...(ca !== undefined && { tls: { ca: ca() } }) });
     return new Response(await bodyOf(answer), { status: answer.status, headers: answer.headers });
   };
 }

@@ -22,8 +22,8 @@ export interface ProviderOptions {
   readonly client: { readonly id: string; readonly secret: string | undefined } | undefined;
   /** The file with the keys; undefined: the provider says where they are. */
   readonly keysFile: string | undefined;
-  /** Certificates in PEM that are trusted instead of the machine's. */
-  readonly ca: string | undefined;
+  /** Returns the certificates, in PEM, that are trusted instead of the machine's; called for each request. */
+  readonly ca: (() => string) | undefined;
   /** Milliseconds of a clock that cannot be set. */
   readonly monotonicMs: () => number;
   readonly clock: Clock;

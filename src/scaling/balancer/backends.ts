@@ -13,7 +13,7 @@ export interface BackendsOptions {
   /** How long a request may wait for the beginning of its response, in milliseconds. */
   readonly responseTimeoutMs: number;
   /** What is trusted and shown when a gateway has https; undefined: the system's authorities, and nothing. */
-  readonly tls?: BackendTls | undefined;
+  readonly tls?: (() => BackendTls) | undefined;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -57,7 +57,7 @@ export class Backends extends BaseService {
   /** An option of Bun's `fetch` and WebSocket; none if the settings say nothing about TLS. */
   get tlsOption(): { readonly tls?: BackendTls } {
     const { tls } = this.options;
-    return tls === undefined ? {} : { tls };
+    return tls === undefined ? {} : { tls: tls() };
   }
 
   get responseTimeoutMs(): number {

@@ -35,7 +35,7 @@ class CountingClient extends ScrapeClient {
 }
 
 function openSource(address: string, clock: ManualClock, lines: string[] = []) {
-  const security = { tls: {}, insecure: false, authorization: () => Promise.resolve(undefined) };
+  const security = { tls: () => ({}), insecure: false, authorization: () => Promise.resolve(undefined) };
   const memory = new AnswerMemory(1e8);
   const client = new CountingClient({ timeoutMs: 300, maxBytes: 1e6, memory, security });
   const target = readTarget({ address, labels: { rack: "r1" } }, "lab") as Target;

@@ -10,7 +10,7 @@ import { ManualClock } from "../../support/manual-clock.ts";
 import { startRawServer } from "./raw-server.ts";
 import { logSerializers } from "../../../src/terminal/log.ts";
 
-const security = { tls: {}, insecure: false, authorization: () => Promise.resolve(undefined) };
+const security = { tls: () => ({}), insecure: false, authorization: () => Promise.resolve(undefined) };
 
 /** A target that sends the body after these headers and closes the connection, as HTTP/1.0 does: only its text says where it ends. */
 export async function openRawTarget(first: string, headers = "") {

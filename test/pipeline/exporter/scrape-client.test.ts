@@ -18,7 +18,11 @@ afterEach(async () => {
   for (const close of closing.splice(0)) await close();
 });
 
-const noSecurity: ScrapeSecurity = { tls: {}, insecure: false, authorization: () => Promise.resolve(undefined) };
+const noSecurity: ScrapeSecurity = {
+  tls: () => ({}),
+  insecure: false,
+  authorization: () => Promise.resolve(undefined),
+};
 const never = new AbortController().signal;
 
 function openClient(options: Partial<ScrapeClientOptions> = {}): ScrapeClient {
@@ -285,8 +289,8 @@ test.skipIf(openssl === null)(
     });
     closing.push(() => listening.stop(true));
     const url = `https://127.0.0.1:${listening.port}/metrics`;
-    const withTls = (tls: ScrapeSecurity["tls"], insecure = false): ScrapeClient =>
-      openClient({ security: { ...noSecurity, tls, insecure } });
+    const withTls = (tls: ReturnType<ScrapeSecurity["tls"]>, insecure = false): ScrapeClient =>
+      openClient({ security: { ...noSecurity, tls: () => tls, insecure } });
     expect(await textOf(withTls({ ca, ...client }), url)).toBe("up 1\n");
     expect(await textOf(withTls(client, true), url)).toBe("up 1\n");
     expect(await failureOf(withTls(client), url)).toEqual([

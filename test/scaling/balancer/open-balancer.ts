@@ -39,7 +39,7 @@ export async function openBalancer(urls: readonly string[], facts: BalancerFacts
     onChange(urls.map((url) => ({ name: url, url, isDraining: false })));
     return Promise.resolve();
   };
-  const backends = new Backends({ watch, responseTimeoutMs, tls: backendTls, clock, log });
+  const backends = new Backends({ watch, responseTimeoutMs, tls: backendTls && (() => backendTls), clock, log });
   const hosts = new HostNames({ listensOn: "127.0.0.1", own: [], allowed: [] });
   const balancer = new Balancer({ backends, host: "127.0.0.1", hosts, port: 0, tls, clock, log });
   const services = [...(tls === undefined ? [] : [tls.certificate]), backends, balancer];

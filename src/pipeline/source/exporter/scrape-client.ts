@@ -9,8 +9,9 @@ import { explainNetworkError, explainStatus, explainTimeout, ScrapeFailed, secon
 
 /** How scrapes authenticate themselves and the exporters. */
 export interface ScrapeSecurity {
-  /** PEM texts: certificates to trust instead of the machine's, and the client's own certificate with its key. */
-  readonly tls: Pick<SecureContextOptions, "ca" | "cert" | "key">;
+  /** Returns PEM texts: certificates to trust instead of the machine's, and the client's own certificate with its key. Called for each
+   *  scrape with TLS: the files may have been renewed, and a new connection uses what they contain. */
+  readonly tls: () => Pick<SecureContextOptions, "ca" | "cert" | "key">;
   /** True to accept any certificate. */
   readonly insecure: boolean;
   /** The value of the header Authorization; undefined for none. */
@@ -38,8 +39,7 @@ export class ScrapeClient {
   private readonly secure: https.Agent;
 
   constructor(private readonly options: ScrapeClientOptions) {
-    const { tls, insecure } = options.security;
-    this.secure = new https.Agent({ ...connections, ...tls, rejectUnauthorized: !insecure });
+    this.secure = new https.Agent({ ...connections, rejectUnauthorized: !options.security.insecure });
   }
 
   /** Requests a target once.
@@ -93,7 +93,8 @@ export class ScrapeClient {
       "x-prometheus-scrape-timeout-seconds": String(this.options.timeoutMs / 1000),
       ...(authorization === undefined ? {} : { authorization }),
     };
-    const options: RequestOptions = { agent: isSecure ? this.secure : this.plain, headers, signal };
+    const agent = isSecure ? { agent: this.secure, ...this.options.security.tls() } : { agent: this.plain };
+    const options: RequestOptions = { ...agent, headers, signal };
     return new Promise((resolve, reject) => {
       const request = (isSecure ? https : http).request(url, options, (answer) => {
         this.receive(answer, url).then(resolve, (error: Error) => {
