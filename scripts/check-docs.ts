@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { access, constants, copyFile, cp, mkdtemp, readdir, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -5,13 +6,14 @@ import { scripts } from "../package.json";
 import { makeDataDir } from "../dev/empty-store.ts";
 import { anchorsOf, commandsOf, linksOf, scriptsIn, type DocCommand } from "./check-docs/read-docs.ts";
 import { DocShell } from "./check-docs/doc-shell.ts";
+import { answersHelp } from "../src/terminal/answers-help.ts";
 import { print, printError } from "../src/terminal/print.ts";
 
-//   bun scripts/check-docs.ts [FILE...]
-// Runs the commands of each FILE in order, except those in `runElsewhere`, in a folder that looks like a checkout. Every
-// command must succeed; a command that starts a server succeeds when the server is ready. Links must lead to existing
-// files and headings; scripts that the text names must exist; git must ignore the files that commands create. Without FILE, checks README.md, CONTRIBUTING.md, docs/ and src/domain/README.md. If there are errors, prints all
-// of them and exits with 1.
+const usage = `Runs the commands of each FILE in order, in a folder that looks like a checkout.
+  bun scripts/check-docs.ts [FILE...]
+Every command must succeed; a command that starts a server succeeds when the server is ready. Links must lead to existing files and
+headings; scripts that the text names must exist; git must ignore the files that commands create. Without FILE, checks README.md,
+CONTRIBUTING.md, docs/ and src/domain/README.md. If there are errors, prints all of them and exits with 1.`;
 
 const root = resolve(import.meta.dir, "..");
 /** Commands that are not run, because they are separate stages of CI, take too long, need containers, or are typed by a test (test/commands). */
@@ -103,6 +105,14 @@ async function failedCommands(document: string, commands: readonly DocCommand[],
   return failed;
 }
 
+if (answersHelp(process.argv.slice(2), usage)) process.exit(0);
+const missing = (await documents()).filter((document) => !existsSync(join(root, document)));
+if (missing.length > 0) {
+  printError(
+    `${missing.join(", ")} does not exist; a FILE is named from the root of the checkout, such as docs/push.md`,
+  );
+  process.exit(1);
+}
 const errors: string[] = [];
 const data = await mkdtemp(join(tmpdir(), "telemetry-docs-data-"));
 await makeDataDir(data);

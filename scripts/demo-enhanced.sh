@@ -1,6 +1,12 @@
 #!/bin/sh
 # demo-enhanced.sh: one process of each role. A file is imported twice and its records are stored once; a collector is killed and
 # comes back. Leaves the pipeline running; make scale-stop ends it. CSV_FILE is streamed if set, otherwise a simulated file.
+case ${1:-} in
+-h | --help)
+  sed -n '2,3s/^# //p' "$0"
+  exit
+  ;;
+esac
 set -eu
 cd "$(dirname "$0")/.."
 url=${TELEMETRY_URL:-http://localhost:${PORT:-8080}}

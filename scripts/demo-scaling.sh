@@ -1,6 +1,12 @@
 #!/bin/sh
 # demo-scaling.sh: two processes of each role, then more collectors, then three of each, while records keep arriving.
 # Leaves the pipeline running; make scale-stop ends it. CSV_FILE is streamed if set, otherwise a simulated fleet.
+case ${1:-} in
+-h | --help)
+  sed -n '2,3s/^# //p' "$0"
+  exit
+  ;;
+esac
 set -eu
 cd "$(dirname "$0")/.."
 url=${TELEMETRY_URL:-http://localhost:${PORT:-8080}}

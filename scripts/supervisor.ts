@@ -11,11 +11,13 @@ import { StateFile } from "./supervisor/saved-state.ts";
 import { Supervisor } from "./supervisor/supervisor.ts";
 import { RunPlace } from "./supervisor/run-place.ts";
 import { type Lock, takeLock } from "./supervisor/supervisor-lock.ts";
+import { answersHelp } from "../src/terminal/answers-help.ts";
 import { printError } from "../src/terminal/print.ts";
 
-// The background process of the scale-* commands, which start it when they need it. Ends after scale-stop, and when nothing is left
-// to run. A second supervisor for the same folder ends at once. A signal ends only the supervisor: its processes go on, and the next
-// command starts a supervisor that takes them over.
+const usage = `The background process of the scale-* commands, which start it when they need it.
+  bun scripts/supervisor.ts
+Ends after scale-stop, and when nothing is left to run. A second supervisor for the same folder ends at once. A signal ends only the
+supervisor: its processes go on, and the next command starts a supervisor that takes them over.`;
 
 const tickMs = 100;
 const ticksPerRotation = 50;
@@ -79,6 +81,7 @@ function logsIn(folder: string): readonly string[] {
   return readdirSync(folder).flatMap((file) => (file.endsWith(".log") ? [join(folder, file)] : []));
 }
 
+if (answersHelp(process.argv.slice(2), usage)) process.exit(0);
 const paths = runPaths(process.env);
 try {
   nameProcess(`nexus-${supervisorName}`);

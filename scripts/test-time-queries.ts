@@ -1,13 +1,16 @@
 import { askGateway, gatewayUrl } from "./gateway/ask-gateway.ts";
+import { answersHelp } from "../src/terminal/answers-help.ts";
 import { print, printError } from "../src/terminal/print.ts";
 
-// scripts/test-time-queries.sh [UUID]
-// Asks a gateway for the records of a GPU, the first of the list by default, by start_time, end_time and limit, and compares the
-// answers with the GPU's newest records. Prints a line for each query. Exits with 1 if an answer is wrong, with 2 if there is none.
+const usage = `Asks a gateway for the records of a GPU by start_time, end_time and limit, and compares the answers with its newest records.
+  scripts/test-time-queries.sh [UUID]
+Without UUID, takes the first GPU of the list. The gateway: TELEMETRY_URL, or PORT (8080). Prints a line for each query. Exits with 1
+if an answer is wrong, with 2 if there is none.`;
 
 /** The gateway's answers are compared with so many of the GPU's newest records. */
 const comparedRecords = 100;
 
+if (answersHelp(process.argv.slice(2), usage)) process.exit(0);
 const url = gatewayUrl(process.env);
 
 interface Query {

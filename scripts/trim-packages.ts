@@ -2,14 +2,20 @@ import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { isTypesOnly } from "./sbom/types-only.ts";
 
-//   bun scripts/trim-packages.ts node_modules
-// Deletes what no program reads from installed packages, for the image: packages of types, declarations, source maps. Licences stay.
+const usage = `Deletes what no program reads from installed packages, for the image: packages of types, declarations, source maps.
+  bun scripts/trim-packages.ts FOLDER
+FOLDER is a node_modules. Licences stay.
+`;
 
 /** Files that only compilers and debuggers read. */
 const unread = /\.(?:map|d\.[cm]?ts)$/;
 
-const [folder] = process.argv.slice(2);
-if (folder === undefined) throw new TypeError("usage: bun scripts/trim-packages.ts FOLDER");
+const [folder = "--help"] = process.argv.slice(2);
+// the image has nothing else of scripts/ and src/ where this runs
+if (folder.startsWith("-")) {
+  process.stdout.write(usage);
+  process.exit(process.argv.length > 2 ? 0 : 1);
+}
 
 /** Trims a folder of packages, and those within each package. */
 function trim(packages: string): void {

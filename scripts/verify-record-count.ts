@@ -2,16 +2,20 @@ import { join } from "node:path";
 import { askGateway, gatewayUrl } from "./gateway/ask-gateway.ts";
 import { runPaths } from "./supervisor/run-paths.ts";
 import { StateFile } from "./supervisor/saved-state.ts";
+import { answersHelp } from "../src/terminal/answers-help.ts";
 import { print, printError } from "../src/terminal/print.ts";
 
-// scripts/verify-record-count.sh [FILE.csv]
-// Compares a CSV file with what a gateway serves, as `bun run verify` does, and prints the numbers of GPUs, hosts and records. Waits
-// for records that have not arrived yet. Exits with 1 if they differ, or if messages could not be stored; with 2 without a gateway.
+const usage = `Compares a CSV file with what a gateway serves, as 'bun run verify' does, and prints the numbers of GPUs, hosts and records.
+  scripts/verify-record-count.sh [FILE.csv]
+Without FILE, takes CSV_FILE, or else the file that make scale-local streams; without any, only counts. The gateway: TELEMETRY_URL, or
+PORT (8080). Waits for records that have not arrived yet. Exits with 1 if they differ, or if messages could not be stored; with 2
+without a gateway.`;
 
 /** The time in which the records of the file must have arrived. */
 const limitMs = 60_000;
 const pauseMs = 1000;
 
+if (answersHelp(process.argv.slice(2), usage)) process.exit(0);
 const settings = new StateFile(runPaths(process.env).state).read()?.settings ?? {};
 const env = { ...settings, ...process.env };
 const url = gatewayUrl(env);
