@@ -2,19 +2,19 @@ import type { OwnSpan } from "../../../../db/sql/select-spans.ts";
 import type { TimeRange } from "../../../../domain/time-range.ts";
 import type { GpuBounds } from "../../../../domain/gpu-bounds.ts";
 import type { Holder } from "../../../../domain/rollup/rollup.ts";
+import { skipsEmptyHours } from "../history/skips-empty-hours.ts";
 
 /** Which records lie within the bounds of a caller. */
 export class OwnRecords {
   private readonly spansOf: ReadonlyMap<number, readonly OwnSpan[]> | undefined;
   private readonly namespaces: ReadonlySet<string> | undefined;
-  /** False if all records lie within. */
-  readonly areBounded: boolean;
+  readonly skipsEmptyHours: boolean;
 
   /** @param spans when GPUs were in places within the bounds, in the order of time; undefined: no bounds on places */
   constructor(bounds: GpuBounds | undefined, spans: readonly OwnSpan[] | undefined) {
     this.spansOf = spans && Map.groupBy(spans, ({ gpuKey }) => gpuKey);
     this.namespaces = bounds?.namespaces && new Set(bounds.namespaces);
-    this.areBounded = bounds !== undefined;
+    this.skipsEmptyHours = skipsEmptyHours(bounds);
   }
 
   get restrictsPlaces(): boolean {

@@ -137,8 +137,7 @@ class RollupReader {
     for (let window = windows.next(); window !== undefined; window = windows.next()) {
       const places: Place[] = [];
       for await (const { timeMs, gpuKey } of this.cells(window, gpuKeys, [])) places.push({ timeMs, gpuKey });
-      // to a caller with bounds, the number of statements would tell of the records of others
-      if (places.length === 0 && !this.own.areBounded) windows.skipTo(await this.nextHour(windows.left, isForward));
+      if (places.length === 0 && this.own.skipsEmptyHours) windows.skipTo(await this.nextHour(windows.left, isForward));
       yield isForward ? places : places.reverse();
     }
   }

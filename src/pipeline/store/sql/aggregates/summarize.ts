@@ -64,7 +64,7 @@ const partsWanted = (
 ): WantedParts => ({
   ...of,
   metrics,
-  skipsEmptyHours: !own.areBounded,
+  skipsEmptyHours: own.skipsEmptyHours,
   withRuns: groups.needsHolders,
 });
 
@@ -117,7 +117,7 @@ async function* fromRollups(
   const keys = new KnownKeys();
   for (let reading = read(range.fromMs); reading !== undefined;) {
     const slice = await reading;
-    reading = read(question.own.areBounded ? slice.range.toMs : await nextSlice(executor, slice, range.toMs));
+    reading = read(question.own.skipsEmptyHours ? await nextSlice(executor, slice, range.toMs) : slice.range.toMs);
     const entries = new RollupEntries(
       slice,
       question,

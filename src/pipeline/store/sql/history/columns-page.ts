@@ -9,6 +9,7 @@ import { dayMs, type TimeRange } from "../../../../domain/time-range.ts";
 import type { HistoryPart } from "./history-part.ts";
 import { firstFrom } from "./shared-times.ts";
 import { firstSlice, historySlice, type SliceStart, withinHistory } from "./history-parts.ts";
+import { skipsEmptyHours } from "./skips-empty-hours.ts";
 
 /** Records of a part throughout which its GPU has the same attributes and workloads. */
 interface PlacedRun {
@@ -30,8 +31,7 @@ export async function readColumnsPage(executor: SqlExecutor, filter: ColumnsFilt
   const start = filter.cursor ?? (await startOf(executor, filter.range));
   const gpuKeys = start === undefined ? [] : await selectKeysOf(executor, gpus);
   if (start === undefined || gpuKeys.length === 0) return { elements: [], records: 0, next: undefined };
-  const skipsEmptyHours = gpus.within === undefined;
-  const wanted = { gpuKeys, metrics, withOthers: true, withRuns: true, skipsEmptyHours };
+  const wanted = { gpuKeys, metrics, withOthers: true, withRuns: true, skipsEmptyHours: skipsEmptyHours(gpus.within) };
   const { parts, next } = await historySlice(executor, wanted, start);
   const records = parts.reduce((sum, { timesMs }) => sum + timesMs.length, 0);
   return { elements: await columnsOf(executor, filter, parts), records, next };

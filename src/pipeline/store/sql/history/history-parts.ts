@@ -17,8 +17,7 @@ export interface WantedParts {
   readonly withOthers?: boolean;
   /** True: also the runs, with the workloads and what was reported about the GPUs; absent: the parts have none. */
   readonly withRuns?: boolean;
-  /** True: hours in which no GPU has records are skipped. False for a caller with bounds, to whom the number of statements would tell of
-   *  the records of others. */
+  /** True: hours in which no GPU has records are skipped; see the function of that name. */
   readonly skipsEmptyHours: boolean;
 }
 

@@ -6,6 +6,7 @@ import type { UsageHour, UsageThresholds } from "../../../../domain/usage/usage-
 import { turnOfOthers } from "../../../../kit/turn.ts";
 import type { HistoryPart } from "../history/history-part.ts";
 import { historyParts } from "../history/history-parts.ts";
+import { skipsEmptyHours } from "../history/skips-empty-hours.ts";
 import type { OwnUsage } from "./own-usage.ts";
 import { decodeUsage, usageOf } from "./stored-usage.ts";
 
@@ -133,7 +134,7 @@ async function addFromRecords(
     ...open,
     metrics: usageMetrics,
     withRuns: true,
-    skipsEmptyHours: own === undefined,
+    skipsEmptyHours: skipsEmptyHours(own?.bounds),
   })) {
     const parts = own === undefined ? slice : slice.flatMap((part) => own.recordsOf(part) ?? []);
     const byPart = Map.groupBy(parts, ({ timesMs }) => hourOf(timesMs[0] as number));
