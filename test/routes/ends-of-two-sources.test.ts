@@ -1,19 +1,14 @@
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { makeBatch, messageOf } from "../../dev/make-batch.ts";
 import type { SeriesEnd } from "../../src/domain/series-end.ts";
-import { firstSecondMs, gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
+import { firstSecondMs } from "./gateway.ts";
+import { fleetGateway } from "../support/fleet-gateway.ts";
 
 // Two exporters of a host have metrics of the same GPU. If one of them no longer answers, what the other one measures goes on.
 
 setDefaultTimeout(60_000);
 
-let opened: Awaited<ReturnType<typeof openFleetStore>>;
-let gateway: TestGateway;
-beforeAll(async () => {
-  opened = await openFleetStore([]);
-  gateway = gatewayOver(opened);
-});
-afterAll(() => opened.close());
+const running = fleetGateway([]);
 
 const uuid = "GPU-of-two";
 const atMs = (second: number): number => firstSecondMs + second * 1000;
@@ -22,14 +17,16 @@ let messages = 0;
 async function store(second: number, metrics: Readonly<Record<string, number>>, ends: readonly SeriesEnd[] = []) {
   messages += 1;
   const records = Object.keys(metrics).length === 0 ? [] : [{ uuid, timeMs: atMs(second), metrics }];
-  await opened.store.ingest(messageOf(`two sources ${messages}`, { ...makeBatch(records), ends }));
+  await running.stored.store.ingest(messageOf(`two sources ${messages}`, { ...makeBatch(records), ends }));
 }
 
 async function valuesOf(query: string, seconds: readonly number[]): Promise<(number | undefined)[]> {
   return Promise.all(
     seconds.map(async (second) => {
       const path = `/api/v1/query?time=${atMs(second) / 1000}&query=${encodeURIComponent(query)}`;
-      const { data } = (await gateway.json(path)) as unknown as { data: { result: { value: [number, string] }[] } };
+      const { data } = (await running.gateway.json(path)) as unknown as {
+        data: { result: { value: [number, string] }[] };
+      };
       const [first] = data.result;
       return first && Number(first.value[1]);
     }),

@@ -1,17 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import net from "node:net";
 import { until } from "../../dev/until.ts";
 import type { TelemetryQueries } from "../../src/pipeline/store/telemetry-queries.ts";
-import { gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
+import { gatewayOver, openFleetStore } from "./gateway.ts";
 import { listening } from "../support/listening.ts";
+import { fleetGateway } from "../support/fleet-gateway.ts";
 
-let stored: Awaited<ReturnType<typeof openFleetStore>>;
-let gateway: TestGateway;
-beforeAll(async () => {
-  stored = await openFleetStore();
-  gateway = gatewayOver(stored);
-});
-afterAll(() => stored.close());
+const running = fleetGateway();
 
 interface ApiError {
   readonly status: number;
@@ -21,7 +16,7 @@ interface ApiError {
 }
 
 async function errorOf(path: string, init?: RequestInit): Promise<ApiError> {
-  const response = await gateway.get(path, init);
+  const response = await running.gateway.get(path, init);
   const body = (await response.json()) as { success: boolean; error: Omit<ApiError, "status"> };
   expect(body.success).toBe(false);
   expect(Object.keys(body)).toEqual(["success", "error"]);
@@ -95,8 +90,8 @@ describe("an error names the unusable parameter", () => {
   });
 
   test("but 29 February of a leap year is a valid day", async () => {
-    expect((await gateway.get("/api/v1/telemetry?end_time=2024-02-29T00:00:00Z")).status).toBe(200);
-    expect((await gateway.get("/api/v1/telemetry?end_time=2000-02-29T00:00:00Z")).status).toBe(200);
+    expect((await running.gateway.get("/api/v1/telemetry?end_time=2024-02-29T00:00:00Z")).status).toBe(200);
+    expect((await running.gateway.get("/api/v1/telemetry?end_time=2000-02-29T00:00:00Z")).status).toBe(200);
   });
 
   test("a start_time after the end_time", async () => {
@@ -119,7 +114,7 @@ describe("an error names the unusable parameter", () => {
   ];
   test.each(lists)("a list without elements: %s", async (path, field) => {
     const { message, status } = await errorOf(path);
-    const answer = await gateway.get(`/graphql?query=${encodeURIComponent(field)}`);
+    const answer = await running.gateway.get(`/graphql?query=${encodeURIComponent(field)}`);
     const { errors } = (await answer.json()) as { errors: { message: string }[] };
     for (const each of [message, errors[0]?.message]) {
       expect(each).toMatch(/^\w+="" is not usable: it is an empty list; expected /);
@@ -202,7 +197,7 @@ describe("an error names the missing resource of a path", () => {
 describe("methods", () => {
   test("a wrong method gives 405 with the allowed methods, and 404 if the path does not exist", async () => {
     for (const method of ["POST", "PUT", "PATCH", "DELETE"]) {
-      const response = await gateway.get("/api/v1/gpus/GPU-1/telemetry", { method });
+      const response = await running.gateway.get("/api/v1/gpus/GPU-1/telemetry", { method });
       expect(response.status).toBe(405);
       expect(response.headers.get("allow")).toBe("GET, HEAD, OPTIONS");
     }
@@ -210,28 +205,28 @@ describe("methods", () => {
       code: "method_not_allowed",
       details: { method: "POST", path: "/health", allowed: ["GET", "HEAD", "OPTIONS"] },
     });
-    expect((await gateway.get("/api/v1/nothing", { method: "POST" })).status).toBe(404);
+    expect((await running.gateway.get("/api/v1/nothing", { method: "POST" })).status).toBe(404);
   });
 
   test("OPTIONS lists the methods of a path", async () => {
-    const response = await gateway.get("/api/v1/gpus", { method: "OPTIONS" });
+    const response = await running.gateway.get("/api/v1/gpus", { method: "OPTIONS" });
     expect(response.status).toBe(204);
     expect(response.headers.get("allow")).toBe("GET, HEAD, OPTIONS");
-    expect((await gateway.get("/api/v1/nothing", { method: "OPTIONS" })).status).toBe(404);
+    expect((await running.gateway.get("/api/v1/nothing", { method: "OPTIONS" })).status).toBe(404);
   });
 
   test("HEAD answers as GET does, without the body", async () => {
-    const head = await gateway.get("/api/v1/gpus", { method: "HEAD" });
+    const head = await running.gateway.get("/api/v1/gpus", { method: "HEAD" });
     expect(head.status).toBe(200);
     expect(await head.text()).toBe("");
-    const body = await (await gateway.get("/api/v1/gpus")).text();
+    const body = await (await running.gateway.get("/api/v1/gpus")).text();
     expect(head.headers.get("content-length")).toBe(String(Buffer.byteLength(body)));
-    expect((await gateway.get("/api/v1/gpus/GPU-0", { method: "HEAD" })).status).toBe(404);
+    expect((await running.gateway.get("/api/v1/gpus/GPU-0", { method: "HEAD" })).status).toBe(404);
   });
 });
 
 test("an answer over HTTP equals the answer of a direct call", async () => {
-  const url = `http://127.0.0.1:${await listening(gateway)}`;
+  const url = `http://127.0.0.1:${await listening(running.gateway)}`;
   const paths = [
     "/api/v1/gpus",
     "/api/v1/gpus/GPU%2Fx%20y%2B%25%C3%A9",
@@ -241,13 +236,16 @@ test("an answer over HTTP equals the answer of a direct call", async () => {
   ];
   for (const method of ["GET", "HEAD", "OPTIONS", "POST"]) {
     for (const path of paths) {
-      const [direct, served] = await Promise.all([gateway.get(path, { method }), fetch(`${url}${path}`, { method })]);
+      const [direct, served] = await Promise.all([
+        running.gateway.get(path, { method }),
+        fetch(`${url}${path}`, { method }),
+      ]);
       expect([path, method, served.status]).toEqual([path, method, direct.status]);
       expect(served.headers.get("allow")).toBe(direct.headers.get("allow"));
       if (method !== "HEAD") expect(await served.text()).toBe(await direct.text());
     }
   }
-  await gateway.app.stop(true);
+  await running.gateway.app.stop(true);
 });
 
 test("a store that does not answer gives 503 with the reason and Retry-After", async () => {
@@ -286,7 +284,7 @@ test("an unexpected exception gives 500 without the exception's message, which o
     usage: { sums: fail, jobs: fail, holders: fail },
     settling: { due: fail },
   };
-  const failing = gatewayOver(stored, { queries });
+  const failing = gatewayOver(running.stored, { queries });
   const response = await failing.get("/api/v1/telemetry");
   const text = await response.text();
   expect(response.status).toBe(500);
@@ -299,8 +297,8 @@ test("an unexpected exception gives 500 without the exception's message, which o
 });
 
 test("a client that leaves while it sends a body is no error in the log", async () => {
-  const { app, logged } = gateway;
-  const port = await listening(gateway);
+  const { app, logged } = running.gateway;
+  const port = await listening(running.gateway);
   const head =
     "POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{";
   for (let times = 0; times < 3; times += 1) {

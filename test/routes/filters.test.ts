@@ -1,13 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
+import { describe, expect, test } from "bun:test";
+import { fleetGateway } from "../support/fleet-gateway.ts";
 
-let stored: Awaited<ReturnType<typeof openFleetStore>>;
-let gateway: TestGateway;
-beforeAll(async () => {
-  stored = await openFleetStore();
-  gateway = gatewayOver(stored);
-});
-afterAll(() => stored.close());
+const running = fleetGateway();
 
 interface Body {
   readonly count: number;
@@ -15,7 +9,7 @@ interface Body {
   readonly data: readonly { readonly [field: string]: unknown }[];
 }
 
-const bodyOf = async (path: string): Promise<Body> => (await gateway.json(path)) as unknown as Body;
+const bodyOf = async (path: string): Promise<Body> => (await running.gateway.json(path)) as unknown as Body;
 const fieldsOf = async (path: string, field: string) => (await bodyOf(path)).data.map((each) => each[field]);
 
 describe("filters", () => {
@@ -56,7 +50,7 @@ describe("order and metrics", () => {
       expect(ascending.length).toBe(3);
       expect(await fieldsOf(`${path}?limit=3&order=desc`, "telemetry_id")).toEqual(ascending.toReversed());
     }
-    expect(await gateway.json("/api/v1/telemetry?order=up")).toMatchObject({
+    expect(await running.gateway.json("/api/v1/telemetry?order=up")).toMatchObject({
       error: { code: "invalid_parameter", details: { parameter: "order", value: "up" } },
     });
   });
@@ -78,7 +72,7 @@ describe("order and metrics", () => {
       ["temperature"],
     ]);
     for (const path of ["/api/v1/telemetry", "/api/v1/telemetry/latest"]) {
-      const refused = JSON.stringify(await gateway.json(`${path}?metrics=temperature,warmth`));
+      const refused = JSON.stringify(await running.gateway.json(`${path}?metrics=temperature,warmth`));
       expect(refused).toContain('there is no metric \\"warmth\\"');
       expect(refused).toContain('a metric outside the catalogue is selected as \\"warmth{}\\"');
       for (const [given, meant] of [
@@ -86,7 +80,7 @@ describe("order and metrics", () => {
         ["power", "power_draw"],
         ["DCGM_FI_DEV_GPU_TMEP", "DCGM_FI_DEV_GPU_TEMP"],
       ]) {
-        const told = JSON.stringify(await gateway.json(`${path}?metrics=${given}`));
+        const told = JSON.stringify(await running.gateway.json(`${path}?metrics=${given}`));
         expect(told).toMatch(new RegExp(`did you mean [^?]*\\b${meant}\\b`));
       }
     }
@@ -114,7 +108,7 @@ describe("pages of lists", () => {
   });
 
   test("a text that is not a cursor is refused", async () => {
-    expect(await gateway.json("/api/v1/gpus?cursor=abc")).toMatchObject({
+    expect(await running.gateway.json("/api/v1/gpus?cursor=abc")).toMatchObject({
       error: { code: "invalid_parameter", details: { parameter: "cursor", value: "abc" } },
     });
   });

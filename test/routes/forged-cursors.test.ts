@@ -1,13 +1,7 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
-import { gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
+import { expect, test } from "bun:test";
+import { fleetGateway } from "../support/fleet-gateway.ts";
 
-let stored: Awaited<ReturnType<typeof openFleetStore>>;
-let gateway: TestGateway;
-beforeAll(async () => {
-  stored = await openFleetStore();
-  gateway = gatewayOver(stored);
-});
-afterAll(() => stored.close());
+const running = fleetGateway();
 
 /** What a cursor may hold that no gateway has made. */
 const forged = [
@@ -34,18 +28,18 @@ test("a cursor that no gateway has made is refused by every list, and never an e
   for (const list of lists) {
     for (const content of forged) {
       const cursor = Buffer.from(content).toString("base64url");
-      const answer = await gateway.get(`${list}&cursor=${cursor}`);
+      const answer = await running.gateway.get(`${list}&cursor=${cursor}`);
       expect([list, content, answer.status]).toEqual([list, content, 400]);
       expect(await answer.text()).toContain("next_cursor of the previous answer, unchanged");
     }
   }
-  expect(gateway.logged.filter((line) => line.includes('"level":50'))).toEqual([]);
+  expect(running.gateway.logged.filter((line) => line.includes('"level":50'))).toEqual([]);
 });
 
 test("the cursors of every list lead on", async () => {
   for (const list of ["/api/v1/gpus?limit=1", "/api/v1/hosts?limit=1", "/api/v1/telemetry?limit=1"]) {
-    const { next_cursor: cursor } = await gateway.json(list);
-    const following = await gateway.json(`${list}&cursor=${cursor as string}`);
+    const { next_cursor: cursor } = await running.gateway.json(list);
+    const following = await running.gateway.json(`${list}&cursor=${cursor as string}`);
     expect([list, following["count"]]).toEqual([list, 1]);
   }
 });

@@ -3,20 +3,15 @@ import type { HistoryQueries } from "../../src/pipeline/store/telemetry-queries.
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import { parse } from "csv-parse/sync";
-import { type FleetRecord, firstSecondMs, gatewayOver, gpuOf, openFleetStore, type TestGateway } from "./gateway.ts";
+import { type FleetRecord, firstSecondMs, gatewayOver, gpuOf, openFleetStore } from "./gateway.ts";
+import { fleetGateway } from "../support/fleet-gateway.ts";
 
-let stored: Awaited<ReturnType<typeof openFleetStore>>;
-let gateway: TestGateway;
-beforeAll(async () => {
-  stored = await openFleetStore();
-  gateway = gatewayOver(stored);
-});
-afterAll(() => stored.close());
+const running = fleetGateway();
 
 type Row = Readonly<Record<string, unknown>>;
 
 const as = (accept: string) => ({ headers: { accept } });
-const dataOf = async (path: string) => ((await gateway.json(path)) as unknown as { data: Row[] }).data;
+const dataOf = async (path: string) => ((await running.gateway.json(path)) as unknown as { data: Row[] }).data;
 const csvRows = async (response: Response): Promise<Record<string, string>[]> =>
   parse(await response.text(), { columns: true });
 
@@ -32,7 +27,7 @@ const rowByRowLists = [
 describe("lists row by row", () => {
   test("as NDJSON: the elements of the JSON answer, one per line", async () => {
     for (const path of rowByRowLists) {
-      const response = await gateway.get(path, as("application/x-ndjson"));
+      const response = await running.gateway.get(path, as("application/x-ndjson"));
       expect(response.headers.get("content-type")).toBe("application/x-ndjson");
       const lines = (await response.text()).trimEnd().split("\n");
       expect([path, lines.map((line) => JSON.parse(line) as Row)]).toEqual([path, await dataOf(path)]);
@@ -41,7 +36,7 @@ describe("lists row by row", () => {
 
   test("as CSV: a column for each field, objects as JSON, an empty cell for a missing value", async () => {
     for (const path of rowByRowLists) {
-      const response = await gateway.get(path, as("text/csv;q=0.9, application/json;q=0.1"));
+      const response = await running.gateway.get(path, as("text/csv;q=0.9, application/json;q=0.1"));
       expect(response.headers.get("content-type")).toStartWith("text/csv");
       const expected = (await dataOf(path)).map((row) =>
         Object.fromEntries(
@@ -60,7 +55,7 @@ describe("lists row by row", () => {
 
   test("only the requested metrics have a column", async () => {
     const path = "/api/v1/telemetry?metrics=temperature&limit=2&order=desc";
-    const rows = await csvRows(await gateway.get(path, as("text/csv")));
+    const rows = await csvRows(await running.gateway.get(path, as("text/csv")));
     expect(rows.map(({ temperature }) => temperature)).toEqual(["", "60"]);
     expect(Object.keys(rows[0] ?? {})).not.toContain("power_draw");
   });
@@ -86,14 +81,14 @@ describe("lists row by row", () => {
 
   test("a request whose Accept header matches no format is refused", async () => {
     for (const path of rowByRowLists) {
-      const response = await gateway.get(path, as("image/png"));
+      const response = await running.gateway.get(path, as("image/png"));
       expect([path, response.status]).toEqual([path, 406]);
       expect(await response.json()).toMatchObject({ error: { code: "not_acceptable" } });
     }
   });
 
   test("an error is JSON even if the request accepts only CSV", async () => {
-    const response = await gateway.get("/api/v1/gpus/GPU-none/telemetry", as("text/csv"));
+    const response = await running.gateway.get("/api/v1/gpus/GPU-none/telemetry", as("text/csv"));
     expect([response.status, response.headers.get("content-type")]).toEqual([404, "application/json;charset=utf-8"]);
   });
 });
@@ -148,13 +143,13 @@ describe("compression", () => {
       ["/api/v1/metrics", {}],
       ["/api/v1/telemetry", { accept: "text/csv" }],
     ] as const) {
-      const plain = await (await gateway.get(path, { headers: init })).text();
+      const plain = await (await running.gateway.get(path, { headers: init })).text();
       expect(plain.length).toBeGreaterThan(1024);
       for (const [encoding, decode] of [
         ["gzip", gunzipSync],
         ["zstd", zstdDecompressSync],
       ] as const) {
-        const response = await gateway.get(path, { headers: { ...init, "accept-encoding": encoding } });
+        const response = await running.gateway.get(path, { headers: { ...init, "accept-encoding": encoding } });
         expect([path, response.headers.get("content-encoding")]).toEqual([path, encoding]);
         expect(response.headers.get("vary")).toContain("accept-encoding");
         expect(decode(Buffer.from(await response.arrayBuffer())).toString()).toBe(plain);
@@ -168,14 +163,16 @@ describe("compression", () => {
       ["/api/v1/gpus", "br"],
       ["/api/v1/gpus", "gzip;q=0, identity"],
     ] as const) {
-      const response = await gateway.get(path, { headers: { "accept-encoding": encoding } });
+      const response = await running.gateway.get(path, { headers: { "accept-encoding": encoding } });
       expect([path, response.status, response.headers.get("content-encoding")]).toEqual([path, 200, null]);
     }
   });
 
   test("the ETag is the same with and without compression: a client that has it gets 304", async () => {
-    const etag = (await gateway.get("/api/v1/gpus")).headers.get("etag") ?? "";
-    const repeatedResponse = await gateway.get("/api/v1/gpus", { headers: { ...gzip.headers, "if-none-match": etag } });
+    const etag = (await running.gateway.get("/api/v1/gpus")).headers.get("etag") ?? "";
+    const repeatedResponse = await running.gateway.get("/api/v1/gpus", {
+      headers: { ...gzip.headers, "if-none-match": etag },
+    });
     expect([repeatedResponse.status, await repeatedResponse.text()]).toEqual([304, ""]);
   });
 });
@@ -186,8 +183,8 @@ test("a list without rows is empty as NDJSON, and has only the header as CSV", a
     "/api/v1/gpus?model=none",
     "/api/v1/telemetry?gpu_uuid=none&limit=5",
   ]) {
-    expect(await (await gateway.get(path, as("application/x-ndjson"))).text()).toBe("");
-    const [header, ...rows] = (await (await gateway.get(path, as("text/csv"))).text()).trimEnd().split("\n");
+    expect(await (await running.gateway.get(path, as("application/x-ndjson"))).text()).toBe("");
+    const [header, ...rows] = (await (await running.gateway.get(path, as("text/csv"))).text()).trimEnd().split("\n");
     expect([header?.includes("uuid"), rows]).toEqual([true, []]);
   }
 });

@@ -108,7 +108,8 @@ export interface TestGateway {
   readonly logged: string[];
 }
 
-type FleetStore = Awaited<ReturnType<typeof openMemoryStore>>;
+/** An open store. */
+export type FleetStore = Awaited<ReturnType<typeof openMemoryStore>>;
 
 /** The parts of a gateway that a test may replace. */
 export interface TestOptions

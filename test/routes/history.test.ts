@@ -1,14 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { gpuKeyMin } from "../../src/domain/gpu-key.ts";
-import { gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
+import { fleetGateway } from "../support/fleet-gateway.ts";
 
-let stored: Awaited<ReturnType<typeof openFleetStore>>;
-let gateway: TestGateway;
-beforeAll(async () => {
-  stored = await openFleetStore();
-  gateway = gatewayOver(stored);
-});
-afterAll(() => stored.close());
+const running = fleetGateway();
 
 const a0 = "/api/v1/gpus/GPU-host-a-0/telemetry";
 const day = "start_time=2025-07-18T00:00:00Z&end_time=2025-07-18T23:59:59Z";
@@ -20,7 +14,7 @@ interface Body {
   readonly data: readonly { readonly timestamp: string; readonly [field: string]: unknown }[];
 }
 
-const bodyOf = async (path: string): Promise<Body> => (await gateway.json(path)) as unknown as Body;
+const bodyOf = async (path: string): Promise<Body> => (await running.gateway.json(path)) as unknown as Body;
 
 describe("history", () => {
   test.each(["1m", "1h", "1d"])("averages of a host by %s have those in which its GPUs came", async (resolution) => {
@@ -64,7 +58,7 @@ describe("history", () => {
       1e300,
     ]) {
       const cursor = Buffer.from(JSON.stringify(place)).toString("base64url");
-      expect(await gateway.json(`${a0}?cursor=${cursor}`)).toMatchObject({
+      expect(await running.gateway.json(`${a0}?cursor=${cursor}`)).toMatchObject({
         error: { code: "invalid_parameter", details: { parameter: "cursor", value: cursor } },
       });
     }
@@ -72,7 +66,7 @@ describe("history", () => {
 
   test("a cursor of a program whose databases counted their GPUs is refused, with advice, instead of leaving out records", async () => {
     const cursor = Buffer.from("1752871354000:42").toString("base64url");
-    expect(await gateway.json(`${a0}?cursor=${cursor}`)).toMatchObject({
+    expect(await running.gateway.json(`${a0}?cursor=${cursor}`)).toMatchObject({
       error: {
         code: "invalid_parameter",
         message: expect.stringContaining("after an upgrade, start without it") as string,
@@ -91,7 +85,7 @@ describe("history", () => {
   });
 
   test("a text that is not a cursor is refused", async () => {
-    expect(await gateway.json(`${a0}?cursor=abc`)).toMatchObject({
+    expect(await running.gateway.json(`${a0}?cursor=abc`)).toMatchObject({
       error: { code: "invalid_parameter", details: { parameter: "cursor", value: "abc" } },
     });
   });
@@ -111,7 +105,7 @@ describe("history", () => {
     expect(await until("2025-10-01")).toBe("1h");
     expect(await until("2025-10-02")).toBe("1d");
     expect(await resolutionOf(`resolution=1h&${day}`)).toBe("1h");
-    expect(await gateway.json(`${a0}?resolution=2m`)).toMatchObject({
+    expect(await running.gateway.json(`${a0}?resolution=2m`)).toMatchObject({
       error: { code: "invalid_parameter", details: { parameter: "resolution", value: "2m" } },
     });
   });
@@ -144,7 +138,7 @@ describe("aggregates", () => {
   const path = "/api/v1/telemetry/aggregates";
 
   test("summarise telemetry by group and minute", async () => {
-    expect(await gateway.json(`${path}?group_by=cluster&metrics=temperature&resolution=1m&${day}`)).toEqual({
+    expect(await running.gateway.json(`${path}?group_by=cluster&metrics=temperature&resolution=1m&${day}`)).toEqual({
       success: true,
       count: 2,
       resolution: "1m",
@@ -165,7 +159,7 @@ describe("aggregates", () => {
         },
       ],
     });
-    const byNamespace = await gateway.json(
+    const byNamespace = await running.gateway.json(
       `${path}?group_by=namespace&metrics=sm_clock_mhz&cluster_id=alpha&hostname=host-a&${day}`,
     );
     expect(byNamespace.data).toContainEqual({
@@ -178,16 +172,16 @@ describe("aggregates", () => {
 
   test("leave out how many records were due if they are asked to", async () => {
     const query = `${path}?group_by=cluster&metrics=temperature&resolution=1m&${day}`;
-    const { data, ...others } = await gateway.json(query);
+    const { data, ...others } = await running.gateway.json(query);
     const rows = data as { expected?: number }[];
     expect(rows.map(({ expected }) => expected)).toEqual([26, 43]);
-    expect(await gateway.json(`${query}&expected=true`)).toEqual({ ...others, data });
+    expect(await running.gateway.json(`${query}&expected=true`)).toEqual({ ...others, data });
     const without = rows.map((row) => Object.fromEntries(Object.entries(row).filter(([name]) => name !== "expected")));
-    expect(await gateway.json(`${query}&expected=false`)).toEqual({ ...others, data: without });
+    expect(await running.gateway.json(`${query}&expected=false`)).toEqual({ ...others, data: without });
   });
 
   test("need a group and existing metrics, and must fit into the limit", async () => {
-    const refusal = async (query: string) => (await gateway.json(`${path}?${query}`)).error;
+    const refusal = async (query: string) => (await running.gateway.json(`${path}?${query}`)).error;
     expect(await refusal("")).toMatchObject({
       code: "invalid_parameter",
       message: 'group_by="" is not usable: it is missing; expected one of cluster, host, gpu, model, namespace',
@@ -207,15 +201,15 @@ describe("aggregates", () => {
 test("the changes of a GPU show its workload and its place at an instant", async () => {
   const path = "/api/v1/gpus/GPU-host-a-0/changes";
   const at = "2025-07-18T20:42:37Z";
-  expect(await gateway.json(`${path}?start_time=${at}&end_time=${at}`)).toMatchObject({
+  expect(await running.gateway.json(`${path}?start_time=${at}&end_time=${at}`)).toMatchObject({
     data: {
       uuid: "GPU-host-a-0",
       attributes: [{ from: "2025-07-18T20:42:34Z", hostname: "host-a", gpu_id: "0" }],
       workloads: [{ from: "2025-07-18T20:42:34Z", namespace: "" }],
     },
   });
-  expect((await gateway.json(path)).data).toMatchObject({
+  expect((await running.gateway.json(path)).data).toMatchObject({
     workloads: [{ namespace: "" }, { namespace: "ml", pod: "job-1" }],
   });
-  expect(await gateway.json("/api/v1/gpus/GPU-none/changes")).toMatchObject({ error: { code: "not_found" } });
+  expect(await running.gateway.json("/api/v1/gpus/GPU-none/changes")).toMatchObject({ error: { code: "not_found" } });
 });

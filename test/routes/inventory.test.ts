@@ -1,32 +1,28 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { makeBatch, messageOf } from "../../dev/make-batch.ts";
-import { gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
+import { fleetGateway } from "../support/fleet-gateway.ts";
 
-let stored: Awaited<ReturnType<typeof openFleetStore>>;
-let gateway: TestGateway;
-beforeAll(async () => {
-  stored = await openFleetStore();
-  gateway = gatewayOver(stored);
-});
-afterAll(() => stored.close());
+const running = fleetGateway();
 
 const post = async (path: string): Promise<Record<string, unknown>> =>
-  (await (await gateway.get(`/api/v1/inventory${path}`, { method: "POST" })).json()) as Record<string, unknown>;
-const list = async (query: string) => (await gateway.json(`/api/v1/inventory?${query}`))["data"];
+  (await (await running.gateway.get(`/api/v1/inventory${path}`, { method: "POST" })).json()) as Record<string, unknown>;
+const list = async (query: string) => (await running.gateway.json(`/api/v1/inventory?${query}`))["data"];
 
 describe("the inventory", () => {
   test("has the hosts and devices that have reported, in parts, as JSON, NDJSON and CSV", async () => {
     const whole = (await list("cluster_id=alpha")) as { hostname: string; kind: string; uuid?: string }[];
     expect(whole[0]).toMatchObject({ kind: "host", cluster_id: "alpha", state: "active", declared_by: [] });
     expect(whole[0]).not.toHaveProperty("uuid");
-    const first = await gateway.json("/api/v1/inventory?cluster_id=alpha&limit=2");
-    const rest = await gateway.json(`/api/v1/inventory?cluster_id=alpha&cursor=${String(first["next_cursor"])}`);
+    const first = await running.gateway.json("/api/v1/inventory?cluster_id=alpha&limit=2");
+    const rest = await running.gateway.json(
+      `/api/v1/inventory?cluster_id=alpha&cursor=${String(first["next_cursor"])}`,
+    );
     expect([...(first["data"] as object[]), ...(rest["data"] as object[])]).toEqual(whole);
-    const ndjson = await gateway.get("/api/v1/inventory?cluster_id=alpha", {
+    const ndjson = await running.gateway.get("/api/v1/inventory?cluster_id=alpha", {
       headers: { accept: "application/x-ndjson" },
     });
     expect((await ndjson.text()).split("\n")[0]).toBe(JSON.stringify(whole[0]));
-    const csv = await gateway.get("/api/v1/inventory?cluster_id=alpha", { headers: { accept: "text/csv" } });
+    const csv = await running.gateway.get("/api/v1/inventory?cluster_id=alpha", { headers: { accept: "text/csv" } });
     expect((await csv.text()).split("\n")[1]).toStartWith(`host,alpha,${whole[0]?.hostname},,active,`);
   });
 
@@ -71,7 +67,7 @@ describe("the inventory", () => {
       data: { state: "decommissioned", from: "2025-01-01T00:00:00Z" },
     });
     const withdraw = async (query: string) =>
-      (await gateway.get(`/api/v1/inventory?${query}`, { method: "DELETE" })).status;
+      (await running.gateway.get(`/api/v1/inventory?${query}`, { method: "DELETE" })).status;
     expect(await withdraw("gpu_uuid=GPU-99-a")).toBe(200);
     expect(await withdraw("hostname=gpu-99")).toBe(200);
     expect(await withdraw("hostname=gpu-99")).toBe(404);
@@ -81,7 +77,9 @@ describe("the inventory", () => {
   test("refuses what cannot be right, and says what would be", async () => {
     const [device] = (await list("cluster_id=alpha&kind=device")) as { hostname: string; uuid: string }[];
     const { hostname = "", uuid = "" } = device ?? {};
-    const missing = await gateway.get(`/api/v1/inventory/decommission?hostname=${hostname}x`, { method: "POST" });
+    const missing = await running.gateway.get(`/api/v1/inventory/decommission?hostname=${hostname}x`, {
+      method: "POST",
+    });
     expect(missing.status).toBe(404);
     expect(await missing.json()).toMatchObject({
       error: { code: "not_found", message: expect.stringContaining(`similar: ${hostname}`) as string },
@@ -103,7 +101,9 @@ describe("the inventory", () => {
   test("ends a target by hand, and refuses one that never answered or that was read later", async () => {
     const timeMs = Date.UTC(2025, 6, 18, 20);
     const reading = { timeMs, intervalMs: 1000, outcome: "read" as const, count: 1 };
-    await stored.store.ingest(messageOf("target", { ...makeBatch([]), reading }, { source: "scrape:lab:gpu-1:9400" }));
+    await running.stored.store.ingest(
+      messageOf("target", { ...makeBatch([]), reading }, { source: "scrape:lab:gpu-1:9400" }),
+    );
     const end = (query: string) => post(`/end-target?source_id=scrape:lab:${query}`);
     expect(await end("gpu-1:9400&end_time=2025-07-18T20:10:00Z")).toMatchObject({
       data: { source_id: "scrape:lab:gpu-1:9400", ended_at: "2025-07-18T20:10:00Z" },
@@ -120,7 +120,7 @@ describe("the inventory", () => {
     const ask = async (query: string): Promise<Record<string, unknown>> => {
       const body = JSON.stringify({ query });
       const headers = { "content-type": "application/json" };
-      return (await (await gateway.get("/graphql", { method: "POST", headers, body })).json()) as Record<
+      return (await (await running.gateway.get("/graphql", { method: "POST", headers, body })).json()) as Record<
         string,
         unknown
       >;

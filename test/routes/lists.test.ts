@@ -1,14 +1,9 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { parse } from "csv-parse/sync";
-import { gatewayOver, gpuOf, openFleetStore, type TestGateway } from "./gateway.ts";
+import { gatewayOver, gpuOf, openFleetStore } from "./gateway.ts";
+import { fleetGateway } from "../support/fleet-gateway.ts";
 
-let stored: Awaited<ReturnType<typeof openFleetStore>>;
-let gateway: TestGateway;
-beforeAll(async () => {
-  stored = await openFleetStore();
-  gateway = gatewayOver(stored);
-});
-afterAll(() => stored.close());
+const running = fleetGateway();
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -19,8 +14,8 @@ interface List {
   readonly data: readonly Row[];
 }
 
-const listOf = async (path: string): Promise<List> => (await gateway.json(path)) as unknown as List;
-const as = (path: string, accept: string): Promise<Response> => gateway.get(path, { headers: { accept } });
+const listOf = async (path: string): Promise<List> => (await running.gateway.json(path)) as unknown as List;
+const as = (path: string, accept: string): Promise<Response> => running.gateway.get(path, { headers: { accept } });
 
 const lists = [
   ...["/api/v1/gpus", "/api/v1/hosts", "/api/v1/hosts/host-a/gpus", "/api/v1/clusters", "/api/v1/clusters/alpha/hosts"],
@@ -76,7 +71,7 @@ test("the newest records say how many there are, and lead on to all of them, in 
     expect(new Set(uuids).size).toBe(4);
     for (const accept of ["text/csv", "application/x-ndjson"]) {
       const { headers } = await as(path, accept);
-      const head = await gateway.get(path, { method: "HEAD", headers: { accept } });
+      const head = await running.gateway.get(path, { method: "HEAD", headers: { accept } });
       expect([head.headers.get("x-total-count"), head.headers.get("link")]).toEqual(["4", headers.get("link")]);
       expect([headers.get("x-total-count"), headers.get("x-next-cursor")]).toEqual(["4", first.next_cursor ?? ""]);
       const link = /^<(.+)>; rel="next"$/.exec(headers.get("link") ?? "")?.[1] ?? "";
@@ -145,20 +140,20 @@ test("the table of aggregates has a column for each figure of a metric, and the 
 
 test("aggregates say which range they cover, and why they are empty for an old import", async () => {
   const path = "/api/v1/telemetry/aggregates?group_by=host";
-  const recent = await gateway.json(path);
+  const recent = await running.gateway.json(path);
   const lengthMs = Date.parse(recent["end_time"] as string) - Date.parse(recent["start_time"] as string);
   expect([recent["count"], lengthMs]).toEqual([0, 3_600_000]);
   expect(recent["notice"]).toContain(
     "the newest record of the selected GPUs is of 2025-07-18T20:42:37.250Z; set start_time",
   );
   const range = "start_time=2025-07-18T20:00:00Z&end_time=2025-07-18T21:00:00Z";
-  expect(await gateway.json(`${path}&${range}`)).toMatchObject({
+  expect(await running.gateway.json(`${path}&${range}`)).toMatchObject({
     start_time: "2025-07-18T20:00:00Z",
     end_time: "2025-07-18T21:00:00Z",
   });
-  expect((await gateway.json(`${path}&${range}`))["notice"]).toBeUndefined();
-  expect((await gateway.json(`${path}&hostname=none`))["notice"]).toBe("No GPU that is selected has a record");
-  const none = await gateway.json(`${path}&start_time=2025-07-01T00:00:00Z&end_time=2025-07-02T00:00:00Z`);
+  expect((await running.gateway.json(`${path}&${range}`))["notice"]).toBeUndefined();
+  expect((await running.gateway.json(`${path}&hostname=none`))["notice"]).toBe("No GPU that is selected has a record");
+  const none = await running.gateway.json(`${path}&start_time=2025-07-01T00:00:00Z&end_time=2025-07-02T00:00:00Z`);
   expect(none["notice"]).toBe(
     "The range has no values: the newest record of the selected GPUs is of 2025-07-18T20:42:37.250Z",
   );
@@ -166,7 +161,7 @@ test("aggregates say which range they cover, and why they are empty for an old i
 
 test("aggregates over GraphQL say the same of their range", async () => {
   const query = "{ aggregates(groupBy: host) { startTime endTime notice rows { timestamp } } }";
-  const { data } = (await gateway.json(`/graphql?query=${encodeURIComponent(query)}`)) as {
+  const { data } = (await running.gateway.json(`/graphql?query=${encodeURIComponent(query)}`)) as {
     data: { aggregates: { startTime: string; endTime: string; notice: string; rows: unknown[] } };
   };
   const { startTime, endTime, notice, rows } = data.aggregates;
@@ -182,7 +177,7 @@ test("the quarantine leads on to all of its inputs", async () => {
     ids.push(page.data[0]?.["id"]);
   expect(ids).toEqual(whole.data.map(({ id }) => id));
   const query = `{ quarantine(limit: 5, cursor: ${String(whole.data[0]?.["id"])}) { id } }`;
-  const answer = (await gateway.json(`/graphql?query=${encodeURIComponent(query)}`)) as {
+  const answer = (await running.gateway.json(`/graphql?query=${encodeURIComponent(query)}`)) as {
     data: { quarantine: { id: unknown }[] };
   };
   expect(answer.data.quarantine.map(({ id }) => id)).toEqual(ids.slice(1));

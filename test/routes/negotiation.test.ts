@@ -1,16 +1,10 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
-import { gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
+import { expect, test } from "bun:test";
+import { fleetGateway } from "../support/fleet-gateway.ts";
 
-let stored: Awaited<ReturnType<typeof openFleetStore>>;
-let gateway: TestGateway;
-beforeAll(async () => {
-  stored = await openFleetStore();
-  gateway = gatewayOver(stored);
-});
-afterAll(() => stored.close());
+const running = fleetGateway();
 
 const typeOf = async (path: string, headers: Record<string, string>): Promise<string> => {
-  const answer = await gateway.get(path, { headers });
+  const answer = await running.gateway.get(path, { headers });
   const [type = ""] = (answer.headers.get("content-type") ?? "").split(";");
   return answer.status === 200 ? type : `${answer.status} ${await answer.text()}`;
 };
@@ -51,7 +45,9 @@ test("gzip comes before zstd unless the client prefers zstd", async () => {
     ["gzip;q=0.5, zstd", "zstd"],
   ] as const) {
     for (const accept of ["application/json", "text/csv"]) {
-      const { headers } = await gateway.get("/api/v1/telemetry", { headers: { "accept-encoding": accepted, accept } });
+      const { headers } = await running.gateway.get("/api/v1/telemetry", {
+        headers: { "accept-encoding": accepted, accept },
+      });
       expect([accepted, accept, headers.get("content-encoding")]).toEqual([accepted, accept, chosen]);
     }
   }
@@ -61,7 +57,7 @@ test("a body with a coding is refused in a sentence; identity is no coding", asy
   const ask = async (path: string, coding: string, type: string) => {
     const body = coding === "identity" ? '{"query":"{ __typename }"}' : Bun.gzipSync('{"query":"{ __typename }"}');
     const headers = { "content-type": type, "content-encoding": coding, "content-length": String(body.length) };
-    const answer = await gateway.get(path, { method: "POST", headers, body });
+    const answer = await running.gateway.get(path, { method: "POST", headers, body });
     return [answer.status, await answer.text()] as const;
   };
   for (const type of ["application/json", "Application/JSON ; charset=UTF-8"]) {

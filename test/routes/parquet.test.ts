@@ -1,22 +1,17 @@
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { type FileMetaData, parquetMetadata } from "hyparquet";
 import { rowsOfGroup } from "../../src/routes/http/formats/parquet-file.ts";
 import { rowAnswer } from "../../src/routes/http/formats/row-answer.ts";
 import { telemetryRecordSchema } from "../../src/routes/schemas/telemetry-record.ts";
 import { readParquet } from "../support/parquet.ts";
 import { firstSecondMs, gatewayOver, gpuOf, openFleetStore, type TestGateway } from "./gateway.ts";
+import { fleetGateway } from "../support/fleet-gateway.ts";
 
 setDefaultTimeout(60_000);
 
 type Row = Readonly<Record<string, unknown>>;
 
-let stored: Awaited<ReturnType<typeof openFleetStore>>;
-let gateway: TestGateway;
-beforeAll(async () => {
-  stored = await openFleetStore();
-  gateway = gatewayOver(stored);
-});
-afterAll(() => stored.close());
+const running = fleetGateway();
 
 const headers = { accept: "application/vnd.apache.parquet", "accept-encoding": "gzip" };
 
@@ -53,8 +48,8 @@ test("every list is a Parquet file with the values of its JSON", async () => {
     ...["/api/v1/telemetry?resolution=1m&limit=100", "/api/v1/telemetry?resolution=1h", "/api/v1/faults"],
     "/api/v1/usage?start_time=2025-07-18T20:00:00Z&end_time=2025-07-18T21:00:00Z",
   ]) {
-    const { rows, metadata } = await fileOf(gateway, path);
-    const expected = (await dataOf(gateway, path)).map(withoutId);
+    const { rows, metadata } = await fileOf(running.gateway, path);
+    const expected = (await dataOf(running.gateway, path)).map(withoutId);
     expect([path, rows.map(asJson)]).toEqual([path, expected]);
     expect([path, Number(metadata.num_rows)]).toEqual([path, expected.length]);
   }
@@ -64,7 +59,7 @@ test("every list is a Parquet file with the values of its JSON", async () => {
 const labels = ["driver_version", "properties"];
 
 test("records in Parquet have the values of their JSON, and the labels of their GPUs as well", async () => {
-  const gpus = await dataOf(gateway, "/api/v1/gpus");
+  const gpus = await dataOf(running.gateway, "/api/v1/gpus");
   const labelsOf = new Map(
     gpus.map((gpu) => [gpu["uuid"], Object.fromEntries(Object.entries(gpu).filter(([name]) => labels.includes(name)))]),
   );
@@ -76,8 +71,11 @@ test("records in Parquet have the values of their JSON, and the labels of their 
     ...["/api/v1/telemetry", "/api/v1/telemetry?limit=3&order=desc", "/api/v1/telemetry?metrics=temperature"],
     ...["/api/v1/telemetry/latest", "/api/v1/gpus/GPU-host-a-0/telemetry"],
   ]) {
-    const { rows } = await fileOf(gateway, path);
-    const expected = (await dataOf(gateway, path)).map((row) => ({ ...withoutId(row), ...labelsOf.get(row["uuid"]) }));
+    const { rows } = await fileOf(running.gateway, path);
+    const expected = (await dataOf(running.gateway, path)).map((row) => ({
+      ...withoutId(row),
+      ...labelsOf.get(row["uuid"]),
+    }));
     expect([path, rows.map(asJson)]).toEqual([path, expected]);
   }
 });
@@ -99,7 +97,7 @@ test("records have the labels that their GPU had at their instant", async () => 
 });
 
 test("times are instants in UTC, metrics doubles, counts whole numbers, names texts with a dictionary", async () => {
-  const { metadata } = await fileOf(gateway, "/api/v1/telemetry?limit=100");
+  const { metadata } = await fileOf(running.gateway, "/api/v1/telemetry?limit=100");
   const of = (name: string) => metadata.schema.find((element) => element.name === name);
   expect(of("timestamp")).toMatchObject({
     ...{ type: "INT64", converted_type: "TIMESTAMP_MILLIS" },
@@ -108,7 +106,7 @@ test("times are instants in UTC, metrics doubles, counts whole numbers, names te
   expect(of("temperature")?.type).toBe("DOUBLE");
   expect(of("hostname")).toMatchObject({ type: "BYTE_ARRAY", converted_type: "UTF8" });
   expect(of("telemetry_id")).toBeUndefined();
-  const hosts = await fileOf(gateway, "/api/v1/hosts");
+  const hosts = await fileOf(running.gateway, "/api/v1/hosts");
   expect(hosts.metadata.schema.find(({ name }) => name === "gpu_count")?.type).toBe("INT64");
   const [group] = metadata.row_groups;
   const codecs = new Set(group?.columns.map(({ meta_data: column }) => column?.codec));
@@ -123,7 +121,7 @@ test("times are instants in UTC, metrics doubles, counts whole numbers, names te
 
 test("aggregates have a column for each figure", async () => {
   const query = "group_by=host&start_time=2025-07-18T20:00:00Z&end_time=2025-07-18T21:00:00Z";
-  const { rows } = await fileOf(gateway, `/api/v1/telemetry/aggregates?${query}`);
+  const { rows } = await fileOf(running.gateway, `/api/v1/telemetry/aggregates?${query}`);
   expect(rows).toContainEqual(
     expect.objectContaining({
       ...{ timestamp: new Date("2025-07-18T20:42:00Z"), hostname: "host-a", temperature_avg: 66, temperature_count: 2 },
@@ -133,9 +131,9 @@ test("aggregates have a column for each figure", async () => {
 
 test("a list without elements is a file without rows, and HEAD has no body", async () => {
   const path = "/api/v1/telemetry?start_time=2020-01-01T00:00:00Z&end_time=2020-01-02T00:00:00Z";
-  const { rows, metadata } = await fileOf(gateway, path);
+  const { rows, metadata } = await fileOf(running.gateway, path);
   expect([rows, metadata.schema.some(({ name }) => name === "timestamp")]).toEqual([[], true]);
-  const head = await gateway.get(path, { method: "HEAD", headers });
+  const head = await running.gateway.get(path, { method: "HEAD", headers });
   expect([head.headers.get("content-type"), await head.text()]).toEqual([headers.accept, ""]);
 });
 

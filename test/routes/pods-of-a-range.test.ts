@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { makeBatch, messageOf } from "../../dev/make-batch.ts";
-import { firstSecondMs, gatewayOver, openFleetStore, type TestGateway } from "./gateway.ts";
+import { firstSecondMs } from "./gateway.ts";
+import { fleetGateway } from "../support/fleet-gateway.ts";
 
 setDefaultTimeout(60_000);
 
@@ -8,13 +9,7 @@ const document = await Bun.file(`${import.meta.dir}/../../docs/promql.md`).text(
 const [, documented = ""] = /^query_result\((.*)\)$/m.exec(document) ?? [];
 const [, expression = ""] = /its regular expression `\/(.*)\/`/.exec(document) ?? [];
 
-let opened: Awaited<ReturnType<typeof openFleetStore>>;
-let gateway: TestGateway;
-beforeAll(async () => {
-  opened = await openFleetStore([]);
-  gateway = gatewayOver(opened);
-});
-afterAll(() => opened.close());
+const running = fleetGateway([]);
 
 test("the documented query finds the pods of a range, also those that have ended", async () => {
   const pods = ["before", "first", "second", "last"];
@@ -22,10 +17,10 @@ test("the documented query finds the pods of a range, also those that have ended
     ...{ uuid: "GPU-of-pods", timeMs: firstSecondMs + index * 600_000, metrics: { gpu_utilization: 50 } },
     workload: { namespace: "ml", pod, container: "main" },
   }));
-  await opened.store.ingest(messageOf("pods", makeBatch(records)));
+  await running.stored.store.ingest(messageOf("pods", makeBatch(records)));
   const time = (firstSecondMs + 1_860_000) / 1000;
   const query = encodeURIComponent(documented.replace("$__range", "25m"));
-  const { data } = (await gateway.json(`/api/v1/query?time=${time}&query=${query}`)) as unknown as {
+  const { data } = (await running.gateway.json(`/api/v1/query?time=${time}&query=${query}`)) as unknown as {
     data: { result: { metric: Record<string, string>; value: [number, string] }[] };
   };
   // Grafana matches the expression with each series as text

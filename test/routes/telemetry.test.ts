@@ -1,25 +1,20 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { metrics } from "../../src/domain/metrics.ts";
-import { firstSecondMs, gatewayOver, gpuOf, openFleetStore, type TestGateway } from "./gateway.ts";
+import { firstSecondMs, gatewayOver, gpuOf, openFleetStore } from "./gateway.ts";
+import { fleetGateway } from "../support/fleet-gateway.ts";
 
-let stored: Awaited<ReturnType<typeof openFleetStore>>;
-let gateway: TestGateway;
-beforeAll(async () => {
-  stored = await openFleetStore();
-  gateway = gatewayOver(stored);
-});
-afterAll(() => stored.close());
+const running = fleetGateway();
 
 const a0 = "/api/v1/gpus/GPU-host-a-0/telemetry";
 
 async function timesOf(path: string): Promise<string[]> {
-  const { data } = await gateway.json(path);
+  const { data } = await running.gateway.json(path);
   return (data as { timestamp: string }[]).map(({ timestamp }) => timestamp);
 }
 
 describe("a GPU's telemetry", () => {
   test("lists the GPU's records by time, each with only the metrics that were measured", async () => {
-    const body = await gateway.json(a0);
+    const body = await running.gateway.json(a0);
     expect(body).toMatchObject({ success: true, count: 4 });
     const [first, second] = body.data as unknown[];
     const identity = {
@@ -48,14 +43,16 @@ describe("a GPU's telemetry", () => {
   });
 
   test("a value of 0 is not a missing value", async () => {
-    expect(await gateway.json(`${a0}?start_time=2025-07-18T20:42:36Z&end_time=2025-07-18T20:42:36Z`)).toMatchObject({
+    expect(
+      await running.gateway.json(`${a0}?start_time=2025-07-18T20:42:36Z&end_time=2025-07-18T20:42:36Z`),
+    ).toMatchObject({
       count: 1,
       data: [{ dec_utilization: 0 }],
     });
   });
 
   test("a record has its milliseconds, its metrics outside the catalogue and its workload", async () => {
-    const { data } = await gateway.json(`${a0}?limit=1`);
+    const { data } = await running.gateway.json(`${a0}?limit=1`);
     expect(data).toEqual([
       expect.objectContaining({
         telemetry_id: "host-a_0_1752871357.250",
@@ -93,7 +90,7 @@ describe("a GPU's telemetry", () => {
   });
 
   test("a time range without records gives an empty list, not 404", async () => {
-    expect(await gateway.json(`${a0}?end_time=2020-01-01T00:00:00Z`)).toEqual({
+    expect(await running.gateway.json(`${a0}?end_time=2020-01-01T00:00:00Z`)).toEqual({
       success: true,
       count: 0,
       resolution: "raw",
@@ -103,8 +100,8 @@ describe("a GPU's telemetry", () => {
 
   test("the same records are found by the GPU's place in the hierarchy", async () => {
     const byPlace = "/api/v1/clusters/alpha/hosts/host-a/gpus/0/metrics";
-    expect(await gateway.json(byPlace)).toEqual(await gateway.json(a0));
-    expect(await gateway.json(`${byPlace}?limit=1`)).toEqual(await gateway.json(`${a0}?limit=1`));
+    expect(await running.gateway.json(byPlace)).toEqual(await running.gateway.json(a0));
+    expect(await running.gateway.json(`${byPlace}?limit=1`)).toEqual(await running.gateway.json(`${a0}?limit=1`));
   });
 
   test("limit is 100 by default", async () => {
@@ -134,7 +131,7 @@ describe("telemetry of all GPUs", () => {
   });
 
   test("the latest telemetry has one record per GPU, ordered by time, within bounds and limit", async () => {
-    const { data } = await gateway.json("/api/v1/telemetry/latest");
+    const { data } = await running.gateway.json("/api/v1/telemetry/latest");
     expect((data as { uuid: string }[]).map(({ uuid }) => uuid)).toEqual([
       "GPU/x y+%é",
       "GPU-host-b-0",
@@ -152,7 +149,7 @@ describe("telemetry of all GPUs", () => {
 
 describe("metrics and rejected inputs", () => {
   test("the catalogue lists every metric with unit, range and DCGM's name", async () => {
-    const { count, data } = await gateway.json("/api/v1/metrics");
+    const { count, data } = await running.gateway.json("/api/v1/metrics");
     expect(count).toBe(metrics.length);
     expect(data).toContainEqual({
       name: "temperature",
@@ -174,7 +171,7 @@ describe("metrics and rejected inputs", () => {
   });
 
   test("the quarantine lists the rejected inputs of all sources or of one, with position and reason", async () => {
-    const { count, data } = await gateway.json("/api/v1/quarantine");
+    const { count, data } = await running.gateway.json("/api/v1/quarantine");
     expect(count).toBe(2);
     expect(data).toContainEqual({
       id: expect.any(Number) as unknown,
@@ -188,8 +185,8 @@ describe("metrics and rejected inputs", () => {
       raw: "a,row,as,it,was",
       seen_at: expect.stringMatching(/Z$/) as unknown,
     });
-    expect(await gateway.json("/api/v1/quarantine?limit=1")).toMatchObject({ count: 1 });
-    expect(await gateway.json("/api/v1/quarantine?source_id=csv:fleet.csv")).toMatchObject({ count: 2 });
-    expect(await gateway.json("/api/v1/quarantine?source_id=csv:other.csv")).toMatchObject({ count: 0 });
+    expect(await running.gateway.json("/api/v1/quarantine?limit=1")).toMatchObject({ count: 1 });
+    expect(await running.gateway.json("/api/v1/quarantine?source_id=csv:fleet.csv")).toMatchObject({ count: 2 });
+    expect(await running.gateway.json("/api/v1/quarantine?source_id=csv:other.csv")).toMatchObject({ count: 0 });
   });
 });

@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
-import { gatewayOver, openFleetStore, type TestGateway } from "../gateway.ts";
+import { expect, test } from "bun:test";
+import { fleetGateway } from "../../support/fleet-gateway.ts";
 
 interface Gpu {
   readonly id: string;
@@ -7,13 +7,7 @@ interface Gpu {
 }
 type KeyOf = (gpu: Gpu) => unknown;
 
-let stored: Awaited<ReturnType<typeof openFleetStore>>;
-let gateway: TestGateway;
-beforeAll(async () => {
-  stored = await openFleetStore();
-  gateway = gatewayOver(stored);
-});
-afterAll(() => stored.close());
+const running = fleetGateway();
 
 /** The keys that the snippets of docs/graphql.md give to caching clients: Apollo's, and urql's. */
 async function documentedKeys(): Promise<{ apollo: { keyFields: (keyof Gpu)[] }; urql: KeyOf }> {
@@ -31,7 +25,7 @@ async function documentedKeys(): Promise<{ apollo: { keyFields: (keyof Gpu)[] };
 
 test("with the keys of the docs, a caching client has every GPU; by id, it would have fewer", async () => {
   const query = "{ gpus { __typename id uuid } }";
-  const answer = await gateway.json(`/graphql?query=${encodeURIComponent(query)}`);
+  const answer = await running.gateway.json(`/graphql?query=${encodeURIComponent(query)}`);
   const { gpus } = answer["data"] as { gpus: (Gpu & { readonly __typename: string })[] };
   expect(new Set(gpus.map(({ __typename }) => __typename))).toEqual(new Set(["Gpu"]));
   expect(new Set(gpus.map(({ id }) => id)).size).toBeLessThan(gpus.length);
