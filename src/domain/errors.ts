@@ -84,6 +84,12 @@ export class EtcdCompacted extends TelemetryError {
   readonly retryable = false;
 }
 
+/** The supervisor of this machine does not answer, or refuses. The call's change may or may not have been made. */
+export class SupervisorUnavailable extends TelemetryError {
+  readonly code = "supervisor_unavailable";
+  readonly retryable = true;
+}
+
 /** The Kubernetes API did not answer, or cannot answer now. The call's change may or may not have been made. */
 export class KubernetesUnavailable extends TelemetryError {
   readonly code = "kubernetes_unavailable";

@@ -116,7 +116,7 @@ export class Provider extends BaseService {
       if (isRemoved) for (const listener of this.removals) listener();
     } catch (error) {
       this.hasFailed = true;
-      this.readError.record(new Error(reasonOf(error), { cause: error }));
+      this.readError.record(new ProviderUnavailable(reasonOf(error), { cause: error }));
     }
   }
 

@@ -78,7 +78,7 @@ export class Backends extends BaseService {
     const candidates = ready.length > 0 ? ready : of("UNREADY", "DRAINING");
     const chosen = leastOpen(candidates);
     if (chosen !== undefined) this.noneAnswers.clear();
-    else if (tried.size === 0) this.noneAnswers.record(new Error("no gateway answers"));
+    else if (tried.size === 0) this.noneAnswers.record("no gateway answers");
     return chosen;
   }
 

@@ -1,5 +1,6 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
+import { SupervisorUnavailable } from "../../../domain/errors.ts";
 import { messageOf } from "../../../kit/message-of.ts";
 import type { ScaledRole } from "../../coordinator/policy.ts";
 import type { Executor, RequestedCount, ScaleRequest } from "../executor.ts";
@@ -34,7 +35,8 @@ export class LocalExecutor implements Executor {
     if (refusal?.term !== undefined && (await request.stillLeads()))
       refusal = await this.refusalOf(request, refusal.term);
     const { role, count } = request;
-    if (refusal !== undefined) throw new Error(`the supervisor refused ${count} ${role}s: ${refusal.error}`);
+    if (refusal !== undefined)
+      throw new SupervisorUnavailable(`the supervisor refused ${count} ${role}s: ${refusal.error}`);
   }
 
   async requested(role: ScaledRole): Promise<RequestedCount | undefined> {
@@ -64,7 +66,10 @@ export class LocalExecutor implements Executor {
     try {
       return await fetch(`http://supervisor${path}`, { ...init, unix, signal: AbortSignal.timeout(timeoutMs) });
     } catch (cause) {
-      throw new Error(`the supervisor does not answer at ${unix} (SUPERVISOR_SOCKET): ${messageOf(cause)}`, { cause });
+      throw new SupervisorUnavailable(
+        `the supervisor does not answer at ${unix} (SUPERVISOR_SOCKET): ${messageOf(cause)}`,
+        { cause },
+      );
     }
   }
 }
