@@ -1,4 +1,5 @@
 import type { OpenStore } from "../../src/pipeline/store/open-store.ts";
+import { exerciseBoundedExpected } from "../contract/bounded-expected.ts";
 import { exerciseBoundedQueries } from "../contract/bounded-queries.ts";
 import { exerciseCoverage } from "../contract/coverage.ts";
 import { exerciseDevicesInStore } from "../contract/devices-in-store.ts";
@@ -32,6 +33,7 @@ for (const exercise of [exerciseTelemetryQueries, exerciseCoverage, exerciseExpe
 for (const exercise of [exerciseDevicesInStore, exerciseInventory, exerciseMissedReasons, exerciseBoundedQueries]) {
   exercise("PGlite", openHalfSettled);
 }
+exerciseBoundedExpected("PGlite", openHalfSettled);
 exerciseHistoryRetention("PGlite", openMemoryStore);
 exerciseKeyStore("PGlite", openMemoryStore);
 

@@ -2,6 +2,7 @@ import { afterAll, beforeAll } from "bun:test";
 import { type ProvidedDatabase, provideDatabase } from "../../dev/servers/provide-database.ts";
 import { openPostgresStore } from "../../src/pipeline/store/sql/open-postgres-store.ts";
 import { exerciseAnyOrder } from "../contract/any-order.ts";
+import { exerciseBoundedExpected } from "../contract/bounded-expected.ts";
 import { exerciseBoundedQueries } from "../contract/bounded-queries.ts";
 import { exerciseCoverage } from "../contract/coverage.ts";
 import { exerciseDevicesInStore } from "../contract/devices-in-store.ts";
@@ -46,6 +47,8 @@ exerciseDevicesInStore("PostgreSQL", inDatabase("plain_devices", { plain: true }
 
 let teams = 0;
 exerciseBoundedQueries("TimescaleDB", () => inDatabase(`timescale_teams_${(teams += 1)}`, {})());
+
+exerciseBoundedExpected("TimescaleDB", inDatabase("timescale_moved", {}));
 
 exerciseKeyStore("PostgreSQL", inDatabase("plain_keys", { plain: true }));
 

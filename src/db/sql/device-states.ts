@@ -1,8 +1,11 @@
+import { coverageHourMs } from "../../domain/coverage.ts";
 import { returnGraceMs } from "../../domain/inventory.ts";
 import { firstAfter } from "./block-records.ts";
 import { type OwnRows, ownRecordsOfBlock, telemetryOf } from "./own-rows.ts";
+import { sourceDevicesOf } from "./own-sources.ts";
 import { bucketOf } from "./rollup-source.ts";
 import { missedIn, scheduledIn, wholeHour } from "./missed-parts.ts";
+import { sourceHoursOf } from "./own-source-hours.ts";
 import { type HoursParameters, msOf, scheduledBetween, withinHours } from "./source-hours.ts";
 
 const grace = `interval '${returnGraceMs / 1000} seconds'`;
@@ -65,6 +68,11 @@ export function partsOf(table: string, key: string): string {
   return `${parts("decommissioned", "gone")} union all ${parts("maintenance", "maintained - gone")}`;
 }
 
+const partsOff = ({ firstHour, lastHour }: HoursParameters): string => `
+parts_off as materialized (
+  select * from (${partsOf("device_states", "gpu_key")}) p
+  where p.from_ms < ${lastHour}::float8 + ${coverageHourMs} and p.to_ms > ${firstHour}::float8)`;
+
 /** CTEs that follow `device_states`, `span_hours`, and `learned`: `excused(gpu_key, hour_ms, excused, maintenance)`, the readings of
  *  each device and hour that were due while it was gone or under maintenance, and were not received. `maintenance` has those of
  *  maintenance alone. What was received then was due, and counts like everything else. */
@@ -73,7 +81,7 @@ export function excusedDevices(hours: HoursParameters, own?: OwnRows): string {
   const learnedBefore = (instant: string): string =>
     `ceil((least(greatest(${instant}, l.from_ms), l.to_ms) - l.from_ms) / l.step_ms)`;
   return `
-parts_off as materialized (${partsOf("device_states", "gpu_key")}),
+${partsOff(hours)},
 due_off as (
   select h.gpu_key, h.hour_ms, o.state,
     case when o.from_ms <= greatest(h.hour_ms, h.first_ms) and o.to_ms >= least(h.end_ms, h.until_ms) then h.expected
@@ -121,7 +129,7 @@ source_states as (
 excused_hours as (
   select h.source_id, h.hour_ms, inside.*, ${scheduledIn("t.on_time", "h")} as due_on, h.due + h.pending - h.received as missing,
     off.placed + off.pending + off.unplaced as most_maintenance
-  from source_hours h join source_states s using (source_id)
+  from ${sourceHoursOf(own)} h join source_states s using (source_id)
   cross join lateral (
     select ${wholeHour("h")} - s.gone - s.maintained as on_time, ${wholeHour("h")} * (s.maintained - s.gone) as maintained) t
   cross join lateral (${missedIn("t.on_time", "h")}) inside
@@ -132,10 +140,13 @@ counted_hours as (
   from excused_hours),
 excused as (select *, least(excused, most_maintenance) as maintenance from counted_hours)`;
 
-/** A query for `(source_id, gpu_key)`: the devices that sources have and that no other source has reported since. */
+/** A query for `(source_id, gpu_key)`: the devices that sources have and that no other source has reported since.
+ *  @param own follows the CTEs of `ownSources`; absent: no bounds */
 export function currentDevices(sourceIds: string, own?: OwnRows): string {
-  const isOwn = own === undefined ? "" : " and d.gpu_key in (select gpu_key from own_gpus)";
+  if (own !== undefined) {
+    return `select source_id, gpu_key from ${sourceDevicesOf(own)} where source_id in (${sourceIds}) and not is_former`;
+  }
   return `
-  select d.source_id, d.gpu_key from source_devices d where d.source_id in (${sourceIds})${isOwn}
+  select d.source_id, d.gpu_key from source_devices d where d.source_id in (${sourceIds})
     and not exists (select from source_devices o where o.gpu_key = d.gpu_key and o.last_at > d.last_at + interval '10 minutes')`;
 }

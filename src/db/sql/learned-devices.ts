@@ -1,13 +1,14 @@
 import { coverageHourMs } from "../../domain/coverage.ts";
 import { type OwnRows, ownRecordsOfBlock, telemetryOf } from "./own-rows.ts";
+import { sourceDevicesOf, unscheduledDevicesOf } from "./own-sources.ts";
 import { type HoursParameters, msOf, withinHours } from "./source-hours.ts";
 
 /** The range that times between records are learned from: its first and last hour, milliseconds since the epoch. */
 export type LearnedRange = Pick<HoursParameters, "firstHour" | "lastHour">;
 
-/** A condition: the device has no source with a schedule. */
-export const isUnscheduled = (alias: string, { lastHour }: LearnedRange): string => `not exists (
-      select from source_devices s where s.gpu_key = ${alias}.gpu_key
+/** A condition: the device has no source with a schedule. @param own follows the CTEs of `ownSources`; absent: no bounds */
+export const isUnscheduled = (alias: string, { lastHour }: LearnedRange, own?: OwnRows): string => `not exists (
+      select from ${sourceDevicesOf(own)} s where s.gpu_key = ${alias}.gpu_key
         and s.first_at < to_timestamp((${lastHour}::float8 + ${coverageHourMs}) / 1000.0))`;
 
 /** So many of a device's times between records are looked at, the newest of the range: of millions of records, as good a median. */
@@ -37,7 +38,7 @@ const stepsOf = (devices: string, range: LearnedRange, own: OwnRows | undefined)
     from (
       select time, lag(time) over (order by time desc) - time as step
       from (${newestOf("d.gpu_key", range, own)}) newest) gaps) c
-  where ${isUnscheduled("d", range)} and c.newest_at is not null`;
+  where ${isUnscheduled("d", range, own)} and c.newest_at is not null`;
 
 /** A query for the instant of a device's newest record, without a value if the device has no record. Instants become milliseconds where
  *  they are fewest: it takes PostgreSQL as long as to find the record. */
@@ -55,7 +56,10 @@ const newestInStore = (gpuKey: string, own: OwnRows | undefined): string => {
 };
 
 /** A condition: no other source has reported the device since. */
-const notElsewhere = (alias: string): string => `not exists (
+const notElsewhere = (alias: string, own: OwnRows | undefined): string =>
+  own !== undefined
+    ? `not ${alias}.is_former`
+    : `not exists (
       select from unscheduled_devices n where n.gpu_key = ${alias}.gpu_key and n.source_id <> ${alias}.source_id
         and n.last_at > ${alias}.last_at + interval '10 minutes')`;
 
@@ -77,23 +81,24 @@ export function learnedSpans(
     steps = stepsOf("devices", range, own),
   }: { readonly all?: string; readonly own?: OwnRows | undefined; readonly steps?: string | undefined } = {},
 ): string {
-  const endOfSource =
+  const ends =
     own === undefined
-      ? "select max(last_at) from unscheduled_devices u where u.source_id = i.source_id"
-      : `select max(case when o.is_own then greatest(o.last_seen_at, (select n.time from (${newestInStore("o.gpu_key", undefined)}) n))
-        else o.last_seen_at end)
-      from unscheduled_devices u join own_gpus o using (gpu_key) where u.source_id = i.source_id`;
+      ? `select source_id, (select max(last_at) from unscheduled_devices u where u.source_id = i.source_id) as last_at
+      from (select distinct source_id from reporters) i offset 0`
+      : `select u.source_id, max(case when o.is_own then greatest(o.last_seen_at, (select n.time from (${newestInStore("o.gpu_key", undefined)}) n))
+        else o.last_seen_at end) as last_at
+      from ${unscheduledDevicesOf(own)} u join own_gpus o using (gpu_key)
+      where u.source_id in (select source_id from reporters) group by u.source_id`;
   return `
 steps as (${steps}),
 usual as (
   select percentile_disc(0.5) within group (order by step_ms) as step_ms
   from (${all === undefined ? "select * from steps" : stepsOf(all, range, own)}) every),
 reporters as (
-  select o.gpu_key, o.source_id from unscheduled_devices o join devices d using (gpu_key)
-  where ${isUnscheduled("d", range)} and ${notElsewhere("o")}),
+  select o.gpu_key, o.source_id from ${unscheduledDevicesOf(own)} o join devices d using (gpu_key)
+  where ${isUnscheduled("d", range, own)} and ${notElsewhere("o", own)}),
 ends as materialized (
-  select source_id, last_at, ${msOf("last_at")} as last_ms
-  from (select source_id, (${endOfSource}) as last_at from (select distinct source_id from reporters) i offset 0) e),
+  select source_id, last_at, ${msOf("last_at")} as last_ms from (${ends}) e),
 reported_until as (
   select gpu_key, max(last_at) as last_at, max(last_ms) as last_ms from reporters join ends using (source_id) group by gpu_key),
 learned_steps as (

@@ -9,7 +9,12 @@ function instantOf(ms: string): string {
 /** An SQL expression: the part of time from one instant up to another one, milliseconds since the epoch; empty if it would end before it
  *  begins. */
 function timeBetween(fromMs: string, toMs: string): string {
-  return `tstzmultirange(tstzrange(${instantOf(fromMs)}, ${instantOf(`greatest(${fromMs}, ${toMs})`)}))`;
+  return `tstzmultirange(${rangeBetween(fromMs, toMs)})`;
+}
+
+/** As `timeBetween`, as a range. */
+export function rangeBetween(fromMs: string, toMs: string): string {
+  return `tstzrange(${instantOf(fromMs)}, ${instantOf(`greatest(${fromMs}, ${toMs})`)})`;
 }
 
 /** An SQL expression: the whole hour of a row with `hour_ms`. */
@@ -61,7 +66,9 @@ signature_figures as materialized (
   select s.hour_ms, s.signature, jsonb_agg(f.missed) as missed, sum(f.pending) as pending, sum(f.unlisted) as unlisted,
     sum(f.unplaced) as unplaced
   from (select distinct on (hour_ms, signature) * from signed where signature is not null order by hour_ms, signature) s
-  cross join lateral unnest(s.source_ids, s.from_times, s.to_times) as x(source_id, from_ms, to_ms)
+  cross join lateral (
+    select source_id, range_agg(${rangeBetween("from_ms", "to_ms")}) as parts
+    from unnest(s.source_ids, s.from_times, s.to_times) as x(source_id, from_ms, to_ms) group by source_id) x
   join source_hours h on h.source_id || h.hour_ms = x.source_id || s.hour_ms
-  cross join lateral (${missedIn(`(${timeBetween("x.from_ms", "x.to_ms")} - s.off)`, "h")}) f
+  cross join lateral (${missedIn("(x.parts - s.off)", "h")}) f
   group by s.hour_ms, s.signature)`;

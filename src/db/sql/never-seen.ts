@@ -4,6 +4,7 @@ import { textArray } from "./array-literal.ts";
 import { Conditions } from "./conditions.ts";
 import { gpusTable, migPrefixOf } from "./device-states.ts";
 import type { OwnRows } from "./own-rows.ts";
+import { sourceDevicesOf } from "./own-sources.ts";
 import { type HoursParameters, msOf } from "./source-hours.ts";
 
 /** The declared items that a selector selects: nothing is known of them but their place and uuid. */
@@ -78,11 +79,11 @@ function lengthOf(spans: string): string {
 }
 
 /** The most usual time between the readings of the host's sources, or else of the cluster's. */
-const usualIntervals = (gpus: string): string => `
+const usualIntervals = (own: OwnRows | undefined): string => `
 usual_intervals as (
   select p.cluster_id, p.hostname, newest.interval_ms, count(*) as sources
   from (
-    select distinct g.cluster_id, g.hostname, d.source_id from source_devices d join ${gpus} g using (gpu_key)
+    select distinct g.cluster_id, g.hostname, d.source_id from ${sourceDevicesOf(own)} d join ${gpusTable(own)} g using (gpu_key)
     where g.cluster_id in (select cluster_id from never_items)) p
   cross join lateral (select interval_ms from source_readings r where r.source_id = p.source_id order by hour desc limit 1) newest
   group by 1, 2, 3),
@@ -98,7 +99,7 @@ never_hosts as (
  *  had not been seen. What is expected of them follows from the usual interval of their host or cluster; it is NULL if these have no
  *  live source.
  *  @param params the parameters of the statement; those of the selector are appended
- *  @param own follows the CTEs of `ownGpus`; absent: no bounds */
+ *  @param own follows the CTEs of `ownGpus` and `ownSources`; absent: no bounds */
 export function neverSeen(
   gpus: GpuSelector,
   {
@@ -108,7 +109,7 @@ export function neverSeen(
   }: { readonly hours: HoursParameters; readonly params: unknown[]; readonly own?: OwnRows | undefined },
 ): string {
   const table = gpusTable(own);
-  return `${selectedItems(gpus, params, own)},${unseenHours(hours, table)},${unseenStates},${usualIntervals(table)},
+  return `${selectedItems(gpus, params, own)},${unseenHours(hours, table)},${unseenStates},${usualIntervals(own)},
 never_lengths as (
   select u.cluster_id, u.hostname, u.uuid, u.hour_ms, u.gpus, u.to_ms - u.from_ms as length_ms,
     ${lengthOf("s.gone + s.maintained")} as off_ms, ${lengthOf("s.maintained - s.gone")} as maintained_ms

@@ -147,7 +147,7 @@ own_time as (
 }
 
 /** CTEs: `own_time`, and `own_gpus` with the columns of `gpus`: every GPU that was ever within, as it was when it was last seen within.
- *  `is_own` is true if it is within now. */
+ *  `is_own` is true if it is within now; `began_at` is when it last came, `-infinity` if it always was. */
 export function ownGpus(own: OwnRows): string {
   return `${ownTime(own)},
 own_gpus as materialized (
@@ -155,7 +155,7 @@ own_gpus as materialized (
     case when isfinite(lower(o.spans)) then lower(o.spans) else g.first_seen_at end as first_seen_at,
     case when upper(o.spans) = 'infinity' then greatest(g.last_seen_at, n.last_began)
       else (${newestBetween("g.gpu_key", "n.last_began", "upper(o.spans)")}) end as last_seen_at,
-    upper(o.spans) = 'infinity' as is_own
+    upper(o.spans) = 'infinity' as is_own, n.last_began as began_at
   from gpus g join own_time o using (gpu_key)
   cross join lateral (select max(lower(span)) as last_began from unnest(o.spans) as span) n
   cross join lateral (

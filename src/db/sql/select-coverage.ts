@@ -9,16 +9,12 @@ import { learnedDevices, type LearnedRange } from "./learned-devices.ts";
 import { partialHours } from "./missed-parts.ts";
 import { neverSeen } from "./never-seen.ts";
 import { ownGpus, OwnRows, telemetryOf } from "./own-rows.ts";
+import { ownSourceHours, sourceHoursOf } from "./own-source-hours.ts";
+import { ownSources } from "./own-sources.ts";
 import { everySource } from "./end-source.ts";
 import { bucketOf } from "./rollup-source.ts";
-import {
-  type HoursParameters,
-  msOf,
-  scheduledDevices,
-  sourceHours,
-  sourcesOfDevices,
-  withinHours,
-} from "./source-hours.ts";
+import { scheduledDevices, spanHours } from "./scheduled-devices.ts";
+import { type HoursParameters, msOf, sourceHours, sourcesOfDevices, withinHours } from "./source-hours.ts";
 
 /** The devices of a group that have one source, in one hour. */
 export interface CoveragePart {
@@ -149,7 +145,7 @@ function devicesQuery(filter: CoverageFilter, { after, last }: BoundedWindow, { 
   const within = new Conditions(conditions.params);
   if (after !== undefined) within.addText(`${deviceNames} > ${namesOf(after, within)}`);
   if (last !== undefined) within.addText(`${deviceNames} <= ${namesOf(last, within)}`);
-  return `${own === undefined ? "" : `${ownGpus(own)},`}
+  return `${own === undefined ? "" : `${ownGpus(own)},${ownSources},`}
 all_devices as (
   select g.gpu_key, g.uuid, g.cluster_id, g.hostname, g.first_seen_at from ${gpusTable(own)} g ${every.after("where")}),
 devices as materialized (select * from all_devices g ${within.after("where")})`;
@@ -189,7 +185,8 @@ function targetParts(
   const isSelecting = Object.values(filter.gpus).some((value) => value !== undefined);
   return `
 with ${devices},
-${sourceHours(isSelecting ? sourcesOfDevices : everySource, params)},
+${sourceHours(isSelecting ? sourcesOfDevices(own) : everySource, params, own)},
+${own === undefined ? "" : `${spanHours(params, own)},${ownSourceHours},`}
 ${deviceStates(`select gpu_key from (${currentDevices("select source_id from sources", own)}) d`, own)},
 ${excusedSources(own)},
 parts as (
@@ -198,7 +195,7 @@ parts as (
     false as is_learned, interval_ms, source_id, coalesce(x.pending, h.pending) as pending, 0 as unlisted,
     coalesce(x.unplaced, 0) as unplaced, late, ${frozenOfSource(own)} as frozen, 0 as frozen_unnamed, quarantined,
     jsonb_build_array(coalesce(x.missed, h.missed)) as missed
-  from source_hours h left join excused x using (source_id, hour_ms)
+  from ${sourceHoursOf(own)} h left join excused x using (source_id, hour_ms)
   where due + h.pending > coalesce(x.excused, 0) or x.maintenance > 0)`;
 }
 
@@ -243,7 +240,8 @@ function deviceParts(
   const columns = groupColumns[groupBy as keyof typeof groupColumns].map((name) => `d.${name}`).join(", ");
   return `
 with ${devices},
-${sourceHours(sourcesOfDevices, params)},
+${sourceHours(sourcesOfDevices(own), params, own)},
+${spanHours(params, own)},
 ${scheduledDevices},
 ${countedRecords(params, own)},
 ${learnedDevices(params, range, own)},

@@ -8,6 +8,7 @@ import { addAttributeConditions } from "./gpu-conditions.ts";
 import { type LearnedRange, learnedSpans } from "./learned-devices.ts";
 import { type LearnedStep, selectLearnedSteps } from "./learned-steps.ts";
 import { ownGpus, OwnRows } from "./own-rows.ts";
+import { ownSources } from "./own-sources.ts";
 import { msOf, sourcesOfDevices, sourceSpans } from "./source-hours.ts";
 import { namespacesOf } from "./stored-occupants.ts";
 
@@ -85,7 +86,7 @@ function expectedQuery(
   const groupNames = names.map(([name]) => name).join(", ");
   // grouped by numbers first: names take longer to compare
   return `
-with ${own === undefined ? "" : `${ownGpus(own)},`} devices as materialized (
+with ${own === undefined ? "" : `${ownGpus(own)},${ownSources},`} devices as materialized (
   select g.*, ${msOf("g.first_seen_at")} as first_ms, ${msOf("g.last_seen_at + interval '10 minutes'")} as last_ms
   from ${gpusTable(own)} g ${selected.after("where")}),
 ${dueSpans(bounds, { own, steps })},${workloads}
@@ -122,7 +123,7 @@ function dueSpans(
   const phase = (instant: string, interval: string): string =>
     `${instant} - floor(${instant} / ${interval}) * ${interval}`;
   return `
-${sourceSpans(sourcesOfDevices, msOf("now()"))},
+${sourceSpans(sourcesOfDevices(own), msOf("now()"), own)},
 ${learnedSpans(range, { own, steps })},
 ${deviceStates("select gpu_key from devices", own)},
 begun as (
@@ -130,9 +131,9 @@ begun as (
   from spans p left join sources s using (source_id) group by p.gpu_key
   having min(p.first_ms) < ${range.lastHour}::float8 + ${coverageHourMs}),
 due_spans as (
-  select p.gpu_key, s.interval_ms, ${phase("s.last_ms", "s.interval_ms")} as phase_ms, greatest(p.first_ms, s.first_hour_ms) as from_ms,
+  select p.gpu_key, s.interval_ms, ${phase("p.reading_ms", "s.interval_ms")} as phase_ms, greatest(p.first_ms, s.first_hour_ms) as from_ms,
     least(p.until_ms, s.cutoff_ms) as to_ms
-  from spans p join sources s using (source_id)
+  from (${readingOf(own)}) p join sources s using (source_id)
   union all
   select gpu_key, step_ms, coalesce(${phase("newest_ms", "step_ms")}, 0), first_ms - coalesce(step_ms, 0) / 2,
     case when step_ms is null then source_ms + 1 else last_ms + step_ms / 2 end
@@ -141,6 +142,35 @@ due_spans as (
   select d.gpu_key, null, 0, d.first_ms, coalesce(nullif(b.first_ms, 'infinity'), d.last_ms)
   from devices d left join begun b using (gpu_key)
   where d.first_ms < coalesce(b.first_ms, 'infinity') and not exists (select from learned_spans l where l.gpu_key = d.gpu_key))`;
+}
+
+/** A query for the rows of `spans`, each with an instant at which the source was read. With bounds, that of a device's record if the device
+ *  is not within now: the source may have been read since. */
+function readingOf(own: OwnRows | undefined): string {
+  if (own === undefined) return "select p.*, r.last_ms as reading_ms from spans p join sources r using (source_id)";
+  const began = msOf("d.began_at");
+  return `
+  select p.*, case when d.is_own and p.until_ms = 'infinity' then r.last_ms
+    when ${began} between p.first_ms and p.until_ms then ${began} else p.first_ms end as reading_ms
+  from spans p join sources r using (source_id) join devices d using (gpu_key)`;
+}
+
+/** A lateral query for the workloads of a device `d` in a time. With bounds, those that held it while it was within: `o` is its row of
+ *  `own_time`. */
+function workloadsOf(from: string, until: string, own: OwnRows | undefined): string {
+  if (own === undefined) {
+    return `
+    (select * from gpu_workloads where gpu_key = d.gpu_key and valid_from <= ${from} order by valid_from desc limit 1)
+    union all
+    select * from gpu_workloads where gpu_key = d.gpu_key and valid_from > ${from} and valid_from <= ${until}`;
+  }
+  return `
+    select greatest(w.valid_from, lower(span)) as valid_from, w.occupants
+    from unnest(o.spans * tstzmultirange(tstzrange(${from}, ${until}))) as span
+    cross join lateral (
+      (select * from gpu_workloads where gpu_key = d.gpu_key and valid_from <= lower(span) order by valid_from desc limit 1)
+      union all
+      select * from gpu_workloads where gpu_key = d.gpu_key and valid_from > lower(span) and valid_from < upper(span)) w`;
 }
 
 /** CTEs that follow `devices`: `held(gpu_key, namespace, from_ms, to_ms)`, when workloads of each namespace held each device; the
@@ -160,10 +190,7 @@ function heldBy(
   const ctes = `
 workloads as (
   select d.gpu_key, w.valid_from, array(${namespacesOf("coalesce(nullif(w.occupants, '[]'), '[{\"namespace\": \"\"}]')", own)} order by 1) as names
-  from devices d cross join lateral (
-    (select * from gpu_workloads where gpu_key = d.gpu_key and valid_from <= ${at(from)} order by valid_from desc limit 1)
-    union all
-    select * from gpu_workloads where gpu_key = d.gpu_key and valid_from > ${at(from)} and valid_from <= ${at(to)} + interval '1 day') w),
+  from devices d ${own === undefined ? "" : "join own_time o using (gpu_key)"} cross join lateral (${workloadsOf(at(from), `${at(to)} + interval '1 day'`, own)}) w),
 changes as (
   select gpu_key, valid_from, names, lag(names) over (partition by gpu_key order by valid_from) as before from workloads),
 held as (

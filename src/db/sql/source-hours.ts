@@ -1,4 +1,6 @@
 import { coverageHourMs } from "../../domain/coverage.ts";
+import type { OwnRows } from "./own-rows.ts";
+import { sourceDevicesOf } from "./own-sources.ts";
 
 /** Milliseconds since the epoch of an instant: exact, because `extract` gives a decimal number. */
 export function msOf(instant: string): string {
@@ -31,14 +33,19 @@ export const withinHours = (column: string, { firstHour, lastHour }: Omit<HoursP
  *  - `sources(source_id, interval_ms, last_ms, first_hour_ms, cutoff_ms, devices)`: the sources as they are now. Nothing is expected
  *    from `cutoff_ms` on: a reading that no streamer has reported is expected when one interval has passed.
  *  @param sourceIds a query for the ids of the sources
- *  @param now the present time, milliseconds since the epoch */
-export function sourceSpans(sourceIds: string, now: string): string {
+ *  @param now the present time, milliseconds since the epoch
+ *  @param own follows the CTEs of `ownSources`; absent: no bounds */
+export function sourceSpans(sourceIds: string, now: string, own?: OwnRows): string {
+  const isFormer =
+    own === undefined
+      ? `exists (select from source_devices o where o.gpu_key = d.gpu_key
+      and o.last_at > d.last_at + interval '10 minutes')`
+      : "d.is_former";
   return `
 spans as (
   select d.source_id, d.gpu_key, ${msOf("d.first_at")} as first_ms,
-    case when exists (select from source_devices o where o.gpu_key = d.gpu_key
-      and o.last_at > d.last_at + interval '10 minutes') then ${msOf("d.last_at")} + 1 else 'infinity' end as until_ms
-  from source_devices d join devices using (gpu_key)),
+    case when ${isFormer} then ${msOf("d.last_at")} + 1 else 'infinity' end as until_ms
+  from ${sourceDevicesOf(own)} d join devices using (gpu_key)),
 sources as (
   select i.source_id, newest.interval_ms, ${msOf("newest.last_at")} as last_ms, ${msOf("oldest.hour")} as first_hour_ms,
     least(greatest(${msOf("newest.last_at")}, ${now}::float8 - newest.interval_ms) + 1, coalesce(u.until_ms, 'infinity')) as cutoff_ms,
@@ -51,7 +58,8 @@ sources as (
 }
 
 /** A query for the sources of the devices in the CTE `devices`. */
-export const sourcesOfDevices = "select distinct source_id from source_devices join devices using (gpu_key)";
+export const sourcesOfDevices = (own: OwnRows | undefined): string =>
+  `select distinct source_id from ${sourceDevicesOf(own)} join devices using (gpu_key)`;
 
 /** CTEs: the hours in which a source had ended, or ended; `ended_ms` is NULL in the hour in which it began again, the last of them. */
 const endedHours = ({ firstHour, lastHour }: HoursParameters): string => `
@@ -71,9 +79,9 @@ ended_hours as (
  *  hours of each source, from its first one until now. `due` readings were reported; of `pending` ones, no streamer has said what became
  *  of them; `unlisted` ones would have been due if the source had not ended.
  *  @param sourceIds a query for the ids of the sources */
-export function sourceHours(sourceIds: string, { firstHour, lastHour, now }: HoursParameters): string {
-  const hours = { firstHour, lastHour, now };
-  return `${sourceSpans(sourceIds, now)},${endedHours(hours)},
+export function sourceHours(sourceIds: string, hours: HoursParameters, own: OwnRows | undefined): string {
+  const { firstHour, lastHour, now } = hours;
+  return `${sourceSpans(sourceIds, now, own)},${endedHours(hours)},
 timed_hours as (
   select s.source_id, s.cutoff_ms, s.last_ms, s.devices, h.hour_ms, e.ended_ms, e.source_id is not null as was_ended,
     r.source_id is null as is_unreported,
@@ -99,18 +107,3 @@ source_hours as (
     else greatest(0, ${scheduledBetween("p.hour_ms", "p.end_ms", "p")} - p.due - p.pending) end as unlisted
   from reported_hours p)`;
 }
-
-/** CTEs that follow those of `sourceHours`: what was expected of each device in each hour by the schedules of its sources. The
- *  source of the row is the newest of these. `is_partial`: the device had several, or not for all of their readings. */
-export const scheduledDevices = `
-span_hours as (
-  select s.gpu_key, s.first_ms, s.until_ms, h.*,
-    case when s.first_ms <= h.hour_ms and s.until_ms >= h.hour_ms + ${coverageHourMs} then h.due + h.pending + h.unlisted
-      else least(h.due + h.pending + h.unlisted, ${scheduledBetween("greatest(h.hour_ms, s.first_ms)", "least(h.end_ms, s.until_ms)", "h")})
-      end as expected
-  from spans s join source_hours h on h.source_id = s.source_id and s.first_ms < h.end_ms and s.until_ms > h.hour_ms),
-scheduled as (
-  select gpu_key, hour_ms, sum(expected)::float8 as expected, (array_agg(source_id order by until_ms desc, source_id))[1] as source_id,
-    count(*) > 1 or bool_or(first_ms > hour_ms or until_ms < end_ms) as is_partial, array_agg(source_id order by source_id) as source_ids,
-    array_agg(greatest(hour_ms, first_ms) order by source_id) as from_times, array_agg(least(end_ms, until_ms) order by source_id) as to_times
-  from span_hours group by gpu_key, hour_ms)`;

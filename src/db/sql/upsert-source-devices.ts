@@ -11,6 +11,13 @@ export interface ReportedDevice {
 /** Sources with a schedule, and the others. */
 export type SourceDevicesTable = "source_devices" | "unscheduled_devices";
 
+/** Until a device's last instant in the table is this old, it is not updated: the steady state of a live source writes nothing. Of a source
+ *  without a schedule, such as a file, what is expected of a device that is missing from its end is this exact. */
+export const lastAtRefreshMs: Readonly<Record<SourceDevicesTable, number>> = {
+  source_devices: 300_000,
+  unscheduled_devices: 60_000,
+};
+
 const textOf = (table: SourceDevicesTable): string => `
 insert into ${table} (source_id, gpu_key, first_at, last_at)
 select $1, gpu_key, to_timestamp(first_ms / 1000.0), to_timestamp(last_ms / 1000.0)

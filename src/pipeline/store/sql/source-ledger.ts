@@ -2,17 +2,13 @@ import type { SqlTransaction } from "../../../db/client.ts";
 import { countFrozen } from "../../../db/sql/count-frozen.ts";
 import { countReadings } from "../../../db/sql/count-readings.ts";
 import { endSource } from "../../../db/sql/end-source.ts";
-import { type ReportedDevice, upsertSourceDevices } from "../../../db/sql/upsert-source-devices.ts";
+import { lastAtRefreshMs, type ReportedDevice, upsertSourceDevices } from "../../../db/sql/upsert-source-devices.ts";
 import type { RecordBatch } from "../../../domain/batch.ts";
 import type { SourceReading } from "../../../domain/reading.ts";
 import type { IngestMessage } from "../telemetry-store.ts";
 import { GpuKeys } from "./gpu-keys.ts";
 import type { ObservedGpu } from "./observed-gpus.ts";
 
-/** Until a device's last instant in the database is this old, it is not updated: the steady state of a live source writes nothing. */
-const refreshMs = 300_000;
-/** Of a source without a schedule, such as a file: what is expected of a device that is missing from its end is this exact. */
-const unscheduledRefreshMs = 60_000;
 /** The cache is cleared above this size. As large as that of the states of GPUs. */
 const maxDevices = 300_000;
 
@@ -112,10 +108,8 @@ export class SourceLedger {
   private isNews({ sourceId, reading }: Reporter, observed: ObservedGpu): boolean {
     const known = this.written.get(keyOf(sourceId, observed));
     if (known === undefined) return true;
-    return (
-      observed.firstMs < known.firstMs ||
-      observed.lastMs >= known.lastMs + (reading === undefined ? unscheduledRefreshMs : refreshMs)
-    );
+    const table = reading === undefined ? "unscheduled_devices" : "source_devices";
+    return observed.firstMs < known.firstMs || observed.lastMs >= known.lastMs + lastAtRefreshMs[table];
   }
 }
 
