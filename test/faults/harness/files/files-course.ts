@@ -39,6 +39,8 @@ type Arrival = (typeof arrivals)[number];
 const readMaxMs = 150_000;
 /** The change of a file waits this long for its streamers at the most. */
 const begunMaxMs = 8000;
+/** The first change waits this long until the file is read: longer than most faults hold its streamers up. */
+const readInPartMaxMs = 30_000;
 /** A streamer opens its next range within this time. */
 const nextRangeMs = 2500;
 /** The end of a row that is cut comes so much later at the most, and a little more: before a streamer reads the row as it is. */
@@ -75,14 +77,15 @@ export class FilesCourse {
     for (let atMs = 0; atMs < durationMs;) {
       const { isFirst } = changing;
       const [waitMs, isBegun, restarts, afterMs] = [
-        500 + random() * (isFirst ? 700 : 1700),
-        random() < 0.6 || isFirst,
+        isFirst ? random() * 700 : 500 + random() * 1700,
+        random() < 0.6,
         random() < 0.6 || isFirst,
         random() * 800 + (isFirst ? nextRangeMs : 0),
       ];
       atMs += waitMs + (restarts ? afterMs : 0);
       // some contents are read in part, and some are not noticed
-      if (isBegun) await this.untilBegun(changing.current);
+      if (isFirst) await this.untilReadInPart(changing.current);
+      else if (isBegun) await this.untilBegun(changing.current);
       if (changing.current.cutBytes > 0) await this.isAtCutRow(changing.current, cutRowMaxMs);
       await Bun.sleep(waitMs);
       record(`the file changes: ${await changing.change(changing.draw())}`);
@@ -166,6 +169,24 @@ export class FilesCourse {
     const isBegun = async (): Promise<boolean> =>
       (await etcd.txn({ success: [get(plan)] })).responses[0]?.response_range.kvs.length === 1;
     await until(() => isBegun().catch(() => false), { timeoutMs: begunMaxMs, everyMs: 50 }).catch(() => undefined);
+  }
+
+  /** Waits until a part of a file is published, and no streamer has come to the last part of it; or waits no longer. */
+  private async untilReadInPart({ sourceId }: Version): Promise<void> {
+    const { etcd, topic } = this.options;
+    const keys = new CheckpointKeys(topic, sourceId);
+    const isThere = async (): Promise<boolean> => {
+      const prefixes = [keys.ranges, keys.owners].map((prefix) => ({ request_range: prefixRange(prefix) }));
+      const { responses } = await etcd.txn({ success: prefixes });
+      const [stored = [], owners = []] = responses.map(({ response_range }) => response_range.kvs);
+      const owned = new Set(owners.map(({ key }) => key.toString()));
+      const ranges = stored.map(({ value }) => readRange(value));
+      const isOpen = ({ from, at }: (typeof ranges)[number]): boolean =>
+        at.offset > from.offset || owned.has(keys.owner(from.offset));
+      return ranges.some(({ from, at }) => at.offset > from.offset) && !ranges.every(isOpen);
+    };
+    const options = { timeoutMs: readInPartMaxMs, everyMs: 50 };
+    await until(() => isThere().catch(() => false), options).catch(() => undefined);
   }
 
   /** Waits until a streamer waits for the end of a row that is cut. @returns false if none does in this time */
