@@ -62,6 +62,7 @@ export interface EtcdOptions {
 }
 
 const signedTokens = "jwt,pub-key=/srv/tokens.pem,priv-key=/srv/tokens-key.pem,sign-method=RS256";
+const clientFlags = ["--cacert=/srv/ca.pem", "--cert=/srv/client.pem", "--key=/srv/client-key.pem"];
 const defaultQuotaBytes = 2 * 1024 ** 3;
 
 /** The name, network namespace and addresses of a member. */
@@ -198,7 +199,7 @@ function commandOf(seat: Seat, { seats, options }: Cluster, state: "new" | "exis
 
 /** A command that turns authentication on. etcd requires a user `root` for that. */
 function authenticationCommand({ listenUrl }: Seat, { tls, user }: EtcdOptions): string[] {
-  const certificate = tls ? "--cacert=/srv/ca.pem --cert=/srv/client.pem --key=/srv/client-key.pem" : "";
+  const certificate = tls ? clientFlags.join(" ") : "";
   const script = `
     set -eu
     endpoint=$1 name=$2 password=$3
@@ -228,9 +229,14 @@ function memberOf(seat: Seat, cluster: Cluster): EtcdMember {
     return new TrixieServer({ ...place, name, netns, command, answers: () => isHealthy(metricsUrl) });
   };
   let server = serverIn("new");
+  const certificate = options.tls ? clientFlags : [];
   const root = options.user === undefined ? [] : [`--user=root:${options.user.password}`];
   const control = async (at: Seat, ...words: string[]): Promise<string> =>
-    runInTrixie({ ...place, netns: at.netns, command: ["etcdctl", `--endpoints=${at.clientUrl}`, ...root, ...words] });
+    runInTrixie({
+      ...place,
+      netns: at.netns,
+      command: ["etcdctl", `--endpoints=${at.clientUrl}`, ...certificate, ...root, ...words],
+    });
   const clear = async (): Promise<void> => {
     await server.kill();
     await rm(dataFolder, { recursive: true, force: true });

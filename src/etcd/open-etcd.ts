@@ -4,7 +4,7 @@ import { InvalidConfig } from "../domain/errors.ts";
 import { defined } from "../kit/defined.ts";
 import { messageOf } from "../kit/message-of.ts";
 import { EtcdClient } from "./etcd-client.ts";
-import type { EtcdTls } from "./etcd-endpoint.ts";
+import type { EtcdClientOptions, EtcdTls } from "./etcd-endpoint.ts";
 
 /** The settings of the connection to etcd, as the configuration has them. */
 export interface EtcdSettings {
@@ -19,10 +19,16 @@ export interface EtcdSettings {
 /** Creates the client of etcd; undefined if ETCD_ENDPOINTS is not set.
  *  @throws InvalidConfig if the file of a certificate or key cannot be read, or its content is not usable */
 export function openEtcd(config: EtcdSettings): EtcdClient | undefined {
+  const { etcdEndpoints } = config;
+  return etcdEndpoints === undefined ? undefined : new EtcdClient(etcdOptions({ ...config, etcdEndpoints }));
+}
+
+/** The options of a client. Its certificates are read again when a connection fails.
+ *  @throws InvalidConfig as `openEtcd` */
+export function etcdOptions(config: EtcdSettings & Required<Pick<EtcdSettings, "etcdEndpoints">>): EtcdClientOptions {
   const { etcdEndpoints: endpoints, etcdUsername, etcdPassword } = config;
-  if (endpoints === undefined) return undefined;
   const tls = etcdTls(config);
-  return new EtcdClient({
+  return {
     endpoints,
     tls,
     renewedTls: tls && renewals(config, tls),
@@ -30,7 +36,7 @@ export function openEtcd(config: EtcdSettings): EtcdClient | undefined {
       etcdUsername === undefined || etcdPassword === undefined
         ? undefined
         : { name: etcdUsername, password: etcdPassword },
-  });
+  };
 }
 
 /** Reads the files again, and returns what they contain if it has changed and is usable. A certificate and its key are replaced one after

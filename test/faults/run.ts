@@ -13,14 +13,15 @@ const usage = `Imports a file while faults are inflicted, and compares it with t
 cluster have faults meanwhile, and the faults that the coordinators report are compared with the records of these GPUs, as is what
 gateways send to clients of WebSockets.
   bun run test:faults [--scrapes] [--seed 1] [--seeds 3] [--seconds 8] [--minutes N] [--first KIND] [--only KIND] [--late] [--tokens]
-                      [--upgrade]
+                      [--upgrade] [--certificates]
   bun run test:faults --files [the options above except --scrapes and --upgrade]
   bun run test:faults --pushes [--seed 1] [--records 1000000]
 With --pushes, clients push records while gateways and collectors are killed, and the store is compared with what was pushed.
 With --files, streamers read a file that grows, shrinks, is replaced and rotated meanwhile, files that repeat, contradict and come late,
 and a file that is played again and again (LOOP_MODE).
 With --scrapes, scrapes 100 exporters with 1, 3 and 1 streamers instead. With --late, history is settled at once, so that most
-records are late for a settled hour. With --tokens, etcd demands a user, and its tokens expire after two seconds. With --upgrade, the
+records are late for a settled hour. With --tokens, etcd demands a user, and its tokens expire after two seconds. With --certificates, servers
+and clients have TLS on one machine, and the first fault renews all certificates, by another authority. With --upgrade, the
 processes that read and store the file begin with an earlier version, and are replaced by this one meanwhile; nothing else runs.
 Runs --seeds seeds, starting with --seed, each with --seconds of faults. With --minutes, runs seeds until that time is up, and
 ignores --seeds. Stops at the first seed that fails, and prints its history. --first sets the kind of each seed's first fault, --only
@@ -42,6 +43,7 @@ const { values } = parseArgs({
     tokens: { type: "boolean", default: false },
     files: { type: "boolean", default: false },
     upgrade: { type: "boolean", default: false },
+    certificates: { type: "boolean", default: false },
     pushes: { type: "boolean", default: false },
     records: { type: "string", default: "1000000" },
   },
@@ -128,6 +130,7 @@ function report({ seed, faults, violations, history, invariants, seen, seconds, 
     values.files ? " --files" : "",
     values.late ? " --late" : "",
     values.tokens ? " --tokens" : "",
+    values.certificates ? " --certificates" : "",
     values.upgrade ? " --upgrade" : "",
     first === undefined ? "" : ` --first ${first}`,
     only === undefined ? "" : ` --only ${only}`,
@@ -139,14 +142,15 @@ function report({ seed, faults, violations, history, invariants, seen, seconds, 
 
 if (values.pushes) process.exit((await pushes()) ? 0 : 1);
 const firstSeed = Number(values.seed);
-const [first, only] = [kindOf("first"), kindOf("only")];
+const only = kindOf("only");
+const first = kindOf("first") ?? (values.certificates ? "renew-certificates" : undefined);
 const minutes = values.minutes === undefined ? undefined : Number(values.minutes);
 const olderCheckout = values.upgrade ? (await checkoutOf(previous)).dir : undefined;
 const startedAtMs = Date.now();
 const isOver = (ran: number): boolean =>
   minutes === undefined ? ran >= Number(values.seeds) : Date.now() - startedAtMs >= minutes * 60_000;
 const streamerHosts = values.scrapes ? scrapingStreamers : 0;
-const servers = await startServers({ streamerHosts, authenticates: values.tokens });
+const servers = await startServers({ streamerHosts, authenticates: values.tokens, tls: values.certificates });
 // processes of the pipeline end with this one; namespaces of a network do not
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.once(signal, () => void servers.stop().finally(() => process.exit(128 + constants.signals[signal])));

@@ -32,7 +32,7 @@ export const losesData = (kind: FaultKind): boolean => kind === "failover" || ki
 /** Draws faults for these servers and the pipeline that uses them. Without a network, only the first fault
  *  can be a partition, if `first` asks for one. If the first one is a second pipeline, the database loses nothing, so that both
  *  can be judged. */
-export function drawFaults({ network, etcdUser }: Servers, options: DisturbanceOptions): Fault[] {
+export function drawFaults({ network, etcd, etcdUser }: Servers, options: DisturbanceOptions): Fault[] {
   const workers = collectors + streamers + coordinators;
   const targets = {
     ...{ kill: workers, terminate: workers, freeze: workers, clock: workers * clockSkewsMs.length, leader: 1 },
@@ -42,11 +42,14 @@ export function drawFaults({ network, etcdUser }: Servers, options: DisturbanceO
     ...{ "one-way-etcd": etcdMembers * directions["one-way-etcd"].length },
     ...{ "one-way-collector": collectors * directions["one-way-collector"].length },
     ...{ database: databaseSignals.length, "tables-disk": 1, "cluster-disk": 1, failover: 1, restore: 1 },
-    "second-pipeline": 1,
+    ...{ "second-pipeline": 1, "renew-certificates": 1 },
   };
   // an empty etcd has no users
   const ofFiles = faultKinds.filter(
-    (kind) => !kindsOfScrapes.has(kind) && (kind !== "empty-etcd" || etcdUser === undefined),
+    (kind) =>
+      !kindsOfScrapes.has(kind) &&
+      (kind !== "empty-etcd" || etcdUser === undefined) &&
+      (kind !== "renew-certificates" || etcd.tls !== undefined),
   );
   const possible = network === undefined ? ofFiles.filter((kind) => !needsNetwork(kind)) : ofFiles;
   if (options.only !== undefined) return drawScenario({ ...options, kinds: [options.only], targets });

@@ -1,5 +1,6 @@
 import { untilResolved } from "../../../dev/until.ts";
 import { EtcdClient } from "../../../src/etcd/etcd-client.ts";
+import { clientOptions } from "./processes.ts";
 import type { Servers } from "./processes.ts";
 import type { Direction } from "./network.ts";
 import { failOver } from "./fail-over.ts";
@@ -57,6 +58,10 @@ export async function inflict(fault: Fault, victims: Victims): Promise<void> {
       await Promise.all(servers.etcd.members.map((member) => member.empty()));
       await Promise.all(servers.etcd.members.map((member) => member.start()));
       return;
+    case "renew-certificates":
+      record("renew the certificates of all servers and clients");
+      await Promise.all([servers.etcd.renewCertificates(), servers.database.renewCertificates()]);
+      return record("the certificates are renewed");
     case "partition-etcd":
     case "partition-collector":
     case "partition-streamer": {
@@ -152,10 +157,10 @@ const missedMs = 1000;
  *  because its watches would otherwise resume at other members before the compaction. */
 async function compactWithout(downIndex: number, victims: Victims): Promise<void> {
   const { servers, record, reportHistoryRemoved } = victims;
-  const { etcd, etcdUser } = servers;
+  const { etcd } = servers;
   const down = etcd.members[downIndex];
   const others = etcd.members.filter((member) => member !== down);
-  const client = new EtcdClient({ endpoints: others.map(({ clientUrl }) => clientUrl), user: etcdUser });
+  const client = new EtcdClient(clientOptions(servers, others));
   record(`SIGSTOP ${down?.name}, and compact etcd's history`);
   // the judge's watch may lose what each compaction removes: the next member that is down may be the one that the watch moved to
   reportHistoryRemoved();
@@ -199,9 +204,9 @@ function hostsOf({ etcdHosts, collectorHosts, streamerHosts }: Servers) {
 }
 
 /** The index of the member that leads now; 0 if no member reports that it leads. */
-async function leaderOf({ etcd, etcdUser }: Servers): Promise<number> {
-  for (const [index, { clientUrl }] of etcd.members.entries()) {
-    const client = new EtcdClient({ endpoints: [clientUrl], user: etcdUser });
+async function leaderOf(servers: Servers): Promise<number> {
+  for (const [index, member] of servers.etcd.members.entries()) {
+    const client = new EtcdClient(clientOptions(servers, [member]));
     const leads = await client.isLeader().catch(() => false);
     client.close();
     if (leads) return index;

@@ -1,8 +1,12 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import type { ClientCertificate } from "../../../dev/servers/certificates.ts";
 import { type EtcdCluster, startEtcd } from "../../../dev/servers/etcd.ts";
 import { type PostgresServer, startPostgres } from "../../../dev/servers/postgres.ts";
 import { freePorts } from "../../../dev/servers/free-ports.ts";
+import { etcdOptions } from "../../../src/etcd/open-etcd.ts";
+import type { EtcdClientOptions } from "../../../src/etcd/etcd-endpoint.ts";
+import { defined } from "../../../src/kit/defined.ts";
 import { makeNetwork, type TestHost, type TestNetwork } from "./network.ts";
 import { Worker } from "./workers.ts";
 
@@ -42,25 +46,35 @@ export const stallMs = 45_000;
 /** Sizes of the server's disks. A run's database takes about 20 MiB; the server itself takes 40 MiB plus its write-ahead log. */
 const diskBytes = { cluster: 256 * 1024 ** 2, tables: 128 * 1024 ** 2 };
 
+interface ServersOptions {
+  /** The number of streamers that get a host of their own. */
+  readonly streamerHosts?: number;
+  /** True: etcd demands a user. */
+  readonly authenticates?: boolean;
+  /** True: servers and clients show certificates to each other, and all are on this machine. */
+  readonly tls?: boolean;
+}
+
 /** Starts three members of etcd, and one PostgreSQL on small disks. Each member and each collector gets a host of its own if this
- *  machine allows it.
- *  @param options `streamerHosts`: the number of streamers that get one, too; `authenticates`: etcd demands a user */
+ *  machine allows it. */
 export async function startServers({
   streamerHosts = 0,
   authenticates = false,
-}: { readonly streamerHosts?: number; readonly authenticates?: boolean } = {}): Promise<Servers> {
-  const network = await makeNetwork(etcdMembers + collectors + streamerHosts);
+  tls = false,
+}: ServersOptions = {}): Promise<Servers> {
+  // with TLS, etcd needs a name, and the hosts have only addresses
+  const network = tls ? undefined : await makeNetwork(etcdMembers + collectors + streamerHosts);
   const hosts = network?.hosts ?? [];
   const etcdHosts = hosts.slice(0, etcdMembers);
   const etcd = await startEtcd({
-    members: etcdMembers,
+    ...{ members: etcdMembers, tls },
     ...(authenticates && { user: etcdUser, tokenSeconds }),
     memberOptions: (index) => {
       const host = etcdHosts[index];
       return host === undefined ? {} : { host: host.address, netns: host.netns };
     },
   });
-  const database = await startPostgres({ diskBytes, ...(network && { host: network.address }) });
+  const database = await startPostgres({ diskBytes, tls, ...(network && { host: network.address }) });
   const collectorPorts = await freePorts(collectors);
   const stop = async (): Promise<void> => {
     await Promise.all([etcd.stop(), database.stop()]);
@@ -98,6 +112,20 @@ export interface PipelineOptions {
   readonly olderCheckout?: string | undefined;
 }
 
+const filesOf = ({ caFile, certFile, keyFile }: ClientCertificate) => ({
+  ...{ ETCD_CA_FILE: caFile, ETCD_CERT_FILE: certFile, ETCD_KEY_FILE: keyFile },
+});
+
+/** The options of a client of the harness, which may be of some members only. */
+export function clientOptions({ etcd, etcdUser }: Servers, members = etcd.members): EtcdClientOptions {
+  const { caFile, certFile, keyFile } = etcd.tls ?? {};
+  return etcdOptions({
+    etcdEndpoints: members.map(({ clientUrl }) => clientUrl),
+    ...defined({ etcdCaFile: caFile, etcdCertFile: certFile, etcdKeyFile: keyFile }),
+    ...defined({ etcdUsername: etcdUser?.name, etcdPassword: etcdUser?.password }),
+  });
+}
+
 /** The settings of every process of a pipeline. Its topic is also the name of its cluster. */
 export function pipelineEnvironment({
   servers,
@@ -107,6 +135,7 @@ export function pipelineEnvironment({
 }: Pick<PipelineOptions, "servers" | "topic" | "leaseSeconds" | "settles">): Record<string, string> {
   return {
     ETCD_ENDPOINTS: servers.etcd.endpoints.join(","),
+    ...(servers.etcd.tls && filesOf(servers.etcd.tls)),
     ...(servers.etcdUser && { ETCD_USERNAME: servers.etcdUser.name, ETCD_PASSWORD: servers.etcdUser.password }),
     QUEUE_TOPIC: topic,
     CLUSTER_ID: topic,
@@ -120,7 +149,8 @@ export function pipelineEnvironment({
 }
 
 /** The URL of a run's database for the pipeline's processes: a call ends after 12 s, so that faults can last longer than a call. */
-export const withShortLimit = (databaseUrl: string): string => `${databaseUrl}?statement_timeout=2s`;
+export const withShortLimit = (databaseUrl: string): string =>
+  `${databaseUrl}${databaseUrl.includes("?") ? "&" : "?"}statement_timeout=2s`;
 
 /** The settings of a streamer of the run's file. */
 export function streamingEnvironment({

@@ -15,7 +15,8 @@ export interface Fault {
  *  place; `empty-etcd` removes the data of all members. `partition-etcd` and `partition-collector` disconnect a host, `one-way-etcd` and `one-way-collector` in one direction.
  *  `database` stops the database, `freeze-database` freezes it, `tables-disk` fills the disk of its tables, and `cluster-disk` fills the disk of its other data and its write-ahead log. `failover` kills the database, and a
  *  standby that had lagged takes over; `restore` kills it, and an older backup takes over.
- *  `second-pipeline` starts another pipeline on the same etcd. Only for scrapes: `etcd` kills all members of etcd,
+ *  `renew-certificates` puts certificates of another authority in place of all, for servers and clients, and starts etcd again; only if
+ *  the servers have TLS. `second-pipeline` starts another pipeline on the same etcd. Only for scrapes: `etcd` kills all members of etcd,
  *  `partition-streamer` disconnects a streamer, and `exporters` stops a part of the exporters. */
 export const faultKinds = [
   "kill",
@@ -38,6 +39,7 @@ export const faultKinds = [
   "failover",
   "restore",
   "second-pipeline",
+  "renew-certificates",
   "etcd",
   "partition-streamer",
   "exporters",
@@ -66,7 +68,10 @@ export interface ScenarioOptions {
 /** Groups of kinds. Only one fault of a group may be active at a time: with two of three members down, etcd does not answer, and
  *  there is only one database. */
 const exclusive: readonly (readonly FaultKind[])[] = [
-  ["leader", "freeze-etcd", "defragment-etcd", "replace-etcd", "empty-etcd", "partition-etcd", "one-way-etcd", "etcd"],
+  [
+    ...(["leader", "freeze-etcd", "defragment-etcd", "replace-etcd", "empty-etcd"] as const),
+    ...(["partition-etcd", "one-way-etcd", "etcd", "renew-certificates"] as const),
+  ],
   ["database", "freeze-database", "tables-disk", "cluster-disk", "failover", "restore"],
 ];
 
@@ -127,6 +132,7 @@ function durationOf(kind: FaultKind, chance: number, leaseSeconds: number): numb
       return 0;
     case "replace-etcd":
     case "empty-etcd":
+    case "renew-certificates":
       return 3000; // about the time that it takes
     case "defragment-etcd":
       return 8000;

@@ -1,4 +1,5 @@
 import type { IRangeRequest, IRangeResponse } from "etcd3";
+import type { ClientCertificate } from "../../../dev/servers/certificates.ts";
 import { untilResolved } from "../../../dev/until.ts";
 import { PostgresClient } from "../../../src/db/postgres-client.ts";
 import { systemClock } from "../../../src/kit/clock.ts";
@@ -7,7 +8,7 @@ import { QueueKeys } from "../../../src/pipeline/queue/etcd/queue-keys.ts";
 import { fileIdsOf } from "../../support/csv-reading.ts";
 import { CheckpointKeys } from "../../../src/pipeline/stream/assignment/checkpoint-keys.ts";
 import { EtcdFileIds } from "../../../src/pipeline/stream/assignment/etcd-file-ids.ts";
-import type { Servers } from "./processes.ts";
+import { clientOptions, type Servers } from "./processes.ts";
 
 /** The database and topic that only one run uses, and clients for them. */
 export interface PlainRun {
@@ -35,15 +36,21 @@ class PatientEtcdClient extends EtcdClient {
   }
 }
 
+function withTls(url: string, certificates: ClientCertificate | undefined): string {
+  if (certificates === undefined) return url;
+  const { caFile, certFile, keyFile } = certificates;
+  return `${url}?sslmode=verify-full&sslrootcert=${caFile}&sslcert=${certFile}&sslkey=${keyFile}`;
+}
+
 /** Creates the run's database, and opens clients that read the run's data from outside its processes. */
 export async function openPlainRun(servers: Servers, seed: number): Promise<PlainRun> {
   const name = `run_${seed}_${Date.now().toString(36)}`;
   const admin = new PostgresClient({ url: servers.database.url, maxConnections: 1, clock: systemClock });
   const tablespace = servers.database.disks === undefined ? "" : "tablespace tables";
   await admin.query(`create database ${name} ${tablespace}`);
-  const databaseUrl = servers.database.url.replace(/\/[^/]*$/, `/${name}`);
+  const databaseUrl = withTls(servers.database.url.replace(/\/[^/]*$/, `/${name}`), servers.database.certificates);
   const database = new PostgresClient({ url: databaseUrl, maxConnections: 2, clock: systemClock });
-  const etcd = new PatientEtcdClient({ endpoints: servers.etcd.endpoints, user: servers.etcdUser });
+  const etcd = new PatientEtcdClient(clientOptions(servers));
   return {
     etcd,
     database,
