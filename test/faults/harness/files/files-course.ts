@@ -41,8 +41,10 @@ const readMaxMs = 150_000;
 const begunMaxMs = 8000;
 /** The first change waits this long until the file is read: longer than most faults hold its streamers up. */
 const readInPartMaxMs = 30_000;
-/** A streamer opens its next range within this time. */
-const nextRangeMs = 2500;
+/** After the first change, streamers that do not notice it read on for this long at the most. */
+const leftMaxMs = 20_000;
+/** For this long, no streamer owns a range: none is between two ranges. */
+const leftForMs = 1000;
 /** The end of a row that is cut comes so much later at the most, and a little more: before a streamer reads the row as it is. */
 const cutRowMaxMs = 5000;
 /** After the faults, a streamer comes to it within this time, and its end comes so much later: a streamer that does not wait has read it. */
@@ -80,7 +82,7 @@ export class FilesCourse {
         isFirst ? random() * 700 : 500 + random() * 1700,
         random() < 0.6,
         random() < 0.6 || isFirst,
-        random() * 800 + (isFirst ? nextRangeMs : 0),
+        random() * 800,
       ];
       atMs += waitMs + (restarts ? afterMs : 0);
       // some contents are read in part, and some are not noticed
@@ -88,7 +90,9 @@ export class FilesCourse {
       else if (isBegun) await this.untilBegun(changing.current);
       if (changing.current.cutBytes > 0) await this.isAtCutRow(changing.current, cutRowMaxMs);
       await Bun.sleep(waitMs);
+      const before = changing.current;
       record(`the file changes: ${await changing.change(changing.draw())}`);
+      if (isFirst) await this.untilLeft(before);
       if (!restarts) continue;
       await Bun.sleep(afterMs);
       record("restart its streamers");
@@ -187,6 +191,21 @@ export class FilesCourse {
     };
     const options = { timeoutMs: readInPartMaxMs, everyMs: 50 };
     await until(() => isThere().catch(() => false), options).catch(() => undefined);
+  }
+
+  /** Waits until no streamer reads a content any more, because all of them have noticed that the file has another one, or have read it to
+   *  its end; or waits no longer. */
+  private async untilLeft({ sourceId }: Version): Promise<void> {
+    const { etcd, topic } = this.options;
+    const { owners } = new CheckpointKeys(topic, sourceId);
+    let leftSinceMs: number | undefined;
+    const isLeft = async (): Promise<boolean> => {
+      const { count } = await etcd.range({ ...prefixRange(owners), count_only: true });
+      leftSinceMs = count === "0" ? (leftSinceMs ?? Date.now()) : undefined;
+      return leftSinceMs !== undefined && Date.now() - leftSinceMs >= leftForMs;
+    };
+    const options = { timeoutMs: leftMaxMs, everyMs: 100 };
+    await until(() => isLeft().catch(() => false), options).catch(() => undefined);
   }
 
   /** Waits until a streamer waits for the end of a row that is cut. @returns false if none does in this time */
