@@ -60,8 +60,8 @@ export async function inflict(fault: Fault, victims: Victims): Promise<void> {
       return;
     case "renew-certificates":
       record("renew the certificates of all servers and clients");
-      await Promise.all([servers.etcd.renewCertificates(), servers.database.renewCertificates()]);
-      return record("the certificates are renewed");
+      await Promise.all([servers.etcd.renewCertificates(), victims.atDatabase(() => renewOfDatabase(servers))]);
+      return record("the certificates are renewed, and all servers were started again");
     case "partition-etcd":
     case "partition-collector":
     case "partition-streamer": {
@@ -148,6 +148,13 @@ async function inflictOnMember({ kind, target, lastsMs }: Fault, victims: Victim
   await (lastsMs === untilDrained ? drained : Bun.sleep(lastsMs));
   member?.signal("SIGCONT");
   record(`SIGCONT ${member?.name} after ${durationText(lastsMs)}`);
+}
+
+/** Open connections would go on with the old certificates. */
+async function renewOfDatabase({ database }: Servers): Promise<void> {
+  await database.renewCertificates();
+  await database.kill("SIGINT");
+  await database.start();
 }
 
 /** The time in which the watches at a member miss changes that are then compacted. */

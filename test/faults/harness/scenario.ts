@@ -15,7 +15,7 @@ export interface Fault {
  *  place; `empty-etcd` removes the data of all members. `partition-etcd` and `partition-collector` disconnect a host, `one-way-etcd` and `one-way-collector` in one direction.
  *  `database` stops the database, `freeze-database` freezes it, `tables-disk` fills the disk of its tables, and `cluster-disk` fills the disk of its other data and its write-ahead log. `failover` kills the database, and a
  *  standby that had lagged takes over; `restore` kills it, and an older backup takes over.
- *  `renew-certificates` puts certificates of another authority in place of all, for servers and clients, and starts etcd again; only if
+ *  `renew-certificates` puts certificates of another authority in place of all, for servers and clients, and starts all servers again; only if
  *  the servers have TLS. `second-pipeline` starts another pipeline on the same etcd. Only for scrapes: `etcd` kills all members of etcd,
  *  `partition-streamer` disconnects a streamer, and `exporters` stops a part of the exporters. */
 export const faultKinds = [
