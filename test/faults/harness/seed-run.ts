@@ -14,6 +14,7 @@ import { clientOptions, type Servers } from "./processes.ts";
 export interface PlainRun {
   readonly etcd: EtcdClient;
   readonly database: PostgresClient;
+  /** For the processes of the pipeline: with TLS, if the server has it. */
   readonly databaseUrl: string;
   readonly topic: string;
   readonly queue: QueueKeys;
@@ -48,8 +49,9 @@ export async function openPlainRun(servers: Servers, seed: number): Promise<Plai
   const admin = new PostgresClient({ url: servers.database.url, maxConnections: 1, clock: systemClock });
   const tablespace = servers.database.disks === undefined ? "" : "tablespace tables";
   await admin.query(`create database ${name} ${tablespace}`);
-  const databaseUrl = withTls(servers.database.url.replace(/\/[^/]*$/, `/${name}`), servers.database.certificates);
-  const database = new PostgresClient({ url: databaseUrl, maxConnections: 2, clock: systemClock });
+  const plainUrl = servers.database.url.replace(/\/[^/]*$/, `/${name}`);
+  const databaseUrl = withTls(plainUrl, servers.database.certificates);
+  const database = new PostgresClient({ url: plainUrl, maxConnections: 2, clock: systemClock });
   const etcd = new PatientEtcdClient(clientOptions(servers));
   return {
     etcd,
