@@ -220,6 +220,11 @@ async function isHealthy(metricsUrl: string): Promise<boolean> {
   return response.ok && ((await response.json()) as { health: string }).health === "true";
 }
 
+/** The flags of etcdctl that show who it is. */
+function rightsOf({ tls, user }: EtcdOptions): readonly string[] {
+  return [...(tls ? clientFlags : []), ...(user === undefined ? [] : [`--user=root:${user.password}`])];
+}
+
 function memberOf(seat: Seat, cluster: Cluster): EtcdMember {
   const { name, netns, clientUrl, metricsUrl, peerUrl } = seat;
   const { place, seats, options } = cluster;
@@ -229,13 +234,12 @@ function memberOf(seat: Seat, cluster: Cluster): EtcdMember {
     return new TrixieServer({ ...place, name, netns, command, answers: () => isHealthy(metricsUrl) });
   };
   let server = serverIn("new");
-  const certificate = options.tls ? clientFlags : [];
-  const root = options.user === undefined ? [] : [`--user=root:${options.user.password}`];
+  const rights = rightsOf(options);
   const control = async (at: Seat, ...words: string[]): Promise<string> =>
     runInTrixie({
       ...place,
       netns: at.netns,
-      command: ["etcdctl", `--endpoints=${at.clientUrl}`, ...certificate, ...root, ...words],
+      command: ["etcdctl", `--endpoints=${at.clientUrl}`, ...rights, ...words],
     });
   const clear = async (): Promise<void> => {
     await server.kill();

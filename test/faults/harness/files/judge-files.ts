@@ -1,6 +1,7 @@
 import type { PostgresClient } from "../../../../src/db/postgres-client.ts";
 import { prefixRange } from "../../../../src/etcd/requests.ts";
-import { checkpointsPrefix } from "../../../../src/pipeline/stream/assignment/checkpoint-keys.ts";
+import { CheckpointKeys, checkpointsPrefix } from "../../../../src/pipeline/stream/assignment/checkpoint-keys.ts";
+import { readPlan } from "../../../../src/pipeline/stream/assignment/stored-plan.ts";
 import { checkHistory, checkNoKeys, checkRecords, queuePlaces, shortened } from "../invariants.ts";
 import { checkNewestState } from "../newest-state.ts";
 import { checkOwnKeys } from "../own-keys.ts";
@@ -46,7 +47,9 @@ export async function judgeFiles(
   const rounds = [...bySource.keys()].flatMap((source) => roundOf(source, files.looped) ?? []);
   const violations = [
     ...shortened(content.wrong),
-    ...files.finished.flatMap((version) => gapIn(version, bySource.get(version.sourceId) ?? [])),
+    ...[...new Set([...files.finished, ...(await readToEnd(files, run))])].flatMap((version) =>
+      gapIn(version, bySource.get(version.sourceId) ?? []),
+    ),
     ...checkRounds(files.looped, bySource),
     ...(await checkRecords(content, database)),
     ...difference("rows in quarantine", content.quarantined, quarantined),
@@ -65,6 +68,18 @@ export async function judgeFiles(
     quarantined: quarantined.length,
   };
   return { violations, figures };
+}
+
+/** The contents of which streamers say that they are read to their ends. One that comes back, as a file that was cut does, is not read
+ *  again. */
+async function readToEnd({ versions }: ReadFiles, { etcd, topic }: PlainRun): Promise<Version[]> {
+  const bySource = new Map(versions.map((version) => [version.sourceId, version]));
+  const read: Version[] = [];
+  for (const version of bySource.values()) {
+    const { kvs } = await etcd.range({ key: Buffer.from(new CheckpointKeys(topic, version.sourceId).plan) });
+    if (kvs[0] !== undefined && readPlan(kvs[0].value).state === "done") read.push(version);
+  }
+  return read;
 }
 
 /** `source byte` of each row. */
