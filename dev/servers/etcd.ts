@@ -220,27 +220,23 @@ async function isHealthy(metricsUrl: string): Promise<boolean> {
   return response.ok && ((await response.json()) as { health: string }).health === "true";
 }
 
-/** The flags of etcdctl that show who it is. */
-function rightsOf({ tls, user }: EtcdOptions): readonly string[] {
-  return [...(tls ? clientFlags : []), ...(user === undefined ? [] : [`--user=root:${user.password}`])];
+/** Runs etcdctl at a member, as the administrator. @returns what it prints */
+function runControl({ place, options: { tls, user } }: Cluster, at: Seat, words: readonly string[]): Promise<string> {
+  const rights = [...(tls ? clientFlags : []), ...(user === undefined ? [] : [`--user=root:${user.password}`])];
+  const command = ["etcdctl", `--endpoints=${at.clientUrl}`, ...rights, ...words];
+  return runInTrixie({ ...place, netns: at.netns, command });
 }
 
 function memberOf(seat: Seat, cluster: Cluster): EtcdMember {
   const { name, netns, clientUrl, metricsUrl, peerUrl } = seat;
-  const { place, seats, options } = cluster;
+  const { place, seats } = cluster;
   const dataFolder = join(place.folder, name);
   const serverIn = (state: "new" | "existing"): TrixieServer => {
     const command = commandOf(seat, cluster, state);
     return new TrixieServer({ ...place, name, netns, command, answers: () => isHealthy(metricsUrl) });
   };
   let server = serverIn("new");
-  const rights = rightsOf(options);
-  const control = async (at: Seat, ...words: string[]): Promise<string> =>
-    runInTrixie({
-      ...place,
-      netns: at.netns,
-      command: ["etcdctl", `--endpoints=${at.clientUrl}`, ...rights, ...words],
-    });
+  const control = (at: Seat, ...words: string[]): Promise<string> => runControl(cluster, at, words);
   const clear = async (): Promise<void> => {
     await server.kill();
     await rm(dataFolder, { recursive: true, force: true });
