@@ -1,6 +1,6 @@
 import { ascending, descending } from "./evaluation/extremes.ts";
 import { Evaluation } from "./evaluation/evaluate.ts";
-import { neededRange, samplesOf } from "./evaluation/select.ts";
+import { instantsOf, neededRange, samplesOf } from "./evaluation/select.ts";
 import { type Steps, stepMsOf, type VectorSeries } from "./evaluation/value.ts";
 import type { Expression, RangeExpression, SelectorExpression } from "./language/expression.ts";
 import { typeOf } from "./language/check.ts";
@@ -153,6 +153,7 @@ async function selectAll(expression: Expression, steps: Steps, { source, work }:
   const selections = selecting.map((each) => ({
     matchers: (each.kind === "range" ? each.selector : each).matchers,
     ...neededRange(each, steps),
+    instants: each.kind === "range" ? undefined : instantsOf(each, steps),
   }));
   const series = selections.length === 0 ? [] : await source.select(selections, work);
   return new Map<Expression, readonly SelectedSeries[]>(selecting.map((each, index) => [each, series[index] ?? []]));

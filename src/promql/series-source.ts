@@ -8,6 +8,14 @@ export interface Selection {
   /** The instants from `fromMs` to `toMs`, both included. */
   readonly fromMs: number;
   readonly toMs: number;
+  /** The instants of which only the newest sample at or before each is needed; absent: all samples of the range are. */
+  readonly instants?: SelectedInstants | undefined;
+}
+
+/** Instants for which a query needs the newest sample. */
+export interface SelectedInstants {
+  /** The first of the instants that is not before `timeMs`; Infinity if there is none. */
+  nextFrom(timeMs: number): number;
 }
 
 /** A series with its samples, by time ascending. */
@@ -21,7 +29,7 @@ export interface SelectedSeries {
 
 /** Where a query's series come from. */
 export interface SeriesSource {
-  /** The series of each selection, in its order. All selections of a query are read by one call.
+  /** The series of each selection, in its order, no two of them with the same labels. All selections of a query are read by one call.
    *  @param work is told how many samples are held in memory, and ends the reading */
   select(selections: readonly Selection[], work: Work): Promise<readonly (readonly SelectedSeries[])[]>;
 }

@@ -12,6 +12,10 @@ const answerMax = 2_000_000;
 const seriesMax = 250_000;
 /** Series of an answer: it is written as text, of about 700 bytes each. */
 const answerSeriesMax = 50_000;
+/** What a small query may have at most. */
+const smallMax = { samples: 500_000, values: 500_000, series: 10_000 } as const;
+/** A page of the store has up to so many times as much as the one before it. */
+const pageGrowth = 4;
 /** Values after which others get their turn: some milliseconds. */
 const turnEvery = 500_000;
 /** To do something with the labels of a series takes about as long as to compute so many values. */
@@ -28,31 +32,72 @@ export interface WorkOptions {
   readonly signal: AbortSignal;
   /** How long the query may take. */
   readonly timeoutMs: number;
+  /** Called whenever others get their turn. */
+  readonly onTurn?: () => void;
 }
+
+/** A query that was begun as a small one is large, and there is no room for it now: it has to be begun again. */
+export class LargeQuery extends Error {}
 
 /** The work of one query: its bounds, and its end. */
 export class Work {
-  private readonly deadlineMs: number;
+  /** Called when the work is no longer that of a small query; undefined: it is not bounded so. */
+  private enlarge: (() => boolean) | undefined;
+  private deadlineMs: number;
   private samples = 0;
   private series = 0;
+  /** Those that were held before the newest page of the store. */
+  private samplesBefore = 0;
+  private seriesBefore = 0;
   private sinceTurn = 0;
 
   constructor(private readonly options: WorkOptions) {
     this.deadlineMs = options.clock.nowMs() + options.timeoutMs;
   }
 
+  /** The same work with the bounds of a small query.
+   *  @param enlarge called where it has more: true if it may go on as a large query; otherwise, `LargeQuery` is thrown */
+  asSmall(enlarge: () => boolean): Work {
+    const small = new Work(this.options);
+    small.enlarge = enlarge;
+    small.deadlineMs = this.deadlineMs;
+    return small;
+  }
+
+  /** Aborts when the client has left. */
+  get signal(): AbortSignal {
+    return this.options.signal;
+  }
+
+  /** The time that is left: milliseconds. */
+  get leftMs(): number {
+    return Math.max(0, this.deadlineMs - this.options.clock.nowMs());
+  }
+
   /** Notes samples that are held until the query ends. @throws PromqlError if they are too many */
   hold(samples: number): void {
     this.samples += samples;
+    this.checkSmall("samples", this.samples);
     if (this.samples <= samplesMax) return;
     throw failed(
       `the query would load more than ${samplesMax} samples into memory; select fewer series, or a shorter range`,
     );
   }
 
+  /** Notes that a page of the store was read, after which there are more. The next one may have several times as many series and samples:
+   *  a query that is then large is large before it holds that page.
+   *  @throws LargeQuery */
+  readPage(): void {
+    this.checkSmall("series", this.series + pageGrowth * (this.series - this.seriesBefore));
+    this.checkSmall("samples", this.samples + pageGrowth * (this.samples - this.samplesBefore));
+    this.seriesBefore = this.series;
+    this.samplesBefore = this.samples;
+  }
+
   /** Notes a series that is held until the query ends. @throws PromqlError if they are too many */
   holdSeries(): void {
     this.series += 1;
+    this.checkSmall("series", this.series);
     this.sinceTurn += valuesPerNewSeries;
     if (this.series <= seriesMax) return;
     throw failed(
@@ -62,6 +107,8 @@ export class Work {
 
   /** Checks that a part of the query is not too large. @throws PromqlError if it is */
   checkSize(series: number, steps: number): void {
+    this.checkSmall("series", series);
+    this.checkSmall("values", series * steps);
     if (series > seriesMax) {
       throw failed(`a part of the query has more than ${seriesMax} series; select fewer devices, or fewer metrics`);
     }
@@ -74,6 +121,8 @@ export class Work {
 
   /** Checks that an answer is not too large. @throws PromqlError if it is */
   checkAnswer({ series, values }: { readonly series: number; readonly values: number }): void {
+    this.checkSmall("series", series);
+    this.checkSmall("values", values);
     if (series > answerSeriesMax) {
       throw failed(
         `the answer has ${series} series, more than ${answerSeriesMax}; select fewer series, aggregate them, or set a limit`,
@@ -92,6 +141,7 @@ export class Work {
 
   private async turn(): Promise<void> {
     this.sinceTurn = 0;
+    this.options.onTurn?.();
     await turnOfOthers();
     this.check();
   }
@@ -103,10 +153,19 @@ export class Work {
 
   /** @throws PromqlError when the time is up, and the reason of the signal when the client has left */
   check(): void {
-    const { clock, signal, timeoutMs } = this.options;
-    signal.throwIfAborted();
-    if (clock.nowMs() >= this.deadlineMs) {
-      throw new PromqlError("timeout", `query timed out in expression evaluation: it took longer than ${timeoutMs} ms`);
-    }
+    this.signal.throwIfAborted();
+    if (this.leftMs === 0) throw this.timedOut();
+  }
+
+  /** The error of a query whose time is up. */
+  timedOut(): PromqlError {
+    const { timeoutMs } = this.options;
+    return new PromqlError("timeout", `query timed out in expression evaluation: it took longer than ${timeoutMs} ms`);
+  }
+
+  private checkSmall(of: keyof typeof smallMax, count: number): void {
+    if (this.enlarge === undefined || count <= smallMax[of]) return;
+    if (!this.enlarge()) throw new LargeQuery(`${count} ${of}`);
+    this.enlarge = undefined;
   }
 }

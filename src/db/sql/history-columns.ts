@@ -100,10 +100,21 @@ const runsOfGpu = `
 
 /** Doubles in the binary form that the server sends, big-endian; the platforms of this program are little-endian. */
 export function sentDoubles(bytes: Uint8Array): Float64Array {
-  const copy = new Uint8Array(bytes);
-  Buffer.from(copy.buffer).swap64();
-  return new Float64Array(copy.buffer);
+  const { length } = bytes;
+  const { swapped, doubles } = length <= shared.swapped.length ? shared : roomFor(length);
+  swapped.set(bytes);
+  swapped.subarray(0, length).swap64();
+  return doubles.slice(0, length / Float64Array.BYTES_PER_ELEMENT);
 }
+
+/** Bytes, and the same as doubles. */
+function roomFor(length: number) {
+  const { buffer } = new Uint8Array(length);
+  return { swapped: Buffer.from(buffer), doubles: new Float64Array(buffer) };
+}
+
+/** Answers have many short columns: a room of its own for each would take several times its memory. */
+const shared = roomFor(32_768);
 
 /** Reads the keys of all GPUs, ascending. */
 export async function selectGpuKeys(executor: SqlExecutor): Promise<number[]> {

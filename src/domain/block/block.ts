@@ -21,7 +21,10 @@ export interface Block {
 }
 
 /** Some records of a block, as a block of their own. */
-export function partOf({ timesMs, metrics, others, runs }: Block, from: number, to: number): Block {
+export function partOf(block: Block, from: number, to: number): Block {
+  const { timesMs, metrics, others, runs } = block;
+  // a view of a short array takes several times its memory
+  if (from === 0 && to === timesMs.length) return block;
   const columnsOf = (columns: ReadonlyMap<string, Float64Array>): Map<string, Float64Array> =>
     new Map(Array.from(columns, ([name, values]) => [name, values.subarray(from, to)]));
   const parts: Run[] = [];

@@ -12,6 +12,7 @@ import {
   distinctVectorOf,
   mapped,
   ofEachSeries,
+  presentOf,
   type Steps,
   stepMsOf,
   type Value,
@@ -38,7 +39,7 @@ export class Evaluation {
       case "string":
         return { kind: "string", text: expression.value };
       case "selector":
-        return this.joined(this.ofEach(expression, (each) => newestOf(each, expression, { steps, isTime: false })));
+        return presentOf(await this.ofEach(expression, (each) => newestOf(each, expression, { steps, isTime: false })));
       case "negation":
         return this.negated(await this.evaluate(expression.operand));
       case "aggregate":

@@ -1,6 +1,6 @@
 import { withoutName } from "../labels.ts";
 import { failed } from "../promql-error.ts";
-import type { SelectedSeries } from "../series-source.ts";
+import type { SelectedInstants, SelectedSeries } from "../series-source.ts";
 import type { RangeExpression, SelectorExpression } from "../language/expression.ts";
 import { rangeFunctions, type Window } from "./range-functions.ts";
 import { emptySeries, type Steps, stepMsOf, type VectorSeries } from "./value.ts";
@@ -18,6 +18,24 @@ export function neededRange(expression: SelectorExpression | RangeExpression, st
     expression.kind === "range" ? [expression.selector, expression.rangeMs] : [expression, steps.lookbackMs];
   const fromMs = selectedMs(selector, steps, 0) - rangeMs;
   return { fromMs, toMs: selectedMs(selector, steps, steps.count - 1) };
+}
+
+/** The instants for which a selector needs the newest sample. */
+export function instantsOf(selector: SelectorExpression, steps: Steps): SelectedInstants {
+  const at = (step: number): number => selectedMs(selector, steps, step);
+  const [firstMs, last] = [at(0), steps.count - 1];
+  const lastMs = at(last);
+  return {
+    nextFrom(timeMs) {
+      if (timeMs <= firstMs) return firstMs;
+      if (timeMs > lastMs) return Infinity;
+      let step = Math.min(last, Math.ceil((timeMs - firstMs) / steps.stepMs));
+      // where the quotient is rounded, the step is one too many or too few
+      while (step > 0 && at(step - 1) >= timeMs) step -= 1;
+      while (at(step) < timeMs) step += 1;
+      return at(step);
+    },
+  };
 }
 
 /** The newest sample of a series at each step.

@@ -59,6 +59,11 @@ export function emptySeries(labels: Labels, steps: number): VectorSeries {
   return { labels, values: new Float64Array(steps), isPresent: new Uint8Array(steps) };
 }
 
+/** A vector of the series that have any value. No two of them have the same labels. */
+export function presentOf(series: readonly VectorSeries[]): Vector {
+  return { kind: "vector", series: series.filter(({ isPresent }) => isPresent.includes(1)) };
+}
+
 /** Joins series whose labels have become the same.
  *  @throws PromqlError if two of them have a value at the same step */
 export async function vectorOf(series: readonly VectorSeries[], work: Work): Promise<Vector> {
@@ -75,14 +80,14 @@ export async function vectorOf(series: readonly VectorSeries[], work: Work): Pro
 /** The series, which must all have labels of their own, even if no two of them have a value at the same step.
  *  @throws PromqlError if two have the same labels */
 export async function distinctVectorOf(series: readonly VectorSeries[], work: Work): Promise<Vector> {
-  const present = series.filter(({ isPresent }) => isPresent.includes(1));
+  const vector = presentOf(series);
   const known = new LabelsMap<true>();
-  for (const { labels } of present) {
+  for (const { labels } of vector.series) {
     await work.didSeries();
     if (known.has(labels)) throw sameLabels(labels);
     known.set(labels, true);
   }
-  return { kind: "vector", series: present };
+  return vector;
 }
 
 function sameLabels(labels: Labels): Error {

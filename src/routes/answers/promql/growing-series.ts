@@ -1,26 +1,43 @@
 import type { Gpu } from "../../../domain/gpu.ts";
 import type { Labels } from "../../../promql/labels.ts";
-import type { SelectedSeries } from "../../../promql/series-source.ts";
+import type { SelectedInstants, SelectedSeries } from "../../../promql/series-source.ts";
 
 /** The samples for which a series has room at first: most series of a query at an instant have one or few. */
 const firstLength = 1;
 const growth = 4;
 
-/** A series to which samples are added. */
+/** A series to which samples are added. Of the samples that no instant of the query tells apart, it keeps the newest. */
 export class GrowingSeries {
   private timesMs = new Float64Array(firstLength);
   private values = new Float64Array(firstLength);
   private endsAt: number[] | undefined;
   private length = 0;
   private isInOrder = true;
+  /** The instant up to which a sample replaces the newest one. */
+  private replacedUntilMs = -Infinity;
 
-  /** @param begins the device and the instant of its first sample */
+  /** @param begins the device and the instant of its first sample
+   *  @param selects the instants for which samples are needed */
   constructor(
     readonly labels: Labels,
     readonly begins: { readonly gpu: Gpu; readonly timeMs: number },
+    private readonly selects: SelectedInstants | undefined,
   ) {}
 
-  add(timeMs: number, value: number): void {
+  /** @returns how many samples the series has more than before: 0 or 1 */
+  add(timeMs: number, value: number): 0 | 1 {
+    const newest = this.length - 1;
+    if (timeMs <= this.replacedUntilMs && timeMs >= (this.timesMs[newest] as number)) {
+      if (this.endsAt?.at(-1) === newest) this.endsAt.pop();
+      this.timesMs[newest] = timeMs;
+      this.values[newest] = value;
+      return 0;
+    }
+    this.append(timeMs, value);
+    return 1;
+  }
+
+  private append(timeMs: number, value: number): void {
     const { length } = this;
     if (length === this.timesMs.length) {
       this.timesMs = longer(this.timesMs);
@@ -30,12 +47,15 @@ export class GrowingSeries {
     this.timesMs[length] = timeMs;
     this.values[length] = value;
     this.length = length + 1;
+    if (this.selects !== undefined) this.replacedUntilMs = this.selects.nextFrom(timeMs);
   }
 
-  /** Notes that the series has no value from this instant on. */
-  end(timeMs: number): void {
-    (this.endsAt ??= []).push(this.length);
-    this.add(timeMs, NaN);
+  /** Notes that the series has no value from this instant on.
+   *  @returns as `add` */
+  end(timeMs: number): 0 | 1 {
+    const added = this.add(timeMs, NaN);
+    (this.endsAt ??= []).push(this.length - 1);
+    return added;
   }
 
   /** The series with its samples. */

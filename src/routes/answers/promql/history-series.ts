@@ -37,7 +37,7 @@ export class HistorySeries implements SeriesSource {
       const key = JSON.stringify([gpus, fromMs, toMs]);
       const reading = readings.get(key) ?? { gpus, fromMs, toMs, makers: [] };
       readings.set(key, reading);
-      const maker = new RecordSeries(matchers, () => work.holdSeries());
+      const maker = new RecordSeries(matchers, () => work.holdSeries(), selection.instants);
       reading.makers.push(maker);
       return maker;
     });
@@ -66,11 +66,11 @@ export class HistorySeries implements SeriesSource {
         await this.readEnds(elements, { asked, range, makers });
         for (const records of elements) {
           for (const maker of makers) {
-            const added = maker.addColumns(records);
-            work.hold(added);
-            await work.did(added * valuesPerSample + records.timesMs.length);
+            work.hold(maker.addColumns(records));
+            await work.did(records.timesMs.length * valuesPerSample * (1 + Object.keys(records.metrics).length));
           }
         }
+        if (next !== undefined) work.readPage();
         filter = next && { ...filter, cursor: next };
       }
     }

@@ -8,6 +8,7 @@ import { LabelPart } from "../../../promql/label-part.ts";
 import { Labels, nameLabel } from "../../../promql/labels.ts";
 import { LabelsMap } from "../../../promql/labels-map.ts";
 import { type Matcher, selectsLabels } from "../../../promql/matcher.ts";
+import type { SelectedInstants } from "../../../promql/series-source.ts";
 import { deviceLabels, isSameDevice, ownLabelsOf } from "./device-labels.ts";
 import { GrowingSeries } from "./growing-series.ts";
 import { NameChoice, type SeriesName } from "./series-names.ts";
@@ -58,10 +59,12 @@ export class RecordSeries {
   private readonly parsed = new Map<string, ReturnType<typeof parseSeries>>();
 
   /** @param matchers which series to make
-   *  @param onSeries called for each series before it is held */
+   *  @param onSeries called for each series before it is held
+   *  @param instants those for which samples are needed; absent: all samples are */
   constructor(
     private readonly matchers: readonly Matcher[],
     private readonly onSeries: () => void,
+    private readonly instants?: SelectedInstants,
   ) {
     this.names = new NameChoice(matchers);
   }
@@ -86,7 +89,7 @@ export class RecordSeries {
     return plain.map((each) => this.labelsOfSamples(device, each)).filter((each) => selectsLabels(this.matchers, each));
   }
 
-  /** @returns how many samples the records have added */
+  /** @returns how many samples are held more than before */
   addColumns(records: StoredColumns): number {
     const { gpu, occupants, timesMs } = records;
     const known = this.devices.get(gpu.uuid);
@@ -140,16 +143,14 @@ export class RecordSeries {
       if (last?.labels !== device.labels) {
         const series = this.seriesOf(this.labelsOfSamples(device.labels, samples), { gpu: device.record.gpu, timeMs });
         if (last?.series !== undefined && last.series !== series) {
-          last.series.end(timeMs);
-          added += 1;
+          added += last.series.end(timeMs);
         }
         last = { series, labels: device.labels, timeMs };
         device.last.set(key, last);
       }
       if (last.series === undefined) break;
-      last.series.add(timeMs, name.valueOf(value));
+      added += last.series.add(timeMs, name.valueOf(value));
       last.timeMs = timeMs;
-      added += 1;
     }
     return added;
   }
@@ -168,7 +169,7 @@ export class RecordSeries {
     const known = this.byLabels.get(labels);
     if (known !== undefined) return known;
     this.onSeries();
-    const series = new GrowingSeries(labels, begins);
+    const series = new GrowingSeries(labels, begins, this.instants);
     this.byLabels.set(labels, series);
     return series;
   }
@@ -209,8 +210,7 @@ function endUntil(timeMs: number, ends: End[], last: Last | undefined): number {
   for (let [end] = ends; end !== undefined && end.timeMs <= timeMs; [end] = ends) {
     ends.shift();
     if (last?.series === undefined || last.timeMs > end.sinceMs) continue;
-    last.series.end(end.timeMs);
-    count += 1;
+    count += last.series.end(end.timeMs);
   }
   return count;
 }

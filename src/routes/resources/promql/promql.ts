@@ -1,3 +1,4 @@
+import { QueryTurns } from "../../answers/promql/query-turns.ts";
 import { noFields, type Resource } from "../resource.ts";
 import { metadataRoutes } from "./metadata-routes.ts";
 import {
@@ -21,6 +22,15 @@ export const promql: Resource = {
     ...[buildSchema, errorSchema, metadataSchema, resultSchema, seriesListSchema, textsSchema],
     ...[alertsSchema, exemplarsSchema, rulesSchema],
   ],
-  routes: (parts) => [queryRoutes(parts), seriesRoutes(parts), metadataRoutes(parts.clock), rulesRoutes(parts.clock)],
+  routes: (parts) => {
+    const { clock } = parts;
+    const turns = new QueryTurns(clock);
+    return [
+      queryRoutes({ ...parts, turns }),
+      seriesRoutes({ ...parts, turns }),
+      metadataRoutes(clock),
+      rulesRoutes(clock),
+    ];
+  },
   fields: () => noFields,
 };

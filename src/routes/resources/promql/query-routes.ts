@@ -1,9 +1,9 @@
 import { Elysia } from "elysia";
-import { instantQuery, type QueryParts, rangeQuery } from "../../../promql/query.ts";
+import { instantQuery, type QueryParts, type QueryResult, rangeQuery } from "../../../promql/query.ts";
 import { badData } from "../../../promql/promql-error.ts";
-import { timeoutMaxMs, Work } from "../../../promql/work.ts";
+import { timeoutMaxMs } from "../../../promql/work.ts";
 import { HistorySeries } from "../../answers/promql/history-series.ts";
-import { presentAsker } from "../../http/access/asker.ts";
+import type { QueryTurns } from "../../answers/promql/query-turns.ts";
 import { jsonUnread } from "../../http/formats/head-of.ts";
 import type { ResourceParts } from "../resource.ts";
 import { type Answered, answered, promqlAnswer } from "./promql-answer.ts";
@@ -11,7 +11,9 @@ import { asked, posted } from "./promql-detail.ts";
 import { durationIn, limitIn, lookbackIn, queryIn, timeIn } from "./promql-form.ts";
 import { resultSchema } from "./promql-schemas.ts";
 
-type Parts = Pick<ResourceParts, "viewOf" | "clock">;
+interface Parts extends Pick<ResourceParts, "viewOf" | "clock"> {
+  readonly turns: QueryTurns;
+}
 
 /** The routes of queries in PromQL. */
 export function queryRoutes(parts: Parts) {
@@ -26,13 +28,13 @@ export function queryRoutes(parts: Parts) {
     .post("/query_range", inSteps, posted(rangeText));
 }
 
-async function instant(parts: Parts, request: Request, form: URLSearchParams): Promise<Answered> {
+function instant(parts: Parts, request: Request, form: URLSearchParams): Promise<Answered> {
   const atMs = timeIn(form, "time") ?? parts.clock.nowMs();
-  const of = partsOf(parts, request, form);
-  return answered(await instantQuery(queryIn(form), atMs, of), of.work);
+  const query = queryIn(form);
+  return inTurn(parts, { request, form }, (of) => instantQuery(query, atMs, of));
 }
 
-async function range(parts: Parts, request: Request, form: URLSearchParams): Promise<Answered> {
+function range(parts: Parts, request: Request, form: URLSearchParams): Promise<Answered> {
   const [startMs, endMs] = [timeIn(form, "start"), timeIn(form, "end")];
   if (startMs === undefined) throw badData('invalid parameter "start": cannot parse "" to a valid timestamp');
   if (endMs === undefined) throw badData('invalid parameter "end": cannot parse "" to a valid timestamp');
@@ -44,20 +46,21 @@ async function range(parts: Parts, request: Request, form: URLSearchParams): Pro
       'invalid parameter "step": zero or negative query resolution step widths are not accepted. Try a positive integer',
     );
   }
-  const of = partsOf(parts, request, form);
-  return answered(await rangeQuery(queryIn(form), { startMs, endMs, stepMs }, of), of.work);
+  const query = queryIn(form);
+  return inTurn(parts, { request, form }, (of) => rangeQuery(query, { startMs, endMs, stepMs }, of));
 }
 
-function partsOf({ viewOf, clock }: Parts, request: Request, form: URLSearchParams): QueryParts {
+/** Answers a query when it has its turn. */
+function inTurn(
+  { viewOf, turns }: Parts,
+  { request, form }: { readonly request: Request; readonly form: URLSearchParams },
+  ask: (of: QueryParts) => Promise<QueryResult>,
+): Promise<Answered> {
   const timeoutMs = Math.min(timeoutMaxMs, durationIn(form, "timeout") ?? timeoutMaxMs);
   if (timeoutMs < 0) throw badData('invalid parameter "timeout": it must not be negative');
-  const signal = presentAsker()?.signal ?? request.signal;
-  return {
-    source: new HistorySeries(viewOf(request).queries.history),
-    work: new Work({ clock, signal, timeoutMs }),
-    lookbackMs: lookbackIn(form),
-    limit: limitIn(form),
-  };
+  const source = new HistorySeries(viewOf(request).queries.history);
+  const [lookbackMs, limit] = [lookbackIn(form), limitIn(form)];
+  return turns.run(request, timeoutMs, async (work) => answered(await ask({ source, work, lookbackMs, limit }), work));
 }
 
 const query = {

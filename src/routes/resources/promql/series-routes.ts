@@ -4,10 +4,10 @@ import { type Labels, nameLabel } from "../../../promql/labels.ts";
 import { metricNameOf } from "../../../domain/dialects/spelling-of.ts";
 import { LabelsMap } from "../../../promql/labels-map.ts";
 import { badData } from "../../../promql/promql-error.ts";
-import { timeoutMaxMs, Work } from "../../../promql/work.ts";
+import { timeoutMaxMs, type Work } from "../../../promql/work.ts";
 import { eachFleetSeries } from "../../answers/promql/fleet-series.ts";
+import type { QueryTurns } from "../../answers/promql/query-turns.ts";
 import { listedNames } from "../../answers/promql/series-names.ts";
-import { presentAsker } from "../../http/access/asker.ts";
 import { jsonUnread } from "../../http/formats/head-of.ts";
 import type { ResourceParts } from "../resource.ts";
 import { type Answered, limited, limitedTexts, promqlAnswer } from "./promql-answer.ts";
@@ -16,7 +16,9 @@ import { limitIn, selectorsIn, timeIn } from "./promql-form.ts";
 import { seriesListSchema, textsSchema } from "./promql-schemas.ts";
 import { metricOf } from "./query-data.ts";
 
-type Parts = Pick<ResourceParts, "viewOf" | "clock">;
+interface Parts extends Pick<ResourceParts, "viewOf" | "clock"> {
+  readonly turns: QueryTurns;
+}
 
 /** The routes of the series that there are. */
 export function seriesRoutes(parts: Parts) {
@@ -52,23 +54,25 @@ export function seriesRoutes(parts: Parts) {
 }
 
 /** The series without those that come again. */
-async function seriesOf(parts: Parts, request: Request, form: URLSearchParams): Promise<Answered> {
+function seriesOf(parts: Parts, request: Request, form: URLSearchParams): Promise<Answered> {
   if (!form.has("match[]")) throw badData("no match[] parameter provided");
   const limit = limitIn(form) ?? 0;
-  const found = new LabelsMap<Labels>();
-  let count = 0;
-  const work = await eachSeries({ ...parts, request, form }, (labels, of) => {
-    if ((limit > 0 && count > limit) || found.has(labels)) return;
-    found.set(labels, labels);
-    count += 1;
-    of.checkAnswer({ series: count, values: 0 });
+  return parts.turns.run(request, timeoutMaxMs, async (work) => {
+    const found = new LabelsMap<Labels>();
+    let count = 0;
+    await eachSeriesIn({ ...parts, request, form, work }, (labels) => {
+      if ((limit > 0 && count > limit) || found.has(labels)) return;
+      found.set(labels, labels);
+      count += 1;
+      work.checkAnswer({ series: count, values: 0 });
+    });
+    const texts: string[] = [];
+    for (const labels of found.values()) {
+      await work.didSeries();
+      texts.push(JSON.stringify(metricOf(labels)));
+    }
+    return limitedTexts(texts, limit);
   });
-  const texts: string[] = [];
-  for (const labels of found.values()) {
-    await work.didSeries();
-    texts.push(JSON.stringify(metricOf(labels)));
-  }
-  return limitedTexts(texts, limit);
 }
 
 interface Asked extends Parts {
@@ -76,15 +80,18 @@ interface Asked extends Parts {
   readonly form: URLSearchParams;
 }
 
-async function eachSeries(
-  { viewOf, clock, request, form }: Asked,
-  visit: (labels: Labels, work: Work) => void,
-): Promise<Work> {
+/** Visits the series when it is the request's turn. */
+function eachSeries(asked: Asked, visit: (labels: Labels) => void): Promise<void> {
+  const { turns, request } = asked;
+  return turns.run(request, timeoutMaxMs, (work) => eachSeriesIn({ ...asked, work }, visit));
+}
+
+function eachSeriesIn(
+  { viewOf, request, form, work }: Asked & { readonly work: Work },
+  visit: (labels: Labels) => void,
+): Promise<void> {
   const range = { fromMs: timeIn(form, "start") ?? -Infinity, toMs: timeIn(form, "end") ?? Infinity };
-  const work = new Work({ clock, signal: presentAsker()?.signal ?? request.signal, timeoutMs: timeoutMaxMs });
-  const selection = { fleet: viewOf(request).fleet, selectors: selectorsIn(form), range, work };
-  await eachFleetSeries(selection, (labels) => visit(labels, work));
-  return work;
+  return eachFleetSeries({ fleet: viewOf(request).fleet, selectors: selectorsIn(form), range, work }, visit);
 }
 
 /** Without a selector, a metric is listed under each name by which it is commonly asked for. */

@@ -47,7 +47,7 @@ export async function* historyParts(
   };
   for (let reading = read(); reading !== undefined;) {
     const slice = await reading;
-    size.learn(slice.gpuHours, valuesOf(slice, wanted));
+    size.learn(slice.gpuHours, valuesOf(slice, wanted), wanted.skipsEmptyHours);
     if (slice.rows.length === 0 && wanted.skipsEmptyHours) await slices.skipEmptyHours(executor);
     // the database reads the next slice while this one is decoded
     reading = read();
@@ -80,7 +80,7 @@ export async function historySlice(
   if (bounds === undefined) return { parts: [], next: undefined };
   const slice = await readSlice(executor, { ...wanted, range: start.range }, bounds);
   const size = new SliceSize(start.gpuHours);
-  size.learn(slice.gpuHours, valuesOf(slice, wanted));
+  size.learn(slice.gpuHours, valuesOf(slice, wanted), wanted.skipsEmptyHours);
   if (slice.rows.length === 0 && wanted.skipsEmptyHours) await slices.skipEmptyHours(executor);
   const left = slices.left();
   return {
