@@ -162,7 +162,7 @@ export function exerciseBoundedExpected(name: string, open: () => Promise<OpenSt
       });
     }
 
-    test("aggregates by host have the hosts at which an own workload held the GPU, and not where others had it in between", async () => {
+    test("aggregates and rollups have the hosts at which an own workload held the GPU, and not where others had it in between", async () => {
       const namespace = "mine in between";
       const held = [...own(5, 30.5), ...own(65, 75)].map((read) => ({ ...read, namespace }));
       const others = away({ namespace: "theirs" }, 20, 50);
@@ -175,7 +175,20 @@ export function exerciseBoundedExpected(name: string, open: () => Promise<OpenSt
         const rows = await queries.aggregates.byGroup({ ...filter, resolution, withExpected: true });
         const shown = rows.map(({ group, metrics }) => [group["hostname"], metrics["temperature"]?.count]);
         expect(shown).toEqual(counts.map((count) => [`story ${stories} own`, count]));
+        const { elements } = await queries.history.rollups({ gpus: {}, range: hours, limit: 10 }, resolution);
+        expect(elements.map(({ gpu }) => gpu.hostname)).toEqual(counts.map(() => `story ${stories} own`));
+        const gpus = { hostname: `story ${stories} another` };
+        expect((await queries.history.rollups({ gpus, range: hours, limit: 10 }, resolution)).elements).toEqual([]);
       }
+    });
+
+    test("rollups of a namespace have no minute in which a GPU came back from where a workload of it held the GPU", async () => {
+      const [mine, theirs] = ["mine on the own host", "theirs elsewhere"];
+      const held = own(5, 30.5).map((read) => ({ ...read, namespace: mine }));
+      const queries = await told([...held, ...away({ namespace: theirs }, 20)]);
+      const rollups = async (namespace: string) =>
+        (await queries.history.rollups({ gpus: { namespace }, range: hours, limit: 10 }, "1m")).elements.length;
+      expect([await rollups(mine), await rollups(theirs)]).toEqual([2, 0]);
     });
 
     test("declared GPUs that were never seen are due at the interval of the own host's sources, not of one that has its GPU now", async () => {

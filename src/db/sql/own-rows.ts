@@ -57,6 +57,21 @@ export class OwnRows {
       and ${this.place("own_a")})`;
   }
 
+  /** A condition on a row of `gpu_attributes`: the place is own, and an own workload has held the GPU there. Others can have had it
+   *  elsewhere in between, and a bucket of time can begin then. */
+  heldPlace(alias: string): string {
+    if (!this.restrictsNamespaces) return this.place(alias);
+    return `${this.place(alias)} and exists (select from gpu_workloads own_w where ${this.heldBy("own_w.occupants")}
+      and ${areAtOnce(["gpu_workloads", "own_w"], ["gpu_attributes", alias])})`;
+  }
+
+  /** A condition on a row of `gpu_workloads`: a workload is own, and has held the GPU in an own place. */
+  placedWorkload(alias: string): string {
+    if (!this.restrictsPlaces) return this.heldBy(`${alias}.occupants`);
+    return `${this.heldBy(`${alias}.occupants`)} and exists (select from gpu_attributes own_a where ${this.place("own_a")}
+      and ${areAtOnce(["gpu_attributes", "own_a"], ["gpu_workloads", alias])})`;
+  }
+
   /** A query for the own workloads in a list. */
   ownIn(list: string): string {
     return `select from jsonb_array_elements(${list}) own_o where own_o.value->>'namespace' = any(${this.names("namespaces")})`;
@@ -106,6 +121,13 @@ export class OwnRows {
     const placeholder = (this.placeholders[list] ??= this.conditions.param(textArray(this.bounds[list] ?? [])));
     return `(select ${placeholder}::text::text[])::text[]`;
   }
+}
+
+/** A condition: the states of two rows are of one GPU, and hold at one time. @param first,second a table and its alias */
+function areAtOnce([table, a]: readonly [string, string], [other, b]: readonly [string, string]): string {
+  const end = (from: string, row: string): string =>
+    `coalesce((select min(n.valid_from) from ${from} n where n.gpu_key = ${row}.gpu_key and n.valid_from > ${row}.valid_from), 'infinity')`;
+  return `${a}.gpu_key = ${b}.gpu_key and ${a}.valid_from < ${end(other, b)} and ${end(table, a)} > ${b}.valid_from`;
 }
 
 /** The spans of GPUs' attributes. A GPU's first attributes also apply to all its earlier records.

@@ -45,14 +45,14 @@ ${conditions.after("where")} order by t.index`;
 /** An SQL expression for a GPU's attribute at the beginning of a bucket, or the last one that was own. The bucket of a GPU's first
  *  records may begin before them; it then has the attribute of these records. */
 function attributeAt(column: string, own: OwnRows | undefined): string {
-  const isOwn = own === undefined ? "" : ` and ${own.place("a")} and ${own.wasHeldBy("t.gpu_key", "first.at")}`;
+  const isOwn = own === undefined ? "" : ` and ${own.heldPlace("a")} and ${own.wasHeldBy("t.gpu_key", "first.at")}`;
   return `(select a.${column} from gpu_attributes a, (select greatest(t.bucket, ${firstInstant(own)}) as at) first
     where a.gpu_key = t.gpu_key and a.valid_from <= first.at${isOwn} order by a.valid_from desc limit 1)`;
 }
 
 /** An SQL expression for the instant from which a GPU has attributes, or own ones. */
 function firstInstant(own: OwnRows | undefined): string {
-  const isOwn = own === undefined ? "true" : own.place("f");
+  const isOwn = own === undefined ? "true" : own.heldPlace("f");
   const placed = `(select min(f.valid_from) from gpu_attributes f where f.gpu_key = t.gpu_key and ${isOwn})`;
   if (own?.restrictsNamespaces !== true) return placed;
   return `${placed}, (select min(f.valid_from) from gpu_workloads f where f.gpu_key = t.gpu_key and ${own.heldBy("f.occupants")})`;

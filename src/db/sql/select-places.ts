@@ -34,7 +34,7 @@ interface Place {
 // A GPU whose records were stored a moment ago may have no row in gpu_attributes yet: its attributes in `gpus` then apply.
 const newest = `select null, ${attributeColumns.names("gpus")}`;
 const newestOwn = (own: OwnRows): string => `
-  select null, ${attributeColumns.names()} from gpu_attributes where gpu_key = k.gpu_key and ${own.place("gpu_attributes")}
+  select null, ${attributeColumns.names()} from gpu_attributes where gpu_key = k.gpu_key and ${own.heldPlace("gpu_attributes")}
   order by valid_from desc limit 1`;
 
 const textOf = (own: OwnRows | undefined): string => `
@@ -43,18 +43,18 @@ select gpus.gpu_key::float8 as "gpuKey", gpus.uuid, extract(epoch from g.valid_f
   ${attributeColumns.selected("g")}
 from k join gpus using (gpu_key) cross join lateral (
   (select valid_from, ${attributeColumns.names()}
-   from gpu_attributes where gpu_key = k.gpu_key and ${own?.place("gpu_attributes") ?? "true"} and valid_from <= to_timestamp($2::float8 / 1000.0)
+   from gpu_attributes where gpu_key = k.gpu_key and ${own?.heldPlace("gpu_attributes") ?? "true"} and valid_from <= to_timestamp($2::float8 / 1000.0)
    order by valid_from desc limit 1)
   union all
   (select valid_from, ${attributeColumns.names()}
-   from gpu_attributes where gpu_key = k.gpu_key and ${own?.place("gpu_attributes") ?? "true"}
+   from gpu_attributes where gpu_key = k.gpu_key and ${own?.heldPlace("gpu_attributes") ?? "true"}
      and valid_from > to_timestamp($2::float8 / 1000.0) and valid_from <= to_timestamp($3::float8 / 1000.0))
   union all
   (${own === undefined ? newest : newestOwn(own)})
 ) g order by gpus.gpu_key, g.valid_from desc nulls last`;
 
 /** Reads the attributes of GPUs between two instants (milliseconds since the epoch, both included).
- *  @param within only attributes with a place within count; undefined: all do */
+ *  @param within only attributes of places in which the GPU was within count; undefined: all do */
 export async function selectPlaces(
   executor: SqlExecutor,
   {

@@ -4,7 +4,7 @@ import type { SqlExecutor } from "../client.ts";
 import { Conditions } from "./conditions.ts";
 import { epochMs } from "./epoch-ms.ts";
 import { addAttributeConditions } from "./gpu-conditions.ts";
-import { OwnRows, ownTime, placeSpans } from "./own-rows.ts";
+import { OwnRows, placeSpans } from "./own-rows.ts";
 import { field, JoinedRows, joinedRows } from "./joined-rows.ts";
 
 /** The columns that identify a group, by the API's name of the grouping. */
@@ -116,17 +116,8 @@ function groupSpansOf(sent: Uint8Array): GroupSpan[] {
 }
 
 /** With namespaces, a place counts if an own workload held the GPU there: others can have had it elsewhere in between. */
-function spansOf(own: OwnRows | undefined): string {
-  const places = `
+const spansOf = (own: OwnRows | undefined): string => `
 select gpu_key, cluster_id, hostname, gpu_id, model_name,
   case when lag(valid_from) over w is null then '-infinity' else valid_from end as from_at,
-  lead(valid_from, 1, 'infinity') over w as to_at`;
-  const inOrder = "window w as (partition by gpu_key order by valid_from)";
-  if (own === undefined) return `${places} from gpu_attributes ${inOrder}`;
-  if (!own.restrictsNamespaces) return `${places} from gpu_attributes where ${own.place("gpu_attributes")} ${inOrder}`;
-  return `
-with ${ownTime(own)},
-every_place as (${places}, valid_from from gpu_attributes ${inOrder})
-${places} from (
-  select p.* from every_place p join own_time o using (gpu_key) where o.spans && tstzrange(p.from_at, p.to_at)) held ${inOrder}`;
-}
+  lead(valid_from, 1, 'infinity') over w as to_at
+from gpu_attributes${own === undefined ? "" : ` where ${own.heldPlace("gpu_attributes")}`} window w as (partition by gpu_key order by valid_from)`;

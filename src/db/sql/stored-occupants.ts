@@ -21,8 +21,7 @@ export function storedOccupants({ container, pod, namespace, occupants }: Occupa
  *  @param at an expression for the instant; undefined for the newest workloads
  *  @param own only times within count; absent: all do */
 export function occupantsAt(gpuKey: string, at: string | undefined, own?: OwnRows): string {
-  const held =
-    own === undefined ? "" : ` and ${own.heldBy("w.occupants")} and ${own.wasPlacedBy(gpuKey, at ?? "now()")}`;
+  const held = own === undefined ? "" : ` and ${own.placedWorkload("w")} and ${own.wasPlacedBy(gpuKey, at ?? "now()")}`;
   const until = (at === undefined ? "" : ` and w.valid_from <= ${at}`) + held;
   return `coalesce((select nullif(w.occupants, '[]') from gpu_workloads w where w.gpu_key = ${gpuKey}${until}
   order by w.valid_from desc limit 1), '[{"namespace": ""}]')`;
