@@ -5,7 +5,7 @@ import type { RollupResolution } from "../../src/domain/query.ts";
 import { allTime } from "../../src/domain/time-range.ts";
 import { rollupPage } from "../../src/pipeline/store/sql/aggregates/rollup-pages.ts";
 import { readColumnsPage } from "../../src/pipeline/store/sql/history/columns-page.ts";
-import { historyParts } from "../../src/pipeline/store/sql/history/history-parts.ts";
+import { firstSlice, historyParts } from "../../src/pipeline/store/sql/history/history-parts.ts";
 import { gatewayOver, gpuOf, openFleetStore } from "../routes/gateway.ts";
 import { settledStates, settleTo } from "../support/settled.ts";
 
@@ -28,15 +28,23 @@ beforeAll(async () => {
 afterAll(() => stored.close());
 
 /** An executor that counts statements. A question that reads each of a million hours, or thousands of windows of them, has many. */
-function counting(): { readonly executor: SqlExecutor; readonly statements: () => number } {
-  let count = 0;
+function counting(): Counting {
+  const texts: string[] = [];
   const executor: SqlExecutor = {
     query: (text, params) => {
-      count += 1;
+      texts.push(text);
       return stored.client.query(text, params);
     },
   };
-  return { executor, statements: () => count };
+  const looksForHours = (): boolean => texts.some((text) => /^select .* as "atMs"$/.test(text));
+  return { executor, statements: () => texts.length, looksForHours };
+}
+
+interface Counting {
+  readonly executor: SqlExecutor;
+  readonly statements: () => number;
+  /** True if a statement asked for the next hour that has records of any GPU. */
+  readonly looksForHours: () => boolean;
 }
 
 /** Without the gaps, the questions have up to about 20. */
@@ -81,6 +89,24 @@ describe.each([...settledStates])("over years without records, with %s settled,"
     expect(records).toBe(22);
     expect(pages).toBeLessThan(statementsMax);
     expect(statements()).toBeLessThan(4 * statementsMax);
+  });
+
+  // otherwise, how long its answers take would tell of the records of others
+  test("a caller with bounds reads the hours without records as all others", async () => {
+    const range = { fromMs: Date.UTC(2050, 0, 1), toMs: Date.UTC(2050, 3, 1) };
+    const years = { fromMs: Date.UTC(2030, 0, 1), toMs: Date.UTC(2090, 0, 1) };
+    for (const gpus of [{}, { within: { hosts: ["host-1"] } }]) {
+      const [pages, columns] = [counting(), counting()];
+      await rollupPage(pages.executor, { gpus, range, limit: 100, isForward: true }, "1h");
+      await readColumnsPage(columns.executor, {
+        gpus,
+        range: years,
+        metrics: metricNames,
+        cursor: { ...firstSlice(years), gpuHours: 100 },
+      });
+      const skips = !("within" in gpus);
+      expect([gpus, pages.looksForHours(), columns.looksForHours()]).toEqual([gpus, skips, skips]);
+    }
   });
 
   test("aggregates and PromQL answer", async () => {
