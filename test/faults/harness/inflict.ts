@@ -1,4 +1,4 @@
-import { untilResolved } from "../../../dev/until.ts";
+import { until, untilResolved } from "../../../dev/until.ts";
 import { EtcdClient } from "../../../src/etcd/etcd-client.ts";
 import { clientOptions } from "./processes.ts";
 import type { Servers } from "./processes.ts";
@@ -59,6 +59,7 @@ export async function inflict(fault: Fault, victims: Victims): Promise<void> {
       await Promise.all(servers.etcd.members.map((member) => member.start()));
       return;
     case "renew-certificates":
+      await untilUp(victims);
       record("renew the certificates of all servers and clients");
       await Promise.all([servers.etcd.renewCertificates(), victims.atDatabase(() => renewOfDatabase(servers))]);
       return record("the certificates are renewed, and all servers were started again");
@@ -148,6 +149,15 @@ async function inflictOnMember({ kind, target, lastsMs }: Fault, victims: Victim
   await (lastsMs === untilDrained ? drained : Bun.sleep(lastsMs));
   member?.signal("SIGCONT");
   record(`SIGCONT ${member?.name} after ${durationText(lastsMs)}`);
+}
+
+/** A process that is only starting has not read the old certificates yet. */
+const upMaxMs = 30_000;
+
+/** Waits until all processes are up; or waits no longer. */
+async function untilUp({ workers }: Victims): Promise<void> {
+  const areUp = (): boolean => workers.every(({ url }) => url !== undefined);
+  await until(areUp, { timeoutMs: upMaxMs }).catch(() => undefined);
 }
 
 /** Open connections would go on with the old certificates. */
