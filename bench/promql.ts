@@ -40,7 +40,7 @@ const queries: readonly string[] = [
 /** Whatever the size of the fleet, it selects more than a query may hold. */
 const tooLarge = Array.from(
   { length: Math.ceil((1.2 * samplesMax) / samples) },
-  (_, nth) => `count(${all} offset ${nth}ms)`,
+  (_, nth) => `count(last_over_time(${all}[15s] offset ${nth}ms))`,
 ).join(" + ");
 
 /** The batches, each with the labelled series of its records. */

@@ -11,7 +11,7 @@ const maxWaitingPerClient = 100;
 const maxWaiting = 1000;
 /** A balancer waits as long for an answer by default. */
 const maxWaitMs = 60_000;
-/** Turns of all queries after which memory is freed: they allocate some 100 MB. With 100 MB in use, that takes 0.1 s. */
+/** Turns of all queries after which memory is freed: they allocate about 100 MB. With 100 MB in use, that takes 0.1 s. */
 const turnsPerCollection = 50;
 
 /** Answers queries in PromQL in turn, so that the memory of all of them together is bounded: some small ones and one large one at a time.
@@ -63,7 +63,7 @@ export class QueryTurns {
 
   private collect(): void {
     this.turnsSinceCollection = 0;
-    // at once: a collection beside the work would end after the work has allocated more
+    // at once: a collection during the work would end after the work has allocated more
     Bun.gc(true);
   }
 

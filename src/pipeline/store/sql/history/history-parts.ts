@@ -47,7 +47,7 @@ export async function* historyParts(
   };
   for (let reading = read(); reading !== undefined;) {
     const slice = await reading;
-    size.learn(slice.gpuHours, valuesOf(slice, wanted), wanted.skipsEmptyHours);
+    size.learn(slice.gpuHours, valuesOf(slice, wanted), wanted.skipsEmptyHours ? valuesPerRecord(wanted) : undefined);
     if (slice.rows.length === 0 && wanted.skipsEmptyHours) await slices.skipEmptyHours(executor);
     // the database reads the next slice while this one is decoded
     reading = read();
@@ -80,7 +80,7 @@ export async function historySlice(
   if (bounds === undefined) return { parts: [], next: undefined };
   const slice = await readSlice(executor, { ...wanted, range: start.range }, bounds);
   const size = new SliceSize(start.gpuHours);
-  size.learn(slice.gpuHours, valuesOf(slice, wanted), wanted.skipsEmptyHours);
+  size.learn(slice.gpuHours, valuesOf(slice, wanted), wanted.skipsEmptyHours ? valuesPerRecord(wanted) : undefined);
   if (slice.rows.length === 0 && wanted.skipsEmptyHours) await slices.skipEmptyHours(executor);
   const left = slices.left();
   return {
@@ -172,12 +172,16 @@ async function readSlice(executor: SqlExecutor, wanted: WantedParts, bounds: Sli
 const charactersPerValue = 24;
 
 /** The number of values that a slice has in memory, about. */
-function valuesOf({ rows }: Slice, { metrics, withOthers, withRuns }: Omit<WantedParts, "range">): number {
-  const perRecord = 1 + metrics.length + (withOthers === true ? 4 : 0) + (withRuns === true ? 1 : 0);
+function valuesOf({ rows }: Slice, wanted: Omit<WantedParts, "range">): number {
+  const perRecord = valuesPerRecord(wanted);
   return rows.reduce((sum, row) => {
     if (row.kind === "others") return sum + row.runs.length / charactersPerValue;
     return sum + (row.times === null ? 0 : row.records * perRecord);
   }, 0);
+}
+
+function valuesPerRecord({ metrics, withOthers, withRuns }: Omit<WantedParts, "range">): number {
+  return 1 + metrics.length + (withOthers === true ? 4 : 0) + (withRuns === true ? 1 : 0);
 }
 
 /** GPUs whose rows are decoded before other work of the process gets its turn: about 10 ms. */
