@@ -84,12 +84,13 @@ const ofClient = [...readFileSync(join(root, "docs/client.md"), "utf8").matchAll
   ([, text = ""]) => text,
 );
 
-/** Code of several words that is no message: commands and their parts, requests, headers, JSON, settings, lists of fields. */
+/** Code of several words that is no message: commands and their options, requests, headers, JSON, settings, lists of fields. */
 const isNoMessage = new RegExp(
   [
     "^(?:bun|telemetry|make|etcdctl|docker|kubectl|curl|psql|grep|dmesg|kill|chronyc|export|keys|delete|alarm) ",
     "^(?:GET|HEAD|POST|DELETE) ",
     "^[\\w-]+: \\S+$",
+    "^--?[a-z]",
     "^[{[]",
     "^[A-Z_]+=",
     "^\\w+(?:, \\w+)+$",
