@@ -1,4 +1,4 @@
-import type { BrowserContextOptions, Page } from "playwright-core";
+import type { BrowserContextOptions, Page, Request, WebSocket } from "playwright-core";
 import type { OpenChromium } from "../../dev/servers/chromium.ts";
 
 /** A page of the dashboard that a test has opened. */
@@ -30,10 +30,40 @@ export async function openPage(
     if (protocol !== "data:") origins.add(origin);
   });
   page.on("websocket", (socket) => void origins.add(new URL(socket.url()).origin.replace("ws", "http")));
+  const waiting = waitingOf(page);
   await page.goto(address);
-  // rarely, a request of a page that opens is not answered; the page asks again after 30 s
-  await page.locator(".status[data-status=live]").waitFor({ timeout: 45_000 });
+  const live = page.locator(".status[data-status=live]");
+  // rarely, a request of a page that opens is not answered, which the page notices after 30 s; a person would load it again
+  await live.waitFor({ timeout: 15_000 }).catch(async () => {
+    const shown = await page.locator(".status").textContent({ timeout: 1000 });
+    process.stderr.write(
+      `${address} is not live after 15 s (${shown}), and loaded again; it waits for: ${waiting()}\n`,
+    );
+    await page.reload();
+    await live.waitFor({ timeout: 30_000 });
+  });
   return { page, errors, origins, close: () => context.close() };
+}
+
+/** Follows a page's requests. @returns what gives those that are under way, and the page's sockets with what they have received */
+function waitingOf(page: Page): () => string {
+  const requests = new Set<Request>();
+  const sockets = new Map<WebSocket, number>();
+  page.on("request", (request) => void requests.add(request));
+  page.on("requestfinished", (request) => void requests.delete(request));
+  page.on("requestfailed", (request) => void requests.delete(request));
+  page.on("websocket", (socket) => {
+    sockets.set(socket, 0);
+    socket.on("framereceived", () => void sockets.set(socket, (sockets.get(socket) ?? 0) + 1));
+  });
+  return () =>
+    [
+      ...Array.from(requests, (request) => `${request.method()} ${request.url()}`),
+      ...Array.from(
+        sockets,
+        ([socket, frames]) => `${socket.url()} with ${frames} messages, closed ${socket.isClosed()}`,
+      ),
+    ].join(", ");
 }
 
 /** How a page may look: its test runs with each. */
