@@ -3,13 +3,12 @@ import { type Config, parseConfig } from "../src/config/parse-config.ts";
 import { tlsSettingsOf } from "../src/config/tls-settings-of.ts";
 import { openEtcd } from "../src/etcd/open-etcd.ts";
 import { systemClock as clock } from "../src/kit/clock.ts";
-import { defined } from "../src/kit/defined.ts";
 import { messageOf } from "../src/kit/message-of.ts";
-import { PemFile } from "../src/kit/pem-file.ts";
+import { type ClientPem, clientPemFiles } from "../src/kit/pem-file.ts";
 import { nameProcess } from "../src/kit/process-name.ts";
 import { startAll, stopAll } from "../src/kit/run-services.ts";
 import { stopSignal } from "../src/kit/stop-signals.ts";
-import { type BackendTls, Backends, type WatchEntries } from "../src/scaling/balancer/backends.ts";
+import { Backends, type WatchEntries } from "../src/scaling/balancer/backends.ts";
 import { Balancer } from "../src/scaling/balancer/balancer.ts";
 import { listedGateways, registeredGateways } from "../src/scaling/balancer/gateway-entries.ts";
 import { EtcdServiceRegistry } from "../src/scaling/registry/etcd/etcd-service-registry.ts";
@@ -33,14 +32,13 @@ function raiseRequestLimit(): void {
 }
 
 /** @throws Error if a file cannot be read, or is no PEM */
-function backendTls({ balancerCaFile, balancerCertFile, balancerKeyFile }: Config): (() => BackendTls) | undefined {
-  const fileOf = (setting: string, path: string | undefined) =>
-    path === undefined ? undefined : new PemFile(setting, path);
-  const ca = fileOf("BALANCER_CA_FILE", balancerCaFile);
-  const cert = fileOf("BALANCER_CERT_FILE", balancerCertFile);
-  const key = fileOf("BALANCER_KEY_FILE", balancerKeyFile);
-  if ((ca ?? cert ?? key) === undefined) return undefined;
-  return () => defined({ ca: ca?.read(), cert: cert?.read(), key: key?.read() });
+function backendTls({ balancerCaFile, balancerCertFile, balancerKeyFile }: Config): (() => ClientPem) | undefined {
+  if ((balancerCaFile ?? balancerCertFile ?? balancerKeyFile) === undefined) return undefined;
+  return clientPemFiles({
+    ca: ["BALANCER_CA_FILE", balancerCaFile],
+    cert: ["BALANCER_CERT_FILE", balancerCertFile],
+    key: ["BALANCER_KEY_FILE", balancerKeyFile],
+  });
 }
 
 async function balance(): Promise<void> {

@@ -5,7 +5,7 @@ import { print, printError } from "../src/terminal/print.ts";
 const usage = `Asks a gateway for the records of a GPU by start_time, end_time and limit, and compares the answers with its newest records.
   scripts/test-time-queries.sh [UUID]
 Without UUID, takes the first GPU of the list. The gateway: TELEMETRY_URL, or PORT (8080). Prints a line for each query. Exits with 1
-if an answer is wrong, with 2 if there is none.`;
+if an answer is wrong, with 2 if the gateway does not answer.`;
 
 /** The gateway's answers are compared with so many of the GPU's newest records. */
 const comparedRecords = 100;

@@ -1,8 +1,7 @@
 import { checkServerIdentity, type ConnectionOptions } from "node:tls";
 import { InvalidConfig } from "../domain/errors.ts";
-import { defined } from "../kit/defined.ts";
 import { messageOf } from "../kit/message-of.ts";
-import { PemFile } from "../kit/pem-file.ts";
+import { type ClientPem, clientPemFiles } from "../kit/pem-file.ts";
 
 /** How connections to a server use TLS: not at all (`false`), if the server offers it (`prefer`), or always, with these options. */
 export type PostgresTls = false | "prefer" | ConnectionOptions;
@@ -72,16 +71,14 @@ export function takePostgresTls(url: URL, host: string): () => PostgresTls {
       throw refusal(`sslnegotiation=direct needs sslmode=require, not ${mode}`);
     return () => (mode === "disable" ? false : "prefer");
   }
-  const ca = pemFile("sslrootcert", authority);
-  const cert = pemFile("sslcert", given.sslcert);
-  const key = pemFile("sslkey", given.sslkey);
+  const pem = pemOf(authority, given);
   const checksName = mode === "verify-full" || authority === undefined;
   const checks: ConnectionOptions =
     mode === "require" && authority === undefined
       ? { rejectUnauthorized: false }
       : // by the name of the URL, also if it is an address: postgres.js would check another one
         { checkServerIdentity: (_, shown) => (checksName ? checkServerIdentity(host, shown) : undefined) };
-  return () => ({ ...checks, ...defined({ ca: ca?.read(), cert: cert?.read(), key: key?.read() }) });
+  return () => ({ ...checks, ...pem() });
 }
 
 type Given = Readonly<Partial<Record<(typeof ownParameters)[number], string>>>;
@@ -111,9 +108,9 @@ function modeOf({ sslmode, ssl, sslrootcert, sslcert }: Given): Mode {
   return mode;
 }
 
-function pemFile(name: string, path: string | undefined): PemFile | undefined {
+function pemOf(authority: string | undefined, { sslcert, sslkey }: Given): () => ClientPem {
   try {
-    return path === undefined ? undefined : new PemFile(name, path);
+    return clientPemFiles({ ca: ["sslrootcert", authority], cert: ["sslcert", sslcert], key: ["sslkey", sslkey] });
   } catch (cause) {
     throw refusal(messageOf(cause));
   }

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { stopwatch } from "./clock.ts";
+import { defined } from "./defined.ts";
 import { messageOf } from "./message-of.ts";
 
 /** The file is read at most this often, however many connections are opened. */
@@ -43,4 +44,22 @@ export class PemFile {
     if (!text.includes("-----BEGIN ")) throw new Error(`${setting}=${path} is not usable: expected PEM`);
     return text;
   }
+}
+
+/** Texts in PEM: the authorities that a client trusts, and its own certificate with the key. */
+export interface ClientPem {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+}
+
+/** The setting that names a file, for errors, and the file's path. */
+type NamedPath = readonly [setting: string, path: string | undefined];
+
+/** The files of a client. @returns what reads those that are set, again when they may have been renewed; never throws
+ *  @throws Error if a file cannot be read, or is no PEM */
+export function clientPemFiles(files: Readonly<Record<keyof ClientPem, NamedPath>>): () => ClientPem {
+  const fileOf = ([setting, path]: NamedPath) => (path === undefined ? undefined : new PemFile(setting, path));
+  const [ca, cert, key] = [fileOf(files.ca), fileOf(files.cert), fileOf(files.key)];
+  return () => defined({ ca: ca?.read(), cert: cert?.read(), key: key?.read() });
 }

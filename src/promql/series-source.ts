@@ -14,7 +14,7 @@ export interface Selection {
 
 /** Instants for which a query needs the newest sample. */
 export interface SelectedInstants {
-  /** The first of the instants that is not before `timeMs`; Infinity if there is none. */
+  /** The first of the instants that is not before `timeMs`; Infinity if all are before it. */
   nextFrom(timeMs: number): number;
 }
 

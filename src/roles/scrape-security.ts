@@ -2,9 +2,8 @@ import type { Logger } from "pino";
 import type { Config } from "../config/parse-config.ts";
 import { UnusableSource } from "../domain/errors.ts";
 import type { Clock } from "../kit/clock.ts";
-import { defined } from "../kit/defined.ts";
 import { messageOf } from "../kit/message-of.ts";
-import { PemFile } from "../kit/pem-file.ts";
+import { type ClientPem, clientPemFiles } from "../kit/pem-file.ts";
 import type { ScrapeSecurity } from "../pipeline/source/exporter/scrape-client.ts";
 import { SecretFile } from "../pipeline/source/exporter/secret-file.ts";
 
@@ -36,18 +35,18 @@ export function scrapeSecurityOf(
     const password = (await passwordFile?.current()) ?? dcgmPassword ?? "";
     return `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
   };
-  const ca = pemOf("DCGM_CA_FILE", config.dcgmCaFile);
-  const cert = pemOf("DCGM_CERT_FILE", config.dcgmCertFile);
-  const key = pemOf("DCGM_KEY_FILE", config.dcgmKeyFile);
-  const tls: ScrapeSecurity["tls"] = () => defined({ ca: ca?.read(), cert: cert?.read(), key: key?.read() });
+  const tls = pemOf(config);
   const error = (): string | undefined => tokenFile?.error ?? passwordFile?.error;
   return { security: { tls, insecure, authorization }, error };
 }
 
-function pemOf(setting: string, path: string | undefined): PemFile | undefined {
-  if (path === undefined) return undefined;
+function pemOf({ dcgmCaFile, dcgmCertFile, dcgmKeyFile }: Config): () => ClientPem {
   try {
-    return new PemFile(setting, path);
+    return clientPemFiles({
+      ca: ["DCGM_CA_FILE", dcgmCaFile],
+      cert: ["DCGM_CERT_FILE", dcgmCertFile],
+      key: ["DCGM_KEY_FILE", dcgmKeyFile],
+    });
   } catch (cause) {
     throw new UnusableSource(messageOf(cause), { cause });
   }

@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import { BaseService } from "../../kit/base-service.ts";
 import type { Clock } from "../../kit/clock.ts";
 import { messageOf } from "../../kit/message-of.ts";
+import type { ClientPem } from "../../kit/pem-file.ts";
 import { aborted } from "../../kit/aborted.ts";
 import { Backend, type BackendEntry, type BackendState } from "./backend.ts";
 
@@ -13,16 +14,9 @@ export interface BackendsOptions {
   /** How long a request may wait for the beginning of its response, in milliseconds. */
   readonly responseTimeoutMs: number;
   /** What is trusted and shown when a gateway has https; undefined: the system's authorities, and nothing. */
-  readonly tls?: (() => BackendTls) | undefined;
+  readonly tls?: (() => ClientPem) | undefined;
   readonly clock: Clock;
   readonly log: Logger;
-}
-
-/** Texts in PEM: the authorities of gateways, the balancer's own certificate and its key. */
-export interface BackendTls {
-  readonly ca?: string;
-  readonly cert?: string;
-  readonly key?: string;
 }
 
 /** The pause between two checks of a gateway. A gateway that drains for 3 s is thus seen in time even if several checks are slow. */
@@ -55,7 +49,7 @@ export class Backends extends BaseService {
   }
 
   /** An option of Bun's `fetch` and WebSocket; none if the settings say nothing about TLS. */
-  get tlsOption(): { readonly tls?: BackendTls } {
+  get tlsOption(): { readonly tls?: ClientPem } {
     const { tls } = this.options;
     return tls === undefined ? {} : { tls: tls() };
   }

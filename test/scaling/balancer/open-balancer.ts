@@ -1,10 +1,11 @@
 import type { Logger } from "pino";
 import { until } from "../../../dev/until.ts";
 import { HostNames } from "../../../src/kit/host-names.ts";
+import type { ClientPem } from "../../../src/kit/pem-file.ts";
 import { systemClock as clock } from "../../../src/kit/clock.ts";
 import { startAll, stopAll } from "../../../src/kit/run-services.ts";
 import type { BackendEntry } from "../../../src/scaling/balancer/backend.ts";
-import { type BackendTls, Backends } from "../../../src/scaling/balancer/backends.ts";
+import { Backends } from "../../../src/scaling/balancer/backends.ts";
 import { Balancer } from "../../../src/scaling/balancer/balancer.ts";
 import type { TlsFront } from "../../../src/tls/tls-front.ts";
 import { unshownLog } from "../../../dev/unshown-log.ts";
@@ -24,7 +25,7 @@ export interface BalancerFacts {
   readonly responseTimeoutMs?: number;
   readonly log?: Logger;
   /** What the balancer trusts and shows at gateways. */
-  readonly backendTls?: BackendTls;
+  readonly backendTls?: ClientPem;
   /** TLS of the balancer itself. */
   readonly tls?: TlsFront;
 }
